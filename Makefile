@@ -1,0 +1,29 @@
+# make serve   makes the environment and starts the server; ARGS="--port 3002" are its flags
+# make test    makes the environment and runs every check
+.DELETE_ON_ERROR:
+.PHONY: serve test
+
+BIN := .venv/bin
+export UV_SYSTEM_CERTS ?= 1
+export NODE_USE_SYSTEM_CA ?= 1
+
+# The first Python that will do. `make PYTHON=/path/to/python` names one.
+WILL_DO := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+find_python = $(shell for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
+	$$python -c '$(WILL_DO)' >/dev/null 2>&1 && echo $$python && break; done)
+NEEDED := chatcore needs Python 3.11 or later with venv; on Debian 12 or later: apt-get install python3-venv
+
+serve: .venv/serve
+	exec $(BIN)/chatcore serve $(ARGS)
+
+test: .venv/nox
+	exec $(BIN)/nox
+
+.venv/nox: Makefile
+	$(or $(find_python),$(error $(NEEDED))) -m venv --clear .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check 'nox[uv]>=2025.5.1'
+	touch $@
+
+.venv/serve: .venv/nox pyproject.toml
+	$(BIN)/uv pip install -q --python $(BIN)/python -e '.[server]'
+	touch $@

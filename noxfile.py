@@ -1,0 +1,102 @@
+"""The project's checks. `nox` runs them all in order; `nox -s unit -- -k rooms` runs one, with arguments for pytest."""
+
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = True
+# nox writes a line of its own after each session: integration comes last, so that pytest's summary closes the output
+nox.options.sessions = ["lint", "types", "imports", "wheel", "unit", "integration"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+CORE_ALONE = ["chatcore", "chatcore_memory", "chatcore_sqlite"]
+FOLDERS = ["adapters", "entrypoints"]
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """This working tree with every extra, and the named dependency groups."""
+    session.install("-e", ".[all]", *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff: rules and format."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy and pyright over src and tests."""
+    install(session, "types", "test")
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """import-linter: who may import whom."""
+    install(session, "imports")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session(reuse_venv=False)
+def wheel(session: nox.Session) -> None:
+    """The wheel holds what it should, stands without extras, and passes the unit tests without the source tree."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "wheel"))
+    out = Path(session.create_tmp()) / "dist"
+    for old in out.glob("*"):
+        old.unlink()
+    installer = ["--installer", "uv"] if session.venv_backend == "uv" else []
+    session.run("python", "-m", "build", *installer, "--outdir", str(out), silent=True)  # the wheel out of the sdist
+    (built,) = out.glob("*.whl")
+    check_names(session, built)
+
+    session.install(str(built))
+    session.run("python", "-I", "-c", f"import {', '.join(CORE_ALONE)}")
+    session.install(f"{built}[all]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    for folder in FOLDERS:
+        session.run("python", "-I", "-c", f"import {folder}", success_codes=[1], silent=True)
+    session.run(
+        "python", "-I", "-c", f"import chatcore as c; assert c.__file__.startswith({session.virtualenv.location!r})"
+    )
+    session.run("chatcore", "--version")
+    session.run("pytest", "tests/unit", "-p", "no:cacheprovider", *session.posargs)
+
+
+def check_names(session: nox.Session, built: Path) -> None:
+    """At its top level a wheel shows the packages that import-linter knows, and its own metadata, nothing else."""
+    with zipfile.ZipFile(built) as archive:
+        names = {name.partition("/")[0] for name in archive.namelist()}
+    found = {name for name in names if not name.endswith(".dist-info")}
+    expected = set(PYPROJECT["tool"]["importlinter"]["root_packages"])
+    if found != expected:
+        session.error(
+            f"top level of {built.name}: missing {expected - found or 'none'}, too many {found - expected or 'none'}"
+        )
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """No network, no process, no clock that has to be waited for."""
+    install(session, "test")
+    session.run("pytest", "tests/unit", *session.posargs)
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Real sockets, real processes, the official clients."""
+    install(session, "test")
+    session.run("pytest", "tests/integration", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """By name only: break a copy of the tree on purpose and see that the named tests notice."""
+    install(session, "test")
+    session.run("python", "tests/faults/run.py", *session.posargs)

@@ -1,0 +1,1 @@
+"""chatcore over HTTP, on aiohttp."""

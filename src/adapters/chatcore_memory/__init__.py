@@ -1,0 +1,1 @@
+"""Everything chatcore needs, in this process's memory."""

@@ -1,0 +1,1 @@
+"""chatcore over Socket.IO, on aiohttp."""

@@ -1,0 +1,1 @@
+"""chatcore's stores in one SQLite file."""

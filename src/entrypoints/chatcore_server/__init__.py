@@ -1,0 +1,1 @@
+"""The bundled server: settings, wiring and command line."""
