@@ -1,0 +1,81 @@
+"""The two functions that everything stands on: `decide` and `evolve`."""
+
+from datetime import datetime
+from typing import Protocol
+
+import attrs
+from attrs import frozen
+
+from ..errors import ChatError
+from ..ids import Key, UserId
+from . import permissions
+from .entries import Entry, Event, Joined, Message, Opened, Opens
+from .state import Member, RoomState
+
+
+@frozen(kw_only=True)
+class Facts:
+    """What `decide` needs from outside the log: which of the users that a command names do not exist."""
+
+    unknown_users: frozenset[UserId] = frozenset()
+
+
+class Intent(Protocol):
+    """What `decide` asks of a command that appends to a room's log. Everything here is pure."""
+
+    @property
+    def action(self) -> permissions.Action:
+        """The row of the table of rights that governs the command."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Identifies the command's content; its key, and how it addresses the room, are left out."""
+        ...
+
+    def opens(self, user: UserId) -> Opens | None:
+        """What the command brings into being when the room is unborn; None where it needs a room that is there."""
+        ...
+
+    def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
+        """What the command does to a room in which ``user`` has the right to it; None when it changes nothing."""
+        ...
+
+
+def decide(
+    state: RoomState, facts: Facts, user: UserId, command: Intent, key: Key, now: datetime
+) -> Entry | ChatError | None:
+    """What ``command`` comes to in a room as of ``state``: one entry at ``head + 1``, a refusal, or nothing to do."""
+    opens = command.opens(user) if state.kind is None else None
+    if opens is None:
+        refusal = permissions.refusal(command.action, state.kind, state.members.get(user))
+        if refusal is not None:
+            return refusal
+    event = command.event(state, facts, user)
+    if event is None or isinstance(event, ChatError):
+        return event
+    return Entry(
+        room=state.room,
+        seq=state.head + 1,
+        author=user,
+        at=now,
+        key=key,
+        digest=command.digest,
+        event=event,
+        opens=opens,
+    )
+
+
+def evolve(state: RoomState, entry: Entry) -> RoomState:
+    """The state after ``entry``, which must stand at ``state.head + 1``."""
+    if entry.seq != state.head + 1:
+        raise ValueError(f"entry {entry.seq} does not follow head {state.head}")
+    if entry.opens:
+        first = {user: Member(role, since=entry.seq) for user, role in entry.opens.members.items()}
+        state = attrs.evolve(state, kind=entry.opens.kind, title=entry.opens.title, members=first)
+    match entry.event:
+        case Message() | Opened():
+            return attrs.evolve(state, head=entry.seq)
+        case Joined(user=user, role=role):
+            members = {**state.members, user: Member(role, since=entry.seq)}
+            return attrs.evolve(state, head=entry.seq, members=members)

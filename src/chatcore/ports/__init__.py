@@ -1,0 +1,1 @@
+"""What the domain needs from the outside. One file a port; the docstrings are the contract."""

@@ -1,0 +1,43 @@
+"""Hints between nodes. A lost, doubled or reordered hint costs latency, never data: the store is the truth."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TypeAlias
+
+from attrs import frozen
+
+from ..domain.entries import Entry
+from ..ids import RoomId, Seq, UserId
+
+
+@frozen(kw_only=True)
+class RoomAt:
+    """That a room has reached ``seq``. ``affects`` is always there, ``entry`` only when it is small."""
+
+    room: RoomId
+    seq: Seq
+    affects: tuple[UserId, ...] = ()
+    entry: Entry | None = None
+
+
+@frozen(kw_only=True)
+class Check:
+    """That these sockets (ids) may have been revoked: whoever has one asks the registry now, not at its next turn."""
+
+    sockets: frozenset[str]
+
+
+Hint: TypeAlias = RoomAt | Check
+
+
+class Bus(ABC):
+    """Carries hints to every node, the publishing one left out where that is easy."""
+
+    @abstractmethod
+    async def publish(self, hints: Sequence[Hint]) -> None:
+        """Hand hints over, without waiting for anybody to have them. Raises `Unavailable`; they are lost then."""
+
+    @abstractmethod
+    def subscribe(self, receive: Callable[[Hint], None]) -> AbstractAsyncContextManager[None]:
+        """While entered, every hint published anywhere is given to ``receive``, which neither blocks nor raises."""

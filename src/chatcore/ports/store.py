@@ -1,0 +1,25 @@
+"""A store: the ports that one database serves together."""
+
+from abc import abstractmethod
+from types import TracebackType
+from typing import Self
+
+from .markers import Markers
+from .room_log import RoomLog
+from .rooms import Rooms
+
+
+class Store(RoomLog, Rooms, Markers):
+    """A database. It may be entered by several Chats; it opens with the first and closes with the last."""
+
+    epoch: str
+    """A random id made with the store; another one says that logs may have been rewound. Set once it is open."""
+
+    @abstractmethod
+    async def __aenter__(self) -> Self:
+        """Open the database. Raises `StoreError` with a sentence for the operator where that is impossible."""
+
+    @abstractmethod
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
