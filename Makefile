@@ -11,7 +11,7 @@ export NODE_USE_SYSTEM_CA ?= 1
 WILL_DO := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 find_python = $(shell for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
 	$$python -c '$(WILL_DO)' >/dev/null 2>&1 && echo $$python && break; done)
-NEEDED := chatcore needs Python 3.11 or later with venv; on Debian 12 or later: apt-get install python3-venv
+NEEDED := run `apt-get install python3-venv` (Debian 12 or later): chatcore needs Python 3.11 or later with venv
 
 serve: .venv/serve
 	exec $(BIN)/chatcore serve $(ARGS)
