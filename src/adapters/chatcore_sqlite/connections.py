@@ -1,0 +1,32 @@
+"""How a connection to the database is made."""
+
+import sqlite3
+from pathlib import Path
+
+BUSY_S = 0.9
+"""How long one attempt waits for a lock. Who comes while another attempt waits, waits twice: still below 2 s."""
+
+
+WRITING = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "foreign_keys = ON")
+
+
+def writing(file: Path, *, create: bool = False) -> sqlite3.Connection:
+    """The connection that writes; there is never a second one. Once it was there, a missing file is a fault."""
+    return _connect(file, "rwc" if create else "rw", *WRITING)
+
+
+def reading(file: Path) -> sqlite3.Connection:
+    """A connection that can't write. (With `mode=ro` it could not make the shared memory that WAL needs.)"""
+    return _connect(file, "rw", "query_only = ON")
+
+
+def _connect(file: Path, mode: str, *pragmas: str) -> sqlite3.Connection:
+    address = f"{file.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=BUSY_S)
+    try:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

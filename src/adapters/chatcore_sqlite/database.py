@@ -1,0 +1,124 @@
+"""The database file in its folder: who may open it, and how everything is written to it and read from it."""
+
+import sqlite3
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Self, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from chatcore.errors import StoreError, Unavailable
+
+from . import connections, schema
+from .jobs import Desk, Job, Work
+from .lock import FolderLock
+from .threads import Queue, Reader, Writer
+
+T = TypeVar("T")
+
+READERS = 4
+
+
+class Database:
+    """A data folder with its SQLite database, open while entered.
+
+    It may be entered by several, in different tasks: it opens with the first and closes with the last. One process
+    has a folder, and in it one object.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.file = self.folder / "chatcore.sqlite3"
+        self._entered = 0
+        self._gate = anyio.Lock()
+        self._session: _Session | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the folder. Raises `StoreError` when another process or object has it, or it is not ours to read."""
+        with anyio.CancelScope(shield=True):
+            async with self._gate:
+                if self._session is None:
+                    lock = await anyio.to_thread.run_sync(_open, self.folder, self.file)
+                    self._session = _Session(self.file, lock)
+                self._entered += 1
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            async with self._gate:
+                self._entered -= 1
+                if self._entered == 0 and self._session is not None:
+                    session, self._session = self._session, None
+                    await anyio.to_thread.run_sync(session.close)
+
+    async def write(self, work: Work[T]) -> T:
+        """Run ``work`` in a write transaction, in a thread, and return what it gives once that is durable.
+
+        What was called during one commit shares the next. An exception of ``work`` undoes its own changes and is
+        raised here; the others' stand. ``work`` may run more than once, so it has no effect but on the database; it
+        neither begins nor ends a transaction. Raises `Unavailable` on temporary faults and at the latest after 2 s:
+        the outcome is unknown then, as it is after a cancellation.
+        """
+        session = self._opened()
+        job = Job(work)
+        return await session.desk.wait(job, session.writes.put)
+
+    async def read(self, work: Work[T]) -> T:
+        """Run ``work`` on one snapshot, in a thread, and return what it gives. Raises `Unavailable` like `write`."""
+        session = self._opened()
+        job = Job(work)
+        return await session.desk.wait(job, session.reads.put)
+
+    def _opened(self) -> "_Session":
+        if self._session is None:
+            raise Unavailable
+        return self._session
+
+
+class _Session:
+    """What there is between opening and closing."""
+
+    def __init__(self, file: Path, lock: FolderLock) -> None:
+        self._lock = lock
+        self.desk = Desk()
+        self.writes: Queue = SimpleQueue()
+        self.reads: Queue = SimpleQueue()
+        self._writer = Writer(self.desk, self.writes, partial(connections.writing, file))
+        self._readers = [Reader(self.desk, self.reads, partial(connections.reading, file)) for _ in range(READERS)]
+
+    def close(self) -> None:
+        """Finish what was called, and leave one file with everything in it."""
+        for _ in self._readers:
+            self.reads.put(None)
+        for reader in self._readers:
+            reader.join()
+        self.writes.put(None)
+        self._writer.join()
+        self.desk.close()
+        self._lock.release()
+
+
+def _open(folder: Path, file: Path) -> FolderLock:
+    lock = FolderLock(folder)
+    try:
+        _prepare(file)
+    except BaseException:
+        lock.release()
+        raise
+    return lock
+
+
+def _prepare(file: Path) -> None:
+    try:
+        connection = connections.writing(file, create=True)
+    except sqlite3.Error as error:
+        raise StoreError(f"{file} can't be opened: {error}.") from error
+    try:
+        schema.migrate(connection, file)
+    finally:
+        connection.close()

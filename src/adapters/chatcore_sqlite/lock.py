@@ -1,0 +1,42 @@
+"""One process has a data folder: its lock file says so."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from chatcore.errors import StoreError
+
+
+class FolderLock:
+    """A held lock on a data folder; the kernel ends it with the process, however that dies.
+
+    Raises `StoreError` when the folder can't be made or is locked, also when that is by this very process.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(f"The data folder {folder} can't be used: {error.strerror}.") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = _holder(self._file)
+            os.close(self._file)
+            raise StoreError(
+                f"The data folder {folder} is in use by {holder}: one process has a folder, and one object in it; "
+                "use one process, or MongoDB and a bus."
+            ) from error
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._file)
+
+
+def _holder(file: int) -> str:
+    written = os.pread(file, 20, 0).decode("ascii", "replace")
+    if written == str(os.getpid()):
+        return "this process"
+    return f"process {written}" if written.isdigit() else "another process"

@@ -1,0 +1,96 @@
+"""The database's tables, as a numbered list of migrations, and what a file must be to be ours."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from chatcore.errors import StoreError
+
+APPLICATION_ID = 0x63686174  # "chat"
+
+ROOMS = """
+CREATE TABLE store (epoch TEXT NOT NULL) STRICT;
+INSERT INTO store VALUES (lower(hex(randomblob(16))));
+
+CREATE TABLE rooms (
+    id INTEGER PRIMARY KEY,
+    room TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    title TEXT,
+    head INTEGER NOT NULL,
+    at INTEGER NOT NULL,            -- of the entry at head; milliseconds since 1970, UTC
+    members_count INTEGER NOT NULL  -- whose standing is "member"
+) STRICT;
+
+CREATE TABLE entries (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given out again
+    room INTEGER NOT NULL,                       -- rooms.id
+    seq INTEGER NOT NULL,
+    author TEXT NOT NULL,
+    key TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    digest TEXT,
+    kind TEXT NOT NULL,
+    event TEXT NOT NULL,  -- JSON: chatcore.protocol.event_object
+    opens TEXT,           -- JSON: chatcore.protocol.opens_object
+    affects TEXT          -- JSON: a list of users; NULL instead of an empty one
+) STRICT;
+CREATE UNIQUE INDEX entries_by_seq ON entries (room, seq);
+CREATE UNIQUE INDEX entries_by_key ON entries (room, author, key);
+
+-- Views of the log, kept in the transaction that writes to it.
+CREATE TABLE members (
+    room INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    role TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    standing TEXT NOT NULL,
+    PRIMARY KEY (room, user)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX members_by_user ON members (user, room);
+
+CREATE TABLE markers (
+    room INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    read INTEGER NOT NULL,
+    delivered INTEGER NOT NULL,
+    PRIMARY KEY (room, user)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: Sequence[str] = (ROOMS,)
+"""Number n brings a file of version n - 1 to version n. What was released is never changed, only added to."""
+
+
+def migrate(connection: sqlite3.Connection, file: Path) -> None:
+    """Bring the database to the version that this code knows. Raises `StoreError` for a file that is not ours."""
+    try:
+        version = _version(connection, file)
+        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+            _apply(connection, number, script)
+    except sqlite3.Error as error:
+        raise StoreError(f"{file} can't be opened: {error}.") from error
+
+
+def _version(connection: sqlite3.Connection, file: Path) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+    if application != APPLICATION_ID and not (empty and version == 0):
+        raise StoreError(f"{file} is another program's database, not chatcore's.")
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{file} was written by a newer chatcore (its version is {version}, this program knows up to "
+            f"{len(MIGRATIONS)}); run that one, or restore a backup."
+        )
+    return version
+
+
+def _apply(connection: sqlite3.Connection, number: int, script: str) -> None:
+    pragmas = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number};"
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE; {script} {pragmas} COMMIT;")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.rollback()
+        raise

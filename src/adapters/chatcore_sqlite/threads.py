@@ -1,0 +1,165 @@
+"""The threads that have SQLite's connections: one that writes, in groups, and some that read."""
+
+import contextlib
+import sqlite3
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import TypeAlias
+
+from . import faults
+from .jobs import AnyJob, Desk
+
+Queue: TypeAlias = SimpleQueue[AnyJob | None]
+"""None tells a thread to end."""
+
+END_S = 5
+"""How long closing waits for a thread that hangs in the disk."""
+
+
+class Lane(ABC):
+    """A thread with a connection of its own, which carries out the jobs of a queue."""
+
+    def __init__(self, desk: Desk, queue: Queue, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._desk = desk
+        self._queue = queue
+        self._connect = connect
+        self._open: sqlite3.Connection | None = None
+        self._thread = threading.Thread(target=self._run, name="chatcore-sqlite", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join(END_S)
+
+    @abstractmethod
+    def _carry_out(self, jobs: Sequence[AnyJob]) -> None:
+        """Give every job its result or its error."""
+
+    def _next(self) -> list[AnyJob | None]:
+        return [self._queue.get()]
+
+    def _run(self) -> None:
+        found: list[AnyJob | None] = []
+        while None not in found:
+            found = self._next()
+            jobs = [job for job in found if job is not None]
+            self._carry_out(jobs)
+            self._desk.settle(jobs)
+        self._end()
+
+    def _end(self) -> None:
+        self._drop()
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._open is None:
+            self._open = self._connect()
+        return self._open
+
+    def _drop(self) -> None:
+        """Close the connection; the next job gets a new one."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def _drop_unless_locked(self, error: BaseException) -> None:
+        if faults.is_temporary(error) and not faults.is_locked(error):
+            self._drop()
+
+
+class Reader(Lane):
+    """Carries out reads one by one, each on one snapshot."""
+
+    def _carry_out(self, jobs: Sequence[AnyJob]) -> None:
+        for job in jobs:
+            if job.abandoned:
+                continue
+            try:
+                connection = self._connection()
+                connection.execute("BEGIN")
+                job.attempt(connection)
+                connection.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                job.error = job.error or error
+            if job.error is not None:
+                self._drop_unless_locked(job.error)
+                job.error = faults.translated(job.error)
+
+
+class TransactionLostError(Exception):
+    """Nothing of a transaction was written, its COMMIT was not tried."""
+
+
+class Writer(Lane):
+    """Group commit: everything that arrived during one commit goes into the next.
+
+    Each job runs in a savepoint of its own, so that an error of one does not touch the others. Where the transaction
+    of a group is lost before it was committed, each of its jobs is tried again alone.
+    """
+
+    def _next(self) -> list[AnyJob | None]:
+        found = [self._queue.get()]
+        with contextlib.suppress(Empty):
+            while True:
+                found.append(self._queue.get_nowait())
+        return found
+
+    def _carry_out(self, jobs: Sequence[AnyJob]) -> None:
+        wanted = [job for job in jobs if not job.abandoned]
+        if wanted and not self._together(wanted):
+            for job in wanted:
+                if not job.abandoned:
+                    self._together([job])
+
+    def _together(self, jobs: Sequence[AnyJob]) -> bool:
+        """One transaction. False when nothing of it was written, and each of its jobs may do better alone."""
+        try:
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            self._drop_unless_locked(error)
+            return _failed(jobs, error)
+        try:
+            for job in jobs:
+                _attempt(connection, job)
+        except (sqlite3.Error, TransactionLostError) as error:
+            return _rolled_back(connection, jobs, error)
+        return self._commit(connection, jobs)
+
+    def _commit(self, connection: sqlite3.Connection, jobs: Sequence[AnyJob]) -> bool:
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if not faults.is_io(error):
+                return _rolled_back(connection, jobs, error)
+            self._drop()  # nobody knows what reached the disk: another COMMIT on this connection might be a lie
+            return _failed(jobs, error)
+        return True
+
+    def _end(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._drop()
+
+
+def _attempt(connection: sqlite3.Connection, job: AnyJob) -> None:
+    """One job in its savepoint. Raises when the transaction can't be trusted any more."""
+    connection.execute("SAVEPOINT job")
+    job.attempt(connection)
+    if job.error is not None:
+        if faults.is_temporary(job.error) or not connection.in_transaction:
+            raise TransactionLostError from job.error
+        connection.execute("ROLLBACK TO job")
+    connection.execute("RELEASE job")
+
+
+def _rolled_back(connection: sqlite3.Connection, jobs: Sequence[AnyJob], error: Exception) -> bool:
+    with contextlib.suppress(sqlite3.Error):  # "no transaction is active": SQLite itself has ended it
+        connection.execute("ROLLBACK")
+    return len(jobs) == 1 and _failed(jobs, error)
+
+
+def _failed(jobs: Sequence[AnyJob], error: Exception) -> bool:
+    for job in jobs:
+        job.error = faults.translated(job.error or error)
+    return True
