@@ -11,6 +11,9 @@ from ..ids import UserId
 LEASE_S = 30
 """How long an entry of the registry lives without being renewed; nodes renew every 10 s."""
 
+REVOKED_S = 86_400
+"""How long a revocation waits for its node, which may be paused, or dead."""
+
 
 @frozen(kw_only=True)
 class SocketInfo:
@@ -56,5 +59,5 @@ class SocketRegistry(ABC):
 
     @abstractmethod
     async def revoke(self, sockets: Sequence[SocketInfo]) -> None:
-        """Mark sockets as to be closed: gone from `of_user` at once; their node learns it at its next renewal, also
-        when the lease ended meanwhile."""
+        """Mark sockets as to be closed: gone from `of_user` at once; their node learns it at every renewal until it
+        removes them, also when the lease ended meanwhile, for `REVOKED_S`."""
