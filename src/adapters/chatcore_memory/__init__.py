@@ -1,1 +1,5 @@
 """Everything chatcore needs, in this process's memory."""
+
+from .bus import MemoryBus as MemoryBus
+from .registry import MemoryRegistry as MemoryRegistry
+from .store import MemoryStore as MemoryStore
