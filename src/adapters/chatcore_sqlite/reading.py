@@ -1,0 +1,168 @@
+"""Reading a room's log and what is folded out of it. Everything here runs on one snapshot."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chatcore.domain.cursors import ListCursor
+from chatcore.domain.entries import Entry, Message
+from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Member, RoomState, RoomView
+from chatcore.domain.texts import text_bytes
+from chatcore.ids import Key, RoomId, Seq, UserId
+from chatcore.ports.room_log import Anchor, CaughtUp, Change, FirstUnread, Membership, News, Position, Window
+from chatcore.ports.rooms import RoomPage
+
+from . import statements
+from .rows import RoomRow, Row, read_change, read_entry, read_member
+
+TOP = ListCursor(2**63 - 1, 0)
+"""The place in a list of rooms that is above all others."""
+
+_ENTRIES = (statements.ENTRIES_BELOW, statements.ENTRIES_ABOVE)
+_MESSAGES = (statements.MESSAGES_BELOW, statements.MESSAGES_ABOVE)
+
+
+class Snapshot:
+    """The database as of one moment."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def epoch(self) -> str:
+        epoch: str = self._one(statements.EPOCH)[0]
+        return epoch
+
+    def news(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]]) -> News:
+        found = self._room(room)
+        if found is None:
+            return News(head=0, entries=[], first={})
+        entries = self._entries(found, statements.ENTRIES_ABOVE, after, limit)
+        holders = [entry for key in keys for entry in self._entries(found, statements.ENTRY_OF_KEY, *key)]
+        return News(head=found.head, entries=entries, first={(one.author, one.key): one for one in holders})
+
+    def window(
+        self, user: UserId, room: RoomId, anchor: Anchor, before: int, after: int, messages_only: bool
+    ) -> Window:
+        found = self._room(room)
+        if found is None:
+            return Window(head=0, kind=None, member=None, entries=[], has_before=False, has_after=False)
+        below, above = _MESSAGES if messages_only else _ENTRIES
+        place = self._place(found, anchor)
+        behind = self._entries(found, below, place, before + 1)
+        ahead = self._entries(found, above, place, after + 1)
+        there = self._entries(found, statements.ENTRY_AT, place)
+        if messages_only:
+            there = [entry for entry in there if isinstance(entry.event, Message)]
+        return Window(
+            head=found.head,
+            kind=found.kind,
+            member=self._member(found, user),
+            entries=[*reversed(behind[:before]), *there, *ahead[:after]],
+            has_before=len(behind) > before,
+            has_after=len(ahead) > after,
+        )
+
+    def _place(self, room: RoomRow, anchor: Anchor) -> Seq:
+        newest = room.head + 1
+        match anchor:
+            case "newest":
+                return newest
+            case "oldest":
+                return 0
+            case FirstUnread(user=user, read=read):
+                found = self._one(statements.FIRST_UNREAD, room.id, read, user)
+                return found[0] if found else newest
+            case seq:
+                return min(seq, newest)
+
+    def state(self, room: RoomId) -> RoomState:
+        found = self._room(room)
+        if found is None:
+            return RoomState(room=room)
+        rows = self._all(statements.MEMBERS, found.id)
+        members = {user: read_member(tuple(row)) for user, *row in rows}
+        return RoomState(room=room, head=found.head, kind=found.kind, title=found.title, members=members)
+
+    def memberships(self, user: UserId, room: RoomId | None) -> Sequence[Membership]:
+        rows = self._all(statements.MEMBERSHIPS, user) if room is None else self._all(statements.MEMBERSHIP, user, room)
+        return [Membership(room=name, head=head, member=read_member(tuple(row))) for name, head, *row in rows]
+
+    def catch_up(self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int) -> Mapping[RoomId, CaughtUp]:
+        found: dict[RoomId, CaughtUp] = {}
+        left = size
+        for name, after in cursors.items():
+            room = self._room(name)
+            member = room and self._member(room, user)
+            if room and member and member.standing == "member":
+                entries = None if left < 0 else self._all_above(room, after, limit)
+                left -= sum(map(text_bytes, entries or ()))
+                found[name] = CaughtUp(view=self._view(room, user), entries=entries)
+        return found
+
+    def _all_above(self, room: RoomRow, after: Seq, limit: int) -> Sequence[Entry] | None:
+        if room.head - after > limit:
+            return None
+        return self._entries(room, statements.ENTRIES_ABOVE, after, limit)
+
+    def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
+        rows = self._all(statements.NEWEST_CHANGE) if after is None else self._all(statements.CHANGES, after, limit)
+        return [read_change(row) for row in rows]
+
+    def page(self, user: UserId, after: ListCursor, limit: int) -> RoomPage:
+        rows = self._all(statements.PAGE, user, after.at_ms, after.number, limit + 1)
+        rooms = [RoomRow(*row) for row in rows]
+        return RoomPage(
+            rooms=[self._view(room, user) for room in rooms[:limit]],
+            next=rooms[limit - 1].place.encoded() if len(rooms) > limit else None,
+        )
+
+    def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
+        found = self._room(room)
+        return {user: self._view(found, user) for user in users} if found else {}
+
+    def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
+        found = self._room(room)
+        if found is None:
+            return {}
+        return {user: marker for user in users if (marker := self._marker(found, user))}
+
+    def _view(self, room: RoomRow, user: UserId) -> RoomView:
+        marker = self._marker(room, user)
+        return RoomView(
+            room=room.room,
+            kind=room.kind,
+            title=room.title,
+            head=room.head,
+            members_count=room.members_count,
+            last=self._entries(room, statements.ENTRY_AT, room.head)[0],
+            member=self._member(room, user),
+            marker=marker,
+            unread=self._one(statements.UNREAD, room.id, marker.read, user, UNREAD_MAX)[0] if marker else 0,
+            markers=self._markers_shown(room),
+        )
+
+    def _markers_shown(self, room: RoomRow) -> Mapping[UserId, Marker] | None:
+        if room.members_count > MARKERS_SHOWN_TO:
+            return None
+        return {user: Marker(*row) for user, *row in self._all(statements.MARKERS, room.id)}
+
+    def _marker(self, room: RoomRow, user: UserId) -> Marker | None:
+        row = self._one(statements.MARKER, room.id, user)
+        return Marker(*row) if row else None
+
+    def _member(self, room: RoomRow, user: UserId) -> Member | None:
+        row = self._one(statements.MEMBER, room.id, user)
+        return read_member(row) if row else None
+
+    def _room(self, room: RoomId) -> RoomRow | None:
+        row = self._one(statements.ROOM_NAMED, room)
+        return RoomRow(*row) if row else None
+
+    def _entries(self, room: RoomRow, statement: str, *values: object) -> list[Entry]:
+        return [read_entry(room.room, row) for row in self._all(statement, room.id, *values)]
+
+    def _all(self, statement: str, *values: object) -> list[Row]:
+        return self._connection.execute(statement, values).fetchall()
+
+    def _one(self, statement: str, *values: object) -> Any:
+        return self._connection.execute(statement, values).fetchone()

@@ -1,0 +1,74 @@
+"""Entries and rooms as rows, and back."""
+
+import json
+from typing import Any, TypeAlias
+
+from attrs import frozen
+
+from chatcore.domain.cursors import ListCursor, from_milliseconds, milliseconds
+from chatcore.domain.entries import Entry, RoomKind
+from chatcore.domain.state import Member
+from chatcore.ids import RoomId, Seq
+from chatcore.ports.room_log import Change
+from chatcore.protocol import KINDS, event_object, opens_object, read_event, read_opens
+
+Row: TypeAlias = tuple[Any, ...]
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def entry_row(entry: Entry) -> Row:
+    """The columns of `statements.WRITE_ENTRY` but the first."""
+    return (
+        entry.seq,
+        entry.author,
+        entry.key,
+        milliseconds(entry.at),
+        entry.digest,
+        KINDS[type(entry.event)],
+        _encode(event_object(entry.event)),
+        None if entry.opens is None else _encode(opens_object(entry.opens)),
+        _encode(entry.affects) if entry.affects else None,
+    )
+
+
+def read_entry(room: RoomId, row: Row) -> Entry:
+    """An entry from the columns `statements.ENTRY`."""
+    seq, author, key, at, digest, kind, event, opens = row
+    return Entry(
+        room=room,
+        seq=seq,
+        author=author,
+        at=from_milliseconds(at),
+        key=key,
+        digest=digest,
+        event=read_event(kind, json.loads(event)),
+        opens=None if opens is None else read_opens(json.loads(opens)),
+    )
+
+
+def read_change(row: Row) -> Change:
+    position, room, seq, affects = row
+    return Change(position=position, room=room, seq=seq, affects=tuple(json.loads(affects)) if affects else ())
+
+
+def read_member(row: Row) -> Member:
+    role, since, standing = row
+    return Member(role, since, standing)
+
+
+@frozen
+class RoomRow:
+    """The columns `statements.ROOM`."""
+
+    id: int
+    room: RoomId
+    kind: RoomKind
+    title: str | None
+    head: Seq
+    at: int
+    members_count: int
+
+    @property
+    def place(self) -> ListCursor:
+        return ListCursor(self.at, self.id)

@@ -1,0 +1,83 @@
+"""The store of an embedded chat: rooms, their logs and markers in one SQLite file."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from sqlite3 import Connection
+from types import TracebackType
+from typing import Self, TypeVar
+
+from chatcore.domain.cursors import ListCursor
+from chatcore.domain.entries import Entry
+from chatcore.domain.state import Marker, RoomState, RoomView
+from chatcore.ids import Key, RoomId, Seq, UserId
+from chatcore.ports.room_log import Anchor, Appended, CaughtUp, Change, Membership, News, Position, Window
+from chatcore.ports.rooms import RoomPage
+from chatcore.ports.store import Store
+
+from .database import Database
+from .reading import TOP, Snapshot
+from .writing import Append
+
+T = TypeVar("T")
+
+
+class SqliteStore(Store):
+    """A store in ``folder``, which one process has at a time. ``database`` is what other stores may stand on."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.database = Database(folder)
+
+    async def __aenter__(self) -> Self:
+        await self.database.__aenter__()
+        try:
+            self.epoch = await self._read(Snapshot.epoch)
+        except BaseException:
+            await self.database.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.database.__aexit__(kind, error, traceback)
+
+    async def append(self, entries: Sequence[Entry]) -> Appended:
+        return await self.database.write(Append.of(entries)) if entries else Appended(written=0)
+
+    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
+        return await self._read(lambda snapshot: snapshot.news(room, after, limit, keys))
+
+    async def window(
+        self, user: UserId, room: RoomId, anchor: Anchor, before: int, after: int, *, messages_only: bool = False
+    ) -> Window:
+        return await self._read(lambda snapshot: snapshot.window(user, room, anchor, before, after, messages_only))
+
+    async def state(self, room: RoomId) -> RoomState:
+        return await self._read(lambda snapshot: snapshot.state(room))
+
+    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[Membership]:
+        return await self._read(lambda snapshot: snapshot.memberships(user, room))
+
+    async def catch_up(
+        self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
+    ) -> Mapping[RoomId, CaughtUp]:
+        return await self._read(lambda snapshot: snapshot.catch_up(user, cursors, limit, size))
+
+    async def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
+        return await self._read(lambda snapshot: snapshot.changes(after, limit))
+
+    async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
+        place = TOP if after is None else ListCursor.decoded(after)
+        return await self._read(lambda snapshot: snapshot.page(user, place, limit))
+
+    async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
+        return await self._read(lambda snapshot: snapshot.views(room, users))
+
+    async def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
+        return await self._read(lambda snapshot: snapshot.markers(room, users))
+
+    async def _read(self, ask: Callable[[Snapshot], T]) -> T:
+        def work(connection: Connection) -> T:
+            return ask(Snapshot(connection))
+
+        return await self.database.read(work)
