@@ -1,1 +1,37 @@
 """Chat for any Python service: rooms that are logs, one verb, and ports for everything outside."""
+
+from .chat import Chat as Chat
+from .commands.messages import SendMessage as SendMessage
+from .commands.messages import Sent as Sent
+from .commands.reading import Cursor as Cursor
+from .commands.reading import History as History
+from .commands.reading import ListRooms as ListRooms
+from .commands.reading import Page as Page
+from .commands.reading import RoomList as RoomList
+from .commands.reading import Sync as Sync
+from .commands.reading import Synced as Synced
+from .commands.rooms import Changed as Changed
+from .commands.rooms import CreateRoom as CreateRoom
+from .commands.rooms import GetRoom as GetRoom
+from .commands.rooms import JoinRoom as JoinRoom
+from .domain.entries import Entry as Entry
+from .errors import ChatError as ChatError
+from .errors import Conflict as Conflict
+from .errors import Forbidden as Forbidden
+from .errors import Internal as Internal
+from .errors import Invalid as Invalid
+from .errors import KeyReused as KeyReused
+from .errors import NotFound as NotFound
+from .errors import RateLimited as RateLimited
+from .errors import StoreError as StoreError
+from .errors import TooLarge as TooLarge
+from .errors import Unauthenticated as Unauthenticated
+from .errors import Unavailable as Unavailable
+from .live.pushes import Room as Room
+from .ports.authenticator import Credentials as Credentials
+from .ports.authenticator import Principal as Principal
+from .ports.connection import Bye as Bye
+from .ports.connection import Connection as Connection
+from .ports.connection import Push as Push
+from .ports.directory import Profile as Profile
+from .socket import Socket as Socket

@@ -4,14 +4,28 @@ Everything here deals in plain dicts; bytes are the adapters' affair. Converting
 ``null`` are not the integer 5, and an unknown field is an error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from types import UnionType
+from typing import Any, TypeAlias, get_args
 
-from cattrs import Converter
-from cattrs.gen import make_dict_unstructure_fn, override
+import attrs
+from cattrs import AttributeValidationNote, ClassValidationError, Converter, ForbiddenExtraKeysError
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from .domain.entries import Entry, Event, Joined, Message, Opened, Opens
+from .commands.command import Command
+from .commands.fields import wire_name
+from .commands.messages import Sent
+from .commands.reading import Cursor, History, Page, RoomList, RoomSync, Synced
+from .commands.rooms import Changed
+from .commands.sizes import LAST_BODY_BYTES_MAX
+from .commands.table import COMMANDS
+from .domain.entries import Data, Entry, Event, Joined, Message, Opened, Opens
+from .domain.state import RoomView
+from .errors import ChatError, Invalid
+from .ids import UserId, private_room_users
+from .live.pushes import Ready, Room
+from .ports.connection import Bye
 
 Object: TypeAlias = dict[str, Any]
 
@@ -19,28 +33,212 @@ EVENTS: Mapping[str, type[Event]] = {"message": Message, "opened": Opened, "join
 KINDS: Mapping[type[Event], str] = {event: kind for kind, event in EVENTS.items()}
 
 
-def _strict(kind: type) -> Any:
-    def structure(value: object, _: type) -> object:
-        if type(value) is not kind:
-            raise TypeError(f"expected {kind.__name__}")
-        return value
-
-    return structure
-
-
-def _converter() -> Converter:
-    converter = Converter(forbid_extra_keys=True)
-    for kind in (str, int, bool):
-        converter.register_structure_hook(kind, _strict(kind))
-    omitted = override(omit_if_default=True)
-    converter.register_unstructure_hook(
-        Message, make_dict_unstructure_fn(Message, converter, data=omitted, reply_to=omitted, mentions=omitted)
-    )
-    converter.register_unstructure_hook(Opens, make_dict_unstructure_fn(Opens, converter, title=omitted))
-    return converter
+def read_command(name: str, data: object) -> Command[Any]:
+    """The command that a client means. Raises `Invalid`, with ``field`` where one is wrong."""
+    command = COMMANDS.get(name)
+    if command is None:
+        raise Invalid("There is no such command.")
+    if type(data) is not dict:
+        raise Invalid("A command is one object.")
+    try:
+        return _CONVERTER.structure(data, command)
+    except ClassValidationError as error:
+        raise _what_is_wrong(error) from None
 
 
-_CONVERTER = _converter()
+def _what_is_wrong(group: ClassValidationError) -> ChatError:
+    """The first of the errors, as clients are told it."""
+    error = group.exceptions[0]
+    if isinstance(error, ChatError):
+        return error
+    if isinstance(error, ForbiddenExtraKeysError):
+        return Invalid("There is an unknown field.", field=min(error.extra_fields))
+    notes = [note for note in getattr(error, "__notes__", ()) if isinstance(note, AttributeValidationNote)]
+    field = wire_name(getattr(attrs.fields(group.cl), notes[0].name)) if notes else None
+    return Invalid(f"{field} is {'missing' if isinstance(error, KeyError) else 'not as it should be'}.", field=field)
+
+
+# Objects that are served.
+
+
+def answer_object(answer: object) -> Object:
+    """What a command came to, without ``ok``."""
+    return _ANSWERS[type(answer)](answer)
+
+
+def push_object(body: object) -> Object:
+    """The object of a push."""
+    return _PUSHES[type(body)](body)
+
+
+def error_object(error: ChatError) -> Object:
+    found: Object = {"code": error.code, "message": error.message, "temporary": error.temporary}
+    if error.field is not None:
+        found["field"] = error.field
+    if error.retry_after_ms is not None:
+        found["retry_after_ms"] = error.retry_after_ms
+    return found
+
+
+def entry_object(entry: Entry) -> Object:
+    """An entry as the wire has it."""
+    found: Object = {
+        "room": entry.room,
+        "seq": entry.seq,
+        "kind": KINDS[type(entry.event)],
+        "author": entry.author,
+        "at": timestamp(entry.at),
+        **event_object(entry.event),
+    }
+    if isinstance(entry.event, Message | Opened):
+        found["key"] = entry.key
+    if entry.opens:
+        found["opens"] = opens_object(entry.opens)
+    return found
+
+
+def room_object(room: Room) -> Object:
+    """A Room: what of it is shown depends on the user's standing, and on whether it is pushed or listed."""
+    view = room.view
+    found: Object = {
+        "room": view.room,
+        "epoch": room.epoch,
+        "kind": view.kind,
+        "head": view.head if room.announced_at is None else room.announced_at,
+        "members_count": view.members_count,
+    }
+    if view.title is not None:
+        found["title"] = view.title
+    if view.kind == "private":
+        found["peer"] = _peer(view, room.user)
+    found |= _standing_object(view)
+    if room.announced_at is not None:
+        found["me"].pop("unread")
+    elif view.member and view.member.standing == "member":
+        found["last"] = _last_object(view.last)
+    if room.duplicate is not None:
+        found["duplicate"] = room.duplicate
+    return found
+
+
+def _standing_object(view: RoomView) -> Object:
+    """``me``, and for members everyone's markers."""
+    member = view.member
+    if member is None:
+        return {}
+    me: Object = {"role": member.role, "state": member.standing}
+    if member.standing != "member" or view.marker is None:
+        return {"me": me}
+    me |= {"read": view.marker.read, "delivered": view.marker.delivered, "unread": view.unread, "muted": False}
+    if view.markers is None:
+        return {"me": me}
+    return {"me": me, "markers": {user: attrs.asdict(marker) for user, marker in view.markers.items()}}
+
+
+def _peer(view: RoomView, user: UserId) -> UserId:
+    one, other = private_room_users(view.room) or (user, user)
+    return other if one == user else one
+
+
+def _last_object(entry: Entry) -> Object:
+    found = entry_object(entry)
+    body = found.get("body", "").encode()
+    if len(body) > LAST_BODY_BYTES_MAX:
+        found["body"] = body[:LAST_BODY_BYTES_MAX].decode(errors="ignore")
+        found["cut"] = True
+    return found
+
+
+def _sent_object(sent: Sent) -> Object:
+    return attrs.asdict(sent) | {"at": timestamp(sent.at)}
+
+
+def _changed_object(changed: Changed) -> Object:
+    found: Object = {"duplicate": changed.duplicate}
+    if changed.seq is not None:
+        found["seq"] = changed.seq
+    return found
+
+
+def _page_object(page: Page) -> Object:
+    return {
+        "room": page.room,
+        "epoch": page.epoch,
+        "head": page.head,
+        "entries": _entry_objects(page.entries),
+        "has_before": page.has_before,
+        "has_after": page.has_after,
+    }
+
+
+def _synced_object(synced: Synced) -> Object:
+    return {"rooms": {room: _room_sync_object(one, synced.epoch) for room, one in synced.rooms.items()}}
+
+
+def _room_sync_object(found: RoomSync, epoch: str) -> Object:
+    if found.view is None:
+        return {"status": found.status}
+    written: Object = {"status": found.status, "epoch": epoch, "head": found.view.head, **_standing_object(found.view)}
+    if found.entries is not None:
+        written["entries"] = _entry_objects(found.entries)
+    return written
+
+
+def _room_list_object(found: RoomList) -> Object:
+    return {"rooms": [room_object(room) for room in found.rooms]} | ({"next": found.next} if found.next else {})
+
+
+def _ready_object(ready: Ready) -> Object:
+    found: Object = {
+        "protocol": ready.protocol,
+        "features": list(ready.features),
+        "epoch": ready.epoch,
+        "user": ready.user,
+        "device": ready.device,
+        "socket": ready.socket,
+        "node": ready.node,
+        "rooms": [room_object(room) for room in ready.rooms],
+    }
+    if ready.next is not None:
+        found["next"] = ready.next
+    if ready.expires_in is not None:
+        found["expires_in"] = ready.expires_in
+    return found
+
+
+def _bye_object(bye: Bye) -> Object:
+    found: Object = {"code": bye.code, "resumable": bye.resumable}
+    if bye.retry_after_ms is not None:
+        found["retry_after_ms"] = bye.retry_after_ms
+    return found
+
+
+def _entry_objects(entries: Sequence[Entry]) -> list[Object]:
+    return [entry_object(entry) for entry in entries]
+
+
+_ANSWERS: Mapping[type, Callable[[Any], Object]] = {
+    Sent: _sent_object,
+    Changed: _changed_object,
+    Page: _page_object,
+    Synced: _synced_object,
+    RoomList: _room_list_object,
+    Room: room_object,
+}
+_PUSHES: Mapping[type, Callable[[Any], Object]] = {
+    Entry: entry_object,
+    Room: room_object,
+    Ready: _ready_object,
+    Bye: _bye_object,
+}
+
+
+def timestamp(at: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# Parts of entries, also for the rows of stores.
 
 
 def event_object(event: Event) -> Object:
@@ -65,23 +263,66 @@ def read_opens(fields: Object) -> Opens:
     return _CONVERTER.structure(fields, Opens)
 
 
-def entry_object(entry: Entry) -> Object:
-    """An entry as the wire has it."""
-    found: Object = {
-        "room": entry.room,
-        "seq": entry.seq,
-        "kind": KINDS[type(entry.event)],
-        "author": entry.author,
-        "at": timestamp(entry.at),
-        **event_object(entry.event),
-    }
-    if isinstance(entry.event, Message | Opened):
-        found["key"] = entry.key
-    if entry.opens:
-        found["opens"] = opens_object(entry.opens)
-    return found
+# The one converter.
 
 
-def timestamp(at: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _exactly(*kinds: type) -> Callable[[object, Any], Any]:
+    """No conversion: cattrs would turn ``"5"`` into 5 and a text into a list of its characters."""
+
+    def structure(value: object, _: Any) -> Any:
+        if type(value) not in kinds:
+            raise TypeError
+        return value
+
+    return structure
+
+
+def _user_list(value: object, _: Any) -> list[UserId]:
+    if type(value) is not list or any(type(one) is not str for one in value):
+        raise TypeError
+    return value
+
+
+def _cursors(value: object, _: Any) -> dict[str, Cursor]:
+    if type(value) is not dict:
+        raise TypeError
+    return {room: _CONVERTER.structure(cursor, Cursor) for room, cursor in value.items()}
+
+
+def _is_optional(kind: Any) -> bool:
+    return isinstance(kind, UnionType) and type(None) in get_args(kind)
+
+
+def _unless_null(converter: Converter, kind: Any) -> Callable[[object, Any], Any]:
+    """An optional field is left out, never null."""
+    (inner,) = (one for one in get_args(kind) if one is not type(None))
+
+    def structure(value: object, _: Any) -> Any:
+        if value is None:
+            raise TypeError
+        return converter.structure(value, inner)
+
+    return structure
+
+
+def _converter() -> Converter:
+    converter = Converter(forbid_extra_keys=True)
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, _exactly(kind))
+    converter.register_structure_hook_func(lambda kind: kind == str | int, _exactly(str, int))
+    converter.register_structure_hook_func(lambda kind: kind == Data, _exactly(dict))
+    converter.register_structure_hook_func(lambda kind: kind == Sequence[UserId], _user_list)
+    converter.register_structure_hook_func(lambda kind: kind == Mapping[str, Cursor], _cursors)
+    converter.register_structure_hook_factory(_is_optional, lambda kind: _unless_null(converter, kind))
+    omitted = override(omit_if_default=True)
+    converter.register_unstructure_hook(
+        Message, make_dict_unstructure_fn(Message, converter, data=omitted, reply_to=omitted, mentions=omitted)
+    )
+    converter.register_unstructure_hook(Opens, make_dict_unstructure_fn(Opens, converter, title=omitted))
+    converter.register_structure_hook(
+        History, make_dict_structure_fn(History, converter, with_=override(rename="with"))
+    )
+    return converter
+
+
+_CONVERTER = _converter()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from ..ids import Key, RoomId, Seq, UserId
 
@@ -54,6 +54,15 @@ class Opens:
     title: str | None = None
 
 
+def _affected(entry: "Entry") -> tuple[UserId, ...]:
+    opened = tuple(entry.opens.members) if entry.opens else ()
+    match entry.event:
+        case Joined(user=user) if user not in opened:
+            return (*opened, user)
+        case _:
+            return opened
+
+
 @frozen(kw_only=True)
 class Entry:
     """One entry of a room's log. ``at`` is UTC and for display only; nothing inside a room is ordered by it.
@@ -69,14 +78,5 @@ class Entry:
     digest: str | None
     event: Event
     opens: Opens | None = None
-    affects: tuple[UserId, ...] = field(init=False)
+    affects: tuple[UserId, ...] = field(init=False, default=Factory(_affected, takes_self=True))
     """The users whose membership this entry changes: through it a user's rooms are found from the log alone."""
-
-    @affects.default
-    def _affects(self) -> tuple[UserId, ...]:
-        opened = tuple(self.opens.members) if self.opens else ()
-        match self.event:
-            case Joined(user=user) if user not in opened:
-                return (*opened, user)
-            case _:
-                return opened

@@ -11,7 +11,7 @@ from ..errors import ChatError, Forbidden, NotFound
 from .entries import Role, RoomKind
 from .state import Member
 
-Action: TypeAlias = Literal["send", "read", "get", "join"]
+Action: TypeAlias = Literal["create", "send", "read", "get", "join"]
 Rank: TypeAlias = Role | Literal["invited", "banned", "stranger"]
 
 MEMBERS: frozenset[Rank] = frozenset({"owner", "admin", "member"})
@@ -20,12 +20,13 @@ STRANGERS: frozenset[Rank] = frozenset({"stranger"})
 NOBODY: frozenset[Rank] = frozenset()
 
 RIGHTS: Mapping[Action, Mapping[RoomKind, frozenset[Rank]]] = {
+    "create": {"private": NOBODY, "group": NOBODY, "public": NOBODY},
     "send": {"private": MEMBERS, "group": MEMBERS, "public": MEMBERS},
     "read": {"private": MEMBERS, "group": MEMBERS, "public": MEMBERS},
     "get": {"private": MEMBERS, "group": MEMBERS | INVITED, "public": MEMBERS | INVITED | STRANGERS},
     "join": {"private": NOBODY, "group": MEMBERS | INVITED, "public": MEMBERS | INVITED | STRANGERS},
 }
-"""Joining a room that one is a member of is a right too: it changes nothing."""
+"""Joining a room that one is a member of is a right too: it changes nothing. Nobody may create what is there."""
 
 
 def refusal(action: Action, kind: RoomKind | None, member: Member | None) -> ChatError | None:

@@ -1,13 +1,14 @@
 """The two functions that everything stands on: `decide` and `evolve`."""
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import attrs
 from attrs import frozen
 
 from ..errors import ChatError
-from ..ids import Key, UserId
+from ..ids import Key, Seq, UserId
 from . import permissions
 from .entries import Entry, Event, Joined, Message, Opened, Opens
 from .state import Member, RoomState
@@ -15,22 +16,31 @@ from .state import Member, RoomState
 
 @frozen(kw_only=True)
 class Facts:
-    """What `decide` needs from outside the log: which of the users that a command names do not exist."""
+    """What `decide` needs beside the state: the target entry of the command as of head, where it has one and the log
+    reaches it, and which of the users that it names do not exist."""
 
+    target: Entry | None = None
     unknown_users: frozenset[UserId] = frozenset()
 
 
 class Intent(Protocol):
     """What `decide` asks of a command that appends to a room's log. Everything here is pure."""
 
-    @property
-    def action(self) -> permissions.Action:
-        """The row of the table of rights that governs the command."""
-        ...
+    action: ClassVar[permissions.Action]
+    """The row of the table of rights that governs the command."""
 
     @property
     def digest(self) -> str:
         """Identifies the command's content; its key, and how it addresses the room, are left out."""
+        ...
+
+    @property
+    def target(self) -> Seq | None:
+        """The seq of the entry that the command is about, if any."""
+        ...
+
+    def wants(self, state: RoomState) -> Collection[UserId]:
+        """The users who have to exist for the command to be carried out on ``state``."""
         ...
 
     def opens(self, user: UserId) -> Opens | None:

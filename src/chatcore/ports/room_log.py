@@ -6,8 +6,8 @@ from typing import Literal, TypeAlias
 
 from attrs import frozen
 
-from ..domain.entries import Entry
-from ..domain.state import Member, RoomState
+from ..domain.entries import Entry, Message, RoomKind
+from ..domain.state import Member, RoomState, RoomView
 from ..ids import Key, RoomId, Seq, UserId
 
 Position: TypeAlias = int
@@ -38,10 +38,13 @@ class News:
 
 @frozen(kw_only=True)
 class FirstUnread:
-    """The anchor of a window at the first `Message` of others above ``read``, or at the newest place."""
+    """The anchor of a window at the first unread message of a user who has read up to ``read``, else at ``newest``."""
 
     user: UserId
     read: Seq
+
+    def is_unread(self, entry: Entry) -> bool:
+        return entry.seq > self.read and entry.author != self.user and isinstance(entry.event, Message)
 
 
 Anchor: TypeAlias = Literal["newest", "oldest"] | Seq | FirstUnread
@@ -51,10 +54,11 @@ Anchor: TypeAlias = Literal["newest", "oldest"] | Seq | FirstUnread
 class Window:
     """Entries around an anchor, ascending, messages in their present state, as of ``head``; one snapshot.
 
-    ``member`` is the standing of the user who reads. ``head`` is 0 for a room that is unborn.
+    ``member`` is the standing of the user who reads. ``kind`` is None, and ``head`` 0, for a room that is unborn.
     """
 
     head: Seq
+    kind: RoomKind | None
     member: Member | None
     entries: Sequence[Entry]
     has_before: bool
@@ -72,10 +76,9 @@ class Membership:
 
 @frozen(kw_only=True)
 class CaughtUp:
-    """What a room had above a cursor: its head, the user's standing, and the entries, or None where too many."""
+    """A room as its member sees it, and what lies above a cursor, or None where that is too much; one snapshot."""
 
-    head: Seq
-    member: Member
+    view: RoomView
     entries: Sequence[Entry] | None
 
 
@@ -130,15 +133,22 @@ class RoomLog(ABC):
         """The rooms in which the user is a member or invited, all of them or only ``room``, in no order."""
 
     @abstractmethod
-    async def catch_up(self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int) -> Mapping[RoomId, CaughtUp]:
-        """For each room of ``cursors`` in which the user is a member, what lies above its cursor, messages in their
-        present state: all of it, or None when that is more than ``limit`` entries. Other rooms are left out. One
-        snapshot and one round trip for all rooms."""
+    async def catch_up(
+        self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
+    ) -> Mapping[RoomId, CaughtUp]:
+        """For each room of ``cursors`` in which the user is a member: how they see it, and what lies above its cursor.
+
+        ``entries`` are all that is above, messages in their present state, or None when these are more than ``limit``
+        entries; also None for every further room, in the order of ``cursors``, once the texts read (`body` and
+        `data`) have more than ``size`` bytes together: so the memory of one call is bounded. Other rooms are left
+        out. One snapshot and one round trip for all rooms.
+        """
 
     @abstractmethod
     async def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
         """Up to ``limit`` changes since a call that gave ``after``, by ascending position; the last one's position
-        is the next ``after``. None gives only the newest change, to start from.
+        is the next ``after``. None gives only the newest change, to start from; where it gives nothing the store is
+        empty, and one starts from 0, which lies before every position.
 
         Complete, not exact: a change may come again, and of a room's changes without ``affects`` only the newest
         need come. A store whose positions do not become visible in order reaches back far enough by itself (it looks

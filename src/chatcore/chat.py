@@ -1,0 +1,247 @@
+"""A Chat: the domain with its ports plugged in. One per process is handed to whoever needs it."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeVar
+
+import anyio
+
+from . import ids
+from .commands.command import Command, ReadingCommand, RoomCommand
+from .commands.dispatch import Dispatcher
+from .commands.reading import page_of_rooms
+from .errors import ChatError, Invalid
+from .ids import UserId
+from .live.background import Background
+from .live.deadlines import Deadlines
+from .live.hints import HintQueue
+from .live.hub import Hub
+from .live.leases import Leases
+from .live.outstanding import Outstanding
+from .live.pushes import Ready, Room
+from .live.room import Place
+from .live.sweep import sweep
+from .live.user import LiveSocket
+from .ports.bus import Bus, Check, Hint, RoomAt
+from .ports.connection import Bye, ByeCode, Connection, Push
+from .ports.directory import Directory
+from .ports.registry import SocketInfo, SocketRegistry
+from .ports.store import Store
+from .socket import Socket
+
+DRAIN_S = 5
+ROOMS_READY = 50
+
+A = TypeVar("A")
+
+
+def utc_now() -> datetime:
+    """Wall-clock time with milliseconds, as stores and clients keep it."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class Chat:
+    """Chat for one process: ``async with Chat(store) as chat``; it enters the store with it.
+
+    Args:
+        store: keeps the logs; several Chats may share it.
+        bus: carries hints between nodes. Without one, other nodes on the same store hear within 2 s.
+        registry: knows every user's sockets on all nodes. Without one, nothing on other nodes is closed from here.
+        directory: says which users exist; without one, every valid user id does.
+        canonical: the one spelling of a user's name as clients write it, or None for a name nobody can have.
+        clock: gives the UTC time that entries show.
+        new_id: gives a fresh id of at least 64 random bits.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        bus: Bus | None = None,
+        registry: SocketRegistry | None = None,
+        directory: Directory | None = None,
+        canonical: Callable[[UserId], UserId | None] | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        new_id: Callable[[], str] = ids.new_id,
+    ) -> None:
+        self.node = new_id()
+        self.store = store
+        self._bus = bus
+        self._clock = clock
+        self._new_id = new_id
+        self._sockets: dict[str, Socket] = {}
+        self._hints = HintQueue()
+        self._leases = Leases(registry, self.node) if registry else None
+        self._deadlines = Deadlines(clock)
+        self._background = Background()
+        self._entered = AsyncExitStack()
+        self._hub = Hub(
+            store,
+            self._background,
+            now=clock,
+            publish=self._hints.put_entries if bus else lambda _: None,
+            directory=directory,
+        )
+        self._dispatcher = Dispatcher(
+            store=store,
+            hub=self._hub,
+            directory=directory,
+            canonical=canonical,
+            new_id=new_id,
+            unanswered=Outstanding(),
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._entered.enter_async_context(self.store)
+        try:
+            changes = await self.store.changes(None, 1)
+            await self._entered.enter_async_context(self._background)
+            if self._bus:
+                await self._entered.enter_async_context(self._bus.subscribe(self._hear))
+                self._background.start(partial(self._hints.publish, self._bus))
+        except BaseException:
+            await self._entered.aclose()
+            raise
+        self._background.start(partial(sweep, self.store, self._hub, changes[-1].position if changes else 0))
+        self._background.start(partial(self._deadlines.watch, partial(self._close, code="expired")))
+        if self._leases:
+            self._background.start(partial(self._leases.keep, partial(self._close, code="signed_out")))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Say goodbye to every socket, let what was queued be carried out (for 5 s at most), and close the store."""
+        for socket in tuple(self._sockets.values()):
+            socket.close(Bye(code="shutdown"))
+        with anyio.move_on_after(DRAIN_S, shield=True):
+            await self._dispatcher.unanswered.at_most(0)
+        await self._entered.__aexit__(kind, error, traceback)
+
+    async def execute(self, user: UserId, command: Command[A]) -> A:
+        """Carry out a command for a user and give its answer, when every follower here has what it caused.
+
+        A command that appends is carried out even where the caller is cancelled once it was queued. Raises
+        `ChatError`.
+        """
+        if not ids.is_user_id(user):
+            raise Invalid("This is not a user id.", field="user")
+        addressed = self._dispatcher.addressed(command)
+        match addressed:
+            case ReadingCommand():
+                return await self._dispatcher.read(user, addressed, None)
+            case RoomCommand():
+                return await self._append(user, addressed)
+            case _:
+                raise TypeError(f"{type(command).__name__} neither reads nor appends")
+
+    async def _append(self, user: UserId, command: RoomCommand[A]) -> A:
+        answered = anyio.Event()
+        answers: list[A | ChatError] = []
+
+        def answer(result: A | ChatError) -> None:
+            answers.append(result)
+            answered.set()
+
+        self._dispatcher.submit(user, command, answer)
+        await answered.wait()
+        result = answers[0]
+        if isinstance(result, ChatError):
+            raise result
+        return result
+
+    @asynccontextmanager
+    async def connect(
+        self,
+        connection: Connection,
+        *,
+        user: UserId,
+        device: str | None = None,
+        expires_at: datetime | None = None,
+        session: str | None = None,
+    ) -> AsyncGenerator[Socket]:
+        """A socket for a user, from `ready` on; it follows all rooms of the user until the block is left.
+
+        Args:
+            connection: where pushes go; its transport reads, and gives what it reads to `Socket.receive`.
+            user: whose socket it is; the transport has authenticated them.
+            device: 1-64 characters; one is made when it is missing.
+            expires_at: when the socket ends with `bye expired`, UTC.
+            session: sockets of one session are closed together by `close_session`.
+
+        Raises:
+            Unavailable: the store can't be reached now; nothing has been pushed.
+        """
+        live = LiveSocket(connection, user)
+        info = SocketInfo(
+            id=connection.id,
+            user=user,
+            device=device or self._new_id(),
+            node=self.node,
+            since=self._clock(),
+            session=session,
+        )
+        socket = Socket(self._dispatcher, live, info)
+        self._hub.enter(live)
+        self._sockets[info.id] = socket
+        try:
+            if self._leases:
+                await self._leases.add(info)
+            await self._greet(live, info, expires_at)
+            yield socket
+        finally:
+            self._hub.leave(live)
+            del self._sockets[info.id]
+            socket.end()
+            if self._leases:
+                await self._leases.remove(info)
+
+    async def _greet(self, live: LiveSocket, info: SocketInfo, expires_at: datetime | None) -> None:
+        memberships = await self.store.memberships(info.user)
+        page = await page_of_rooms(self.store, info.user, None, ROOMS_READY)
+        # No await from here on: `ready` goes first, and says from where each room is followed.
+        heads = {row.room: row.head for row in memberships if row.member.standing == "member"}
+        heads |= {view.room: view.head for view in page.rooms if view.member and view.member.standing == "member"}
+        ready = Ready(
+            epoch=self.store.epoch,
+            user=info.user,
+            device=info.device,
+            socket=info.id,
+            node=self.node,
+            rooms=[Room(user=info.user, epoch=self.store.epoch, view=view) for view in page.rooms],
+            next=page.next,
+            expires_in=self._seconds_until(expires_at) if expires_at else None,
+        )
+        live.connection.send(Push("ready", ready))
+        self._hub.connected(live, {room: Place(head, member=True) for room, head in heads.items()})
+        if expires_at:
+            self._deadlines.set(info.id, expires_at)
+
+    def _seconds_until(self, moment: datetime) -> int:
+        return max(0, int((moment - self._clock()).total_seconds()))
+
+    async def close_session(self, user: UserId, session: str) -> None:
+        """Close every socket of a session with `bye signed_out`: here at once, on other nodes through the registry."""
+        for socket in tuple(self._sockets.values()):
+            if socket.info.user == user and socket.info.session == session:
+                socket.close(Bye(code="signed_out"))
+        if self._leases:
+            elsewhere = await self._leases.revoke(user, session)
+            if elsewhere and self._bus:
+                self._hints.put([Check(sockets=elsewhere)])
+
+    def _close(self, socket: str, code: ByeCode) -> None:
+        if found := self._sockets.get(socket):
+            found.close(Bye(code=code))
+
+    def _hear(self, hint: Hint) -> None:
+        match hint:
+            case RoomAt():
+                self._hub.told(hint.room, hint.seq, hint.affects, hint.entry)
+            case Check():
+                if self._leases:
+                    self._leases.doubt(hint.sockets)

@@ -1,0 +1,116 @@
+"""What every command has in common."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
+
+import attrs
+from attrs import field, frozen
+from attrs.validators import optional
+
+from ..domain.entries import Entry, Event, Opens
+from ..domain.permissions import Action
+from ..domain.rooms import Facts
+from ..domain.state import RoomState
+from ..errors import ChatError
+from ..ids import Key, RoomId, Seq, UserId
+from ..live.hub import Hub
+from ..live.user import LiveSocket
+from ..ports.directory import Directory
+from ..ports.store import Store
+from . import fields
+
+Answer_co = TypeVar("Answer_co", covariant=True)
+Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@frozen
+class Route:
+    """Where HTTP serves a command, below ``/api/v1``. ``{name}`` in the path is the field of that name; ``{self}`` is
+    the caller's own id. ``created`` says that success is 201, or 200 for a duplicate."""
+
+    method: Method
+    path: str
+    created: bool = False
+
+
+@frozen(kw_only=True)
+class Command(ABC, Generic[Answer_co]):
+    """Something a user wants of the chat; carried out, it comes to an ``Answer`` or raises a `ChatError`.
+
+    Constructing one checks its fields and raises `Invalid` with the wrong field's name.
+    """
+
+    name: ClassVar[str]
+    """The Socket.IO event."""
+    routes: ClassVar[tuple[Route, ...]] = ()
+    user_fields: ClassVar[tuple[str, ...]] = ()
+    """The attributes that hold a user id or several."""
+
+
+@frozen(kw_only=True)
+class RoomCommand(Command[Answer_co]):
+    """A command that appends to one room's log and takes its turn there: an `Intent`. All its methods are pure.
+
+    Repeated with its ``key`` it gets its first answer; without one it is another command each time.
+    """
+
+    action: ClassVar[Action]
+
+    key: Key | None = field(default=None, validator=optional(fields.key))
+
+    @abstractmethod
+    def room_id(self, user: UserId, key: Key) -> RoomId:
+        """The room in which ``user`` does this."""
+
+    @abstractmethod
+    def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
+        """See `Intent.event`."""
+
+    @abstractmethod
+    def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Answer_co:
+        """What the user is told of the entry that the command made."""
+
+    def unchanged(self) -> Answer_co:
+        """What the user is told where `event` was None; only commands that may change nothing have it."""
+        raise TypeError(f"{self.name} always changes something")
+
+    @property
+    def digest(self) -> str:
+        content = json.dumps([self.name, self.content()], sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+    def content(self) -> Mapping[str, Any]:
+        """What a repetition with the same key must repeat."""
+        return attrs.asdict(self, filter=lambda attribute, _: attribute.name != "key")
+
+    @property
+    def target(self) -> Seq | None:
+        return None
+
+    def wants(self, state: RoomState) -> Collection[UserId]:
+        return ()
+
+    def opens(self, user: UserId) -> Opens | None:
+        return None
+
+
+@frozen(kw_only=True)
+class Context:
+    """What a reading command reaches; ``socket`` is None over HTTP and from `Chat.execute`."""
+
+    user: UserId
+    store: Store
+    hub: Hub
+    directory: Directory | None
+    socket: LiveSocket | None
+
+
+@frozen(kw_only=True)
+class ReadingCommand(Command[Answer_co]):
+    """A command that reads, in one step that is not a room's: it waits for what its socket sent before it."""
+
+    @abstractmethod
+    async def handle(self, context: Context) -> Answer_co: ...

@@ -1,0 +1,121 @@
+"""From a command to what carries it out: its room, or its own handler."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import anyio
+from attrs import evolve, frozen
+
+from ..errors import ChatError, Internal, NotFound
+from ..ids import Key, RoomId, UserId, is_room_id
+from ..live.hub import Hub
+from ..live.outstanding import Outstanding
+from ..live.user import LiveSocket
+from ..live.waiting import Outcome, Waiting
+from ..ports.directory import Directory
+from ..ports.store import Store
+from .command import Command, Context, ReadingCommand, RoomCommand
+
+COMMAND_S = 5
+"""A command that could not be carried out for so long fails as `unavailable`."""
+
+A = TypeVar("A")
+log = logging.getLogger(__name__)
+
+
+@frozen(kw_only=True)
+class Dispatcher:
+    """Carries commands out. ``unanswered`` counts those that wait at their rooms."""
+
+    store: Store
+    hub: Hub
+    directory: Directory | None
+    canonical: Callable[[UserId], UserId | None] | None
+    new_id: Callable[[], str]
+    unanswered: Outstanding
+
+    def addressed(self, command: Command[A]) -> Command[A]:
+        """The command with the names of users in their one spelling. Raises `NotFound` for nobody's name."""
+        if self.canonical is None:
+            return command
+        named = {name: getattr(command, name) for name in command.user_fields}
+        spelled = {name: self._spelled(value) for name, value in named.items() if value is not None}
+        return evolve(command, **spelled) if spelled else command
+
+    async def read(self, user: UserId, command: ReadingCommand[A], socket: LiveSocket | None) -> A:
+        """The answer of a reading command. Raises `ChatError`, and whatever a handler's own fault is."""
+        return await command.handle(
+            Context(user=user, store=self.store, hub=self.hub, directory=self.directory, socket=socket)
+        )
+
+    def submit(
+        self,
+        user: UserId,
+        command: RoomCommand[A],
+        answer: Callable[[A | ChatError], None],
+        socket: LiveSocket | None = None,
+    ) -> None:
+        """Queue a command at its room; ``answer`` is called once, when it is carried out or refused."""
+        key = command.key or self.new_id()
+        epoch = self.store.epoch
+
+        def finish(outcome: Outcome) -> None:
+            answer(_answer_of(command, outcome, epoch))
+
+        self._queue(command.room_id(user, key), user, key, command, finish, socket)
+
+    def refuse(
+        self, room: RoomId, user: UserId, error: ChatError, answer: Callable[[ChatError], None], socket: LiveSocket
+    ) -> None:
+        """Give a refusal its place among the commands that the socket sent to ``room``."""
+
+        def finish(outcome: Outcome) -> None:
+            answer(outcome if isinstance(outcome, ChatError) else error)
+
+        self._queue(room, user, self.new_id(), error, finish, socket)
+
+    def _queue(
+        self,
+        room: RoomId,
+        user: UserId,
+        key: Key,
+        command: RoomCommand[Any] | ChatError,
+        finish: Callable[[Outcome], None],
+        socket: LiveSocket | None,
+    ) -> None:
+        if not is_room_id(room):
+            finish(command if isinstance(command, ChatError) else NotFound())
+            return
+
+        def answer(outcome: Outcome) -> None:
+            self.unanswered.done()
+            finish(outcome)
+
+        self.unanswered.add()
+        deadline = anyio.current_time() + COMMAND_S
+        self.hub.submit(
+            room,
+            Waiting(user=user, key=key, command=command, answer=answer, deadline=deadline, socket=socket),
+        )
+
+    def _spelled(self, value: UserId | Sequence[UserId]) -> UserId | Sequence[UserId]:
+        return self._spell(value) if isinstance(value, str) else [self._spell(one) for one in value]
+
+    def _spell(self, user: UserId) -> UserId:
+        found = self.canonical(user) if self.canonical else user
+        if found is None:
+            raise NotFound
+        return found
+
+
+def _answer_of(command: RoomCommand[A], outcome: Outcome, epoch: str) -> A | ChatError:
+    if isinstance(outcome, ChatError):
+        return outcome
+    try:
+        if outcome.entry is None:
+            return command.unchanged()
+        return command.answer(outcome.entry, duplicate=outcome.duplicate, epoch=epoch)
+    except Exception:
+        log.exception("the answer of %s could not be made", command.name)
+        return Internal()

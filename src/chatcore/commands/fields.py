@@ -1,0 +1,146 @@
+"""The bounds of command fields (``docs/protocol.md``, "Values"), as attrs validators that raise `Invalid`."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
+from typing import Any, TypeAlias
+
+from attrs import Attribute
+
+from ..errors import Invalid
+from ..ids import KEY_MAX, UserId, is_user_id
+
+BODY_BYTES_MAX = 16_384
+DATA_BYTES_MAX = 8_192
+INTEGER_MAX = 2**53
+JSON_DEPTH_MAX = 32
+MENTIONS_MAX = 50
+WIRE_NAME = "wire"
+"""Metadata of an attribute whose field has another name, because that name is a word of Python's."""
+
+AnyAttribute: TypeAlias = "Attribute[Any]"
+Check: TypeAlias = Callable[[Any, AnyAttribute, Any], None]
+
+
+def user(_: object, attribute: AnyAttribute, value: object) -> None:
+    if not isinstance(value, str) or not is_user_id(value):
+        raise _invalid(attribute, "is not a user id")
+
+
+def users(limit: int) -> Check:
+    def check(_: object, attribute: AnyAttribute, value: Sequence[object]) -> None:
+        if len(value) > limit:
+            raise _invalid(attribute, f"names {limit} users at most")
+        if not all(isinstance(one, str) and is_user_id(one) for one in value):
+            raise _invalid(attribute, "holds something that is not a user id")
+
+    return check
+
+
+def ids(values: Iterable[UserId]) -> Sequence[UserId]:
+    """A converter: commands are immutable, and so are their lists."""
+    return tuple(values)
+
+
+def text(shortest: int, longest: int) -> Check:
+    """A string of so many code points, without lone surrogates."""
+
+    def check(_: object, attribute: AnyAttribute, value: object) -> None:
+        if not isinstance(value, str) or not shortest <= len(value) <= longest or not _encodable(value):
+            raise _invalid(attribute, f"is a text of {shortest} to {longest} characters")
+
+    return check
+
+
+key = text(1, KEY_MAX)
+
+
+def room(_: object, attribute: AnyAttribute, value: object) -> None:
+    """Any string: one that is no room's id is nobody's room, which is for the answer to say."""
+    if not isinstance(value, str):
+        raise _invalid(attribute, "is a room id")
+
+
+def integer(least: int, most: int = INTEGER_MAX) -> Check:
+    def check(_: object, attribute: AnyAttribute, value: object) -> None:
+        if type(value) is not int or not least <= value <= most:
+            raise _invalid(attribute, f"is an integer from {least} to {most}")
+
+    return check
+
+
+seq = integer(1)
+
+
+def boolean(_: object, attribute: AnyAttribute, value: object) -> None:
+    if not isinstance(value, bool):
+        raise _invalid(attribute, "is true or false")
+
+
+def one_of(*values: str) -> Check:
+    def check(_: object, attribute: AnyAttribute, value: object) -> None:
+        if value not in values:
+            raise _invalid(attribute, f"is one of {', '.join(values)}")
+
+    return check
+
+
+def anchor(_: object, attribute: AnyAttribute, value: object) -> None:
+    if value in ("newest", "oldest", "first_unread"):
+        return
+    if type(value) is not int or not 1 <= value <= INTEGER_MAX:
+        raise _invalid(attribute, "is newest, oldest, first_unread or a seq from 1")
+
+
+def body(_: object, attribute: AnyAttribute, value: object) -> None:
+    if not isinstance(value, str) or not _encodable(value) or len(value.encode()) > BODY_BYTES_MAX:
+        raise _invalid(attribute, f"is a text of at most {BODY_BYTES_MAX} bytes in UTF-8")
+
+
+def data(_: object, attribute: AnyAttribute, value: Mapping[str, Any]) -> None:
+    if not isinstance(value, dict) or not _is_plain_json(value, JSON_DEPTH_MAX):
+        raise _invalid(attribute, f"is a JSON object, at most {JSON_DEPTH_MAX} deep, of finite and exact numbers")
+    if len(compact_json(value).encode()) > DATA_BYTES_MAX:
+        raise _invalid(attribute, f"has at most {DATA_BYTES_MAX} bytes as compact JSON")
+
+
+def compact_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def wire_name(attribute: AnyAttribute) -> str:
+    """What the contract calls the field."""
+    name: str = attribute.metadata.get(WIRE_NAME, attribute.name)
+    return name
+
+
+def _invalid(attribute: AnyAttribute, what: str) -> Invalid:
+    name = wire_name(attribute)
+    return Invalid(f"{name} {what}.", field=name)
+
+
+def _encodable(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_plain_json(value: object, depth: int) -> bool:
+    match value:
+        case None | bool():
+            return True
+        case str():
+            return _encodable(value)
+        case int():
+            return -INTEGER_MAX <= value <= INTEGER_MAX
+        case float():
+            return isfinite(value)
+        case dict():
+            names = all(isinstance(name, str) and _encodable(name) for name in value)
+            return depth > 0 and names and all(_is_plain_json(one, depth - 1) for one in value.values())
+        case list():
+            return depth > 0 and all(_is_plain_json(one, depth - 1) for one in value)
+        case _:
+            return False

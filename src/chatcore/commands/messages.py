@@ -1,0 +1,83 @@
+"""Sending a message."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+from attrs.validators import optional
+
+from ..domain.entries import Data, Entry, Event, Message, Opens
+from ..domain.rooms import Facts
+from ..domain.state import RoomState
+from ..errors import ChatError, Invalid, NotFound
+from ..ids import Key, RoomId, Seq, UserId, private_room_id
+from . import fields
+from .command import RoomCommand, Route
+
+
+@frozen(kw_only=True)
+class Sent:
+    """Where a message stands. ``duplicate`` says that an earlier attempt with this key had put it there."""
+
+    room: RoomId
+    epoch: str
+    seq: Seq
+    at: datetime
+    duplicate: bool
+
+
+@frozen(kw_only=True)
+class SendMessage(RoomCommand[Sent]):
+    """Say something: in ``room``, or ``to`` a user, whose private room with the sender opens with its first message.
+
+    ``body`` has at most 16,384 bytes and may be empty only beside ``data``, a JSON object of at most 8 KiB.
+    """
+
+    name = "message.send"
+    action = "send"
+    routes = (
+        Route("POST", "/rooms/{room}/messages", created=True),
+        Route("POST", "/users/{to}/messages", created=True),
+    )
+    user_fields = ("to", "mentions")
+
+    room: RoomId | None = field(default=None, validator=optional(fields.room))
+    to: UserId | None = field(default=None, validator=optional(fields.user))
+    key: Key = field(validator=fields.key)
+    body: str = field(validator=fields.body)
+    data: Data | None = field(default=None, validator=optional(fields.data))
+    reply_to: Seq | None = field(default=None, validator=optional(fields.seq))
+    mentions: Sequence[UserId] = field(default=(), converter=fields.ids, validator=fields.users(fields.MENTIONS_MAX))
+
+    def __attrs_post_init__(self) -> None:
+        if (self.room is None) == (self.to is None):
+            raise Invalid("Say where: exactly one of room and to.", field="room" if self.room is None else "to")
+        if not self.body and self.data is None:
+            raise Invalid("body may be empty only beside data.", field="body")
+
+    @property
+    def target(self) -> Seq | None:
+        return self.reply_to
+
+    def content(self) -> Mapping[str, Any]:
+        return {"body": self.body, "data": self.data, "reply_to": self.reply_to, "mentions": self.mentions}
+
+    def room_id(self, user: UserId, key: Key) -> RoomId:
+        return self.room if self.room is not None else private_room_id(user, self.to or user)
+
+    def wants(self, state: RoomState) -> Collection[UserId]:
+        return (self.to,) if self.to is not None and state.kind is None else ()
+
+    def opens(self, user: UserId) -> Opens | None:
+        return Opens(kind="private", members={user: "member", self.to: "member"}) if self.to is not None else None
+
+    def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
+        if facts.unknown_users:
+            return NotFound()
+        if self.reply_to is not None and (facts.target is None or not isinstance(facts.target.event, Message)):
+            return Invalid("reply_to is the seq of a message of this room.", field="reply_to")
+        return Message(body=self.body, data=self.data, reply_to=self.reply_to, mentions=self.mentions)
+
+    def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Sent:
+        return Sent(room=entry.room, epoch=epoch, seq=entry.seq, at=entry.at, duplicate=duplicate)

@@ -1,0 +1,254 @@
+"""Reading: pages of a room's history, what was missed, and the list of one's rooms."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+from attrs import evolve, field, frozen
+from attrs.validators import optional
+
+from ..domain import permissions
+from ..domain.entries import Entry
+from ..domain.state import RoomView
+from ..errors import Invalid, NotFound
+from ..ids import RoomId, Seq, UserId, private_room_id
+from ..live.pushes import Room
+from ..live.room import Place
+from ..ports.directory import Directory
+from ..ports.room_log import Anchor, CaughtUp, FirstUnread, Window
+from ..ports.rooms import RoomPage
+from ..ports.store import Store
+from . import fields
+from .command import Context, ReadingCommand, Route
+from .sizes import ANSWER_BYTES_MAX, entry_size, room_size
+
+PAGE_MAX = 200
+CURSORS_MAX = 500
+EVENTS_MAX = 200
+
+
+@frozen(kw_only=True)
+class Page:
+    """Entries of one room in ascending seq, as of ``head``; whether there are more before the first, after the last."""
+
+    room: RoomId
+    epoch: str
+    head: Seq
+    entries: Sequence[Entry]
+    has_before: bool
+    has_after: bool
+
+
+@frozen(kw_only=True)
+class History(ReadingCommand[Page]):
+    """A page around an anchor: of ``room``, or of the private room with a user, whether or not it is born.
+
+    ``anchor`` is ``newest``, ``oldest``, ``first_unread`` or a seq; ``before`` and ``after`` count entries from there,
+    together at most 200. One of them alone: the other is 0. Neither: 50 on the only side there is, else 25 and 25.
+    """
+
+    name = "history"
+    routes = (Route("GET", "/rooms/{room}/entries"), Route("GET", "/users/{with}/entries"))
+    user_fields = ("with_",)
+
+    room: RoomId | None = field(default=None, validator=optional(fields.room))
+    with_: UserId | None = field(default=None, validator=optional(fields.user), metadata={fields.WIRE_NAME: "with"})
+    anchor: str | int = field(default="newest", validator=fields.anchor)
+    before: int | None = field(default=None, validator=optional(fields.integer(0, PAGE_MAX)))
+    after: int | None = field(default=None, validator=optional(fields.integer(0, PAGE_MAX)))
+    messages_only: bool = field(default=False, validator=fields.boolean)
+
+    def __attrs_post_init__(self) -> None:
+        if (self.room is None) == (self.with_ is None):
+            raise Invalid("Say of what: exactly one of room and with.", field="room" if self.room is None else "with")
+        if sum(self._counts()) > PAGE_MAX:
+            raise Invalid(f"before and after are at most {PAGE_MAX} together.", field="after")
+
+    async def handle(self, context: Context) -> Page:
+        room = self.room if self.with_ is None else private_room_id(context.user, self.with_)
+        assert room is not None
+        anchor = await self._anchor(context, room)
+        before, after = self._counts()
+        window = await context.store.window(context.user, room, anchor, before, after, messages_only=self.messages_only)
+        if window.kind is None and self.with_ is not None:
+            await _must_exist(context.directory, self.with_)
+        elif refusal := permissions.refusal("read", window.kind, window.member):
+            raise refusal
+        page = Page(
+            room=room,
+            epoch=context.store.epoch,
+            head=window.head,
+            entries=window.entries,
+            has_before=window.has_before,
+            has_after=window.has_after,
+        )
+        return _cut(page, _place(anchor, window))
+
+    def _counts(self) -> tuple[int, int]:
+        if self.before is not None or self.after is not None:
+            return self.before or 0, self.after or 0
+        return {"newest": (50, 0), "oldest": (0, 50)}.get(str(self.anchor), (25, 25))
+
+    async def _anchor(self, context: Context, room: RoomId) -> Anchor:
+        match self.anchor:
+            case "newest" | "oldest" | int():
+                return self.anchor
+            case _:
+                markers = await context.store.markers(room, [context.user])
+                marker = markers.get(context.user)
+                return FirstUnread(user=context.user, read=marker.read if marker else 0)
+
+
+async def _must_exist(directory: Directory | None, user: UserId) -> None:
+    if directory and user not in await directory([user]):
+        raise NotFound
+
+
+def _place(anchor: Anchor, window: Window) -> Seq:
+    """The seq at, or next to, which a window's anchor is."""
+    match anchor:
+        case int():
+            return anchor
+        case "oldest":
+            return 0
+        case FirstUnread():
+            unread = (entry.seq for entry in window.entries if anchor.is_unread(entry))
+            return next(unread, window.head)
+        case _:
+            return window.head
+
+
+def _cut(page: Page, place: Seq) -> Page:
+    """The page without the entries farthest from ``place`` that would make its answer too large."""
+    entries = deque((entry, entry_size(entry)) for entry in page.entries)
+    size = sum(size for _, size in entries)
+    has_before, has_after = page.has_before, page.has_after
+    while size > ANSWER_BYTES_MAX:
+        if place - entries[0][0].seq > entries[-1][0].seq - place:
+            size -= entries.popleft()[1]
+            has_before = True
+        else:
+            size -= entries.pop()[1]
+            has_after = True
+    return evolve(page, entries=[entry for entry, _ in entries], has_before=has_before, has_after=has_after)
+
+
+@frozen(kw_only=True)
+class Cursor:
+    """The seq up to which a client has everything of a room; 0 means nothing, and needs no epoch."""
+
+    seq: Seq = field(validator=fields.integer(0))
+    epoch: str | None = None
+
+
+def _check_cursors(_: object, __: object, cursors: Mapping[RoomId, Cursor]) -> None:
+    if len(cursors) > CURSORS_MAX:
+        raise Invalid(f"cursors names {CURSORS_MAX} rooms at most; split it.", field="cursors")
+    if any(cursor.seq and cursor.epoch is None for cursor in cursors.values()):
+        raise Invalid("cursors holds a seq above 0 without its epoch.", field="cursors")
+
+
+Status: TypeAlias = Literal["events", "gap", "reset", "gone"]
+
+
+@frozen(kw_only=True)
+class RoomSync:
+    """What became of one room: ``view`` is None for ``gone``, ``entries`` is there with ``events`` only."""
+
+    status: Status
+    view: RoomView | None = None
+    entries: Sequence[Entry] | None = None
+
+
+@frozen(kw_only=True)
+class Synced:
+    user: UserId
+    epoch: str
+    rooms: Mapping[RoomId, RoomSync]
+
+
+@frozen(kw_only=True)
+class Sync(ReadingCommand[Synced]):
+    """What was missed in each of up to 500 rooms since a cursor: the entries, or what to do instead.
+
+    Over a socket, no entry of a room named here overtakes the answer; what comes after it follows on its ``head``.
+    """
+
+    name = "sync"
+    routes = (Route("POST", "/sync"),)
+
+    cursors: Mapping[RoomId, Cursor] = field(validator=_check_cursors)
+
+    async def handle(self, context: Context) -> Synced:
+        if context.socket is None:
+            return await self._read(context)
+        held = context.hub.hold(context.socket, self.cursors)
+        try:
+            synced = await self._read(context)
+        except BaseException:
+            context.hub.release(context.socket, self.cursors, held)
+            raise
+        # No await from here to the answer: whatever is followed now is delivered after it.
+        heads = {room: Place(found.view.head, member=True) for room, found in synced.rooms.items() if found.view}
+        context.hub.release(context.socket, self.cursors, heads)
+        return synced
+
+    async def _read(self, context: Context) -> Synced:
+        epoch = context.store.epoch
+        # A cursor of another epoch points nowhere: nothing is read for it.
+        from_here = {
+            room: cursor.seq if cursor.epoch in (None, epoch) else fields.INTEGER_MAX
+            for room, cursor in self.cursors.items()
+        }
+        found = await context.store.catch_up(context.user, from_here, EVENTS_MAX, ANSWER_BYTES_MAX)
+        rooms: dict[RoomId, RoomSync] = {}
+        size = 0
+        for room, after in from_here.items():
+            rooms[room] = synced = _sync_of(found.get(room), after)
+            size += sum(map(entry_size, synced.entries or ())) + (room_size(synced.view) if synced.view else 0)
+            if synced.entries and size > ANSWER_BYTES_MAX:
+                rooms[room] = evolve(synced, status="gap", entries=None)
+                size -= sum(map(entry_size, synced.entries))
+        return Synced(user=context.user, epoch=epoch, rooms=rooms)
+
+
+def _sync_of(found: CaughtUp | None, after: Seq) -> RoomSync:
+    if found is None:
+        return RoomSync(status="gone")
+    if after > found.view.head:
+        return RoomSync(status="reset", view=found.view)
+    if found.entries is None:
+        return RoomSync(status="gap", view=found.view)
+    return RoomSync(status="events", view=found.view, entries=found.entries)
+
+
+@frozen(kw_only=True)
+class RoomList:
+    """A page of one's rooms, by last entry, newest first; ``next`` is the ``after`` of the next page."""
+
+    rooms: Sequence[Room]
+    next: str | None = None
+
+
+@frozen(kw_only=True)
+class ListRooms(ReadingCommand[RoomList]):
+    """The rooms that one is a member of or invited to."""
+
+    name = "rooms"
+    routes = (Route("GET", "/rooms"),)
+
+    after: str | None = field(default=None, validator=optional(fields.text(1, 1024)))
+    limit: int = field(default=50, validator=fields.integer(1, PAGE_MAX))
+
+    async def handle(self, context: Context) -> RoomList:
+        page = await page_of_rooms(context.store, context.user, self.after, self.limit)
+        epoch = context.store.epoch
+        return RoomList(rooms=[Room(user=context.user, epoch=epoch, view=view) for view in page.rooms], next=page.next)
+
+
+async def page_of_rooms(store: Store, user: UserId, after: str | None, limit: int) -> RoomPage:
+    """A page that keeps within the size of one answer: a shorter one where rooms are large."""
+    page = await store.page(user, after, limit)
+    while len(page.rooms) > 1 and sum(map(room_size, page.rooms)) > ANSWER_BYTES_MAX:
+        page = await store.page(user, after, len(page.rooms) // 2)
+    return page

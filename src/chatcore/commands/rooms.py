@@ -1,0 +1,118 @@
+"""Creating, finding and joining rooms."""
+
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+from attrs import field, frozen
+
+from ..domain import permissions
+from ..domain.entries import Entry, Event, Joined, Opened, Opens
+from ..domain.rooms import Facts
+from ..domain.state import MARKERS_SHOWN_TO, Marker, Member, RoomState, RoomView
+from ..errors import ChatError, NotFound
+from ..ids import Key, RoomId, Seq, UserId, created_room_id
+from ..live.pushes import Room
+from . import fields
+from .command import Context, ReadingCommand, RoomCommand, Route
+
+FIRST_MEMBERS_MAX = 100
+
+
+@frozen(kw_only=True)
+class Changed:
+    """What a command changed: the seq of its entry, or None where there was nothing to change."""
+
+    seq: Seq | None
+    duplicate: bool
+
+
+@frozen(kw_only=True)
+class CreateRoom(RoomCommand[Room]):
+    """Open a group or a public room; the creator is its owner, ``members`` (at most 100) belong to it at once.
+
+    The answer is the room as of seq 1, also when it is repeated.
+    """
+
+    name = "room.create"
+    action = "create"
+    routes = (Route("POST", "/rooms", created=True),)
+    user_fields = ("members",)
+
+    kind: Literal["group", "public"] = field(validator=fields.one_of("group", "public"))
+    title: str = field(validator=fields.text(1, 200))
+    members: Sequence[UserId] = field(default=(), converter=fields.ids, validator=fields.users(FIRST_MEMBERS_MAX))
+    key: Key = field(validator=fields.key)
+
+    def room_id(self, user: UserId, key: Key) -> RoomId:
+        return created_room_id(user, key)
+
+    def wants(self, state: RoomState) -> Collection[UserId]:
+        return self.members
+
+    def opens(self, user: UserId) -> Opens:
+        return Opens(kind=self.kind, title=self.title, members={**dict.fromkeys(self.members, "member"), user: "owner"})
+
+    def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
+        return NotFound() if facts.unknown_users else Opened()
+
+    def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Room:
+        opens = entry.opens or self.opens(entry.author)
+        members = opens.members
+        start = Marker(0, 0)
+        few = len(members) <= MARKERS_SHOWN_TO
+        view = RoomView(
+            room=entry.room,
+            kind=opens.kind,
+            title=opens.title,
+            head=entry.seq,
+            members_count=len(members),
+            last=entry,
+            member=Member(members[entry.author], since=entry.seq),
+            marker=start,
+            unread=0,
+            markers=dict.fromkeys(members, start) if few else None,
+        )
+        return Room(user=entry.author, epoch=epoch, view=view, duplicate=duplicate)
+
+
+@frozen(kw_only=True)
+class JoinRoom(RoomCommand[Changed]):
+    """Become a member of a public room, or of a group that one is invited to."""
+
+    name = "room.join"
+    action = "join"
+    routes = (Route("PUT", "/rooms/{room}/members/{self}"),)
+
+    room: RoomId = field(validator=fields.room)
+
+    def room_id(self, user: UserId, key: Key) -> RoomId:
+        return self.room
+
+    def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
+        member = state.members.get(user)
+        return None if member and member.standing == "member" else Joined(user=user)
+
+    def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Changed:
+        return Changed(seq=entry.seq, duplicate=duplicate)
+
+    def unchanged(self) -> Changed:
+        return Changed(seq=None, duplicate=False)
+
+
+@frozen(kw_only=True)
+class GetRoom(ReadingCommand[Room]):
+    """One room as the user sees it."""
+
+    name = "room.get"
+    routes = (Route("GET", "/rooms/{room}"),)
+
+    room: RoomId = field(validator=fields.room)
+
+    async def handle(self, context: Context) -> Room:
+        views = await context.store.views(self.room, [context.user])
+        if (view := views.get(context.user)) is None:
+            raise NotFound
+        refusal = permissions.refusal("get", view.kind, view.member)
+        if refusal:
+            raise refusal
+        return Room(user=context.user, epoch=context.store.epoch, view=view)

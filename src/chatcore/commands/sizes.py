@@ -1,0 +1,34 @@
+"""How large things are on the wire: upper bounds in bytes, so that an answer keeps within 512 KiB."""
+
+from ..domain.entries import Entry, Message
+from ..domain.state import RoomView
+from .fields import BODY_BYTES_MAX, compact_json
+
+ANSWER_BYTES_MAX = 512 * 1024 - 4096
+"""What the parts of one answer or push may have together; the rest is for what stands around them."""
+LAST_BODY_BYTES_MAX = 256
+_ESCAPED = 6
+"""JSON writes a control character, one byte, in six."""
+_FIELDS = 512
+"""The names of the fields of an entry or room, its numbers and times."""
+
+
+def entry_size(entry: Entry, body_max: int = BODY_BYTES_MAX) -> int:
+    """An upper bound of the entry's bytes on the wire, its body cut to ``body_max`` bytes."""
+    size = _FIELDS + len(entry.room) + _json_size([entry.author, entry.key])
+    if isinstance(event := entry.event, Message):
+        size += min(_json_size(event.body), _ESCAPED * body_max)
+        size += _json_size(event.mentions) + (_json_size(event.data) if event.data is not None else 0)
+    if entry.opens:
+        size += _json_size([entry.opens.title, entry.opens.members])
+    return size
+
+
+def room_size(view: RoomView) -> int:
+    """An upper bound of a Room's bytes on the wire."""
+    size = _FIELDS + 4 * len(view.room) + _json_size(view.title) + entry_size(view.last, LAST_BODY_BYTES_MAX)
+    return size + sum(_json_size(user) + _FIELDS // 4 for user in view.markers or ())
+
+
+def _json_size(value: object) -> int:
+    return len(compact_json(value).encode())

@@ -1,0 +1,67 @@
+"""Tasks that outlive the call that started them."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+log = logging.getLogger(__name__)
+
+
+class Background:
+    """A task group that on asyncio lives in a task of its own.
+
+    There it may be entered and left in different tasks, as pytest's fixtures and aiohttp's start-up and clean-up do;
+    a bare task group raises at that. Leaving it cancels what still runs. A task that fails is logged and takes no
+    other one with it.
+    """
+
+    def __init__(self) -> None:
+        self._group: TaskGroup | None = None
+        self._host: asyncio.Task[None] | None = None
+        self._stop = anyio.Event()
+
+    def start(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._group is None:
+            raise RuntimeError("enter the Chat first: `async with Chat(store) as chat`")
+        self._group.start_soon(_logged, function)
+
+    async def __aenter__(self) -> Self:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self._group = await anyio.create_task_group().__aenter__()
+        else:
+            ready = anyio.Event()
+            self._host = asyncio.create_task(self._live(ready))
+            await ready.wait()
+        return self
+
+    async def _live(self, ready: anyio.Event) -> None:
+        async with anyio.create_task_group() as self._group:
+            ready.set()
+            await self._stop.wait()
+            self._group.cancel_scope.cancel()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        group = self._group
+        if self._host is not None:
+            self._stop.set()
+            with anyio.CancelScope(shield=True):
+                await self._host
+        elif group is not None:
+            group.cancel_scope.cancel()
+            await group.__aexit__(None, None, None)
+
+
+async def _logged(function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    try:
+        await function()
+    except Exception:
+        log.exception("a background task failed")

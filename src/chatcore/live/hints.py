@@ -1,0 +1,51 @@
+"""Hints to and from other nodes. The caller never waits for the bus, and a bus that fails loses hints, not data."""
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+
+import anyio
+
+from ..domain.entries import Entry, Message
+from ..errors import ChatError
+from ..ports.bus import Bus, Hint, RoomAt
+
+QUEUED_MAX = 10_000
+SMALL_BODY = 1_024
+
+log = logging.getLogger(__name__)
+
+
+class HintQueue:
+    """What is still to be published, oldest first; beyond 10,000 the oldest are dropped, and the sweep finds them."""
+
+    def __init__(self) -> None:
+        self._hints: deque[Hint] = deque(maxlen=QUEUED_MAX)
+        self._filled = anyio.Event()
+
+    def put_entries(self, entries: Sequence[Entry]) -> None:
+        """A room has got new entries here."""
+        self.put([_hint(entry) for entry in entries])
+
+    def put(self, hints: Sequence[Hint]) -> None:
+        self._hints.extend(hints)
+        self._filled.set()
+
+    async def publish(self, bus: Bus) -> None:
+        """Hand everything to the bus as it comes; runs until cancelled."""
+        while True:
+            await self._filled.wait()
+            self._filled = anyio.Event()
+            hints = list(self._hints)
+            self._hints.clear()
+            try:
+                await bus.publish(hints)
+            except ChatError:
+                log.warning(
+                    "the bus can't be reached; %s hints are lost, other nodes hear with their next sweep", len(hints)
+                )
+
+
+def _hint(entry: Entry) -> RoomAt:
+    small = not isinstance(entry.event, Message) or (len(entry.event.body) <= SMALL_BODY and not entry.event.data)
+    return RoomAt(room=entry.room, seq=entry.seq, affects=entry.affects, entry=entry if small else None)

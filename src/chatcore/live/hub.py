@@ -1,0 +1,139 @@
+"""The hub: the rooms and users that are alive on this node, each found by its id."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+
+import anyio
+
+from ..domain.entries import Entry
+from ..errors import Unavailable
+from ..ids import RoomId, Seq, UserId
+from ..ports.directory import Directory
+from ..ports.room_log import Membership
+from ..ports.store import Store
+from .background import Background
+from .room import LiveRoom, Place, Surroundings
+from .user import LiveSocket, LiveUser
+from .waiting import Waiting
+
+PAUSE_S = 0.5
+
+
+class Hub:
+    """Finds the one `LiveRoom` of a room and the one `LiveUser` of a user.
+
+    A room is reached only by using it (`submit`, `follow`): one that was fetched and not used would stay as a ghost.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        background: Background,
+        *,
+        now: Callable[[], datetime],
+        publish: Callable[[Sequence[Entry]], None],
+        directory: Directory | None,
+    ) -> None:
+        self._store = store
+        self._background = background
+        self._rooms: dict[RoomId, LiveRoom] = {}
+        self._users: dict[UserId, LiveUser] = {}
+        self._doubts: dict[tuple[UserId, RoomId], None] = {}
+        self._checking = False
+        self._around = Surroundings(
+            store=store,
+            users=self._users,
+            now=now,
+            start=background.start,
+            publish=publish,
+            idle=self._drop,
+            directory=directory,
+        )
+
+    def submit(self, room: RoomId, waiting: Waiting) -> None:
+        """Queue a command at its room."""
+        self._room(room).submit(waiting)
+
+    def follow(self, socket: LiveSocket, room: RoomId, after: Seq, *, member: bool, known: Seq) -> None:
+        """Let a socket follow a room; see `LiveRoom.follow`. Nothing happens when the socket has ended meanwhile."""
+        if not socket.ended:
+            self._room(room).follow(socket, after, member=member, known=known)
+
+    def enter(self, socket: LiveSocket) -> None:
+        """From here on the socket is one of its user's: joins are noted for it until it is connected."""
+        user = self._users.setdefault(socket.user, LiveUser(socket.user))
+        user.sockets[socket.connection.id] = socket
+
+    def leave(self, socket: LiveSocket) -> None:
+        """The socket has ended."""
+        socket.ended = True
+        user = self._users[socket.user]
+        del user.sockets[socket.connection.id]
+        if not user.sockets:
+            del self._users[socket.user]
+        for room in tuple(socket.rooms.values()):
+            room.unfollow(socket)
+
+    def hold(self, socket: LiveSocket, rooms: Collection[RoomId]) -> Mapping[RoomId, Place]:
+        """Stop following ``rooms``, and only note joins in them, until `release`; the places where it stood."""
+        socket.syncing.update(rooms)
+        return {room: socket.rooms[room].unfollow(socket) for room in rooms if room in socket.rooms}
+
+    def release(self, socket: LiveSocket, rooms: Collection[RoomId], places: Mapping[RoomId, Place]) -> None:
+        """Follow ``rooms`` from ``places``, and those of them that have none from the join that was noted, if any."""
+        socket.syncing.difference_update(rooms)
+        for room in rooms:
+            noted = socket.noted.pop(room, 0)
+            if place := places.get(room):
+                self.follow(socket, room, place.after, member=place.member, known=max(place.after, noted))
+            elif noted:
+                self.follow(socket, room, noted - 1, member=False, known=noted)
+
+    def connected(self, socket: LiveSocket, places: Mapping[RoomId, Place]) -> None:
+        """The socket's first following: of its user's rooms as they were read, and of what was joined meanwhile."""
+        socket.connecting = False
+        self.release(socket, {*places, *socket.noted}, places)
+
+    def told(self, room: RoomId, seq: Seq, affects: Sequence[UserId], entry: Entry | None = None) -> None:
+        """A hint, or the sweep, says that ``room`` has reached ``seq``, where the membership of ``affects`` changed."""
+        live = self._rooms.get(room)
+        if live is not None:
+            live.raise_known(seq, entry)
+        if live is None or live.started is None or seq <= live.started:
+            for user in affects:
+                if user in self._users:
+                    self._doubts[user, room] = None
+        if self._doubts and not self._checking:
+            self._checking = True
+            self._background.start(self._check_memberships)
+
+    async def _check_memberships(self) -> None:
+        """Ask the store about users whose membership in a room changed where nobody here looked on."""
+        while self._doubts:
+            user, room = next(iter(self._doubts))
+            try:
+                rows = await self._store.memberships(user, room)
+            except Unavailable:
+                await anyio.sleep(PAUSE_S)
+                continue
+            self._doubts.pop((user, room), None)
+            for row in rows:
+                self._admit(user, row)
+        self._checking = False
+
+    def _admit(self, user: UserId, row: Membership) -> None:
+        if row.member.standing != "member" or user not in self._users:
+            return
+        since = row.member.since
+        for socket in tuple(self._users[user].sockets.values()):
+            if not socket.note_join(row.room, since) and row.room not in socket.rooms:
+                self.follow(socket, row.room, since - 1, member=False, known=row.head)
+
+    def _room(self, room: RoomId) -> LiveRoom:
+        if room not in self._rooms:
+            self._rooms[room] = LiveRoom(room, self._around)
+        return self._rooms[room]
+
+    def _drop(self, room: LiveRoom) -> None:
+        if self._rooms.get(room.room) is room:
+            del self._rooms[room.room]

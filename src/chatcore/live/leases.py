@@ -1,0 +1,70 @@
+"""This node's sockets in the registry. A fault of the registry never fails a connect: the next renewal repairs it."""
+
+import logging
+from collections.abc import Callable, Collection, Generator
+from contextlib import contextmanager
+
+import anyio
+
+from ..errors import ChatError
+from ..ids import UserId
+from ..ports.registry import SocketInfo, SocketRegistry
+
+RENEWAL_S = 10
+PATIENCE_S = 1
+
+log = logging.getLogger(__name__)
+
+
+class Leases:
+    """The sockets of this node, and what keeps the registry in step with them."""
+
+    def __init__(self, registry: SocketRegistry, node: str) -> None:
+        self._registry = registry
+        self._node = node
+        self._sockets: dict[str, SocketInfo] = {}
+        self._doubted = anyio.Event()
+
+    async def add(self, socket: SocketInfo) -> None:
+        self._sockets[socket.id] = socket
+        with anyio.move_on_after(PATIENCE_S), _tolerated():
+            await self._registry.add(socket)
+
+    async def remove(self, socket: SocketInfo) -> None:
+        del self._sockets[socket.id]
+        with anyio.move_on_after(PATIENCE_S, shield=True), _tolerated():
+            await self._registry.remove(socket)
+
+    async def revoke(self, user: UserId, session: str) -> frozenset[str]:
+        """Have the user's sockets of a session on other nodes closed; their ids. Raises `Unavailable`."""
+        everywhere = await self._registry.of_user(user)
+        elsewhere = [one for one in everywhere if one.session == session and one.id not in self._sockets]
+        if elsewhere:
+            await self._registry.revoke(elsewhere)
+        return frozenset(one.id for one in elsewhere)
+
+    def doubt(self, sockets: Collection[str]) -> None:
+        """Some of these sockets may have been revoked elsewhere: renew now, not at the next turn."""
+        if not self._sockets.keys().isdisjoint(sockets):
+            self._doubted.set()
+
+    async def keep(self, close: Callable[[str], None]) -> None:
+        """Renew every 10 s; add what was lost, and ``close`` what is to be closed. Runs until cancelled."""
+        while True:
+            with anyio.move_on_after(RENEWAL_S):
+                await self._doubted.wait()
+            self._doubted = anyio.Event()
+            with _tolerated():
+                renewed = await self._registry.renew(self._node, list(self._sockets.values()))
+                for socket in renewed.to_close:
+                    close(socket)
+                for socket in renewed.lost & self._sockets.keys():
+                    await self._registry.add(self._sockets[socket])
+
+
+@contextmanager
+def _tolerated() -> Generator[None]:
+    try:
+        yield
+    except ChatError:
+        log.warning("the socket registry can't be reached; it is repaired with the next renewal")

@@ -1,0 +1,37 @@
+"""What is pushed to sockets, beside the entries themselves."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from attrs import frozen
+
+from ..domain.state import RoomView
+from ..ids import Seq, UserId
+
+
+@frozen(kw_only=True)
+class Room:
+    """A room as ``user`` sees it. ``announced_at`` is set on the push ``room``: the seq before the entry that made the
+    user a member, which the push shows as ``head``. ``duplicate`` is set on the answer of ``room.create``."""
+
+    user: UserId
+    epoch: str
+    view: RoomView
+    announced_at: Seq | None = None
+    duplicate: bool | None = None
+
+
+@frozen(kw_only=True)
+class Ready:
+    """The first push of a socket: who it is, and the user's most recent rooms at the heads from which it follows."""
+
+    epoch: str
+    user: UserId
+    device: str
+    socket: str
+    node: str
+    rooms: Sequence[Room]
+    next: str | None = None
+    expires_in: int | None = None
+    protocol: Literal[1] = 1
+    features: Sequence[str] = ()

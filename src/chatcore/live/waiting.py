@@ -1,0 +1,103 @@
+"""The commands that wait in a room, in the order in which they came."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from attrs import define, field, frozen
+
+from ..domain.entries import Entry
+from ..domain.rooms import Facts, Intent
+from ..errors import ChatError, KeyReused
+from ..ids import Key, UserId
+
+
+@frozen
+class Done:
+    """A command that was carried out: its entry, or None where nothing changed, and whether an earlier attempt did."""
+
+    entry: Entry | None
+    duplicate: bool = False
+
+
+Outcome: TypeAlias = Done | ChatError
+
+
+@define(eq=False, kw_only=True)
+class Waiting:
+    """One command at its room.
+
+    ``command`` is a refusal where the command alone decided it (a field out of bounds): it only keeps its place.
+    ``socket`` groups commands whose answers keep their order; None for a caller of `Chat.execute`. ``deadline`` is
+    on the event loop's clock. ``tried`` says that a write of it may have landed without our knowing.
+    """
+
+    user: UserId
+    key: Key
+    command: Intent | ChatError
+    answer: Callable[[Outcome], None]
+    deadline: float
+    socket: object | None = None
+    facts: Facts | None = None
+    tried: bool = False
+    answered: bool = field(default=False, init=False)
+
+
+class Queue:
+    """First in, first out; a command may also be answered out of turn, and is skipped from then on."""
+
+    def __init__(self) -> None:
+        self._items: deque[Waiting] = deque()
+        self._keys: Counter[tuple[UserId, Key]] = Counter()
+
+    def __bool__(self) -> bool:
+        return self.first() is not None
+
+    def __iter__(self) -> Iterator[Waiting]:
+        # A copy: an answer may lead to another command being queued.
+        return (item for item in tuple(self._items) if not item.answered)
+
+    def append(self, waiting: Waiting) -> None:
+        self._items.append(waiting)
+        self._keys[waiting.user, waiting.key] += 1
+
+    def first(self) -> Waiting | None:
+        while self._items and self._items[0].answered:
+            self._items.popleft()
+        return self._items[0] if self._items else None
+
+    def finish(self, waiting: Waiting, outcome: Outcome) -> None:
+        """Answer a command. A temporary failure takes along the later ones of its socket, so that order is kept."""
+        self._answer(waiting, outcome)
+        if isinstance(outcome, ChatError) and outcome.temporary and waiting.socket is not None:
+            for item in self:
+                if item.socket is waiting.socket:
+                    self._answer(item, outcome)
+
+    def finish_from(self, entry: Entry) -> None:
+        """Answer the commands whose key stands in ``entry``, but never one before an earlier one of its socket."""
+        if not self._keys[entry.author, entry.key]:
+            return
+        earlier: set[object] = set()
+        for item in self:
+            if isinstance(item.command, ChatError) or (item.user, item.key) != (entry.author, entry.key):
+                earlier.add(item.socket)
+            elif item.socket is None or item.socket not in earlier:
+                self.finish(item, outcome_of(item, item.command, entry))
+                if not self._keys[entry.author, entry.key]:
+                    return
+
+    def _answer(self, waiting: Waiting, outcome: Outcome) -> None:
+        waiting.answered = True
+        name = waiting.user, waiting.key
+        self._keys[name] -= 1
+        if not self._keys[name]:
+            del self._keys[name]
+        waiting.answer(outcome)
+
+
+def outcome_of(waiting: Waiting, command: Intent, entry: Entry) -> Outcome:
+    """What a command comes to whose key stands in ``entry``; without a digest, erased by a deletion, all are equal."""
+    if entry.digest is not None and entry.digest != command.digest:
+        return KeyReused()
+    return Done(entry, duplicate=not waiting.tried)

@@ -1,0 +1,67 @@
+"""A connection that remembers what it was sent."""
+
+from collections.abc import Callable
+
+import anyio
+
+from ..domain.entries import Entry, Message
+from ..ids import RoomId, new_id
+from ..live.pushes import Ready, Room
+from ..ports.connection import Bye, Push
+
+
+class Recorder:
+    """A `Connection` for tests: everything it is sent is in ``pushes``, in order, and can be awaited."""
+
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002
+        self._id = id or new_id()
+        self.pushes: list[Push] = []
+        self.bye: Bye | None = None
+        self._changed = anyio.Event()
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    def send(self, push: Push) -> None:
+        if self.bye is None:
+            self.pushes.append(push)
+            self._notify()
+
+    def close(self, bye: Bye) -> None:
+        if self.bye is None:
+            self.bye = bye
+            self._notify()
+
+    async def drained(self) -> None:
+        """A recorder takes everything at once."""
+
+    @property
+    def ready(self) -> Ready:
+        """What the first push said. Raises IndexError before it."""
+        found = self.pushes[0].body
+        if not isinstance(found, Ready):
+            raise TypeError("the first push was not ready")
+        return found
+
+    def entries(self, room: RoomId) -> list[Entry]:
+        """The room's entries in the order in which they came."""
+        return [body for push in self.pushes if isinstance(body := push.body, Entry) and body.room == room]
+
+    def bodies(self, room: RoomId) -> list[str]:
+        """The bodies of the room's messages in the order in which they came."""
+        return [entry.event.body for entry in self.entries(room) if isinstance(entry.event, Message)]
+
+    def rooms(self, room: RoomId) -> list[Room]:
+        """The `room` pushes of a room."""
+        return [body for push in self.pushes if isinstance(body := push.body, Room) and body.view.room == room]
+
+    async def until(self, condition: Callable[["Recorder"], bool], within: float = 15) -> None:
+        """Return once ``condition`` holds; raises TimeoutError after ``within`` seconds."""
+        with anyio.fail_after(within):
+            while not condition(self):
+                self._changed = anyio.Event()
+                await self._changed.wait()
+
+    def _notify(self) -> None:
+        self._changed.set()
