@@ -87,6 +87,7 @@ class LiveRoom:
         self._hinted: Entry | None = None
         self._unsure = False
         self._running = False
+        self._pause = PAUSE_MIN_S
 
     # What others may do.
 
@@ -134,18 +135,17 @@ class LiveRoom:
         return self.head is not None and self.head < self.known
 
     async def _run(self) -> None:
-        pause = PAUSE_MIN_S
+        self._pause = PAUSE_MIN_S
         while self._pending():
             try:
                 await self._step()
-                pause = PAUSE_MIN_S
             except Unavailable:
-                pause = await self._hold(pause)
+                await self._hold()
             except Exception:
                 log.exception("room %s: its task failed and starts again from the store", self.room)
                 self._state = self._state_ahead = None
                 self._fail_all(Internal())
-                pause = await self._hold(pause)
+                await self._hold()
         self._running = False
         self._rest()
 
@@ -158,12 +158,12 @@ class LiveRoom:
         elif self._waiting and (state := await self._load()):
             await self._serve(state)
 
-    async def _hold(self, pause: float) -> float:
-        """Wait a little after a fault, not beyond the first deadline; the next pause is longer."""
+    async def _hold(self) -> None:
+        """Wait a little after a fault, longer each time until a write succeeds, but not beyond the first deadline."""
         first = self._waiting.first()
-        left = first.deadline - anyio.current_time() if first else pause
-        await anyio.sleep(max(0.0, min(pause, left)))
-        return min(2 * pause, PAUSE_MAX_S)
+        left = first.deadline - anyio.current_time() if first else self._pause
+        await anyio.sleep(max(0.0, min(self._pause, left)))
+        self._pause = min(2 * self._pause, PAUSE_MAX_S)
 
     def _rest(self) -> None:
         """Where nothing is left to do, drop followers who did not become members, and end where nobody follows."""
@@ -372,6 +372,7 @@ class LiveRoom:
         self._unsure = True
         appended = await self._around.store.append([entry for _, entry in batch])
         self._unsure = False
+        self._pause = PAUSE_MIN_S
         written = [entry for _, entry in batch[: appended.written]]
         left = batch[appended.written :]
         for (waiting, _), before in zip(left, tried[appended.written :], strict=True):

@@ -2,6 +2,9 @@
 
 import pytest
 
-pytest.register_assert_rewrite(__name__)
+for _suite in ("account_store", "bus", "markers", "registry", "room_log", "rooms"):
+    pytest.register_assert_rewrite(f"{__name__}.{_suite}")
 
+from .clock import VirtualTimeLoop as VirtualTimeLoop  # noqa: E402
+from .clock import virtual_time as virtual_time  # noqa: E402
 from .recorder import Recorder as Recorder  # noqa: E402

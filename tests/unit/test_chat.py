@@ -1,0 +1,413 @@
+"""The domain through its one verb and its sockets, in memory."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+import pytest
+
+from chatcore import (
+    Bye,
+    Chat,
+    CreateRoom,
+    Entry,
+    GetRoom,
+    History,
+    Internal,
+    Invalid,
+    JoinRoom,
+    KeyReused,
+    ListRooms,
+    NotFound,
+    Profile,
+    SendMessage,
+    Unavailable,
+)
+from chatcore.domain.entries import Event
+from chatcore.testing import Recorder, virtual_time
+from chatcore_memory import MemoryBus, MemoryRegistry, MemoryStore
+from tests.unit.live.nodes import HeldStore, Teller, ghosts, seqs
+
+pytestmark = pytest.mark.anyio
+
+ROOM = "pvt-alice-bob"
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    return virtual_time(request.param)
+
+
+async def test_two_people_two_devices_one_key() -> None:
+    """The README's first snippet: both devices hear the message, and a retry gets the first answer."""
+    async with Chat(MemoryStore()) as chat:
+        phone, laptop = Recorder(), Recorder()
+        async with chat.connect(phone, user="bob", device="phone"), chat.connect(laptop, user="bob", device="laptop"):
+            sent = await chat.execute("alice", SendMessage(to="bob", body="hi", key="k1"))
+            again = await chat.execute("alice", SendMessage(to="bob", body="hi", key="k1"))
+            assert (again.seq, again.duplicate) == (sent.seq, True) == (1, True)
+            assert phone.bodies(sent.room) == laptop.bodies(sent.room) == ["hi"]
+        assert ghosts(chat) == []
+
+
+async def test_a_key_with_another_content_is_refused_and_writes_nothing() -> None:
+    async with Chat(MemoryStore()) as chat:
+        await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        with pytest.raises(KeyReused):
+            await chat.execute("alice", SendMessage(to="bob", body="ho", key="k"))
+        await chat.execute("bob", SendMessage(to="alice", body="ho", key="k"))
+        page = await chat.execute("bob", History(with_="alice"))
+        assert [(entry.seq, entry.author) for entry in page.entries] == [(1, "alice"), (2, "bob")]
+
+
+async def test_a_retry_is_answered_though_the_sender_may_no_longer_write() -> None:
+    """The peer is gone from the directory: a repeated first message still gets its first answer."""
+    gone: set[str] = set()
+
+    async def directory(users: Collection[str]) -> Mapping[str, Profile]:
+        return {user: Profile() for user in users if user not in gone}
+
+    async with Chat(MemoryStore(), directory=directory) as chat:
+        first = await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        gone.add("bob")
+        again = await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        assert (again.seq, again.duplicate) == (first.seq, True)
+
+
+async def test_nobody_is_written_to_who_does_not_exist() -> None:
+    async def directory(users: Collection[str]) -> Mapping[str, Profile]:
+        return {user: Profile() for user in users if user != "ghost"}
+
+    async with Chat(MemoryStore(), directory=directory) as chat:
+        for command in (
+            SendMessage(to="ghost", body="hi", key="k"),
+            CreateRoom(kind="group", title="t", members=["ghost"], key="k"),
+            History(with_="ghost"),
+        ):
+            with pytest.raises(NotFound):
+                await chat.execute("alice", command)
+        assert (await chat.execute("alice", ListRooms())).rooms == []
+
+
+async def test_a_directory_that_fails_refuses_the_command_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    async def directory(users: Collection[str]) -> Mapping[str, Profile]:
+        raise OSError("the host's database is away")
+
+    async with Chat(MemoryStore(), directory=directory) as chat:
+        with pytest.raises(Unavailable):
+            await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        created = await chat.execute("alice", CreateRoom(kind="group", title="t", key="k"))
+        assert created.view.head == 1
+    assert "the directory failed" in caplog.text
+
+
+async def test_names_are_spelled_one_way() -> None:
+    def canonical(name: str) -> str | None:
+        return name.lower() if name.isalpha() else None
+
+    async with Chat(MemoryStore(), canonical=canonical) as chat:
+        sent = await chat.execute("alice", SendMessage(to="BOB", body="hi", key="k", mentions=["BoB"]))
+        assert sent.room == ROOM
+        with pytest.raises(NotFound):
+            await chat.execute("alice", SendMessage(to="b0b", body="hi", key="k2"))
+
+
+async def test_a_room_is_created_once_per_key_and_shown_as_of_its_birth() -> None:
+    async with Chat(MemoryStore()) as chat:
+        create = CreateRoom(kind="group", title="Tea", members=["bob"], key="k")
+        first = await chat.execute("alice", create)
+        await chat.execute("bob", SendMessage(room=first.view.room, body="hello", key="h"))
+        again = await chat.execute("alice", create)
+        assert (first.duplicate, again.duplicate) == (False, True)
+        assert again.view == first.view
+        assert (again.view.head, again.view.members_count) == (1, 2)
+        with pytest.raises(KeyReused):
+            await chat.execute("alice", CreateRoom(kind="group", title="Coffee", members=["bob"], key="k"))
+
+
+async def test_a_room_joined_over_another_way_is_heard_at_once_on_an_open_socket() -> None:
+    async with Chat(MemoryStore()) as chat:
+        room = (await chat.execute("olga", CreateRoom(kind="public", title="Tea", key="k"))).view.room
+        await chat.execute("olga", SendMessage(room=room, body="before", key="b"))
+        bob = Recorder()
+        async with chat.connect(bob, user="bob"):
+            joined = await chat.execute("bob", JoinRoom(room=room))
+            again = await chat.execute("bob", JoinRoom(room=room))
+            await chat.execute("olga", SendMessage(room=room, body="after", key="a"))
+            assert (joined.seq, again.seq) == (3, None)
+            assert seqs(bob, room) == [3, 4]
+            (announced,) = bob.rooms(room)
+            assert announced.announced_at == 2
+
+
+async def test_public_rooms_can_be_looked_at_groups_and_private_ones_not() -> None:
+    async with Chat(MemoryStore()) as chat:
+        public = (await chat.execute("olga", CreateRoom(kind="public", title="Tea", key="k"))).view.room
+        group = (await chat.execute("olga", CreateRoom(kind="group", title="Tea", key="g"))).view.room
+        await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        seen = await chat.execute("eve", GetRoom(room=public))
+        assert (seen.view.title, seen.view.member) == ("Tea", None)
+        for room in (group, ROOM, "pvt-x-y", "nonsense"):
+            for command in (GetRoom(room=room), History(room=room), SendMessage(room=room, body="x", key="x")):
+                with pytest.raises(NotFound):
+                    await chat.execute("eve", command)
+        with pytest.raises(NotFound):
+            await chat.execute("eve", History(room=public))
+
+
+async def test_looking_at_somebody_never_written_to_writes_nothing() -> None:
+    async with Chat(MemoryStore()) as chat:
+        page = await chat.execute("alice", History(with_="bob"))
+        assert (page.room, page.head, page.entries) == (ROOM, 0, [])
+        assert (page.has_before, page.has_after) == (False, False)
+        assert (await chat.execute("alice", ListRooms())).rooms == []
+
+
+async def test_a_reply_is_to_a_message_that_is_there() -> None:
+    async with Chat(MemoryStore()) as chat:
+        await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        await chat.execute("bob", SendMessage(to="alice", body="re", key="k", reply_to=1))
+        with pytest.raises(Invalid) as refused:
+            await chat.execute("bob", SendMessage(to="alice", body="re", key="k2", reply_to=3))
+        assert refused.value.field == "reply_to"
+        async with anyio.create_task_group() as tasks:
+            # Sent together: the second replies to the first, which is not durable when both are decided.
+            tasks.start_soon(chat.execute, "bob", SendMessage(to="alice", body="three", key="k3"))
+            await anyio.lowlevel.checkpoint()
+            tasks.start_soon(chat.execute, "bob", SendMessage(to="alice", body="re", key="k4", reply_to=3))
+        assert (await chat.execute("bob", History(room=ROOM))).head == 4
+
+
+async def test_commands_of_one_socket_keep_their_order_in_a_room() -> None:
+    async with Chat(MemoryStore()) as chat:
+        bob = Teller()
+        async with chat.connect(bob, user="bob") as socket:
+            for number in range(300):
+                message = {"to": "alice", "body": str(number), "key": f"k{number}"}
+                await socket.receive("message.send", message, bob.answer)
+            await bob.until(lambda _: len(bob.entries(ROOM)) == 300)
+        assert bob.bodies(ROOM) == [str(number) for number in range(300)]
+        answers = [line for line in bob.story if line.startswith("answer")]
+        assert answers == [f"answer {seq}" for seq in range(1, 301)]
+
+
+async def test_an_answer_comes_before_what_it_causes_and_a_refusal_takes_its_place() -> None:
+    async with Chat(MemoryStore()) as chat:
+        bob = Teller()
+        async with chat.connect(bob, user="bob") as socket:
+            await socket.receive("message.send", {"to": "alice", "body": "1", "key": "1"}, bob.answer)
+            await socket.receive("message.send", {"to": "alice", "body": 5, "key": "2"}, bob.answer)
+            await socket.receive("message.send", {"to": "alice", "body": "3", "key": "3"}, bob.answer)
+            await bob.until(lambda _: len(bob.entries(ROOM)) == 2)
+        assert bob.story == ["ready", "answer 1", "room", "entry 1", "answer invalid", "answer 2", "entry 2"]
+
+
+async def test_a_command_sees_what_its_socket_sent_before_it() -> None:
+    async with Chat(MemoryStore()) as chat:
+        bob = Teller()
+        async with chat.connect(bob, user="bob") as socket:
+            answers: list[dict[str, Any]] = []
+            await socket.receive("message.send", {"to": "alice", "body": "1", "key": "1"}, bob.answer)
+            await socket.receive("history", {"with": "alice"}, answers.append)
+        assert [entry["seq"] for entry in answers[0]["entries"]] == [1]
+
+
+async def test_a_temporary_failure_takes_the_later_commands_of_that_socket_to_that_room_along() -> None:
+    store = HeldStore()
+    async with Chat(store) as chat:
+        for _ in range(100):
+            store.fail("append", done=False)
+        bob, carol = Teller(), Teller()
+        async with chat.connect(bob, user="bob") as socket, chat.connect(carol, user="carol") as other:
+            await socket.receive("message.send", {"to": "alice", "body": "1", "key": "1"}, bob.answer)
+            await anyio.sleep(3)
+            await socket.receive("message.send", {"to": "alice", "body": "2", "key": "2"}, bob.answer)
+            await anyio.sleep(1)
+            await other.receive("message.send", {"to": "bob", "body": "3", "key": "3"}, carol.answer)
+            await anyio.sleep(1.1)
+            assert bob.story == ["ready", "answer unavailable", "answer unavailable"]
+            assert carol.story == ["ready"]
+
+
+async def test_an_exception_in_a_decision_is_answered_internal(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def planted(*_: object) -> Event:
+        raise RuntimeError("planted")
+
+    async with Chat(MemoryStore()) as chat:
+        bob = Teller()
+        with monkeypatch.context() as patch:
+            patch.setattr(SendMessage, "event", planted)
+            with pytest.raises(Internal):
+                await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+            async with chat.connect(bob, user="bob") as socket:
+                await socket.receive("message.send", {"to": "alice", "body": "1", "key": "1"}, bob.answer)
+                await bob.until(lambda _: (len(bob.pushes) == 1 and "answer internal" in bob.story) or False)
+        assert (await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))).seq == 1
+    assert "planted" in caplog.text
+
+
+async def test_an_exception_in_a_handler_is_answered_internal(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def planted(*_: object) -> None:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(History, "handle", planted)
+    async with Chat(MemoryStore()) as chat:
+        bob = Teller()
+        async with chat.connect(bob, user="bob") as socket:
+            await socket.receive("history", {"with": "alice"}, bob.answer)
+        assert bob.story == ["ready", "answer internal"]
+    assert "planted" in caplog.text
+
+
+@pytest.mark.parametrize("event", ["nonsense", "connect", "message.edit", ""])
+async def test_an_unknown_command_is_invalid(event: str) -> None:
+    async with Chat(MemoryStore()) as chat:
+        bob = Teller()
+        async with chat.connect(bob, user="bob") as socket:
+            await socket.receive(event, {}, bob.answer)
+            await socket.receive(event, {})
+        assert bob.story == ["ready", "answer invalid"]
+
+
+async def test_at_most_64_commands_of_a_socket_are_unanswered() -> None:
+    store = HeldStore()
+    async with Chat(store) as chat, anyio.create_task_group() as tasks:
+        gate = store.hold("append", done=False)
+        bob = Teller()
+        received: list[int] = []
+
+        async def flood() -> None:
+            async with chat.connect(bob, user="bob") as socket:
+                for number in range(100):
+                    message = {"to": "alice", "body": str(number), "key": str(number)}
+                    await socket.receive("message.send", message, bob.answer)
+                    received.append(number)
+                await bob.until(lambda _: len(bob.entries(ROOM)) == 100)
+
+        tasks.start_soon(flood)
+        await gate.reached.wait()
+        with anyio.move_on_after(1):
+            await anyio.sleep_forever()
+        assert len(received) == 64
+        gate.open()
+
+
+async def test_a_caller_that_is_cancelled_after_queueing_has_written() -> None:
+    store = HeldStore()
+    async with Chat(store) as chat:
+        gate = store.hold("append", done=False)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(chat.execute, "alice", SendMessage(to="bob", body="hi", key="k"))
+            await gate.reached.wait()
+            tasks.cancel_scope.cancel()
+        gate.open()
+        again = await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        assert (again.seq, again.duplicate) == (1, True)
+
+
+async def test_a_push_is_made_once_for_all_who_hear_it() -> None:
+    async with Chat(MemoryStore()) as chat:
+        phone, laptop = Recorder(), Recorder()
+        async with chat.connect(phone, user="bob"), chat.connect(laptop, user="bob"):
+            await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        assert phone.pushes[-1] is laptop.pushes[-1]
+        assert isinstance(phone.pushes[-1].body, Entry)
+
+
+async def test_a_follower_who_lacks_more_than_200_is_cut_as_slow() -> None:
+    store = MemoryStore()
+    async with Chat(store) as here, Chat(store) as there:
+        await there.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        bob = Recorder()
+        async with here.connect(bob, user="bob") as socket:
+            sync = {"cursors": {ROOM: {"seq": 1, "epoch": store.epoch}}}
+            for number in range(202):
+                await there.execute("alice", SendMessage(to="bob", body="hi", key=str(number)))
+            await here.execute("alice", SendMessage(to="bob", body="last", key="last"))
+            assert bob.bye is None, "catching up in steps is not falling behind"
+            assert seqs(bob, ROOM) == list(range(2, 205))
+            await socket.receive("sync", sync, lambda _: None)
+        assert ghosts(here, there) == []
+
+
+async def test_an_access_that_runs_out_ends_the_socket() -> None:
+    began = datetime(2026, 11, 25, tzinfo=UTC)
+    start = anyio.current_time()
+
+    def clock() -> datetime:
+        return began + timedelta(seconds=anyio.current_time() - start)
+
+    async with Chat(MemoryStore(), clock=clock) as chat:
+        bob, carol = Recorder(), Recorder()
+        expires_at = began + timedelta(seconds=900)
+        async with chat.connect(bob, user="bob", expires_at=expires_at), chat.connect(carol, user="carol"):
+            assert (bob.ready.expires_in, carol.ready.expires_in) == (900, None)
+            await anyio.sleep(899)
+            assert bob.bye is None
+            await bob.until(lambda _: bob.bye is not None, within=3)
+            assert bob.bye == Bye(code="expired")
+            assert carol.bye is None
+
+
+async def test_a_session_that_ends_closes_its_sockets_on_every_node() -> None:
+    bus, registry, store = MemoryBus(), MemoryRegistry(), MemoryStore()
+    phone, laptop, other = Recorder(), Recorder(), Recorder()
+    async with (
+        Chat(store, bus=bus, registry=registry) as here,
+        Chat(store, bus=bus, registry=registry) as there,
+        here.connect(phone, user="bob", session="s1"),
+        there.connect(laptop, user="bob", session="s1"),
+        there.connect(other, user="bob", session="s2"),
+    ):
+        await here.close_session("bob", "s1")
+        assert phone.bye == Bye(code="signed_out")
+        await laptop.until(lambda _: laptop.bye is not None, within=2)
+        assert (laptop.bye, other.bye) == (Bye(code="signed_out"), None)
+
+
+async def test_leaving_a_chat_says_goodbye_and_carries_out_what_was_queued() -> None:
+    store, bob = HeldStore(), Teller()
+    async with anyio.create_task_group() as tasks, Chat(store) as chat:
+        gate = store.hold("append", done=False)
+
+        async def talk() -> None:
+            async with chat.connect(bob, user="bob") as socket:
+                await socket.receive("message.send", {"to": "alice", "body": "1", "key": "1"}, bob.answer)
+                await bob.until(lambda _: bob.bye is not None)
+                gate.open()
+
+        tasks.start_soon(talk)
+        await gate.reached.wait()
+    assert bob.bye == Bye(code="shutdown")
+    assert bob.story == ["ready", "answer 1"]
+
+
+async def test_two_chats_in_one_process_do_not_know_each_other() -> None:
+    async with Chat(MemoryStore()) as one, Chat(MemoryStore()) as other:
+        await one.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        assert (await other.execute("bob", ListRooms())).rooms == []
+
+
+async def test_a_user_id_that_cannot_be_is_refused() -> None:
+    async with Chat(MemoryStore()) as chat:
+        with pytest.raises(Invalid):
+            await chat.execute("a\n", ListRooms())
+
+
+async def test_a_chat_that_was_not_entered_says_so() -> None:
+    with pytest.raises(RuntimeError, match="enter the Chat first"):
+        await Chat(MemoryStore()).execute("alice", SendMessage(to="bob", body="hi", key="k"))
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_on_asyncio_a_chat_may_be_left_by_another_task_than_entered_it(anyio_backend: str) -> None:
+    chat = Chat(MemoryStore())
+    await asyncio.create_task(chat.__aenter__())
+    assert (await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))).seq == 1
+    await asyncio.create_task(chat.__aexit__(None, None, None))
