@@ -4,7 +4,7 @@ An `Entry` is what stands in the log: where (``room``, ``seq``), who and when, t
 recognisable, and the event itself. The first entry of a log also carries what it opens.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -18,6 +18,10 @@ Standing: TypeAlias = Literal["member", "invited", "banned"]
 Data: TypeAlias = Mapping[str, Any]
 
 
+def _fixed(users: Iterable[UserId]) -> Sequence[UserId]:
+    return tuple(users)
+
+
 @frozen(kw_only=True)
 class Message:
     """Somebody's words. ``version`` counts from 1; ``data`` is a JSON object kept as it came."""
@@ -25,7 +29,7 @@ class Message:
     body: str
     data: Data | None = None
     reply_to: Seq | None = None
-    mentions: Sequence[UserId] = ()
+    mentions: Sequence[UserId] = field(default=(), converter=_fixed)
     version: int = 1
 
 

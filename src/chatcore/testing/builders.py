@@ -1,0 +1,79 @@
+"""Entries for tests: each argument has a default that fits, so a test names only what it is about."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from ..domain.entries import Data, Entry, Event, Joined, Message, Opened, Opens, Role, RoomKind
+from ..ids import Key, RoomId, Seq, UserId
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+"""When entry 0 of a room would have been written; each later one comes a second later."""
+
+
+def opens(*users: UserId, kind: RoomKind = "group", title: str | None = None) -> Opens:
+    """What the first entry of a room with these members carries; the first of them owns it unless it is private."""
+    first: Role = "member" if kind == "private" else "owner"
+    return Opens(kind=kind, members={user: "member" if n else first for n, user in enumerate(users)}, title=title)
+
+
+def entry(
+    event: Event,
+    room: RoomId = "room",
+    seq: Seq = 1,
+    author: UserId = "alice",
+    *,
+    key: Key | None = None,
+    digest: str | None = "digest",
+    opens: Opens | None = None,
+    at: datetime | None = None,
+) -> Entry:
+    """Any entry. The first of a room opens a group of its author and bob, where ``opens`` says nothing else."""
+    if seq == 1 and opens is None:
+        opens = Opens(kind="group", members={author: "owner", "bob": "member"})
+    return Entry(
+        room=room,
+        seq=seq,
+        author=author,
+        at=at or NOON + timedelta(seconds=seq),
+        key=key or f"key-{seq}",
+        digest=digest,
+        event=event,
+        opens=opens,
+    )
+
+
+def message(
+    room: RoomId = "room",
+    seq: Seq = 1,
+    author: UserId = "alice",
+    *,
+    key: Key | None = None,
+    digest: str | None = "digest",
+    opens: Opens | None = None,
+    at: datetime | None = None,
+    body: str = "hi",
+    data: Data | None = None,
+    reply_to: Seq | None = None,
+    mentions: Sequence[UserId] = (),
+) -> Entry:
+    said = Message(body=body, data=data, reply_to=reply_to, mentions=tuple(mentions))
+    return entry(said, room, seq, author, key=key, digest=digest, opens=opens, at=at)
+
+
+def opened(room: RoomId = "room", author: UserId = "alice", *, key: Key | None = None, opens: Opens) -> Entry:
+    return entry(Opened(), room, 1, author, key=key, opens=opens)
+
+
+def joined(room: RoomId, seq: Seq, user: UserId, *, role: Role = "member", key: Key | None = None) -> Entry:
+    return entry(Joined(user=user, role=role), room, seq, user, key=key)
+
+
+def conversation(
+    room: RoomId = "room", count: int = 10, *, users: Sequence[UserId] = ("alice", "bob"), kind: RoomKind = "group"
+) -> Sequence[Entry]:
+    """The messages 1 to ``count`` of a room, said by its members in turn."""
+    opening = opens(*users, kind=kind)
+    return [
+        message(room, seq, users[(seq - 1) % len(users)], body=f"message {seq}", opens=opening if seq == 1 else None)
+        for seq in range(1, count + 1)
+    ]

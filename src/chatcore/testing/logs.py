@@ -1,0 +1,50 @@
+"""What the suites of the log's methods share."""
+
+from collections.abc import Iterable, Sequence
+
+from ..domain.entries import Entry
+from ..ids import RoomId
+from ..ports.room_log import Appended, RoomLog
+from .builders import message
+
+READ_ALL = 10_000
+
+HOSTILE_NAMES = [
+    "🙂" * 128,
+    "o'neil\"; DROP TABLE entries; --",
+    "a-b~c.d_e",
+    "%_%2D{braces}/../x?y#z",
+    "$where",
+    "e\u0301 is not \u00e9",
+    "\u202eright to left\u202c",
+    " spaces ",
+]
+"""User ids that the contract allows, and that a careless store trips over; all tell rooms apart as well."""
+
+ALMOST_EQUAL = ["bob", "Bob", "bob ", "bo", "b\u00f6b", "bo\u0308b", "b_b", "b%", "bob\u200b"]
+"""Texts that only a comparison by code points tells apart."""
+
+
+async def write(log: RoomLog, entries: Sequence[Entry]) -> None:
+    """Append entries of one room, all of which must be new."""
+    for start in range(0, len(entries), 200):
+        part = entries[start : start + 200]
+        assert await log.append(part) == Appended(written=len(part))
+
+
+async def everything(log: RoomLog, room: RoomId) -> Sequence[Entry]:
+    """The room's whole log, which must be the entries 1 to head."""
+    news = await log.read_on(room, 0, READ_ALL)
+    assert [entry.seq for entry in news.entries] == list(range(1, news.head + 1))
+    return news.entries
+
+
+async def say(log: RoomLog, room: RoomId, author: str, keys: Iterable[str]) -> None:
+    """Write a message with each key at whatever is the room's head by then, as often as it takes."""
+    head = 0
+    for key in keys:
+        while True:
+            appended = await log.append([message(room, head + 1, author, key=key)])
+            if appended.written or appended.taken:
+                break
+            head = (await log.read_on(room, head, 0)).head

@@ -1,0 +1,23 @@
+"""What every `RoomLog` has to do."""
+
+import pytest
+
+from ..ports.room_log import RoomLog
+from .log_append import AppendContract
+from .log_following import CatchUpContract, ChangesContract
+from .log_reading import MembershipsContract, ReadOnContract, StateContract
+from .log_windows import WindowContract
+
+
+class RoomLogContract(
+    AppendContract, ReadOnContract, WindowContract, StateContract, MembershipsContract, CatchUpContract, ChangesContract
+):
+    """Subclass it, with a fixture ``log`` that gives an open and empty log.
+
+    The fixture may be an async function or generator. Every test runs on each backend of the fixture
+    ``anyio_backend``; override it where yours is asyncio's alone.
+    """
+
+    @pytest.fixture
+    async def log(self) -> RoomLog:
+        raise NotImplementedError

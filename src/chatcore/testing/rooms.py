@@ -1,0 +1,228 @@
+"""What every `Rooms` has to do."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+import pytest
+
+from ..domain.entries import Opens
+from ..domain.state import Marker, Member, RoomView
+from ..errors import Invalid
+from ..ids import RoomId, UserId
+from ..ports.room_log import RoomLog
+from ..ports.rooms import Rooms
+from .builders import NOON, conversation, joined, message, opened, opens
+from .logs import HOSTILE_NAMES, say, write
+from .tasks import meanwhile
+
+STRANGE_CURSORS = [
+    "",
+    "x",
+    "=",
+    "null",
+    "W10",
+    "WzEsMV0=",
+    "WzEsMV0 ",
+    "W3RydWUsIiJd",
+    "WzFlOTk5LDFd",
+    "WzEwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAsMV0",
+    "🙂",
+    "\ud800",
+    "a\0b",
+    "W" * 10_000,
+    "' OR 1=1; --",
+]
+
+
+@pytest.mark.anyio
+class PageContract:
+    async def test_whoever_has_no_rooms_has_an_empty_page(self, log: RoomLog, rooms: Rooms) -> None:
+        await write(log, conversation())
+        for user in ("carol", *HOSTILE_NAMES):
+            page = await rooms.page(user, None, 10)
+            assert (page.rooms, page.next) == ([], None)
+
+    async def test_rooms_come_by_their_last_entry_newest_first(self, log: RoomLog, rooms: Rooms) -> None:
+        for room, second in (("b", 3), ("a", 1), ("c", 2)):
+            await write(log, [message(room, at=NOON.replace(second=second))])
+        assert await pages(rooms, "bob", 10) == [["b", "c", "a"]]
+        await write(log, [joined("a", 2, "carol")])
+        await write(log, [message("c", 2, at=NOON.replace(second=2, microsecond=1000))])
+        await write(log, [message("b", 2, at=NOON.replace(second=1))])
+        assert await pages(rooms, "bob", 10) == [["c", "a", "b"]]
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8, 200])
+    async def test_paging_gives_each_room_once_also_where_times_are_equal(
+        self, log: RoomLog, rooms: Rooms, limit: int
+    ) -> None:
+        names = [f"room {number}" for number in (3, 1, 6, 0, 5, 2, 4)]
+        for number, room in enumerate(names):
+            await write(log, [message(room, at=NOON.replace(second=0 if number < 5 else 1))])
+        paged = await pages(rooms, "bob", limit)
+        assert sorted(room for page in paged for room in page) == sorted(names)
+        assert {room for page in paged for room in page[:2]} >= set(names[5:]) or limit == 1
+        assert [len(page) for page in paged[:-1]] == [limit] * (len(paged) - 1)
+        assert len(paged[-1]) == len(names) - limit * (len(paged) - 1)
+
+    async def test_a_page_of_all_there_is_has_no_next(self, log: RoomLog, rooms: Rooms) -> None:
+        for room in ("a", "b"):
+            await write(log, [message(room)])
+        assert (await rooms.page("bob", None, 2)).next is None
+        assert (await rooms.page("bob", None, 1)).next is not None
+
+    async def test_a_room_that_moves_to_the_top_does_not_come_again_below(self, log: RoomLog, rooms: Rooms) -> None:
+        for second, room in enumerate("abcdef"):
+            await write(log, [message(room, at=NOON.replace(second=second))])
+        first = await rooms.page("bob", None, 2)
+        await write(log, [message("c", 2, at=NOON.replace(second=30))])
+        rest = await rooms.page("bob", first.next, 10)
+        assert [view.room for view in (*first.rooms, *rest.rooms)] == ["f", "e", "d", "b", "a"]
+
+    @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
+    async def test_a_user_sees_the_rooms_they_opened_or_joined_and_no_others(
+        self, log: RoomLog, rooms: Rooms, user: UserId
+    ) -> None:
+        await write(log, [message(user, opens=opens("bob", user))])
+        await write(log, [message("joined"), joined("joined", 2, user)])
+        await write(log, conversation("not theirs", 3))
+        assert await pages(rooms, user, 1) == [["joined"], [user]]
+
+    async def test_a_page_shows_each_room_as_views_do(self, log: RoomLog, rooms: Rooms) -> None:
+        await write(log, [message("room", 1), joined("room", 2, "carol"), message("room", 3, body="'last'")])
+        await write(log, conversation("other", 5, kind="private"))
+        for user in ("alice", "bob", "carol"):
+            for view in (await rooms.page(user, None, 10)).rooms:
+                assert await rooms.views(view.room, [user]) == {user: view}
+
+    @pytest.mark.parametrize("cursor", STRANGE_CURSORS)
+    async def test_a_cursor_that_no_page_gave_is_invalid(self, log: RoomLog, rooms: Rooms, cursor: str) -> None:
+        await write(log, conversation())
+        with pytest.raises(Invalid) as refused:
+            await rooms.page("bob", cursor, 10)
+        assert refused.value.field == "after"
+
+    async def test_a_spoilt_cursor_is_invalid(self, log: RoomLog, rooms: Rooms) -> None:
+        for room in ("a", "b"):
+            await write(log, [message(room)])
+        given = (await rooms.page("bob", None, 1)).next
+        assert given
+        for spoilt in (given + "A", given + "=", " " + given, given[:-1], given[1:]):
+            with pytest.raises(Invalid):
+                await rooms.page("bob", spoilt, 10)
+
+    async def test_old_and_far_times_are_sorted_too(self, log: RoomLog, rooms: Rooms) -> None:
+        await write(log, [message("old", at=datetime(1969, 12, 31, 23, 59, 59, 1000, UTC))])
+        await write(log, [message("far", at=datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC))])
+        assert await pages(rooms, "bob", 1) == [["far"], ["old"]]
+
+
+@pytest.mark.anyio
+class ViewsContract:
+    async def test_nobody_sees_an_unborn_room(self, log: RoomLog, rooms: Rooms) -> None:
+        await write(log, conversation())
+        for room in ("unborn", "", *HOSTILE_NAMES):
+            assert await rooms.views(room, ["alice", "bob"]) == {}
+
+    @pytest.mark.parametrize(
+        "opening",
+        [
+            opens("alice", "bob", kind="private"),
+            opens("alice", "bob", title="'Täg' 🙂"),
+            opens("alice", "bob", kind="public"),
+        ],
+        ids=lambda opening: opening.kind,
+    )
+    async def test_a_view_tells_what_the_room_is(self, log: RoomLog, rooms: Rooms, opening: Opens) -> None:
+        await write(log, [opened(opens=opening), joined("room", 2, "carol"), message(seq=3)])
+        views = await rooms.views("room", ["bob"])
+        assert views == {
+            "bob": RoomView(
+                room="room",
+                kind=opening.kind,
+                title=opening.title,
+                head=3,
+                members_count=3,
+                last=message(seq=3),
+                member=Member("member", since=1),
+                marker=Marker(0, 0),
+                unread=1,
+                markers={"alice": Marker(0, 0), "bob": Marker(0, 0), "carol": Marker(2, 2)},
+            )
+        }
+
+    async def test_each_user_has_a_view_of_their_own_whatever_their_standing(self, log: RoomLog, rooms: Rooms) -> None:
+        await write(log, [message(), joined("room", 2, "carol"), message(seq=3)])
+        views = await rooms.views("room", ["alice", "carol", "stranger", *HOSTILE_NAMES])
+        assert {user: (view.member, view.marker) for user, view in views.items()} == {
+            "alice": (Member("owner", since=1), Marker(0, 0)),
+            "carol": (Member("member", since=2), Marker(2, 2)),
+            **dict.fromkeys(["stranger", *HOSTILE_NAMES], (None, None)),
+        }
+        assert await rooms.views("room", []) == {}
+
+    @pytest.mark.parametrize("count", [0, 1, 98, 99, 100, 101, 250])
+    async def test_unread_is_exact_to_99_and_then_100(self, log: RoomLog, rooms: Rooms, count: int) -> None:
+        await write(log, [opened(opens=opens("alice", "bob"))])
+        await write(log, [message("room", seq) for seq in range(2, count + 2)])
+        views = await rooms.views("room", ["alice", "bob"])
+        assert (views["alice"].unread, views["bob"].unread) == (0, min(count, 100))
+
+    async def test_unread_are_messages_of_others_above_the_read_marker(self, log: RoomLog, rooms: Rooms) -> None:
+        entries = [
+            message(),
+            message(seq=2, author="bob"),
+            joined("room", 3, "carol"),
+            message(seq=4, author="carol"),
+            message(seq=5),
+            joined("room", 6, "dave"),
+        ]
+        await write(log, entries)
+        views = await rooms.views("room", ["alice", "bob", "carol", "dave"])
+        assert {user: view.unread for user, view in views.items()} == {"alice": 2, "bob": 3, "carol": 1, "dave": 0}
+
+    @pytest.mark.parametrize("count", [1, 20, 21])
+    async def test_everybodys_markers_are_shown_in_rooms_of_up_to_20(
+        self, log: RoomLog, rooms: Rooms, count: int
+    ) -> None:
+        users = [f"user {number}" for number in range(count)]
+        await write(log, [opened(opens=opens(*users))])
+        view = (await rooms.views("room", ["user 0"]))["user 0"]
+        assert view.members_count == count
+        assert view.markers == (dict.fromkeys(users, Marker(0, 0)) if count <= 20 else None)
+        assert view.marker == Marker(0, 0)
+
+    async def test_a_view_is_of_one_moment_while_others_write(self, log: RoomLog, rooms: Rooms) -> None:
+        async with meanwhile(partial(say, log, "room", "alice", [str(number) for number in range(100)])) as running:
+            while running():
+                views = await rooms.views("room", ["bob", "alice"])
+                assert len({view.head for view in views.values()}) <= 1
+                for view in (*views.values(), *(await rooms.page("bob", None, 10)).rooms):
+                    assert view.last.seq == view.head
+                    assert view.unread == (0 if view.member == Member("owner", 1) else min(view.head, 100))
+
+
+class RoomsContract(PageContract, ViewsContract):
+    """Subclass it, with fixtures ``log`` and ``rooms``: an open and empty log, and the rooms that are folded out of it.
+
+    They may be the same object.
+    """
+
+    @pytest.fixture
+    async def log(self) -> RoomLog:
+        raise NotImplementedError
+
+    @pytest.fixture
+    async def rooms(self) -> Rooms:
+        raise NotImplementedError
+
+
+async def pages(rooms: Rooms, user: UserId, limit: int) -> Sequence[Sequence[RoomId]]:
+    """The room ids of all pages of a user's rooms."""
+    paged: list[list[RoomId]] = []
+    after: str | None = None
+    while not paged or after is not None:
+        page = await rooms.page(user, after, limit)
+        paged.append([view.room for view in page.rooms])
+        after = page.next
+    return paged

@@ -1,0 +1,39 @@
+"""The SQLite store keeps the contracts of a store's ports."""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from chatcore.testing.markers import MarkersContract
+from chatcore.testing.room_log import RoomLogContract
+from chatcore.testing.rooms import RoomsContract
+from chatcore_sqlite import SqliteStore
+
+
+class SqliteFixtures:
+    @pytest.fixture
+    async def store(self, tmp_path: Path) -> AsyncGenerator[SqliteStore, None]:
+        async with SqliteStore(tmp_path) as store:
+            yield store
+
+    @pytest.fixture
+    async def log(self, store: SqliteStore) -> SqliteStore:
+        return store
+
+    @pytest.fixture
+    async def rooms(self, store: SqliteStore) -> SqliteStore:
+        return store
+
+    @pytest.fixture
+    async def markers(self, store: SqliteStore) -> SqliteStore:
+        return store
+
+
+class TestSqliteLog(SqliteFixtures, RoomLogContract): ...
+
+
+class TestSqliteRooms(SqliteFixtures, RoomsContract): ...
+
+
+class TestSqliteMarkers(SqliteFixtures, MarkersContract): ...
