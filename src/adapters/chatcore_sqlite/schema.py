@@ -58,7 +58,25 @@ CREATE TABLE markers (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: Sequence[str] = (ROOMS,)
+ACCOUNTS = """
+CREATE TABLE accounts (
+    user TEXT PRIMARY KEY,
+    password_hash TEXT NOT NULL,
+    name TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    user TEXT NOT NULL,
+    device TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    spent_at TEXT NOT NULL,    -- JSON: when the newest generations before this one were spent, the last one last
+    ends_at INTEGER NOT NULL   -- both in milliseconds since 1970, UTC
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_by_end ON sessions (ends_at);
+"""
+
+MIGRATIONS: Sequence[str] = (ROOMS + ACCOUNTS,)
 """Number n brings a file of version n - 1 to version n. What was released is never changed, only added to."""
 
 

@@ -2,9 +2,29 @@
 
 import pytest
 
-for _suite in ("account_store", "bus", "markers", "registry", "room_log", "rooms"):
+for _suite in (
+    "account_store",
+    "bus",
+    "log_append",
+    "log_following",
+    "log_reading",
+    "log_windows",
+    "logs",
+    "markers",
+    "registry",
+    "rooms",
+    "store",
+):
     pytest.register_assert_rewrite(f"{__name__}.{_suite}")
 
+from . import builders as builders  # noqa: E402
+from .bus import BusContract as BusContract  # noqa: E402
+from .account_store import AccountStoreContract as AccountStoreContract  # noqa: E402
 from .clock import VirtualTimeLoop as VirtualTimeLoop  # noqa: E402
 from .clock import virtual_time as virtual_time  # noqa: E402
+from .markers import MarkersContract as MarkersContract  # noqa: E402
 from .recorder import Recorder as Recorder  # noqa: E402
+from .registry import SocketRegistryContract as SocketRegistryContract  # noqa: E402
+from .room_log import RoomLogContract as RoomLogContract  # noqa: E402
+from .rooms import RoomsContract as RoomsContract  # noqa: E402
+from .store import StoreContract as StoreContract  # noqa: E402
