@@ -1,1 +1,12 @@
-"""Password hashes by argon2-cffi and access tokens by PyJWT."""
+"""What the bundled accounts need: password hashes by argon2-cffi, tokens by PyJWT, user names by precis-i18n."""
+
+try:
+    from .passwords import Argon2Hasher as Argon2Hasher
+    from .tokens import JwtTokens as JwtTokens
+    from .usernames import canonical_username as canonical_username
+except ModuleNotFoundError as missing:
+    if missing.name not in ("argon2", "jwt", "precis_i18n"):
+        raise
+    raise ModuleNotFoundError(
+        f"chatcore_security needs {missing.name}: pip install 'chatcore[server]'", name=missing.name
+    ) from missing

@@ -1,0 +1,40 @@
+"""The memory store keeps the contract."""
+
+from datetime import timedelta
+
+import pytest
+
+from chatcore.accounts import AccountStore, Session
+from chatcore.testing.account_store import AccountStoreContract, PassTime
+from chatcore_memory import MemoryAccounts
+
+from .accounts_node import Clock
+
+
+class TestMemoryAccounts(AccountStoreContract):
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
+
+    @pytest.fixture
+    def store(self, clock: Clock) -> AccountStore:
+        return MemoryAccounts(clock)
+
+    @pytest.fixture
+    def pass_time(self, clock: Clock) -> PassTime:
+        async def pass_time(time: timedelta) -> None:
+            clock.tick(time.total_seconds())
+
+        return pass_time
+
+
+@pytest.mark.anyio
+async def test_sessions_whose_lifetime_passed_take_no_memory() -> None:
+    clock = Clock()
+    store = MemoryAccounts(clock)
+    for number in range(1000):
+        await store.open_session(
+            Session(id=str(number), user="bob", device="phone", generation=1), timedelta(seconds=10)
+        )
+        clock.tick(1)
+    assert len(store._sessions) == 10

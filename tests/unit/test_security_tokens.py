@@ -1,0 +1,175 @@
+"""Access tokens by PyJWT, refresh tokens by HMAC: nothing but our own is believed, and nothing raises."""
+
+import base64
+import hmac
+import json
+from typing import Any
+
+import jwt
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from chatcore.accounts import Session
+from chatcore_security import JwtTokens
+
+from .accounts_node import SECRET, Clock
+
+NOW = int(Clock().now)
+TOKENS = JwtTokens(SECRET, clock=Clock())
+BOB = Session(id="s1", user="bob", device="phone", generation=1)
+KEY = TOKENS._access_key
+CLAIMS = {"iss": "chatcore", "aud": "chatcore", "sub": "bob", "sid": "s1", "dev": "phone", "iat": NOW, "exp": NOW + 900}
+
+
+def b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def by_hand(header: dict[str, Any] | bytes, claims: dict[str, Any] | bytes = b"", key: bytes = KEY) -> str:
+    """A token with a right HS256 signature, whatever it says."""
+    header = header if isinstance(header, bytes) else json.dumps(header).encode()
+    claims = json.dumps(CLAIMS).encode() if claims == b"" else claims
+    claims = claims if isinstance(claims, bytes) else json.dumps(claims).encode()
+    text = f"{b64(header)}.{b64(claims)}"
+    return f"{text}.{b64(hmac.digest(key, text.encode(), 'sha256'))}"
+
+
+def signed(**claims: Any) -> str:
+    """A token like ours with other claims; one that is ... is left out."""
+    merged = {name: value for name, value in {**CLAIMS, **claims}.items() if value is not ...}
+    return by_hand({"alg": "HS256", "typ": "JWT"}, merged)
+
+
+def test_the_tokens_made_by_hand_here_would_be_believed_if_they_were_right() -> None:
+    assert TOKENS.read_access(signed()) == TOKENS.read_access(TOKENS.access(BOB)[0])
+    assert TOKENS.read_access(signed())
+
+
+def test_an_access_token_says_what_it_has_to_and_no_more() -> None:
+    token, expires_in = TOKENS.access(BOB)
+    assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "JWT"}
+    assert jwt.decode(token, options={"verify_signature": False}) == CLAIMS
+    assert expires_in == 900
+
+
+REFUSED: dict[str, Any] = {
+    **{f"without {claim}": signed(**{claim: ...}) for claim in CLAIMS},
+    **{f"{claim} is null": signed(**{claim: None}) for claim in CLAIMS},
+    **{f"{claim} is a list": signed(**{claim: [CLAIMS[claim]]}) for claim in CLAIMS},
+    **{f"{claim} is a number": signed(**{claim: 5}) for claim in ("iss", "aud", "sub", "sid", "dev")},
+    "expired now": signed(exp=NOW),
+    "expired long ago": signed(exp=-(10**30)),
+    "exp beyond all dates": signed(exp=10**30),
+    "exp is text": signed(exp=str(NOW + 900)),
+    "exp is NaN": by_hand({"alg": "HS256"}, json.dumps({**CLAIMS, "exp": float("nan")}).encode()),
+    "exp is infinite": by_hand({"alg": "HS256"}, json.dumps({**CLAIMS, "exp": float("inf")}).encode()),
+    "not valid yet": signed(nbf=2**40),
+    "another issuer": signed(iss="other"),
+    "another audience": signed(aud="other"),
+    "algorithm none": jwt.encode(CLAIMS, None, algorithm="none"),
+    "algorithm None, signed": by_hand({"alg": "None"}),
+    "algorithm RS256, signed as HS256": by_hand({"alg": "RS256"}),
+    "algorithm HS512": jwt.encode(CLAIMS, KEY + KEY, algorithm="HS512"),
+    "algorithm HS384, our key": by_hand({"alg": "HS384"}),
+    "no algorithm": by_hand({"typ": "JWT"}),
+    "algorithm is a list": by_hand({"alg": ["HS256"]}),
+    "a key in the header": by_hand({"alg": "HS256", "jwk": {"kty": "oct", "k": b64(b"x" * 32)}}, key=b"x" * 32),
+    "an extension it does not know": by_hand({"alg": "HS256", "crit": ["x"], "x": 1}),
+    "another key": by_hand({"alg": "HS256"}, key=b"x" * 32),
+    "the secret itself as key": by_hand({"alg": "HS256"}, key=SECRET),
+    "the key of refresh tokens": by_hand({"alg": "HS256"}, key=TOKENS._refresh_key),
+    "an empty key": by_hand({"alg": "HS256"}, key=b""),
+    "claims are a list": by_hand({"alg": "HS256"}, b"[]"),
+    "claims are no JSON": by_hand({"alg": "HS256"}, b"\xff{"),
+    "claims are too deep": by_hand({"alg": "HS256"}, b"[" * 50_000),
+    "header is too deep": by_hand(b"[" * 50_000),
+    "header is null": by_hand(b"null"),
+    "no signature": signed().rpartition(".")[0] + ".",
+    "signature cut off": signed()[:-2],
+    "a signature of someone else's claims": f"{signed(sub='eve').rpartition('.')[0]}.{signed().rpartition('.')[2]}",
+    "a refresh token": TOKENS.refresh("s1", 1),
+    "empty": "",
+    "dots": "....",
+    "not ASCII": "é.é.é",
+    "a lone surrogate": "\ud800.\ud800.\ud800",
+    "NUL": "\x00",
+    "a megabyte": "a" * 1_000_000,
+    "None": None,
+    "a number": 5,
+    "bytes": TOKENS.access(BOB)[0].encode(),
+    "a list": [TOKENS.access(BOB)[0]],
+}
+
+
+@pytest.mark.parametrize("token", REFUSED.values(), ids=REFUSED.keys())
+def test_an_access_token_that_is_not_ours_is_nobodys(token: Any) -> None:
+    assert TOKENS.read_access(token) is None
+
+
+@pytest.mark.parametrize("token", REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_no_refresh_token_is_refused(token: Any) -> None:
+    if token != TOKENS.refresh("s1", 1):
+        assert TOKENS.read_refresh(token) is None
+
+
+@given(st.text() | st.binary() | st.from_regex(r"[\w-]+\.[\w-]+\.[\w-]*"))
+@example("..")
+@example("s1.1.")
+def test_nothing_makes_reading_a_token_raise(token: Any) -> None:
+    assert TOKENS.read_access(token) is None
+    assert TOKENS.read_refresh(token) is None
+
+
+def test_every_change_of_a_character_of_an_access_token_is_noticed() -> None:
+    token, _ = TOKENS.access(BOB)
+    for place, char in enumerate(token[:-1]):  # the last one holds 2 bits that mean nothing
+        for other in {"A", "B", "_", ".", ""} - {char}:
+            assert TOKENS.read_access(token[:place] + other + token[place + 1 :]) is None
+
+
+def test_a_token_from_a_node_whose_clock_is_ahead_is_believed() -> None:
+    assert TOKENS.read_access(signed(iat=NOW + 60))
+
+
+def test_there_is_no_leeway() -> None:
+    clock = Clock()
+    tokens = JwtTokens(SECRET, lifetime_s=1, clock=clock)
+    token, expires_in = tokens.access(BOB)
+    assert expires_in == 1
+    clock.tick(0.999)
+    assert tokens.read_access(token)
+    clock.tick(0.001)
+    assert tokens.read_access(token) is None
+
+
+def test_a_token_lives_no_shorter_than_it_says() -> None:
+    clock = Clock()
+    tokens = JwtTokens(SECRET, lifetime_s=1, clock=clock)
+    clock.tick(0.9)
+    token, _ = tokens.access(BOB)
+    clock.tick(0.99)
+    assert tokens.read_access(token)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 2**63))
+def test_a_refresh_token_is_read_back_as_it_was_made(session: str, generation: int) -> None:
+    text = TOKENS.refresh(session, generation)
+    if text.isascii():
+        assert TOKENS.read_refresh(text) == (session, generation)
+        assert TOKENS.read_access(text) is None
+
+
+def test_a_refresh_token_is_the_same_on_every_node_and_another_for_every_generation() -> None:
+    tokens = {JwtTokens(SECRET).refresh(session, number) for session in ("s1", "s2") for number in range(100)}
+    assert len(tokens) == 200
+    assert TOKENS.refresh("s1", 99) in tokens
+    assert JwtTokens(SECRET[::-1]).refresh("s1", 99) not in tokens
+
+
+@pytest.mark.parametrize("length", [0, 1, 31])
+def test_a_short_secret_is_refused_without_being_shown(length: int) -> None:
+    secret = b"planted-secret-that-is-too-short"[:length]
+    with pytest.raises(ValueError, match="at least 32 bytes") as refused:
+        JwtTokens(secret)
+    assert "planted" not in str(refused.value)

@@ -1,0 +1,52 @@
+"""User names by precis-i18n."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatcore.ids import is_user_id
+from chatcore_security import canonical_username
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("bob", "bob"),
+        ("Alice", "alice"),
+        ("\uff21\uff4c\uff49\uff43\uff45", "alice"),  # full width
+        ("Bo\u0308b", "b\u00f6b"),  # NFC
+        ("ΑΣ", "ας"),
+        ("a-b_c.d@e", "a-b_c.d@e"),
+        ("{x}/%2e", "{x}/%2e"),
+        ("~", "~"),
+        ("...", "..."),
+        ("אבג", "אבג"),
+        ("x" * 32, "x" * 32),
+        ("A\u0308" * 32, "\u00e4" * 32),  # 64 characters, 32 after mapping
+    ],
+)
+def test_a_name_is_written_in_one_way(name: str, found: str) -> None:
+    assert canonical_username(name) == found
+    assert canonical_username(found) == found
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " ", "a b", ".", "..", "\uff0e\uff0e", "a\x00", "a\nb", "\ud800", "🙂", "Ⅷ", "\u200d", "\u202eabc", "אa"],
+)
+def test_a_name_that_precis_or_an_address_refuses_is_nobodys(name: str) -> None:
+    assert canonical_username(name) is None
+
+
+@pytest.mark.parametrize("name", ["x" * 33, "\u00e4" * 33, "A\u0308" * 33, "A\u0308" * 65, "x" * 1_000_000], ids=len)
+def test_a_name_that_is_too_long_is_nobodys(name: str) -> None:
+    assert canonical_username(name) is None
+
+
+@given(st.text(max_size=40) | st.text(st.characters(codec="ascii"), max_size=40))
+def test_whatever_is_typed_becomes_a_valid_user_id_that_stands_for_itself_or_nothing(name: str) -> None:
+    found = canonical_username(name)
+    if found is not None:
+        assert is_user_id(found)
+        assert 1 <= len(found) <= 32
+        assert canonical_username(found) == found
