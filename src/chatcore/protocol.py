@@ -150,7 +150,13 @@ def _last_object(entry: Entry) -> Object:
 
 
 def _sent_object(sent: Sent) -> Object:
-    return attrs.asdict(sent) | {"at": timestamp(sent.at)}
+    return {
+        "room": sent.room,
+        "epoch": sent.epoch,
+        "seq": sent.seq,
+        "at": timestamp(sent.at),
+        "duplicate": sent.duplicate,
+    }
 
 
 def _changed_object(changed: Changed) -> Object:

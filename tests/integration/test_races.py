@@ -12,5 +12,5 @@ pytestmark = pytest.mark.anyio
 
 async def test_two_simultaneous_first_messages_make_one_room_with_two_messages(tmp_path: Path) -> None:
     conflicts = await race_first_messages(SqliteStore(tmp_path))
-    print(f"{conflicts} append conflicts in 1,000 races")  # noqa: T201
+    print(f"{conflicts} append conflicts in 1,000 races")
     assert conflicts >= CONFLICTS_MIN

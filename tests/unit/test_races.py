@@ -10,5 +10,5 @@ pytestmark = pytest.mark.anyio
 
 async def test_two_simultaneous_first_messages_make_one_room_with_two_messages() -> None:
     conflicts = await race_first_messages(MemoryStore())
-    print(f"{conflicts} append conflicts in 1,000 races")  # noqa: T201
+    print(f"{conflicts} append conflicts in 1,000 races")
     assert conflicts >= CONFLICTS_MIN

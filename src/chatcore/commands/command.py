@@ -4,6 +4,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
+from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
@@ -23,6 +24,8 @@ from ..ports.store import Store
 from . import fields
 
 Answer_co = TypeVar("Answer_co", covariant=True)
+_CANONICAL_JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
 Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -77,9 +80,9 @@ class RoomCommand(Command[Answer_co]):
         """What the user is told where `event` was None; only commands that may change nothing have it."""
         raise TypeError(f"{self.name} always changes something")
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        content = json.dumps([self.name, self.content()], sort_keys=True, ensure_ascii=False)
+        content = _CANONICAL_JSON.encode([self.name, self.content()])
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
     def content(self) -> Mapping[str, Any]:

@@ -4,7 +4,6 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import ClassVar, Protocol
 
-import attrs
 from attrs import frozen
 
 from ..errors import ChatError
@@ -80,12 +79,13 @@ def evolve(state: RoomState, entry: Entry) -> RoomState:
     """The state after ``entry``, which must stand at ``state.head + 1``."""
     if entry.seq != state.head + 1:
         raise ValueError(f"entry {entry.seq} does not follow head {state.head}")
+    kind, title, members = state.kind, state.title, state.members
     if entry.opens:
-        first = {user: Member(role, since=entry.seq) for user, role in entry.opens.members.items()}
-        state = attrs.evolve(state, kind=entry.opens.kind, title=entry.opens.title, members=first)
+        kind, title = entry.opens.kind, entry.opens.title
+        members = {user: Member(role, since=entry.seq) for user, role in entry.opens.members.items()}
     match entry.event:
         case Message() | Opened():
-            return attrs.evolve(state, head=entry.seq)
+            pass
         case Joined(user=user, role=role):
-            members = {**state.members, user: Member(role, since=entry.seq)}
-            return attrs.evolve(state, head=entry.seq, members=members)
+            members = {**members, user: Member(role, since=entry.seq)}
+    return RoomState(room=state.room, head=entry.seq, kind=kind, title=title, members=members)
