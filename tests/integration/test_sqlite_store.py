@@ -8,6 +8,7 @@ import pytest
 from chatcore.testing.markers import MarkersContract
 from chatcore.testing.room_log import RoomLogContract
 from chatcore.testing.rooms import RoomsContract
+from chatcore.testing.store import StoreContract, Stores
 from chatcore_sqlite import SqliteStore
 
 
@@ -37,3 +38,13 @@ class TestSqliteRooms(SqliteFixtures, RoomsContract): ...
 
 
 class TestSqliteMarkers(SqliteFixtures, MarkersContract): ...
+
+
+class TestSqliteStore(StoreContract):
+    @pytest.fixture
+    async def stores(self, tmp_path: Path) -> Stores:
+        return lambda: SqliteStore(tmp_path / "one")
+
+    @pytest.fixture
+    async def another(self, tmp_path: Path) -> SqliteStore:
+        return SqliteStore(tmp_path / "another")

@@ -18,8 +18,8 @@ for _suite in (
     pytest.register_assert_rewrite(f"{__name__}.{_suite}")
 
 from . import builders as builders  # noqa: E402
-from .bus import BusContract as BusContract  # noqa: E402
 from .account_store import AccountStoreContract as AccountStoreContract  # noqa: E402
+from .bus import BusContract as BusContract  # noqa: E402
 from .clock import VirtualTimeLoop as VirtualTimeLoop  # noqa: E402
 from .clock import virtual_time as virtual_time  # noqa: E402
 from .markers import MarkersContract as MarkersContract  # noqa: E402

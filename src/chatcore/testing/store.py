@@ -1,0 +1,106 @@
+"""What every `Store` has to do beside its ports: opening, closing, and its epoch."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+import anyio
+import pytest
+
+from ..domain.state import Marker
+from ..ports.store import Store
+from .builders import conversation, joined
+from .logs import everything, write
+from .tasks import at_once
+
+Stores: TypeAlias = Callable[[], Store]
+
+
+@pytest.mark.anyio
+class StoreContract:
+    """Subclass it, with fixtures ``stores`` and ``another``.
+
+    ``stores`` is a function that gives a store, not yet entered, of one and the same database each time; it is only
+    called when the one before has been left. ``another`` is a store of another database.
+    """
+
+    @pytest.fixture
+    async def stores(self) -> Stores:
+        raise NotImplementedError
+
+    @pytest.fixture
+    async def another(self) -> Store:
+        raise NotImplementedError
+
+    async def test_the_epoch_is_the_same_at_every_opening_and_another_stores_is_not(
+        self, stores: Stores, another: Store
+    ) -> None:
+        epochs: list[str] = []
+        for _ in range(3):
+            async with stores() as store:
+                epochs.append(store.epoch)
+        async with another:
+            epochs.append(another.epoch)
+        assert epochs[0] == epochs[1] == epochs[2] != epochs[3]
+        assert len(epochs[0]) >= 16
+
+    async def test_what_was_written_is_there_at_the_next_opening(self, stores: Stores) -> None:
+        entries = [*conversation(count=3), joined("room", 4, "carol")]
+        async with stores() as store:
+            await write(store, entries)
+            state = await store.state("room")
+            page = await store.page("carol", None, 10)
+            (newest,) = await store.changes(None, 1)
+        async with stores() as store:
+            assert await everything(store, "room") == entries
+            assert await store.state("room") == state
+            assert await store.page("carol", None, 10) == page
+            assert await store.markers("room", ["carol"]) == {"carol": Marker(4, 4)}
+            assert await store.changes(None, 1) == [newest]
+            await write(store, conversation("next", 2))
+            assert [change.room for change in await store.changes(newest.position, 10)][-1] == "next"
+
+    async def test_it_is_open_until_the_last_one_leaves(self, stores: Stores) -> None:
+        store = stores()
+        async with store:
+            async with store:
+                await write(store, conversation(count=1))
+            assert len(await everything(store, "room")) == 1
+            async with store:
+                assert len(await everything(store, "room")) == 1
+            assert len(await everything(store, "room")) == 1
+        async with store:
+            assert len(await everything(store, "room")) == 1
+
+    async def test_many_may_enter_at_once(self, stores: Stores) -> None:
+        store = stores()
+
+        async def use(number: int) -> str:
+            async with store:
+                await write(store, conversation(f"room {number}", 2))
+                return store.epoch
+
+        assert len(set(await at_once([partial(use, number) for number in range(20)]))) == 1
+        async with store:
+            assert len(await store.memberships("alice")) == 20
+
+    async def test_it_may_be_entered_and_left_in_different_tasks(self, stores: Stores) -> None:
+        store = stores()
+        entered, left = anyio.Event(), anyio.Event()
+
+        async def enter() -> None:
+            await store.__aenter__()
+            entered.set()
+
+        async def leave() -> None:
+            await entered.wait()
+            await write(store, conversation(count=1))
+            await store.__aexit__(None, None, None)
+            left.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(leave)
+            tasks.start_soon(enter)
+        assert left.is_set()
+        async with stores() as again:
+            assert len(await everything(again, "room")) == 1

@@ -1,0 +1,69 @@
+"""The memory registry keeps the contract, and forgets what nobody comes for."""
+
+from datetime import timedelta
+
+import pytest
+
+from chatcore.ports.registry import LEASE_S, REVOKED_S
+from chatcore.testing.registry import PassTime, SocketRegistryContract, lost, socket, to_close
+from chatcore_memory import MemoryRegistry
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def registry(clock: Clock) -> MemoryRegistry:
+    return MemoryRegistry(clock)
+
+
+class TestMemoryRegistry(SocketRegistryContract):
+    @pytest.fixture
+    def registry(self, clock: Clock) -> MemoryRegistry:
+        return MemoryRegistry(clock)
+
+    @pytest.fixture
+    def pass_time(self, clock: Clock) -> PassTime:
+        async def pass_time(time: timedelta) -> None:
+            clock.now += time.total_seconds()
+
+        return pass_time
+
+
+@pytest.mark.anyio
+async def test_a_revocation_that_no_node_comes_for_is_forgotten_in_the_end(
+    clock: Clock, registry: MemoryRegistry
+) -> None:
+    await registry.add(socket())
+    await registry.revoke([socket()])
+    clock.now += REVOKED_S - 1
+    assert await registry.renew("node", [socket()]) == to_close(socket())
+    clock.now += 1
+    assert await registry.renew("node", [socket()]) == lost(socket())
+
+
+@pytest.mark.anyio
+async def test_nothing_is_left_of_sockets_that_vanished(clock: Clock, registry: MemoryRegistry) -> None:
+    for number in range(100):
+        await registry.add(socket(f"s{number}", user=f"user {number % 7}"))
+    await registry.revoke([socket("s3", user="user 3")])
+    await registry.remove(socket("s4", user="user 4"))
+    clock.now += LEASE_S
+    await registry.renew("node", [])
+    clock.now += REVOKED_S
+    await registry.renew("node", [])
+    assert not registry._leases
+    assert not registry._of_user
+    assert not registry._revoked
