@@ -1,1 +1,18 @@
 """chatcore over HTTP, on aiohttp."""
+
+try:
+    from .accounts_routes import AccountRoutes as AccountRoutes
+    from .credentials import credentials as credentials
+    from .endpoints import PREFIX as PREFIX
+    from .endpoints import Endpoint as Endpoint
+    from .endpoints import Endpoints as Endpoints
+    from .guard import Guard as Guard
+    from .origins import Origins as Origins
+    from .problems import problem as problem
+    from .routes import CommandRoutes as CommandRoutes
+except ModuleNotFoundError as missing:
+    if missing.name not in ("aiohttp", "orjson"):
+        raise
+    raise ModuleNotFoundError(
+        f"chatcore_aiohttp needs {missing.name}: pip install 'chatcore[server]'", name=missing.name
+    ) from missing

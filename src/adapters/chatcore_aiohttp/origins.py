@@ -110,7 +110,7 @@ def normalised(text: str) -> str | None:
 def _is_own(origin: str, host: str) -> bool:
     """Whether the page came from here. Behind a proxy that ends TLS only host and port are known for certain."""
     scheme, _, own = origin.partition("://")
-    return own == host.lower().removesuffix(_DEFAULT_PORTS.get(scheme, " "))
+    return scheme in _DEFAULT_PORTS and own == host.lower().removesuffix(_DEFAULT_PORTS[scheme])
 
 
 def _listed(text: str) -> str:

@@ -1,0 +1,77 @@
+"""What stands around every handler: origins, errors, and the headers of every answer."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+from attrs import frozen
+
+from chatcore.errors import ChatError, Internal, Invalid, NotFound, TooLarge
+
+from .origins import Origins, is_preflight, preflight
+from .problems import problem
+
+EVERYWHERE = {
+    hdrs.VARY: hdrs.ORIGIN,
+    hdrs.CACHE_CONTROL: "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+
+log = logging.getLogger(__name__)
+
+
+@frozen
+class Guard:
+    """Lets requests of admitted origins in, and answers whatever their handlers raise."""
+
+    origins: Origins
+
+    def add_to(self, app: web.Application) -> None:
+        @web.middleware
+        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._answer(request, handler)
+
+        app.middlewares.insert(0, guard)
+        app.on_response_prepare.append(self._add_headers)
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if refusal := self.origins.refusal(request):
+            return problem(refusal)
+        if is_preflight(request):
+            return preflight()
+        try:
+            return await handler(request)
+        except ChatError as error:
+            return problem(error)
+        except web.HTTPException as error:
+            if error.status < HTTPStatus.BAD_REQUEST:
+                raise
+            return _problem_of(error)
+        except Exception as error:
+            if not (request.transport is None and isinstance(error, ConnectionError)):  # the client went away
+                log.exception("%s %s failed", ascii(request.method), ascii(request.rel_url.raw_path))
+            return problem(Internal())
+
+    async def _add_headers(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        cors: Mapping[str, str] = {} if self.origins.refusal(request) else self.origins.headers(request)
+        for name, value in {**EVERYWHERE, **cors}.items():
+            response.headers.setdefault(name, value)
+
+
+def _problem_of(error: web.HTTPException) -> web.Response:
+    """aiohttp's own refusals, in our words."""
+    status = HTTPStatus(error.status)
+    headers: Mapping[str, str] = {hdrs.ALLOW: error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else {}
+    match status:
+        case HTTPStatus.NOT_FOUND:
+            return problem(NotFound())
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return problem(TooLarge())
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return problem(Invalid("This path has other methods: see Allow."), status=status, headers=headers)
+        case _ if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return problem(Invalid(error.text), status=status)
+        case _:
+            return problem(Internal(), status=status)

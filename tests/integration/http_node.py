@@ -1,0 +1,106 @@
+"""A node over HTTP in the test's own process: the real routes on memory stores, with real accounts and quick hashes."""
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import argon2
+from aiohttp import ClientSession, web
+from attrs import define, field, frozen
+from yarl import URL
+
+from chatcore.accounts import Accounts
+from chatcore.chat import Chat
+from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoint, Endpoints, Guard, Origins
+from chatcore_memory import MemoryAccounts, MemoryStore
+from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
+
+PASSWORD = "correct horse"
+SECRET = b"a secret of the tests, of 32 bytes or more"
+
+
+@frozen
+class Answer:
+    """What came back, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def refusal(self) -> tuple[int, str, str | None]:
+        """Status, code and field of problem details."""
+        assert self.headers["Content-Type"] == "application/problem+json", self
+        return self.status, self.json["code"], self.json.get("field")
+
+
+@define
+class HttpNode:
+    """A node, and a client that sends paths exactly as they are given."""
+
+    store: MemoryStore
+    accounts_store: MemoryAccounts
+    accounts: Accounts
+    chat: Chat
+    url: str
+    client: ClientSession
+    tokens: dict[str, str] = field(factory=dict)
+
+    async def sign_in(self, *users: str) -> None:
+        """Accounts and access tokens for users, by their names."""
+        for user in users:
+            await self.accounts.sign_up(user, PASSWORD)
+            self.tokens[user] = (await self.accounts.sign_in(user, PASSWORD)).access_token
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        user: str | None = None,
+        data: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request: ``body`` as JSON, or ``data`` as it is; ``path`` is below the API's prefix, percent-encoded."""
+        given = dict(headers or {})
+        if user is not None:
+            given["Authorization"] = f"Bearer {self.tokens[user]}"
+        if body is not None:
+            data = json.dumps(body).encode()
+            given.setdefault("Content-Type", "application/json")
+        return await self.send(method, f"/api/v1{path}", data, given)
+
+    async def send(self, method: str, path: str, data: object, headers: Mapping[str, str]) -> Answer:
+        url = URL(self.url + path, encoded=True)
+        skipped = {"Content-Type"} if "Content-Type" not in headers else set[str]()
+        async with self.client.request(
+            method, url, data=data, headers=headers, skip_auto_headers=skipped, allow_redirects=False
+        ) as answer:
+            return Answer(answer.status, answer.headers.copy(), await answer.read())
+
+
+@asynccontextmanager
+async def http_node(*more: Endpoint, origins: str | None = None) -> AsyncGenerator[HttpNode]:
+    """A node that listens on a port of its own; ``more`` is served beside the product's endpoints."""
+    store, accounts_store = MemoryStore(), MemoryAccounts()
+    accounts = Accounts(accounts_store, Argon2Hasher(argon2.profiles.CHEAPEST), JwtTokens(SECRET), canonical_username)
+    chat = Chat(store, directory=accounts.directory, canonical=accounts.canonical)
+    commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate, canonical=accounts.canonical)
+    app = web.Application()
+    Guard(Origins.parse(origins)).add_to(app)
+    Endpoints([*AccountRoutes(accounts).endpoints(), *commands.endpoints(), *more]).add_to(app)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    async with chat, ClientSession() as client:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        try:
+            yield HttpNode(store, accounts_store, accounts, chat, f"http://127.0.0.1:{site.port}", client)
+        finally:
+            await runner.cleanup()
