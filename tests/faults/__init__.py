@@ -1,0 +1,1 @@
+"""Promises broken on purpose. pytest collects nothing here."""

@@ -1,0 +1,158 @@
+"""The faults: where the code is right, what makes it wrong, and the test that must notice."""
+
+from attrs import frozen
+
+ROOM = "src/chatcore/live/room.py"
+RULES = "tests/unit/live/test_rules.py"
+
+
+@frozen
+class Fault:
+    """``right`` stands exactly once in ``file``; replaced by ``wrong``, ``test`` (a pytest node) must fail."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+    test: str
+
+
+FAULTS = (
+    Fault(
+        "acknowledge-before-commit",
+        "src/adapters/chatcore_sqlite/threads.py",
+        "        return self._commit(connection, jobs)",
+        "        self._desk.settle(jobs)\n        return self._commit(connection, jobs)",
+        "tests/integration/test_sqlite_faults.py",
+    ),
+    Fault(
+        "acknowledge-before-append",
+        ROOM,
+        "        appended = await self._around.store.append([entry for _, entry in batch])",
+        "        for waiting, entry in batch:\n"
+        "            self._waiting.finish(waiting, Done(entry))\n"
+        "        appended = await self._around.store.append([entry for _, entry in batch])",
+        f"{RULES}::test_a_store_that_stays_away_fails_a_command_after_five_seconds",
+    ),
+    Fault(
+        "key-not-unique",
+        "src/adapters/chatcore_sqlite/schema.py",
+        "CREATE UNIQUE INDEX entries_by_key",
+        "CREATE INDEX entries_by_key",
+        "tests/integration/test_sqlite_store.py",
+    ),
+    Fault(
+        "membership-not-checked",
+        "src/chatcore/domain/permissions.py",
+        "    if kind is not None and rank in RIGHTS[action][kind]:",
+        "    if kind is not None:",
+        "tests/unit/test_chat.py::test_public_rooms_can_be_looked_at_groups_and_private_ones_not",
+    ),
+    Fault(
+        "private-id-not-escaped",
+        "src/chatcore/ids.py",
+        '    return f"pvt-{_escape(first)}-{_escape(second)}"',
+        '    return f"pvt-{first}-{second}"',
+        "tests/unit/test_ids.py",
+    ),
+    Fault(
+        "hint-delivered-over-a-gap",
+        ROOM,
+        "hinted.seq == told == head + 1:",
+        "hinted.seq == told:",
+        f"{RULES}::test_a_hint_is_checked_for_the_one_before_it_that_was_lost",
+    ),
+    Fault(
+        "head-unknown-taken-as-the-hints",
+        ROOM,
+        "        if self.head is None:\n            self.head = self.started = after",
+        "        if self.head is None:\n            self.head = self.started = max(after, known)",
+        f"{RULES}::test_a_room_that_no_hint_told_of_is_found_by_the_sweep",
+    ),
+    Fault(
+        "no-sweep",
+        "src/chatcore/live/sweep.py",
+        "SWEEP_S = 2\n",
+        "SWEEP_S = 9\n",
+        f"{RULES}::test_a_room_that_no_hint_told_of_is_found_by_the_sweep",
+    ),
+    Fault(
+        "two-live-rooms",
+        ROOM,
+        "        if self._running or self._pending():\n            return",
+        "        if self._pending() and not self._waiting:\n            return",
+        f"{RULES}::test_a_room_is_not_dropped_while_a_command_waits_in_it",
+    ),
+    Fault(
+        "unknown-outcome-taken-as-failure",
+        ROOM,
+        "        self._unsure = True\n"
+        "        appended = await self._around.store.append([entry for _, entry in batch])",
+        "        try:\n"
+        "            appended = await self._around.store.append([entry for _, entry in batch])\n"
+        "        except Unavailable:\n"
+        "            self._fail_all(Unavailable())\n"
+        "            raise",
+        f"{RULES}::test_a_write_whose_outcome_is_unknown_is_written_once_and_answered",
+    ),
+    Fault(
+        "own-entry-recognised-without-its-digest",
+        "src/chatcore/live/waiting.py",
+        "    if entry.digest is not None and entry.digest != command.digest:",
+        "    if entry.digest is None:",
+        f"{RULES}::test_ones_own_entry_is_not_taken_for_anothers_with_the_same_key",
+    ),
+    Fault(
+        "refusal-without-asking-the-store",
+        ROOM,
+        "        if news.entries:\n            await self._apply(news.entries)\n            return",
+        "",
+        f"{RULES}::test_a_member_who_joined_on_another_node_a_moment_ago_is_not_refused",
+    ),
+    Fault(
+        "refusal-without-looking-for-the-key",
+        ROOM,
+        "            if entry := news.first.get((waiting.user, waiting.key)):",
+        "            if entry := None:",
+        "tests/unit/test_chat.py::test_a_room_is_created_once_per_key_and_shown_as_of_its_birth",
+    ),
+    Fault(
+        "joins-of-a-connecting-socket-not-noted",
+        "src/chatcore/live/hub.py",
+        "        self.release(socket, {*places, *socket.noted}, places)",
+        "        self.release(socket, places.keys(), places)",
+        f"{RULES}::test_a_join_while_a_socket_connects_reaches_it",
+    ),
+    Fault(
+        "joins-during-a-sync-not-noted",
+        "src/chatcore/live/hub.py",
+        "            elif noted:",
+        "            elif False:",
+        f"{RULES}::test_a_join_during_a_sync_that_names_the_room_is_not_lost",
+    ),
+    Fault(
+        "entries-overtake-a-sync",
+        "src/chatcore/live/hub.py",
+        "        return {room: socket.rooms[room].unfollow(socket) for room in rooms if room in socket.rooms}",
+        "        return {}",
+        f"{RULES}::test_no_entry_overtakes_the_answer_of_a_sync_that_names_its_room",
+    ),
+    Fault(
+        "later-ones-do-not-fail-alike",
+        "src/chatcore/live/waiting.py",
+        "        if isinstance(outcome, ChatError) and outcome.temporary and waiting.socket is not None:",
+        "        if False:",
+        "tests/unit/test_chat.py::test_a_temporary_failure_takes_the_later_commands_of_that_socket_to_that_room_along",
+    ),
+    Fault(
+        "delivered-before-answered",
+        ROOM,
+        "            self._waiting.finish_from(entry)\n"
+        "            self._advance(entry)\n"
+        "            self._deliver(entry, rooms)",
+        "            self._advance(entry)\n"
+        "            self._deliver(entry, rooms)\n"
+        "            self._waiting.finish_from(entry)",
+        f"{RULES}::test_a_retry_is_answered_before_its_entry_is_delivered",
+    ),
+)
