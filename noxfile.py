@@ -99,4 +99,4 @@ def integration(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """By name only: break a copy of the tree on purpose and see that the named tests notice."""
     install(session, "test")
-    session.run("python", "tests/faults/run.py", *session.posargs)
+    session.run("python", "-m", "tests.faults.run", *session.posargs)

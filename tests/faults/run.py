@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from table import FAULTS, Fault
+from .table import FAULTS, Fault
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("src", "tests", "docs", "README.md", "pyproject.toml")

@@ -25,5 +25,6 @@ class Outstanding:
     async def at_most(self, count: int) -> None:
         """Return once no more than ``count`` are under way; at once where that is so already."""
         while self._count > count and not self._closed:
-            self._fewer = anyio.Event()
+            if self._fewer.is_set():
+                self._fewer = anyio.Event()
             await self._fewer.wait()

@@ -60,7 +60,8 @@ class Recorder:
         """Return once ``condition`` holds; raises TimeoutError after ``within`` seconds."""
         with anyio.fail_after(within):
             while not condition(self):
-                self._changed = anyio.Event()
+                if self._changed.is_set():
+                    self._changed = anyio.Event()
                 await self._changed.wait()
 
     def _notify(self) -> None:
