@@ -30,7 +30,7 @@ class Database:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = Path(folder).absolute()  # whatever becomes the working directory later
         self.file = self.folder / "chatcore.sqlite3"
         self._entered = 0
         self._gate = anyio.Lock()

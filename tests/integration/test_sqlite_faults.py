@@ -1,0 +1,173 @@
+"""Real faults of the disk and of other programs: nothing is acknowledged that is not there, and all of it heals."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from sqlite3 import Connection
+
+import anyio
+import pytest
+
+from chatcore.errors import Unavailable
+from chatcore.testing.builders import conversation, message
+from chatcore.testing.logs import everything, write
+from chatcore.testing.tasks import at_once
+from chatcore_sqlite import Database, SqliteStore
+
+from .sqlite_group import Work, database_of_things, insert, other_process, outcome_of, things, together, writer_held
+
+pytestmark = pytest.mark.anyio
+
+LIMIT_S = 2.0
+"""What the ports promise: an answer, or `Unavailable`, within this time."""
+
+LOCK = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+async def seconds_until_unavailable(call: Callable[[], Awaitable[object]]) -> float:
+    begun = time.monotonic()
+    with pytest.raises(Unavailable):
+        await call()
+    return time.monotonic() - begun
+
+
+async def test_while_another_program_locks_the_file_writes_are_unavailable_in_time_and_reads_go_on(
+    tmp_path: Path,
+) -> None:
+    async with SqliteStore(tmp_path) as store:
+        await write(store, conversation("room", 3))
+
+        async def late(number: int) -> float:
+            await anyio.sleep(0.2 * number)
+            return await seconds_until_unavailable(partial(store.append, [message(f"late {number}")]))
+
+        async with other_process(LOCK, tmp_path / "chatcore.sqlite3"):
+            waits = await at_once([partial(late, number) for number in range(8)])
+            assert len(await everything(store, "room")) == 3
+        assert max(waits) < LIMIT_S
+        for number in range(8):
+            assert (await store.state(f"late {number}")).head == 0
+        await write(store, [message("room", 4)])
+
+
+async def test_a_short_lock_is_waited_for(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path) as store:
+        async with anyio.create_task_group() as tasks, other_process(LOCK, tmp_path / "chatcore.sqlite3"):
+            tasks.start_soon(write, store, conversation("room", 3))
+            await anyio.sleep(0.2)
+        assert len(await everything(store, "room")) == 3
+
+
+async def test_while_the_disk_hangs_nobody_waits_longer_than_promised(tmp_path: Path) -> None:
+    async with database_of_things(tmp_path) as database:
+        async with writer_held(database):
+            waits = await at_once([partial(seconds_until_unavailable, partial(database.write, insert(1)))] * 3)
+            assert max(waits) < LIMIT_S
+            assert await things(database) == []
+        assert await database.write(insert(2)) == 1
+        assert await things(database) == [2]
+
+
+async def test_a_read_that_hangs_is_unavailable_in_time(tmp_path: Path) -> None:
+    release = threading.Event()
+
+    def hang(_: Connection) -> None:
+        release.wait(10)
+
+    async with database_of_things(tmp_path) as database:
+        waits = await at_once([partial(seconds_until_unavailable, partial(database.read, hang))] * 6)
+        assert max(waits) < LIMIT_S
+        release.set()
+        assert await things(database) == []
+
+
+def pragma(setting: str) -> Work:
+    return lambda connection: connection.execute(f"PRAGMA {setting}").fetchone()
+
+
+async def test_what_a_full_database_refuses_is_not_there_and_what_fits_is(tmp_path: Path) -> None:
+    async with database_of_things(tmp_path) as database:
+        (pages,) = await database.write(pragma("page_count"))
+        await database.write(pragma(f"max_page_count = {pages + 4}"))
+        outcomes = await together(database, [insert(1), insert("x" * 100_000), insert(2)])
+        assert [type(outcome) for outcome in outcomes] == [int, Unavailable, int]
+        assert await things(database) == [1, 2]
+        await database.write(pragma("max_page_count = 1000000"))
+        assert await database.write(insert("x" * 100_000)) == 1
+
+
+async def test_appends_to_a_full_database_are_unavailable_and_heal(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path) as store:
+        (pages,) = await store.database.write(pragma("page_count"))
+        await store.database.write(pragma(f"max_page_count = {pages + 10}"))
+        written = 0
+        while written < 1000:
+            try:
+                await write(store, [message("room", written + 1, body="x" * 1000)])
+            except Unavailable:
+                break
+            written += 1
+        assert 0 < written < 1000
+        assert len(await everything(store, "room")) == written
+        await store.database.write(pragma("max_page_count = 1000000"))
+        await write(store, [message("room", written + 1, body="x" * 1000)])
+
+
+async def test_a_read_only_database_is_unavailable_and_heals_by_itself(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path) as store:
+        await write(store, conversation("room", 3))
+        await store.database.write(pragma("query_only = ON"))
+        with pytest.raises(Unavailable):
+            await write(store, [message("room", 4)])
+        assert len(await everything(store, "room")) == 3
+        await write(store, [message("room", 4)])  # on a new connection, without this setting
+
+
+async def test_a_file_that_may_not_grow_loses_nothing_acknowledged_and_heals(
+    tmp_path: Path, anyio_backend_name: str
+) -> None:
+    """RLIMIT_FSIZE lets SQLite fail at COMMIT, with an I/O error: the outcome is unknown, the connection renewed."""
+    script = Path(__file__).with_name("sqlite_limited.py")
+    command = [sys.executable, str(script), str(tmp_path), anyio_backend_name]
+    run = await anyio.run_process(command, check=False, stderr=None)
+    assert run.returncode == 0
+    told = json.loads(run.stdout)
+    assert told["refused"] == 16
+    assert told["connection renewed"]
+    async with SqliteStore(tmp_path) as store:
+        for room, acknowledged in told["acknowledged"].items():
+            entries = await everything(store, room)
+            assert len(entries) == acknowledged
+            assert len({entry.key for entry in entries}) == acknowledged
+
+
+async def test_a_database_that_vanished_is_not_made_anew(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path) as store:
+        await write(store, conversation("room", 3))
+        await store.database.write(pragma("query_only = ON"))
+        (tmp_path / "chatcore.sqlite3").rename(tmp_path / "gone")
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await write(store, [message("room", 4)])
+        (tmp_path / "gone").rename(tmp_path / "chatcore.sqlite3")
+        await write(store, [message("room", 4)])
+
+
+async def test_an_error_of_the_caller_is_not_called_unavailable(tmp_path: Path) -> None:
+    def fail(_: Connection) -> None:
+        raise ZeroDivisionError
+
+    async with Database(tmp_path) as database:
+        assert isinstance(await outcome_of(database, fail), ZeroDivisionError)
+        with pytest.raises(ZeroDivisionError):
+            await database.read(fail)

@@ -1,0 +1,185 @@
+"""A data folder: who may have it, and which files in it are refused."""
+
+import sqlite3
+from pathlib import Path
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+
+from chatcore.errors import StoreError, Unavailable
+from chatcore.testing.builders import conversation
+from chatcore.testing.logs import everything, write
+from chatcore_sqlite import Database, SqliteStore, schema
+
+from .sqlite_group import other_process
+
+pytestmark = pytest.mark.anyio
+
+HOLD = """
+import anyio, sys
+from chatcore_sqlite import SqliteStore
+async def main():
+    async with SqliteStore(sys.argv[1]):
+        print("open", flush=True)
+        await anyio.to_thread.run_sync(sys.stdin.read)
+anyio.run(main)
+"""
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+async def refusal(folder: Path) -> str:
+    """The sentence with which a folder is refused."""
+    with pytest.raises(StoreError) as refused:
+        async with SqliteStore(folder):
+            pass
+    sentence = str(refused.value)
+    assert "\n" not in sentence
+    assert sentence.endswith(".")
+    return sentence
+
+
+async def test_a_folder_that_another_process_has_is_refused_and_the_way_out_is_told(tmp_path: Path) -> None:
+    async with other_process(HOLD, tmp_path):
+        sentence = await refusal(tmp_path)
+    assert str(tmp_path) in sentence
+    assert "in use by process" in sentence
+    assert "use one process, or MongoDB and a bus" in sentence
+    async with SqliteStore(tmp_path) as store:
+        await write(store, conversation())
+
+
+async def test_a_second_object_in_one_process_is_refused_too_and_the_first_goes_on(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path) as store:
+        assert "in use by this process" in await refusal(tmp_path)
+        await write(store, conversation())
+    async with SqliteStore(tmp_path) as store:
+        assert len(await everything(store, "room")) == 10
+
+
+async def test_a_folder_is_free_again_when_its_process_was_killed(tmp_path: Path) -> None:
+    async with other_process(HOLD, tmp_path) as process:
+        process.kill()
+        process.wait()
+        async with SqliteStore(tmp_path) as store:
+            await write(store, conversation())
+
+
+async def test_a_file_from_a_newer_version_is_refused_and_not_touched(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path):
+        pass
+    file = tmp_path / "chatcore.sqlite3"
+    with sqlite3.connect(file) as connection:
+        connection.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS) + 1}")
+    connection.close()
+    before = file.read_bytes()
+    sentence = await refusal(tmp_path)
+    assert str(file) in sentence
+    assert "newer" in sentence
+    assert file.read_bytes() == before
+
+
+async def test_a_file_that_is_no_database_is_refused_and_not_touched(tmp_path: Path) -> None:
+    file = tmp_path / "chatcore.sqlite3"
+    file.write_bytes(b"Dear diary, " * 1000)
+    sentence = await refusal(tmp_path)
+    assert str(file) in sentence
+    assert "not a database" in sentence
+    assert file.read_bytes() == b"Dear diary, " * 1000
+
+
+async def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "chatcore.sqlite3"
+    for statement in ("CREATE TABLE theirs (x)", "PRAGMA user_version = 1"):
+        with sqlite3.connect(file) as connection:
+            connection.execute(statement)
+        connection.close()
+        assert "another program's" in await refusal(tmp_path)
+
+
+async def test_a_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert str(tmp_path / "file" / "data") in await refusal(tmp_path / "file" / "data")
+    (tmp_path / "folder" / "chatcore.sqlite3").mkdir(parents=True)
+    assert "chatcore.sqlite3" in await refusal(tmp_path / "folder")
+
+
+async def test_whoever_was_refused_holds_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "chatcore.sqlite3"
+    file.write_bytes(b"no database" * 100)
+    descriptors = len(names(Path("/proc/self/fd")))
+    await refusal(tmp_path)
+    assert len(names(Path("/proc/self/fd"))) == descriptors
+    file.unlink()
+    async with SqliteStore(tmp_path) as store:
+        await write(store, conversation())
+
+
+async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with SqliteStore(tmp_path) as store:
+        await write(store, conversation())
+    later = "CREATE TABLE later (x); INSERT INTO nowhere VALUES (1);"
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, later))
+        assert "nowhere" in await refusal(tmp_path)
+    async with SqliteStore(tmp_path) as store:
+        assert len(await everything(store, "room")) == 10
+        later = "CREATE TABLE later (x); INSERT INTO later VALUES (1);"
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, later))
+    for _ in range(2):
+        async with SqliteStore(tmp_path) as store:
+            assert await store.database.read(lambda found: found.execute("SELECT x FROM later").fetchall()) == [(1,)]
+            assert len(await everything(store, "room")) == 10
+
+
+@pytest.mark.parametrize("name", ["a b", "what?mode=memory#x", "100%25", "🙂", "o'neil\"", "a/b/c"])
+async def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    async with SqliteStore(tmp_path / name) as store:
+        await write(store, conversation())
+    assert (tmp_path / name / "chatcore.sqlite3").stat().st_size > 0
+    async with SqliteStore(str(tmp_path / name)) as store:
+        assert len(await everything(store, "room")) == 10
+
+
+async def test_a_relative_folder_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with SqliteStore("data") as store:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        await write(store, conversation())
+        assert len(await everything(store, "room")) == 10
+    assert not names(tmp_path / "elsewhere")
+
+
+async def test_after_closing_everything_stands_in_one_file(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path) as store:
+        await write(store, conversation(count=200))
+        assert (tmp_path / "chatcore.sqlite3-wal").stat().st_size > 0
+    assert names(tmp_path) == {"chatcore.sqlite3", "lock"}
+
+
+async def test_closing_finishes_what_was_called(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    await database.__aenter__()
+    async with anyio.create_task_group() as tasks:
+        for number in range(50):
+            tasks.start_soon(database.write, lambda c, number=number: c.execute(f"CREATE TABLE t{number} (x)"))
+        await checkpoint()
+        await database.__aexit__(None, None, None)
+    async with database:
+        count = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 't_%' AND name GLOB 't[0-9]*'"
+        assert await database.read(lambda connection: connection.execute(count).fetchone()) == (50,)
+
+
+async def test_a_database_that_is_not_open_is_unavailable(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    for call in (database.read, database.write):
+        with pytest.raises(Unavailable):
+            await call(lambda connection: connection.execute("SELECT 1"))
+    async with database:
+        pass
+    with pytest.raises(Unavailable):
+        await database.write(lambda connection: connection.execute("SELECT 1"))

@@ -1,0 +1,238 @@
+"""Group commit: many callers, one COMMIT, and nobody bears another's fault."""
+
+import sqlite3
+import threading
+from collections.abc import AsyncGenerator
+from functools import partial
+from pathlib import Path
+from sqlite3 import Connection
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+
+from chatcore.errors import Unavailable
+from chatcore.testing.builders import conversation
+from chatcore.testing.logs import everything, write
+from chatcore.testing.tasks import at_once
+from chatcore_sqlite import Database, SqliteStore
+
+from .sqlite_group import Work, database_of_things, insert, outcome_of, queued, things, together, traced, writer_held
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncGenerator[Database, None]:
+    async with database_of_things(tmp_path) as database:
+        yield database
+
+
+class OwnError(Exception): ...
+
+
+def insert_and_fail(value: object) -> Work:
+    def work(connection: Connection) -> None:
+        insert(value)(connection)
+        raise OwnError(value)
+
+    return work
+
+
+async def test_what_arrived_during_one_commit_shares_the_next(database: Database) -> None:
+    statements = await traced(database)
+    outcomes = await together(database, [insert(number) for number in range(50)])
+    assert outcomes == [1] * 50
+    assert await things(database) == list(range(50))
+    assert (
+        statements.count("BEGIN IMMEDIATE") == statements.count("COMMIT") == 2
+    )  # the group that held the writer, and this one
+    assert statements.count("SAVEPOINT job") == statements.count("RELEASE job") == 1 + 50
+
+
+async def test_appends_to_many_rooms_share_commits(tmp_path: Path) -> None:
+    rooms = [f"room {number}" for number in range(64)]
+    async with SqliteStore(tmp_path) as store:
+        statements = await traced(store.database)
+        await at_once([partial(write, store, conversation(room, 10)) for room in rooms])
+        assert statements.count("COMMIT") <= 1 + 10
+        for room in rooms:
+            assert await everything(store, room) == conversation(room, 10)
+
+
+async def test_each_caller_gets_its_own_result(database: Database) -> None:
+    works = [lambda _, number=number: number for number in range(20)]
+    assert await together(database, works) == list(range(20))
+
+
+async def test_an_error_of_one_undoes_its_own_and_leaves_the_others_writes(database: Database) -> None:
+    statements = await traced(database)
+    works = [insert(number) if number % 3 else insert_and_fail(number) for number in range(9)]
+    outcomes = await together(database, works)
+    assert [type(outcome) for outcome in outcomes] == [OwnError, int, int] * 3
+    assert await things(database) == [1, 2, 4, 5, 7, 8]
+    assert statements.count("COMMIT") == 2
+
+
+async def test_an_error_of_sql_is_its_callers_alone(database: Database) -> None:
+    await database.write(lambda connection: connection.execute("CREATE UNIQUE INDEX one ON things (value)"))
+    outcomes = await together(database, [insert(1), insert(1), insert(2), lambda c: c.execute("SELECT nonsense")])
+    assert [type(outcome) for outcome in outcomes] == [int, sqlite3.IntegrityError, int, sqlite3.OperationalError]
+    assert await things(database) == [1, 2]
+
+
+async def test_when_a_commit_fails_each_is_tried_again_alone(database: Database) -> None:
+    """A deferred constraint that one of them breaks is found only at COMMIT."""
+    await database.write(lambda connection: connection.execute("CREATE TABLE parents (id INTEGER PRIMARY KEY)"))
+    orphans = "CREATE TABLE orphans (parent REFERENCES parents DEFERRABLE INITIALLY DEFERRED)"
+    await database.write(lambda connection: connection.execute(orphans))
+    statements = await traced(database)
+    orphan = "INSERT INTO orphans VALUES (7)"
+    outcomes = await together(database, [insert(1), lambda connection: connection.execute(orphan), insert(2)])
+    assert [type(outcome) for outcome in outcomes] == [int, sqlite3.IntegrityError, int]
+    assert await things(database) == [1, 2]
+    assert statements.count("COMMIT") == 2 + 3
+
+
+async def test_when_a_transaction_is_lost_each_is_tried_again_alone(database: Database) -> None:
+    def lose(connection: Connection) -> None:
+        connection.execute("ROLLBACK")
+        raise OwnError
+
+    outcomes = await together(database, [insert(1), lose, insert(2)])
+    assert [type(outcome) for outcome in outcomes] == [int, OwnError, int]
+    assert await things(database) == [1, 2]
+
+
+async def test_a_result_is_handed_out_only_after_its_commit(database: Database) -> None:
+    statements = await traced(database)
+    await database.write(insert(1))
+    assert statements[-1] == "COMMIT"
+
+
+async def test_what_was_written_is_seen_by_every_reader_at_once(database: Database) -> None:
+    for number in range(200):
+        await database.write(insert(number))
+        assert len(await things(database)) == number + 1
+
+
+async def test_a_read_is_one_snapshot(database: Database) -> None:
+    counts: list[int] = []
+    first, second = threading.Event(), threading.Event()
+
+    def count_twice(connection: Connection) -> None:
+        for done, wait in ((first, second), (first, first)):
+            counts.append(connection.execute("SELECT count(*) FROM things").fetchone()[0])
+            done.set()
+            assert wait.wait(5)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(database.read, count_twice)
+        await anyio.to_thread.run_sync(first.wait)
+        await database.write(insert(1))
+        second.set()
+    assert counts == [0, 0]
+
+
+async def test_a_read_can_not_write(database: Database) -> None:
+    with pytest.raises(Unavailable):
+        await database.read(insert(1))
+    assert await things(database) == []
+
+
+async def test_a_slow_read_keeps_neither_writers_nor_other_readers_waiting(database: Database) -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def dawdle(connection: Connection) -> None:
+        connection.execute("SELECT count(*) FROM things").fetchone()
+        begun.set()
+        release.wait(5)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(database.read, dawdle)
+        await anyio.to_thread.run_sync(begun.wait)
+        for number in range(20):
+            await database.write(insert(number))
+            assert len(await things(database)) == number + 1
+        release.set()
+
+
+async def test_a_cancelled_caller_takes_nobody_with_it(database: Database) -> None:
+    outcomes: list[object] = []
+
+    async def within(scope: anyio.CancelScope, number: int) -> None:
+        with scope:
+            outcomes.append(await outcome_of(database, insert(number)))
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks, writer_held(database):
+            scopes = [anyio.CancelScope() for _ in range(20)]
+            for number, scope in enumerate(scopes):
+                tasks.start_soon(within, scope, number)
+                await queued(database, number + 1)
+            for scope in scopes[::2]:
+                scope.cancel()
+            for _ in range(5):
+                await checkpoint()
+    assert outcomes == [1] * 10
+    assert set(await things(database)) >= set(range(1, 20, 2))
+
+
+async def test_callers_cancelled_while_their_group_commits_take_nobody_with_them(database: Database) -> None:
+    kept: list[object] = []
+
+    async def hurry(number: int) -> None:
+        with anyio.move_on_after(0.0001 * (number % 7)):
+            await database.write(insert(number))
+
+    async def keep(number: int) -> None:
+        await database.write(insert(number))
+        kept.append(number)
+
+    with anyio.fail_after(20):
+        for start in range(0, 1000, 100):
+            async with anyio.create_task_group() as tasks:
+                for number in range(start, start + 100):
+                    tasks.start_soon(keep if number % 2 else hurry, number)
+    found = await things(database)
+    assert len(found) == len(set(found))
+    assert set(kept) == set(range(1, 1000, 2)) <= set(found)
+
+
+async def test_a_write_that_nobody_waits_for_any_more_is_not_begun(database: Database) -> None:
+    async with writer_held(database), anyio.create_task_group() as tasks:
+        tasks.start_soon(database.write, insert(1))
+        await queued(database, 1)
+        tasks.cancel_scope.cancel()
+    assert await database.write(insert(2)) == 1
+    assert await things(database) == [2]
+
+
+async def test_a_caller_goes_on_when_its_own_commit_is_done_however_many_come_after_it(database: Database) -> None:
+    """Nobody leads other callers' commits: at most the group that ran when it came, and its own, lie between."""
+    statements = await traced(database)
+    waited: list[int] = []
+    over = False
+
+    async def keep_busy() -> None:
+        while not over:
+            await database.write(insert(0))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(8):
+            tasks.start_soon(keep_busy)
+        for number in range(1, 50):
+            before = statements.count("COMMIT")
+            await database.write(insert(number))
+            waited.append(statements.count("COMMIT") - before)
+        over = True
+    assert sorted(waited)[len(waited) // 2] <= 3
+    assert max(waited) <= 6
+
+
+async def test_the_writing_connection_is_as_durable_as_promised(database: Database) -> None:
+    def pragmas(connection: Connection) -> object:
+        names = ("journal_mode", "synchronous", "secure_delete")
+        return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+
+    assert await database.write(pragmas) == ["wal", 2, 1]
