@@ -1,1 +1,5 @@
-"""chatcore over Socket.IO, on aiohttp."""
+"""chatcore over Socket.IO."""
+
+from .caps import Caps as Caps
+from .server import SocketioServer as SocketioServer
+from .timing import Timing as Timing

@@ -1,0 +1,87 @@
+"""A chatcore `Connection` over a websocket that speaks Socket.IO."""
+
+import logging
+from collections.abc import Mapping
+
+from chatcore.errors import ChatError
+from chatcore.ids import new_id
+from chatcore.ports.connection import Bye, ByeCode, Push
+from chatcore.protocol import Object
+
+from .frames import text_frame
+from .line import GOING_AWAY, INTERNAL, NORMAL, PROTOCOL_ERROR, TRY_AGAIN, Line
+from .packets import acknowledgement, connect_error, connected, disconnect, event, push_frame
+
+CLOSE_CODES: Mapping[ByeCode, int] = {
+    "slow": TRY_AGAIN,
+    "shutdown": GOING_AWAY,
+    "expired": GOING_AWAY,
+    "signed_out": NORMAL,
+    "kicked": NORMAL,
+    "protocol": PROTOCOL_ERROR,
+}
+
+log = logging.getLogger(__name__)
+
+
+class SocketConnection:
+    """Where a socket's pushes and answers go. Nothing here waits or raises."""
+
+    __slots__ = ("_greeted", "_id", "_line")
+
+    def __init__(self, line: Line) -> None:
+        self._id = new_id()
+        self._line = line
+        self._greeted = False
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def ended(self) -> bool:
+        return self._line.ended
+
+    def send(self, push: Push) -> None:
+        if self._line.ended:
+            return
+        if not self._greeted:
+            # The first push is `ready`: now it is certain that CONNECT succeeds.
+            self._greeted = True
+            self._line.write(text_frame(connected(self._id)))
+        try:
+            frame = push.encoded(push_frame)
+        except Exception:
+            log.exception("a push %s could not be written", push.event)
+            self._line.end(INTERNAL)
+            return
+        if not self._line.write(frame):
+            self.close(Bye(code="slow"))
+
+    def answer(self, number: int, answer: Object) -> None:
+        """Acknowledge the event that asked for it as ``number``."""
+        if self._line.ended:
+            return
+        try:
+            frame = text_frame(acknowledgement(number, answer))
+        except Exception:
+            log.exception("an answer could not be written")
+            self._line.end(INTERNAL)
+            return
+        if not self._line.write(frame):
+            self.close(Bye(code="slow"))
+
+    def refuse(self, error: ChatError, namespace: str | None = None) -> None:
+        """Answer CONNECT with an error."""
+        if not self._line.write(text_frame(connect_error(error, namespace))):
+            self.close(Bye(code="slow"))
+
+    def close(self, bye: Bye) -> None:
+        # After a DISCONNECT official clients do not come back by themselves; after a bare close they do.
+        self._line.write(text_frame(event("bye", bye)))
+        if not bye.resumable:
+            self._line.write(text_frame(disconnect()))
+        self._line.end(CLOSE_CODES[bye.code])
+
+    async def drained(self) -> None:
+        await self._line.drained()

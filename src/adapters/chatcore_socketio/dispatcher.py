@@ -1,0 +1,169 @@
+"""Takes a client's Socket.IO packets one after the other: CONNECT first, then its commands."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
+
+from socketio import packet as kinds
+
+from chatcore.chat import Chat
+from chatcore.errors import ChatError, Invalid, TooLarge, Unauthenticated
+from chatcore.ports.authenticator import Authenticator, Credentials
+from chatcore.ports.connection import Bye
+from chatcore.protocol import error_object
+from chatcore.socket import Socket
+
+from .connection import SocketConnection
+from .inbox import Inbox
+from .line import INTERNAL, NORMAL, TOO_BIG, TRY_AGAIN, Line
+from .packets import RESERVED, Packet, is_too_large
+
+log = logging.getLogger(__name__)
+
+
+class Violation(Exception):
+    """The client does not speak Socket.IO as the contract has it."""
+
+
+class Dispatcher:
+    """The one task that executes what a websocket's client sends."""
+
+    def __init__(
+        self,
+        chat: Chat,
+        authenticate: Authenticator,
+        credentials: Callable[[str | None], Credentials],
+        line: Line,
+        connect_within: float,
+    ) -> None:
+        self.inbox = Inbox()
+        self.connection = SocketConnection(line)
+        self.has_met_connect = False
+        self._chat = chat
+        self._authenticate = authenticate
+        self._credentials = credentials
+        self._line = line
+        self._connect_within = connect_within
+        self._socket: Socket | None = None
+
+    async def run(self) -> None:
+        """Serve the client until nothing comes any more, or the line has been ended."""
+        try:
+            async with AsyncExitStack() as connected:
+                connect = await self._next()
+                if connect is not None and await self._connect(connect, connected):
+                    while (packet := await self._next()) is not None:
+                        await self._receive(packet)
+        except Violation:
+            self.connection.close(Bye(code="protocol"))
+        except Exception:
+            log.exception("a socket's dispatcher failed")
+            self._line.end(INTERNAL)
+
+    def end(self) -> None:
+        """Nothing comes any more; nothing is waited for."""
+        self.inbox.close()
+        if self._socket:
+            self._socket.end()
+
+    async def _next(self) -> Packet | None:
+        """The next packet for the default namespace; None when there is none, or the client disconnects."""
+        while (text := await self.inbox.take()) is not None:
+            packet = self._read(text)
+            if packet is None:
+                continue
+            if packet.namespace not in (None, "/"):
+                self._answer_elsewhere(packet)
+            elif packet.packet_type == kinds.DISCONNECT:
+                self._line.end(NORMAL)
+                return None
+            else:
+                return packet
+        return None
+
+    def _read(self, text: str) -> Packet | None:
+        """The packet that ``text`` is; None for one that has been answered with an error. Raises `Violation`."""
+        packet = Packet()
+        try:
+            if packet.decode(text):
+                raise Violation  # it has binary attachments
+            if is_too_large(text):
+                raise TooLarge
+        except ChatError as error:
+            self._answer_unread(packet, error)
+            return None
+        except ValueError:
+            raise Violation from None
+        return packet
+
+    def _answer_unread(self, packet: Packet, error: ChatError) -> None:
+        if self._socket is not None and packet.packet_type == kinds.EVENT and packet.id is not None:
+            self.connection.answer(packet.id, {"ok": False, "error": error_object(error)})
+        elif isinstance(error, TooLarge):
+            self._line.end(TOO_BIG)
+        else:
+            raise Violation
+
+    def _answer_elsewhere(self, packet: Packet) -> None:
+        if packet.packet_type == kinds.CONNECT:
+            self.connection.refuse(Invalid("There is no such namespace; connect to /."), packet.namespace)
+        elif packet.packet_type != kinds.DISCONNECT:
+            raise Violation
+
+    # CONNECT.
+
+    async def _connect(self, packet: Packet, connected: AsyncExitStack) -> bool:
+        """Whether the client is in now. When it is not, it has been told why, or to try again."""
+        if packet.packet_type != kinds.CONNECT:
+            raise Violation
+        self.has_met_connect = True
+        try:
+            async with asyncio.timeout(self._connect_within):
+                self._socket = await self._enter(_token(packet.data), connected)
+        except ChatError as error:
+            if not error.temporary:
+                self.connection.refuse(error)
+                self._line.end(NORMAL)
+        except TimeoutError:
+            log.warning("CONNECT could not be answered within %s s", self._connect_within)
+        except Exception:
+            log.exception("CONNECT failed")
+        # After a refusal official clients do not try again, after this they do.
+        if self._socket is None:
+            self._line.end(TRY_AGAIN)
+        return self._socket is not None
+
+    async def _enter(self, token: str | None, connected: AsyncExitStack) -> Socket:
+        principal = await self._authenticate(self._credentials(token))
+        if principal is None:
+            raise Unauthenticated
+        return await connected.enter_async_context(
+            self._chat.connect(
+                self.connection,
+                user=principal.user,
+                device=principal.device,
+                expires_at=principal.expires_at,
+                session=principal.session,
+            )
+        )
+
+    # Commands.
+
+    async def _receive(self, packet: Packet) -> None:
+        if packet.packet_type != kinds.EVENT or self._socket is None:
+            raise Violation
+        event = packet.data
+        answer = None if packet.id is None else partial(self.connection.answer, packet.id)
+        if type(event) is list and event and type(event[0]) is str and event[0] not in RESERVED:
+            await self._socket.receive(event[0], event[1] if len(event) == 2 else None, answer)
+        else:
+            raise Violation
+
+
+def _token(auth: object) -> str | None:
+    token = auth.get("token") if isinstance(auth, dict) else auth
+    if token is None or (isinstance(auth, dict) and isinstance(token, str)):
+        return token
+    raise Invalid('CONNECT carries {"token": "…"}.', field="token")

@@ -1,0 +1,229 @@
+"""Socket.IO on aiohttp: the one handler for ``/socket.io/``, and what it has open."""
+
+import asyncio
+import logging
+from functools import partial
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+
+from chatcore.chat import Chat
+from chatcore.errors import ChatError, Invalid, TooLarge, Unavailable
+from chatcore.ids import new_id
+from chatcore.ports.authenticator import Authenticator
+from chatcore.ports.connection import Bye
+from chatcore_aiohttp.bodies import no_leave_yet, read_bytes
+from chatcore_aiohttp.credentials import credentials
+from chatcore_aiohttp.guard import EVERYWHERE
+from chatcore_aiohttp.origins import Origins, is_preflight, preflight
+from chatcore_aiohttp.problems import problem
+
+from .caps import Cap, Caps
+from .doorway import Doorway, Doorways, Stage
+from .frames import text_frame
+from .janitor import Janitor
+from .line import Line
+from .packets import FRAME_MAX, open_packet
+from .session import Session
+from .timing import Timing
+
+READ_MAX = 128 * 1024
+"""Bytes of a frame, from which on the websocket is closed with 1009 instead of answering `too_large`."""
+POSTED_MAX = 16 * 1024
+"""Bytes of a POST: it carries CONNECT, which carries a token."""
+PATH = "/socket.io/"
+METHODS = f"{hdrs.METH_GET}, {hdrs.METH_POST}"
+
+log = logging.getLogger(__name__)
+
+
+class SocketioServer:
+    """Serves chat to Socket.IO clients (protocol 5 over Engine.IO 4) of an aiohttp application.
+
+    `add_to` an application, or route every method of ``/socket.io/`` to `handle` and `close` on shutdown, when
+    connections still stand.
+
+    Args:
+        chat: entered by whoever made it, for longer than this serves.
+        authenticate: asked at each CONNECT, with the token from ``auth`` (never from the URL).
+        origins: which web pages may connect, besides those of the same host.
+        caps: how much clients may open; a client's address is ``request.remote``.
+        timing: how long what may take.
+    """
+
+    def __init__(
+        self,
+        chat: Chat,
+        authenticate: Authenticator,
+        *,
+        origins: Origins | None = None,
+        caps: Caps | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        caps = caps or Caps()
+        self._chat = chat
+        self._authenticate = authenticate
+        self._origins = origins or Origins()
+        self._timing = timing or Timing()
+        self._websockets = Cap(per_address=caps.websockets_per_address)
+        self._janitor = Janitor(self._timing.tick)
+        self._doorways = Doorways(
+            Cap(total=caps.doorways, per_address=caps.doorways_per_address),
+            self._janitor,
+            within=self._timing.connect_within,
+        )
+        self._sessions: set[Session] = set()
+        self._is_closing = False
+        self._empty = asyncio.Event()
+
+    @property
+    def sessions(self) -> int:
+        """How many websockets are open."""
+        return len(self._sessions)
+
+    @property
+    def doorways(self) -> int:
+        """How many polling sessions wait for their websocket."""
+        return len(self._doorways)
+
+    async def close(self) -> None:
+        """End every session with ``bye shutdown``, and take no more; returns after about a second at most."""
+        self._is_closing = True
+        self._doorways.close()
+        for session in tuple(self._sessions):
+            session.close(Bye(code="shutdown"))
+        try:
+            async with asyncio.timeout(3 * self._timing.close_within):
+                while self._sessions:
+                    self._empty.clear()
+                    await self._empty.wait()
+        except TimeoutError:
+            log.warning("%d sockets did not end in time", len(self._sessions))
+            for session in tuple(self._sessions):
+                session.abort()
+
+    def add_to(self, app: web.Application, path: str = PATH) -> None:
+        """Serve ``path`` of an application, until its shutdown."""
+        app.router.add_route("*", path, self.handle, expect_handler=no_leave_yet)
+
+        async def close(_: web.Application) -> None:
+            await self.close()
+
+        app.on_shutdown.append(close)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request of ``/socket.io/``."""
+        if refusal := self._origins.refusal(request):
+            return problem(refusal, headers=EVERYWHERE)
+        try:
+            response = await self._answer(request)
+        except ChatError as error:
+            response = problem(error)
+        if not response.prepared:
+            response.headers.update({**EVERYWHERE, **self._origins.headers(request)})
+        return response
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if is_preflight(request):
+            return preflight()
+        if request.method not in (hdrs.METH_GET, hdrs.METH_POST):
+            error = Invalid("Socket.IO uses GET and POST.")
+            return problem(error, status=HTTPStatus.METHOD_NOT_ALLOWED, headers={hdrs.ALLOW: METHODS})
+        if request.query.get("EIO") != "4":
+            raise Invalid("This is Engine.IO 4: use a Socket.IO client of version 3 or later.", field="EIO")
+        if self._is_closing:
+            raise Unavailable("The server is about to end.")
+        sid = request.query.get("sid")
+        match request.query.get("transport"), request.method:
+            case "websocket", hdrs.METH_GET:
+                return await self._serve_websocket(request, sid)
+            case "polling", hdrs.METH_GET:
+                return _packets(self._shake_hands(request) if sid is None else await self._doorways.find(sid).poll())
+            case "polling", hdrs.METH_POST:
+                return await self._post(request, self._doorways.find(sid or ""))
+            case _:
+                raise Invalid("There are websocket, and polling on the way to it.", field="transport")
+
+    # Polling.
+
+    def _shake_hands(self, request: web.Request) -> str:
+        doorway = self._doorways.open(request.remote)
+        return self._open_packet(doorway.sid, upgrades=["websocket"])
+
+    async def _post(self, request: web.Request, doorway: Doorway) -> web.Response:
+        try:
+            body = await read_bytes(request)
+            if len(body) > POSTED_MAX:
+                raise TooLarge(f"By polling there is one CONNECT, of {POSTED_MAX} bytes at most.")
+            doorway.post(_text(body))
+        except (ChatError, web.HTTPException):
+            doorway.move(Stage.GONE)
+            raise
+        return _packets("ok")
+
+    # Websocket.
+
+    async def _serve_websocket(self, request: web.Request, sid: str | None) -> web.StreamResponse:
+        websocket = web.WebSocketResponse(
+            autoclose=False,
+            autoping=False,
+            compress=False,
+            max_msg_size=READ_MAX,
+            timeout=self._timing.close_within,
+        )
+        if not websocket.can_prepare(request):
+            raise Invalid("This is no websocket request, or something on the way took that away.")
+        doorway = None if sid is None else self._doorways.find(sid)
+        address = request.remote
+        self._websockets.enter(address)
+        try:
+            if doorway is not None:
+                doorway.claim()
+            await self._run_session(request, websocket, doorway)
+        finally:
+            self._websockets.leave(address)
+        return websocket
+
+    async def _run_session(
+        self, request: web.Request, websocket: web.WebSocketResponse, doorway: Doorway | None
+    ) -> None:
+        writer = await websocket.prepare(request)
+        if request.transport is None:
+            return  # gone already
+        line = Line(request.transport, writer, self._timing.close_within)
+        session = Session(
+            self._chat, self._authenticate, partial(credentials, request), websocket, line, self._timing, doorway
+        )
+        if doorway is None:
+            line.write(text_frame(self._open_packet(new_id(), upgrades=[])))
+        self._sessions.add(session)
+        self._janitor.watch(session)
+        if self._is_closing:
+            session.close(Bye(code="shutdown"))
+        try:
+            await session.run()
+        finally:
+            self._sessions.discard(session)
+            self._janitor.forget(session)
+            if not self._sessions:
+                self._empty.set()
+
+    def _open_packet(self, sid: str, *, upgrades: list[str]) -> str:
+        return open_packet(
+            sid,
+            upgrades=upgrades,
+            ping_interval=self._timing.ping_interval,
+            ping_timeout=self._timing.ping_timeout,
+            max_payload=FRAME_MAX,
+        )
+
+
+def _packets(text: str) -> web.Response:
+    return web.Response(text=text)
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise Invalid("Packets are written in UTF-8.") from None

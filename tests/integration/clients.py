@@ -1,0 +1,165 @@
+"""A Socket.IO client that shows every frame: raw packets over aiohttp's websocket."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
+
+PATIENCE_S = 15
+"""How long a test waits for what should come at once."""
+
+
+class RawClient:
+    """One websocket. What comes is sorted, in order, into ``texts``, ``pushes`` and ``answers``, and can be awaited."""
+
+    def __init__(self, websocket: ClientWebSocketResponse, *, answers_pings: bool = True) -> None:
+        self.websocket = websocket
+        self.texts: list[str] = []
+        self.pushes: list[tuple[str, Any]] = []
+        self.answers: dict[int, Any] = {}
+        self.order: list[str | int] = []
+        """Names of pushes and numbers of answers, as they came."""
+        self.close_code: int | None = None
+        self.answers_pings = answers_pings
+        self._numbers = itertools.count()
+        self._changed = asyncio.Event()
+        self._reading = asyncio.create_task(self._read())
+
+    # What came.
+
+    @property
+    def ready(self) -> Any:
+        return self.bodies_of("ready")[0]
+
+    @property
+    def is_closed(self) -> bool:
+        return self._reading.done()
+
+    def bodies_of(self, event: str) -> list[Any]:
+        return [body for name, body in self.pushes if name == event]
+
+    def entries(self, room: str) -> list[Any]:
+        return [entry for entry in self.bodies_of("entry") if entry["room"] == room]
+
+    async def until(self, condition: Callable[[Self], bool]) -> None:
+        """Return once ``condition`` holds; raises TimeoutError after a while."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not condition(self):
+                    if self._reading.done():
+                        raise ConnectionError(f"closed with {self.close_code}; it had got {self.texts}")
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise TimeoutError(f"it had got {self.texts}") from None
+
+    async def closed(self) -> int | None:
+        """Wait for the end; its close code."""
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.wait({self._reading})
+        return self.close_code
+
+    async def text(self, start: str) -> str:
+        """Wait for a frame that begins with ``start``."""
+        await self.until(lambda client: any(text.startswith(start) for text in client.texts))
+        return next(text for text in self.texts if text.startswith(start))
+
+    # What is sent.
+
+    async def send(self, *texts: str) -> None:
+        for text in texts:
+            await self.websocket.send_str(text)
+
+    async def connect(self, token: str | None = "alice") -> Self:
+        """CONNECT, up to `ready`."""
+        await self.send("40" if token is None else "40" + json.dumps({"token": token}))
+        await self.until(lambda client: bool(client.bodies_of("ready")))
+        return self
+
+    async def emit(self, *event: object, number: int | None = None) -> None:
+        """An event; with ``number`` it asks for an answer."""
+        await self.send(f"42{'' if number is None else number}{json.dumps(event)}")
+
+    async def call(self, event: str, data: object) -> Any:
+        """Send a command and wait for its answer."""
+        number = next(self._numbers)
+        await self.emit(event, data, number=number)
+        return await self.answered(number)
+
+    async def answered(self, number: int) -> Any:
+        await self.until(lambda client: number in client.answers)
+        return self.answers[number]
+
+    async def close(self) -> None:
+        await self.websocket.close()
+        self._reading.cancel()
+        await asyncio.wait({self._reading})
+
+    # Reading.
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                message = await self.websocket.receive()
+                if message.type is not WSMsgType.TEXT:
+                    self.close_code = self.websocket.close_code
+                    return
+                await self._take(message.data)
+                self._changed.set()
+        finally:
+            self._changed.set()
+
+    async def _take(self, text: str) -> None:
+        self.texts.append(text)
+        if text == "2" and self.answers_pings:
+            await self.websocket.send_str("3")
+        elif text.startswith("42"):
+            event, body = json.loads(text[2:])
+            self.pushes.append((event, body))
+            self.order.append(event)
+        elif text.startswith("43"):
+            number, _, answer = text[2:].partition("[")
+            self.answers[int(number)] = json.loads("[" + answer)[0]
+            self.order.append(int(number))
+
+
+class RawClients:
+    """Opens raw clients at one server."""
+
+    def __init__(self, http: ClientSession, url: str) -> None:
+        self.http = http
+        self.url = url
+        self._opened: list[RawClient] = []
+
+    async def open(self, *, sid: str | None = None, answers_pings: bool = True, **headers: str) -> RawClient:
+        """A websocket, without CONNECT; ``sid`` continues a polling session."""
+        query = {"EIO": "4", "transport": "websocket"} | ({} if sid is None else {"sid": sid})
+        websocket = await self.http.ws_connect(
+            self.url, params=query, headers=headers, max_msg_size=0, autoclose=True, autoping=True
+        )
+        client = RawClient(websocket, answers_pings=answers_pings)
+        self._opened.append(client)
+        return client
+
+    async def connect(self, token: str | None = "alice", *, answers_pings: bool = True) -> RawClient:
+        """A websocket with CONNECT, up to `ready`."""
+        return await (await self.open(answers_pings=answers_pings)).connect(token)
+
+    async def close(self) -> None:
+        for client in self._opened:
+            await client.close()
+
+
+@asynccontextmanager
+async def raw_clients(url: str) -> AsyncGenerator[RawClients]:
+    """``url`` is that of the server's Socket.IO path, with its slash at the end."""
+    async with ClientSession() as http:
+        clients = RawClients(http, url)
+        try:
+            yield clients
+        finally:
+            await clients.close()
