@@ -17,12 +17,12 @@ from .errors import ChatError, Invalid
 from .ids import UserId
 from .live.background import Background
 from .live.deadlines import Deadlines
+from .live.followers import Place
 from .live.hints import HintQueue
 from .live.hub import Hub
 from .live.leases import Leases
 from .live.outstanding import Outstanding
 from .live.pushes import Ready, Room
-from .live.room import Place
 from .live.sweep import sweep
 from .live.user import LiveSocket
 from .ports.bus import Bus, Check, Hint, RoomAt

@@ -65,8 +65,8 @@ FAULTS = (
     Fault(
         "head-unknown-taken-as-the-hints",
         ROOM,
-        "        if self.head is None:\n            self.head = self.started = after",
-        "        if self.head is None:\n            self.head = self.started = max(after, known)",
+        "        if self.head is None:\n            self.head = self.started = place.after",
+        "        if self.head is None:\n            self.head = self.started = max(place.after, known)",
         f"{RULES}::test_a_room_that_no_hint_told_of_is_found_by_the_sweep",
     ),
     Fault(
@@ -149,9 +149,9 @@ FAULTS = (
         ROOM,
         "            self._waiting.finish_from(entry)\n"
         "            self._advance(entry)\n"
-        "            self._deliver(entry, rooms)",
+        "            self._followers.deliver(entry, rooms)",
         "            self._advance(entry)\n"
-        "            self._deliver(entry, rooms)\n"
+        "            self._followers.deliver(entry, rooms)\n"
         "            self._waiting.finish_from(entry)",
         f"{RULES}::test_a_retry_is_answered_before_its_entry_is_delivered",
     ),

@@ -80,8 +80,13 @@ class RoomCommand(Command[Answer_co]):
         """What the user is told where `event` was None; only commands that may change nothing have it."""
         raise TypeError(f"{self.name} always changes something")
 
-    @cached_property
+    @property
     def digest(self) -> str:
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        # Looked at when the command is decided and when its entry is recognised: hashed once.
         content = _CANONICAL_JSON.encode([self.name, self.content()])
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 

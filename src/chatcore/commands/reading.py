@@ -12,8 +12,8 @@ from ..domain.entries import Entry
 from ..domain.state import RoomView
 from ..errors import Invalid, NotFound
 from ..ids import RoomId, Seq, UserId, private_room_id
+from ..live.followers import Place
 from ..live.pushes import Room
-from ..live.room import Place
 from ..ports.directory import Directory
 from ..ports.room_log import Anchor, CaughtUp, FirstUnread, Window
 from ..ports.rooms import RoomPage

@@ -12,7 +12,8 @@ from ..ports.directory import Directory
 from ..ports.room_log import Membership
 from ..ports.store import Store
 from .background import Background
-from .room import LiveRoom, Place, Surroundings
+from .followers import Place
+from .room import LiveRoom, Surroundings
 from .user import LiveSocket, LiveUser
 from .waiting import Waiting
 
@@ -54,10 +55,10 @@ class Hub:
         """Queue a command at its room."""
         self._room(room).submit(waiting)
 
-    def follow(self, socket: LiveSocket, room: RoomId, after: Seq, *, member: bool, known: Seq) -> None:
+    def follow(self, socket: LiveSocket, room: RoomId, place: Place, known: Seq) -> None:
         """Let a socket follow a room; see `LiveRoom.follow`. Nothing happens when the socket has ended meanwhile."""
         if not socket.ended:
-            self._room(room).follow(socket, after, member=member, known=known)
+            self._room(room).follow(socket, place, known)
 
     def enter(self, socket: LiveSocket) -> None:
         """From here on the socket is one of its user's: joins are noted for it until it is connected."""
@@ -85,9 +86,9 @@ class Hub:
         for room in rooms:
             noted = socket.noted.pop(room, 0)
             if place := places.get(room):
-                self.follow(socket, room, place.after, member=place.member, known=max(place.after, noted))
+                self.follow(socket, room, place, known=noted)
             elif noted:
-                self.follow(socket, room, noted - 1, member=False, known=noted)
+                self.follow(socket, room, Place(noted - 1, member=False), known=noted)
 
     def connected(self, socket: LiveSocket, places: Mapping[RoomId, Place]) -> None:
         """The socket's first following: of its user's rooms as they were read, and of what was joined meanwhile."""
@@ -127,7 +128,7 @@ class Hub:
         since = row.member.since
         for socket in tuple(self._users[user].sockets.values()):
             if not socket.note_join(row.room, since) and row.room not in socket.rooms:
-                self.follow(socket, row.room, since - 1, member=False, known=row.head)
+                self.follow(socket, row.room, Place(since - 1, member=False), known=row.head)
 
     def _room(self, room: RoomId) -> LiveRoom:
         if room not in self._rooms:

@@ -8,17 +8,18 @@ from datetime import datetime
 from typing import Any
 
 import anyio
-from attrs import define, frozen
-from attrs import evolve as changed
+from attrs import frozen
 
 from ..domain.entries import Entry
 from ..domain.rooms import Facts, Intent, decide, evolve
 from ..domain.state import RoomState
 from ..errors import ChatError, Internal, Unavailable
 from ..ids import Key, RoomId, Seq, UserId
-from ..ports.connection import Bye, Push
+from ..ports.connection import Bye
 from ..ports.directory import Directory
 from ..ports.store import Store
+from .facts import gather
+from .followers import Follower, Followers, Place, joining
 from .pushes import Room
 from .user import LiveSocket, LiveUser
 from .waiting import Done, Queue, Waiting, outcome_of
@@ -28,7 +29,6 @@ TAIL = 64
 MISSING_MAX = 200
 """A follower that lacks more than this is cut as slow: paging brings it up again."""
 BATCH_MAX = 500
-DIRECTORY_S = 2
 PAUSE_MIN_S, PAUSE_MAX_S = 0.02, 0.5
 
 log = logging.getLogger(__name__)
@@ -47,23 +47,6 @@ class Surroundings:
     directory: Directory | None = None
 
 
-@frozen
-class Place:
-    """Where a socket stands in a room: the seq of the last entry that it has, and whether its user is a member."""
-
-    after: Seq
-    member: bool
-
-
-@define(eq=False)
-class Follower:
-    """A socket that gets the room's entries; ``at`` is the seq of the last one that it has, or needs not have."""
-
-    socket: LiveSocket
-    at: Seq
-    member: bool
-
-
 class LiveRoom:
     """One room on this node. ``head`` is the last entry processed here, ``known`` the highest seq that anything told.
 
@@ -77,7 +60,7 @@ class LiveRoom:
         self.started: Seq | None = None
         """The head at which this object began: what it has not seen pass lies at or below."""
         self.known: Seq = 0
-        self.followers: dict[LiveSocket, Follower] = {}
+        self._followers = Followers(room)
         self._around = around
         self._state: RoomState | None = None
         self._state_ahead: RoomState | None = None
@@ -96,23 +79,22 @@ class LiveRoom:
         self._waiting.append(waiting)
         self._wake()
 
-    def follow(self, socket: LiveSocket, after: Seq, *, member: bool, known: Seq) -> None:
-        """Give the socket every entry above ``after``, once and in order. ``known`` is the highest seq told with it."""
-        follower = Follower(socket, after, member)
-        self.followers[socket] = follower
+    def follow(self, socket: LiveSocket, place: Place, known: Seq) -> None:
+        """Give the socket every entry above its place, once and in order. ``known`` is the highest seq told with it."""
+        follower = self._followers.add(socket, place)
         socket.rooms[self.room] = self
         if self.head is None:
-            self.head = self.started = after
-        elif after < self.head:
+            self.head = self.started = place.after
+        elif place.after < self.head:
             self._behind.append(follower)
-        self.raise_known(max(after, known))
+        self.raise_known(max(place.after, known))
 
     def unfollow(self, socket: LiveSocket) -> Place:
         """Stop following; the place up to which the socket was served."""
-        follower = self.followers.pop(socket)
         del socket.rooms[self.room]
+        place = self._followers.remove(socket)
         self._rest()
-        return Place(follower.at, follower.member)
+        return place
 
     def raise_known(self, seq: Seq, entry: Entry | None = None) -> None:
         """Somebody said that the room has reached ``seq``; ``entry`` is the one there, where it came along."""
@@ -169,10 +151,10 @@ class LiveRoom:
         """Where nothing is left to do, drop followers who did not become members, and end where nobody follows."""
         if self._running or self._pending():
             return
-        for follower in [one for one in self.followers.values() if not one.member]:
-            del self.followers[follower.socket]
-            del follower.socket.rooms[self.room]
-        if not self.followers:
+        for socket in self._followers.outsiders():
+            del socket.rooms[self.room]
+            self._followers.remove(socket)
+        if not self._followers:
             self._around.idle(self)
 
     def _expire(self) -> None:
@@ -221,11 +203,11 @@ class LiveRoom:
     async def _apply(self, entries: Sequence[Entry]) -> None:
         """Take the room over entries that follow its head: answers first, then everyone who stands just before."""
         self._admit(entries)
-        rooms = await self._announcements(entries, self.followers.values())
+        rooms = await self._announcements(entries, tuple(self._followers))
         for entry in entries:
             self._waiting.finish_from(entry)
             self._advance(entry)
-            self._deliver(entry, rooms)
+            self._followers.deliver(entry, rooms)
 
     def _admit(self, entries: Sequence[Entry]) -> None:
         """Let every socket here of a user whose membership changes follow, or note it where the socket can't yet."""
@@ -233,8 +215,21 @@ class LiveRoom:
             for user in entry.affects:
                 if live := self._around.users.get(user):
                     for socket in tuple(live.sockets.values()):
-                        if not socket.note_join(self.room, entry.seq) and socket not in self.followers:
-                            self.follow(socket, entry.seq - 1, member=False, known=entry.seq)
+                        if not socket.note_join(self.room, entry.seq) and socket not in self._followers:
+                            self.follow(socket, Place(entry.seq - 1, member=False), known=entry.seq)
+
+    async def _announcements(self, entries: Sequence[Entry], followers: Collection[Follower]) -> Mapping[UserId, Room]:
+        """The room as each user sees it now who has become a member by ``entries`` and whose sockets don't know yet."""
+        users = joining(entries, followers)
+        if not users:
+            return {}
+        store = self._around.store
+        views = await store.views(self.room, list(users))
+        return {
+            user: Room(user=user, epoch=store.epoch, view=view)
+            for user, view in views.items()
+            if view.member and view.member.standing == "member"
+        }
 
     def _advance(self, entry: Entry) -> None:
         self.head = entry.seq
@@ -245,34 +240,13 @@ class LiveRoom:
         elif self._state_ahead is not None and self._state_ahead.head == entry.seq:
             self._state, self._state_ahead = self._state_ahead, None
 
-    # Delivering.
-
-    def _deliver(self, entry: Entry, rooms: Mapping[UserId, Room]) -> None:
-        push = Push("entry", entry)
-        before = entry.seq - 1
-        for follower in tuple(self.followers.values()):
-            if follower.at == before:
-                _pass(follower, entry, push, rooms)
-
-    async def _announcements(self, entries: Sequence[Entry], followers: Collection[Follower]) -> Mapping[UserId, Room]:
-        """The room as each user sees it now who becomes a member by one of ``entries`` and has sockets that follow."""
-        affected = {user for entry in entries for user in entry.affects}
-        joining = affected & {one.socket.user for one in followers if not one.member}
-        if not joining:
-            return {}
-        store = self._around.store
-        views = await store.views(self.room, sorted(joining))
-        return {
-            user: Room(user=user, epoch=store.epoch, view=view)
-            for user, view in views.items()
-            if view.member and view.member.standing == "member"
-        }
+    # Filling.
 
     async def _fill(self, head: Seq) -> None:
-        """Bring the followers below head up to it, from the tail or the store."""
+        """Bring the followers below head up to it."""
         while self._behind:
             follower = self._behind[0]
-            if self._stands(follower):
+            if self._followers.stands(follower):
                 await self._fill_one(follower, head)
             self._behind.pop(0)
 
@@ -281,63 +255,28 @@ class LiveRoom:
             follower.socket.connection.close(Bye(code="slow"))
             return
         missing = await self._between(follower.at, head)
-        rooms = await self._announcements(missing, [follower])
-        if not self._stands(follower):
-            return
-        for entry in missing:
-            _pass(follower, entry, Push("entry", entry), rooms)
+        self._followers.fill(follower, missing, await self._announcements(missing, [follower]))
 
-    def _stands(self, follower: Follower) -> bool:
-        """Whether this is still how its socket follows: one that stopped and follows again is a new follower."""
-        return self.followers.get(follower.socket) is follower
-
-    async def _between(self, after: Seq, head: Seq) -> Sequence[Entry]:
+    async def _between(self, after: Seq, upto: Seq) -> Sequence[Entry]:
+        """The entries above ``after`` up to ``upto``, which is not above head: from the tail, or from the store."""
         if self._tail and self._tail[0].seq <= after + 1:
-            return [entry for entry in self._tail if entry.seq > after]
-        news = await self._around.store.read_on(self.room, after, head - after)
+            return [entry for entry in self._tail if after < entry.seq <= upto]
+        news = await self._around.store.read_on(self.room, after, upto - after)
         return news.entries
+
+    async def _entry_at(self, seq: Seq) -> Entry:
+        return (await self._between(seq - 1, seq))[0]
 
     # Deciding.
 
     async def _serve(self, state: RoomState) -> None:
         """Append what the waiting commands come to, up to the first that writes nothing; or answer such ones."""
-        await self._gather_facts(state)
+        await gather(self._waiting, state, self._entry_at, self._around.directory)
         batch = self._decide_batch(state)
         if batch:
             await self._append(batch)
         else:
             await self._settle(state)
-
-    async def _gather_facts(self, state: RoomState) -> None:
-        named: dict[Waiting, frozenset[UserId]] = {}
-        for waiting in self._waiting:
-            if waiting.facts is None and not isinstance(waiting.command, ChatError):
-                waiting.facts = Facts()
-                if names := waiting.command.wants(state):
-                    named[waiting] = frozenset(names)
-            if waiting.facts and waiting.facts.target is None:
-                await self._find_target(state, waiting, waiting.facts)
-        if named and self._around.directory:
-            await self._look_up(self._around.directory, named)
-
-    async def _look_up(self, directory: Directory, named: Mapping[Waiting, frozenset[UserId]]) -> None:
-        try:
-            with anyio.fail_after(DIRECTORY_S):
-                exist = await directory(frozenset[UserId]().union(*named.values()))
-        except Exception as error:
-            if not isinstance(error, ChatError | TimeoutError):
-                log.exception("room %s: the directory failed", self.room)
-            for waiting in named:
-                waiting.command = error if isinstance(error, ChatError) else Unavailable()
-            return
-        for waiting, names in named.items():
-            waiting.facts = changed(waiting.facts or Facts(), unknown_users=names - exist.keys())
-
-    async def _find_target(self, state: RoomState, waiting: Waiting, facts: Facts) -> None:
-        target = None if isinstance(waiting.command, ChatError) else waiting.command.target
-        if target is not None and target <= state.head:
-            found = await self._between(target - 1, target)
-            waiting.facts = changed(facts, target=found[0])
 
     def _decide_batch(self, state: RoomState) -> list[tuple[Waiting, Entry]]:
         batch: list[tuple[Waiting, Entry]] = []
@@ -418,14 +357,3 @@ class LiveRoom:
             if isinstance(outcome, Entry):
                 return
             self._waiting.finish(waiting, outcome or Done(None))
-
-
-def _pass(follower: Follower, entry: Entry, push: Push, rooms: Mapping[UserId, Room]) -> None:
-    """Take one follower over one entry, live or filled: its own joining first, and as a member the entry."""
-    follower.at = entry.seq
-    if entry.affects and not follower.member and (room := rooms.get(follower.socket.user)):
-        follower.member = follower.socket.user in entry.affects
-        if follower.member:
-            follower.socket.connection.send(Push("room", changed(room, announced_at=entry.seq - 1)))
-    if follower.member:
-        follower.socket.connection.send(push)
