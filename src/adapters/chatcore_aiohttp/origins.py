@@ -39,7 +39,7 @@ class Origins:
     def parse(cls, setting: str | None) -> Self:
         """What `SETTING` means: origins separated by commas, or None when it is not set.
 
-        Raises ValueError with a sentence on what is wrong.
+        Raises ValueError; its text goes on after the setting's name.
         """
         return cls() if setting is None else cls(frozenset(map(_listed, setting.split(","))))
 
@@ -116,10 +116,10 @@ def _is_own(origin: str, host: str) -> bool:
 def _listed(text: str) -> str:
     text = text.strip()
     if not text:
-        raise ValueError("it is empty, or has an empty place; unset means the server's own origin only")
+        raise ValueError("is empty, or has an empty place; leave it unset to admit the server's own pages only")
     if "*" in text:
-        raise ValueError("* would let every web page in; name the origins")
+        raise ValueError("must name the origins: * would let every web page in")
     origin = normalised(text)
     if origin is None:
-        raise ValueError("an origin is scheme://host or scheme://host:port, without path or slash at the end")
+        raise ValueError("must hold origins such as https://chat.example:8443, without a path or a slash at the end")
     return origin

@@ -1,0 +1,123 @@
+"""A server's life: it listens, serves until it is told to stop, and leaves nothing behind."""
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TypeAlias
+
+from aiohttp import web
+
+from . import app
+from .bootstrap import bootstrap
+from .connections import Doorman, per_address_max
+from .settings import PREFIX, Settings, SettingsError
+
+Address: TypeAlias = tuple[str, int]
+
+IDLE_S = 30
+"""How long a connection may be open without a complete request."""
+LINGER_S = 2
+"""How long the rest of a refused body is read, so that its sender gets to read the refusal."""
+HANDLERS_S = 1
+"""How long requests that are under way may take, twice, once the server stops."""
+STOP_S = 9.5
+"""After so long whatever still hangs is left behind. Nothing acknowledged is lost with it."""
+BACKLOG = 1024
+
+log = logging.getLogger(__name__)
+
+
+async def serve(settings: Settings, announce: Callable[[Sequence[Address]], None]) -> None:
+    """Serve until SIGINT or SIGTERM; ``announce`` is told host and port once requests are answered.
+
+    Then it stops in this order: no more connections, ``bye`` to all sockets, what was queued is carried out, the store
+    is closed. Raises `SettingsError` and `StoreError` where it can't begin.
+    """
+    stop = _stop_by_signal()
+    parts = bootstrap(settings)
+    runner = web.AppRunner(
+        app.build(parts, settings.origins),
+        access_log=None,
+        keepalive_timeout=IDLE_S,
+        lingering_time=LINGER_S,
+        shutdown_timeout=HANDLERS_S,
+    )
+    async with _listener(settings, partial(_protocol, runner)) as listener, parts.chat, _running(runner):
+        await listener.start_serving()
+        announce([one.getsockname()[:2] for one in listener.sockets])
+        await stop.wait()
+        listener.close()
+    log.info("stopped")
+
+
+def _stop_by_signal() -> asyncio.Event:
+    """An event that the first SIGINT or SIGTERM sets; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def first() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        log.info("stopping; a second signal ends it at once")
+        last_resort = threading.Timer(STOP_S, os._exit, [0])
+        last_resort.daemon = True
+        last_resort.start()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, first)
+    return stop
+
+
+@asynccontextmanager
+async def _listener(settings: Settings, make: Callable[[], asyncio.Protocol]) -> AsyncGenerator[asyncio.Server]:
+    """The server's addresses, taken before anything is opened, but not listening yet."""
+    doorman = Doorman(make, per_address_max())
+    try:
+        listener = await asyncio.get_running_loop().create_server(
+            doorman, settings.host, settings.port, backlog=BACKLOG, start_serving=False
+        )
+    except OSError as error:
+        raise SettingsError(_cant_listen(settings, error)) from error
+    try:
+        yield listener
+    finally:
+        listener.close()
+
+
+@asynccontextmanager
+async def _running(runner: web.AppRunner) -> AsyncGenerator[None]:
+    try:
+        await runner.setup()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _protocol(runner: web.AppRunner) -> asyncio.Protocol:
+    if runner.server is None:
+        raise RuntimeError("nothing is served yet, or any more")
+    return runner.server()
+
+
+def _cant_listen(settings: Settings, error: OSError) -> str:
+    where = f"port {settings.port} at {settings.host}"
+    match error:
+        case socket.gaierror():
+            return f"{PREFIX}HOST names no address of this machine."
+        case OSError(errno=errno.EADDRINUSE):
+            return f"{PREFIX}PORT: {where} is in use; stop what runs there, or choose another port."
+        case OSError(errno=errno.EACCES):
+            return f"{PREFIX}PORT: {where} needs rights that this user lacks; choose one above 1023."
+        case OSError(errno=errno.EADDRNOTAVAIL):
+            return f"{PREFIX}HOST is no address of this machine."
+        case _:
+            return f"{PREFIX}HOST and {PREFIX}PORT: can't listen there: {os.strerror(error.errno or 0)}."

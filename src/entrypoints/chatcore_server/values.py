@@ -1,0 +1,58 @@
+"""What a setting's text must be.
+
+Every function raises ValueError; its text goes on after the setting's name, and never shows what was given.
+"""
+
+from pathlib import Path
+
+SECRET_MIN = 32
+PORT_MAX = 65_535
+TOKEN_S_MAX = 24 * 60 * 60
+
+
+def text(given: str) -> str:
+    if not given.strip():
+        raise ValueError("is empty")
+    if not given.isprintable():
+        raise ValueError("holds a character that can't be printed")
+    return given
+
+
+def folder(given: str) -> Path:
+    return Path(text(given)).expanduser()
+
+
+def port(given: str) -> int:
+    return _integer(given, 0, PORT_MAX)
+
+
+def access_token_s(given: str) -> int:
+    return _integer(given, 1, TOKEN_S_MAX)
+
+
+def store(given: str) -> str:
+    return _one_of(given, "sqlite", "memory")
+
+
+def limits(given: str) -> str:
+    return _one_of(given, "on", "off")
+
+
+def secret(given: str) -> bytes:
+    found = given.encode(errors="surrogateescape")  # as the environment has it
+    if len(found) < SECRET_MIN:
+        raise ValueError(f"has {len(found)} bytes; a secret has at least {SECRET_MIN}")
+    return found
+
+
+def _integer(given: str, least: int, most: int) -> int:
+    plain = given.isascii() and given.isdigit() and len(given) <= len(str(most))
+    if not plain or not least <= int(given) <= most:
+        raise ValueError(f"must be a whole number from {least} to {most}")
+    return int(given)
+
+
+def _one_of(given: str, *values: str) -> str:
+    if given not in values:
+        raise ValueError(f"must be one of: {', '.join(values)}")
+    return given

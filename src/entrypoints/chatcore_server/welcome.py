@@ -1,0 +1,33 @@
+"""What the server says when it is up."""
+
+import ipaddress
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from .serving import Address
+from .settings import Settings
+
+SIGN_UP = """curl {url}/api/v1/accounts -H 'Content-Type: application/json' \\
+    -d '{{"user": "alice", "password": "correct horse"}}'"""
+
+
+def welcome(settings: Settings, addresses: Sequence[Address]) -> str:
+    """Where it listens, where it keeps what is said, and what to try first."""
+    here = url("localhost" if _is_any(addresses[0][0]) else addresses[0][0], addresses[0][1])
+    kept = "in memory, until it ends" if settings.store == "memory" else f"in {settings.data_dir.resolve()}"
+    return "\n".join(
+        [
+            f"chatcore {version('chatcore')} listens on {' and '.join(url(*address) for address in addresses)}",
+            f"It keeps everything {kept}. Ctrl-C ends it.",
+            f"To say the first word, open {here}/ in a browser, or begin with an account:",
+            f"  {SIGN_UP.format(url=here)}",
+        ]
+    )
+
+
+def url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _is_any(host: str) -> bool:
+    return ipaddress.ip_address(host.partition("%")[0]).is_unspecified
