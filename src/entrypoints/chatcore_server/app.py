@@ -3,7 +3,7 @@
 import asyncio
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from chatcore.chat import Chat
 from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoints, Guard, Origins
@@ -13,16 +13,17 @@ from chatcore_socketio import SocketioServer
 from .bootstrap import Parts
 from .page import Page
 
-SEND_S = 30
-"""How long a client may take to read an answer, seconds; 512 KiB are the most that one has."""
 
+def build(parts: Parts, origins: Origins, *, sending: float) -> web.Application:
+    """Everything that a server serves; ``parts.chat`` is entered for longer than the application runs.
 
-def build(parts: Parts, origins: Origins) -> web.Application:
-    """Everything that a server serves; ``parts.chat`` is entered for longer than the application runs."""
+    A client has ``sending`` seconds to read an answer, which has 512 KiB at most.
+    """
     chat, accounts = parts.chat, parts.accounts
     commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate, canonical=accounts.canonical)
-    app = web.Application(middlewares=[_sent_in_time])
+    app = web.Application()
     Guard(origins).add_to(app)
+    app.middlewares.insert(0, _sent_within(sending))
     Endpoints([*AccountRoutes(accounts).endpoints(), *commands.endpoints()]).add_to(app)
     SocketioServer(chat, accounts.authenticate, origins=origins).add_to(app)
     app.router.add_get("/", Page().answer)
@@ -49,21 +50,25 @@ def _status(word: str) -> web.Response:
     return web.Response(body=encode({"status": word}), content_type="application/json")
 
 
-@web.middleware
-async def _sent_in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Cut a client that does not read its answer, which would stay in memory as long as it likes."""
-    response = await handler(request)
-    if isinstance(response, web.Response):
+def _sent_within(seconds: float) -> Middleware:
+    @web.middleware
+    async def send(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Cut a client that does not read its answer: it would stay in memory for as long as the client likes."""
+        response = await handler(request)
+        if not isinstance(response, web.Response):
+            return response
         try:
-            async with asyncio.timeout(SEND_S):
+            async with asyncio.timeout(seconds):
                 await response.prepare(request)
                 await response.write_eof()
         except TimeoutError:
             if request.transport is not None:
                 request.transport.abort()
         except ConnectionError:
-            pass  # the client went away; aiohttp finds that out by itself
-    return response
+            pass  # the client went away, which aiohttp finds out by itself
+        return response
+
+    return send
 
 
 async def _sign(_: web.BaseRequest, response: web.StreamResponse) -> None:

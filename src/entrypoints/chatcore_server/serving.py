@@ -7,12 +7,13 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TypeAlias
 
 from aiohttp import web
+from attrs import frozen
 
 from . import app
 from .bootstrap import bootstrap
@@ -21,12 +22,6 @@ from .settings import PREFIX, Settings, SettingsError
 
 Address: TypeAlias = tuple[str, int]
 
-IDLE_S = 30
-"""How long a connection may be open without a complete request."""
-LINGER_S = 2
-"""How long the rest of a refused body is read, so that its sender gets to read the refusal."""
-HANDLERS_S = 1
-"""How long requests that are under way may take, twice, once the server stops."""
 STOP_S = 9.5
 """After so long whatever still hangs is left behind. Nothing acknowledged is lost with it."""
 BACKLOG = 1024
@@ -34,47 +29,80 @@ BACKLOG = 1024
 log = logging.getLogger(__name__)
 
 
+@frozen(kw_only=True)
+class Times:
+    """Durations in seconds.
+
+    Attributes:
+        idle: how long a connection may stand without a complete request, from its beginning or the last answer.
+        sending: how long a client may take to read an answer.
+        lingering: how long the rest of a refused body is read, so that its sender gets to read the refusal.
+        handling: how long requests under way may take once the server stops; it may be waited for twice.
+    """
+
+    idle: float = 30
+    sending: float = 30
+    lingering: float = 2
+    handling: float = 1
+
+
 async def serve(settings: Settings, announce: Callable[[Sequence[Address]], None]) -> None:
     """Serve until SIGINT or SIGTERM; ``announce`` is told host and port once requests are answered.
+
+    Raises `SettingsError` and `StoreError` where it can't begin.
+    """
+    with _stop_by_signal() as stop:
+        async with running(settings) as addresses:
+            announce(addresses)
+            await stop.wait()
+        log.info("stopped")
+
+
+@asynccontextmanager
+async def running(settings: Settings, times: Times = Times()) -> AsyncGenerator[Sequence[Address]]:
+    """A server that answers requests until the block is left, at the addresses given.
 
     Then it stops in this order: no more connections, ``bye`` to all sockets, what was queued is carried out, the store
     is closed. Raises `SettingsError` and `StoreError` where it can't begin.
     """
-    stop = _stop_by_signal()
     parts = bootstrap(settings)
     runner = web.AppRunner(
-        app.build(parts, settings.origins),
+        app.build(parts, settings.origins, sending=times.sending),
         access_log=None,
-        keepalive_timeout=IDLE_S,
-        lingering_time=LINGER_S,
-        shutdown_timeout=HANDLERS_S,
+        keepalive_timeout=times.idle,
+        lingering_time=times.lingering,
+        shutdown_timeout=times.handling,
     )
-    async with _listener(settings, partial(_protocol, runner)) as listener, parts.chat, _running(runner):
+    async with _listener(settings, partial(_protocol, runner)) as listener, parts.chat, _set_up(runner):
         await listener.start_serving()
-        announce([one.getsockname()[:2] for one in listener.sockets])
-        await stop.wait()
-        listener.close()
-    log.info("stopped")
+        try:
+            yield [one.getsockname()[:2] for one in listener.sockets]
+        finally:
+            listener.close()
 
 
-def _stop_by_signal() -> asyncio.Event:
+@contextmanager
+def _stop_by_signal() -> Generator[asyncio.Event]:
     """An event that the first SIGINT or SIGTERM sets; a second one ends the process at once."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+    last_resort = threading.Timer(STOP_S, os._exit, [0])
+    last_resort.daemon = True
 
     def first() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
         log.info("stopping; a second signal ends it at once")
-        last_resort = threading.Timer(STOP_S, os._exit, [0])
-        last_resort.daemon = True
         last_resort.start()
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, first)
-    return stop
+    try:
+        yield stop
+    finally:
+        last_resort.cancel()
 
 
 @asynccontextmanager
@@ -94,7 +122,7 @@ async def _listener(settings: Settings, make: Callable[[], asyncio.Protocol]) ->
 
 
 @asynccontextmanager
-async def _running(runner: web.AppRunner) -> AsyncGenerator[None]:
+async def _set_up(runner: web.AppRunner) -> AsyncGenerator[None]:
     try:
         await runner.setup()
         yield
