@@ -21,8 +21,8 @@ def query_fields(raw_query: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for parameter in raw_query.split("&") if raw_query else ():
         name, _, value = (decoded(part.replace("+", " ")) for part in parameter.partition("="))
-        if name is None:
-            raise Invalid("A query is percent-encoded UTF-8.")
+        if not name:
+            raise Invalid("A query is name=value, and again after &, in percent-encoded UTF-8.")
         if not value:
             raise Invalid("A parameter of the query is empty or no UTF-8.", field=name)
         if name in found:

@@ -37,5 +37,9 @@ def warnings(names: Iterable[str], where: str) -> Iterable[str]:
     """A line for every variable of ours that means nothing; a slip of the pen would otherwise go unnoticed."""
     for name in sorted(names):
         if name.startswith(PREFIX) and name not in KNOWN:
-            close = difflib.get_close_matches(name, KNOWN, n=1)
-            yield f"{name} in {where} is no setting{f'; did you mean {close[0]}?' if close else ' and is ignored'}"
+            close = difflib.get_close_matches(_own_part(name), list(map(_own_part, KNOWN)), n=1)
+            yield f"{name} in {where} is no setting" + (f"; did you mean {PREFIX}{close[0]}?" if close else ".")
+
+
+def _own_part(name: str) -> str:
+    return name.removeprefix(PREFIX)

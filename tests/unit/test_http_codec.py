@@ -1,0 +1,110 @@
+"""JSON that everybody reads alike, and nothing else."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatcore.errors import Invalid
+from chatcore_aiohttp.codec import DEPTH_MAX, INTEGER_MAX, decode, encode
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-INTEGER_MAX, INTEGER_MAX)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT
+)
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner), max_leaves=20)
+
+REFUSED: dict[str, str | bytes] = {
+    "a member name twice": '{"a": 1, "a": 1}',
+    "a member name twice, once escaped": r'{"a": 1, "\u0061": 2}',
+    "a member name twice, deep inside": '[{"x": {"a": 1, "b": 2, "a": 3}}]',
+    "NaN": '{"a": NaN}',
+    "Infinity": "[Infinity]",
+    "minus Infinity": "-Infinity",
+    "a number that is infinite": "1e999",
+    "a number that is minus infinite": "[-1e999]",
+    "an integer above 2^53": str(2**53 + 1),
+    "an integer below -2^53": f"[{-(2**53) - 1}]",
+    "an integer of 60,000 digits": "9" * 60_000,
+    "a lone high surrogate": r'"\ud800"',
+    "a lone low surrogate": r'"x\udfff"',
+    "surrogates in the wrong order": r'"\udc00\ud800"',
+    "a lone surrogate in a member name": r'{"\ud800": 1}',
+    "a lone surrogate that is not escaped": '"\ud800"',
+    "one level too many": "[" * (DEPTH_MAX + 1) + "]" * (DEPTH_MAX + 1),
+    "60,000 levels, never closed": "[" * 60_000,
+    "30,000 levels of objects": '{"a":' * 30_000 + "1" + "}" * 30_000,
+    "bytes that are not UTF-8": b'"\xff"',
+    "UTF-8 that encodes a surrogate": b'"\xed\xa0\x80"',
+    "an overlong encoding": b'"\xc0\xaf"',
+    "a byte order mark": b"\xef\xbb\xbf{}",
+    "UTF-16": "{}".encode("utf-16"),
+    "nothing": "",
+    "only space": "  ",
+    "two values": "{} {}",
+    "a comma too many": "[1,]",
+    "a comment": "{} // x",
+    "a name without quotes": "{a: 1}",
+    "single quotes": "{'a': 1}",
+    "a control character in a text": '"\x01"',
+    "a line's end in a text": '"a\nb"',
+    "a zero in front": "01",
+    "a plus in front": "+1",
+    "digits of another script": "\u0665",
+    "a number without a fraction": "1.",
+    "hexadecimal": "0x10",
+    "a space that is none": "\u00a0{}",
+    "Python": "None",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())
+def test_what_readers_take_differently_or_not_at_all_is_refused(text: str | bytes) -> None:
+    with pytest.raises(Invalid):
+        decode(text)
+
+
+@given(VALUES)
+def test_what_anybody_writes_is_read_as_it_was(value: object) -> None:
+    text = json.dumps(value)
+    assert decode(text) == decode(text.encode()) == value
+    assert type(decode(text)) is type(value)
+
+
+@given(VALUES)
+def test_what_is_written_here_is_read_as_it_was(value: object) -> None:
+    assert decode(encode(value)) == value
+
+
+@pytest.mark.parametrize("value", [INTEGER_MAX, -INTEGER_MAX, 0, 1.5, 5e-324, 1.7976931348623157e308])
+def test_the_largest_exact_numbers_are_read(value: float) -> None:
+    assert decode(json.dumps(value)) == value
+
+
+def test_a_pair_of_surrogates_is_one_character() -> None:
+    assert decode(r'"\ud83d\ude00"') == "\N{GRINNING FACE}"
+
+
+@pytest.mark.parametrize("depth", [1, 2, DEPTH_MAX, DEPTH_MAX + 1])
+def test_levels_are_counted_from_the_outermost(depth: int) -> None:
+    assert decode("[" * depth + "]" * depth, depth) is not None
+    with pytest.raises(Invalid):
+        decode("[" * (depth + 1) + "]" * (depth + 1), depth)
+
+
+def test_a_refusal_repeats_nothing_of_the_text() -> None:
+    for text in REFUSED.values():
+        with pytest.raises(Invalid) as refused:
+            decode(text)
+        assert refused.value.field is None
+        assert refused.value.__cause__ is None
+        assert refused.value.message.isascii()
+
+
+def test_what_is_written_is_compact_and_in_utf_8() -> None:
+    assert encode({"a": [1, "é"], "b": None}) == '{"a":[1,"é"],"b":null}'.encode()

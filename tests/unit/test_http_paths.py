@@ -1,0 +1,129 @@
+"""What stands in a path or a query, decoded once."""
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatcore.commands.messages import SendMessage
+from chatcore.commands.reading import History, ListRooms
+from chatcore.errors import Invalid
+from chatcore_aiohttp import paths
+from chatcore_aiohttp.texts import query_fields, typed
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(NAMES, NAMES)
+def test_whatever_a_name_holds_comes_out_of_its_segment_as_it_went_in(one: str, other: str) -> None:
+    given = paths.segments(f"/users/{quote(one, safe='')}/entries/{quote(other, safe='')}")
+    assert given == ["users", one, "entries", other]
+    assert paths.fields("/users/{with}/entries/{x}", given) == {"with": one, "x": other}
+
+
+@pytest.mark.parametrize(
+    ("segment", "text"),
+    [
+        ("%2F", "/"),
+        ("a%2Fb", "a/b"),
+        ("%252F", "%2F"),
+        ("{user}", "{user}"),
+        ("+", "+"),
+        ("%7e", "~"),
+        ("%F0%9F%98%80", "\N{GRINNING FACE}"),
+        ("", ""),
+        ("..", ".."),
+    ],
+)
+def test_a_segment_is_decoded_once(segment: str, text: str) -> None:
+    assert paths.segments(f"/{segment}") == [text]
+
+
+@pytest.mark.parametrize("segment", ["%ff", "%FF%fe", "%", "%2", "%zz", "a%", "%ed%a0%80", "%c0%af", "\udcff"])
+def test_a_segment_that_is_no_percent_encoded_utf_8_is_told_apart(segment: str) -> None:
+    assert paths.segments(f"/a/{segment}/b") == ["a", None, "b"]
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "does"),
+    [
+        ("/rooms", "/rooms", True),
+        ("/rooms", "/rooms/", False),
+        ("/rooms/{room}", "/rooms/", True),
+        ("/rooms/{room}", "/rooms/a%2Fb", True),
+        ("/rooms/{room}", "/rooms/a/b", False),
+        ("/rooms/{room}", "/rooms/%ff", True),
+        ("/rooms/{room}", "/roo%6ds/x", True),
+        ("/rooms/{room}", "/Rooms/x", False),
+        ("/rooms/{room}/messages", "/rooms/x/%ff", False),
+        ("/rooms/{room}/messages", "//x/messages", False),
+    ],
+)
+def test_a_template_is_met_segment_by_segment(template: str, path: str, does: bool) -> None:
+    assert paths.matches(paths.shape(template), paths.segments(path)) is does
+
+
+def test_fields_of_any_name_have_one_shape() -> None:
+    assert paths.shape("/rooms/{room}/members/{self}") == paths.shape("/rooms/{r}/members/{user}")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", {}),
+        ("a=1", {"a": "1"}),
+        ("a=1&b=x%26y", {"a": "1", "b": "x&y"}),
+        ("a=b=c", {"a": "b=c"}),
+        ("a=x+y%2B", {"a": "x y+"}),
+        ("%61=1", {"a": "1"}),
+    ],
+)
+def test_a_query_has_each_parameter_once(query: str, found: dict[str, str]) -> None:
+    assert query_fields(query) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("a", "a"),
+        ("a=", "a"),
+        ("b=1&a=", "a"),
+        ("a=1&a=1", "a"),
+        ("a=1&%61=1", "a"),
+        ("a=%ff", "a"),
+        ("a=%", "a"),
+        ("&", None),
+        ("a=1&", None),
+        ("=1", None),
+        ("%ff=1", None),
+    ],
+)
+def test_a_parameter_that_is_empty_repeated_or_undecodable_is_refused(query: str, field: str | None) -> None:
+    with pytest.raises(Invalid) as refused:
+        query_fields(query)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize("text", ["0", "7", "200", "9007199254740992"])
+def test_plain_digits_are_an_integer_where_the_command_has_one(text: str) -> None:
+    assert typed(History, {"before": text, "anchor": text, "room": text}) == {
+        "before": int(text),
+        "anchor": int(text),
+        "room": text,
+    }
+    assert typed(ListRooms, {"limit": text, "after": text}) == {"limit": int(text), "after": text}
+
+
+@pytest.mark.parametrize(
+    "text", ["-1", "+1", " 1", "1 ", "1.0", "1e2", "0x1", "01", "00", "1_0", "\u0665", "\uff11", "9" * 17, "true", ""]
+)
+def test_anything_else_stays_a_text_for_the_command_to_refuse(text: str) -> None:
+    assert typed(History, {"before": text, "anchor": text}) == {"before": text, "anchor": text}
+
+
+def test_true_and_false_are_booleans_where_the_command_has_one() -> None:
+    assert typed(History, {"messages_only": "true"}) == {"messages_only": True}
+    assert typed(History, {"messages_only": "false"}) == {"messages_only": False}
+    assert typed(History, {"messages_only": "1", "room": "true"}) == {"messages_only": "1", "room": "true"}
+    assert typed(SendMessage, {"reply_to": "true", "nonsense": "5"}) == {"reply_to": "true", "nonsense": "5"}

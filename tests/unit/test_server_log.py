@@ -1,0 +1,93 @@
+"""The log shows no token, and no local variable, whoever writes to it."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Generator
+
+import pytest
+from aiohttp.http_exceptions import BadHttpMessage
+
+from chatcore.accounts import Session
+from chatcore_security import JwtTokens
+from chatcore_server import log
+
+PASSWORD = "correct horse battery"
+
+
+class Stream(io.StringIO):
+    """Where the log goes; ``terminal`` says whether people look at it."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+@pytest.fixture
+def configured() -> Generator[Callable[[bool], Stream]]:
+    """Makes the log of a server that stands on a terminal, or does not."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+
+    def configure(terminal: bool) -> Stream:
+        stream = Stream(terminal)
+        log.configure(stream)
+        return stream
+
+    yield configure
+    root.handlers[:], root.level = before
+    logging.captureWarnings(False)
+
+
+def fail(password: str, token: str) -> None:
+    raise ValueError(f"{token} is no token")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("kind", ["access", "refresh"])
+def test_a_token_in_an_exception_is_not_shown_and_neither_is_a_local_variable(
+    kind: str, terminal: bool, configured: Callable[[bool], Stream]
+) -> None:
+    stream = configured(terminal)
+    tokens = JwtTokens(b"a secret of the tests, of 32 bytes or more")
+    session = Session(id="m2Hn0Jb5oM3PZ0bq3cS9_w", user="alice", device="phone", generation=1)
+    token = tokens.access(session)[0] if kind == "access" else tokens.refresh(session.id, 1)
+    try:
+        fail(PASSWORD, token)
+    except ValueError:
+        logging.getLogger("anybody").exception("it failed with %s", token)
+    written = stream.getvalue()
+    assert "[token] is no token" in written
+    assert "it failed with [token]" in written
+    assert token not in written
+    assert token.rpartition(".")[2] not in written
+    assert PASSWORD not in written
+
+
+def test_a_line_for_machines_is_one_object_with_the_traceback_in_it(configured: Callable[[bool], Stream]) -> None:
+    stream = configured(False)
+    try:
+        fail(PASSWORD, "this")
+    except ValueError:
+        logging.getLogger("anybody").exception("it\nfailed")
+    (line,) = stream.getvalue().splitlines()
+    found = json.loads(line)
+    assert (found["event"], found["level"], found["logger"]) == ("it\nfailed", "error", "anybody")
+    assert "ValueError: this is no token" in found["exception"]
+    assert found["timestamp"].endswith("Z")
+
+
+def test_a_malformed_request_leaves_no_line(configured: Callable[[bool], Stream]) -> None:
+    """aiohttp would log it as an error, with the header's text: `Authorization` as well."""
+    stream = configured(True)
+    logger = logging.getLogger("aiohttp.server")
+    try:
+        raise BadHttpMessage("Invalid header: b'Authorization: Bearer x'")
+    except BadHttpMessage:
+        logger.exception("Error handling request from 127.0.0.1")
+    assert stream.getvalue() == ""
+    logger.error("something else")
+    assert "something else" in stream.getvalue()

@@ -1,0 +1,116 @@
+"""What a setting's text must be, and which variables are settings."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import attrs
+import pytest
+
+from chatcore_server import environment, values
+from chatcore_server.settings import Settings, SettingsError
+
+READERS: dict[str, Callable[[str], object]] = {
+    name: getattr(values, name) for name in ("port", "access_token_s", "store", "limits", "secret", "text", "folder")
+}
+
+RIGHT = [
+    ("port", "0", 0),
+    ("port", "3001", 3001),
+    ("port", "65535", 65_535),
+    ("access_token_s", "1", 1),
+    ("access_token_s", "86400", 86_400),
+    ("store", "memory", "memory"),
+    ("store", "sqlite", "sqlite"),
+    ("limits", "off", "off"),
+    ("secret", "x" * 32, b"x" * 32),
+    ("secret", "é" * 16, "é".encode() * 16),
+    ("secret", "\udcff" * 32, b"\xff" * 32),
+    ("text", "::1", "::1"),
+    ("folder", "./a b", Path("a b")),
+    ("folder", "~/data", Path.home() / "data"),
+]
+NO_INTEGERS = ["", " ", "x", "-1", "+1", " 1", "1.5", "1e3", "0x10", "1_0", "\u0665", "\uff11", "9" * 5000]
+WRONG = [
+    *[("port", text) for text in [*NO_INTEGERS, "65536"]],
+    *[("access_token_s", text) for text in [*NO_INTEGERS, "0", "86401"]],
+    *[("store", text) for text in ["", "SQLite", "mongo", "memory "]],
+    *[("limits", text) for text in ["", "yes", "OFF"]],
+    *[("secret", text) for text in ["", "x" * 31, "é" * 15]],
+    *[("text", text) for text in ["", "  ", "a\0b", "a\nb", "\x1b[31m"]],
+    *[("folder", text) for text in ["", "  ", "a\0b"]],
+]
+
+
+@pytest.mark.parametrize(("reader", "text", "value"), RIGHT)
+def test_a_right_text_is_read(reader: str, text: str, value: object) -> None:
+    assert READERS[reader](text) == value
+
+
+@pytest.mark.parametrize(("reader", "text"), WRONG)
+def test_a_wrong_text_is_refused_without_showing_it(reader: str, text: str) -> None:
+    with pytest.raises(ValueError, match=r"^(must|is|has|holds) ") as refused:
+        READERS[reader](text)
+    assert len(str(refused.value).splitlines()) == 1
+    assert len(text.strip()) < 2 or text not in str(refused.value)
+
+
+def test_every_setting_has_a_variable() -> None:
+    assert set(environment.KNOWN) == {
+        "CHATCORE_HOST",
+        "CHATCORE_PORT",
+        "CHATCORE_DATA_DIR",
+        "CHATCORE_STORE",
+        "CHATCORE_SECRET",
+        "CHATCORE_ORIGINS",
+        "CHATCORE_ACCESS_TOKEN_S",
+        "CHATCORE_LIMITS",
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "warnings"),
+    [
+        (["CHATCORE_PORT", "PATH", "chatcore_port", "CHATCORE"], []),
+        (["CHATCORE_PROT"], ["CHATCORE_PROT in the room is no setting; did you mean CHATCORE_PORT?"]),
+        (["CHATCORE_DATADIR"], ["CHATCORE_DATADIR in the room is no setting; did you mean CHATCORE_DATA_DIR?"]),
+        (["CHATCORE_XQZ"], ["CHATCORE_XQZ in the room is no setting."]),
+        (["CHATCORE_B", "CHATCORE_A"], None),
+    ],
+)
+def test_an_unknown_variable_of_ours_gets_a_warning(names: Iterable[str], warnings: list[str] | None) -> None:
+    found = list(environment.warnings(names, "the room"))
+    assert found == warnings if warnings is not None else len(found) == 2
+
+
+def test_the_secret_is_not_shown_with_the_settings() -> None:
+    secret = "a secret of the tests, of 32 bytes or more"
+    assert secret not in repr(Settings(secret=secret.encode()))
+    assert not [one for one in attrs.fields(Settings) if "secret" in one.name and one.repr]
+
+
+def test_a_file_is_read_as_it_is_written(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(
+        "# a comment\nexport CHATCORE_PORT=5\nCHATCORE_SECRET='${HOME} is not filled in'\nOTHER=1\nCHATCORE_HOST=a\n"
+        'CHATCORE_HOST="the last one counts"\nOTHER_BARE\n'
+    )
+    assert environment.read_dotenv(file) == {
+        "CHATCORE_PORT": "5",
+        "CHATCORE_SECRET": "${HOME} is not filled in",
+        "CHATCORE_HOST": "the last one counts",
+    }
+
+
+def test_no_file_and_a_folder_of_its_name_are_no_settings(tmp_path: Path) -> None:
+    assert environment.read_dotenv(tmp_path / ".env") == {}
+    assert environment.read_dotenv(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"CHATCORE_PORT=\xff\n", "not written in UTF-8"), (b"CHATCORE_PORT\n", "CHATCORE_PORT in .* has no value")],
+)
+def test_a_file_that_can_not_be_read_is_refused(content: bytes, why: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(SettingsError, match=why):
+        environment.read_dotenv(tmp_path / ".env")
