@@ -1,0 +1,136 @@
+"""`kill -9` amid sends: what was acknowledged is there, once and in order, and what was not is sent again."""
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+from attrs import define, field
+
+from tests.integration.clients import RawClient, raw_clients
+from tests.integration.serving import Server, serving
+
+pytestmark = pytest.mark.anyio
+
+KILLS = 20
+SOCKETS = 8
+UNANSWERED_MIN = 32
+SENT_AT_ONCE = 16
+PASSWORD = "a long sentence"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@define(eq=False)
+class Writer:
+    """Somebody who writes to one peer over one socket, remembers what was answered, and repeats what was not."""
+
+    user: str
+    peer: str
+    token: str = ""
+    unanswered: dict[str, str] = field(factory=dict)
+    """Bodies by key, in the order in which they were sent."""
+    acknowledged: dict[str, int] = field(factory=dict)
+    """Seqs by body."""
+    duplicates: int = 0
+    _count: Iterator[int] = field(factory=itertools.count)
+
+    async def send_on(self, client: RawClient) -> dict[int, str]:
+        """Send everything unanswered, and new messages up to 16, without waiting; keys by number of answer."""
+        while len(self.unanswered) < SENT_AT_ONCE:
+            self.unanswered[secrets.token_hex(8)] = f"{self.user} {next(self._count)}"
+        numbered = dict(enumerate(self.unanswered))
+        for number, key in numbered.items():
+            message = {"to": self.peer, "body": self.unanswered[key], "key": key}
+            await client.emit("message.send", message, number=number)
+        return numbered
+
+    def take(self, client: RawClient, numbered: dict[int, str]) -> None:
+        """Note what has been answered by now."""
+        for number, key in numbered.items():
+            if key in self.unanswered and (answer := client.answers.get(number)):
+                assert answer["ok"], answer
+                self.duplicates += answer["duplicate"]
+                self.acknowledged[self.unanswered.pop(key)] = answer["seq"]
+
+
+async def test_what_was_acknowledged_survives_twenty_kills_once_and_in_order(tmp_path: Path) -> None:
+    writers = [Writer(f"user{number}", f"user{number ^ 1}") for number in range(SOCKETS)]
+    async with serving(tmp_path) as server:
+        await sign_up(server, writers)
+    for _ in range(KILLS):
+        async with serving(tmp_path) as server:
+            unanswered = await write_until_killed(server, writers)
+            assert unanswered >= UNANSWERED_MIN
+    async with serving(tmp_path) as server:
+        await finish(server, writers)
+        for writer in writers:
+            await check(server, writer)
+    duplicates = sum(writer.duplicates for writer in writers)
+    print(f"{sum(len(one.acknowledged) for one in writers)} messages, {duplicates} answers were duplicates")
+    assert duplicates
+
+
+async def sign_up(server: Server, writers: Sequence[Writer]) -> None:
+    async with ClientSession(server.url) as http:
+        for writer in writers:
+            account = {"user": writer.user, "password": PASSWORD}
+            async with http.post("/api/v1/accounts", json=account) as answer:
+                assert answer.status == 201
+            async with http.post("/api/v1/sessions", json=account) as answer:
+                writer.token = (await answer.json())["access_token"]
+
+
+async def write_until_killed(server: Server, writers: Sequence[Writer]) -> int:
+    """Kill the server as soon as something is answered; how many commands were unanswered then."""
+    async with raw_clients(f"{server.url}/socket.io/") as clients:
+        opened = [await clients.connect(writer.token) for writer in writers]
+        sent = await asyncio.gather(*map(Writer.send_on, writers, opened))
+        await opened[0].until(lambda client: bool(client.answers))
+        await server.kill()
+        for client in opened:
+            await client.closed()
+        for writer, client, numbered in zip(writers, opened, sent, strict=True):
+            writer.take(client, numbered)
+    return sum(len(writer.unanswered) for writer in writers)
+
+
+async def finish(server: Server, writers: Sequence[Writer]) -> None:
+    """Repeat what is unanswered, and wait for every answer."""
+    async with raw_clients(f"{server.url}/socket.io/") as clients:
+        for writer in writers:
+            client = await clients.connect(writer.token)
+            numbered = await writer.send_on(client)
+            for number in numbered:
+                await client.answered(number)
+            writer.take(client, numbered)
+            assert not writer.unanswered
+
+
+async def check(server: Server, writer: Writer) -> None:
+    """The log has every message of the writer once, in the order sent, at the seq acknowledged, and no hole."""
+    entries = await read_all(server, writer)
+    assert [entry["seq"] for entry in entries] == list(range(1, len(entries) + 1))
+    mine = [(entry["body"], entry["seq"]) for entry in entries if entry["author"] == writer.user]
+    assert dict(mine) == writer.acknowledged
+    assert [body for body, _ in mine] == [f"{writer.user} {number}" for number in range(len(mine))]
+
+
+async def read_all(server: Server, writer: Writer) -> list[Any]:
+    headers = {"Authorization": f"Bearer {writer.token}"}
+    entries: list[Any] = []
+    async with ClientSession(server.url, headers=headers) as http:
+        while True:
+            anchor = {"anchor": str(len(entries))} if entries else {"anchor": "oldest"}
+            async with http.get(f"/api/v1/users/{writer.peer}/entries", params={**anchor, "after": "199"}) as answer:
+                page = await answer.json()
+            entries += [entry for entry in page["entries"] if entry["seq"] > len(entries)]
+            if not page["has_after"]:
+                return entries
