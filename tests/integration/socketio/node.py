@@ -1,0 +1,144 @@
+"""A node that serves Socket.IO in the test's own process, on a memory store; whoever shows a name has that name."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+
+from aiohttp import web
+from attrs import define
+
+from chatcore import Chat, Credentials, Entry, Principal, Unavailable
+from chatcore.chat import utc_now
+from chatcore.ports.room_log import Appended, Membership
+from chatcore.ports.rooms import RoomPage
+from chatcore_aiohttp.origins import Origins
+from chatcore_memory import MemoryRegistry, MemoryStore
+from chatcore_socketio import Caps, SocketioServer, Timing
+
+from ..clients import PATIENCE_S, RawClients, raw_clients
+
+QUICK = Timing(ping_interval=0.2, ping_timeout=0.4, connect_within=0.5, close_within=0.3)
+"""Deadlines that a test can wait for."""
+
+
+async def authenticate(credentials: Credentials) -> Principal | None:
+    """``bob`` is bob, ``bob@phone`` is bob on his phone; some names have fates of their own."""
+    match credentials.token:
+        case None | "" | "nobody":
+            return None
+        case "down":
+            raise Unavailable
+        case "broken":
+            raise ZeroDivisionError
+        case "hanging":
+            await asyncio.Event().wait()
+            return None
+        case token:
+            user, _, device = token.partition("@")
+            expires_at = utc_now() + timedelta(seconds=0.5) if token == "expiring" else None
+            return Principal(user, device or None, expires_at, session=f"of {token}")
+
+
+class FallibleStore(MemoryStore):
+    """It fails or hangs when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fault: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def append(self, entries: Sequence[Entry]) -> Appended:
+        await self._suffer()
+        return await super().append(entries)
+
+    async def memberships(self, user: str, room: str | None = None) -> Sequence[Membership]:
+        await self._suffer()
+        return await super().memberships(user, room)
+
+    async def page(self, user: str, after: str | None, limit: int) -> RoomPage:
+        await self._suffer()
+        return await super().page(user, after, limit)
+
+    async def _suffer(self) -> None:
+        await self.gate.wait()
+        if self.fault:
+            raise self.fault
+
+
+@define
+class SocketioNode:
+    store: FallibleStore
+    registry: MemoryRegistry
+    chat: Chat
+    server: SocketioServer
+    url: str
+    """Of the Socket.IO path."""
+    port: int
+    clients: RawClients
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait for something that no event tells of."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    @contextmanager
+    def failing(self, fault: Exception) -> Generator[None]:
+        self.store.fault = fault
+        try:
+            yield
+        finally:
+            self.store.fault = None
+
+    @contextmanager
+    def hanging(self) -> Generator[None]:
+        """The store answers nothing until the block is left."""
+        self.store.gate.clear()
+        try:
+            yield
+        finally:
+            self.store.gate.set()
+
+    async def nothing_left(self) -> None:
+        """Wait until no trace of a client is left in any table of this node."""
+        try:
+            await self.until(lambda: not any(self._traces().values()))
+        except TimeoutError:
+            raise AssertionError(self._traces()) from None
+
+    def _traces(self) -> Mapping[str, object]:
+        server, hub = self.server, self.chat._hub
+        return {
+            "websockets": server.sessions,
+            "doorways": server.doorways,
+            "addresses": server._websockets._counts or server._doorways._cap._counts,
+            "janitor": server._janitor._watched or server._janitor._task,
+            "sockets": self.chat._sockets,
+            "users": hub._users,
+            "rooms": hub._rooms,
+            "leases": self.registry._leases,
+        }
+
+
+@asynccontextmanager
+async def socketio_node(
+    *, timing: Timing | None = None, caps: Caps | None = None, origins: str | None = None
+) -> AsyncGenerator[SocketioNode]:
+    """It listens on a port of its own."""
+    store, registry = FallibleStore(), MemoryRegistry()
+    async with Chat(store, registry=registry) as chat:
+        server = SocketioServer(chat, authenticate, origins=Origins.parse(origins), caps=caps, timing=timing)
+        app = web.Application()
+        server.add_to(app)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        url = f"http://127.0.0.1:{site.port}/socket.io/"
+        try:
+            async with raw_clients(url) as clients:
+                yield SocketioNode(store, registry, chat, server, url, site.port, clients)
+        finally:
+            await runner.cleanup()

@@ -1,0 +1,167 @@
+"""Bounded memory per client: who does not read is cut, who sends too much is slowed, and nobody else notices."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from chatcore import SendMessage
+from chatcore_socketio import Timing
+from chatcore_socketio.line import DRAINED, OUTSTANDING_MAX
+from chatcore_socketio.session import Session
+
+from .node import SocketioNode, socketio_node
+from .silent import SilentClient, frame
+
+pytestmark = pytest.mark.anyio
+
+ROOM = "pvt-alice-silent"
+
+
+def outstanding(session: Session) -> int:
+    return session._line._transport.get_write_buffer_size()
+
+
+async def test_a_reader_that_never_reads_is_cut_within_bounds_and_others_go_on(node: SocketioNode) -> None:
+    silent = await (await SilentClient.open(node)).connect()
+    alice = await node.clients.connect()
+    (session,) = [one for one in node.server._sessions if one._connection.id != alice.ready["socket"]]
+    most, sent = 0, 0
+    while not session._line.ended and sent < 2_000:
+        await alice.call("message.send", {"to": "silent", "key": f"k{sent}", "body": "x" * 16_000})
+        most = max(most, outstanding(session))
+        sent += 1
+    assert session._line.ended
+    assert most <= OUTSTANDING_MAX + 17_000
+    assert sent < 1_000  # the kernel's buffers come on top of the bound
+    await node.until(lambda: node.server.sessions == 1)
+    await alice.until(lambda client: len(client.entries(ROOM)) == sent)
+    silent.close()
+
+
+async def test_the_cut_reader_finds_bye_slow_behind_what_it_had_not_read(node: SocketioNode) -> None:
+    node.server._timing = Timing(close_within=30)
+    silent = await (await SilentClient.open(node)).connect()
+    n = 0
+    while not any(session._line.ended for session in node.server._sessions):
+        await node.chat.execute("alice", SendMessage(to="silent", body="x" * 16_000, key=f"k{n}"))
+        n += 1
+    tail = await silent.read_until(b"\x88\x02")  # a close frame
+    assert b'42["bye",{"code":"slow","resumable":true}]' in tail
+    assert b"41" not in tail[tail.index(b'"slow"') :]
+    assert tail.endswith(b"\x88\x02\x03\xf5")  # 1013
+    silent.close()
+    await node.nothing_left()
+
+
+async def test_a_slow_reader_that_keeps_up_is_not_cut(node: SocketioNode) -> None:
+    silent = await (await SilentClient.open(node)).connect()
+    reading = asyncio.create_task(_read_on(silent))
+    for n in range(300):
+        await node.chat.execute("alice", SendMessage(to="silent", body="x" * 16_000, key=f"k{n}"))
+        (session,) = node.server._sessions
+        await node.until(lambda: outstanding(session) < 500_000)  # noqa: B023
+    assert node.server.sessions == 1
+    silent.close()
+    reading.cancel()
+    await asyncio.wait({reading})
+
+
+async def _read_on(client: SilentClient) -> None:
+    while await client.read():
+        pass
+
+
+async def test_large_answers_wait_for_a_reader_and_never_cut_it(node: SocketioNode) -> None:
+    for n in range(40):
+        await node.chat.execute("silent", SendMessage(to="silent", body="x" * 16_000, key=f"k{n}"))
+    silent = await (await SilentClient.open(node, receive_buffer=200_000)).connect()
+    (session,) = node.server._sessions
+    for n in range(30):
+        await silent.send(f'42{n}["history",{{"with":"silent"}}]')  # half a megabyte each
+    await node.until(lambda: outstanding(session) >= DRAINED)
+    assert outstanding(session) < DRAINED + 600_000
+    assert len(await silent.read_until(b'"has_after"', 30)) > 30 * 400_000
+    assert not session._line.ended
+    silent.close()
+
+
+async def test_who_sends_commands_and_never_reads_their_answers_is_cut(node: SocketioNode) -> None:
+    silent = await (await SilentClient.open(node)).connect()
+    with contextlib.suppress(ConnectionError):
+        for _ in range(200):
+            await silent.write(frame('427["nonsense",{}]') * 1_000)
+    await node.until(lambda: node.server.sessions == 0)
+    silent.close()
+
+
+async def test_who_sends_websocket_pings_and_never_reads_is_cut(node: SocketioNode) -> None:
+    silent = await (await SilentClient.open(node)).connect()
+    with contextlib.suppress(ConnectionError):
+        for _ in range(200):
+            await silent.write((b"\x89\xfd" + bytes(4) + b"x" * 125) * 1_000)
+    await node.until(lambda: node.server.sessions == 0)
+    silent.close()
+
+
+async def test_who_pipelines_more_than_is_taken_is_slowed_and_gets_every_answer(node: SocketioNode) -> None:
+    client = await node.clients.connect()
+    with node.hanging():
+        sending = asyncio.create_task(
+            client.send(*(f'42{n}["message.send",{{"to":"bob","key":"k{n}","body":"{n}"}}]' for n in range(20_000)))
+        )
+        (session,) = node.server._sessions
+        await node.until(lambda: session._inbox.holds_up_the_reader)
+        assert len(session._inbox._packets) <= 256
+    await sending
+    await client.answered(19_999)
+    assert [one for one in client.order if isinstance(one, int)] == list(range(20_000))
+
+
+async def test_the_heartbeat_does_not_cut_a_client_whose_commands_take_their_time() -> None:
+    timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_within=0.3)
+    async with socketio_node(timing=timing) as node:
+        client = await node.clients.connect()
+        with node.hanging():  # one command that takes longer than interval and timeout together
+            await client.emit("rooms", {}, number=7)
+            await asyncio.sleep(0.8)
+        assert (await client.answered(7))["ok"]
+        assert client.texts.count("2") >= 3
+
+
+async def test_a_held_up_reader_is_not_asked_for_pongs_that_it_can_not_have_read() -> None:
+    timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_within=0.3)
+    async with socketio_node(timing=timing) as node:
+        client = await node.clients.connect()
+        (session,) = node.server._sessions
+        with node.hanging():
+            await client.send(*(f'42{n}["rooms",{{}}]' for n in range(300)))
+            await node.until(lambda: session._inbox.holds_up_the_reader)
+            for _ in range(100):  # a command every 10 ms: the reader stands for a second
+                node.store.gate.set()
+                await asyncio.sleep(0)
+                node.store.gate.clear()
+                await asyncio.sleep(0.01)
+            assert session._inbox.holds_up_the_reader
+        assert (await client.answered(299))["ok"]
+
+
+async def test_a_held_up_reader_whose_commands_do_not_get_on_is_cut() -> None:
+    timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_within=0.3)
+    async with socketio_node(timing=timing) as node:
+        client = await node.clients.connect()
+        (session,) = node.server._sessions
+        with node.hanging():
+            await client.send(*(['42["rooms",{}]'] * 400))
+            await node.until(lambda: session._inbox.holds_up_the_reader)
+            assert await client.closed() == 1013
+        assert client.bodies_of("bye") == [{"code": "slow", "resumable": True}]
+
+
+async def test_the_end_of_a_client_is_noticed_while_its_command_hangs(node: SocketioNode) -> None:
+    for end in (SilentClient.close, SilentClient.vanish):
+        silent = await (await SilentClient.open(node)).connect()
+        with node.hanging():
+            await silent.send('427["rooms",{}]')
+            end(silent)
+            await node.until(lambda: node.server.sessions == 0)

@@ -1,0 +1,177 @@
+"""Commands over the socket: answers, their order, and every fault answered."""
+
+import json
+import logging
+
+import pytest
+
+from chatcore import Unavailable
+
+from .node import SocketioNode
+
+pytestmark = pytest.mark.anyio
+
+ROOM = "pvt-alice-bob"
+
+
+async def test_a_command_is_answered_by_its_number_and_pushed_to_both_sides(node: SocketioNode) -> None:
+    alice, phone, bob = [await node.clients.connect(token) for token in ("alice@laptop", "alice@phone", "bob")]
+    answer = await alice.call("message.send", {"to": "bob", "key": "k1", "body": "hi"})
+    assert answer == {
+        "ok": True,
+        "room": ROOM,
+        "epoch": node.store.epoch,
+        "seq": 1,
+        "at": answer["at"],
+        "duplicate": False,
+    }
+    for client in (alice, phone, bob):
+        await client.until(lambda client: bool(client.entries(ROOM)))
+        assert client.order[-2:] == ["room", "entry"]
+    assert alice.order[-3] == 0  # to the sender the answer comes first
+
+
+async def test_500_commands_are_carried_out_in_the_order_in_which_they_were_sent(node: SocketioNode) -> None:
+    client = await node.clients.connect()
+    await client.send(
+        *(f'42{n}["message.send",{{"to":"bob","key":"k{n}","body":"{n}"}}]' for n in range(500)),
+    )
+    await client.answered(499)
+    await client.until(lambda client: len(client.entries(ROOM)) == 500)
+    assert [entry["body"] for entry in client.entries(ROOM)] == [str(n) for n in range(500)]
+    assert [client.answers[n]["seq"] for n in range(500)] == list(range(1, 501))
+    assert [one for one in client.order if isinstance(one, int)] == list(range(500))
+
+
+async def test_without_a_callback_a_command_is_carried_out_and_nothing_answered(node: SocketioNode) -> None:
+    client = await node.clients.connect()
+    await client.emit("message.send", {"to": "bob", "key": "k1", "body": "hi"})
+    await client.emit("message.send", {"to": "bob", "key": "k2", "body": ""})  # invalid
+    await client.emit("nonsense", {})
+    await client.emit("history", {"with": "bob"})
+    assert (await client.call("history", {"with": "bob"}))["head"] == 1
+    assert list(client.answers) == [0]
+
+
+async def test_a_reading_command_sees_what_the_socket_sent_before(node: SocketioNode) -> None:
+    client = await node.clients.connect()
+    for n in range(20):
+        await client.emit("message.send", {"to": "bob", "key": f"k{n}", "body": str(n)})
+    answer = await client.call("history", {"with": "bob"})
+    assert answer["head"] == 20
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ["message.send"],
+        ["message.send", None],
+        ["message.send", 5],
+        ["message.send", "text"],
+        ["message.send", ["list"]],
+        ["message.send", {}],
+        ["message.send", {"to": "bob", "key": "k1", "body": "hi"}, {}],
+        ["message.send", {"to": "bob", "key": "k1", "body": "hi"}, 5],
+        ["message.send", {"to": "bob", "key": "k1", "body": "hi", "more": 1}],
+        ["message.send", {"to": "bob", "key": 5, "body": "hi"}],
+        ["message.send", {"to": "bob", "key": "k1", "body": None}],
+        ["nonsense", {}],
+        ["__init__", {}],
+        ["", {}],
+        ["ready", {}],
+        ["message", {}],
+        ["x" * 10_000, {}],
+    ],
+    ids=repr,
+)
+async def test_what_is_no_command_is_answered_invalid_and_changes_nothing(
+    node: SocketioNode, event: list[object]
+) -> None:
+    client = await node.clients.connect()
+    await client.emit(*event, number=7)
+    answer = await client.answered(7)
+    assert (answer["ok"], answer["error"]["code"], answer["error"]["temporary"]) == (False, "invalid", False)
+    assert (await client.call("history", {"with": "bob"}))["head"] == 0
+
+
+NESTED = '{"to":"bob","key":"k1","body":"hi","data":%s}'
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        NESTED % ('{"a":' * 32 + "1" + "}" * 32),
+        NESTED % ("[" * 20_000),
+        '{"to":"bob","to":"carol","key":"k1","body":"hi"}',
+        '{"to":"bob","key":"k1","body":"hi","data":{"a":NaN}}',
+        '{"to":"bob","key":"k1","body":"hi","data":{"a":Infinity}}',
+        '{"to":"bob","key":"k1","body":"hi","data":{"a":1e999}}',
+        '{"to":"bob","key":"k1","body":"hi","data":{"a":9007199254740993}}',
+        '{"to":"bob","key":"k1","body":"\\ud800"}',
+        '{"to":"bob","key":"k1","body":"hi"',
+        '{"to":"bob","key":"k1","body":\'hi\'}',
+    ],
+    ids=lambda argument: argument[:60],
+)
+async def test_json_that_is_read_in_two_ways_or_none_is_answered_invalid(node: SocketioNode, argument: str) -> None:
+    client = await node.clients.connect()
+    await client.send(f'427["message.send",{argument}]')
+    answer = await client.answered(7)
+    assert (answer["ok"], answer["error"]["code"]) == (False, "invalid")
+    assert (await client.call("history", {"with": "bob"}))["head"] == 0
+
+
+async def test_an_object_of_32_levels_is_json_like_any_other(node: SocketioNode) -> None:
+    client = await node.clients.connect()
+    data = '{"a":' * 30 + "{}" + "}" * 30
+    await client.send(f'427["message.send",{NESTED % data}]')
+    assert (await client.answered(7))["ok"]
+
+
+async def test_a_frame_of_64_kib_is_read_and_a_byte_more_is_too_large(node: SocketioNode) -> None:
+    client = await node.clients.connect()
+
+    def frame(size: int, letter: str) -> str:
+        start, end = '427["nonsense",{"a":"', '"}]'
+        return start + letter * ((size - len(start) - len(end)) // len(letter.encode())) + end
+
+    for letter in ("x", "é", "😀"):
+        size = len(frame(64 * 1024, letter).encode())
+        for given, code in ((size, "invalid"), (size + len(letter.encode()), "too_large")):
+            client.answers.clear()
+            await client.send(frame(given, letter))
+            assert (await client.answered(7))["error"]["code"] == (code if given > 65536 else "invalid"), given
+    assert not client.is_closed
+
+
+async def test_an_exception_in_a_handler_is_answered_internal(
+    node: SocketioNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await node.clients.connect()
+    with node.failing(ZeroDivisionError("the planted exception")), caplog.at_level(logging.CRITICAL):
+        answers = [
+            await client.call("message.send", {"to": "bob", "key": "k1", "body": "hi"}),
+            await client.call("rooms", {}),
+        ]
+    for answer in answers:
+        assert (answer["error"]["code"], answer["error"]["temporary"]) == ("internal", True)
+        assert "planted" not in json.dumps(answer)
+    assert (await client.call("message.send", {"to": "bob", "key": "k1", "body": "hi"}))["seq"] == 1
+
+
+async def test_while_the_store_can_not_be_reached_commands_are_answered_unavailable(node: SocketioNode) -> None:
+    client = await node.clients.connect()
+    with node.failing(Unavailable()):
+        answer = await client.call("message.send", {"to": "bob", "key": "k1", "body": "hi"})
+    assert (answer["error"]["code"], answer["error"]["temporary"]) == ("unavailable", True)
+
+
+async def test_what_was_sent_just_before_closing_is_carried_out(node: SocketioNode) -> None:
+    client = await node.clients.connect()
+    for n in range(50):
+        await client.emit("message.send", {"to": "bob", "key": f"k{n}", "body": "last words"})
+    await client.send("41", "1")
+    await client.close()
+    await node.until(lambda: node.server.sessions == 0)
+    bob = await node.clients.connect("bob")
+    assert bob.ready["rooms"][0]["head"] == 50

@@ -1,0 +1,198 @@
+"""CONNECT: who gets in, who does not, and how each is told."""
+
+import asyncio
+import json
+
+import pytest
+
+from chatcore import Unavailable
+from chatcore_socketio import Caps
+
+from .node import QUICK, SocketioNode, socketio_node
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_connect_is_answered_with_the_sockets_id_and_then_ready(node: SocketioNode) -> None:
+    client = await node.clients.connect("bob@phone")
+    opened, answer, ready = client.texts
+    assert (
+        json.loads(opened[1:]).items()
+        >= {
+            "upgrades": [],
+            "pingInterval": 25_000,
+            "pingTimeout": 20_000,
+            "maxPayload": 65_536,
+        }.items()
+    )
+    assert answer == "40" + json.dumps({"sid": client.ready["socket"]}, separators=(",", ":"))
+    assert ready.startswith('42["ready",')
+    assert (client.ready["user"], client.ready["device"]) == ("bob", "phone")
+
+
+async def test_the_sid_of_the_transport_is_not_the_sockets_id_which_others_may_learn(node: SocketioNode) -> None:
+    client = await node.clients.connect()
+    assert client.ready["socket"] not in client.texts[0]
+
+
+@pytest.mark.parametrize("auth", ["", '{"token":"nobody"}', "{}", "null"])
+async def test_a_stranger_gets_a_connect_error_with_the_error_object_and_the_end(node: SocketioNode, auth: str) -> None:
+    client = await node.clients.open()
+    await client.send("40" + auth)
+    refused = json.loads((await client.text("44"))[2:])
+    assert refused["data"] == {"code": "unauthenticated", "message": refused["message"], "temporary": False}
+    async with asyncio.timeout(1):
+        await client.closed()
+        await node.nothing_left()
+
+
+@pytest.mark.parametrize("auth", ['{"token":5}', '{"token":["alice"]}', '"alice"', "[]"])
+async def test_a_token_that_is_no_text_is_refused(node: SocketioNode, auth: str) -> None:
+    client = await node.clients.open()
+    await client.send("40" + auth)
+    assert json.loads((await client.text("44"))[2:])["data"]["code"] == "invalid"
+    await client.closed()
+
+
+@pytest.mark.parametrize("token", ["down", "broken"])
+async def test_who_can_not_be_told_now_gets_no_packet_but_1013(node: SocketioNode, token: str) -> None:
+    client = await node.clients.open()
+    await client.send("40" + json.dumps({"token": token}))
+    assert await client.closed() == 1013
+    assert len(client.texts) == 1  # OPEN
+
+
+async def test_an_authenticator_that_hangs_ends_in_1013() -> None:
+    async with socketio_node(timing=QUICK) as node:
+        client = await node.clients.open()
+        await client.send('40{"token":"hanging"}')
+        assert await client.closed() == 1013
+
+
+async def test_a_store_that_can_not_be_reached_ends_in_1013(node: SocketioNode) -> None:
+    with node.failing(Unavailable()):
+        client = await node.clients.open()
+        await client.send('40{"token":"alice"}')
+        assert await client.closed() == 1013
+    assert len(client.texts) == 1
+    await node.clients.connect()
+
+
+async def test_a_token_in_the_url_is_never_read(node: SocketioNode) -> None:
+    websocket = await node.clients.http.ws_connect(f"{node.url}?EIO=4&transport=websocket&token=alice")
+    await websocket.receive_str()
+    await websocket.send_str("40/?token=alice,")
+    assert (await websocket.receive_str()).startswith("44")
+    await websocket.close()
+
+
+async def test_another_namespace_is_refused_and_the_default_one_still_open(node: SocketioNode) -> None:
+    client = await node.clients.open()
+    await client.send('40/admin,{"token":"alice"}')
+    refused = await client.text("44/admin,")
+    assert json.loads(refused.removeprefix("44/admin,"))["data"]["code"] == "invalid"
+    await client.send("41/admin,")
+    await client.connect()
+
+
+async def test_a_second_connect_ends_the_socket(node: SocketioNode) -> None:
+    client = await node.clients.connect()
+    await client.send('40{"token":"alice"}')
+    await client.closed()
+    assert client.bodies_of("bye") == [{"code": "protocol", "resumable": False}]
+
+
+async def test_commands_may_follow_connect_at_once_and_are_answered_after_ready(node: SocketioNode) -> None:
+    client = await node.clients.open()
+    await client.send('40{"token":"alice"}', '420["message.send",{"to":"bob","key":"k1","body":"hi"}]')
+    assert (await client.answered(0))["seq"] == 1
+    assert client.order[:2] == ["ready", 0]
+
+
+async def test_who_never_connects_is_closed() -> None:
+    async with socketio_node(timing=QUICK) as node:
+        client = await node.clients.open()
+        assert await client.closed() == 1008
+        await node.nothing_left()
+
+
+async def test_who_only_tries_other_namespaces_is_closed() -> None:
+    async with socketio_node(timing=QUICK) as node:
+        client = await node.clients.open()
+        await client.send("40/a,", "40/b,")
+        assert await client.closed() == 1008
+
+
+async def test_a_wrong_origin_is_told_which_setting_admits_it(node: SocketioNode) -> None:
+    for query in ("EIO=4&transport=websocket", "EIO=4&transport=polling"):
+        headers = {"Origin": "https://elsewhere.example"}
+        async with node.clients.http.get(f"{node.url}?{query}", headers=headers) as answer:
+            found = await answer.json(content_type="application/problem+json")
+            assert (answer.status, found["code"]) == (403, "forbidden")
+            assert "CHATCORE_ORIGINS" in found["detail"]
+            assert "Access-Control-Allow-Origin" not in answer.headers
+            assert answer.headers["Vary"] == "Origin"
+
+
+async def test_an_admitted_origin_may_read_answers_and_open_websockets() -> None:
+    origin = "https://shop.example"
+    async with socketio_node(origins=origin) as node:
+        async with node.clients.http.get(f"{node.url}?EIO=4&transport=polling", headers={"Origin": origin}) as answer:
+            assert answer.headers["Access-Control-Allow-Origin"] == origin
+            assert (await answer.text()).startswith('0{"sid":')
+        client = await node.clients.open(Origin=origin)
+        await client.connect()
+
+
+async def test_a_preflight_is_answered(node: SocketioNode) -> None:
+    headers = {"Origin": node.url.removesuffix("/socket.io/"), "Access-Control-Request-Method": "POST"}
+    async with node.clients.http.options(node.url, headers=headers) as answer:
+        assert answer.status == 204
+        assert answer.headers["Access-Control-Allow-Origin"] == headers["Origin"]
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+async def test_another_method_is_405(node: SocketioNode, method: str) -> None:
+    async with node.clients.http.request(method, f"{node.url}?EIO=4&transport=polling") as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "EIO=4",
+        "EIO=3&transport=websocket",
+        "EIO=3&transport=polling",
+        "transport=polling",
+        "EIO=4&transport=webtransport",
+        "EIO=4&transport=websocket",  # without the headers of a websocket
+        "EIO=4&transport=websocket&sid=unknown",
+        "EIO=4&transport=polling&sid=unknown",
+        "EIO=4&transport=polling&sid=",
+    ],
+)
+async def test_a_request_that_means_nothing_is_invalid(node: SocketioNode, query: str) -> None:
+    async with node.clients.http.get(f"{node.url}?{query}") as answer:
+        assert answer.status == 400
+        assert (await answer.json(content_type="application/problem+json"))["code"] == "invalid"
+
+
+async def test_one_address_opens_so_many_websockets_and_no_more() -> None:
+    async with socketio_node(caps=Caps(websockets_per_address=2)) as node:
+        first = await node.clients.connect()
+        await node.clients.connect()
+        async with node.clients.http.get(
+            f"{node.url}?EIO=4&transport=websocket",
+            headers={
+                "Connection": "Upgrade",
+                "Upgrade": "websocket",
+                "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+            },
+        ) as answer:
+            assert answer.status == 429
+            assert int(answer.headers["Retry-After"]) > 0
+        await first.close()
+        await node.until(lambda: node.server.sessions == 1)
+        await node.clients.connect()

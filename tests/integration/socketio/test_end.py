@@ -1,0 +1,226 @@
+"""How sockets end: every bye, the heartbeat, and that nothing is left of clients that vanish."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from chatcore.ports.connection import Bye, ByeCode
+from chatcore_socketio import Timing
+
+from ..clients import RawClient
+from .node import QUICK, SocketioNode, socketio_node
+from .silent import SilentClient
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def quick() -> AsyncGenerator[SocketioNode]:
+    async with socketio_node(timing=QUICK) as node:
+        yield node
+
+
+@pytest.mark.parametrize(
+    ("code", "resumable", "close_code"),
+    [
+        ("shutdown", True, 1001),
+        ("expired", True, 1001),
+        ("slow", True, 1013),
+        ("signed_out", False, 1000),
+        ("kicked", False, 1000),
+        ("protocol", False, 1002),
+    ],
+)
+async def test_bye_says_why_and_only_who_may_not_come_back_gets_a_disconnect(
+    node: SocketioNode, code: ByeCode, resumable: bool, close_code: int
+) -> None:
+    client = await node.clients.connect()
+    (session,) = node.server._sessions
+    session.close(Bye(code=code, retry_after_ms=500))
+    session.close(Bye(code="kicked"))  # the first one counts
+    assert await client.closed() == close_code
+    assert client.pushes[-1] == ("bye", {"code": code, "resumable": resumable, "retry_after_ms": 500})
+    assert client.texts[-1].startswith("42") == resumable
+    assert ("41" in client.texts) != resumable
+    await node.nothing_left()
+
+
+async def test_a_session_that_is_signed_out_loses_its_sockets_and_no_others(node: SocketioNode) -> None:
+    phone, laptop = [await node.clients.connect(token) for token in ("alice@phone", "alice@laptop")]
+    await node.chat.close_session("alice", "of alice@phone")
+    await phone.closed()
+    assert phone.bodies_of("bye") == [{"code": "signed_out", "resumable": False}]
+    assert (await laptop.call("rooms", {}))["ok"]
+
+
+async def test_at_the_tokens_end_the_socket_ends_with_bye_expired(node: SocketioNode) -> None:
+    client = await node.clients.connect("expiring")
+    assert client.ready["expires_in"] == 0
+    await client.closed()
+    assert client.bodies_of("bye") == [{"code": "expired", "resumable": True}]
+
+
+async def test_what_came_after_the_end_is_not_carried_out(node: SocketioNode) -> None:
+    client = await node.clients.connect()
+    (session,) = node.server._sessions
+    session.close(Bye(code="signed_out"))
+    await client.emit("message.send", {"to": "bob", "key": "k1", "body": "too late"})
+    await node.nothing_left()
+    assert (await node.clients.connect("bob")).ready["rooms"] == []
+
+
+async def test_disconnect_ends_the_socket(node: SocketioNode) -> None:
+    client = await node.clients.connect()
+    await client.send("41")
+    assert await client.closed() == 1000
+    await node.nothing_left()
+
+
+async def test_an_engine_io_close_ends_the_socket(node: SocketioNode) -> None:
+    client = await node.clients.connect()
+    await client.send("1")
+    assert await client.closed() == 1000
+    await node.nothing_left()
+
+
+async def test_close_says_shutdown_to_everybody_within_a_second(node: SocketioNode) -> None:
+    clients = [await node.clients.connect(f"user{n}") for n in range(20)]
+    lingering = [await (await SilentClient.open(node)).connect() for _ in range(3)]  # do not answer the close
+    undecided = await node.clients.open()
+    began = time.monotonic()
+    await node.server.close()
+    assert time.monotonic() - began < 1.5
+    for client in clients:
+        assert await client.closed() == 1001
+        assert client.bodies_of("bye") == [{"code": "shutdown", "resumable": True}]
+    assert await undecided.closed() == 1001
+    for silent in lingering:
+        assert b'42["bye",{"code":"shutdown","resumable":true}]' in await silent.read_until(b"\x88\x02\x03\xe9")
+        silent.close()
+    await node.nothing_left()
+
+
+async def test_a_client_that_ignores_its_end_is_cut(node: SocketioNode) -> None:
+    silent = await (await SilentClient.open(node)).connect()
+    (session,) = node.server._sessions
+    began = time.monotonic()
+    session.close(Bye(code="kicked"))
+    while await silent.read():
+        pass
+    assert time.monotonic() - began < 1.5
+    await node.nothing_left()
+    silent.close()
+
+
+# The heartbeat.
+
+
+async def test_a_client_that_answers_pings_stays(quick: SocketioNode) -> None:
+    client = await quick.clients.connect()
+    await client.until(lambda client: client.texts.count("2") >= 4)
+    assert (await client.call("rooms", {}))["ok"]
+
+
+async def test_a_client_that_does_not_answer_pings_is_closed_in_time(quick: SocketioNode) -> None:
+    client = await quick.clients.connect(answers_pings=False)
+    began = time.monotonic()
+    assert await client.closed() == 1001
+    assert QUICK.ping_timeout < time.monotonic() - began < 4 * (QUICK.ping_interval + QUICK.ping_timeout)
+    assert client.texts.count("2") == 1
+    await quick.nothing_left()
+
+
+async def test_pongs_that_nobody_asked_for_do_not_count(quick: SocketioNode) -> None:
+    client = await quick.clients.connect(answers_pings=False)
+    await client.send(*["3"] * 100)
+    await client.text("2")
+    assert await client.closed() == 1001
+
+
+async def test_commands_do_not_stand_in_for_pongs(quick: SocketioNode) -> None:
+    client = await quick.clients.connect(answers_pings=False)
+
+    async def chatter() -> None:
+        while not client.is_closed:
+            await client.emit("nonsense", {})
+            await asyncio.sleep(0.02)
+
+    chattering = asyncio.create_task(chatter())
+    assert await client.closed() == 1001
+    with contextlib.suppress(ConnectionError):
+        await chattering
+
+
+async def test_the_pong_of_one_ping_does_not_answer_the_next(quick: SocketioNode) -> None:
+    client = await quick.clients.connect(answers_pings=False)
+    await client.text("2")
+    await client.send("3", "3", "3")
+    await client.until(lambda client: client.texts.count("2") == 2)
+    assert await client.closed() == 1001
+
+
+# No ghosts.
+
+
+async def _emit_and_go(client: RawClient) -> None:
+    await client.emit("message.send", {"to": "bob", "key": "k1", "body": "hi"})
+    await client.close()
+
+
+async def test_nothing_is_left_of_clients_that_vanish(quick: SocketioNode) -> None:
+    opened = [await SilentClient.open(quick) for _ in range(10)]
+    connected = [await (await SilentClient.open(quick)).connect(f"user{n}") for n in range(10)]
+    for one in opened[::2] + connected[::2]:
+        one.close()
+    for one in opened[1::2] + connected[1::2]:
+        one.vanish()
+    for n in range(5):
+        await _emit_and_go(await quick.clients.connect(f"user{n}"))
+    await quick.nothing_left()
+
+
+async def test_nothing_is_left_of_clients_that_stay_silent(quick: SocketioNode) -> None:
+    silent = [await (await SilentClient.open(quick)).connect(f"user{n}") for n in range(5)]
+    await quick.nothing_left()
+    for one in silent:
+        one.close()
+
+
+@pytest.mark.parametrize("token", ["hanging", "alice", "broken", "nobody", "down"])
+async def test_nothing_is_left_of_clients_that_go_while_they_connect(quick: SocketioNode, token: str) -> None:
+    with quick.hanging():
+        for end in (SilentClient.close, SilentClient.vanish):
+            for pause in (0, 0.01, 0.1):
+                silent = await SilentClient.open(quick)
+                await silent.send(f'40{{"token":"{token}"}}')
+                await asyncio.sleep(pause)
+                end(silent)
+        await quick.nothing_left()
+
+
+async def test_nothing_is_left_when_connect_is_cut_short_by_the_shutdown(node: SocketioNode) -> None:
+    with node.hanging():
+        client = await node.clients.open()
+        await client.send('40{"token":"alice"}')
+        await node.until(lambda: node.chat._sockets)
+        began = time.monotonic()
+        await node.server.close()
+        assert time.monotonic() - began < 2.5
+        assert await client.closed() == 1001
+        await node.nothing_left()
+
+
+async def test_deadlines_do_not_look_at_the_wall_clock(quick: SocketioNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = await quick.clients.connect()
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 3600)
+    await client.until(lambda client: client.texts.count("2") >= 3)
+    assert (await client.call("rooms", {}))["ok"]
+
+
+async def test_the_tick_is_never_slower_than_a_fifth_of_the_shortest_deadline() -> None:
+    assert Timing().tick == 1
+    assert Timing(ping_timeout=0.5).tick == pytest.approx(0.1)
