@@ -67,7 +67,7 @@ class HttpNode:
         data: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send a request: ``body`` as JSON, or ``data`` as it is; ``path`` is below the API's prefix, percent-encoded."""
+        """Send ``body`` as JSON, or ``data`` as it is; ``path`` is below the API's prefix, and sent as it is."""
         given = dict(headers or {})
         if user is not None:
             given["Authorization"] = f"Bearer {self.tokens[user]}"

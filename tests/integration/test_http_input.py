@@ -1,0 +1,188 @@
+"""Input that is not exactly as in the contract: each gets its code and field, and changes nothing."""
+
+from collections.abc import AsyncGenerator
+
+import attrs
+import pytest
+
+from chatcore.commands.fields import wire_name
+from chatcore.commands.table import COMMANDS
+from chatcore_aiohttp.bodies import BODY_MAX
+from tests.integration.http_node import HttpNode
+from tests.integration.http_samples import SAMPLES, WRONG, Request, Sample, path_of, query_of, wrong_fields
+from tests.integration.http_world import everything, http_world
+
+pytestmark = pytest.mark.anyio
+
+JSON = {"Content-Type": "application/json"}
+BODIED = [sample for sample in SAMPLES if not sample.in_query]
+BODILESS = [sample for sample in SAMPLES if sample.in_query]
+
+
+def title(sample: object) -> str:
+    return f"{sample.method} {sample.path}" if isinstance(sample, Sample) else str(sample)
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def node(anyio_backend: str) -> AsyncGenerator[HttpNode]:
+    async with http_world() as node:
+        yield node
+
+
+@pytest.fixture
+async def unchanged(node: HttpNode) -> AsyncGenerator[None]:
+    """At the end of the test everything is as it was."""
+    before = await everything(node)
+    yield
+    assert await everything(node) == before
+
+
+def test_every_route_of_every_command_has_a_sample() -> None:
+    routes = {(name, route.method, route.path) for name, command in COMMANDS.items() for route in command.routes}
+    assert {(sample.command, sample.method, sample.path) for sample in SAMPLES} == routes
+    assert {sample.command for sample in SAMPLES} == set(COMMANDS)
+
+
+def test_every_field_of_every_command_has_wrong_values() -> None:
+    fields = {name: {wire_name(one) for one in attrs.fields(command)} for name, command in COMMANDS.items()}
+    assert {name: set(values) for name, values in WRONG.items()} == fields
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=title)
+async def test_every_sample_succeeds(sample: Sample) -> None:
+    async with http_world() as node:
+        query = query_of(sample.fields) if sample.in_query else ""
+        body = None if sample.in_query else dict(sample.fields)
+        answer = await node.ask(sample.method, path_of(sample) + query, body, user="alice")
+        assert (answer.status, answer.headers["Content-Type"]) == (sample.status, "application/json"), answer
+
+
+WRONG_VALUES = [request for sample in SAMPLES for request in wrong_fields(sample)]
+
+
+@pytest.mark.parametrize("request_", WRONG_VALUES, ids=lambda one: one.name)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_wrong_value_is_invalid_and_the_field_is_named(request_: Request, node: HttpNode) -> None:
+    answer = await node.ask(request_.method, request_.path, request_.body, user="alice")
+    assert answer.refusal == (400, "invalid", request_.refused)
+
+
+REQUIRED = [
+    (sample, wire_name(one))
+    for sample in SAMPLES
+    for one in attrs.fields(sample.kind)
+    if one.default is attrs.NOTHING and wire_name(one) not in sample.in_path
+]
+
+
+@pytest.mark.parametrize(("sample", "name"), REQUIRED, ids=title)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_missing_field_is_invalid_and_named(sample: Sample, name: str, node: HttpNode) -> None:
+    body = {given: value for given, value in sample.fields.items() if given != name}
+    answer = await node.ask(sample.method, path_of(sample), body, user="alice")
+    assert answer.refusal == (400, "invalid", name)
+
+
+@pytest.mark.parametrize("name", ["nonsense", "Key", "key ", "with_", "__class__", "ok", "self", "field[]"])
+@pytest.mark.parametrize("sample", SAMPLES, ids=title)
+@pytest.mark.usefixtures("unchanged")
+async def test_an_unknown_field_is_invalid_and_named(sample: Sample, name: str, node: HttpNode) -> None:
+    if sample.in_query:
+        answer = await node.ask(sample.method, path_of(sample) + query_of({**sample.fields, name: 1}), user="alice")
+    else:
+        answer = await node.ask(sample.method, path_of(sample), {**sample.fields, name: 1}, user="alice")
+    assert answer.refusal == (400, "invalid", name)
+
+
+@pytest.mark.parametrize("sample", [one for one in SAMPLES if one.in_path], ids=title)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_field_that_the_path_names_stands_nowhere_else(sample: Sample, node: HttpNode) -> None:
+    for name, value in sample.in_path.items():
+        again = {**sample.fields, name: value}
+        if sample.in_query:
+            answer = await node.ask(sample.method, path_of(sample) + query_of(again), user="alice")
+        else:
+            answer = await node.ask(sample.method, path_of(sample), again, user="alice")
+        assert answer.refusal == (400, "invalid", name)
+
+
+@pytest.mark.parametrize("sample", BODIED, ids=title)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_query_beside_a_body_is_invalid(sample: Sample, node: HttpNode) -> None:
+    for name in ("key", "nonsense"):
+        answer = await node.ask(sample.method, f"{path_of(sample)}?{name}=x", dict(sample.fields), user="alice")
+        assert answer.refusal == (400, "invalid", name)
+
+
+@pytest.mark.parametrize("sample", BODILESS, ids=title)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_parameter_that_is_empty_or_repeated_is_invalid(sample: Sample, node: HttpNode) -> None:
+    for query, name in [("after=", "after"), ("after", "after"), ("limit=1&limit=1", "limit"), ("x=1&%78=1", "x")]:
+        answer = await node.ask(sample.method, f"{path_of(sample)}?{query}", user="alice")
+        assert answer.refusal == (400, "invalid", name), query
+
+
+BODIES = {
+    "a list": b"[]",
+    "a text": b'"x"',
+    "a number": b"5",
+    "null": b"null",
+    "nothing": b"",
+    "no JSON": b"{body: 1}",
+    "not UTF-8": b'{"body": "\xff"}',
+    "a member name twice": b'{"key": "a", "key": "a"}',
+    "NaN": b'{"x": NaN}',
+    "an integer beyond 2^53": b'{"x": 9007199254740993}',
+    "a lone surrogate": b'{"x": "\\ud800"}',
+    "33 levels": b'{"x": ' + b"[" * 32 + b"]" * 32 + b"}",
+    "30,000 levels": b"[" * 30_000,
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+@pytest.mark.parametrize("sample", BODIED, ids=title)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_body_that_is_not_one_plain_object_is_invalid(sample: Sample, body: bytes, node: HttpNode) -> None:
+    answer = await node.ask(sample.method, path_of(sample), data=body, headers=JSON, user="alice")
+    assert answer.refusal == (400, "invalid", None)
+
+
+@pytest.mark.parametrize("sample", BODIED, ids=title)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_body_over_64_kib_is_too_large(sample: Sample, node: HttpNode) -> None:
+    body = b'{"body": "' + b"x" * (BODY_MAX + 1 - 12) + b'"}'
+    answer = await node.ask(sample.method, path_of(sample), data=body, headers=JSON, user="alice")
+    assert answer.refusal == (413, "too_large", None)
+
+
+@pytest.mark.parametrize("sample", BODILESS, ids=title)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_body_where_there_is_none_is_invalid(sample: Sample, node: HttpNode) -> None:
+    answer = await node.ask(sample.method, path_of(sample), {}, user="alice")
+    assert answer.refusal == (400, "invalid", None)
+
+
+NOBODY = {
+    "no token": {},
+    "an empty one": {"Authorization": "Bearer "},
+    "nonsense": {"Authorization": "Bearer nonsense"},
+    "another scheme": {"Authorization": "Basic YWxpY2U6eA=="},
+    "no scheme": {"Authorization": "alice"},
+}
+
+
+@pytest.mark.parametrize("headers", NOBODY.values(), ids=NOBODY.keys())
+@pytest.mark.parametrize("sample", SAMPLES, ids=title)
+@pytest.mark.usefixtures("unchanged")
+async def test_without_a_good_token_nothing_is_said_or_done(
+    sample: Sample, headers: dict[str, str], node: HttpNode
+) -> None:
+    body = None if sample.in_query else dict(sample.fields)
+    answer = await node.ask(sample.method, path_of(sample), body, headers=headers)
+    assert answer.refusal == (401, "unauthenticated", None)
+    assert answer.headers["WWW-Authenticate"] == "Bearer"

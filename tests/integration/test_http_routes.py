@@ -1,0 +1,370 @@
+"""Paths, methods, names and statuses."""
+
+from collections.abc import AsyncGenerator
+from urllib.parse import quote
+
+import pytest
+
+from chatcore.commands.table import COMMANDS
+from chatcore.ids import created_room_id, private_room_id
+from tests.integration.http_node import HttpNode
+from tests.integration.http_samples import GROUP, OTHERS_GROUP, PUBLIC
+from tests.integration.http_world import everything, http_world
+
+pytestmark = pytest.mark.anyio
+
+ACCOUNT_ROUTES = [
+    ("POST", "/accounts"),
+    ("POST", "/sessions"),
+    ("POST", "/sessions/refresh"),
+    ("DELETE", "/sessions/current"),
+]
+ROUTES = [(route.method, route.path) for command in COMMANDS.values() for route in command.routes] + ACCOUNT_ROUTES
+PATHS = sorted({path for _, path in ROUTES})
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def node() -> AsyncGenerator[HttpNode]:
+    async with http_world() as node:
+        yield node
+
+
+def served(path: str) -> set[str]:
+    """The methods of a path, of whatever fields."""
+    found = {method for method, other in ROUTES if other == path}
+    return found | {"HEAD"} if "GET" in found else found
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_method_that_a_path_has_not_is_405_with_those_that_it_has(path: str, node: HttpNode) -> None:
+    for method in set(METHODS) - served(path):
+        answer = await node.ask(method, path.replace("{", "%7B").replace("}", "%7D"), user="alice")
+        assert answer.status == 405
+        assert method == "HEAD" or answer.refusal == (405, "invalid", None)
+        assert set(answer.headers["Allow"].split(", ")) == served(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1",
+        "/api/v1/",
+        "/api/v1/nonsense",
+        "/api/v1/rooms/",
+        "/api/v1/rooms/x/y",
+        "/api/v1/rooms/x/messages/",
+        "/api/v1//rooms",
+        "/api/v1/rooms%2Fx/messages",
+        "/api/v1/rooms/x/nonsense",
+        "/api/v1/%ff",
+        "/api/v1/a%0Ab",
+        "/api/v2/rooms",
+        "/api%2Fv1/rooms",
+        "/nonsense",
+        "/%ff",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
+async def test_an_unknown_path_is_not_found_whoever_asks(method: str, path: str, node: HttpNode) -> None:
+    for headers in ({}, {"Authorization": f"Bearer {node.tokens['alice']}"}):
+        answer = await node.send(method, path, None, headers)
+        if path == "/api/v1/rooms/":  # a room whose id is empty: there is none
+            assert answer.status in (401, 404, 405)
+        else:
+            assert answer.refusal == (404, "not_found", None)
+
+
+async def test_a_command_that_is_not_served_yet_is_404_or_405(node: HttpNode) -> None:
+    for method, path, status in [
+        ("PATCH", f"/rooms/{GROUP}/messages/1", 404),
+        ("DELETE", f"/rooms/{GROUP}/messages/1", 404),
+        ("PUT", f"/rooms/{GROUP}/messages/1/reactions/x", 404),
+        ("PATCH", f"/rooms/{GROUP}", 405),
+        ("DELETE", f"/rooms/{GROUP}/members/alice", 405),
+        ("PATCH", f"/rooms/{GROUP}/members/bob", 405),
+        ("GET", f"/rooms/{GROUP}/members", 404),
+        ("PUT", f"/rooms/{GROUP}/bans/bob", 404),
+        ("PUT", f"/rooms/{GROUP}/marker", 404),
+        ("GET", "/users?prefix=b", 404),
+        ("GET", "/presence?user=bob", 404),
+        ("PUT", "/blocks/bob", 404),
+        ("GET", "/sockets", 404),
+    ]:
+        assert (await node.ask(method, path, user="alice")).status == status, (method, path)
+
+
+async def test_a_path_is_found_however_its_plain_characters_are_encoded(node: HttpNode) -> None:
+    for path in ("/api/v1/rooms", "/%61pi/v1/%72ooms", "/api/v%31/rooms"):
+        answer = await node.send("GET", path, None, {"Authorization": f"Bearer {node.tokens['alice']}"})
+        assert answer.status == 200
+
+
+async def test_head_is_get_without_the_body(node: HttpNode) -> None:
+    got = await node.ask("GET", "/rooms", user="alice")
+    head = await node.ask("HEAD", "/rooms", user="alice")
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["Content-Length"] == got.headers["Content-Length"]
+
+
+async def test_what_was_made_is_201_and_what_was_there_200(node: HttpNode) -> None:
+    for path, body in [
+        ("/users/bob/messages", {"key": "k", "body": "x"}),
+        (f"/rooms/{GROUP}/messages", {"key": "k", "body": "x"}),
+        ("/rooms", {"key": "k", "kind": "public", "title": "x"}),
+    ]:
+        first = await node.ask("POST", path, body, user="alice")
+        again = await node.ask("POST", path, body, user="alice")
+        assert (first.status, first.json["duplicate"]) == (201, False)
+        assert (again.status, again.json["duplicate"]) == (200, True)
+        assert first.json | {"duplicate": True} == again.json
+    joined = await node.ask("PUT", f"/rooms/{PUBLIC}/members/alice", user="alice")
+    assert (joined.status, joined.json) == (200, {"seq": 2, "duplicate": False})
+
+
+async def test_an_answer_is_what_the_socket_would_get_without_ok(node: HttpNode) -> None:
+    sent = await node.ask("POST", "/users/bob/messages", {"key": "k", "body": "x"}, user="alice")
+    assert set(sent.json) == {"room", "epoch", "seq", "at", "duplicate"}
+    page = await node.ask("GET", "/users/bob/entries", user="alice")
+    assert set(page.json) == {"room", "epoch", "head", "entries", "has_before", "has_after"}
+    synced = await node.ask("POST", "/sync", {"cursors": {GROUP: {"seq": 0}, OTHERS_GROUP: {"seq": 0}}}, user="alice")
+    assert synced.json["rooms"][OTHERS_GROUP] == {"status": "gone"}
+    assert synced.json["rooms"][GROUP]["status"] == "events"
+
+
+# Names.
+
+ODD_NAMES = [
+    "a-b",
+    "a--b",
+    "50%",
+    "100%25",
+    "a/b",
+    "/",
+    "{user}",
+    "{}",
+    "~2d",
+    "a~b",
+    "+",
+    "?x=1",
+    "#",
+    "&=",
+    "...",
+    "é",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+async def test_a_user_name_may_hold_anything_that_an_account_can_have(name: str, node: HttpNode) -> None:
+    await node.sign_in(name)
+    path = f"/users/{quote(name, safe='')}"
+    sent = await node.ask("POST", f"{path}/messages", {"key": "k", "body": "x"}, user="alice")
+    assert (sent.status, sent.json["room"]) == (201, private_room_id("alice", name))
+    room = sent.json["room"]
+    assert quote(room, safe="~") == room  # it needs no encoding
+    back = await node.ask("POST", f"/rooms/{room}/messages", {"key": "k", "body": "y"}, user=name)
+    assert (back.status, back.json["seq"]) == (201, 2)
+    for query in (f"{path}/entries", f"/rooms/{room}/entries"):
+        page = (await node.ask("GET", query, user="alice")).json
+        assert [entry["author"] for entry in page["entries"]] == ["alice", name]
+    assert (await node.ask("PUT", f"/rooms/{PUBLIC}/members/{quote(name, safe='')}", user=name)).status == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nobody",
+        "\N{GRINNING FACE}",
+        "x" * 33,
+        "x" * 128,
+        "\N{GRINNING FACE}" * 128,
+        " ",
+        "a b",
+        "\u200b",
+        "alice\u3000",
+    ],
+)
+async def test_a_name_that_nobody_has_is_not_found_and_opens_nothing(name: str, node: HttpNode) -> None:
+    before = await everything(node)
+    path = f"/users/{quote(name, safe='')}"
+    sent = await node.ask("POST", f"{path}/messages", {"key": "k", "body": "x"}, user="alice")
+    read = await node.ask("GET", f"{path}/entries", user="alice")
+    made = await node.ask(
+        "POST", "/rooms", {"key": "k", "kind": "group", "title": "x", "members": ["bob", name]}, user="alice"
+    )
+    assert {sent.refusal, read.refusal, made.refusal} == {(404, "not_found", None)}
+    assert sent.body == read.body == made.body
+    assert await everything(node) == before
+
+
+async def test_names_are_spelled_as_at_sign_up(node: HttpNode) -> None:
+    sent = await node.ask("POST", "/users/BoB/messages", {"key": "k", "body": "x"}, user="alice")
+    assert sent.json["room"] == "pvt-alice-bob"
+    read = await node.ask("GET", "/users/%EF%BC%A2ob/entries", user="alice")  # a fullwidth B
+    assert read.json["room"] == "pvt-alice-bob"
+    joined = await node.ask("PUT", f"/rooms/{PUBLIC}/members/ALICE", user="alice")
+    assert joined.status == 200
+
+
+async def test_one_may_write_to_oneself(node: HttpNode) -> None:
+    sent = await node.ask("POST", "/users/alice/messages", {"key": "k", "body": "a note"}, user="alice")
+    assert (sent.status, sent.json["room"]) == (201, "pvt-alice-alice")
+
+
+# What a stranger can tell.
+
+UNKNOWABLE = {
+    "somebody else's pair": "pvt-bob-carol",
+    "a pair that never wrote": "pvt-bob-dave",
+    "a pair of nobodies": "pvt-x-y",
+    "somebody else's group": OTHERS_GROUP,
+    "a group that was never made": created_room_id("bob", "unborn"),
+    "a pair in the wrong order": "pvt-carol-bob",
+    "a pair with needless escapes": "pvt-bob-~63arol",
+    "a third name": "pvt-alice-bob-carol",
+    "no second name": "pvt-alice-",
+    "no id": "x",
+    "an empty id": "",
+    "a slash": "pvt-bob%2Fcarol",
+    "a wildcard": "pvt-bob-%25",
+    "braces": "{room}",
+    "an emoji": "%F0%9F%98%80",
+    "another case": "PVT-alice-bob",
+    "a line's end": "pvt-alice-bob%0A",
+    "a long one": "x" * 5000,
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/rooms/{}/messages", {"key": "k", "body": "x"}),
+        ("GET", "/rooms/{}/entries", None),
+        ("GET", "/rooms/{}/entries?anchor=1&before=0", None),
+        ("GET", "/rooms/{}/entries?anchor=first_unread", None),
+        ("GET", "/rooms/{}", None),
+        ("PUT", "/rooms/{}/members/alice", None),
+    ],
+)
+async def test_a_stranger_can_not_tell_a_room_from_one_that_does_not_exist(
+    method: str, path: str, body: object, node: HttpNode
+) -> None:
+    before = await everything(node)
+    answers = [await node.ask(method, path.replace("{}", room), body, user="alice") for room in UNKNOWABLE.values()]
+    assert [answer.refusal for answer in answers] == [(404, "not_found", None)] * len(UNKNOWABLE)
+    assert len({answer.body for answer in answers}) == 1
+    assert (
+        len({str(sorted((name, value) for name, value in one.headers.items() if name != "Date")) for one in answers})
+        == 1
+    )
+    assert await everything(node) == before
+
+
+async def test_sync_tells_a_stranger_no_more(node: HttpNode) -> None:
+    rooms = ["pvt-bob-carol", "pvt-bob-dave", OTHERS_GROUP, created_room_id("bob", "unborn"), "x", "", "{room}"]
+    answer = await node.ask("POST", "/sync", {"cursors": {room: {"seq": 0} for room in rooms}}, user="alice")
+    assert answer.json == {"rooms": {room: {"status": "gone"} for room in rooms}}
+
+
+@pytest.mark.parametrize("name", ["bob", "carol", "nobody", "%F0%9F%98%80", "x" * 200, "%2E%2E", "", "alice%20", "%00"])
+async def test_joining_for_another_is_forbidden_whatever_the_room(name: str, node: HttpNode) -> None:
+    before = await everything(node)
+    rooms = ["pvt-alice-bob", GROUP, PUBLIC, *UNKNOWABLE.values(), "%ff"]
+    answers = [await node.ask("PUT", f"/rooms/{room}/members/{name}", user="alice") for room in rooms]
+    assert {answer.refusal for answer in answers} == {(403, "forbidden", None)}
+    assert len({answer.body for answer in answers}) == 1
+    assert await everything(node) == before
+
+
+async def test_whom_a_path_names_must_be_readable(node: HttpNode) -> None:
+    answer = await node.ask("PUT", f"/rooms/{PUBLIC}/members/%ff", user="alice")
+    assert answer.refusal == (400, "invalid", "user")
+
+
+async def test_joining_a_private_room_is_forbidden_to_its_members(node: HttpNode) -> None:
+    answer = await node.ask("PUT", "/rooms/pvt-alice-bob/members/alice", user="alice")
+    assert answer.refusal == (403, "forbidden", None)
+
+
+# Headers.
+
+
+async def test_a_command_without_body_and_type_has_no_fields(node: HttpNode) -> None:
+    assert (await node.ask("PUT", f"/rooms/{PUBLIC}/members/alice", user="alice")).status == 200
+    for method, path, field in [("POST", "/users/bob/messages", "key"), ("POST", "/sync", "cursors")]:
+        assert (await node.ask(method, path, user="alice")).refusal == (400, "invalid", field)
+        assert (await node.ask(method, path, user="alice", data=b"")).refusal == (400, "invalid", field)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "is_json"),
+    [
+        ("application/json", True),
+        ("Application/JSON", True),
+        ("application/json; charset=utf-8", True),
+        ('application/json;charset="UTF-8"', True),
+        ("application/json; charset=latin-1", False),
+        ("application/json; charset=utf-16", False),
+        ("text/plain", False),
+        ("text/json", False),
+        ("application/x-www-form-urlencoded", False),
+        ("application/octet-stream", False),
+        ("multipart/form-data; boundary=x", False),
+        ("nonsense", False),
+        ("", False),
+        (None, False),
+    ],
+)
+async def test_a_body_is_json_and_says_so(content_type: str | None, is_json: bool, node: HttpNode) -> None:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    answer = await node.ask(
+        "POST", "/users/bob/messages", data=b'{"key": "k", "body": "x"}', headers=headers, user="alice"
+    )
+    if is_json:
+        assert answer.status == 201
+    else:
+        assert answer.refusal == (400, "invalid", None)
+        assert "application/json" in answer.json["detail"]
+
+
+async def test_every_answer_is_for_its_reader_alone(node: HttpNode) -> None:
+    for answer in [
+        await node.ask("GET", "/rooms", user="alice"),
+        await node.ask("GET", "/rooms"),
+        await node.ask("GET", "/nonsense"),
+        await node.ask("PATCH", "/rooms", user="alice"),
+        await node.ask("POST", "/users/bob/messages", {"key": "k", "body": "x"}, user="alice"),
+        await node.send("GET", "/nonsense", None, {}),
+    ]:
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Vary"] == "Origin"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_problem_details_have_the_fields_of_rfc_9457_and_ours(node: HttpNode) -> None:
+    answer = await node.ask("POST", "/users/bob/messages", {"key": "k"}, user="alice")
+    assert answer.json == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "code": "invalid",
+        "detail": "body is missing.",
+        "temporary": False,
+        "field": "body",
+    }
+
+
+async def test_a_token_in_the_url_is_never_read(node: HttpNode) -> None:
+    answer = await node.ask("GET", f"/rooms?access_token={node.tokens['alice']}")
+    assert answer.refusal == (401, "unauthenticated", None)
+
+
+async def test_the_word_bearer_is_read_in_any_case(node: HttpNode) -> None:
+    for scheme in ("bearer", "BEARER", "Bearer "):
+        answer = await node.ask("GET", "/rooms", headers={"Authorization": f"{scheme} {node.tokens['alice']}"})
+        assert answer.status == 200
