@@ -89,7 +89,12 @@ class HttpNode:
 async def http_node(*more: Endpoint, origins: str | None = None) -> AsyncGenerator[HttpNode]:
     """A node that listens on a port of its own; ``more`` is served beside the product's endpoints."""
     store, accounts_store = MemoryStore(), MemoryAccounts()
-    accounts = Accounts(accounts_store, Argon2Hasher(argon2.profiles.CHEAPEST), JwtTokens(SECRET), canonical_username)
+
+    async def end(user: str, session: str) -> None:
+        await chat.close_session(user, session)
+
+    hasher = Argon2Hasher(argon2.profiles.CHEAPEST)
+    accounts = Accounts(accounts_store, hasher, JwtTokens(SECRET), canonical_username, on_ended=end)
     chat = Chat(store, directory=accounts.directory, canonical=accounts.canonical)
     commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate, canonical=accounts.canonical)
     app = web.Application()
