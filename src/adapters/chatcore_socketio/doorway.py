@@ -5,6 +5,7 @@ once that GET has been answered; so from the probe on every GET is answered with
 """
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum, auto
 
 from engineio import packet as engine
@@ -39,13 +40,13 @@ class Stage(Enum):
 class Doorway:
     """One polling session, until its websocket stands or does not come in time."""
 
-    def __init__(self, *, address: str | None, deadline: float) -> None:
+    def __init__(self, *, deadline: float, over: Callable[["Doorway"], None]) -> None:
         self.sid = new_id()
-        self.address = address
         self.deadline = deadline
         self.connect: str | None = None
         """CONNECT as it came by POST; it is carried out on the websocket."""
         self.stage = Stage.WAITING
+        self._over = over
         self._namespace: str | None = None
         self._moved = asyncio.Event()
         self._is_polled = False
@@ -63,6 +64,8 @@ class Doorway:
             self._moved.clear()
         else:
             self._moved.set()
+        if stage in (Stage.MOVED, Stage.GONE):
+            self._over(self)
 
     def post(self, body: str) -> None:
         """Take what a POST carries: CONNECT, or the end. Raises `Invalid` for everything else."""
@@ -96,7 +99,7 @@ class Doorway:
             self._is_polled = False
         match self.stage:
             case Stage.REFUSED:
-                self.stage = Stage.GONE
+                self.move(Stage.GONE)
                 return connect_error(Unavailable(NO_WEBSOCKET), self._namespace)
             case Stage.GONE:
                 raise Invalid("This session has ended.", field="sid")
@@ -119,7 +122,14 @@ class Doorways:
     def open(self, address: str | None) -> Doorway:
         """A new one. Raises `RateLimited`."""
         self._cap.enter(address)
-        doorway = Doorway(address=address, deadline=asyncio.get_running_loop().time() + self._within)
+
+        def over(doorway: Doorway) -> None:
+            if self._doorways.pop(doorway.sid, None):
+                self._cap.leave(address)
+            if not self._doorways:
+                self._janitor.forget(self)
+
+        doorway = Doorway(deadline=asyncio.get_running_loop().time() + self._within, over=over)
         self._doorways[doorway.sid] = doorway
         self._janitor.watch(self)
         return doorway
@@ -132,27 +142,18 @@ class Doorways:
 
     def tick(self, now: float) -> None:
         for doorway in tuple(self._doorways.values()):
-            if now >= doorway.deadline and doorway.stage is not Stage.MOVED:
+            if now >= doorway.deadline:
                 self._expire(doorway)
-            if doorway.stage in (Stage.MOVED, Stage.GONE):
-                self._drop(doorway)
-
-    def _expire(self, doorway: Doorway) -> None:
-        """In time or never: a client that sent CONNECT is told why it is not answered, once it asks."""
-        told = doorway.connect is not None and doorway.stage is not Stage.REFUSED
-        doorway.move(Stage.REFUSED if told else Stage.GONE)
-        doorway.deadline += self._within
 
     def close(self) -> None:
         for doorway in tuple(self._doorways.values()):
             doorway.move(Stage.GONE)
-            self._drop(doorway)
 
-    def _drop(self, doorway: Doorway) -> None:
-        del self._doorways[doorway.sid]
-        self._cap.leave(doorway.address)
-        if not self._doorways:
-            self._janitor.forget(self)
+    def _expire(self, doorway: Doorway) -> None:
+        """In time or never: a client that sent CONNECT is told why it is not answered, once it asks."""
+        told = doorway.connect is not None and doorway.stage is not Stage.REFUSED
+        doorway.deadline += self._within
+        doorway.move(Stage.REFUSED if told else Stage.GONE)
 
 
 def _namespace_of_connect(text: str) -> str | None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from attrs import define
 
 from chatcore import Chat, Credentials, Entry, Principal, Unavailable
@@ -76,7 +77,13 @@ class SocketioNode:
     url: str
     """Of the Socket.IO path."""
     port: int
+    attempts: list[Credentials]
+    """Every CONNECT."""
     clients: RawClients
+
+    @property
+    def origin(self) -> str:
+        return self.url.removesuffix("/socket.io/")
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for something that no event tells of."""
@@ -124,13 +131,23 @@ class SocketioNode:
 
 @asynccontextmanager
 async def socketio_node(
-    *, timing: Timing | None = None, caps: Caps | None = None, origins: str | None = None
+    *,
+    timing: Timing | None = None,
+    caps: Caps | None = None,
+    origins: str | None = None,
+    middlewares: Sequence[Middleware] = (),
 ) -> AsyncGenerator[SocketioNode]:
     """It listens on a port of its own."""
     store, registry = FallibleStore(), MemoryRegistry()
+    attempts: list[Credentials] = []
+
+    async def noticed(credentials: Credentials) -> Principal | None:
+        attempts.append(credentials)
+        return await authenticate(credentials)
+
     async with Chat(store, registry=registry) as chat:
-        server = SocketioServer(chat, authenticate, origins=Origins.parse(origins), caps=caps, timing=timing)
-        app = web.Application()
+        server = SocketioServer(chat, noticed, origins=Origins.parse(origins), caps=caps, timing=timing)
+        app = web.Application(middlewares=middlewares)
         server.add_to(app)
         runner = web.AppRunner(app)
         await runner.setup()
@@ -139,6 +156,6 @@ async def socketio_node(
         url = f"http://127.0.0.1:{site.port}/socket.io/"
         try:
             async with raw_clients(url) as clients:
-                yield SocketioNode(store, registry, chat, server, url, site.port, clients)
+                yield SocketioNode(store, registry, chat, server, url, site.port, attempts, clients)
         finally:
             await runner.cleanup()

@@ -1,0 +1,151 @@
+"""The official clients, with their default options, against the transport's own node."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+import socketio
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from socketio.exceptions import ConnectionError as SocketIOConnectionError
+
+from chatcore.ports.connection import Bye, ByeCode
+
+from ..official import COMES_BACK_S, OfficialClient, javascript_client, python_client
+from .node import QUICK, SocketioNode, socketio_node
+
+pytestmark = pytest.mark.anyio
+
+Connect: TypeAlias = Callable[[SocketioNode, str], AbstractAsyncContextManager[OfficialClient]]
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """The loop that the server runs on; the other suites go over both."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(params=["python", "javascript"])
+def connect(request: pytest.FixtureRequest, node_modules: Path) -> Connect:
+    """Opens a client of either kind."""
+
+    def opened(node: SocketioNode, token: str) -> AbstractAsyncContextManager[OfficialClient]:
+        if request.param == "python":
+            return python_client(node.origin, token)
+        return javascript_client(node.origin, token, node_modules)
+
+    return opened
+
+
+async def test_a_default_client_chats(node: SocketioNode, connect: Connect) -> None:
+    async with connect(node, "alice") as alice, connect(node, "bob") as bob:
+        answer = await alice.call("message.send", {"to": "bob", "key": "k1", "body": "hi 😀"})
+        assert (answer["ok"], answer["seq"]) == (True, 1)
+        for client in (alice, bob):
+            await client.until(lambda client: client.bodies_of("entry"))
+            assert client.bodies_of("entry")[0]["body"] == "hi 😀"
+        assert node.server.sessions == 2
+        await node.until(lambda: node.server.doorways == 0)
+    await node.nothing_left()
+
+
+async def test_500_commands_of_a_default_client_stay_in_order(node: SocketioNode, connect: Connect) -> None:
+    async with connect(node, "alice") as alice:
+        for n in range(500):
+            number = alice.emit("message.send", {"to": "bob", "key": f"k{n}", "body": str(n)})
+        await alice.until(lambda client: client._answers(number))
+        await alice.until(lambda client: len(client.bodies_of("entry")) == 500)
+        assert [entry["body"] for entry in alice.bodies_of("entry")] == [str(n) for n in range(500)]
+
+
+async def test_after_a_resumable_bye_the_client_comes_back_by_itself(node: SocketioNode, connect: Connect) -> None:
+    async with said_goodbye(node, connect, "shutdown", "slow", "expired") as clients:
+        for client in clients:
+            await client.until(lambda client: len(client.bodies_of("ready")) == 2, COMES_BACK_S)
+            assert (await client.call("rooms", {}))["ok"]
+
+
+async def test_after_any_other_bye_the_client_stays_away(node: SocketioNode, connect: Connect) -> None:
+    async with said_goodbye(node, connect, "signed_out", "kicked", "protocol") as clients:
+        for client in clients:
+            await client.until(lambda client: client.life("disconnect"))
+        await node.nothing_left()
+        await asyncio.sleep(2)  # a first try would come within one and a half
+        assert node.server.sessions == node.server.doorways == 0
+
+
+@asynccontextmanager
+async def said_goodbye(node: SocketioNode, connect: Connect, *codes: ByeCode) -> AsyncGenerator[list[OfficialClient]]:
+    """A client for each code, which has heard it."""
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connect(node, code)) for code in codes]
+        sessions = {session._connection.id: session for session in node.server._sessions}
+        for client, code in zip(clients, codes, strict=True):
+            sessions[client.bodies_of("ready")[0]["socket"]].close(Bye(code=code))
+            await client.until(lambda client: client.bodies_of("bye"))
+            assert [body["code"] for body in client.bodies_of("bye")] == [code]
+        yield clients
+
+
+async def test_the_client_comes_back_when_its_connection_breaks(node: SocketioNode, connect: Connect) -> None:
+    async with connect(node, "alice") as alice:
+        (session,) = node.server._sessions
+        session.abort()
+        await alice.until(lambda client: len(client.bodies_of("ready")) == 2, COMES_BACK_S)
+
+
+async def test_the_heartbeat_keeps_default_clients(connect: Connect) -> None:
+    async with socketio_node(timing=QUICK) as node, connect(node, "alice") as alice:
+        await asyncio.sleep(4 * (QUICK.ping_interval + QUICK.ping_timeout))
+        assert node.server.sessions == 1
+        assert alice.life("disconnect") == []
+
+
+async def test_a_refused_javascript_client_has_the_error_object_and_does_not_try_again(
+    node: SocketioNode, node_modules: Path
+) -> None:
+    async with javascript_client(node.origin, "nobody", node_modules, ready=False) as client:
+        await client.until(lambda client: client.life("connect_error"))
+        (error,) = client.life("connect_error")
+        assert error["data"] == {"code": "unauthenticated", "message": error["message"], "temporary": False}
+        await node.nothing_left()
+        await asyncio.sleep(2)
+        assert len(client.life("connect_error")) == 1
+
+
+async def test_a_refused_python_client_has_the_error_object(node: SocketioNode) -> None:
+    client = socketio.AsyncClient()
+    refusals: list[Any] = []
+    client.on("connect_error", refusals.append)
+    with pytest.raises(SocketIOConnectionError):
+        await client.connect(node.origin, auth={"token": "nobody"})
+    await client.shutdown()
+    (refusal,) = refusals
+    assert refusal["data"] == {"code": "unauthenticated", "message": refusal["message"], "temporary": False}
+    await node.nothing_left()
+
+
+async def test_a_javascript_client_tries_again_while_it_can_not_be_told(node: SocketioNode, node_modules: Path) -> None:
+    with node.failing(ZeroDivisionError()):
+        async with javascript_client(node.origin, "alice", node_modules, ready=False) as client:
+            await node.until(lambda: len(node.attempts) >= 2)
+            node.store.fault = None
+            await client.until(lambda client: client.bodies_of("ready"), COMES_BACK_S)
+
+
+async def test_where_websockets_are_blocked_a_javascript_client_is_told(node_modules: Path) -> None:
+    @web.middleware
+    async def proxy(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return web.Response(status=502) if "Upgrade" in request.headers else await handler(request)
+
+    async with (
+        socketio_node(timing=QUICK, middlewares=[proxy]) as node,
+        javascript_client(node.origin, "alice", node_modules, ready=False) as client,
+    ):
+        await client.until(lambda client: client.life("connect_error"))
+        (error,) = client.life("connect_error")
+        assert error["data"]["code"] == "unavailable"
+        assert "websocket" in error["message"]
