@@ -55,7 +55,7 @@ async def read_bytes(request: web.BaseRequest) -> bytes:
             return await _read(request)
     except TimeoutError:
         raise HTTPRequestTimeout(text=f"The body did not come within {BODY_S} seconds.") from None
-    except HttpProcessingError:  # a chunk that is none, a length that was not kept
+    except (HttpProcessingError, web.RequestPayloadError):
         raise Invalid("The body is not what its headers say.") from None
 
 

@@ -1,0 +1,236 @@
+"""Bodies as they come over the line: in pieces, too long, too slow, broken. Raw bytes over a real connection."""
+
+import asyncio
+import gzip
+import json
+import socket
+import struct
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from chatcore_aiohttp import bodies
+from chatcore_aiohttp.bodies import BODY_MAX
+from tests.integration.http_node import HttpNode
+from tests.integration.http_world import everything, http_world
+
+pytestmark = pytest.mark.anyio
+
+MESSAGE = b'{"key": "k", "body": "x"}'
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def node() -> AsyncGenerator[HttpNode]:
+    async with http_world() as node:
+        yield node
+
+
+class Line:
+    """A connection on which a test writes what it likes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, token: str) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.token = token
+
+    @classmethod
+    async def open(cls, node: HttpNode) -> "Line":
+        host, _, port = node.url.removeprefix("http://").partition(":")
+        return cls(*await asyncio.open_connection(host, int(port)), node.tokens["alice"])
+
+    async def write(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def begin(self, *headers: str, path: str = "/users/bob/messages", method: str = "POST") -> None:
+        """A request of alice up to its body."""
+        lines = [f"{method} /api/v1{path} HTTP/1.1", "Host: x", f"Authorization: Bearer {self.token}", *headers]
+        await self.write("\r\n".join([*lines, "", ""]).encode())
+
+    async def answer(self) -> tuple[int, Any]:
+        """Status and body of the next answer."""
+        async with asyncio.timeout(15):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
+            length = next(line for line in head.lower().splitlines() if line.startswith("content-length:"))
+            body = await self.reader.readexactly(int(length.partition(":")[2]))
+        return int(head.split()[1]), json.loads(body)
+
+    async def refusal(self) -> tuple[int, str]:
+        status, problem = await self.answer()
+        return status, problem["code"]
+
+    async def ends(self) -> None:
+        """The server closes the connection."""
+        async with asyncio.timeout(15):
+            while await self.reader.read(65_536):
+                pass
+
+    def reset(self) -> None:
+        """Break off, as a phone that loses its network does."""
+        raw = self.writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+
+@pytest.fixture
+async def line(node: HttpNode) -> AsyncGenerator[Line]:
+    line = await Line.open(node)
+    yield line
+    line.writer.close()
+
+
+JSON = "Content-Type: application/json"
+
+
+async def test_a_body_may_come_byte_by_byte(line: Line) -> None:
+    await line.begin(JSON, f"Content-Length: {len(MESSAGE)}")
+    for byte in MESSAGE:
+        await line.write(bytes([byte]))
+        await asyncio.sleep(0)
+    status, sent = await line.answer()
+    assert (status, sent["seq"]) == (201, 3)
+
+
+async def test_a_body_may_come_in_chunks(line: Line) -> None:
+    await line.begin(JSON, "Transfer-Encoding: chunked")
+    for part in (MESSAGE[:7], MESSAGE[7:]):
+        await line.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+    await line.write(b"0\r\n\r\n")
+    assert (await line.answer())[0] == 201
+
+
+async def test_an_empty_body_in_chunks_is_no_body(line: Line) -> None:
+    await line.begin("Transfer-Encoding: chunked")
+    await line.write(b"0\r\n\r\n")
+    status, problem = await line.answer()
+    assert (status, problem["field"]) == (400, "key")
+
+
+async def test_64_kib_are_read(line: Line) -> None:
+    padded = MESSAGE + b" " * (BODY_MAX - len(MESSAGE))
+    await line.begin(JSON, f"Content-Length: {BODY_MAX}")
+    await line.write(padded)
+    assert (await line.answer())[0] == 201
+
+
+async def test_a_longer_body_is_refused_by_its_length_before_it_is_sent(line: Line, node: HttpNode) -> None:
+    before = await everything(node)
+    await line.begin(JSON, f"Content-Length: {BODY_MAX + 1}")
+    assert await line.refusal() == (413, "too_large")
+    assert await everything(node) == before
+
+
+async def test_a_longer_body_in_chunks_is_refused_once_it_is_too_long(line: Line, node: HttpNode) -> None:
+    before = await everything(node)
+    await line.begin(JSON, "Transfer-Encoding: chunked")
+    for _ in range(BODY_MAX // 1024 + 1):
+        await line.write(b"400\r\n" + b" " * 1024 + b"\r\n")
+    assert await line.refusal() == (413, "too_large")
+    assert await everything(node) == before
+
+
+async def test_the_sender_of_a_much_longer_body_gets_the_refusal_and_then_the_end(line: Line) -> None:
+    await line.begin(JSON, f"Content-Length: {100 * BODY_MAX}")
+    assert await line.refusal() == (413, "too_large")
+    with pytest.raises((ConnectionError, EOFError)):  # noqa: PT012
+        for _ in range(10_000):
+            await line.write(b" " * BODY_MAX)
+            await asyncio.sleep(0)
+        raise EOFError
+
+
+async def test_a_body_that_does_not_come_is_given_up(
+    line: Line, node: HttpNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "BODY_S", 0.05)
+    before = await everything(node)
+    await line.begin(JSON, f"Content-Length: {len(MESSAGE)}")
+    await line.write(MESSAGE[:-1])
+    assert await line.refusal() == (408, "invalid")
+    assert await everything(node) == before
+
+
+async def test_a_body_that_drips_is_given_up_all_the_same(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_S", 0.2)
+    await line.begin(JSON, f"Content-Length: {BODY_MAX}")
+    answer = asyncio.create_task(line.refusal())
+    while not answer.done():
+        await line.write(b" ")
+        await asyncio.sleep(0.01)
+    assert answer.result() == (408, "invalid")
+
+
+async def test_leave_to_send_a_body_is_given_when_it_is_wanted(line: Line) -> None:
+    await line.begin(JSON, f"Content-Length: {len(MESSAGE)}", "Expect: 100-continue")
+    assert await line.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    await line.write(MESSAGE)
+    assert (await line.answer())[0] == 201
+
+
+@pytest.mark.parametrize(
+    ("length", "path", "refused"),
+    [
+        (BODY_MAX + 1, "/users/bob/messages", (413, "too_large")),
+        (5, "/nonsense", (404, "not_found")),
+        (5, "/rooms/x/entries", (405, "invalid")),
+    ],
+)
+async def test_no_leave_is_given_to_send_what_is_refused(
+    length: int, path: str, refused: tuple[int, str], line: Line
+) -> None:
+    await line.begin(JSON, f"Content-Length: {length}", "Expect: 100-continue", path=path)
+    assert await line.refusal() == refused
+
+
+async def test_an_expectation_that_nobody_knows_is_passed_over(line: Line) -> None:
+    await line.begin(JSON, f"Content-Length: {len(MESSAGE)}", "Expect: a-miracle")
+    await line.write(MESSAGE)
+    assert (await line.answer())[0] == 201
+
+
+async def test_a_compressed_body_is_not_unpacked(line: Line) -> None:
+    bomb = gzip.compress(b" " * 50_000_000)
+    await line.begin(JSON, f"Content-Length: {len(bomb)}", "Content-Encoding: gzip")
+    await line.write(bomb)
+    assert await line.refusal() == (400, "invalid")
+
+
+async def test_a_body_in_broken_chunks_is_refused(line: Line, node: HttpNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """aiohttp does not tell who reads a body that it has broken off: the deadline does."""
+    monkeypatch.setattr(bodies, "BODY_S", 0.05)
+    before = await everything(node)
+    await line.begin(JSON, "Transfer-Encoding: chunked")
+    await line.write(b"5\r\n" + MESSAGE[:5] + b"\r\n")
+    assert (await node.ask("GET", "/rooms", user="alice")).status == 200  # the server has read so far by now
+    await line.write(b"nonsense\r\n\r\n")
+    assert await line.refusal() == (408, "invalid")
+    await line.ends()
+    assert await everything(node) == before
+
+
+async def test_a_client_that_goes_in_the_middle_of_its_body_is_no_fault_of_ours(
+    node: HttpNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    for leave in (Line.reset, lambda line: line.writer.close()):
+        line = await Line.open(node)
+        await line.begin(JSON, f"Content-Length: {len(MESSAGE)}")
+        await line.write(MESSAGE[:-1])
+        assert (await node.ask("GET", "/rooms", user="alice")).status == 200  # the server has read it by now
+        leave(line)
+        assert (await node.ask("GET", "/rooms", user="alice")).status == 200
+    assert (await node.ask("GET", "/users/bob/entries", user="alice")).json["head"] == 2
+    assert not caplog.records
+
+
+async def test_two_requests_sent_at_once_are_answered_in_their_order(line: Line) -> None:
+    for number in (1, 2):
+        body = json.dumps({"key": f"k{number}", "body": "x"}).encode()
+        await line.begin(JSON, f"Content-Length: {len(body)}")
+        await line.write(body)
+    assert [(await line.answer())[1]["seq"] for _ in range(2)] == [3, 4]
