@@ -1,0 +1,229 @@
+"""The main job, end to end: two people with two devices each, official clients with default options, and a restart."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from aiohttp import ClientSession
+from attrs import define, field
+
+from .official import COMES_BACK_S, OfficialClient, javascript_client, python_client
+from .serving import Server, serving
+
+pytestmark = pytest.mark.anyio
+
+PASSWORD = "a long sentence"
+PRIVATE = "pvt-alice-bob"
+DEVICES = [("alice", "phone"), ("alice", "laptop"), ("bob", "phone"), ("bob", "laptop")]
+
+Connect: TypeAlias = Callable[[str, str], AbstractAsyncContextManager[OfficialClient]]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=["javascript", "python"])
+def connect(request: pytest.FixtureRequest, node_modules: Path) -> Connect:
+    def opened(url: str, token: str) -> AbstractAsyncContextManager[OfficialClient]:
+        return python_client(url, token) if request.param == "python" else javascript_client(url, token, node_modules)
+
+    return opened
+
+
+@define(eq=False)
+class Device:
+    """A client that keeps its rooms' logs as the contract says: nothing from `ready` on before `sync` is answered."""
+
+    user: str
+    client: OfficialClient
+    logs: dict[str, dict[int, Any]] = field(factory=dict)
+    """Entries by seq."""
+    cursors: dict[str, int] = field(factory=dict)
+    syncs: int = 0
+    _sync: int | None = None
+    _pages: set[int] = field(factory=set)
+
+    def listen(self) -> None:
+        """Take up what has come until now, and from now on all that comes."""
+        for one in self.client.arrived:
+            self._take(*one)
+        self.client.listener = self._take
+
+    def _take(self, kind: str, name: Any, body: Any) -> None:
+        match kind, name:
+            case "push", "ready":
+                self._begin(body)
+            case "answer", number if number == self._sync:
+                self._take_sync(body)
+            case "answer", number if number in self._pages:
+                self._keep(body["room"], body["entries"])
+            case "push", "room" if self._sync is None:
+                self._take_room(body)
+            case "push", "entry" if self._sync is None:
+                self._take_next(body["room"], [body])
+            case _:
+                pass
+
+    def _begin(self, ready: Any) -> None:
+        for room in ready["rooms"]:
+            self.cursors.setdefault(room["room"], 0)
+        epoch = ready["epoch"]
+        cursors = {room: {"seq": seq, "epoch": epoch} if seq else {"seq": 0} for room, seq in self.cursors.items()}
+        self._sync = self.client.emit("sync", {"cursors": cursors})
+
+    def _take_sync(self, answer: Any) -> None:
+        assert answer["ok"], answer
+        for room, found in answer["rooms"].items():
+            assert found["status"] == "events", found
+            self._take_next(room, found["entries"])
+            assert self.cursors[room] == found["head"]
+        self._sync = None
+        self.syncs += 1
+
+    def _take_room(self, room: Any) -> None:
+        """What lies before the user's joining is paged."""
+        cursor = self.cursors.setdefault(room["room"], 0)
+        if room["head"] > cursor:
+            self.cursors[room["room"]] = room["head"]
+            page = {"room": room["room"], "anchor": room["head"], "before": room["head"] - cursor - 1}
+            self._pages.add(self.client.emit("history", page))
+
+    def _take_next(self, room: str, entries: Sequence[Any]) -> None:
+        for entry in entries:
+            if entry["seq"] > self.cursors[room]:  # at least once: what is known is dropped
+                assert entry["seq"] == self.cursors[room] + 1, (room, self.cursors, entry)
+                self.cursors[room] = entry["seq"]
+                self._keep(room, [entry])
+
+    def _keep(self, room: str, entries: Sequence[Any]) -> None:
+        self.logs.setdefault(room, {}).update({entry["seq"]: entry for entry in entries})
+
+    def log(self, room: str) -> list[Any]:
+        """The room's entries in their order."""
+        return [entry for _, entry in sorted(self.logs.get(room, {}).items())]
+
+    async def has(self, room: str, count: int) -> None:
+        """Wait until the log of the room is 1, 2, 3 … up to ``count``."""
+        await self.client.until(lambda _: len(self.logs.get(room, ())) >= count, COMES_BACK_S)
+        assert [entry["seq"] for entry in self.log(room)] == list(range(1, count + 1))
+
+    async def synced(self, times: int) -> None:
+        await self.client.until(lambda _: self.syncs == times, COMES_BACK_S)
+
+    async def send(self, body: str, **where: str) -> Any:
+        return await self.client.call("message.send", {**where, "body": body, "key": secrets.token_hex(8)})
+
+
+@define
+class People:
+    """Who they are at the server over HTTP."""
+
+    server: Server
+    http: ClientSession
+    tokens: dict[tuple[str, str], str] = field(factory=dict)
+
+    async def sign_up(self) -> None:
+        for user, device in DEVICES:
+            account = {"user": user, "password": PASSWORD}
+            async with self.http.post(f"{self.server.url}/api/v1/accounts", json=account) as answer:
+                assert answer.status in (201, 409)
+            session = {**account, "device": device}
+            async with self.http.post(f"{self.server.url}/api/v1/sessions", json=session) as answer:
+                self.tokens[user, device] = (await answer.json())["access_token"]
+
+    async def ask(self, user: str, method: str, path: str, body: object = None) -> Any:
+        headers = {"Authorization": f"Bearer {self.tokens[user, 'phone']}"}
+        url = f"{self.server.url}/api/v1{path}"
+        async with self.http.request(method, url, json=body, headers=headers) as answer:
+            assert answer.status in (200, 201), await answer.text()
+            return await answer.json()
+
+    async def post(self, user: str, to: str, body: str) -> Any:
+        return await self.ask(user, "POST", f"{to}/messages", {"body": body, "key": secrets.token_hex(8)})
+
+
+@asynccontextmanager
+async def online(people: People, connect: Connect) -> AsyncGenerator[Sequence[Device]]:
+    """Every device of everybody, synced."""
+    async with AsyncExitStack() as stack:
+        found: list[Device] = []
+        for user, name in DEVICES:
+            client = await stack.enter_async_context(connect(people.server.url, people.tokens[user, name]))
+            found.append(Device(user, client))
+            found[-1].listen()
+        for device in found:
+            await device.synced(1)
+        yield found
+
+
+async def test_two_people_chat_on_two_devices_each_over_a_restart(tmp_path: Path, connect: Connect) -> None:
+    async with ClientSession() as http, AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serving(tmp_path))
+        people = People(server, http)
+        await people.sign_up()
+        devices = await stack.enter_async_context(online(people, connect))
+        await write_the_first_messages_at_once(people, devices)
+        room = await join_over_http(people, devices)
+        await restart(people, stack, tmp_path, room, devices)
+        await agree(people, room, devices)
+
+
+async def write_the_first_messages_at_once(people: People, devices: Sequence[Device]) -> None:
+    """From both sides, one of them over HTTP: it is one room, and every device of both hears both."""
+    phone = devices[0]
+    answers = await asyncio.gather(phone.send("hi bob", to="bob"), people.post("bob", "/users/alice", "hi alice"))
+    assert {answer["seq"] for answer in answers} == {1, 2}
+    assert {answer["room"] for answer in answers} == {PRIVATE}
+    for device in devices:
+        await device.has(PRIVATE, 2)
+        assert {entry["body"] for entry in device.log(PRIVATE)} == {"hi bob", "hi alice"}
+
+
+async def join_over_http(people: People, devices: Sequence[Device]) -> str:
+    """Alice creates a room over the socket; bob joins over HTTP, and both his open sockets hear it at once."""
+    created = await devices[1].client.call(
+        "room.create", {"kind": "public", "title": "For all", "key": secrets.token_hex(8)}
+    )
+    room: str = created["room"]
+    assert [device.logs.get(room) for device in devices if device.user == "bob"] == [None, None]
+    joined = await people.ask("bob", "PUT", f"/rooms/{room}/members/bob")
+    for device in devices:
+        await device.has(room, joined["seq"])
+        last = device.log(room)[-1]
+        assert (last["kind"], last["user"]) == ("joined", "bob")
+    assert (await devices[3].send("here I am", room=room))["ok"]
+    return room
+
+
+async def restart(people: People, stack: AsyncExitStack, folder: Path, room: str, devices: Sequence[Device]) -> None:
+    """While it is down, and before the clients are back, there is more to say; they come back by themselves."""
+    for device in devices:
+        await device.has(room, 3)
+    assert await people.server.stop() == 0
+    for device in devices:
+        await device.client.until(lambda client: client.life("disconnect"))
+        assert device.client.bodies_of("bye") == [{"code": "shutdown", "resumable": True}]
+    people.server = await stack.enter_async_context(serving(folder, port=people.server.port))
+    for n in range(20):
+        await people.post("alice", "/users/bob", f"while you were away {n}")
+        await people.post("bob", f"/rooms/{room}", f"is anybody here {n}")
+    for device in devices:
+        await device.synced(2)
+    assert (await devices[2].send("there you are", to="alice"))["ok"]
+    assert (await devices[0].send("there you are", room=room))["ok"]
+
+
+async def agree(people: People, room: str, devices: Sequence[Device]) -> None:
+    """Every client ends with the log that the server has: 1, 2, 3 … without a hole."""
+    for path, name, count in (("/users/bob", PRIVATE, 23), (f"/rooms/{room}", room, 24)):
+        page = await people.ask("alice", "GET", f"{path}/entries?anchor=oldest&after=200")
+        assert [entry["seq"] for entry in page["entries"]] == list(range(1, count + 1))
+        for device in devices:
+            await device.has(name, count)
+            assert device.log(name) == page["entries"]
