@@ -1,6 +1,22 @@
 """Chat for any Python service: rooms that are logs, one verb, and ports for everything outside."""
 
 from .chat import Chat as Chat
+from .commands.command import Changed as Changed
+from .commands.marking import Mark as Mark
+from .commands.marking import Marks as Marks
+from .commands.membership import BanUser as BanUser
+from .commands.membership import ChangeRole as ChangeRole
+from .commands.membership import InviteUser as InviteUser
+from .commands.membership import JoinRoom as JoinRoom
+from .commands.membership import LeaveRoom as LeaveRoom
+from .commands.membership import ListMembers as ListMembers
+from .commands.membership import MemberPage as MemberPage
+from .commands.membership import RemoveUser as RemoveUser
+from .commands.membership import UnbanUser as UnbanUser
+from .commands.messages import DeleteMessage as DeleteMessage
+from .commands.messages import Edit as Edit
+from .commands.messages import EditMessage as EditMessage
+from .commands.messages import React as React
 from .commands.messages import SendMessage as SendMessage
 from .commands.messages import Sent as Sent
 from .commands.reading import Cursor as Cursor
@@ -10,11 +26,12 @@ from .commands.reading import Page as Page
 from .commands.reading import RoomList as RoomList
 from .commands.reading import Sync as Sync
 from .commands.reading import Synced as Synced
-from .commands.rooms import Changed as Changed
 from .commands.rooms import CreateRoom as CreateRoom
 from .commands.rooms import GetRoom as GetRoom
-from .commands.rooms import JoinRoom as JoinRoom
+from .commands.rooms import UpdateRoom as UpdateRoom
 from .domain.entries import Entry as Entry
+from .domain.permissions import RIGHTS as RIGHTS
+from .domain.rooms import Rules as Rules
 from .errors import ChatError as ChatError
 from .errors import Conflict as Conflict
 from .errors import Forbidden as Forbidden

@@ -13,6 +13,7 @@ from . import ids
 from .commands.command import Command, ReadingCommand, RoomCommand
 from .commands.dispatch import Dispatcher
 from .commands.reading import page_of_rooms
+from .domain.rooms import Rules
 from .errors import ChatError, Invalid
 from .ids import UserId
 from .live.background import Background
@@ -25,7 +26,7 @@ from .live.outstanding import Outstanding
 from .live.pushes import Ready, Room
 from .live.sweep import sweep
 from .live.user import LiveSocket
-from .ports.bus import Bus, Check, Hint, RoomAt
+from .ports.bus import Bus, Check, Hint, MarkerAt, RoomAt
 from .ports.connection import Bye, ByeCode, Connection, Push
 from .ports.directory import Directory
 from .ports.registry import SocketInfo, SocketRegistry
@@ -52,6 +53,7 @@ class Chat:
         bus: carries hints between nodes. Without one, other nodes on the same store hear within 2 s.
         registry: knows every user's sockets on all nodes. Without one, nothing on other nodes is closed from here.
         directory: says which users exist; without one, every valid user id does.
+        rules: who has the right to what, and how many members a room may have.
         canonical: the one spelling of a user's name as clients write it, or None for a name nobody can have.
         clock: gives the UTC time that entries show.
         new_id: gives a fresh id of at least 64 random bits.
@@ -65,10 +67,12 @@ class Chat:
         registry: SocketRegistry | None = None,
         directory: Directory | None = None,
         canonical: Callable[[UserId], UserId | None] | None = None,
+        rules: Rules | None = None,
         clock: Callable[[], datetime] = utc_now,
         new_id: Callable[[], str] = ids.new_id,
     ) -> None:
         self.node = new_id()
+        rules = rules or Rules()
         self.store = store
         self._bus = bus
         self._clock = clock
@@ -84,12 +88,15 @@ class Chat:
             self._background,
             now=clock,
             publish=self._hints.put_entries if bus else lambda _: None,
+            publish_marker=self._hints.put_one if bus else lambda _: None,
             directory=directory,
+            rules=rules,
         )
         self._dispatcher = Dispatcher(
             store=store,
             hub=self._hub,
             directory=directory,
+            rights=rules.rights,
             canonical=canonical,
             new_id=new_id,
             unanswered=Outstanding(),
@@ -217,6 +224,7 @@ class Chat:
             expires_in=self._seconds_until(expires_at) if expires_at else None,
         )
         live.connection.send(Push("ready", ready))
+        live.invited = {row.room: row.member.since for row in memberships if row.member.standing == "invited"}
         self._hub.connected(live, {room: Place(head, member=True) for room, head in heads.items()})
         if expires_at:
             self._deadlines.set(info.id, expires_at)
@@ -242,6 +250,8 @@ class Chat:
         match hint:
             case RoomAt():
                 self._hub.told(hint.room, hint.seq, hint.affects, hint.entry)
+            case MarkerAt():
+                self._hub.told_marker(hint)
             case Check():
                 if self._leases:
                     self._leases.doubt(hint.sockets)

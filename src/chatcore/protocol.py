@@ -13,23 +13,57 @@ import attrs
 from cattrs import AttributeValidationNote, ClassValidationError, Converter, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from .commands.command import Command
+from .commands.command import Changed, Command
 from .commands.fields import wire_name
-from .commands.messages import Sent
+from .commands.marking import Marks
+from .commands.membership import MemberPage
+from .commands.messages import Edit, Sent
 from .commands.reading import Cursor, History, Page, RoomList, RoomSync, Synced
-from .commands.rooms import Changed
 from .commands.sizes import LAST_BODY_BYTES_MAX
 from .commands.table import COMMANDS
-from .domain.entries import Data, Entry, Event, Joined, Message, Opened, Opens
+from .domain.entries import (
+    Banned,
+    Data,
+    Deleted,
+    Edited,
+    Entry,
+    Event,
+    Invited,
+    Joined,
+    Left,
+    Message,
+    Opened,
+    Opens,
+    Reacted,
+    Reaction,
+    Removed,
+    RoleChanged,
+    Unbanned,
+    Updated,
+)
 from .domain.state import RoomView
 from .errors import ChatError, Invalid
 from .ids import UserId, private_room_users
-from .live.pushes import Ready, Room
+from .live.pushes import MarkerMoved, Ready, Room, RoomGone
 from .ports.connection import Bye
 
 Object: TypeAlias = dict[str, Any]
 
-EVENTS: Mapping[str, type[Event]] = {"message": Message, "opened": Opened, "joined": Joined}
+EVENTS: Mapping[str, type[Event]] = {
+    "message": Message,
+    "edited": Edited,
+    "deleted": Deleted,
+    "reacted": Reacted,
+    "opened": Opened,
+    "joined": Joined,
+    "left": Left,
+    "invited": Invited,
+    "removed": Removed,
+    "banned": Banned,
+    "unbanned": Unbanned,
+    "role": RoleChanged,
+    "updated": Updated,
+}
 KINDS: Mapping[type[Event], str] = {event: kind for kind, event in EVENTS.items()}
 
 
@@ -113,7 +147,7 @@ def room_object(room: Room) -> Object:
         found["peer"] = _peer(view, room.user)
     found |= _standing_object(view)
     if room.announced_at is not None:
-        found["me"].pop("unread")
+        found["me"].pop("unread", None)
     elif view.member and view.member.standing == "member":
         found["last"] = _last_object(view.last)
     if room.duplicate is not None:
@@ -129,10 +163,16 @@ def _standing_object(view: RoomView) -> Object:
     me: Object = {"role": member.role, "state": member.standing}
     if member.standing != "member" or view.marker is None:
         return {"me": me}
-    me |= {"read": view.marker.read, "delivered": view.marker.delivered, "unread": view.unread, "muted": False}
+    me |= {
+        "read": view.marker.read,
+        "delivered": view.marker.delivered,
+        "unread": view.unread,
+        "muted": view.marker.muted,
+    }
     if view.markers is None:
         return {"me": me}
-    return {"me": me, "markers": {user: attrs.asdict(marker) for user, marker in view.markers.items()}}
+    markers = {user: {"read": one.read, "delivered": one.delivered} for user, one in view.markers.items()}
+    return {"me": me, "markers": markers}
 
 
 def _peer(view: RoomView, user: UserId) -> UserId:
@@ -190,6 +230,28 @@ def _room_sync_object(found: RoomSync, epoch: str) -> Object:
     return written
 
 
+def _edit_object(edit: Edit) -> Object:
+    return {"seq": edit.seq, "version": edit.version, "duplicate": edit.duplicate}
+
+
+def _marks_object(marks: Marks) -> Object:
+    return attrs.asdict(marks)
+
+
+def _member_page_object(page: MemberPage) -> Object:
+    found: Object = {"members": [attrs.asdict(row) for row in page.members]}
+    return found | ({"next": page.next} if page.next else {})
+
+
+def _room_gone_object(gone: RoomGone) -> Object:
+    return {"room": gone.room}
+
+
+def _marker_object(moved: MarkerMoved) -> Object:
+    found: Object = {"room": moved.room, "user": moved.user, "read": moved.read, "delivered": moved.delivered}
+    return found if moved.unread is None else found | {"unread": moved.unread}
+
+
 def _room_list_object(found: RoomList) -> Object:
     return {"rooms": [room_object(room) for room in found.rooms]} | ({"next": found.next} if found.next else {})
 
@@ -226,6 +288,9 @@ def _entry_objects(entries: Sequence[Entry]) -> list[Object]:
 _ANSWERS: Mapping[type, Callable[[Any], Object]] = {
     Sent: _sent_object,
     Changed: _changed_object,
+    Edit: _edit_object,
+    Marks: _marks_object,
+    MemberPage: _member_page_object,
     Page: _page_object,
     Synced: _synced_object,
     RoomList: _room_list_object,
@@ -234,6 +299,8 @@ _ANSWERS: Mapping[type, Callable[[Any], Object]] = {
 _PUSHES: Mapping[type, Callable[[Any], Object]] = {
     Entry: entry_object,
     Room: room_object,
+    RoomGone: _room_gone_object,
+    MarkerMoved: _marker_object,
     Ready: _ready_object,
     Bye: _bye_object,
 }
@@ -250,11 +317,19 @@ def timestamp(at: datetime) -> str:
 def event_object(event: Event) -> Object:
     """What an entry of the event's kind carries, without ``kind``, as plain JSON values."""
     found: Object = _CONVERTER.unstructure(event)
+    if isinstance(event, Message):
+        if event.deleted:
+            del found["body"]
+        if event.edited_at:
+            found["edited_at"] = timestamp(event.edited_at)
     return found
 
 
 def read_event(kind: str, fields: Object) -> Event:
-    """The inverse of `event_object`. Raises KeyError for a kind that this version does not know."""
+    """The inverse of `event_object` for events as they are written. Raises KeyError for a kind that this version does
+    not know."""
+    if fields.get("deleted"):
+        fields = {**fields, "body": ""}
     return _CONVERTER.structure(fields, EVENTS[kind])
 
 
@@ -322,8 +397,24 @@ def _converter() -> Converter:
     converter.register_structure_hook_factory(_is_optional, lambda kind: _unless_null(converter, kind))
     omitted = override(omit_if_default=True)
     converter.register_unstructure_hook(
-        Message, make_dict_unstructure_fn(Message, converter, data=omitted, reply_to=omitted, mentions=omitted)
+        Message,
+        make_dict_unstructure_fn(
+            Message,
+            converter,
+            data=omitted,
+            reply_to=omitted,
+            mentions=omitted,
+            edited_at=override(omit=True),
+            reactions=omitted,
+            deleted=omitted,
+        ),
     )
+    converter.register_unstructure_hook(
+        Reaction, make_dict_unstructure_fn(Reaction, converter, mine=override(omit=True))
+    )
+    converter.register_unstructure_hook(Edited, make_dict_unstructure_fn(Edited, converter, body=omitted))
+    for event in (Removed, Banned):
+        converter.register_unstructure_hook(event, make_dict_unstructure_fn(event, converter, reason=omitted))
     converter.register_unstructure_hook(Opens, make_dict_unstructure_fn(Opens, converter, title=omitted))
     converter.register_structure_hook(
         History, make_dict_structure_fn(History, converter, with_=override(rename="with"))

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from ..domain.entries import Entry, Event, Opens
-from ..domain.permissions import Action
+from ..domain.permissions import Action, Rights
 from ..domain.rooms import Facts
 from ..domain.state import RoomState
 from ..errors import ChatError
@@ -32,11 +32,13 @@ Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 @frozen
 class Route:
     """Where HTTP serves a command, below ``/api/v1``. ``{name}`` in the path is the field of that name; ``{self}`` is
-    the caller's own id. ``created`` says that success is 201, or 200 for a duplicate."""
+    the caller's own id. ``created`` says that success is 201, or 200 for a duplicate; ``fixed`` are fields that the
+    method stands for."""
 
     method: Method
     path: str
     created: bool = False
+    fixed: Mapping[str, object] = field(factory=dict)
 
 
 @frozen(kw_only=True)
@@ -106,6 +108,30 @@ class RoomCommand(Command[Answer_co]):
 
 
 @frozen(kw_only=True)
+class Changed:
+    """What a command changed: the seq of its entry, or None where there was nothing to change."""
+
+    seq: Seq | None
+    duplicate: bool
+
+
+@frozen(kw_only=True)
+class ChangeCommand(RoomCommand[Changed]):
+    """A command to a room that is there, which may find nothing to change."""
+
+    room: RoomId = field(validator=fields.room)
+
+    def room_id(self, user: UserId, key: Key) -> RoomId:
+        return self.room
+
+    def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Changed:
+        return Changed(seq=entry.seq, duplicate=duplicate)
+
+    def unchanged(self) -> Changed:
+        return Changed(seq=None, duplicate=False)
+
+
+@frozen(kw_only=True)
 class Context:
     """What a reading command reaches; ``socket`` is None over HTTP and from `Chat.execute`."""
 
@@ -113,6 +139,7 @@ class Context:
     store: Store
     hub: Hub
     directory: Directory | None
+    rights: Rights
     socket: LiveSocket | None
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import anyio
 from attrs import evolve, frozen
 
+from ..domain.permissions import Rights
 from ..errors import ChatError, Internal, NotFound
 from ..ids import Key, RoomId, UserId, is_room_id
 from ..live.hub import Hub
@@ -31,6 +32,7 @@ class Dispatcher:
     store: Store
     hub: Hub
     directory: Directory | None
+    rights: Rights
     canonical: Callable[[UserId], UserId | None] | None
     new_id: Callable[[], str]
     unanswered: Outstanding
@@ -46,7 +48,14 @@ class Dispatcher:
     async def read(self, user: UserId, command: ReadingCommand[A], socket: LiveSocket | None) -> A:
         """The answer of a reading command. Raises `ChatError`, and whatever a handler's own fault is."""
         return await command.handle(
-            Context(user=user, store=self.store, hub=self.hub, directory=self.directory, socket=socket)
+            Context(
+                user=user,
+                store=self.store,
+                hub=self.hub,
+                directory=self.directory,
+                rights=self.rights,
+                socket=socket,
+            )
         )
 
     def submit(

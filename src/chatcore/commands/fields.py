@@ -12,6 +12,7 @@ from ..ids import KEY_MAX, UserId, is_user_id
 
 BODY_BYTES_MAX = 16_384
 DATA_BYTES_MAX = 8_192
+EMOJI_BYTES_MAX = 64
 INTEGER_MAX = 2**53
 JSON_DEPTH_MAX = 32
 MENTIONS_MAX = 50
@@ -70,6 +71,8 @@ def integer(least: int, most: int = INTEGER_MAX) -> Check:
 
 
 seq = integer(1)
+title = text(1, 200)
+reason = text(0, 500)
 
 
 def boolean(_: object, attribute: AnyAttribute, value: object) -> None:
@@ -90,6 +93,11 @@ def anchor(_: object, attribute: AnyAttribute, value: object) -> None:
         return
     if type(value) is not int or not 1 <= value <= INTEGER_MAX:
         raise _invalid(attribute, "is newest, oldest, first_unread or a seq from 1")
+
+
+def emoji(_: object, attribute: AnyAttribute, value: object) -> None:
+    if not isinstance(value, str) or not _encodable(value) or not 1 <= len(value.encode()) <= EMOJI_BYTES_MAX:
+        raise _invalid(attribute, f"is a text of 1 to {EMOJI_BYTES_MAX} bytes in UTF-8")
 
 
 def body(_: object, attribute: AnyAttribute, value: object) -> None:

@@ -1,4 +1,4 @@
-"""Sending a message."""
+"""Sending messages, and what may become of them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -7,13 +7,14 @@ from typing import Any
 from attrs import field, frozen
 from attrs.validators import optional
 
-from ..domain.entries import Data, Entry, Event, Message, Opens
+from ..domain.entries import REACTIONS_MAX, Data, Deleted, Edited, Entry, Event, Message, Opens, Reacted
+from ..domain.permissions import may_delete
 from ..domain.rooms import Facts
 from ..domain.state import RoomState
-from ..errors import ChatError, Invalid, NotFound
+from ..errors import ChatError, Conflict, Forbidden, Invalid, NotFound
 from ..ids import Key, RoomId, Seq, UserId, private_room_id
 from . import fields
-from .command import RoomCommand, Route
+from .command import ChangeCommand, RoomCommand, Route
 
 
 @frozen(kw_only=True)
@@ -81,3 +82,102 @@ class SendMessage(RoomCommand[Sent]):
 
     def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Sent:
         return Sent(room=entry.room, epoch=epoch, seq=entry.seq, at=entry.at, duplicate=duplicate)
+
+
+@frozen(kw_only=True)
+class Edit:
+    """The seq of the entry that changed a message, and the message's new version."""
+
+    seq: Seq
+    version: int
+    duplicate: bool
+
+
+@frozen(kw_only=True)
+class EditMessage(RoomCommand[Edit]):
+    """Give one's own message another body; ``version`` is the one seen, a stale one is `Conflict`."""
+
+    name = "message.edit"
+    action = "edit"
+    routes = (Route("PATCH", "/rooms/{room}/messages/{seq}"),)
+
+    room: RoomId = field(validator=fields.room)
+    seq: Seq = field(validator=fields.seq)
+    version: int = field(validator=fields.integer(1))
+    body: str = field(validator=fields.body)
+
+    @property
+    def target(self) -> Seq | None:
+        return self.seq
+
+    def room_id(self, user: UserId, key: Key) -> RoomId:
+        return self.room
+
+    def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
+        if (found := facts.message()) is None:
+            return NotFound()
+        entry, message = found
+        if entry.author != user:
+            return Forbidden("Only its author may edit a message.")
+        if not self.body and message.data is None:
+            return Invalid("body may be empty only beside data.", field="body")
+        if message.version != self.version:
+            return Conflict("The message has another version by now.")
+        return Edited(target=self.seq, body=self.body, version=self.version + 1)
+
+    def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Edit:
+        version = entry.event.version if isinstance(entry.event, Edited) else self.version + 1
+        return Edit(seq=entry.seq, version=version, duplicate=duplicate)
+
+
+@frozen(kw_only=True)
+class DeleteMessage(ChangeCommand):
+    """Erase the text of a message, for everybody and for ever."""
+
+    name = "message.delete"
+    action = "delete"
+    routes = (Route("DELETE", "/rooms/{room}/messages/{seq}"),)
+
+    seq: Seq = field(validator=fields.seq)
+
+    @property
+    def target(self) -> Seq | None:
+        return self.seq
+
+    def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
+        if facts.target is None or not isinstance(facts.target.event, Message):
+            return NotFound()
+        if not may_delete(state.kind, state.members.get(user), is_author=facts.target.author == user):
+            return Forbidden("Only its author, and whoever leads the room, may delete a message.")
+        return None if facts.target.event.deleted else Deleted(target=self.seq)
+
+
+@frozen(kw_only=True)
+class React(ChangeCommand):
+    """Put an emoji on a message, or take it back."""
+
+    name = "message.react"
+    action = "react"
+    routes = (
+        Route("PUT", "/rooms/{room}/messages/{seq}/reactions/{emoji}", fixed={"on": True}),
+        Route("DELETE", "/rooms/{room}/messages/{seq}/reactions/{emoji}", fixed={"on": False}),
+    )
+
+    seq: Seq = field(validator=fields.seq)
+    emoji: str = field(validator=fields.emoji)
+    on: bool = field(validator=fields.boolean)
+
+    @property
+    def target(self) -> Seq | None:
+        return self.seq
+
+    def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
+        if (found := facts.message()) is None:
+            return NotFound()
+        reactions = found[1].reactions
+        reaction = reactions.get(self.emoji)
+        if self.on == (reaction is not None and reaction.mine):
+            return None
+        if self.on and reaction is None and len(reactions) >= REACTIONS_MAX:
+            return Conflict(f"A message has {REACTIONS_MAX} different reactions at most.")
+        return Reacted(target=self.seq, emoji=self.emoji, on=self.on)

@@ -72,7 +72,7 @@ class History(ReadingCommand[Page]):
         window = await context.store.window(context.user, room, anchor, before, after, messages_only=self.messages_only)
         if window.kind is None and self.with_ is not None:
             await _must_exist(context.directory, self.with_)
-        elif refusal := permissions.refusal("read", window.kind, window.member):
+        elif refusal := permissions.refusal("read", window.kind, window.member, context.rights):
             raise refusal
         page = Page(
             room=room,

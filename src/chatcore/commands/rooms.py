@@ -1,4 +1,4 @@
-"""Creating, finding and joining rooms."""
+"""Creating rooms, giving them a title, looking at them."""
 
 from collections.abc import Collection, Sequence
 from typing import Literal
@@ -6,24 +6,16 @@ from typing import Literal
 from attrs import field, frozen
 
 from ..domain import permissions
-from ..domain.entries import Entry, Event, Joined, Opened, Opens
+from ..domain.entries import Entry, Event, Opened, Opens, Updated
 from ..domain.rooms import Facts
 from ..domain.state import MARKERS_SHOWN_TO, Marker, Member, RoomState, RoomView
 from ..errors import ChatError, NotFound
-from ..ids import Key, RoomId, Seq, UserId, created_room_id
+from ..ids import Key, RoomId, UserId, created_room_id
 from ..live.pushes import Room
 from . import fields
-from .command import Context, ReadingCommand, RoomCommand, Route
+from .command import ChangeCommand, Context, ReadingCommand, RoomCommand, Route
 
 FIRST_MEMBERS_MAX = 100
-
-
-@frozen(kw_only=True)
-class Changed:
-    """What a command changed: the seq of its entry, or None where there was nothing to change."""
-
-    seq: Seq | None
-    duplicate: bool
 
 
 @frozen(kw_only=True)
@@ -39,7 +31,7 @@ class CreateRoom(RoomCommand[Room]):
     user_fields = ("members",)
 
     kind: Literal["group", "public"] = field(validator=fields.one_of("group", "public"))
-    title: str = field(validator=fields.text(1, 200))
+    title: str = field(validator=fields.title)
     members: Sequence[UserId] = field(default=(), converter=fields.ids, validator=fields.users(FIRST_MEMBERS_MAX))
     key: Key = field(validator=fields.key)
 
@@ -76,27 +68,17 @@ class CreateRoom(RoomCommand[Room]):
 
 
 @frozen(kw_only=True)
-class JoinRoom(RoomCommand[Changed]):
-    """Become a member of a public room, or of a group that one is invited to."""
+class UpdateRoom(ChangeCommand):
+    """Give a room another title."""
 
-    name = "room.join"
-    action = "join"
-    routes = (Route("PUT", "/rooms/{room}/members/{self}"),)
+    name = "room.update"
+    action = "update"
+    routes = (Route("PATCH", "/rooms/{room}"),)
 
-    room: RoomId = field(validator=fields.room)
-
-    def room_id(self, user: UserId, key: Key) -> RoomId:
-        return self.room
+    title: str = field(validator=fields.title)
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
-        member = state.members.get(user)
-        return None if member and member.standing == "member" else Joined(user=user)
-
-    def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Changed:
-        return Changed(seq=entry.seq, duplicate=duplicate)
-
-    def unchanged(self) -> Changed:
-        return Changed(seq=None, duplicate=False)
+        return None if state.title == self.title else Updated(title=self.title)
 
 
 @frozen(kw_only=True)
@@ -112,7 +94,7 @@ class GetRoom(ReadingCommand[Room]):
         views = await context.store.views(self.room, [context.user])
         if (view := views.get(context.user)) is None:
             raise NotFound
-        refusal = permissions.refusal("get", view.kind, view.member)
+        refusal = permissions.refusal("get", view.kind, view.member, context.rights)
         if refusal:
             raise refusal
         return Room(user=context.user, epoch=context.store.epoch, view=view)

@@ -1,6 +1,6 @@
 """How large things are on the wire: upper bounds in bytes, so that an answer keeps within 512 KiB."""
 
-from ..domain.entries import Entry, Message
+from ..domain.entries import Banned, Edited, Entry, Message, Removed
 from ..domain.state import RoomView
 from .fields import BODY_BYTES_MAX, compact_json
 
@@ -16,9 +16,17 @@ _FIELDS = 512
 def entry_size(entry: Entry, body_max: int = BODY_BYTES_MAX) -> int:
     """An upper bound of the entry's bytes on the wire, its body cut to ``body_max`` bytes."""
     size = _FIELDS + len(entry.room) + _json_size([entry.author, entry.key])
-    if isinstance(event := entry.event, Message):
-        size += min(_json_size(event.body), _ESCAPED * body_max)
-        size += _json_size(event.mentions) + (_json_size(event.data) if event.data is not None else 0)
+    match entry.event:
+        case Message() as event:
+            size += min(_json_size(event.body), _ESCAPED * body_max) + _json_size(event.mentions)
+            size += _json_size(event.data) if event.data is not None else 0
+            size += sum(_json_size([emoji, one.users]) + 32 for emoji, one in event.reactions.items())
+        case Edited(body=str(body)):
+            size += _json_size(body)
+        case Removed(reason=str(reason)) | Banned(reason=str(reason)):
+            size += _json_size(reason)
+        case _:
+            pass
     if entry.opens:
         size += _json_size([entry.opens.title, entry.opens.members])
     return size

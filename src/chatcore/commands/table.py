@@ -4,10 +4,42 @@ from collections.abc import Mapping
 from typing import Any
 
 from .command import Command
-from .messages import SendMessage
+from .marking import Mark
+from .membership import (
+    BanUser,
+    ChangeRole,
+    InviteUser,
+    JoinRoom,
+    LeaveRoom,
+    ListMembers,
+    RemoveUser,
+    UnbanUser,
+)
+from .messages import DeleteMessage, EditMessage, React, SendMessage
 from .reading import History, ListRooms, Sync
-from .rooms import CreateRoom, GetRoom, JoinRoom
+from .rooms import CreateRoom, GetRoom, UpdateRoom
 
 COMMANDS: Mapping[str, type[Command[Any]]] = {
-    command.name: command for command in (SendMessage, History, Sync, ListRooms, GetRoom, CreateRoom, JoinRoom)
+    command.name: command
+    for command in (
+        SendMessage,
+        EditMessage,
+        DeleteMessage,
+        React,
+        History,
+        Sync,
+        ListRooms,
+        GetRoom,
+        CreateRoom,
+        UpdateRoom,
+        JoinRoom,
+        LeaveRoom,
+        InviteUser,
+        RemoveUser,
+        BanUser,
+        UnbanUser,
+        ChangeRole,
+        ListMembers,
+        Mark,
+    )
 }

@@ -1,25 +1,63 @@
 """The two functions that everything stands on: `decide` and `evolve`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import ClassVar, Protocol
 
+import attrs
 from attrs import frozen
 
-from ..errors import ChatError
+from ..errors import ChatError, Conflict
 from ..ids import Key, Seq, UserId
 from . import permissions
-from .entries import Entry, Event, Joined, Message, Opened, Opens
-from .state import Member, RoomState
+from .entries import (
+    Banned,
+    Deleted,
+    Edited,
+    Entry,
+    Event,
+    Invited,
+    Joined,
+    Left,
+    Message,
+    Opened,
+    Opens,
+    Reacted,
+    Removed,
+    RoleChanged,
+    Standings,
+    Unbanned,
+    Updated,
+)
+from .state import MEMBERS_MAX, Member, RoomState
 
 
 @frozen(kw_only=True)
 class Facts:
-    """What `decide` needs beside the state: the target entry of the command as of head, where it has one and the log
-    reaches it, and which of the users that it names do not exist."""
+    """What `decide` needs beside the state.
+
+    ``target`` is the entry that the command is about, where it has one and the log reaches it: a message in its
+    present state, as the author of the command sees it, as of ``as_of``. ``unknown_users`` are those of the named
+    users who do not exist.
+    """
 
     target: Entry | None = None
+    as_of: Seq = 0
     unknown_users: frozenset[UserId] = frozenset()
+
+    def message(self) -> tuple[Entry, Message] | None:
+        """The target where it is a message that has not been deleted."""
+        if self.target is None or not isinstance(self.target.event, Message) or self.target.event.deleted:
+            return None
+        return self.target, self.target.event
+
+
+@frozen(kw_only=True)
+class Rules:
+    """What a host may decide otherwise: who has the right to what, and how many members a room may have."""
+
+    rights: permissions.Rights = permissions.RIGHTS
+    members_max: int = MEMBERS_MAX
 
 
 class Intent(Protocol):
@@ -52,17 +90,19 @@ class Intent(Protocol):
 
 
 def decide(
-    state: RoomState, facts: Facts, user: UserId, command: Intent, key: Key, now: datetime
+    state: RoomState, facts: Facts, user: UserId, command: Intent, key: Key, now: datetime, rules: Rules
 ) -> Entry | ChatError | None:
     """What ``command`` comes to in a room as of ``state``: one entry at ``head + 1``, a refusal, or nothing to do."""
     opens = command.opens(user) if state.kind is None else None
     if opens is None:
-        refusal = permissions.refusal(command.action, state.kind, state.members.get(user))
+        refusal = permissions.refusal(command.action, state.kind, state.members.get(user), rules.rights)
         if refusal is not None:
             return refusal
     event = command.event(state, facts, user)
     if event is None or isinstance(event, ChatError):
         return event
+    if isinstance(event, Joined) and state.count() >= rules.members_max:
+        return Conflict(f"This room is full: it has {rules.members_max} members.")
     return Entry(
         room=state.room,
         seq=state.head + 1,
@@ -84,8 +124,25 @@ def evolve(state: RoomState, entry: Entry) -> RoomState:
         kind, title = entry.opens.kind, entry.opens.title
         members = {user: Member(role, since=entry.seq) for user, role in entry.opens.members.items()}
     match entry.event:
-        case Message() | Opened():
+        case Message() | Edited() | Deleted() | Reacted() | Opened():
             pass
-        case Joined(user=user, role=role):
-            members = {**members, user: Member(role, since=entry.seq)}
+        case Updated(title=new):
+            title = new
+        case RoleChanged(user=user, role=role):
+            members = {**members, user: attrs.evolve(members[user], role=role)}
+        case Joined() | Left() | Invited() | Removed() | Banned() | Unbanned():
+            members = _with_standing(members, entry.event, entry.seq)
     return RoomState(room=state.room, head=entry.seq, kind=kind, title=title, members=members)
+
+
+def _with_standing(members: Mapping[UserId, Member], event: Standings, seq: Seq) -> Mapping[UserId, Member]:
+    user = event.user
+    match event:
+        case Joined(role=role):
+            return {**members, user: Member(role, since=seq)}
+        case Invited():
+            return {**members, user: Member("member", since=seq, standing="invited")}
+        case Banned():
+            return {**members, user: Member("member", since=seq, standing="banned")}
+        case Left() | Removed() | Unbanned():
+            return {other: member for other, member in members.items() if other != user}

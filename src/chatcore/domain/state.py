@@ -10,6 +10,7 @@ from ..ids import RoomId, Seq, UserId
 from .entries import Entry, Role, RoomKind, Standing
 
 MARKERS_SHOWN_TO = 20
+MEMBERS_MAX = 5_000
 UNREAD_MAX = 100
 
 
@@ -20,6 +21,10 @@ class Member:
     role: Role
     since: Seq
     standing: Standing = "member"
+
+
+def _is_owner(member: Member) -> bool:
+    return member.standing == "member" and member.role == "owner"
 
 
 _NOBODY: Mapping[UserId, Member] = MappingProxyType({})
@@ -39,13 +44,64 @@ class RoomState:
     title: str | None = None
     members: Mapping[UserId, Member] = field(default=_NOBODY, repr=False)
 
+    def member(self, user: UserId) -> Member | None:
+        """The user's standing where they are a member, else None."""
+        found = self.members.get(user)
+        return found if found and found.standing == "member" else None
+
+    def is_last_owner(self, user: UserId) -> bool:
+        """Whether the room would have no owner without this one."""
+        found = self.member(user)
+        return found is not None and found.role == "owner" and sum(map(_is_owner, self.members.values())) == 1
+
+    def count(self) -> int:
+        """How many members the room has."""
+        return sum(member.standing == "member" for member in self.members.values())
+
 
 @frozen
 class Marker:
-    """How far a user has read a room, and how far its entries have reached a device of theirs; they never go back."""
+    """How far a user has read a room, and how far its entries have reached a device of theirs; they never go back.
+
+    For oneself only: ``unread_from`` is the seq from which on everything counts as unread until one reads on, and
+    ``muted`` asks clients for silence.
+    """
 
     read: Seq
     delivered: Seq
+    unread_from: Seq | None = None
+    muted: bool = False
+
+    @property
+    def counted_from(self) -> Seq:
+        """The seq above which the messages of others are unread."""
+        return self.read if self.unread_from is None else min(self.read, self.unread_from - 1)
+
+
+@frozen(kw_only=True)
+class MarkerChange:
+    """What a user says of their marker; what is None stays as it is."""
+
+    read: Seq | None = None
+    delivered: Seq | None = None
+    unread_from: Seq | None = None
+    muted: bool | None = None
+
+    def applied(self, marker: Marker) -> Marker:
+        """The marker afterwards: ``read`` and ``delivered`` only go up, ``read`` raises ``delivered`` and ends
+        ``unread_from``."""
+        read = max(marker.read, self.read or 0)
+        unread_from = marker.unread_from if self.read is None else None
+        return Marker(
+            read=read,
+            delivered=max(marker.delivered, self.delivered or 0, read),
+            unread_from=unread_from if self.unread_from is None else self.unread_from,
+            muted=marker.muted if self.muted is None else self.muted,
+        )
+
+    def fits(self, head: Seq) -> bool:
+        """Whether no position is above ``head``."""
+        return max(self.read or 0, self.delivered or 0, self.unread_from or 0) <= head
 
 
 @frozen(kw_only=True)

@@ -1,35 +1,33 @@
 """What commands need to know beside the room's state before they can be decided."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping
 
 import anyio
 from attrs import evolve
 
-from ..domain.entries import Entry
-from ..domain.rooms import Facts
+from ..domain.rooms import Facts, Intent
 from ..domain.state import RoomState
 from ..errors import ChatError, Unavailable
 from ..ids import Seq, UserId
 from ..ports.directory import Directory
+from ..ports.store import Store
 from .waiting import Waiting
 
 DIRECTORY_S = 2
 """How long a host's directory may take."""
 
-EntryAt: TypeAlias = Callable[[Seq], Awaitable[Entry]]
-
 log = logging.getLogger(__name__)
 
 
-async def gather(commands: Iterable[Waiting], state: RoomState, entry_at: EntryAt, directory: Directory | None) -> None:
-    """Give every waiting command its facts as of ``state``; those of an earlier time are kept where they still hold.
+async def gather(commands: Iterable[Waiting], state: RoomState, store: Store, directory: Directory | None) -> Seq:
+    """Give every waiting command its facts as of ``state``; the room's head as it was seen, perhaps a higher one.
 
     A command that names users while the directory fails becomes its failure. Raises `Unavailable` where the store
     can't be reached.
     """
     named: dict[Waiting, frozenset[UserId]] = {}
+    seen = state.head
     for waiting in commands:
         if isinstance(waiting.command, ChatError):
             continue
@@ -38,10 +36,19 @@ async def gather(commands: Iterable[Waiting], state: RoomState, entry_at: EntryA
             if names := waiting.command.wants(state):
                 named[waiting] = frozenset(names)
         target = waiting.command.target
-        if target is not None and waiting.facts.target is None and target <= state.head:
-            waiting.facts = evolve(waiting.facts, target=await entry_at(target))
+        if target is not None and waiting.facts.as_of != state.head and target <= state.head:
+            window = await store.window(waiting.user, state.room, target, 0, 0)
+            waiting.facts = evolve(waiting.facts, target=window.entries[0], as_of=window.head)
+            seen = max(seen, window.head)
     if named and directory:
         await _look_up(directory, named)
+    return seen
+
+
+def hold(waiting: Waiting, command: Intent, head: Seq) -> bool:
+    """Whether the command's facts are there and still hold at ``head``."""
+    facts, target = waiting.facts, command.target
+    return facts is not None and (target is None or target > head or facts.as_of == head)
 
 
 async def _look_up(directory: Directory, named: Mapping[Waiting, frozenset[UserId]]) -> None:

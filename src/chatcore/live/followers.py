@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from attrs import define, evolve, frozen
 
-from ..domain.entries import Entry
+from ..domain.entries import Banned, Entry, Invited, Left, Removed, Unbanned
 from ..ids import RoomId, Seq, UserId
 from ..ports.connection import Push
-from .pushes import Room
+from .pushes import Room, RoomGone
 from .user import LiveSocket
 
 
@@ -76,21 +76,49 @@ class Followers:
                 _pass(follower, entry, Push("entry", entry), rooms)
 
 
-def joining(entries: Sequence[Entry], followers: Collection[Follower]) -> Collection[UserId]:
-    """The users of followers who may become members by one of ``entries``."""
+def newcomers(entries: Sequence[Entry], followers: Collection[Follower]) -> Collection[UserId]:
+    """The users of followers who may have become members, or invited, by one of ``entries``."""
     affected = {user for entry in entries for user in entry.affects}
     return sorted(affected & {one.socket.user for one in followers if not one.member}) if affected else ()
 
 
 def _pass(follower: Follower, entry: Entry, push: Push, rooms: Mapping[UserId, Room]) -> None:
-    """Take one follower over one entry, live or filled: its own joining first, then as a member the entry.
+    """Take one follower over one entry, live or filled: its own joining, then as a member the entry, then its removal.
 
-    ``rooms`` has the room as each user sees it who is a member by now.
+    ``rooms`` has the room as each user sees it who is a member or invited by now: what was undone since is not said.
     """
     follower.at = entry.seq
-    user = follower.socket.user
-    if not follower.member and user in entry.affects and user in rooms:
-        follower.member = True
-        follower.socket.connection.send(Push("room", evolve(rooms[user], announced_at=entry.seq - 1)))
-    if follower.member:
+    if follower.socket.user in entry.affects:
+        _change(follower, entry, push, rooms.get(follower.socket.user))
+    elif follower.member:
         follower.socket.connection.send(push)
+
+
+def _change(follower: Follower, entry: Entry, push: Push, room: Room | None) -> None:
+    """The entry changes what the follower's own user is to the room."""
+    socket = follower.socket
+    match entry.event:
+        case Left() | Removed() | Banned():
+            if follower.member:
+                socket.connection.send(push)
+            if follower.member or entry.room in socket.invited:
+                _tell_gone(socket, entry)
+            follower.member = False
+        case Invited() if room and room.standing == "invited":
+            socket.invited[entry.room] = entry.seq
+            socket.connection.send(Push("room", room))
+        case Invited() | Unbanned():
+            pass
+        case _:
+            if not follower.member and room and room.standing == "member":
+                follower.member = True
+                socket.invited.pop(entry.room, None)
+                socket.connection.send(Push("room", evolve(room, announced_at=entry.seq - 1)))
+            if follower.member:
+                socket.connection.send(push)
+
+
+def _tell_gone(socket: LiveSocket, entry: Entry) -> None:
+    socket.invited.pop(entry.room, None)
+    socket.gone[entry.room] = entry.seq
+    socket.connection.send(Push("room.gone", RoomGone(entry.room)))

@@ -27,6 +27,9 @@ class HintQueue:
         """A room has got new entries here."""
         self.put([_hint(entry) for entry in entries])
 
+    def put_one(self, hint: Hint) -> None:
+        self.put([hint])
+
     def put(self, hints: Sequence[Hint]) -> None:
         self._hints.extend(hints)
         self._filled.set()

@@ -6,13 +6,19 @@ from datetime import datetime
 import anyio
 
 from ..domain.entries import Entry
+from ..domain.rooms import Rules
+from ..domain.state import RoomView
 from ..errors import Unavailable
 from ..ids import RoomId, Seq, UserId
+from ..ports.bus import MarkerAt
+from ..ports.connection import Push
 from ..ports.directory import Directory
 from ..ports.room_log import Membership
 from ..ports.store import Store
 from .background import Background
 from .followers import Place
+from .marking import MarkerPushes, Moved
+from .pushes import MarkerMoved, RoomGone
 from .room import LiveRoom, Surroundings
 from .user import LiveSocket, LiveUser
 from .waiting import Waiting
@@ -33,7 +39,9 @@ class Hub:
         *,
         now: Callable[[], datetime],
         publish: Callable[[Sequence[Entry]], None],
+        publish_marker: Callable[[MarkerAt], None],
         directory: Directory | None,
+        rules: Rules,
     ) -> None:
         self._store = store
         self._background = background
@@ -49,7 +57,10 @@ class Hub:
             publish=publish,
             idle=self._drop,
             directory=directory,
+            rules=rules,
         )
+        self._publish_marker = publish_marker
+        self._markers = MarkerPushes(background, self._push_marker)
 
     def submit(self, room: RoomId, waiting: Waiting) -> None:
         """Queue a command at its room."""
@@ -108,6 +119,40 @@ class Hub:
             self._checking = True
             self._background.start(self._check_memberships)
 
+    def marked(self, user: UserId, view: RoomView, by: LiveSocket | None) -> None:
+        """A user has moved their marker in a room, over the socket ``by``."""
+        if view.marker is None:
+            return
+        moved = MarkerMoved(
+            room=view.room, user=user, read=view.marker.read, delivered=view.marker.delivered, unread=view.unread
+        )
+        self._markers.put(Moved(marker=moved, everyone=view.markers is not None, by=by))
+
+    def told_marker(self, hint: MarkerAt) -> None:
+        """Another node says that a marker has moved."""
+        moved = MarkerMoved(
+            room=hint.room, user=hint.user, read=hint.read, delivered=hint.delivered, unread=hint.unread
+        )
+        self._tell(Moved(marker=moved, everyone=hint.everyone, by=None))
+
+    def _push_marker(self, moved: Moved) -> None:
+        self._tell(moved)
+        marker = moved.marker
+        self._publish_marker(
+            MarkerAt(
+                room=marker.room,
+                user=marker.user,
+                read=marker.read,
+                delivered=marker.delivered,
+                unread=marker.unread or 0,
+                everyone=moved.everyone,
+            )
+        )
+
+    def _tell(self, moved: Moved) -> None:
+        if room := self._rooms.get(moved.marker.room):
+            room.tell(moved.marker, everyone=moved.everyone, but=moved.by)
+
     async def _check_memberships(self) -> None:
         """Ask the store about users whose membership in a room changed where nobody here looked on."""
         while self._doubts:
@@ -120,15 +165,27 @@ class Hub:
             self._doubts.pop((user, room), None)
             for row in rows:
                 self._admit(user, row)
+            if not rows:
+                self._end_invitations(user, room)
         self._checking = False
 
     def _admit(self, user: UserId, row: Membership) -> None:
-        if row.member.standing != "member" or user not in self._users:
-            return
+        """Let a user's sockets follow from just before what made them a member or invited, unless they know."""
         since = row.member.since
-        for socket in tuple(self._users[user].sockets.values()):
-            if not socket.note_join(row.room, since) and row.room not in socket.rooms:
+        for socket in self._sockets(user):
+            told = (
+                row.room in socket.rooms or max(socket.gone.get(row.room, 0), socket.invited.get(row.room, 0)) >= since
+            )
+            if not socket.note_join(row.room, since) and not told:
                 self.follow(socket, row.room, Place(since - 1, member=False), known=row.head)
+
+    def _end_invitations(self, user: UserId, room: RoomId) -> None:
+        for socket in self._sockets(user):
+            if socket.invited.pop(room, None):
+                socket.connection.send(Push("room.gone", RoomGone(room)))
+
+    def _sockets(self, user: UserId) -> Sequence[LiveSocket]:
+        return tuple(self._users[user].sockets.values()) if user in self._users else ()
 
     def _room(self, room: RoomId) -> LiveRoom:
         if room not in self._rooms:

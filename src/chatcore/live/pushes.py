@@ -5,8 +5,9 @@ from typing import Literal
 
 from attrs import frozen
 
+from ..domain.entries import Standing
 from ..domain.state import RoomView
-from ..ids import Seq, UserId
+from ..ids import RoomId, Seq, UserId
 
 
 @frozen(kw_only=True)
@@ -19,6 +20,28 @@ class Room:
     view: RoomView
     announced_at: Seq | None = None
     duplicate: bool | None = None
+
+    @property
+    def standing(self) -> Standing | None:
+        return self.view.member.standing if self.view.member else None
+
+
+@frozen
+class RoomGone:
+    """The user is not in the room any more, or no longer invited."""
+
+    room: RoomId
+
+
+@frozen(kw_only=True)
+class MarkerMoved:
+    """How far a user has come in a room; ``unread`` is for the user alone."""
+
+    room: RoomId
+    user: UserId
+    read: Seq
+    delivered: Seq
+    unread: int | None = None
 
 
 @frozen(kw_only=True)

@@ -8,19 +8,21 @@ from datetime import datetime
 from typing import Any
 
 import anyio
-from attrs import frozen
+from attrs import evolve as changed
+from attrs import field, frozen
 
-from ..domain.entries import Entry
-from ..domain.rooms import Facts, Intent, decide, evolve
+from ..domain.entries import Deleted, Entry
+from ..domain.redaction import holds_text_of, redacted
+from ..domain.rooms import Facts, Intent, Rules, decide, evolve
 from ..domain.state import RoomState
 from ..errors import ChatError, Internal, Unavailable
 from ..ids import Key, RoomId, Seq, UserId
-from ..ports.connection import Bye
+from ..ports.connection import Bye, Push
 from ..ports.directory import Directory
 from ..ports.store import Store
-from .facts import gather
-from .followers import Follower, Followers, Place, joining
-from .pushes import Room
+from .facts import gather, hold
+from .followers import Follower, Followers, Place, newcomers
+from .pushes import MarkerMoved, Room
 from .user import LiveSocket, LiveUser
 from .waiting import Done, Queue, Waiting, outcome_of
 
@@ -45,6 +47,7 @@ class Surroundings:
     publish: Callable[[Sequence[Entry]], None]
     idle: Callable[["LiveRoom"], None]
     directory: Directory | None = None
+    rules: Rules = field(factory=Rules)
 
 
 class LiveRoom:
@@ -102,6 +105,16 @@ class LiveRoom:
             self.known = seq
             self._hinted = entry
         self._wake()
+
+    def tell(self, moved: MarkerMoved, *, everyone: bool, but: LiveSocket | None) -> None:
+        """Push a marker: to its user's sockets, ``but`` one, with what is for the user alone; and to ``everyone``."""
+        own, others = Push("marker", moved), Push("marker", changed(moved, unread=None))
+        for follower in tuple(self._followers):
+            if follower.socket.user == moved.user:
+                if follower.socket is not but:
+                    follower.socket.connection.send(own)
+            elif everyone and follower.member:
+                follower.socket.connection.send(others)
 
     # The one task.
 
@@ -219,8 +232,8 @@ class LiveRoom:
                             self.follow(socket, Place(entry.seq - 1, member=False), known=entry.seq)
 
     async def _announcements(self, entries: Sequence[Entry], followers: Collection[Follower]) -> Mapping[UserId, Room]:
-        """The room as each user sees it now who has become a member by ``entries`` and whose sockets don't know yet."""
-        users = joining(entries, followers)
+        """The room as each user sees it now who belongs to it by ``entries``, and whose sockets don't know yet."""
+        users = newcomers(entries, followers)
         if not users:
             return {}
         store = self._around.store
@@ -228,17 +241,24 @@ class LiveRoom:
         return {
             user: Room(user=user, epoch=store.epoch, view=view)
             for user, view in views.items()
-            if view.member and view.member.standing == "member"
+            if view.member and view.member.standing != "banned"
         }
 
     def _advance(self, entry: Entry) -> None:
         self.head = entry.seq
         self.known = max(self.known, entry.seq)
+        if isinstance(entry.event, Deleted):
+            self._redact(entry.event.target)
         self._tail.append(entry)
         if self._state is not None:
             self._state = evolve(self._state, entry)
         elif self._state_ahead is not None and self._state_ahead.head == entry.seq:
             self._state, self._state_ahead = self._state_ahead, None
+
+    def _redact(self, target: Seq) -> None:
+        for index, entry in enumerate(self._tail):
+            if holds_text_of(entry, target):
+                self._tail[index] = redacted(entry)
 
     # Filling.
 
@@ -264,14 +284,14 @@ class LiveRoom:
         news = await self._around.store.read_on(self.room, after, upto - after)
         return news.entries
 
-    async def _entry_at(self, seq: Seq) -> Entry:
-        return (await self._between(seq - 1, seq))[0]
-
     # Deciding.
 
     async def _serve(self, state: RoomState) -> None:
         """Append what the waiting commands come to, up to the first that writes nothing; or answer such ones."""
-        await gather(self._waiting, state, self._entry_at, self._around.directory)
+        seen = await gather(self._waiting, state, self._around.store, self._around.directory)
+        if seen > state.head:
+            self.known = max(self.known, seen)
+            return
         batch = self._decide_batch(state)
         if batch:
             await self._append(batch)
@@ -281,24 +301,28 @@ class LiveRoom:
     def _decide_batch(self, state: RoomState) -> list[tuple[Waiting, Entry]]:
         batch: list[tuple[Waiting, Entry]] = []
         keys: set[tuple[UserId, Key]] = set()
+        touched: set[Seq] = set()
         head = state.head
         for waiting in self._waiting:
-            if isinstance(waiting.command, ChatError) or waiting.facts is None or len(batch) == BATCH_MAX:
+            command = waiting.command
+            if isinstance(command, ChatError) or len(batch) == BATCH_MAX or not hold(waiting, command, head):
                 break
             # What an undurable entry of this batch touches is decided once that entry is durable.
-            if (waiting.user, waiting.key) in keys or (batch and (waiting.command.target or 0) > head):
+            if (waiting.user, waiting.key) in keys or command.target in touched:
                 break
-            entry = self._decide(state, waiting, waiting.command, waiting.facts)
+            entry = self._decide(state, waiting, command)
             if not isinstance(entry, Entry):
                 break
             batch.append((waiting, entry))
             keys.add((waiting.user, waiting.key))
+            touched |= {entry.seq, command.target or 0}
             state = evolve(state, entry)
         return batch
 
-    def _decide(self, state: RoomState, waiting: Waiting, command: Intent, facts: Facts) -> Entry | ChatError | None:
+    def _decide(self, state: RoomState, waiting: Waiting, command: Intent) -> Entry | ChatError | None:
+        facts, around = waiting.facts or Facts(), self._around
         try:
-            return decide(state, facts, waiting.user, command, waiting.key, self._around.now())
+            return decide(state, facts, waiting.user, command, waiting.key, around.now(), around.rules)
         except Exception:
             log.exception("room %s: a command could not be decided", self.room)
             return Internal()
@@ -348,12 +372,12 @@ class LiveRoom:
         for waiting in items:
             if waiting.answered:
                 continue
-            if isinstance(waiting.command, ChatError) or waiting.facts is None:
+            if isinstance(waiting.command, ChatError) or not hold(waiting, waiting.command, state.head):
                 return
             if entry := news.first.get((waiting.user, waiting.key)):
                 self._waiting.finish(waiting, outcome_of(waiting, waiting.command, entry))
                 continue
-            outcome = self._decide(state, waiting, waiting.command, waiting.facts)
+            outcome = self._decide(state, waiting, waiting.command)
             if isinstance(outcome, Entry):
                 return
             self._waiting.finish(waiting, outcome or Done(None))

@@ -26,6 +26,10 @@ class LiveSocket:
     syncing: set[RoomId] = field(factory=set)
     noted: dict[RoomId, Seq] = field(factory=dict)
     rooms: dict[RoomId, "LiveRoom"] = field(factory=dict)
+    invited: dict[RoomId, Seq] = field(factory=dict)
+    """The rooms it was told an invitation to, and at which seq."""
+    gone: dict[RoomId, Seq] = field(factory=dict)
+    """The rooms it was told to be out of, and since which seq."""
 
     def note_join(self, room: RoomId, seq: Seq) -> bool:
         """Whether the join has been noted for later; False when the socket may follow the room now."""

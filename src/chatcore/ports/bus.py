@@ -28,7 +28,19 @@ class Check:
     sockets: frozenset[str]
 
 
-Hint: TypeAlias = RoomAt | Check
+@frozen(kw_only=True)
+class MarkerAt:
+    """That a user's marker has moved; ``everyone`` says whether others in the room hear of it."""
+
+    room: RoomId
+    user: UserId
+    read: Seq
+    delivered: Seq
+    unread: int
+    everyone: bool
+
+
+Hint: TypeAlias = RoomAt | MarkerAt | Check
 
 
 class Bus(ABC):

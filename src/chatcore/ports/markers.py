@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
-from ..domain.state import Marker
+from ..domain.state import Marker, MarkerChange, RoomView
 from ..ids import RoomId, UserId
 
 
@@ -16,4 +16,12 @@ class Markers(ABC):
 
         Whoever the first entry names starts with both at 0, whoever joins later with both at the seq of the
         `Joined` entry. Raises `Unavailable`.
+        """
+
+    @abstractmethod
+    async def mark(self, user: UserId, room: RoomId, change: MarkerChange) -> RoomView | None:
+        """Apply a change to the user's marker, and give the room as they see it afterwards; None when it is unborn.
+
+        Where the user is not a member, or a position of the change is above head, nothing is changed. Changes made at
+        the same time are all applied, in some order. Raises `Unavailable`.
         """

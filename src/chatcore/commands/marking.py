@@ -1,0 +1,58 @@
+"""How far one has read."""
+
+from attrs import field, frozen
+from attrs.validators import optional
+
+from ..domain import permissions
+from ..domain.state import MarkerChange, RoomView
+from ..errors import Invalid, NotFound
+from ..ids import RoomId, Seq
+from . import fields
+from .command import Context, ReadingCommand, Route
+
+
+@frozen(kw_only=True)
+class Marks:
+    """Where one's marker stands in a room, and how many messages are unread: exact to 99, then 100."""
+
+    read: Seq
+    delivered: Seq
+    unread: int
+    muted: bool
+
+
+@frozen(kw_only=True)
+class Mark(ReadingCommand[Marks]):
+    """Say how far one has read, and how far messages have come to a device; these never go back.
+
+    ``read`` raises ``delivered``, and ends what ``unread_from`` had marked as unread. Without any field it gives the
+    present values.
+    """
+
+    name = "mark"
+    routes = (Route("PUT", "/rooms/{room}/marker"),)
+
+    room: RoomId = field(validator=fields.room)
+    read: Seq | None = field(default=None, validator=optional(fields.integer(0)))
+    delivered: Seq | None = field(default=None, validator=optional(fields.integer(0)))
+    unread_from: Seq | None = field(default=None, validator=optional(fields.seq))
+    muted: bool | None = field(default=None, validator=optional(fields.boolean))
+
+    async def handle(self, context: Context) -> Marks:
+        change = MarkerChange(read=self.read, delivered=self.delivered, unread_from=self.unread_from, muted=self.muted)
+        view = await context.store.mark(context.user, self.room, change)
+        if view is None:
+            raise NotFound
+        refusal = permissions.refusal("mark", view.kind, view.member, context.rights)
+        if refusal or view.marker is None:
+            raise refusal or NotFound()
+        self._check(view)
+        if change != MarkerChange():
+            context.hub.marked(context.user, view, context.socket)
+        marker = view.marker
+        return Marks(read=marker.read, delivered=marker.delivered, unread=view.unread, muted=marker.muted)
+
+    def _check(self, view: RoomView) -> None:
+        for name in ("read", "delivered", "unread_from"):
+            if (getattr(self, name) or 0) > view.head:
+                raise Invalid(f"{name} is above the room's head.", field=name)
