@@ -1,6 +1,6 @@
 """A Chat: the domain with its ports plugged in. One per process is handed to whoever needs it."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +14,7 @@ from .commands.command import Command, ReadingCommand, RoomCommand
 from .commands.dispatch import Dispatcher
 from .commands.reading import page_of_rooms
 from .domain.rooms import Rules
-from .errors import ChatError, Invalid
+from .errors import ChatError, Invalid, NotFound, Unauthenticated
 from .ids import UserId
 from .live.background import Background
 from .live.deadlines import Deadlines
@@ -23,9 +23,10 @@ from .live.hints import HintQueue
 from .live.hub import Hub
 from .live.leases import Leases
 from .live.outstanding import Outstanding
-from .live.pushes import Ready, Room
+from .live.pushes import Expiring, Ready, Room
 from .live.sweep import sweep
 from .live.user import LiveSocket
+from .ports.authenticator import Principal
 from .ports.bus import Bus, Check, Hint, MarkerAt, RoomAt
 from .ports.connection import Bye, ByeCode, Connection, Push
 from .ports.directory import Directory
@@ -80,7 +81,7 @@ class Chat:
         self._sockets: dict[str, Socket] = {}
         self._hints = HintQueue()
         self._leases = Leases(registry, self.node) if registry else None
-        self._deadlines = Deadlines(clock)
+        self._deadlines = Deadlines(clock, self._warn, partial(self._close, code="expired"))
         self._background = Background()
         self._entered = AsyncExitStack()
         self._hub = Hub(
@@ -114,9 +115,9 @@ class Chat:
             await self._entered.aclose()
             raise
         self._background.start(partial(sweep, self.store, self._hub, changes[-1].position if changes else 0))
-        self._background.start(partial(self._deadlines.watch, partial(self._close, code="expired")))
+        self._background.start(self._deadlines.watch)
         if self._leases:
-            self._background.start(partial(self._leases.keep, partial(self._close, code="signed_out")))
+            self._background.start(partial(self._leases.keep, self._close))
         return self
 
     async def __aexit__(
@@ -170,6 +171,7 @@ class Chat:
         device: str | None = None,
         expires_at: datetime | None = None,
         session: str | None = None,
+        authenticate: Callable[[str], Awaitable[Principal | None]] | None = None,
     ) -> AsyncGenerator[Socket]:
         """A socket for a user, from `ready` on; it follows all rooms of the user until the block is left.
 
@@ -179,11 +181,14 @@ class Chat:
             device: 1-64 characters; one is made when it is missing.
             expires_at: when the socket ends with `bye expired`, UTC.
             session: sockets of one session are closed together by `close_session`.
+            authenticate: says whom a token stands for, so that the client can refresh the socket's access.
 
         Raises:
             Unavailable: the store can't be reached now; nothing has been pushed.
         """
         live = LiveSocket(connection, user)
+        if authenticate:
+            live.refresh = partial(self._refresh, connection.id, user, session, authenticate)
         info = SocketInfo(
             id=connection.id,
             user=user,
@@ -203,6 +208,7 @@ class Chat:
         finally:
             self._hub.leave(live)
             del self._sockets[info.id]
+            self._deadlines.forget(info.id)
             socket.end()
             if self._leases:
                 await self._leases.remove(info)
@@ -232,13 +238,53 @@ class Chat:
     def _seconds_until(self, moment: datetime) -> int:
         return max(0, int((moment - self._clock()).total_seconds()))
 
+    async def _refresh(
+        self,
+        socket: str,
+        user: UserId,
+        session: str | None,
+        authenticate: Callable[[str], Awaitable[Principal | None]],
+        token: str,
+    ) -> int | None:
+        principal = await authenticate(token)
+        if principal is None or (principal.user, principal.session) != (user, session):
+            raise Unauthenticated
+        if principal.expires_at is None:
+            self._deadlines.forget(socket)
+            return None
+        self._deadlines.set(socket, principal.expires_at)
+        return self._seconds_until(principal.expires_at)
+
+    def _warn(self, socket: str, end: datetime) -> None:
+        if found := self._sockets.get(socket):
+            found.send(Push("auth.expiring", Expiring(self._seconds_until(end))))
+
+    async def sockets(self, user: UserId) -> Sequence[SocketInfo]:
+        """A user's open sockets, oldest first: on all nodes where there is a registry. Raises `Unavailable`."""
+        if self._leases:
+            return await self._leases.of_user(user)
+        mine = [socket.info for socket in self._sockets.values() if socket.info.user == user]
+        return sorted(mine, key=lambda socket: (socket.since, socket.id))
+
+    async def close_socket(self, user: UserId, socket: str) -> None:
+        """Close one of a user's sockets, wherever it is, with `bye kicked`. Raises `NotFound`, `Unavailable`."""
+        found = [one for one in await self.sockets(user) if one.id == socket]
+        if not found:
+            raise NotFound
+        await self._end(found, "kicked")
+
     async def close_session(self, user: UserId, session: str) -> None:
         """Close every socket of a session with `bye signed_out`: here at once, on other nodes through the registry."""
-        for socket in tuple(self._sockets.values()):
-            if socket.info.user == user and socket.info.session == session:
-                socket.close(Bye(code="signed_out"))
+        here = [one.info for one in self._sockets.values() if (one.info.user, one.info.session) == (user, session)]
+        for one in here:
+            self._close(one.id, "signed_out")
+        await self._end([one for one in await self.sockets(user) if one.session == session], "signed_out")
+
+    async def _end(self, sockets: Sequence[SocketInfo], code: ByeCode) -> None:
+        for socket in sockets:
+            self._close(socket.id, code)
         if self._leases:
-            elsewhere = await self._leases.revoke(user, session)
+            elsewhere = await self._leases.revoke(sockets, code)
             if elsewhere and self._bus:
                 self._hints.put([Check(sockets=elsewhere)])
 

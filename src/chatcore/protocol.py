@@ -13,6 +13,7 @@ import attrs
 from cattrs import AttributeValidationNote, ClassValidationError, Converter, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from .commands.access import Refreshed
 from .commands.command import Changed, Command
 from .commands.fields import wire_name
 from .commands.marking import Marks
@@ -44,7 +45,7 @@ from .domain.entries import (
 from .domain.state import RoomView
 from .errors import ChatError, Invalid
 from .ids import UserId, private_room_users
-from .live.pushes import MarkerMoved, Ready, Room, RoomGone
+from .live.pushes import Expiring, MarkerMoved, Ready, Room, RoomGone
 from .ports.connection import Bye
 
 Object: TypeAlias = dict[str, Any]
@@ -243,6 +244,14 @@ def _member_page_object(page: MemberPage) -> Object:
     return found | ({"next": page.next} if page.next else {})
 
 
+def _refreshed_object(refreshed: Refreshed) -> Object:
+    return {} if refreshed.expires_in is None else {"expires_in": refreshed.expires_in}
+
+
+def _expiring_object(expiring: Expiring) -> Object:
+    return {"expires_in": expiring.expires_in}
+
+
 def _room_gone_object(gone: RoomGone) -> Object:
     return {"room": gone.room}
 
@@ -290,6 +299,7 @@ _ANSWERS: Mapping[type, Callable[[Any], Object]] = {
     Changed: _changed_object,
     Edit: _edit_object,
     Marks: _marks_object,
+    Refreshed: _refreshed_object,
     MemberPage: _member_page_object,
     Page: _page_object,
     Synced: _synced_object,
@@ -301,6 +311,7 @@ _PUSHES: Mapping[type, Callable[[Any], Object]] = {
     Room: room_object,
     RoomGone: _room_gone_object,
     MarkerMoved: _marker_object,
+    Expiring: _expiring_object,
     Ready: _ready_object,
     Bye: _bye_object,
 }

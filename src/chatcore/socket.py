@@ -11,7 +11,7 @@ from .errors import ChatError, Internal, Unavailable
 from .ids import RoomId, is_user_id, private_room_id
 from .live.outstanding import Outstanding
 from .live.user import LiveSocket
-from .ports.connection import Bye
+from .ports.connection import Bye, Push
 from .ports.registry import SocketInfo
 from .protocol import Object, answer_object, error_object, read_command
 
@@ -48,6 +48,10 @@ class Socket:
             reply(_failure(Internal()))
         else:
             await self._carry_out(command, reply)
+
+    def send(self, push: Push) -> None:
+        """Push something that concerns this socket alone."""
+        self._live.connection.send(push)
 
     def close(self, bye: Bye) -> None:
         """Tell the client why, and end the connection."""

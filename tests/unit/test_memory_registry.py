@@ -47,7 +47,7 @@ async def test_a_revocation_that_no_node_comes_for_is_forgotten_in_the_end(
     clock: Clock, registry: MemoryRegistry
 ) -> None:
     await registry.add(socket())
-    await registry.revoke([socket()])
+    await registry.revoke([socket()], "kicked")
     clock.now += REVOKED_S - 1
     assert await registry.renew("node", [socket()]) == to_close(socket())
     clock.now += 1
@@ -58,7 +58,7 @@ async def test_a_revocation_that_no_node_comes_for_is_forgotten_in_the_end(
 async def test_nothing_is_left_of_sockets_that_vanished(clock: Clock, registry: MemoryRegistry) -> None:
     for number in range(100):
         await registry.add(socket(f"s{number}", user=f"user {number % 7}"))
-    await registry.revoke([socket("s3", user="user 3")])
+    await registry.revoke([socket("s3", user="user 3")], "kicked")
     await registry.remove(socket("s4", user="user 4"))
     clock.now += LEASE_S
     await registry.renew("node", [])

@@ -7,6 +7,7 @@ from anyio.lowlevel import checkpoint
 from attrs import define
 
 from chatcore.ids import UserId
+from chatcore.ports.connection import ByeCode
 from chatcore.ports.registry import LEASE_S, REVOKED_S, Renewed, SocketInfo, SocketRegistry
 
 
@@ -23,7 +24,7 @@ class MemoryRegistry(SocketRegistry):
         self._clock = clock
         self._leases: dict[str, _Lease] = {}
         self._of_user: dict[UserId, set[str]] = {}
-        self._revoked: dict[str, float] = {}  # when each was; the oldest first
+        self._revoked: dict[str, tuple[float, ByeCode]] = {}  # when each was, and why; the oldest first
 
     async def add(self, socket: SocketInfo) -> None:
         await checkpoint()
@@ -40,15 +41,15 @@ class MemoryRegistry(SocketRegistry):
         await checkpoint()
         self._forget()
         lost: set[str] = set()
-        to_close: set[str] = set()
+        to_close: dict[str, ByeCode] = {}
         for socket in sockets:
-            if socket.id in self._revoked:
-                to_close.add(socket.id)
+            if revoked := self._revoked.get(socket.id):
+                to_close[socket.id] = revoked[1]
             elif lease := self._leases.get(socket.id):
                 lease.ends_at = self._clock() + LEASE_S
             else:
                 lost.add(socket.id)
-        return Renewed(lost=frozenset(lost), to_close=frozenset(to_close))
+        return Renewed(lost=frozenset(lost), to_close=to_close)
 
     async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
         await checkpoint()
@@ -57,11 +58,11 @@ class MemoryRegistry(SocketRegistry):
         sockets = [lease.socket for lease in leases if lease.ends_at > now]
         return sorted(sockets, key=lambda socket: (socket.since, socket.id))
 
-    async def revoke(self, sockets: Sequence[SocketInfo]) -> None:
+    async def revoke(self, sockets: Sequence[SocketInfo], code: ByeCode) -> None:
         await checkpoint()
         for socket in sockets:
             self._end(socket)
-            self._revoked.setdefault(socket.id, self._clock())
+            self._revoked.setdefault(socket.id, (self._clock(), code))
 
     def _end(self, socket: SocketInfo) -> None:
         if self._leases.pop(socket.id, None):
@@ -75,5 +76,5 @@ class MemoryRegistry(SocketRegistry):
         now = self._clock()
         for lease in [lease for lease in self._leases.values() if lease.ends_at <= now]:
             self._end(lease.socket)
-        for socket in [socket for socket, at in self._revoked.items() if at + REVOKED_S <= now]:
+        for socket in [socket for socket, (at, _) in self._revoked.items() if at + REVOKED_S <= now]:
             del self._revoked[socket]

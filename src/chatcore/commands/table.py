@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from .access import RefreshAuth
 from .command import Command
 from .marking import Mark
 from .membership import (
@@ -41,5 +42,6 @@ COMMANDS: Mapping[str, type[Command[Any]]] = {
         ChangeRole,
         ListMembers,
         Mark,
+        RefreshAuth,
     )
 }

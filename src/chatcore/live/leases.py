@@ -1,13 +1,14 @@
 """This node's sockets in the registry. A fault of the registry never fails a connect: the next renewal repairs it."""
 
 import logging
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 
 import anyio
 
 from ..errors import ChatError
 from ..ids import UserId
+from ..ports.connection import ByeCode
 from ..ports.registry import SocketInfo, SocketRegistry
 
 RENEWAL_S = 10
@@ -35,12 +36,15 @@ class Leases:
         with anyio.move_on_after(PATIENCE_S, shield=True), _tolerated():
             await self._registry.remove(socket)
 
-    async def revoke(self, user: UserId, session: str) -> frozenset[str]:
-        """Have the user's sockets of a session on other nodes closed; their ids. Raises `Unavailable`."""
-        everywhere = await self._registry.of_user(user)
-        elsewhere = [one for one in everywhere if one.session == session and one.id not in self._sockets]
+    async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
+        """The user's sockets on all nodes, oldest first. Raises `Unavailable`."""
+        return await self._registry.of_user(user)
+
+    async def revoke(self, sockets: Collection[SocketInfo], code: ByeCode) -> frozenset[str]:
+        """Have sockets of other nodes closed; the ids of those that are. Raises `Unavailable`."""
+        elsewhere = [one for one in sockets if one.id not in self._sockets]
         if elsewhere:
-            await self._registry.revoke(elsewhere)
+            await self._registry.revoke(elsewhere, code)
         return frozenset(one.id for one in elsewhere)
 
     def doubt(self, sockets: Collection[str]) -> None:
@@ -48,7 +52,7 @@ class Leases:
         if not self._sockets.keys().isdisjoint(sockets):
             self._doubted.set()
 
-    async def keep(self, close: Callable[[str], None]) -> None:
+    async def keep(self, close: Callable[[str, ByeCode], None]) -> None:
         """Renew every 10 s; add what was lost, and ``close`` what is to be closed. Runs until cancelled."""
         while True:
             with anyio.move_on_after(RENEWAL_S):
@@ -56,8 +60,8 @@ class Leases:
             self._doubted = anyio.Event()
             with _tolerated():
                 renewed = await self._registry.renew(self._node, list(self._sockets.values()))
-                for socket in renewed.to_close:
-                    close(socket)
+                for socket, code in renewed.to_close.items():
+                    close(socket, code)
                 for socket in renewed.lost & self._sockets.keys():
                     await self._registry.add(self._sockets[socket])
 

@@ -44,6 +44,13 @@ class MarkerMoved:
     unread: int | None = None
 
 
+@frozen
+class Expiring:
+    """The access that the socket was opened with ends in so many seconds."""
+
+    expires_in: int
+
+
 @frozen(kw_only=True)
 class Ready:
     """The first push of a socket: who it is, and the user's most recent rooms at the heads from which it follows."""

@@ -1,5 +1,6 @@
 """A user's sockets on this node, and the joins that are noted while a socket can't follow yet."""
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -21,6 +22,8 @@ class LiveSocket:
 
     connection: Connection
     user: UserId
+    refresh: Callable[[str], Awaitable[int | None]] | None = None
+    """Lengthens the socket's access by a token, and gives the seconds left. Raises `Unauthenticated`."""
     connecting: bool = True
     ended: bool = False
     syncing: set[RoomId] = field(factory=set)

@@ -1,12 +1,13 @@
 """Which sockets a user has, on every device and node."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from attrs import frozen
 
 from ..ids import UserId
+from .connection import ByeCode
 
 LEASE_S = 30
 """How long an entry of the registry lives without being renewed; nodes renew every 10 s."""
@@ -29,10 +30,11 @@ class SocketInfo:
 
 @frozen(kw_only=True)
 class Renewed:
-    """What a renewal found: ids whose lease had ended (the node adds them again), and ids that are to be closed."""
+    """What a renewal found: ids whose lease had ended (the node adds them again), and those that are to be closed,
+    each with what its client is told."""
 
     lost: frozenset[str]
-    to_close: frozenset[str]
+    to_close: Mapping[str, ByeCode]
 
 
 class SocketRegistry(ABC):
@@ -58,6 +60,6 @@ class SocketRegistry(ABC):
         """The user's sockets whose lease runs, oldest first."""
 
     @abstractmethod
-    async def revoke(self, sockets: Sequence[SocketInfo]) -> None:
+    async def revoke(self, sockets: Sequence[SocketInfo], code: ByeCode) -> None:
         """Mark sockets as to be closed: gone from `of_user` at once; their node learns it at every renewal until it
         removes them, also when the lease ended meanwhile, for `REVOKED_S`."""

@@ -15,7 +15,7 @@ PassTime: TypeAlias = Callable[[timedelta], Awaitable[None]]
 
 ALMOST = timedelta(seconds=LEASE_S - 1)
 LEASE = timedelta(seconds=LEASE_S)
-NOTHING = Renewed(lost=frozenset(), to_close=frozenset())
+NOTHING = Renewed(lost=frozenset(), to_close={})
 
 
 def socket(
@@ -33,11 +33,11 @@ def socket(
 
 
 def lost(*sockets: SocketInfo) -> Renewed:
-    return Renewed(lost=frozenset(one.id for one in sockets), to_close=frozenset())
+    return Renewed(lost=frozenset(one.id for one in sockets), to_close={})
 
 
 def to_close(*sockets: SocketInfo) -> Renewed:
-    return Renewed(lost=frozenset(), to_close=frozenset(one.id for one in sockets))
+    return Renewed(lost=frozenset(), to_close={one.id: "kicked" for one in sockets})
 
 
 @pytest.mark.anyio
@@ -133,7 +133,7 @@ class SocketRegistryContract:
         revoked, kept, other = socket("s1"), socket("s2", opened=1), socket("other", "alice")
         for one in (revoked, kept, other):
             await registry.add(one)
-        await registry.revoke([revoked])
+        await registry.revoke([revoked], "kicked")
         assert await registry.of_user("bob") == [kept]
         assert await registry.of_user("alice") == [other]
 
@@ -143,7 +143,7 @@ class SocketRegistryContract:
         revoked, kept = socket("s1"), socket("s2")
         for one in (revoked, kept):
             await registry.add(one)
-        await registry.revoke([revoked])
+        await registry.revoke([revoked], "kicked")
         for _ in range(3):
             assert await registry.renew("node", [revoked, kept]) == to_close(revoked)
         await registry.remove(revoked)
@@ -153,16 +153,16 @@ class SocketRegistryContract:
         sockets = [socket(f"s{number}", node=f"node {number % 2}") for number in range(4)]
         for one in sockets:
             await registry.add(one)
-        await registry.revoke(sockets)
-        await registry.revoke(sockets)
-        await registry.revoke([])
+        await registry.revoke(sockets, "kicked")
+        await registry.revoke(sockets, "kicked")
+        await registry.revoke([], "kicked")
         assert await registry.of_user("bob") == []
         assert await registry.renew("node 0", sockets[::2]) == to_close(*sockets[::2])
         assert await registry.renew("node 1", sockets[1::2]) == to_close(*sockets[1::2])
 
     async def test_a_revoked_socket_stays_revoked_when_it_is_entered_again(self, registry: SocketRegistry) -> None:
         await registry.add(socket())
-        await registry.revoke([socket()])
+        await registry.revoke([socket()], "kicked")
         await registry.add(socket())
         assert await registry.of_user("bob") == []
         assert await registry.renew("node", [socket()]) == to_close(socket())
@@ -174,8 +174,8 @@ class SocketRegistryContract:
         before, after = socket("revoked before its lease ended"), socket("revoked after its lease ended")
         for one in (before, after):
             await registry.add(one)
-        await registry.revoke([before])
+        await registry.revoke([before], "kicked")
         await pass_time(LEASE)
-        await registry.revoke([after])
+        await registry.revoke([after], "kicked")
         await pass_time(pause - LEASE)
         assert await registry.renew("node", [before, after]) == to_close(before, after)
