@@ -86,9 +86,11 @@ class HttpNode:
 
 
 @asynccontextmanager
-async def http_node(*more: Endpoint, origins: str | None = None) -> AsyncGenerator[HttpNode]:
+async def http_node(
+    *more: Endpoint, origins: str | None = None, store: MemoryStore | None = None
+) -> AsyncGenerator[HttpNode]:
     """A node that listens on a port of its own; ``more`` is served beside the product's endpoints."""
-    store, accounts_store = MemoryStore(), MemoryAccounts()
+    store, accounts_store = store or MemoryStore(), MemoryAccounts()
 
     async def end(user: str, session: str) -> None:
         await chat.close_session(user, session)
@@ -100,7 +102,7 @@ async def http_node(*more: Endpoint, origins: str | None = None) -> AsyncGenerat
     app = web.Application()
     Guard(Origins.parse(origins)).add_to(app)
     Endpoints([*AccountRoutes(accounts).endpoints(), *commands.endpoints(), *more]).add_to(app)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, lingering_time=0.3)
     await runner.setup()
     async with chat, ClientSession() as client:
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -6,15 +6,16 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Self
 
 from attrs import define, field
 
 CHATCORE = Path(sys.executable).with_name("chatcore")
-START_S = 30
-"""What a slow machine may take to come up."""
+PATIENCE_S = 30
+"""What a slow machine may take for what should come at once."""
 
 _LISTENS = re.compile(r"listens on (http://\S+)")
 
@@ -27,11 +28,12 @@ class Server:
     printed: list[str] = field(factory=list)
     logged: list[str] = field(factory=list)
     url: str = ""
-    _listens: asyncio.Event = field(factory=asyncio.Event)
+    _changed: asyncio.Event = field(factory=asyncio.Event)
     _reading: asyncio.Future[tuple[None, None]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._reading = asyncio.gather(self._read_output(), self._read_log())
+        self._reading.add_done_callback(lambda _: self._changed.set())
 
     @property
     def port(self) -> int:
@@ -46,15 +48,17 @@ class Server:
         """The log's lines, as JSON has them."""
         return [json.loads(line) for line in self.logged]
 
-    async def listens(self) -> None:
-        """Wait until it listens. Raises RuntimeError with all that it said where it ends instead."""
-        ended = asyncio.ensure_future(self.ended())
-        listens = asyncio.ensure_future(self._listens.wait())
-        await asyncio.wait({ended, listens}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
-        listens.cancel()
-        if not self.url:
-            raise RuntimeError("\n".join(["chatcore does not listen", *self.printed, *self.logged]))
-        ended.cancel()
+    async def until(self, condition: Callable[[Self], object]) -> None:
+        """Wait until what it has said meets ``condition``. Raises RuntimeError with all of it where it ends before."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not condition(self):
+                    if self._reading.done():
+                        raise RuntimeError("\n".join(["chatcore has ended", *self.printed, *self.logged]))
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise TimeoutError("\n".join(["it had said", *self.printed, *self.logged])) from None
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, and give the exit code once it has ended."""
@@ -77,12 +81,13 @@ class Server:
             self.printed.append(line.decode().rstrip("\n"))
             if found := _LISTENS.search(self.printed[-1]):
                 self.url = found[1]
-                self._listens.set()
+            self._changed.set()
 
     async def _read_log(self) -> None:
         assert self.process.stderr is not None
         async for line in self.process.stderr:
             self.logged.append(line.decode().rstrip("\n"))
+            self._changed.set()
 
 
 async def launch(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Server:
@@ -109,7 +114,7 @@ async def serving(
     """
     server = await launch(folder, "serve", "--port", str(port), *flags, environment=environment)
     try:
-        await server.listens()
+        await server.until(lambda server: server.url)
         yield server
     finally:
         await server.kill()

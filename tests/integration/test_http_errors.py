@@ -1,0 +1,102 @@
+"""Whatever happens in a handler is answered, and nothing secret is said of it, here or in the log."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+import pytest
+from aiohttp import web
+
+from chatcore.domain.state import RoomView
+from chatcore.errors import Internal, Unavailable
+from chatcore.ids import RoomId, UserId
+from chatcore_aiohttp import Endpoint
+from chatcore_aiohttp.paths import Segments
+from chatcore_memory import MemoryStore
+from tests.integration.http_node import PASSWORD, http_node
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def planted(fault: Callable[[], BaseException]) -> Endpoint:
+    """``POST /fault``, whose handler has read the body and then fails."""
+
+    async def answer(request: web.Request, _: Segments) -> web.StreamResponse:
+        await request.read()
+        raise fault()
+
+    return Endpoint("POST", "/fault", answer)
+
+
+FAULTS: dict[str, Callable[[], BaseException]] = {
+    "a bug": lambda: KeyError("a name"),
+    "a lost connection to something else": lambda: ConnectionResetError("to the store"),
+    "a timeout of something else": TimeoutError,
+    "an assertion": AssertionError,
+    "no memory": MemoryError,
+    "too deep": RecursionError,
+    "a group": lambda: ExceptionGroup("several", [ValueError(), KeyError()]),
+    "aiohttp's own": web.HTTPInternalServerError,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+async def test_a_fault_in_a_handler_is_internal_and_the_next_request_is_served(
+    fault: Callable[[], BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with http_node(planted(fault)) as node:
+        await node.sign_in("alice")
+        answer = await node.ask("POST", "/fault", {"password": PASSWORD}, user="alice")
+        assert answer.refusal == (500, "internal", None)
+        assert answer.json["detail"] == Internal().message
+        assert answer.json["temporary"] is True
+        assert answer.headers["Vary"] == "Origin"
+        assert (await node.ask("GET", "/rooms", user="alice")).status == 200
+        token = node.tokens["alice"]
+    assert PASSWORD not in caplog.text
+    assert token not in caplog.text
+    if "aiohttp" not in str(fault):
+        assert "POST" in caplog.text
+        assert "/api/v1/fault" in caplog.text
+
+
+async def test_a_fault_is_logged_with_where_it_happened(caplog: pytest.LogCaptureFixture) -> None:
+    async with http_node(planted(lambda: KeyError("a name"))) as node:
+        await node.ask("POST", "/fault", {})
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], KeyError)
+
+
+class FallibleStore(MemoryStore):
+    """Its reads fail as long as it has a fault."""
+
+    fault: Exception | None = None
+
+    async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
+        if self.fault:
+            raise self.fault
+        return await super().views(room, users)
+
+
+@pytest.mark.parametrize(
+    ("fault", "refusal"),
+    [(Unavailable(), (503, "unavailable", None)), (ZeroDivisionError("planted"), (500, "internal", None))],
+)
+async def test_a_fault_of_the_store_is_answered_and_heals(fault: Exception, refusal: object) -> None:
+    store = FallibleStore()
+    async with http_node(store=store) as node:
+        await node.sign_in("alice")
+        room = (await node.ask("POST", "/users/alice/messages", {"key": "k", "body": "x"}, user="alice")).json["room"]
+        store.fault = fault
+        answer = await node.ask("GET", f"/rooms/{room}", user="alice")
+        assert answer.refusal == refusal
+        assert answer.json["temporary"] is True
+        assert b"planted" not in answer.body
+        store.fault = None
+        assert (await node.ask("GET", f"/rooms/{room}", user="alice")).status == 200

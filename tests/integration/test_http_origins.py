@@ -1,0 +1,158 @@
+"""Which web pages may use the server over HTTP (Fetch, "CORS protocol")."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from chatcore_aiohttp import origins
+from tests.integration.http_node import Answer, HttpNode, http_node
+
+pytestmark = pytest.mark.anyio
+
+LISTED = "https://chat.example"
+OTHER = "https://evil.example"
+PREFLIGHT = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization,content-type"}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def get(node: HttpNode, origin: str | None, **more: str) -> Answer:
+    headers: Mapping[str, str] = more if origin is None else {"Origin": origin, **more}
+    return await node.ask("GET", "/rooms", headers=headers, user="alice")
+
+
+async def test_unset_admits_the_servers_own_pages_and_clients_that_are_no_pages() -> None:
+    async with http_node() as node:
+        await node.sign_in("alice")
+        for origin in (None, node.url, node.url.upper()):
+            answer = await get(node, origin)
+            assert answer.status == 200
+            assert answer.headers.get("Access-Control-Allow-Origin") == origin
+            assert answer.headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "admitted"),
+    [
+        ("https://chat.example", "chat.example", True),  # behind a proxy that ends TLS
+        ("https://chat.example", "chat.example:443", True),
+        ("https://chat.example:443", "chat.example", True),
+        ("http://chat.example", "chat.example:80", True),
+        ("http://chat.example:3001", "chat.example:3001", True),
+        ("http://chat.example", "CHAT.example", True),
+        ("http://[::1]:3001", "[::1]:3001", True),
+        ("https://chat.example", "chat.example:80", False),
+        ("http://chat.example:3002", "chat.example:3001", False),
+        ("http://chat.example", "chat.example:3001", False),
+        ("http://chat.example.evil", "chat.example", False),
+        ("http://evil-chat.example", "chat.example", False),
+        ("http://localhost", "127.0.0.1", False),
+        ("capacitor://localhost", "localhost", False),
+    ],
+)
+async def test_a_page_is_the_servers_own_when_host_and_port_are(origin: str, host: str, admitted: bool) -> None:
+    async with http_node() as node:
+        await node.sign_in("alice")
+        assert (await get(node, origin, Host=host)).status == (200 if admitted else 403)
+
+
+async def test_a_list_admits_these_and_the_servers_own() -> None:
+    async with http_node(origins=f"{LISTED},http://localhost:5173") as node:
+        await node.sign_in("alice")
+        for origin in (LISTED, "https://CHAT.example:443", "http://localhost:5173", node.url):
+            answer = await get(node, origin)
+            assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, origin)
+        for origin in (OTHER, "http://chat.example", "https://chat.example:8443", "http://localhost:5174"):
+            assert (await get(node, origin)).status == 403
+
+
+@pytest.mark.parametrize("setting", [None, LISTED])
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+async def test_a_refused_origin_is_told_the_setting_that_admits_it(setting: str | None, method: str) -> None:
+    async with http_node(origins=setting) as node:
+        await node.sign_in("alice")
+        headers = {"Origin": OTHER, **(PREFLIGHT if method == "OPTIONS" else {})}
+        answer = await node.ask(method, "/rooms", headers=headers, user="alice")
+        assert answer.refusal == (403, "forbidden", None)
+        assert "CHATCORE_ORIGINS" in answer.json["detail"]
+        assert OTHER in answer.json["detail"]
+        assert LISTED not in answer.json["detail"]
+        assert answer.headers["Vary"] == "Origin"
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+async def test_a_refused_origin_does_nothing() -> None:
+    async with http_node() as node:
+        await node.sign_in("alice")
+        body = {"key": "k", "body": "x"}
+        await node.ask("POST", "/users/alice/messages", body, headers={"Origin": OTHER}, user="alice")
+        assert (await node.ask("GET", "/users/alice/entries", user="alice")).json["head"] == 0
+
+
+@pytest.mark.parametrize("path", ["/api/v1/rooms", "/api/v1/users/%2F/messages", "/nonsense", "/"])
+async def test_a_preflight_of_an_admitted_origin_is_answered_without_a_token(path: str) -> None:
+    async with http_node(origins=LISTED) as node:
+        answer = await node.send("OPTIONS", path, None, {"Origin": LISTED, **PREFLIGHT})
+        assert (answer.status, answer.body) == (204, b"")
+        assert answer.headers["Access-Control-Allow-Origin"] == LISTED
+        assert set(answer.headers["Access-Control-Allow-Methods"].split(", ")) >= {
+            "GET",
+            "POST",
+            "PUT",
+            "PATCH",
+            "DELETE",
+        }
+        assert answer.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type"
+        assert int(answer.headers["Access-Control-Max-Age"]) > 0
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+        assert answer.headers["Vary"] == "Origin"
+
+
+async def test_an_admitted_page_may_read_refusals_too() -> None:
+    async with http_node(origins=LISTED) as node:
+        for method, path, status in [("GET", "/rooms", 401), ("GET", "/nonsense", 404), ("PATCH", "/rooms", 405)]:
+            answer = await node.ask(method, path, headers={"Origin": LISTED})
+            assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (status, LISTED)
+            assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
+
+
+HOSTILE = ["null", "", "*", "nonsense", "https://", "https://a@b", "https://a/b", "x" * 8000, "https://a.example b"]
+
+
+@pytest.mark.parametrize("origin", HOSTILE, ids=range(len(HOSTILE)))
+async def test_what_is_no_origin_is_refused_by_every_setting_and_not_repeated(origin: str) -> None:
+    for setting in (None, LISTED):
+        async with http_node(origins=setting) as node:
+            answer = await node.ask("GET", "/rooms", headers={"Origin": origin})
+            assert answer.refusal == (403, "forbidden", None)
+            assert len(answer.json["detail"]) < 200
+
+
+async def test_a_refused_origin_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with http_node() as node:
+        for origin in (OTHER, "https://other.example", OTHER, OTHER):
+            await node.ask("GET", "/rooms", headers={"Origin": origin})
+    assert len(caplog.records) == 2
+    assert f"CHATCORE_ORIGINS={OTHER}" in caplog.messages[0]
+
+
+async def test_a_hostile_origin_can_not_forge_or_flood_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(origins, "LOGGED_MAX", 5)
+    async with http_node() as node:
+        for origin in ("x\u2028forged", "x\u009b31m", "x" * 8000, *(f"http://{n}.x" for n in range(20))):
+            await node.ask("GET", "/rooms", headers={"Origin": origin})
+    assert len(caplog.records) == 6
+    assert all(message.isascii() and message.isprintable() for message in caplog.messages)
+    assert max(map(len, caplog.messages)) < 500
+
+
+async def test_two_origins_are_none() -> None:
+    async with http_node(origins=LISTED) as node:
+        headers = [("Origin", LISTED), ("Origin", LISTED)]
+        async with node.client.get(f"{node.url}/api/v1/rooms", headers=headers) as answer:
+            assert answer.status == 403

@@ -1,0 +1,168 @@
+"""`chatcore serve` as a newcomer meets it."""
+
+import re
+import shlex
+import stat
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from tests.integration.serving import launch, serving
+
+pytestmark = pytest.mark.anyio
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+async def curl(client: ClientSession, command: str, variables: dict[str, str]) -> tuple[int, Any]:
+    """Do what a shell would do with a command that begins with ``curl``: it may not be on this machine."""
+    for name, value in variables.items():
+        command = command.replace(f"'${name}'", value).replace(f"${name}", value)
+    url, headers, data = "", {}, None
+    words = iter(shlex.split(command.replace("\\\n", " ")))
+    for word in words:
+        match word:
+            case "-H":
+                name, _, value = next(words).partition(": ")
+                headers[name] = value
+            case "-d":
+                data = next(words).encode()
+            case "curl" | "-s":
+                pass
+            case _:
+                url = word
+    async with client.request("GET" if data is None else "POST", url, headers=headers, data=data) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_it_prints_where_it_listens_and_a_first_command_that_works(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, ClientSession() as client:
+        await server.until(lambda server: len(server.printed) == 5)
+        assert server.printed[0] == f"chatcore 0.1.0 listens on {server.url}"
+        assert str(tmp_path / "chatcore-data") in server.printed[1]
+        assert f"{server.url}/ " in server.printed[2]
+        command = "\n".join(server.printed[3:])
+        assert await curl(client, command, {}) == (201, {"user": "alice"})
+
+
+async def test_the_page_says_how_to_say_the_first_word_and_it_works(tmp_path: Path) -> None:
+    async with serving(tmp_path, "--store", "memory") as server, ClientSession() as client:
+        async with client.get(server.url) as answer:
+            assert answer.content_type == "text/html"
+            page = await answer.text()
+        codes = [unescape(code) for code in re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", page, re.DOTALL)]
+        assignments = re.findall(r"^(\w+)=(?:'(.*)'|(.*))$", codes[0], re.MULTILINE)
+        variables = {name: quoted or plain for name, quoted, plain in assignments}
+        assert variables["api"] == f"{server.url}/api/v1"
+        (sign_up,) = re.findall(r"curl .*?\n.*", codes[0])
+        for user in ("alice", "bob"):
+            assert await curl(client, sign_up, {**variables, "user": user}) == (201, {"user": user})
+        (sign_in,) = re.findall(r"curl -s.*?\n.*?'(?= \|)", codes[1])
+        status, tokens = await curl(client, sign_in, variables)
+        assert status == 201
+        send = codes[1].partition("\n\n")[2]
+        status, sent = await curl(client, send, {**variables, "token": tokens["access_token"]})
+        assert (status, sent["seq"]) == (201, 1)
+        assert f'io("{server.url}"' in codes[2]
+
+
+async def test_the_page_runs_no_script_and_no_style_but_its_own(tmp_path: Path) -> None:
+    async with serving(tmp_path, "--store", "memory") as server, ClientSession() as client:
+        async with client.get(server.url) as answer:
+            page, headers = await answer.text(), answer.headers
+        async with client.get(server.url, headers={"Host": 'x"><script>alert(1)</script>'}) as answer:
+            assert "alert" not in await answer.text()
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "script" not in page.replace("JavaScript", "").replace("javascript", "").lower()
+    assert not re.findall(r"(?:src|href|url)\s*=?\s*[\"'(]\s*(?:https?:)?//", page)
+    assert " style=" not in page
+    assert "{{" not in page
+    assert 'name="viewport"' in page
+
+
+async def test_what_was_said_and_who_was_signed_in_outlive_a_restart(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, ClientSession() as client:
+        port = server.port
+        api = f"{server.url}/api/v1"
+        await client.post(f"{api}/accounts", json={"user": "alice", "password": PASSWORD})
+        async with client.post(f"{api}/sessions", json={"user": "alice", "password": PASSWORD}) as answer:
+            bearer = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
+        await client.post(f"{api}/users/alice/messages", json={"key": "k", "body": "a note"}, headers=bearer)
+        assert await server.stop() == 0
+    async with (
+        serving(tmp_path, port=port),
+        ClientSession() as client,
+        client.get(f"{api}/users/alice/entries", headers=bearer) as answer,
+    ):
+        assert [entry["body"] for entry in (await answer.json())["entries"]] == ["a note"]
+
+
+async def test_in_memory_nothing_is_written_and_everything_is_forgotten(tmp_path: Path) -> None:
+    async with serving(tmp_path, "--store", "memory") as server, ClientSession() as client:
+        await server.until(lambda server: "in memory" in "".join(server.printed))
+        account = {"user": "alice", "password": PASSWORD}
+        await client.post(f"{server.url}/api/v1/accounts", json=account)
+        async with client.post(f"{server.url}/api/v1/sessions", json=account) as answer:
+            bearer = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
+        assert not names(tmp_path)
+    async with (
+        serving(tmp_path, "--store", "memory") as server,
+        ClientSession() as client,
+        client.get(f"{server.url}/api/v1/rooms", headers=bearer) as answer,
+    ):
+        assert answer.status == 401
+
+
+async def test_what_is_kept_is_for_its_user_alone(tmp_path: Path) -> None:
+    async with serving(tmp_path):
+        folder = tmp_path / "chatcore-data"
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [folder, *folder.iterdir()]}
+    assert modes.pop("chatcore-data") == 0o700
+    assert set(modes) >= {"secret", "chatcore.sqlite3", "lock"}
+    assert set(modes.values()) == {0o600}
+
+
+async def test_it_says_that_it_is_alive_and_ready(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, ClientSession() as client:
+        for path, word in [("/healthz", "alive"), ("/readyz", "ready")]:
+            async with client.get(server.url + path) as answer:
+                assert (answer.status, await answer.json()) == (200, {"status": word})
+
+
+async def test_no_request_leaves_a_line_in_the_log(tmp_path: Path) -> None:
+    async with serving(tmp_path, "--store", "memory") as server, ClientSession() as client:
+        for path in ("/", "/healthz", "/nonsense", "/api/v1/rooms"):
+            async with client.get(server.url + path):
+                pass
+        await server.stop()
+        assert [event["event"] for event in server.events] == ["stopping; a second signal ends it at once", "stopped"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("serve", "--help")])
+async def test_help_is_printed_whatever_the_settings_are(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("CHATCORE_PORT=x\n")
+    command = await launch(tmp_path, *arguments, environment={"CHATCORE_STORE": "x"})
+    assert await command.ended() == 0
+    text = " ".join("\n".join(command.printed).replace("│", " ").split())
+    assert ("env var: CHATCORE_ACCESS_TOKEN_S" in text) is (arguments == ("serve", "--help"))
+    assert not command.logged
+
+
+async def test_the_version_is_the_packages(tmp_path: Path) -> None:
+    command = await launch(tmp_path, "--version")
+    assert await command.ended() == 0
+    assert command.printed == ["0.1.0"]
