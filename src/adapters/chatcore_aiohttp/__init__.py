@@ -10,6 +10,7 @@ try:
     from .origins import Origins as Origins
     from .problems import problem as problem
     from .routes import CommandRoutes as CommandRoutes
+    from .sockets_routes import SocketsRoutes as SocketsRoutes
 except ModuleNotFoundError as missing:
     if missing.name not in ("aiohttp", "orjson"):
         raise

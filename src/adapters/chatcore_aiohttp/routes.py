@@ -54,7 +54,7 @@ class CommandRoutes:
     async def _answer(self, served: Sequence[Served], request: web.Request, given: paths.Segments) -> web.Response:
         user = (await principal(request, self.authenticate)).user
         route, command = self._meant(served, given, user)
-        fields = await _fields(request, command, _texts(paths.fields(route.path, given)))
+        fields = await _fields(request, command, route.fixed, _texts(paths.fields(route.path, given)))
         answer = answer_object(await self.chat.execute(user, read_command(command.name, fields)))
         created = route.created and not answer.get("duplicate")
         return web.Response(status=201 if created else 200, body=encode(answer), content_type="application/json")
@@ -85,7 +85,7 @@ def _texts(found: Mapping[str, str | None]) -> Mapping[str, str]:
 
 
 async def _fields(
-    request: web.BaseRequest, command: type[Command[Any]], in_path: Mapping[str, str]
+    request: web.BaseRequest, command: type[Command[Any]], fixed: Mapping[str, object], in_path: Mapping[str, str]
 ) -> Mapping[str, object]:
     query = query_fields(request.rel_url.raw_query_string)
     if request.method in WITHOUT_BODY:
@@ -95,6 +95,6 @@ async def _fields(
         if query:
             raise Invalid("The fields stand in the body.", field=min(query))
         others = await read_object(request)
-    if twice := in_path.keys() & others.keys():
-        raise Invalid("The path has this field already.", field=min(twice))
-    return {**typed(command, in_path), **others}
+    if twice := (in_path.keys() | fixed.keys()) & others.keys():
+        raise Invalid("The path or the method says this field already.", field=min(twice))
+    return {**typed(command, in_path), **fixed, **others}

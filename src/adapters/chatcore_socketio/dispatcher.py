@@ -10,7 +10,7 @@ from socketio import packet as kinds
 
 from chatcore.chat import Chat
 from chatcore.errors import ChatError, Invalid, TooLarge, Unauthenticated
-from chatcore.ports.authenticator import Authenticator, Credentials
+from chatcore.ports.authenticator import Authenticator, Credentials, Principal
 from chatcore.ports.connection import Bye
 from chatcore.protocol import error_object
 from chatcore.socket import Socket
@@ -136,7 +136,7 @@ class Dispatcher:
         return self._socket is not None
 
     async def _enter(self, token: str | None, connected: AsyncExitStack) -> Socket:
-        principal = await self._authenticate(self._credentials(token))
+        principal = await self._principal(token)
         if principal is None:
             raise Unauthenticated
         return await connected.enter_async_context(
@@ -146,8 +146,12 @@ class Dispatcher:
                 device=principal.device,
                 expires_at=principal.expires_at,
                 session=principal.session,
+                authenticate=self._principal,
             )
         )
+
+    async def _principal(self, token: str | None) -> Principal | None:
+        return await self._authenticate(self._credentials(token))
 
     # Commands.
 

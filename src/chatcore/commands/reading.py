@@ -96,7 +96,7 @@ class History(ReadingCommand[Page]):
             case _:
                 markers = await context.store.markers(room, [context.user])
                 marker = markers.get(context.user)
-                return FirstUnread(user=context.user, read=marker.read if marker else 0)
+                return FirstUnread(user=context.user, read=marker.counted_from if marker else 0)
 
 
 async def _must_exist(directory: Directory | None, user: UserId) -> None:

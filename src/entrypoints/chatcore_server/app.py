@@ -6,7 +6,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from chatcore.chat import Chat
-from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoints, Guard, Origins
+from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoints, Guard, Origins, SocketsRoutes
 from chatcore_aiohttp.codec import encode
 from chatcore_socketio import SocketioServer
 
@@ -24,7 +24,8 @@ def build(parts: Parts, origins: Origins, *, sending: float) -> web.Application:
     app = web.Application()
     Guard(origins).add_to(app)
     app.middlewares.insert(0, _sent_within(sending))
-    Endpoints([*AccountRoutes(accounts).endpoints(), *commands.endpoints()]).add_to(app)
+    sockets = SocketsRoutes(chat=chat, authenticate=accounts.authenticate)
+    Endpoints([*AccountRoutes(accounts).endpoints(), *sockets.endpoints(), *commands.endpoints()]).add_to(app)
     SocketioServer(chat, accounts.authenticate, origins=origins).add_to(app)
     app.router.add_get("/", Page().answer)
     app.router.add_get("/healthz", _alive)

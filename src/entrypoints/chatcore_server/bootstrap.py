@@ -9,7 +9,7 @@ from chatcore.accounts import Accounts, AccountStore
 from chatcore.chat import Chat
 from chatcore.ids import UserId
 from chatcore.ports.store import Store
-from chatcore_memory import MemoryAccounts, MemoryStore
+from chatcore_memory import MemoryAccounts, MemoryRegistry, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_sqlite import SqliteAccounts, SqliteStore
 
@@ -39,7 +39,7 @@ def bootstrap(settings: Settings) -> Parts:
         canonical_username,
         on_ended=end,
     )
-    chat = Chat(store, directory=accounts.directory, canonical=accounts.canonical)
+    chat = Chat(store, registry=MemoryRegistry(), directory=accounts.directory, canonical=accounts.canonical)
     return Parts(chat, accounts)
 
 
