@@ -3,7 +3,7 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
@@ -11,11 +11,9 @@ import attrs
 from attrs import field, frozen
 from attrs.validators import optional
 
-from ..domain.entries import Entry, Event, Opens
-from ..domain.permissions import Action, Rights
-from ..domain.rooms import Facts
-from ..domain.state import RoomState
-from ..errors import ChatError
+from ..domain.entries import Entry
+from ..domain.permissions import Rights
+from ..domain.rooms import Intent
 from ..ids import Key, RoomId, Seq, UserId
 from ..live.hub import Hub
 from ..live.user import LiveSocket
@@ -56,23 +54,17 @@ class Command(ABC, Generic[Answer_co]):
 
 
 @frozen(kw_only=True)
-class RoomCommand(Command[Answer_co]):
+class RoomCommand(Command[Answer_co], Intent):
     """A command that appends to one room's log and takes its turn there: an `Intent`. All its methods are pure.
 
     Repeated with its ``key`` it gets its first answer; without one it is another command each time.
     """
-
-    action: ClassVar[Action]
 
     key: Key | None = field(default=None, validator=optional(fields.key))
 
     @abstractmethod
     def room_id(self, user: UserId, key: Key) -> RoomId:
         """The room in which ``user`` does this."""
-
-    @abstractmethod
-    def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
-        """See `Intent.event`."""
 
     @abstractmethod
     def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Answer_co:
@@ -95,16 +87,6 @@ class RoomCommand(Command[Answer_co]):
     def content(self) -> Mapping[str, Any]:
         """What a repetition with the same key must repeat."""
         return attrs.asdict(self, filter=lambda attribute, _: attribute.name != "key")
-
-    @property
-    def target(self) -> Seq | None:
-        return None
-
-    def wants(self, state: RoomState) -> Collection[UserId]:
-        return ()
-
-    def opens(self, user: UserId) -> Opens | None:
-        return None
 
 
 @frozen(kw_only=True)

@@ -23,10 +23,6 @@ REACTION_USERS_MAX = 20
 """Users of an emoji that are named; the others are only counted."""
 
 
-def _fixed(users: Iterable[UserId]) -> Sequence[UserId]:
-    return tuple(users)
-
-
 def _ids(values: Iterable[UserId]) -> Sequence[UserId]:
     return tuple(values)
 

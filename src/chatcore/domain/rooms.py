@@ -1,8 +1,9 @@
 """The two functions that everything stands on: `decide` and `evolve`."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import attrs
 from attrs import frozen
@@ -60,33 +61,35 @@ class Rules:
     members_max: int = MEMBERS_MAX
 
 
-class Intent(Protocol):
+class Intent(ABC):
     """What `decide` asks of a command that appends to a room's log. Everything here is pure."""
+
+    __slots__ = ()
 
     action: ClassVar[permissions.Action]
     """The row of the table of rights that governs the command."""
 
     @property
+    @abstractmethod
     def digest(self) -> str:
         """Identifies the command's content; its key, and how it addresses the room, are left out."""
-        ...
 
     @property
     def target(self) -> Seq | None:
         """The seq of the entry that the command is about, if any."""
-        ...
+        return None
 
     def wants(self, state: RoomState) -> Collection[UserId]:
         """The users who have to exist for the command to be carried out on ``state``."""
-        ...
+        return ()
 
     def opens(self, user: UserId) -> Opens | None:
         """What the command brings into being when the room is unborn; None where it needs a room that is there."""
-        ...
+        return None
 
+    @abstractmethod
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         """What the command does to a room in which ``user`` has the right to it; None when it changes nothing."""
-        ...
 
 
 def decide(
