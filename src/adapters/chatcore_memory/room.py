@@ -1,16 +1,19 @@
 """One room in memory."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from chatcore.domain.cursors import ListCursor, milliseconds
-from chatcore.domain.entries import Entry, Message
+from chatcore.domain.entries import Deleted, Edited, Entry, Message, Reacted
 from chatcore.domain.markers import starting_markers
+from chatcore.domain.redaction import redacted
 from chatcore.domain.rooms import evolve
-from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, RoomState, RoomView
+from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, MarkerChange, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.room_log import Anchor, Appended, FirstUnread, Window
+
+from .messages import Changes
 
 
 class MemoryRoom:
@@ -20,8 +23,9 @@ class MemoryRoom:
         self.number = number
         self.state = RoomState(room=room)
         self.entries: list[Entry] = []
-        self.messages: list[Entry] = []
-        self.by_key: dict[tuple[UserId, Key], Entry] = {}
+        self._messages: list[Seq] = []
+        self._changes: dict[Seq, Changes] = {}
+        self._by_key: dict[tuple[UserId, Key], Seq] = {}
         self.markers: dict[UserId, Marker] = {}
         self.members: list[UserId] = []
 
@@ -30,7 +34,7 @@ class MemoryRoom:
         for written, entry in enumerate(entries):
             if entry.seq != self.state.head + 1:
                 return Appended(written=written)
-            if taken := self.by_key.get((entry.author, entry.key)):
+            if taken := self.holder((entry.author, entry.key)):
                 return Appended(written=written, taken=taken)
             self._write(entry)
         return Appended(written=len(entries))
@@ -38,30 +42,58 @@ class MemoryRoom:
     def _write(self, entry: Entry) -> None:
         self.state = evolve(self.state, entry)
         self.entries.append(entry)
-        if isinstance(entry.event, Message):
-            self.messages.append(entry)
-        self.by_key[entry.author, entry.key] = entry
+        self._by_key[entry.author, entry.key] = entry.seq
         if entry.affects:
             self.markers.update(starting_markers(entry))
             self.members = [user for user, one in self.state.members.items() if one.standing == "member"]
+        match entry.event:
+            case Message():
+                self._messages.append(entry.seq)
+            case Edited(target=target):
+                self._changes.setdefault(target, Changes()).edits.append(entry.seq)
+            case Reacted(target=target):
+                self._changes.setdefault(target, Changes()).react(entry.event, entry.author)
+            case Deleted(target=target):
+                self._redact(target)
+            case _:
+                pass
+
+    def _redact(self, target: Seq) -> None:
+        edits = self._changes[target].edits if target in self._changes else []
+        for seq in (target, *edits):
+            self.entries[seq - 1] = redacted(self.entries[seq - 1])
+
+    def holder(self, key: tuple[UserId, Key]) -> Entry | None:
+        """The entry that holds the key of an author, as written."""
+        seq = self._by_key.get(key)
+        return None if seq is None else self.entries[seq - 1]
 
     def above(self, seq: Seq, limit: int) -> Sequence[Entry]:
+        """Entries as written."""
         start = max(seq, 0)
         return self.entries[start : start + limit]
 
+    def present(self, user: UserId, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Entries with messages in their present state."""
+        return [
+            self._changes[entry.seq].present(entry, self.entries, user)
+            if entry.seq in self._changes and isinstance(entry.event, Message)
+            else entry
+            for entry in entries
+        ]
+
     def window(self, user: UserId, anchor: Anchor, before: int, after: int, *, messages_only: bool) -> Window:
-        entries = self.messages if messages_only else self.entries
+        seqs = self._messages if messages_only else range(1, self.state.head + 1)
         place = self._place(anchor)
-        at = bisect_left(entries, place, key=_seq)
-        behind = bisect_right(entries, place, key=_seq)
+        at, behind = bisect_left(seqs, place), bisect_right(seqs, place)
         first, last = max(at - before, 0), behind + after
         return Window(
             head=self.state.head,
             kind=self.state.kind,
             member=self.state.members.get(user),
-            entries=entries[first:last],
+            entries=self.present(user, [self.entries[seq - 1] for seq in seqs[first:last]]),
             has_before=first > 0,
-            has_after=last < len(entries),
+            has_after=last < len(seqs),
         )
 
     def _place(self, anchor: Anchor) -> Seq:
@@ -71,10 +103,8 @@ class MemoryRoom:
                 return newest
             case "oldest":
                 return 0
-            case FirstUnread(read=read):
-                start = bisect_right(self.messages, read, key=_seq)
-                unread = (entry.seq for entry in islice(self.messages, start, None) if anchor.is_unread(entry))
-                return next(unread, newest)
+            case FirstUnread():
+                return next(self._unread(anchor), newest)
             case seq:
                 return seq
 
@@ -102,25 +132,29 @@ class MemoryRoom:
             last=self.entries[-1],
             member=state.members.get(user),
             marker=marker,
-            unread=self._unread(user, marker),
+            unread=self._unread_count(user, marker),
             markers=self._markers_shown(),
         )
 
     def marker(self, user: UserId) -> Marker | None:
         return self.markers[user] if self.is_member(user) else None
 
+    def mark(self, user: UserId, change: MarkerChange) -> None:
+        """As `Markers.mark` says."""
+        if (marker := self.marker(user)) and change.fits(self.state.head):
+            self.markers[user] = change.applied(marker)
+
     def _markers_shown(self) -> Mapping[UserId, Marker] | None:
         if len(self.members) > MARKERS_SHOWN_TO:
             return None
         return {user: self.markers[user] for user in self.members}
 
-    def _unread(self, user: UserId, marker: Marker | None) -> int:
+    def _unread_count(self, user: UserId, marker: Marker | None) -> int:
         if marker is None:
             return 0
-        start = bisect_right(self.messages, marker.read, key=_seq)
-        others = (entry for entry in islice(self.messages, start, None) if entry.author != user)
-        return sum(1 for _ in islice(others, UNREAD_MAX))
+        unread = self._unread(FirstUnread(user=user, read=marker.counted_from))
+        return sum(1 for _ in islice(unread, UNREAD_MAX))
 
-
-def _seq(entry: Entry) -> Seq:
-    return entry.seq
+    def _unread(self, start: FirstUnread) -> Iterator[Seq]:
+        seqs = islice(self._messages, bisect_right(self._messages, start.read), None)
+        return (seq for seq in seqs if start.is_unread(self.entries[seq - 1]))

@@ -8,7 +8,7 @@ from anyio.lowlevel import checkpoint
 
 from chatcore.domain.cursors import ListCursor
 from chatcore.domain.entries import Entry
-from chatcore.domain.state import Marker, RoomState, RoomView
+from chatcore.domain.state import Marker, MarkerChange, RoomState, RoomView
 from chatcore.domain.texts import text_bytes
 from chatcore.ids import Key, RoomId, Seq, UserId, new_id
 from chatcore.ports.room_log import Anchor, Appended, CaughtUp, Change, Membership, News, Position, Window
@@ -61,7 +61,7 @@ class MemoryStore(Store):
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
         await checkpoint()
         found = self._room(room)
-        first = {key: found.by_key[key] for key in keys if key in found.by_key}
+        first = {key: holder for key in keys if (holder := found.holder(key))}
         news = News(head=found.state.head, entries=found.above(after, limit), first=first)
         await checkpoint()
         return news
@@ -99,7 +99,8 @@ class MemoryStore(Store):
         for name, after in cursors.items():
             room = self._room(name)
             if room.is_member(user):
-                entries = None if left < 0 or room.state.head - after > limit else room.above(after, limit)
+                too_much = left < 0 or room.state.head - after > limit
+                entries = None if too_much else room.present(user, room.above(after, limit))
                 left -= sum(map(text_bytes, entries or ()))
                 found[name] = CaughtUp(view=room.view(user), entries=entries)
         await checkpoint()
@@ -139,6 +140,15 @@ class MemoryStore(Store):
         markers = {user: marker for user in users if (marker := found.marker(user))}
         await checkpoint()
         return markers
+
+    async def mark(self, user: UserId, room: RoomId, change: MarkerChange) -> RoomView | None:
+        await checkpoint()
+        view = None
+        if found := self._rooms.get(room):
+            found.mark(user, change)
+            view = found.view(user)
+        await checkpoint()
+        return view
 
     def _room(self, room: RoomId) -> MemoryRoom:
         """The room as it is; an unborn one is empty and not kept."""

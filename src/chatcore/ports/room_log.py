@@ -38,13 +38,18 @@ class News:
 
 @frozen(kw_only=True)
 class FirstUnread:
-    """The anchor of a window at the first unread message of a user who has read up to ``read``, else at ``newest``."""
+    """The anchor of a window at the first unread message of a user who has read up to ``read``, else at ``newest``.
+
+    ``read`` is the marker's ``counted_from``. A deleted message is not unread.
+    """
 
     user: UserId
     read: Seq
 
     def is_unread(self, entry: Entry) -> bool:
-        return entry.seq > self.read and entry.author != self.user and isinstance(entry.event, Message)
+        if entry.seq <= self.read or entry.author == self.user:
+            return False
+        return isinstance(entry.event, Message) and not entry.event.deleted
 
 
 Anchor: TypeAlias = Literal["newest", "oldest"] | Seq | FirstUnread
