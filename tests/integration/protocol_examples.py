@@ -1,4 +1,4 @@
-"""Plays the examples of docs/protocol.md: every ```example block, in order, over a real server."""
+"""Plays the examples of docs/protocol.md over a real server."""
 
 import asyncio
 import json
@@ -18,9 +18,10 @@ PATIENCE_S = 10
 Json: TypeAlias = Any
 
 
-def lines() -> Iterator[str]:
-    """The lines of all examples."""
-    for block in re.findall(r"^```example\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+def examples(setting: str = "") -> Iterator[str]:
+    """The lines of all examples, in order, for a server with a setting that the page names beside them."""
+    fence = f"^```example{f' {setting}' if setting else ''}\n(.*?)^```$"
+    for block in re.findall(fence, PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
         yield from block.splitlines()
 
 
@@ -83,6 +84,8 @@ class Play:
         self.shown["pushes"].add(event)
         came, data = await asyncio.wait_for(person.pushed.get(), PATIENCE_S)
         assert came == event, f"{came} {data} was pushed, not {event}"
+        if event == "ready":
+            self._values[f"{data['user']}_socket"] = data["socket"]
         self._compare(self._value(rest), data)
 
     async def _request(self, person: Person | None, method: str, rest: str) -> None:
@@ -106,6 +109,7 @@ class Play:
         if answer and "access_token" in answer:
             self._people[answer["user"]] = Person(answer["access_token"])
             self._values["refresh_token"] = answer["refresh_token"]
+            self._values[f"{answer['user']}_token"] = answer["access_token"]
 
     def _compare(self, expected: Json, found: Json) -> None:
         if isinstance(found, dict):
