@@ -1,5 +1,6 @@
 """A Chat: the domain with its ports plugged in. One per process is handed to whoever needs it."""
 
+import random
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -55,6 +56,7 @@ class Chat:
         canonical: the one spelling of a user's name as clients write it, or None for a name nobody can have.
         clock: gives the UTC time that entries show.
         new_id: gives a fresh id of at least 64 random bits.
+        uniform: gives a random number between two; nodes that lost a seq to each other wait that long.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Chat:
         canonical: Callable[[UserId], UserId | None] | None = None,
         clock: Callable[[], datetime] = utc_now,
         new_id: Callable[[], str] = ids.new_id,
+        uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.node = new_id()
         self.store = store
@@ -85,6 +88,7 @@ class Chat:
             now=clock,
             publish=self._hints.put_entries if bus else lambda _: None,
             directory=directory,
+            uniform=uniform,
         )
         self._dispatcher = Dispatcher(
             store=store,

@@ -34,6 +34,7 @@ class Hub:
         now: Callable[[], datetime],
         publish: Callable[[Sequence[Entry]], None],
         directory: Directory | None,
+        uniform: Callable[[float, float], float],
     ) -> None:
         self._store = store
         self._background = background
@@ -49,6 +50,7 @@ class Hub:
             publish=publish,
             idle=self._drop,
             directory=directory,
+            uniform=uniform,
         )
 
     def submit(self, room: RoomId, waiting: Waiting) -> None:
