@@ -49,9 +49,9 @@ class User:
             return await answer.json()
 
 
-async def sign_in(http: ClientSession, server: Server, name: str) -> User:
-    """Somebody signs in, and up where that is needed."""
-    api = f"{server.url}/api/v1"
+async def sign_in(http: ClientSession, url: str, name: str) -> User:
+    """Somebody signs in, and up where that is needed, at the server that listens on ``url``."""
+    api = f"{url}/api/v1"
     account = {"user": name, "password": PASSWORD}
     async with http.post(f"{api}/accounts", json=account):
         pass
@@ -62,4 +62,4 @@ async def sign_in(http: ClientSession, server: Server, name: str) -> User:
 @asynccontextmanager
 async def signed_in(server: Server, name: str) -> AsyncGenerator[User]:
     async with ClientSession() as http:
-        yield await sign_in(http, server, name)
+        yield await sign_in(http, server.url, name)

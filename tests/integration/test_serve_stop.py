@@ -98,8 +98,8 @@ async def test_what_is_acknowledged_while_it_stops_is_there_afterwards(server: S
                 enough.set()
 
     async with ClientSession() as http:
-        await sign_in(http, server, "bob")
-        alice = await sign_in(http, server, "alice")
+        await sign_in(http, server.url, "bob")
+        alice = await sign_in(http, server.url, "alice")
         sending = [asyncio.create_task(keep_sending(alice)) for _ in range(8)]
         await enough.wait()
         assert await server.stop() == 0
