@@ -1,5 +1,6 @@
 """A Chat: the domain with its ports plugged in. One per process is handed to whoever needs it."""
 
+import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -58,6 +59,7 @@ class Chat:
         canonical: the one spelling of a user's name as clients write it, or None for a name nobody can have.
         clock: gives the UTC time that entries show.
         new_id: gives a fresh id of at least 64 random bits.
+        uniform: gives a random number between two; nodes that lost a seq to each other wait that long.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Chat:
         rules: Rules | None = None,
         clock: Callable[[], datetime] = utc_now,
         new_id: Callable[[], str] = ids.new_id,
+        uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.node = new_id()
         rules = rules or Rules()
@@ -92,6 +95,7 @@ class Chat:
             publish_marker=self._hints.put_one if bus else lambda _: None,
             directory=directory,
             rules=rules,
+            uniform=uniform,
         )
         self._dispatcher = Dispatcher(
             store=store,

@@ -65,3 +65,18 @@ async def test_two_who_read_the_same_head_meet_at_the_append() -> None:
         tasks.start_soon(decide, "alice")
         tasks.start_soon(decide, "bob")
     assert (heads, sorted(written)) == ([0, 0], [0, 1])
+
+
+@pytest.mark.anyio
+async def test_reading_rooms_that_are_unborn_leaves_nothing_behind() -> None:
+    store = MemoryStore()
+    for number in range(100):
+        room = f"unborn {number}"
+        await store.state(room)
+        await store.read_on(room, 0, 10)
+        await store.window("alice", room, "newest", 10, 10)
+        await store.catch_up("alice", {room: 0}, 10, 10)
+        await store.markers(room, ["alice"])
+        await store.append([message(room, 2)])
+    assert not store._rooms
+    assert not store._rooms_of

@@ -33,14 +33,11 @@ class SocketConnection:
         self._id = new_id()
         self._line = line
         self._greeted = False
+        line.on_overflow = self._cut
 
     @property
     def id(self) -> str:
         return self._id
-
-    @property
-    def ended(self) -> bool:
-        return self._line.ended
 
     def send(self, push: Push) -> None:
         if self._line.ended:
@@ -55,8 +52,7 @@ class SocketConnection:
             log.exception("a push %s could not be written", push.event)
             self._line.end(INTERNAL)
             return
-        if not self._line.write(frame):
-            self.close(Bye(code="slow"))
+        self._line.write(frame)
 
     def answer(self, number: int, answer: Object) -> None:
         """Acknowledge the event that asked for it as ``number``."""
@@ -68,13 +64,11 @@ class SocketConnection:
             log.exception("an answer could not be written")
             self._line.end(INTERNAL)
             return
-        if not self._line.write(frame):
-            self.close(Bye(code="slow"))
+        self._line.write(frame)
 
     def refuse(self, error: ChatError, namespace: str | None = None) -> None:
         """Answer CONNECT with an error."""
-        if not self._line.write(text_frame(connect_error(error, namespace))):
-            self.close(Bye(code="slow"))
+        self._line.write(text_frame(connect_error(error, namespace)))
 
     def close(self, bye: Bye) -> None:
         # After a DISCONNECT official clients do not come back by themselves; after a bare close they do.
@@ -85,3 +79,6 @@ class SocketConnection:
 
     async def drained(self) -> None:
         await self._line.drained()
+
+    def _cut(self) -> None:
+        self.close(Bye(code="slow"))

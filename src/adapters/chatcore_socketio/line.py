@@ -1,6 +1,7 @@
 """The writing side of one websocket: whole frames, straight to the transport, with a bound on what is outstanding."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from aiohttp.abc import AbstractStreamWriter
@@ -11,6 +12,8 @@ OUTSTANDING_MAX = 1024 * 1024
 """Bytes that the kernel has not taken; a client with more outstanding is cut."""
 DRAINED = 256 * 1024
 """Bytes below which large answers go on."""
+GATHERED_MAX = 64 * 1024
+"""Bytes that are not held back for what else is to be written in the same turn of the loop."""
 
 NORMAL = 1000
 GOING_AWAY = 1001
@@ -21,6 +24,34 @@ INTERNAL = 1011
 TRY_AGAIN = 1013
 """Codes of a websocket's end (RFC 6455, 7.4.1)."""
 
+log = logging.getLogger(__name__)
+
+
+class Flusher:
+    """Writes at the end of a turn of the loop what its lines have gathered in it: a system call each, not one a frame.
+
+    An answer and the entry that follows it, or all entries of a batch, leave together.
+    """
+
+    __slots__ = ("_lines",)
+
+    def __init__(self) -> None:
+        self._lines: list[Line] = []
+
+    def add(self, line: "Line") -> None:
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._lines.append(line)
+
+    def _flush(self) -> None:
+        lines, self._lines = self._lines, []
+        for line in lines:
+            try:
+                line.flush()
+            except Exception:
+                log.exception("a line could not be written to")
+                line.abort()
+
 
 class Line:
     """One websocket to write to, and to end.
@@ -29,31 +60,65 @@ class Line:
     frame goes to the transport in one piece, so that both kinds of writing may meet on it.
     """
 
-    __slots__ = ("_close_within", "_killer", "_transport", "_writer", "ended", "on_end")
+    __slots__ = (
+        "_close_within",
+        "_flusher",
+        "_gathered",
+        "_gathered_size",
+        "_killer",
+        "_transport",
+        "_writer",
+        "ended",
+        "on_end",
+        "on_overflow",
+    )
 
-    def __init__(self, transport: asyncio.Transport, writer: AbstractStreamWriter, close_within: float) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, writer: AbstractStreamWriter, flusher: Flusher, close_within: float
+    ) -> None:
         transport.set_write_buffer_limits(high=DRAINED - 1, low=DRAINED // 2)
         self.ended = False
         self.on_end: Callable[[], None] | None = None
         """Called once, when it is ended from here."""
+        self.on_overflow: Callable[[], None] | None = None
+        """Called when more than 1 MiB is outstanding after a write; it is to end the line."""
         self._transport = transport
         self._writer = writer
+        self._flusher = flusher
         self._close_within = close_within
+        self._gathered: list[bytes] = []
+        self._gathered_size = 0
         self._killer: asyncio.TimerHandle | None = None
 
-    def write(self, frame: bytes) -> bool:
-        """Write a frame, unless the line has ended. False when more than 1 MiB is outstanding now."""
-        transport = self._transport
-        if self.ended or transport.is_closing():
-            return True
-        transport.write(frame)
-        return transport.get_write_buffer_size() <= OUTSTANDING_MAX
+    def write(self, frame: bytes) -> None:
+        """Write a frame, unless the line has ended."""
+        if self.ended:
+            return
+        if not self._gathered:
+            self._flusher.add(self)
+        self._gathered.append(frame)
+        self._gathered_size += len(frame)
+        if self._gathered_size > GATHERED_MAX:
+            self.flush()
 
-    def pong(self, payload: bytes) -> bool:
-        return self.write(pong_frame(payload))
+    def flush(self) -> None:
+        """Hand to the transport what is gathered."""
+        gathered, transport = self._gathered, self._transport
+        if not gathered:
+            return
+        if not transport.is_closing():
+            transport.write(gathered[0] if len(gathered) == 1 else b"".join(gathered))
+        gathered.clear()
+        self._gathered_size = 0
+        if transport.get_write_buffer_size() > OUTSTANDING_MAX and self.on_overflow and not self.ended:
+            self.on_overflow()
+
+    def pong(self, payload: bytes) -> None:
+        self.write(pong_frame(payload))
 
     async def drained(self) -> None:
         """Return once less than 256 KiB is outstanding, or the line has ended."""
+        self.flush()
         transport = self._transport
         while not (self.ended or transport.is_closing()) and transport.get_write_buffer_size() >= DRAINED:
             try:
@@ -68,12 +133,14 @@ class Line:
             return
         self.write(close_frame(code))
         self.ended = True
+        self.flush()
         self._kill_soon()
         if self.on_end:
             self.on_end()
 
     def hang_up(self) -> None:
         """Nobody reads from here any more: close when what is written has gone out, or soon in any case."""
+        self.flush()
         self._transport.close()
         self._kill_soon()
 

@@ -22,7 +22,7 @@ from .caps import Cap, Caps
 from .doorway import Doorway, Doorways, Stage
 from .frames import text_frame
 from .janitor import Janitor
-from .line import Line
+from .line import Flusher, Line
 from .packets import FRAME_MAX, open_packet
 from .session import Session
 from .timing import Timing
@@ -73,6 +73,7 @@ class SocketioServer:
             within=self._timing.connect_within,
         )
         self._sessions: set[Session] = set()
+        self._flusher = Flusher()
         self._is_closing = False
         self._empty = asyncio.Event()
 
@@ -190,7 +191,7 @@ class SocketioServer:
         writer = await websocket.prepare(request)
         if request.transport is None:
             return  # gone already
-        line = Line(request.transport, writer, self._timing.close_within)
+        line = Line(request.transport, writer, self._flusher, self._timing.close_within)
         session = Session(
             self._chat, self._authenticate, partial(credentials, request), websocket, line, self._timing, doorway
         )

@@ -133,8 +133,7 @@ class Session:
                 case WSMsgType.BINARY:
                     self.close(Bye(code="protocol"))
                 case WSMsgType.PING:
-                    if not self._line.pong(message.data):
-                        self.close(Bye(code="slow"))
+                    self._line.pong(message.data)
                 case WSMsgType.PONG:
                     pass
                 case _:

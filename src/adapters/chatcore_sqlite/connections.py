@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-BUSY_S = 0.9
+BUSY_S = 0.8
 """How long one attempt waits for a lock. Who comes while another attempt waits, waits twice: still below 2 s."""
 
 

@@ -14,7 +14,7 @@ from chatcore.errors import Unavailable
 T = TypeVar("T")
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
 
-LIMIT_S = 1.9
+LIMIT_S = 1.7
 """A caller waits no longer than this, whatever SQLite, the disk or another program does."""
 
 TICK_S = 0.1

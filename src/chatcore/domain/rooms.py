@@ -61,6 +61,10 @@ class Rules:
     members_max: int = MEMBERS_MAX
 
 
+CONTRACT = Rules()
+"""What the contract says."""
+
+
 class Intent(ABC):
     """What `decide` asks of a command that appends to a room's log. Everything here is pure."""
 
@@ -93,7 +97,7 @@ class Intent(ABC):
 
 
 def decide(
-    state: RoomState, facts: Facts, user: UserId, command: Intent, key: Key, now: datetime, rules: Rules
+    state: RoomState, facts: Facts, user: UserId, command: Intent, key: Key, now: datetime, rules: Rules = CONTRACT
 ) -> Entry | ChatError | None:
     """What ``command`` comes to in a room as of ``state``: one entry at ``head + 1``, a refusal, or nothing to do."""
     opens = command.opens(user) if state.kind is None else None

@@ -42,6 +42,7 @@ class Hub:
         publish_marker: Callable[[MarkerAt], None],
         directory: Directory | None,
         rules: Rules,
+        uniform: Callable[[float, float], float],
     ) -> None:
         self._store = store
         self._background = background
@@ -58,6 +59,7 @@ class Hub:
             idle=self._drop,
             directory=directory,
             rules=rules,
+            uniform=uniform,
         )
         self._publish_marker = publish_marker
         self._markers = MarkerPushes(background, self._push_marker)

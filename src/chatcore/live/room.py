@@ -1,7 +1,6 @@
 """A live room: one task that appends, catches up and delivers. The rules are in ``docs/live.md``."""
 
 import logging
-import random
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from datetime import datetime
@@ -46,6 +45,7 @@ class Surroundings:
     start: Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
     publish: Callable[[Sequence[Entry]], None]
     idle: Callable[["LiveRoom"], None]
+    uniform: Callable[[float, float], float]
     directory: Directory | None = None
     rules: Rules = field(factory=Rules)
 
@@ -348,7 +348,7 @@ class LiveRoom:
             self._meet(*left[0], appended.taken)
         elif left:
             self.known = max(self.known, left[0][1].seq)
-            await anyio.sleep(random.uniform(0, 2 * (anyio.current_time() - began)))
+            await anyio.sleep(self._around.uniform(0, 2 * (anyio.current_time() - began)))
 
     def _meet(self, waiting: Waiting, entry: Entry, taken: Entry) -> None:
         """The key of ``waiting`` stands in ``taken``: an answer now, or when the room has come so far."""

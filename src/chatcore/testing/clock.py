@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from random import Random
 from typing import Any
 
 from trio.testing import MockClock
@@ -26,12 +27,48 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def _run_once(self) -> None:
         if not self._ready:
-            while self._scheduled and self._scheduled[0].cancelled():
-                heapq.heappop(self._scheduled)._scheduled = False  # noqa: SLF001
-                self._timer_cancelled_count -= 1
-            if self._scheduled:
-                self._now = max(self._now, self._scheduled[0].when())
+            self._jump()
         super()._run_once()  # type: ignore[misc]
+
+    def _jump(self) -> None:
+        """To the moment of the next timer."""
+        while self._scheduled and self._scheduled[0].cancelled():
+            heapq.heappop(self._scheduled)._scheduled = False  # noqa: SLF001
+            self._timer_cancelled_count -= 1
+        if self._scheduled:
+            self._now = max(self._now, self._scheduled[0].when())
+
+
+class ShuffledLoop(VirtualTimeLoop):
+    """Virtual time in which what is ready runs in an order that ``random`` chooses: every race is run, by some seed.
+
+    Nothing is waited for but timers: sockets, signals and other threads are not looked at, which makes it fast.
+    ``shuffle`` is how likely a step departs from first in, first out. The same random numbers give the same run.
+    """
+
+    def __init__(self, random: Random, shuffle: float = 1.0) -> None:
+        super().__init__()
+        self._ready = []
+        self._random = random.random
+        self._shuffle = shuffle
+
+    _stopping: bool
+
+    def _run_once(self) -> None:
+        ready, scheduled, random, shuffle = self._ready, self._scheduled, self._random, self._shuffle
+        if not ready:
+            self._jump()
+        while scheduled and scheduled[0].when() <= self._now:
+            timer = heapq.heappop(scheduled)
+            timer._scheduled = False  # noqa: SLF001
+            ready.append(timer)
+        if not ready and not self._stopping:
+            raise RuntimeError("Nothing is left that could ever happen, and something is still waited for.")
+        while ready and not self._stopping:
+            draw = random()
+            handle = ready.pop(int(draw / shuffle * len(ready)) if draw < shuffle else 0)
+            if not handle.cancelled():
+                handle._run()  # noqa: SLF001
 
 
 def virtual_time(backend: str) -> tuple[str, dict[str, Any]]:

@@ -176,6 +176,7 @@ class SocketRegistryContract:
             await registry.add(one)
         await registry.revoke([before], "kicked")
         await pass_time(LEASE)
+        assert await registry.renew("another node", []) == NOTHING
         await registry.revoke([after], "kicked")
         await pass_time(pause - LEASE)
         assert await registry.renew("node", [before, after]) == to_close(before, after)

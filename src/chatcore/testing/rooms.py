@@ -122,6 +122,8 @@ class ViewsContract:
     async def test_nobody_sees_an_unborn_room(self, log: RoomLog, rooms: Rooms) -> None:
         await write(log, conversation())
         for room in ("unborn", "", *HOSTILE_NAMES):
+            await log.window("alice", room, "newest", 10, 0)
+            await log.state(room)
             assert await rooms.views(room, ["alice", "bob"]) == {}
 
     @pytest.mark.parametrize(

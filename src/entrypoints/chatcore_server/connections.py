@@ -59,7 +59,7 @@ class _Counted(asyncio.Protocol):
         self._address: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        address = _holder(transport.get_extra_info("peername"))
+        address = holder(transport.get_extra_info("peername"))
         if self._doorman.enter(address):
             self._address = address
             self._inner.connection_made(transport)
@@ -85,7 +85,7 @@ class _Counted(asyncio.Protocol):
         self._inner.resume_writing()
 
 
-def _holder(peername: Any) -> str:
+def holder(peername: Any) -> str:
     """Who holds a connection: an IPv4 address, a customer's part of an IPv6 one, or everybody else together."""
     try:
         address = ipaddress.ip_address(str(peername[0]).partition("%")[0])

@@ -113,7 +113,7 @@ async def _listener(settings: Settings, make: Callable[[], asyncio.Protocol]) ->
         listener = await asyncio.get_running_loop().create_server(
             doorman, settings.host, settings.port, backlog=BACKLOG, start_serving=False
         )
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise SettingsError(_cant_listen(settings, error)) from error
     try:
         yield listener
@@ -136,11 +136,11 @@ def _protocol(runner: web.AppRunner) -> asyncio.Protocol:
     return runner.server()
 
 
-def _cant_listen(settings: Settings, error: OSError) -> str:
+def _cant_listen(settings: Settings, error: OSError | UnicodeError) -> str:
     where = f"port {settings.port} at {settings.host}"
     match error:
-        case socket.gaierror():
-            return f"{PREFIX}HOST names no address of this machine."
+        case socket.gaierror() | UnicodeError():  # the latter for what no name can be
+            return f"{PREFIX}HOST is no address of this machine."
         case OSError(errno=errno.EADDRINUSE):
             return f"{PREFIX}PORT: {where} is in use; stop what runs there, or choose another port."
         case OSError(errno=errno.EACCES):
@@ -148,4 +148,4 @@ def _cant_listen(settings: Settings, error: OSError) -> str:
         case OSError(errno=errno.EADDRNOTAVAIL):
             return f"{PREFIX}HOST is no address of this machine."
         case _:
-            return f"{PREFIX}HOST and {PREFIX}PORT: can't listen there: {os.strerror(error.errno or 0)}."
+            return f"{PREFIX}HOST, {PREFIX}PORT: {where} can't be listened on: {error}."

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncGenerator
 
 import pytest
 
@@ -16,6 +17,13 @@ from .silent import SilentClient, frame
 pytestmark = pytest.mark.anyio
 
 ROOM = "pvt-alice-silent"
+
+
+@pytest.fixture
+async def node() -> AsyncGenerator[SocketioNode]:
+    """The product's bounds; who is cut goes sooner."""
+    async with socketio_node(timing=Timing(close_within=0.2)) as found:
+        yield found
 
 
 def outstanding(session: Session) -> int:

@@ -162,7 +162,7 @@ async def test_an_exception_in_a_handler_is_answered_internal(
 async def test_while_the_store_can_not_be_reached_commands_are_answered_unavailable(node: SocketioNode) -> None:
     client = await node.clients.connect()
     with node.failing(Unavailable()):
-        answer = await client.call("message.send", {"to": "bob", "key": "k1", "body": "hi"})
+        answer = await client.call("rooms", {})
     assert (answer["error"]["code"], answer["error"]["temporary"]) == ("unavailable", True)
 
 

@@ -1,0 +1,4 @@
+"""A seeded simulation of several nodes on one store, of users whose lines break, and of everything that goes wrong."""
+
+from .run import Run as Run
+from .run import simulate as simulate

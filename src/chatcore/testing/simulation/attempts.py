@@ -1,0 +1,85 @@
+"""A command on its way to one node once, and what came of it."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from attrs import define, field
+
+from ...commands.command import Command, RoomCommand
+from ...commands.table import COMMANDS
+from ...ids import Key, RoomId, Seq, UserId, private_room_id
+from ...protocol import Object
+from .world import World
+
+
+@define(eq=False, kw_only=True)
+class Attempt:
+    """``low`` has the heads below which no room was when the node got the command, ``high`` those above which none was
+    when it answered. ``place`` is the room in whose order it stands, if any; ``doomed`` the code with which it must
+    fail, because an earlier one of its socket has."""
+
+    user: UserId
+    event: str
+    data: object
+    over_socket: bool
+    low: Mapping[RoomId, Seq]
+    high: Mapping[RoomId, Seq] = field(factory=dict)
+    answer: Object | None = None
+    place: RoomId | None = None
+    queued: bool = False
+    doomed: str | None = None
+
+    @property
+    def key(self) -> Key | None:
+        key = self.data.get("key") if isinstance(self.data, dict) else None
+        return key if isinstance(key, str) else None
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.event} {self.data}"
+
+
+class Attempts:
+    """All attempts of a world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.all: list[Attempt] = []
+        self.by_key: dict[tuple[UserId, Key], list[Attempt]] = defaultdict(list)
+
+    def begin(self, user: UserId, event: str, data: object, *, over_socket: bool) -> Attempt:
+        """A node gets a command now."""
+        attempt = Attempt(
+            user=user,
+            event=event,
+            data=data,
+            over_socket=over_socket,
+            low=dict(self.world.truth.heads),
+            place=_place(user, event, data),
+        )
+        self.all.append(attempt)
+        if attempt.key is not None:
+            self.by_key[user, attempt.key].append(attempt)
+        self.world.tell("%s: %s %s%s", user, event, data, "" if over_socket else " (no socket)")
+        return attempt
+
+    def end(self, attempt: Attempt, answer: Object) -> None:
+        """The node has answered it."""
+        if attempt.answer is not None:
+            self.world.fault(f"answered twice: {attempt} -> {attempt.answer}, {answer}")
+        attempt.answer = answer
+        attempt.high = dict(self.world.truth.tried)
+        self.world.counts[f"command: {attempt.event}"] += 1
+        self.world.counts["answer: ok" if answer["ok"] else f"answer: {answer['error']['code']}"] += 1
+        self.world.tell("%s <- %s", attempt, answer)
+
+
+def _place(user: UserId, event: str, data: object) -> RoomId | None:
+    if not issubclass(COMMANDS.get(event, Command), RoomCommand):
+        return None
+    match data:
+        case {"room": str(room)}:
+            return room
+        case {"to": str(other)} if other:
+            return private_room_id(user, other)
+        case _:
+            return None

@@ -1,0 +1,60 @@
+"""Somebody who commands without a socket, as HTTP requests and hosts do: through `Chat.execute`."""
+
+from typing import TYPE_CHECKING
+
+from ...errors import ChatError
+from ...ids import UserId
+from ...protocol import Object, answer_object, error_object, read_command
+from .attempts import Attempt, Attempts
+from .world import World
+
+if TYPE_CHECKING:
+    from .cluster import Cluster, Node
+
+PATIENCE_S = (0.05, 1)
+
+
+class Caller:
+    """One command, tried again with its key, at any node, until it has an answer that is not temporary."""
+
+    def __init__(self, world: World, cluster: "Cluster", user: UserId, event: str, data: Object) -> None:
+        self.settled = False
+        self._world = world
+        self._cluster = cluster
+        self._user = user
+        self._event = event
+        self._data = data
+
+    def try_now(self) -> None:
+        node = self._cluster.any()
+        if node is None:
+            self._later()
+            return
+        attempt = self._cluster.attempts.begin(self._user, self._event, self._data, over_socket=False)
+        task = node.owner.start(self._call(node, attempt))
+        task.add_done_callback(lambda _: self._ended(attempt))
+        if self._world.faults.happens("caller: cancelled"):
+            self._world.later(self._world.random.choice((0, self._world.delay(), 1)), task.cancel)
+
+    async def _call(self, node: "Node", attempt: Attempt) -> None:
+        attempts: Attempts = self._cluster.attempts
+        try:
+            command = read_command(self._event, self._data)
+            answer = await node.chat.execute(self._user, command)
+        except ChatError as error:
+            attempts.end(attempt, {"ok": False, "error": error_object(error)})
+        else:
+            attempts.end(attempt, {"ok": True, **answer_object(answer)})
+
+    def _ended(self, attempt: Attempt) -> None:
+        answer = attempt.answer
+        if answer is None or (not answer["ok"] and answer["error"]["temporary"]):
+            if attempt.key is None:
+                self.settled = True
+            else:
+                self._later()
+        else:
+            self.settled = True
+
+    def _later(self) -> None:
+        self._world.later(self._world.random.uniform(*PATIENCE_S), self.try_now)

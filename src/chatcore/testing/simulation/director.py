@@ -1,0 +1,110 @@
+"""Who makes things happen: users who come, go and command, nodes that fail."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from ...ids import UserId
+from ...ports.connection import Bye
+from ...protocol import Object
+from .caller import Caller
+from .client import Client
+from .climate import STRANGER
+from .cluster import Cluster
+from .workload import Workload
+from .world import World
+
+
+class Director:
+    """Gives a number of commands, and between them the faults that are not a single call's."""
+
+    def __init__(self, world: World, cluster: Cluster) -> None:
+        self.world = world
+        self.cluster = cluster
+        self.workload = Workload(world)
+        self.callers: list[Caller] = []
+        self.clients: list[Client] = [
+            Client(world, cluster, user, f"{user}-{n}")
+            for user in (*world.users, STRANGER)
+            for n in range(1 if user == STRANGER else world.climate.devices)
+        ]
+        self._of_user: dict[UserId, list[Client]] = {}
+        for client in self.clients:
+            self._of_user.setdefault(client.user, []).append(client)
+
+    async def direct(self, commands: int) -> None:
+        """Return when so many commands have been given."""
+        random, climate = self.world.random, self.world.climate
+        for client in self.clients:
+            if random.random() < 0.7:
+                self.world.later(random.random(), client.come)
+        given = 0
+        while given < commands:
+            await asyncio.sleep(random.expovariate(1 / climate.gap_s))
+            if event := self.world.faults.one_of(tuple(EVENTS)):
+                EVENTS[event](self)
+            elif random.random() < 0.05:
+                self._come_or_go()
+            for _ in range(min(random.randint(1, climate.burst), commands - given)):
+                self._command()
+                given += 1
+
+    def _come_or_go(self) -> None:
+        client = self.world.random.choice(self.clients)
+        if client.wanted:
+            client.go()
+        else:
+            client.come()
+
+    def _command(self) -> None:
+        user, event, data = self.workload.wish()
+        client = self.world.random.choice(self._of_user[user])
+        if self.world.random.random() < 0.25 or (event == "sync" and not client.online):
+            self._call(user, event, data)
+        elif event == "sync":
+            client.sync(list(data.get("cursors") or ()))
+        else:
+            client.command(event, data)
+
+    def _call(self, user: UserId, event: str, data: Object) -> None:
+        caller = Caller(self.world, self.cluster, user, event, data)
+        self.callers.append(caller)
+        caller.try_now()
+
+    # Faults that take a whole node or line.
+
+    def crash(self) -> None:
+        if node := self.cluster.any():
+            self.cluster.crash(node)
+
+    def stop(self) -> None:
+        if node := self.cluster.any():
+            self.cluster.stop(node)
+
+    def cut(self) -> None:
+        self.world.random.choice(self.clients).lose(half_open=False)
+
+    def half_open(self) -> None:
+        self.world.random.choice(self.clients).lose(half_open=True)
+
+    def bye(self) -> None:
+        line = self.world.random.choice(self.clients).line
+        if line:
+            line.close(Bye(code="slow"))
+
+    def store_away(self) -> None:
+        self.cluster.store.away_until = self.world.now + self.world.random.uniform(0, 8)
+
+    def store_away_for_one(self) -> None:
+        if node := self.cluster.any():
+            node.store.away_until = self.world.now + self.world.random.uniform(0, 8)
+
+
+EVENTS: Mapping[str, Callable[[Director], None]] = {
+    "node: crashes": Director.crash,
+    "node: stops": Director.stop,
+    "line: cut": Director.cut,
+    "line: half open": Director.half_open,
+    "line: bye": Director.bye,
+    "store: away": Director.store_away,
+    "store: away for one": Director.store_away_for_one,
+}

@@ -1,0 +1,181 @@
+"""The line between one client and one node: ordered, slow, and cut at any time."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+import anyio
+
+from ...domain.entries import Entry
+from ...ids import UserId
+from ...live.pushes import Ready
+from ...ports.connection import Bye, Push
+from ...protocol import Object, push_object
+from .attempts import Attempt, Attempts
+from .law import PushLaw
+from .world import World
+
+Message: TypeAlias = tuple[Any, ...]
+
+
+class Pipe:
+    """One direction: what goes in comes out later, in order, until it is cut; what is inside then is lost."""
+
+    def __init__(self, world: World, take: Callable[[Message], None]) -> None:
+        self._world = world
+        self._take = take
+        self._inside: list[Message] = []
+        self.cut = False
+
+    def put(self, message: Message) -> None:
+        if self.cut:
+            return
+        if not self._inside:
+            self._world.later(self._world.delay(), self._come_out)
+        self._inside.append(message)
+
+    def lose(self) -> None:
+        """What is inside never comes out."""
+        if self._inside:
+            self._inside = [("nothing",)]
+
+    def _come_out(self) -> None:
+        came, self._inside = self._inside, []
+        for message in came:
+            if not self.cut:
+                self._take(message)
+
+
+class Line:
+    """A client's connection, as the node has it (`Connection`), and as the client has it (`ask`, and what it hears).
+
+    Everything the node says goes through one pipe, answers and pushes alike, as over a websocket.
+    """
+
+    def __init__(self, world: World, attempts: Attempts, user: UserId, hear: Callable[["Line", Message], None]) -> None:
+        self.id = world.new_id()
+        self.user = user
+        self.bye: Bye | None = None
+        self.ended = False
+        self._world = world
+        self._attempts = attempts
+        self._law = PushLaw(world, user, self.id)
+        self._down = Pipe(world, partial(hear, self))
+        self._up = Pipe(world, self._arrive)
+        self._arrived: list[Message] = []
+        self._changed = anyio.Event()
+        self._unanswered: list[Attempt] = []
+
+    # The client's end.
+
+    def ask(self, number: int, event: str, data: Object) -> None:
+        self._up.put((number, event, data))
+
+    def cut(self) -> None:
+        """Nothing more gets through, in either direction."""
+        self._down.cut = self._up.cut = True
+
+    # The node's end.
+
+    def send(self, push: Push) -> None:
+        if self.bye or self.ended:
+            return
+        match push.body:
+            case Entry() as entry:
+                self._law.entry(entry)
+                self._answered_before(entry)
+            case Ready() as ready:
+                self._law.ready(ready)
+            case _:
+                self._law.other(push)
+        self._down.put(("push", push.event, object_of(push)))
+
+    def close(self, bye: Bye) -> None:
+        if self.bye or self.ended:
+            return
+        self.bye = bye
+        self._world.counts[f"bye: {bye.code}"] += 1
+        self._down.put(("push", "bye", push_object(bye)))
+        self._down.put(("end",))
+        self._changed.set()
+
+    async def drained(self) -> None:
+        if self._world.faults.happens("line: slow reader"):
+            await anyio.sleep(self._world.random.uniform(0, 3))
+
+    async def next(self) -> Message | None:
+        """The next command; None when the line has been closed from here."""
+        while not self._arrived:
+            if self.bye:
+                return None
+            self._changed = anyio.Event()
+            await self._changed.wait()
+        return self._arrived.pop(0)
+
+    def begin(self, event: str, data: object) -> Attempt:
+        attempt = self._attempts.begin(self.user, event, data, over_socket=True)
+        self._unanswered.append(attempt)
+        return attempt
+
+    def answer(self, number: int, attempt: Attempt, answer: Object) -> None:
+        self._attempts.end(attempt, answer)
+        self._in_order(attempt)
+        self._unanswered.remove(attempt)
+        self._fail_alike(attempt, answer)
+        if attempt.event == "sync" and answer["ok"]:
+            self._law.synced(answer)
+        if not (self.bye or self.ended):
+            self._down.put(("answer", number, answer))
+
+    def end(self, *, abruptly: bool = False) -> None:
+        """The node has let go of this line; ``abruptly``, and what is on its way is lost."""
+        if abruptly:
+            self._down.lose()
+        if not self.ended and self.bye is None:
+            self._down.put(("end",))
+        self.ended = True
+
+    def silent(self) -> list[Attempt]:
+        """The commands that were never answered."""
+        return self._unanswered
+
+    def _arrive(self, message: Message) -> None:
+        self._arrived.append(message)
+        self._changed.set()
+
+    def _in_order(self, attempt: Attempt) -> None:
+        """ "Answers of one socket to one room in order." """
+        if attempt.place is None or not attempt.queued:
+            return
+        first = next(one for one in self._unanswered if one.place == attempt.place)
+        if first is not attempt:
+            self._world.fault(f"answered before what was sent before it: {attempt}, before {first}")
+
+    def _fail_alike(self, attempt: Attempt, answer: Object) -> None:
+        """ "Commands of the same socket to that room that were already received fail with the same code." """
+        code = None if answer["ok"] else str(answer["error"]["code"])
+        if attempt.doomed and code != attempt.doomed:
+            self._world.fault(f"an earlier one failed with {attempt.doomed}, this did not: {attempt} -> {answer}")
+        if attempt.place is None or answer["ok"] or not answer["error"]["temporary"]:
+            return
+        for one in self._unanswered:
+            if one.queued and one.place == attempt.place:
+                one.doomed = one.doomed or code
+
+    def _answered_before(self, entry: Entry) -> None:
+        """ "To the sending socket a command's answer comes before the pushes that it causes" (unless tried twice)."""
+        if entry.author != self.user:
+            return
+        tries = self._attempts.by_key.get((entry.author, entry.key), ())
+        if len(tries) == 1 and tries[0].answer is None and tries[0] in self._unanswered:
+            self._world.fault(f"entry {entry.room} {entry.seq} was pushed before its command was answered: {tries[0]}")
+
+
+_last: list[tuple[Push, Object]] = []
+
+
+def object_of(push: Push) -> Object:
+    """The object of a push, made once for all who get it one after the other."""
+    if not (_last and _last[0][0] is push):
+        _last[:] = [(push, push_object(push.body))]
+    return _last[0][1]

@@ -1,0 +1,74 @@
+"""The logs as they stand in the store at the end, and what every room was at every seq."""
+
+from collections.abc import Iterator, Sequence
+
+from attrs import define, field
+
+from ...domain.entries import Entry
+from ...domain.rooms import Facts, evolve
+from ...domain.state import RoomState
+from ...ids import Key, RoomId, Seq, UserId
+from ...ports.store import Store
+from .attempts import Attempt
+from .climate import NOBODY
+
+EVERYTHING = 1_000_000
+
+
+@define(eq=False)
+class Log:
+    """One room: entry n at ``entries[n - 1]``, the state after it at ``states[n]``."""
+
+    room: RoomId
+    entries: Sequence[Entry] = ()
+    states: list[RoomState] = field(init=False)
+    by_key: dict[tuple[UserId, Key], Entry] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.states = [RoomState(room=self.room)]
+        for entry in self.entries:
+            self.states.append(evolve(self.states[-1], entry))
+        self.by_key = {(entry.author, entry.key): entry for entry in self.entries}
+
+    @property
+    def head(self) -> Seq:
+        return len(self.entries)
+
+    def during(self, attempt: Attempt) -> Iterator[RoomState]:
+        """What the room may have been while a node had the command."""
+        low = min(attempt.low.get(self.room, 0), self.head)
+        high = min(attempt.high.get(self.room, 0), self.head)
+        return iter(self.states[low : max(low, high) + 1])
+
+    def is_member(self, user: UserId, state: RoomState) -> bool:
+        member = state.members.get(user)
+        return member is not None and member.standing == "member"
+
+    def facts(self, state: RoomState, target: Seq | None, wanted: Sequence[UserId]) -> Facts:
+        """What a command about ``target`` that names ``wanted`` would have been decided on."""
+        entry = self.entries[target - 1] if target and target <= state.head else None
+        return Facts(target=entry, unknown_users=frozenset(wanted) & {NOBODY})
+
+
+class Logs:
+    """All rooms of a store."""
+
+    def __init__(self, logs: Sequence[Log]) -> None:
+        self._logs = {log.room: log for log in logs}
+
+    def __getitem__(self, room: RoomId) -> Log:
+        """The log of a room; an unborn one is empty."""
+        return self._logs.get(room) or Log(room)
+
+    def __iter__(self) -> Iterator[Log]:
+        return iter(self._logs.values())
+
+    @classmethod
+    async def read(cls, store: Store) -> "Logs":
+        """What the store holds, found by its changes."""
+        rooms: dict[RoomId, None] = {}
+        after = 0
+        while changes := await store.changes(after, 1000):
+            rooms.update((change.room, None) for change in changes)
+            after = changes[-1].position
+        return cls([Log(room, (await store.read_on(room, 0, EVERYTHING)).entries) for room in rooms])

@@ -1,0 +1,62 @@
+"""Whose work a task is: what runs in a node's context dies with the node."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextvars import Context, ContextVar, copy_context
+from itertools import count
+from typing import Any
+
+_OWNER: ContextVar["Owner | None"] = ContextVar("owner of a task", default=None)
+
+
+class NumberedTask(asyncio.Task[Any]):
+    """A task whose hash is not its address: sets of tasks, which anyio walks to cancel, then have one order."""
+
+    def __init__(self, number: int, *arguments: Any, **keywords: Any) -> None:
+        self._number = number
+        super().__init__(*arguments, **keywords)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class Owner:
+    """Something that can die. ``context`` is where what it owns is run; tasks inherit it from whoever starts them."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[Any]] = []
+        self.context: Context = copy_context()
+        self.context.run(_OWNER.set, self)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something until it ends, or until this is killed."""
+        return asyncio.get_running_loop().create_task(work, context=self.context)
+
+    def kill(self) -> None:
+        """Cancel every task, wherever it stands."""
+        for task in self.living():
+            task.cancel()
+
+    def living(self) -> list[asyncio.Task[Any]]:
+        """The tasks that have not ended, oldest first."""
+        self._tasks = [task for task in self._tasks if not task.done()]
+        return self._tasks
+
+    def add(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.append(task)
+
+
+def own_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """From here on the loop's tasks are numbered, and belong to the owner in whose context they are started."""
+    numbers = count()
+
+    def make(
+        loop: asyncio.AbstractEventLoop, work: Any, *, context: Context | None = None, **keywords: Any
+    ) -> asyncio.Task[Any]:
+        task = NumberedTask(next(numbers), work, loop=loop, context=context, **keywords)
+        owner = _OWNER.get() if context is None else context.get(_OWNER)
+        if owner is not None:
+            owner.add(task)
+        return task
+
+    loop.set_task_factory(make)

@@ -1,0 +1,179 @@
+"""A store between which and a node things go wrong."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+from ...domain.entries import Entry
+from ...domain.state import Marker, RoomState, RoomView
+from ...errors import Unavailable
+from ...ids import Key, RoomId, Seq, UserId
+from ...ports.room_log import Anchor, Appended, CaughtUp, Change, Membership, News, Position, Window
+from ...ports.rooms import RoomPage
+from ...ports.store import Store
+from .owners import Owner
+from .world import World
+
+TIMEOUT_S = 2
+LATE_S = 8
+
+Call: TypeAlias = Callable[[], Awaitable[Any]]
+
+
+class StoreWorld:
+    """The one store of a world, as the network has it: what is away, and what is still on its way there."""
+
+    def __init__(self, world: World, inner: Store) -> None:
+        self.world = world
+        self.inner = inner
+        self.owner = Owner()
+        self.away_until = 0.0
+
+    def land(self, entries: Sequence[Entry], seconds: float) -> None:
+        """Write ``entries`` later, whatever has become of whoever sent them."""
+        self.owner.start(self._land(entries, seconds))
+
+    async def _land(self, entries: Sequence[Entry], seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        appended = await self.inner.append(entries)
+        self.world.truth.lands(entries[: appended.written])
+        self.world.tell("store: %s of %s %s landed late", appended.written, entries[0].room, entries[0].seq)
+
+    async def landed(self) -> None:
+        """Return when nothing is on its way any more."""
+        while self.owner.living():
+            await asyncio.wait(self.owner.living())
+
+
+class FaultyStore(Store):
+    """One node's way to the store."""
+
+    def __init__(self, around: StoreWorld) -> None:
+        self._around = around
+        self._world = around.world
+        self._inner = around.inner
+        self.epoch = around.world.epoch
+        self.away_until = 0.0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    async def _call(self, call: Call) -> Any:
+        """One call, as it goes."""
+        world = self._world
+        if world.now < max(self.away_until, self._around.away_until) and not world.faults.over:
+            await asyncio.sleep(world.delay())
+            raise Unavailable
+        fault = world.faults.one_of(FAULTS)
+        if fault:
+            return await _GO_WRONG[fault](world, call)
+        if delay := world.delay():
+            await asyncio.sleep(delay)
+        return await call()
+
+    async def append(self, entries: Sequence[Entry]) -> Appended:
+        self._world.truth.begins(entries)
+        try:
+            return await self._append(entries)
+        except Unavailable:
+            self._world.truth.unsure.update((entry.author, entry.key) for entry in entries)
+            raise
+
+    async def _append(self, entries: Sequence[Entry]) -> Appended:
+        if self._world.faults.happens("store: lands late"):
+            delay = self._world.random.uniform(0, LATE_S)
+            self._around.land(entries, delay)
+            await asyncio.sleep(min(delay, TIMEOUT_S) * self._world.random.random())
+            raise Unavailable
+        found: Appended = await self._call(partial(self._write, entries))
+        return found
+
+    async def _write(self, entries: Sequence[Entry]) -> Appended:
+        appended = await self._inner.append(entries)
+        self._world.truth.lands(entries[: appended.written])
+        return appended
+
+    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
+        found: News = await self._call(partial(self._inner.read_on, room, after, limit, keys))
+        return found
+
+    async def window(
+        self, user: UserId, room: RoomId, anchor: Anchor, before: int, after: int, *, messages_only: bool = False
+    ) -> Window:
+        call = partial(self._inner.window, user, room, anchor, before, after, messages_only=messages_only)
+        found: Window = await self._call(call)
+        return found
+
+    async def state(self, room: RoomId) -> RoomState:
+        found: RoomState = await self._call(partial(self._inner.state, room))
+        return found
+
+    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[Membership]:
+        found: Sequence[Membership] = await self._call(partial(self._inner.memberships, user, room))
+        return found
+
+    async def catch_up(
+        self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
+    ) -> Mapping[RoomId, CaughtUp]:
+        found: Mapping[RoomId, CaughtUp] = await self._call(partial(self._inner.catch_up, user, cursors, limit, size))
+        return found
+
+    async def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
+        found: Sequence[Change] = await self._call(partial(self._inner.changes, after, limit))
+        return found
+
+    async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
+        found: RoomPage = await self._call(partial(self._inner.page, user, after, limit))
+        return found
+
+    async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
+        found: Mapping[UserId, RoomView] = await self._call(partial(self._inner.views, room, users))
+        return found
+
+    async def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
+        found: Mapping[UserId, Marker] = await self._call(partial(self._inner.markers, room, users))
+        return found
+
+
+async def _fails_before(world: World, _: Call) -> Any:
+    await asyncio.sleep(world.delay())
+    raise Unavailable
+
+
+async def _fails_after(_: World, call: Call) -> Any:
+    await call()
+    raise Unavailable
+
+
+async def _slow_before(world: World, call: Call) -> Any:
+    await asyncio.sleep(world.random.uniform(0, TIMEOUT_S))
+    return await call()
+
+
+async def _slow_after(world: World, call: Call) -> Any:
+    result = await call()
+    await asyncio.sleep(world.random.uniform(0, TIMEOUT_S))
+    return result
+
+
+async def _hangs(world: World, call: Call) -> Any:
+    if world.random.random() < 0.5:
+        await call()
+    await asyncio.sleep(TIMEOUT_S)
+    raise Unavailable
+
+
+_GO_WRONG: Mapping[str, Callable[[World, Call], Awaitable[Any]]] = {
+    "store: fails before": _fails_before,
+    "store: fails after": _fails_after,
+    "store: slow before": _slow_before,
+    "store: slow after": _slow_after,
+    "store: hangs": _hangs,
+}
+FAULTS = tuple(_GO_WRONG)

@@ -1,0 +1,107 @@
+"""What everything in a simulated world stands on: its chance, its faults, its time, and what has come to light."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from contextvars import copy_context
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from attrs import define, field
+
+from ...domain.entries import Entry
+from ...ids import Key, RoomId, Seq, UserId
+from .climate import Climate
+from .faults import Faults
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+@define(eq=False)
+class Truth:
+    """What is known to stand in the store, from the appends that came to an end, and what may stand there."""
+
+    entries: dict[RoomId, dict[Seq, Entry]] = field(factory=dict)
+    heads: dict[RoomId, Seq] = field(factory=dict)
+    """No room's head is below."""
+    tried: dict[RoomId, Seq] = field(factory=dict)
+    """No room's head is above."""
+    members: dict[RoomId, dict[UserId, None]] = field(factory=dict)
+    unsure: set[tuple[UserId, Key]] = field(factory=set)
+    """What was in appends that failed: nobody can know whether they were carried out."""
+
+    def begins(self, entries: Sequence[Entry]) -> None:
+        room, seq = entries[-1].room, entries[-1].seq
+        self.tried[room] = max(seq, self.tried.get(room, 0))
+
+    def lands(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self.entries.setdefault(entry.room, {})[entry.seq] = entry
+            self.heads[entry.room] = max(entry.seq, self.heads.get(entry.room, 0))
+            self.members.setdefault(entry.room, {}).update(dict.fromkeys(entry.affects))
+
+    def rooms_of(self, user: UserId) -> list[RoomId]:
+        return [room for room, members in self.members.items() if user in members]
+
+
+class World:
+    """One seed's world. Everything that chance decides comes from ``random``."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def __init__(self, seed: int, *, tracing: bool) -> None:
+        self.seed = seed
+        self.random = Random(seed)
+        self.climate = Climate.drawn(self.random)
+        self.counts: Counter[str] = Counter()
+        self.faults = Faults(self.random, self.climate.rates, self.counts)
+        self.truth = Truth()
+        self.users: Sequence[UserId] = self.climate.users
+        self.epochs = [f"epoch-{seed}"]
+        self.broken: list[str] = []
+        self.shown: set[tuple[UserId, RoomId, Seq]] = set()
+        """What users were pushed of rooms, on any socket."""
+        self.trace: list[str] | None = [] if tracing else None
+        self.context = copy_context()
+        self._ids = 0
+
+    @property
+    def epoch(self) -> str:
+        return self.epochs[-1]
+
+    @property
+    def now(self) -> float:
+        return self.loop.time()
+
+    def new_id(self) -> str:
+        self._ids += 1
+        return f"id-{self._ids}"
+
+    def clock(self, skew_s: float = 0) -> datetime:
+        """Wall-clock time with whole milliseconds, as a node sees it whose clock is wrong by ``skew_s``."""
+        return NOON + timedelta(milliseconds=int((self.now + skew_s) * 1000))
+
+    def later(self, seconds: float, work: Any, *arguments: object) -> None:
+        """Call ``work`` in nobody's name after so many seconds; 0 is soon."""
+        if seconds > 0:
+            self.loop.call_later(seconds, work, *arguments, context=self.context)
+        else:
+            self.loop.call_soon(work, *arguments, context=self.context)
+
+    def delay(self) -> float:
+        """How long something takes that travels, on an ordinary day; nothing takes long once the faults are over."""
+        random = self.random.random
+        if self.faults.over:
+            return 0
+        return 0 if random() < self.climate.promptness else random() * self.climate.delay_s
+
+    def tell(self, what: str, *about: object) -> None:
+        """Write a line of the run's story, when somebody wants it. ``about`` fills ``what``."""
+        if self.trace is not None:
+            self.trace.append(f"{self.now:9.4f} {what % about if about else what}")
+
+    def fault(self, promise: str) -> None:
+        """Something is not as promised."""
+        self.broken.append(promise)
+        self.tell("BROKEN %s", promise)

@@ -1,0 +1,189 @@
+"""Connections that come to nothing are closed, and nobody can hold all of them. In the test's own process, with short
+times."""
+
+import asyncio
+import resource
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import ClientSession
+
+from chatcore_server import connections
+from chatcore_server.connections import per_address_max
+from chatcore_server.serving import Times, running
+from chatcore_server.settings import Settings
+from tests.integration.clients import PATIENCE_S, raw_clients
+from tests.integration.serve_client import sign_in
+
+pytestmark = pytest.mark.anyio
+
+SECRET = b"a secret of the tests, of 32 bytes or more"
+TIMES = Times(idle=0.3, sending=0.3, lingering=0.1, handling=0.1)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@asynccontextmanager
+async def served(times: Times = TIMES) -> AsyncGenerator[int]:
+    """The port of a server."""
+    async with running(Settings(port=0, store="memory", secret=SECRET), times) as [(_, port)]:
+        yield port
+
+
+class Line:
+    """A connection, and what has come over it until the server closed it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writer = writer
+        self.reader = reader
+
+    @classmethod
+    async def open(cls, port: int, data: bytes = b"") -> "Line":
+        line = cls(*await asyncio.open_connection("127.0.0.1", port))
+        line.writer.write(data)
+        return line
+
+    async def end(self) -> bytes:
+        """Wait for the end; what came before it."""
+        async with asyncio.timeout(PATIENCE_S):
+            try:
+                return await self.reader.read()
+            except ConnectionError:
+                return b""
+            finally:
+                self.writer.close()
+
+
+ASKED = 40
+HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+HALF = {
+    "nothing": b"",
+    "a part of a line": b"GET /heal",
+    "a line": b"GET /healthz HTTP/1.1\r\n",
+    "a part of the headers": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 1000,
+    "a request and nothing more": HEALTHZ,
+    "a request and a half": HEALTHZ + HEALTHZ[:-2],
+}
+
+
+@pytest.mark.parametrize("data", HALF.values(), ids=HALF.keys())
+async def test_a_connection_without_a_complete_request_is_closed(data: bytes) -> None:
+    async with served() as port:
+        line = await Line.open(port, data)
+        got = await line.end()
+        assert got.count(b"HTTP/1.1 200 OK") == data.count(b"\r\n\r\n")
+
+
+async def test_dripping_a_request_does_not_keep_a_connection() -> None:
+    async with served() as port:
+        line = await Line.open(port)
+        ended = asyncio.create_task(line.end())
+        for byte in b"GET /" + b"x" * 5_000:
+            if ended.done():
+                break
+            line.writer.write(bytes([byte]))
+            await asyncio.sleep(0.01)
+        assert ended.done()
+
+
+async def test_200_half_requests_are_closed_together() -> None:
+    async with served() as port:
+        lines = [await Line.open(port, HEALTHZ[:-2]) for _ in range(200)]
+        assert await asyncio.gather(*(line.end() for line in lines)) == [b""] * 200
+
+
+async def test_a_socket_outlives_what_is_idle() -> None:
+    async with served() as port, raw_clients(f"http://127.0.0.1:{port}/socket.io/") as clients:
+        alice = await sign_in(clients.http, f"http://127.0.0.1:{port}", "alice")
+        client = await clients.connect(alice.token)
+        for _ in range(2):
+            await (await Line.open(port)).end()  # as long as an idle connection may stand, twice
+        answer = await client.call("message.send", {"to": "alice", "key": "k", "body": "x"})
+        assert answer["ok"]
+
+
+async def test_who_does_not_read_their_answers_is_cut() -> None:
+    async with served() as port, ClientSession() as http:
+        alice = await sign_in(http, f"http://127.0.0.1:{port}", "alice")
+        for number in range(30):
+            await alice.send("alice", f"{number}", body="x" * 16_000)
+        request = f"GET /api/v1/users/alice/entries HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {alice.token}\r\n\r\n"
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.connect(("127.0.0.1", port))
+            deaf.sendall(request.encode() * ASKED)  # one answer, of 480 KB, the kernel takes
+            for _ in range(3):
+                await (await Line.open(port)).end()  # as long as an answer may wait, and longer
+            deaf.setblocking(False)
+            got = await read_all(deaf)
+        assert 0 < got.count(b"HTTP/1.1 200 OK") < ASKED
+
+
+async def read_all(line: socket.socket) -> bytes:
+    got = bytearray()
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(PATIENCE_S):
+        try:
+            while data := await loop.sock_recv(line, 65_536):
+                got += data
+        except ConnectionError:
+            pass
+    return bytes(got)
+
+
+async def test_one_address_holds_so_many_connections_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connections, "PER_ADDRESS_MAX", 3)
+    async with served(Times(idle=30)) as port:
+        held = [await Line.open(port, HEALTHZ) for _ in range(3)]
+        for line in held:
+            await line.reader.readuntil(b'{"status":"alive"}')
+        for _ in range(3):
+            assert await (await Line.open(port, HEALTHZ)).end() == b""
+        held[0].writer.write(HEALTHZ)  # who is in is served
+        await held[0].reader.readuntil(b'{"status":"alive"}')
+        held[1].writer.close()
+        async with asyncio.timeout(PATIENCE_S):
+            while not await is_served(port):
+                pass
+        for line in held:
+            line.writer.close()
+    assert caplog.messages == ["127.0.0.1 holds 3 connections: further ones are refused."]
+
+
+async def is_served(port: int) -> bool:
+    line = await Line.open(port, b"GET /healthz HTTP/1.0\r\n\r\n")
+    return bool(await line.end())
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        (("203.0.113.1", 1), ("203.0.113.1", 2), True),
+        (("203.0.113.1", 1), ("203.0.113.2", 1), False),
+        (("203.0.113.1", 1), ("::ffff:203.0.113.1", 1, 0, 0), True),
+        (("2001:db8::1", 1, 0, 0), ("2001:db8::ffff:0:0:1", 1, 0, 0), True),
+        (("2001:db8::1", 1, 0, 0), ("2001:db8:0:1::1", 1, 0, 0), False),
+        (("fe80::1%eth0", 1, 0, 2), ("fe80::2%eth0", 1, 0, 2), True),
+        (None, "", True),
+    ],
+)
+def test_an_address_is_an_ipv4_address_or_a_customers_part_of_an_ipv6_one(
+    one: object, other: object, together: bool
+) -> None:
+    assert (connections.holder(one) == connections.holder(other)) is together
+
+
+def test_one_address_never_gets_all_the_files_that_the_process_may_open() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert 0 < per_address_max() <= 10_000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert hard == before[1]
+    assert soft == hard
+    assert hard == resource.RLIM_INFINITY or 2 * per_address_max() <= hard

@@ -1,0 +1,126 @@
+"""A server that can't start says in one line why, and ends with 2."""
+
+import asyncio
+import socket
+import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.integration.serving import PATIENCE_S, launch, serving
+
+pytestmark = pytest.mark.anyio
+
+DATA = "chatcore-data"
+SECRET = "a secret of the tests, of 32 bytes or more"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def refusal(folder: Path, *flags: str, environment: Mapping[str, str] | None = None) -> str:
+    """The one line with which the server ends."""
+    flags = flags if "--port" in flags else (*flags, "--port", "0")
+    command = await launch(folder, "serve", *flags, environment=environment)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            assert await command.ended() == 2, command.log
+    finally:
+        await command.kill()
+    assert not command.printed
+    lines = [line for line in command.logged if not line.startswith('{"event": "Made the secret')]
+    assert len(lines) == 1, command.log
+    return lines[0].removeprefix("chatcore: ")
+
+
+async def test_a_port_in_use(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        line = await refusal(tmp_path, "--port", str(port))
+        assert line == (
+            f"CHATCORE_PORT: port {port} at 127.0.0.1 is in use; stop what runs there, or choose another port."
+        )
+    assert not (tmp_path / DATA / "chatcore.sqlite3").exists()
+
+
+@pytest.mark.parametrize("host", ["host.invalid", "203.0.113.1", "a b", "-", "1.2.3.4.5", "x" * 300])
+async def test_an_address_that_is_not_this_machines(host: str, tmp_path: Path) -> None:
+    line = await refusal(tmp_path, f"--host={host}", "--store", "memory")
+    assert line.startswith("CHATCORE_HOST")
+    assert "no address of this machine" in line
+
+
+async def test_a_data_folder_that_another_server_has(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = await refusal(tmp_path)
+        assert str(server.process.pid) in line
+        assert "MongoDB and a bus" in line
+
+
+def newer(folder: Path) -> None:
+    with sqlite3.connect(folder / "chatcore.sqlite3") as database:
+        database.execute(f"PRAGMA application_id = {0x63686174}")
+        database.execute("PRAGMA user_version = 9999")
+    database.close()
+
+
+def anothers(folder: Path) -> None:
+    with sqlite3.connect(folder / "chatcore.sqlite3") as database:
+        database.execute("CREATE TABLE other (x)")
+    database.close()
+
+
+def no_database(folder: Path) -> None:
+    (folder / "chatcore.sqlite3").write_bytes(b"this is not a database" * 100)
+
+
+def short_secret(folder: Path) -> None:
+    (folder / "secret").write_text("x" * 31 + "\n")
+    (folder / "secret").chmod(0o600)
+
+
+def open_secret(folder: Path) -> None:
+    (folder / "secret").write_text("x" * 64)
+    (folder / "secret").chmod(0o604)
+
+
+def secret_folder(folder: Path) -> None:
+    (folder / "secret").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (newer, "written by a newer chatcore"),
+        (anothers, "another program's database"),
+        (no_database, "can't be opened: file is not a database"),
+        (short_secret, "has 31 bytes, fewer than 32"),
+        (open_secret, "is open to every user of this machine"),
+        (secret_folder, "can't be read or made: Is a directory"),
+    ],
+)
+async def test_a_data_folder_that_is_not_as_it_should_be(
+    spoil: Callable[[Path], None], why: str, tmp_path: Path
+) -> None:
+    (tmp_path / DATA).mkdir()
+    spoil(tmp_path / DATA)
+    assert why in await refusal(tmp_path)
+
+
+async def test_a_data_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / DATA).write_text("x")
+    for environment in ({}, {"CHATCORE_SECRET": SECRET}):
+        line = await refusal(tmp_path, environment=environment)
+        assert DATA in line
+        assert "can't be" in line
+
+
+@pytest.mark.parametrize("folder", ["/proc/chatcore", "/dev/null", "/dev/null/chatcore"])
+@pytest.mark.parametrize("environment", [{}, {"CHATCORE_SECRET": SECRET}], ids=["secret made", "secret given"])
+async def test_a_data_folder_that_can_not_be_made(folder: str, environment: Mapping[str, str], tmp_path: Path) -> None:
+    line = await refusal(tmp_path, "--data-dir", folder, environment=environment)
+    assert folder in line
+    assert "can't be" in line

@@ -1,0 +1,154 @@
+"""How a server ends: in time, with a word to everybody, and with everything that it acknowledged."""
+
+import asyncio
+import itertools
+import signal
+import time
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientError, ClientSession
+
+from tests.integration.clients import raw_clients
+from tests.integration.serve_client import User, sign_in, signed_in
+from tests.integration.serving import Server, serving
+
+pytestmark = pytest.mark.anyio
+
+STOP_S = 10
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncGenerator[Server]:
+    async with serving(tmp_path) as server:
+        yield server
+
+
+async def open_line(server: Server, data: bytes) -> asyncio.StreamWriter:
+    """A connection on which ``data`` has been sent, and nothing follows."""
+    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(data)
+    await writer.drain()
+    return writer
+
+
+def half_a_message(user: User) -> bytes:
+    return (
+        f"POST /api/v1/users/{user.name}/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {user.token}\r\n"
+        'Content-Type: application/json\r\nContent-Length: 30\r\n\r\n{"key": '
+    ).encode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+async def test_it_ends_with_0_within_10_seconds_whoever_is_connected(number: signal.Signals, server: Server) -> None:
+    async with signed_in(server, "alice") as alice, raw_clients(f"{server.url}/socket.io/") as clients:
+        await alice.send("alice", "k")
+        connected = [await clients.connect(alice.token) for _ in range(20)]
+        silent = await clients.open()  # never says who it is
+        deaf = await clients.connect(alice.token, answers_pings=False)
+        deaf.websocket._reader._protocol.pause_reading()
+        lines = [await open_line(server, data) for data in (b"", b"GET / HT", half_a_message(alice))]
+        begun = time.monotonic()
+        assert await server.stop(number) == 0
+        assert time.monotonic() - begun < STOP_S
+        for client in connected:
+            assert await client.closed() == 1001
+            assert client.bodies_of("bye")[0] | {"retry_after_ms": 0} == {
+                "code": "shutdown",
+                "resumable": True,
+                "retry_after_ms": 0,
+            }
+        await silent.closed()
+        for line in lines:
+            line.close()
+    assert [event["event"] for event in server.events][-2:] == ["stopping; a second signal ends it at once", "stopped"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+async def test_a_second_signal_ends_it_at_once(number: signal.Signals, server: Server) -> None:
+    async with signed_in(server, "alice") as alice:
+        lines = [await open_line(server, half_a_message(alice)) for _ in range(3)]
+        await alice.send("alice", "k")  # by now the server waits for the rest of these messages
+        server.process.send_signal(number)
+        await server.until(lambda server: "stopping" in server.log)
+        begun = time.monotonic()
+        assert await server.stop(number) == -number
+        assert time.monotonic() - begun < 1
+        for line in lines:
+            line.close()
+
+
+async def test_what_is_acknowledged_while_it_stops_is_there_afterwards(server: Server, tmp_path: Path) -> None:
+    acknowledged: list[str] = []
+    keys = itertools.count()
+    enough = asyncio.Event()
+
+    async def keep_sending(user: User) -> None:
+        while True:
+            key = f"{next(keys)}"
+            await user.send("bob", key, body=key)
+            acknowledged.append(key)
+            if len(acknowledged) == 50:
+                enough.set()
+
+    async with ClientSession() as http:
+        await sign_in(http, server.url, "bob")
+        alice = await sign_in(http, server.url, "alice")
+        sending = [asyncio.create_task(keep_sending(alice)) for _ in range(8)]
+        await enough.wait()
+        assert await server.stop() == 0
+        for ended in await asyncio.gather(*sending, return_exceptions=True):
+            assert isinstance(ended, ClientError | ConnectionError | AssertionError)
+            assert not isinstance(ended, AssertionError) or '"temporary":true' in str(ended)
+    async with serving(tmp_path) as again, signed_in(again, "alice") as alice:
+        entries = await alice.entries("bob")
+    assert [entry["seq"] for entry in entries] == list(range(1, len(entries) + 1))
+    bodies = [entry["body"] for entry in entries]
+    assert len(set(bodies)) == len(bodies)
+    assert set(acknowledged) <= set(bodies)
+
+
+async def test_the_port_is_free_again_at_once(server: Server, tmp_path: Path) -> None:
+    async with signed_in(server, "alice") as alice:
+        await alice.send("alice", "k")
+        port = server.port
+        assert await server.stop() == 0
+        async with serving(tmp_path, port=port) as again:
+            assert again.port == port
+
+
+async def test_a_server_that_is_killed_leaves_a_folder_that_the_next_one_takes(server: Server, tmp_path: Path) -> None:
+    async with signed_in(server, "alice") as alice:
+        await alice.send("alice", "k", body="said before")
+        await server.kill()
+    async with serving(tmp_path) as again, signed_in(again, "alice") as alice:
+        assert [entry["body"] for entry in await alice.entries("alice")] == ["said before"]
+
+
+async def test_it_takes_no_connection_any_more_once_it_stops(server: Server) -> None:
+    async with signed_in(server, "alice") as alice:
+        line = await open_line(server, half_a_message(alice))
+        await alice.send("alice", "k")
+        server.process.send_signal(signal.SIGTERM)
+        await server.until(lambda server: "stopping" in server.log)
+        async with asyncio.timeout(1):  # it stops a moment after it says so
+            while await is_open(server.port):
+                pass
+        assert server.process.returncode is None
+        assert await server.ended() == 0
+        line.close()
+
+
+async def is_open(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionError:
+        return False
+    writer.close()
+    return True

@@ -1,0 +1,220 @@
+"""Settings from flags, the environment and `.env`: which one counts, and what is said of a wrong one.
+
+The server itself is not started here.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import attrs
+import pytest
+
+from chatcore_aiohttp import Origins
+from chatcore_server import cli, environment
+from chatcore_server.settings import Settings
+
+NUMBER = "must be a whole number from"
+WRONG = [
+    ("HOST", "", "is empty"),
+    ("HOST", "   ", "is empty"),
+    ("PORT", "", NUMBER),
+    ("PORT", "http", NUMBER),
+    ("PORT", "-1", NUMBER),
+    ("PORT", "1.5", NUMBER),
+    ("PORT", "0x10", NUMBER),
+    ("PORT", "3_001", NUMBER),
+    ("PORT", "+3001", NUMBER),
+    ("PORT", " 3001", NUMBER),
+    ("PORT", "\u0663\u0660\u0660\u0661", NUMBER),
+    ("PORT", "65536", NUMBER),
+    ("PORT", "true", NUMBER),
+    ("PORT", "None", NUMBER),
+    ("PORT", "[3001]", NUMBER),
+    ("DATA_DIR", "", "is empty"),
+    ("STORE", "", "must be one of: sqlite, memory"),
+    ("STORE", "mongodb://localhost/", "must be one of: sqlite, memory"),
+    ("STORE", "SQLITE", "must be one of: sqlite, memory"),
+    ("SECRET", "", "has 0 bytes; a secret has at least 32"),
+    ("SECRET", "geheimgeheimgeheimgeheimgeheim!", "has 31 bytes; a secret has at least 32"),
+    ("SECRET", "[bold]geheim", "has 12 bytes; a secret has at least 32"),
+    ("ORIGINS", "", "is empty, or has an empty place"),
+    ("ORIGINS", ",", "is empty, or has an empty place"),
+    ("ORIGINS", "https://a.example,", "is empty, or has an empty place"),
+    ("ORIGINS", "*", "must name the origins"),
+    ("ORIGINS", "https://a.example,*", "must name the origins"),
+    ("ORIGINS", "https://*.example", "must name the origins"),
+    ("ORIGINS", "my.example", "must hold origins such as"),
+    ("ORIGINS", "https://chat.example/", "must hold origins such as"),
+    ("ORIGINS", "null", "must hold origins such as"),
+    ("ORIGINS", '["https://chat.example"]', "must hold origins such as"),
+    ("ACCESS_TOKEN_S", "", NUMBER),
+    ("ACCESS_TOKEN_S", "0", NUMBER),
+    ("ACCESS_TOKEN_S", "-900", NUMBER),
+    ("ACCESS_TOKEN_S", "15m", NUMBER),
+    ("ACCESS_TOKEN_S", "9e2", NUMBER),
+    ("ACCESS_TOKEN_S", "86401", NUMBER),
+    ("LIMITS", "", "must be one of: on, off"),
+    ("LIMITS", "0", "must be one of: on, off"),
+    ("LIMITS", "false", "must be one of: on, off"),
+]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder of its own, without settings, and with a log that stays as it is."""
+    monkeypatch.chdir(tmp_path)
+    for name in environment.KNOWN:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("chatcore_server.log.configure", lambda: None)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """The settings with which the server would have been started."""
+    found: list[Settings] = []
+
+    async def serve(settings: Settings, announce: Callable[[Sequence[object]], None]) -> None:
+        found.append(settings)
+
+    monkeypatch.setattr("chatcore_server.serving.serve", serve)
+    return found
+
+
+def flag(name: str) -> str:
+    return "--" + name.lower().replace("_", "-")
+
+
+def test_every_setting_is_tried_wrongly() -> None:
+    assert {f"CHATCORE_{name}" for name, _, _ in WRONG} == set(environment.KNOWN)
+
+
+def _refused(capsys: pytest.CaptureFixture[str], value: str) -> str:
+    out, err = capsys.readouterr()
+    assert out == ""
+    (line,) = err.splitlines()
+    assert line.startswith("chatcore: ")
+    assert len(value.strip()) < 5 or value not in line
+    return line.removeprefix("chatcore: ")
+
+
+@pytest.mark.parametrize(("name", "value", "why"), WRONG)
+@pytest.mark.parametrize("source", ["flag", "environment", ".env"])
+def test_a_wrong_setting_ends_with_one_line_that_says_which_and_why(
+    name: str, value: str, why: str, source: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["serve"]
+    match source:
+        case "flag":
+            arguments.append(f"{flag(name)}={value}")
+            where = flag(name)
+        case "environment":
+            monkeypatch.setenv(f"CHATCORE_{name}", value)
+            where = f"CHATCORE_{name} in the environment"
+        case _:
+            Path(".env").write_text(f"CHATCORE_{name}='{value}'\n", encoding="utf-8")
+            where = f"CHATCORE_{name} in .env"
+    assert cli.main(arguments) == 2
+    assert _refused(capsys, value).startswith(f"{where} {why}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["serve", "--prot", "1"], "Unknown option: --prot. Did you mean --port?"),
+        (["serve", "--port"], 'Command "serve" parameter --port requires an argument.'),
+        (["serve", "--port", "1", "--port", "2"], "Parameter --port specified multiple times."),
+        (["serve", "geheim"], "serve takes flags only, each with its value; see `chatcore serve --help`."),
+        (["sevre"], 'Unknown command "sevre". Did you mean "serve"? Available commands: serve.'),
+    ],
+)
+def test_a_wrong_command_line_ends_with_one_line_too(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    assert _refused(capsys, "geheim") == line
+
+
+def test_a_dotenv_that_can_not_be_read_ends_with_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+    Path(".env").write_bytes(b"CHATCORE_PORT=\xff\n")
+    assert cli.main(["serve"]) == 2
+    assert _refused(capsys, "") == ".env can't be read: it is not written in UTF-8."
+
+
+def test_without_any_setting_there_are_defaults(started: list[Settings]) -> None:
+    assert cli.main(["serve"]) == 0
+    (settings,) = started
+    assert attrs.asdict(settings, recurse=False, filter=lambda one, _: one.name != "origins") == {
+        "host": "127.0.0.1",
+        "port": 3001,
+        "store": "sqlite",
+        "data_dir": Path("chatcore-data"),
+        "secret": None,
+        "access_token_s": 900,
+        "limits": "on",
+    }
+    assert not settings.origins.allowed
+
+
+VALUES = {
+    "HOST": ("::1", "0.0.0.0", "localhost"),
+    "PORT": ("1", "2", "3"),
+    "DATA_DIR": ("flag", "a b", "/tmp/x=y"),
+    "STORE": ("memory", "sqlite", "memory"),
+    "SECRET": ("f" * 32, '{$e} "quoted" # and no comment here', "d" * 40),
+    "ORIGINS": ("https://f.example", "https://e.example,http://e.example:1", "https://d.example"),
+    "ACCESS_TOKEN_S": ("1", "2", "3"),
+    "LIMITS": ("off", "on", "off"),
+}
+"""In a flag, in the environment, in .env."""
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_flag_counts_before_the_environment_and_that_before_the_file(
+    name: str, started: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_flag, in_environment, in_file = VALUES[name]
+    Path(".env").write_text(f"CHATCORE_{name}='{in_file}'\nCHATCORE_NONSENSE=1\nOTHER=1\n")
+    assert cli.main(["serve"]) == 0
+    monkeypatch.setenv(f"CHATCORE_{name}", in_environment)
+    assert cli.main(["serve"]) == 0
+    assert cli.main(["serve", flag(name), in_flag]) == 0
+    found = [getattr(settings, name.lower()) for settings in started]
+    assert [_written(value) for value in found] == [in_file, in_environment, in_flag]
+
+
+def _written(value: object) -> str:
+    match value:
+        case bytes():
+            return value.decode()
+        case Origins():
+            return ",".join(sorted(value.allowed, reverse=True))
+        case _:
+            return str(value)
+
+
+def test_a_wrong_value_that_does_not_count_is_not_looked_at(
+    started: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(".env").write_text("CHATCORE_PORT=x\n")
+    monkeypatch.setenv("CHATCORE_PORT", "5")
+    assert cli.main(["serve"]) == 0
+    assert started[0].port == 5
+
+
+def test_an_unknown_variable_of_ours_is_warned_of_and_passed_over(
+    started: list[Settings], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CHATCORE_PROT", "5")
+    Path(".env").write_text("CHATCORE_STOER=memory\n")
+    assert cli.main(["serve"]) == 0
+    assert [message for message in caplog.messages if "TEST" not in message] == [
+        "CHATCORE_PROT in the environment is no setting; did you mean CHATCORE_PORT?",
+        "CHATCORE_STOER in .env is no setting; did you mean CHATCORE_STORE?",
+    ]
+
+
+def test_no_variable_of_others_is_taken_for_ours(started: list[Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PORT", "HOST", "chatcore_port", "XCHATCORE_PORT"):
+        monkeypatch.setenv(name, "5")
+    assert cli.main(["serve"]) == 0
+    assert (started[0].port, started[0].host) == (3001, "127.0.0.1")
