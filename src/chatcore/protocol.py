@@ -408,6 +408,9 @@ def _converter() -> Converter:
     converter.register_structure_hook_factory(_is_optional, lambda kind: _unless_null(converter, kind))
     omitted = override(omit_if_default=True)
     converter.register_unstructure_hook(
+        Reaction, make_dict_unstructure_fn(Reaction, converter, mine=override(omit=True))
+    )
+    converter.register_unstructure_hook(
         Message,
         make_dict_unstructure_fn(
             Message,
@@ -419,9 +422,6 @@ def _converter() -> Converter:
             reactions=omitted,
             deleted=omitted,
         ),
-    )
-    converter.register_unstructure_hook(
-        Reaction, make_dict_unstructure_fn(Reaction, converter, mine=override(omit=True))
     )
     converter.register_unstructure_hook(Edited, make_dict_unstructure_fn(Edited, converter, body=omitted))
     for event in (Removed, Banned):

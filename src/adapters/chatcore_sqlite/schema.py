@@ -76,7 +76,54 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_end ON sessions (ends_at);
 """
 
-MIGRATIONS: Sequence[str] = (ROOMS + ACCOUNTS,)
+PRESENT = """
+ALTER TABLE store ADD COLUMN views INTEGER NOT NULL DEFAULT 0;   -- chatcore_sqlite.rebuilding says what it means
+ALTER TABLE store ADD COLUMN folded INTEGER NOT NULL DEFAULT 0;  -- the position up to which a rebuilding has come
+
+ALTER TABLE markers ADD COLUMN unread_from INTEGER;
+ALTER TABLE markers ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;
+
+CREATE INDEX entries_of_messages ON entries (room, seq) WHERE kind = 'message';
+CREATE INDEX entries_of_edits ON entries (room, json_extract(event, '$.target'), seq) WHERE kind = 'edited';
+
+-- Views: what may be unread, and what became of messages. They hold no text.
+CREATE TABLE messages (     -- that are not deleted
+    room INTEGER NOT NULL,
+    run INTEGER NOT NULL,   -- seq of the first of the messages that an author wrote without another in between
+    seq INTEGER NOT NULL,
+    author TEXT NOT NULL,
+    PRIMARY KEY (room, run, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE edits (
+    room INTEGER NOT NULL,
+    target INTEGER NOT NULL,
+    seq INTEGER NOT NULL,   -- of the last "edited" entry of the message
+    PRIMARY KEY (room, target)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reactors (
+    room INTEGER NOT NULL,
+    target INTEGER NOT NULL,
+    emoji TEXT NOT NULL,
+    user TEXT NOT NULL,
+    seq INTEGER NOT NULL,   -- of the "reacted" entry
+    PRIMARY KEY (room, target, emoji, user)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reactors_in_order ON reactors (room, target, emoji, seq, user);
+
+CREATE TABLE reactions (
+    room INTEGER NOT NULL,
+    target INTEGER NOT NULL,
+    emoji TEXT NOT NULL,
+    since INTEGER NOT NULL,  -- seq of the "reacted" entry that brought it
+    count INTEGER NOT NULL,
+    users TEXT NOT NULL,     -- JSON: the first 20 in the order in which they reacted
+    PRIMARY KEY (room, target, emoji)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: Sequence[str] = (ROOMS + ACCOUNTS, PRESENT)
 """Number n brings a file of version n - 1 to version n. What was released is never changed, only added to."""
 
 

@@ -1,21 +1,69 @@
 """Every statement that the store runs while it serves. A test looks at the plan of each: none may scan a table."""
 
+from chatcore.domain.entries import REACTION_USERS_MAX
+
 ENTRY = "seq, author, key, at, digest, kind, event, opens"
 ROOM = "rooms.id, rooms.room, rooms.kind, title, head, at, members_count"
 
 EPOCH = "SELECT epoch FROM store"
 
-# Writing.
+# Writing the log.
 
 HEAD = "SELECT id, head FROM rooms WHERE room = ?"
 BEAR_ROOM = "INSERT INTO rooms (room, kind, title, head, at, members_count) VALUES (?, ?, ?, 0, 0, 0)"
 WRITE_ENTRY = f"INSERT INTO entries (room, {ENTRY}, affects) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-HEAD_WRITTEN = "SELECT seq, at FROM entries WHERE room = ? ORDER BY seq DESC LIMIT 1"
+HEAD_WRITTEN = "SELECT seq FROM entries WHERE room = ? ORDER BY seq DESC LIMIT 1"
+REWRITE_ENTRY = "UPDATE entries SET digest = ?, event = ? WHERE room = ? AND seq = ?"
+
+# Folding the log into its views.
+
 MOVE_HEAD = "UPDATE rooms SET head = ?, at = ? WHERE id = ?"
 CHANGE_ROOM = "UPDATE rooms SET kind = ?, title = ?, members_count = members_count + ? WHERE id = ?"
 SET_MEMBER = "INSERT OR REPLACE INTO members (room, user, role, since, standing) VALUES (?, ?, ?, ?, ?)"
 DROP_MEMBER = "DELETE FROM members WHERE room = ? AND user = ?"
-SET_MARKER = "INSERT OR REPLACE INTO markers (room, user, read, delivered) VALUES (?, ?, ?, ?)"
+LAST_RUN = "SELECT run, author FROM messages WHERE room = ? ORDER BY run DESC LIMIT 1"
+ADD_MESSAGE = "INSERT INTO messages (room, run, seq, author) VALUES (?, ?, ?, ?)"
+DROP_MESSAGE = """
+    DELETE FROM messages WHERE room = :room AND seq = :seq
+    AND run = (SELECT run FROM messages WHERE room = :room AND run <= :seq ORDER BY run DESC LIMIT 1)
+"""
+SET_EDIT = "INSERT OR REPLACE INTO edits (room, target, seq) VALUES (?, ?, ?)"
+ADD_REACTOR = """
+    INSERT INTO reactors (room, target, emoji, user, seq) VALUES (:room, :target, :emoji, :user, :seq)
+    ON CONFLICT DO NOTHING
+"""
+DROP_REACTOR = "DELETE FROM reactors WHERE room = :room AND target = :target AND emoji = :emoji AND user = :user"
+ADD_REACTION = """
+    INSERT INTO reactions (room, target, emoji, since, count, users) VALUES (:room, :target, :emoji, :seq, 0, '[]')
+    ON CONFLICT DO NOTHING
+"""
+COUNT_REACTION = f"""
+    UPDATE reactions SET count = count + :more, users = (
+        SELECT json_group_array(user) FROM (
+            SELECT user FROM reactors WHERE room = :room AND target = :target AND emoji = :emoji
+            ORDER BY seq LIMIT {REACTION_USERS_MAX}
+        )
+    ) WHERE room = :room AND target = :target AND emoji = :emoji
+"""
+DROP_REACTION = """
+    DELETE FROM reactions WHERE room = :room AND target = :target AND emoji = :emoji AND count = 0
+"""
+DROP_REACTORS_OF = "DELETE FROM reactors WHERE room = ? AND target = ?"
+DROP_REACTIONS_OF = "DELETE FROM reactions WHERE room = ? AND target = ?"
+
+# Markers: no view, but truth of their own.
+
+SET_MARKER = """
+    INSERT OR REPLACE INTO markers (room, user, read, delivered, unread_from, muted) VALUES (?, ?, ?, ?, ?, ?)
+"""
+MARKER = """
+    SELECT read, delivered, unread_from, muted FROM markers JOIN members USING (room, user)
+    WHERE room = ? AND user = ? AND standing = 'member'
+"""
+MARKERS = """
+    SELECT user, read, delivered, unread_from, muted FROM members JOIN markers USING (room, user)
+    WHERE members.room = ? AND standing = 'member'
+"""
 
 # One room.
 
@@ -23,31 +71,35 @@ ROOM_NAMED = f"SELECT {ROOM} FROM rooms WHERE room = ?"
 ROOM_BY_ID = f"SELECT {ROOM} FROM rooms WHERE id = ?"
 MEMBER = "SELECT role, since, standing FROM members WHERE room = ? AND user = ?"
 MEMBERS = "SELECT user, role, since, standing FROM members WHERE room = ?"
-MARKER = """
-    SELECT read, delivered FROM markers JOIN members USING (room, user)
-    WHERE room = ? AND user = ? AND standing = 'member'
-"""
-MARKERS = """
-    SELECT user, read, delivered FROM members JOIN markers USING (room, user)
-    WHERE members.room = ? AND standing = 'member'
-"""
 
 # Its log.
 
 _ENTRIES = f"SELECT {ENTRY} FROM entries WHERE room = ?"
+_MESSAGES = f"SELECT {ENTRY} FROM entries INDEXED BY entries_of_messages WHERE room = ? AND kind = 'message'"
 ENTRY_AT = f"{_ENTRIES} AND seq = ?"
 ENTRY_OF_KEY = f"{_ENTRIES} AND author = ? AND key = ?"
 ENTRIES_ABOVE = f"{_ENTRIES} AND seq > ? ORDER BY seq LIMIT ?"
 ENTRIES_BELOW = f"{_ENTRIES} AND seq < ? ORDER BY seq DESC LIMIT ?"
-MESSAGES_ABOVE = f"{_ENTRIES} AND seq > ? AND kind = 'message' ORDER BY seq LIMIT ?"
-MESSAGES_BELOW = f"{_ENTRIES} AND seq < ? AND kind = 'message' ORDER BY seq DESC LIMIT ?"
-FIRST_UNREAD = """
-    SELECT seq FROM entries WHERE room = ? AND seq > ? AND author <> ? AND kind = 'message' ORDER BY seq LIMIT 1
+MESSAGES_ABOVE = f"{_MESSAGES} AND seq > ? ORDER BY seq LIMIT ?"
+MESSAGES_BELOW = f"{_MESSAGES} AND seq < ? ORDER BY seq DESC LIMIT ?"
+EDITS_OF = f"{_ENTRIES} AND kind = 'edited' AND json_extract(event, '$.target') = ?"
+
+# Messages in their present state.
+
+EDITS_BETWEEN = """
+    SELECT edits.target, entries.at, entries.event
+    FROM edits JOIN entries ON entries.room = edits.room AND entries.seq = edits.seq
+    WHERE edits.room = ? AND edits.target BETWEEN ? AND ?
 """
-UNREAD = """
-    SELECT count(*) FROM (
-        SELECT 1 FROM entries WHERE room = ? AND seq > ? AND author <> ? AND kind = 'message' LIMIT ?
-    )
+REACTIONS_BETWEEN = """
+    SELECT target, emoji, count, users, EXISTS (
+        SELECT 1 FROM reactors WHERE reactors.room = reactions.room AND reactors.target = reactions.target
+        AND reactors.emoji = reactions.emoji AND reactors.user = :user
+    ) FROM reactions WHERE room = :room AND target BETWEEN :first AND :last ORDER BY target, since
+"""
+RUN_AT = "SELECT run FROM messages WHERE room = ? AND run <= ? ORDER BY run DESC LIMIT 1"
+UNREAD_FROM = """
+    SELECT run, seq, author FROM messages WHERE room = ? AND (run, seq) > (?, ?) ORDER BY run, seq LIMIT ?
 """
 
 # Across rooms.
@@ -69,4 +121,15 @@ CHANGES = """
 NEWEST_CHANGE = """
     SELECT position, rooms.room, seq, affects FROM entries JOIN rooms ON rooms.id = entries.room
     ORDER BY position DESC LIMIT 1
+"""
+
+# Rebuilding the views.
+
+VIEWS = "SELECT views FROM store"
+VIEWS_FOLDED = "SELECT views, folded FROM store"
+SET_VIEWS = "UPDATE store SET views = ?, folded = ?"
+LOG_FROM = f"SELECT position, entries.room, {ENTRY} FROM entries WHERE position > ? ORDER BY position LIMIT ?"
+UNFOLD_ROOMS = """
+    UPDATE rooms SET head = 0, at = 0, title = NULL, members_count = 0
+    WHERE id IN (SELECT id FROM rooms WHERE id > ? ORDER BY id LIMIT ?)
 """
