@@ -1,0 +1,193 @@
+"""What sockets hear when somebody is invited, joins, leaves, is removed or banned; and what they do not."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from chatcore import (
+    BanUser,
+    Chat,
+    CreateRoom,
+    History,
+    InviteUser,
+    JoinRoom,
+    LeaveRoom,
+    ListRooms,
+    NotFound,
+    RemoveUser,
+    SendMessage,
+    UnbanUser,
+)
+from tests.unit.live.nodes import HeldBus, HeldStore, Teller, ghosts, seqs
+
+pytestmark = pytest.mark.anyio
+
+
+async def create(chat: Chat, *members: str, kind: str = "group") -> str:
+    command = CreateRoom(kind=kind, title="Tea", members=members, key=f"{kind} {members}")  # type: ignore[arg-type]
+    return (await chat.execute("olga", command)).view.room
+
+
+async def say(chat: Chat, user: str, room: str, body: str) -> int:
+    return (await chat.execute(user, SendMessage(room=room, body=body, key=body))).seq
+
+
+@asynccontextmanager
+async def two_nodes() -> AsyncGenerator[tuple[Chat, Chat, HeldBus]]:
+    """Here, where the sockets are; there, where everything is done; hints between them are the test's to deliver."""
+    store, bus = HeldStore(), HeldBus()
+    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+        yield here, there, bus
+    assert ghosts(here, there) == []
+
+
+async def test_who_is_removed_hears_their_removal_and_nothing_above_it() -> None:
+    async with Chat(HeldStore()) as chat:
+        room, mia = await create(chat, "mia"), Teller()
+        async with chat.connect(mia, user="mia"):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(chat.execute, "olga", RemoveUser(room=room, user="mia"))
+                tasks.start_soon(say, chat, "olga", room, "among us")
+            await say(chat, "olga", room, "still among us")
+            *before, end = mia.story
+            assert end == "room.gone"
+            assert before in (["ready", "entry 2"], ["ready", "entry 2", "entry 3"])
+            assert mia.entries(room)[-1].affects == ("mia",)
+            with pytest.raises(NotFound):
+                await chat.execute("mia", History(room=room))
+        assert ghosts(chat) == []
+
+
+async def test_a_removal_reaches_every_device_on_every_node_though_its_hint_is_lost() -> None:
+    async with two_nodes() as (here, there, bus):
+        room, phone, laptop = await create(there, "mia"), Teller(), Teller()
+        async with here.connect(phone, user="mia"), here.connect(laptop, user="mia"):
+            await there.execute("olga", RemoveUser(room=room, user="mia"))
+            await say(there, "olga", room, "among us")
+            await bus.published(3)
+            bus.lose()
+            for device in (phone, laptop):
+                await device.until(lambda heard: "room.gone" in heard.story, within=5)  # type: ignore[attr-defined]
+                assert device.story == ["ready", "entry 2", "room.gone"]
+
+
+async def test_a_removal_between_the_reading_of_the_rooms_and_the_follow_leaves_no_follower() -> None:
+    store, mia = HeldStore(), Teller()
+    async with Chat(store) as chat:
+        room = await create(chat, "mia")
+        gate = store.hold("memberships", done=True)
+        stay = anyio.Event()
+
+        async def connect() -> None:
+            async with chat.connect(mia, user="mia"):
+                await stay.wait()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(connect)
+            await gate.reached.wait()
+            await chat.execute("olga", RemoveUser(room=room, user="mia"))
+            gate.open()
+            await mia.until(lambda _: bool(mia.pushes))
+            await say(chat, "olga", room, "among us")
+            await anyio.wait_all_tasks_blocked()
+            assert "among us" not in mia.bodies(room)
+            assert ghosts(chat) == [chat._hub._users["mia"]]
+            stay.set()
+
+
+async def test_an_invited_user_hears_of_the_room_and_of_no_entry_until_they_join() -> None:
+    async with Chat(HeldStore()) as chat:
+        room, ina = await create(chat), Teller()
+        async with chat.connect(ina, user="ina"):
+            await chat.execute("olga", InviteUser(room=room, user="ina"))
+            await say(chat, "olga", room, "is she coming?")
+            assert ina.story == ["ready", "room"]
+            (shown,) = ina.rooms(room)
+            assert (shown.standing, shown.announced_at) == ("invited", None)
+            await chat.execute("ina", JoinRoom(room=room))
+            await say(chat, "olga", room, "she is")
+        assert ina.story == ["ready", "room", "room", "entry 4", "entry 5"]
+        assert [one.announced_at for one in ina.rooms(room)] == [None, 3]
+
+
+@pytest.mark.parametrize("end", [RemoveUser, BanUser])
+async def test_an_invitation_that_ends_is_told_by_room_gone_alone(end: type[RemoveUser | BanUser]) -> None:
+    async with Chat(HeldStore()) as chat:
+        room, ina = await create(chat), Teller()
+        async with chat.connect(ina, user="ina"):
+            await chat.execute("olga", InviteUser(room=room, user="ina"))
+            await chat.execute("olga", end(room=room, user="ina"))
+            assert ina.story == ["ready", "room", "room.gone"]
+
+
+async def test_an_invitation_and_its_end_reach_a_node_on_which_nobody_is_in_the_room() -> None:
+    async with two_nodes() as (here, there, _):
+        room, ina = await create(there), Teller()
+        async with here.connect(ina, user="ina"):
+            await there.execute("olga", InviteUser(room=room, user="ina"))
+            await ina.until(lambda _: ina.story == ["ready", "room"], within=5)
+            await anyio.sleep(5)
+            assert ina.story == ["ready", "room"], "the sweep told it again"
+            await there.execute("ina", LeaveRoom(room=room))
+            await ina.until(lambda _: ina.story == ["ready", "room", "room.gone"], within=5)
+
+
+async def test_who_was_invited_before_they_connected_hears_the_end_too() -> None:
+    async with Chat(HeldStore()) as chat:
+        room, ina = await create(chat), Teller()
+        await chat.execute("olga", InviteUser(room=room, user="ina"))
+        async with chat.connect(ina, user="ina"):
+            assert [view.standing for view in ina.ready.rooms] == ["invited"]
+            await chat.execute("olga", RemoveUser(room=room, user="ina"))
+            assert ina.story == ["ready", "room.gone"]
+
+
+async def test_a_stranger_who_is_banned_hears_nothing() -> None:
+    async with Chat(HeldStore()) as chat:
+        room, eve = await create(chat, kind="public"), Teller()
+        async with chat.connect(eve, user="eve"):
+            await chat.execute("olga", BanUser(room=room, user="eve"))
+            await chat.execute("olga", UnbanUser(room=room, user="eve"))
+            await anyio.sleep(5)
+            assert eve.story == ["ready"]
+
+
+async def test_who_comes_back_hears_everything_from_their_second_joining_on() -> None:
+    async with Chat(HeldStore()) as chat:
+        room, mia = await create(chat, "mia", kind="public"), Teller()
+        async with chat.connect(mia, user="mia"):
+            await chat.execute("mia", LeaveRoom(room=room))
+            await say(chat, "olga", room, "gone?")
+            await chat.execute("mia", JoinRoom(room=room))
+            await say(chat, "olga", room, "back!")
+            assert mia.story == ["ready", "entry 2", "room.gone", "room", "entry 4", "entry 5"]
+            page = await chat.execute("mia", History(room=room))
+            assert [entry.seq for entry in page.entries] == [1, 2, 3, 4, 5]
+
+
+async def test_a_join_that_was_undone_meanwhile_is_not_announced() -> None:
+    async with two_nodes() as (here, there, bus):
+        room, mia, olga = await create(there, kind="public"), Teller(), Teller()
+        async with here.connect(mia, user="mia"), here.connect(olga, user="olga"):
+            await there.execute("mia", JoinRoom(room=room))
+            await there.execute("mia", LeaveRoom(room=room))
+            await bus.published(3)
+            bus.deliver()
+            await olga.until(lambda _: seqs(olga, room) == [2, 3], within=5)
+            await anyio.sleep(5)
+            assert mia.story == ["ready"]
+
+
+async def test_a_list_shows_rooms_one_is_in_or_invited_to_and_no_others() -> None:
+    async with Chat(HeldStore()) as chat:
+        inside, invited, left, banned = [await create(chat, "mia", kind=kind) for kind in ("group", "public")] + [
+            await create(chat, "mia", other) for other in ("a", "b")
+        ]
+        await chat.execute("mia", LeaveRoom(room=left))
+        await chat.execute("olga", BanUser(room=banned, user="mia"))
+        await chat.execute("mia", LeaveRoom(room=invited))
+        await chat.execute("olga", InviteUser(room=invited, user="mia"))
+        listed = await chat.execute("mia", ListRooms())
+        assert {one.view.room: one.standing for one in listed.rooms} == {inside: "member", invited: "invited"}

@@ -1,0 +1,119 @@
+"""Who hears of a marker that moved, and how often."""
+
+import anyio
+import pytest
+
+from chatcore import Chat, CreateRoom, History, Invalid, ListRooms, Mark, NotFound, SendMessage
+from chatcore.live.pushes import MarkerMoved
+from chatcore.testing import Recorder
+from chatcore_memory import MemoryBus
+from tests.unit.live.nodes import HeldStore
+
+pytestmark = pytest.mark.anyio
+
+ROOM = "pvt-alice-bob"
+
+
+def markers(recorder: Recorder) -> list[MarkerMoved]:
+    return [push.body for push in recorder.pushes if isinstance(push.body, MarkerMoved)]
+
+
+async def talk(chat: Chat, count: int) -> None:
+    for number in range(count):
+        await chat.execute("alice", SendMessage(to="bob", body="hi", key=str(number)))
+
+
+async def test_ones_other_sockets_hear_the_unread_count_and_others_only_how_far_one_is() -> None:
+    async with Chat(HeldStore()) as chat:
+        await talk(chat, 3)
+        phone, laptop, alice = Recorder(), Recorder(), Recorder()
+        async with (
+            chat.connect(phone, user="bob") as socket,
+            chat.connect(laptop, user="bob"),
+            chat.connect(alice, user="alice"),
+        ):
+            answers: list[dict[str, object]] = []
+            await socket.receive("mark", {"room": ROOM, "read": 2}, answers.append)
+            assert answers == [{"ok": True, "read": 2, "delivered": 2, "unread": 1, "muted": False}]
+            assert markers(phone) == []
+            assert markers(laptop) == [MarkerMoved(room=ROOM, user="bob", read=2, delivered=2, unread=1)]
+            assert markers(alice) == [MarkerMoved(room=ROOM, user="bob", read=2, delivered=2)]
+
+
+async def test_asking_for_ones_marker_tells_nobody() -> None:
+    async with Chat(HeldStore()) as chat:
+        await talk(chat, 3)
+        laptop = Recorder()
+        async with chat.connect(laptop, user="bob"):
+            marks = await chat.execute("bob", Mark(room=ROOM))
+            assert (marks.read, marks.delivered, marks.unread, marks.muted) == (0, 0, 3, False)
+            assert markers(laptop) == []
+
+
+async def test_markers_come_at_most_once_in_250_ms_and_the_newest_one_last() -> None:
+    async with Chat(HeldStore()) as chat:
+        await talk(chat, 20)
+        alice = Recorder()
+        async with chat.connect(alice, user="alice"):
+            for read in range(1, 21):
+                await chat.execute("bob", Mark(room=ROOM, read=read))
+                await anyio.sleep(0.05)
+            await anyio.sleep(1)
+            heard = [marker.read for marker in markers(alice)]
+            assert heard == sorted(heard)
+            assert (heard[0], heard[-1]) == (1, 20)
+            assert len(heard) <= 5
+
+
+async def test_a_marker_reaches_other_nodes() -> None:
+    store, bus, alice = HeldStore(), MemoryBus(), Recorder()
+    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+        await talk(there, 1)
+        async with here.connect(alice, user="alice"):
+            await there.execute("bob", Mark(room=ROOM, delivered=1))
+            await alice.until(lambda _: bool(markers(alice)), within=1)
+            assert markers(alice) == [MarkerMoved(room=ROOM, user="bob", read=0, delivered=1)]
+
+
+async def test_in_a_room_of_more_than_20_others_hear_no_markers() -> None:
+    async with Chat(HeldStore()) as chat:
+        people = [f"user {number}" for number in range(20)]
+        room = (await chat.execute("olga", CreateRoom(kind="group", title="t", members=people, key="k"))).view.room
+        olga, laptop = Recorder(), Recorder()
+        async with chat.connect(olga, user="olga"), chat.connect(laptop, user="user 1"):
+            await chat.execute("user 1", Mark(room=room, read=1))
+            assert markers(olga) == []
+            assert len(markers(laptop)) == 1
+
+
+async def test_what_is_marked_as_unread_counts_until_one_reads_on() -> None:
+    async with Chat(HeldStore()) as chat:
+        await talk(chat, 5)
+        await chat.execute("bob", Mark(room=ROOM, read=5))
+        assert (await chat.execute("bob", Mark(room=ROOM, unread_from=3))).unread == 3
+        page = await chat.execute("bob", History(room=ROOM, anchor="first_unread", before=0, after=0))
+        assert [entry.seq for entry in page.entries] == [3]
+        (listed,) = (await chat.execute("bob", ListRooms())).rooms
+        assert (listed.view.unread, listed.view.marker.read if listed.view.marker else None) == (3, 5)
+        assert (await chat.execute("bob", Mark(room=ROOM, read=5))).unread == 0
+
+
+async def test_a_marker_never_goes_back_nor_above_head() -> None:
+    async with Chat(HeldStore()) as chat:
+        await talk(chat, 5)
+        await chat.execute("bob", Mark(room=ROOM, read=3, delivered=5))
+        marks = await chat.execute("bob", Mark(room=ROOM, read=1, delivered=2))
+        assert (marks.read, marks.delivered) == (3, 5)
+        for name in ("read", "delivered", "unread_from"):
+            with pytest.raises(Invalid) as refused:
+                await chat.execute("bob", Mark(room=ROOM, muted=True, **{name: 6}))
+            assert refused.value.field == name
+        assert not (await chat.execute("bob", Mark(room=ROOM))).muted
+
+
+async def test_strangers_can_not_mark() -> None:
+    async with Chat(HeldStore()) as chat:
+        await talk(chat, 1)
+        for room in (ROOM, "pvt-x-y", "nonsense"):
+            with pytest.raises(NotFound):
+                await chat.execute("eve", Mark(room=room, read=1))
