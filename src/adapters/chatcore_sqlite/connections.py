@@ -7,7 +7,13 @@ BUSY_S = 0.8
 """How long one attempt waits for a lock. Who comes while another attempt waits, waits twice: still below 2 s."""
 
 
-WRITING = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "foreign_keys = ON")
+WRITING = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "secure_delete = ON",
+    "temp_store = MEMORY",  # no text in temporary files
+    "foreign_keys = ON",
+)
 
 
 def writing(file: Path, *, create: bool = False) -> sqlite3.Connection:

@@ -12,7 +12,8 @@ import anyio.to_thread
 
 from chatcore.errors import StoreError, Unavailable
 
-from . import connections, schema
+from . import connections, rebuilding, schema
+from .erasing import Eraser, Gate
 from .jobs import Desk, Job, Work
 from .lock import FolderLock
 from .threads import Queue, Reader, Writer
@@ -26,10 +27,12 @@ class Database:
     """A data folder with its SQLite database, open while entered.
 
     It may be entered by several, in different tasks: it opens with the first and closes with the last. One process
-    has a folder, and in it one object.
+    has a folder, and in it one object. What a work of which ``write`` is told that it ``erases`` has overwritten or
+    deleted is gone from all files within ``erased_within`` seconds.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, erased_within: float = 60) -> None:
+        self._erased_within = erased_within
         self.folder = Path(folder).absolute()  # whatever becomes the working directory later
         self.file = self.folder / "chatcore.sqlite3"
         self._entered = 0
@@ -42,7 +45,7 @@ class Database:
             async with self._gate:
                 if self._session is None:
                     lock = await anyio.to_thread.run_sync(_open, self.folder, self.file)
-                    self._session = _Session(self.file, lock)
+                    self._session = _Session(self.file, lock, self._erased_within)
                 self._entered += 1
         return self
 
@@ -56,7 +59,7 @@ class Database:
                     session, self._session = self._session, None
                     await anyio.to_thread.run_sync(session.close)
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, erases: bool = False) -> T:
         """Run ``work`` in a write transaction, in a thread, and return what it gives once that is durable.
 
         What was called during one commit shares the next. An exception of ``work`` undoes its own changes and is
@@ -65,7 +68,7 @@ class Database:
         the outcome is unknown then, as it is after a cancellation.
         """
         session = self._opened()
-        job = Job(work)
+        job = Job(work, erases=erases)
         return await session.desk.wait(job, session.writes.put)
 
     async def read(self, work: Work[T]) -> T:
@@ -83,13 +86,16 @@ class Database:
 class _Session:
     """What there is between opening and closing."""
 
-    def __init__(self, file: Path, lock: FolderLock) -> None:
+    def __init__(self, file: Path, lock: FolderLock, erased_within: float) -> None:
         self._lock = lock
         self.desk = Desk()
         self.writes: Queue = SimpleQueue()
         self.reads: Queue = SimpleQueue()
-        self._writer = Writer(self.desk, self.writes, partial(connections.writing, file))
-        self._readers = [Reader(self.desk, self.reads, partial(connections.reading, file)) for _ in range(READERS)]
+        gate = Gate()
+        eraser = Eraser(gate, erased_within)
+        connect = partial(connections.reading, file)
+        self._writer = Writer(self.desk, self.writes, partial(connections.writing, file), eraser)
+        self._readers = [Reader(self.desk, self.reads, connect, gate) for _ in range(READERS)]
 
     def close(self) -> None:
         """Finish what was called, and leave one file with everything in it."""
@@ -120,5 +126,17 @@ def _prepare(file: Path) -> None:
         raise StoreError(f"{file} can't be opened: {error}.") from error
     try:
         schema.migrate(connection, file)
+        _make_views_right(connection)
+    except sqlite3.Error as error:
+        raise StoreError(f"{file} can't be opened: {error}.") from error
     finally:
         connection.close()
+
+
+def _make_views_right(connection: sqlite3.Connection) -> None:
+    """Rebuild the views where an older version has made them, or where a rebuilding did not end."""
+    more = True
+    while more:
+        connection.execute("BEGIN IMMEDIATE")
+        more = rebuilding.step(connection)
+        connection.execute("COMMIT")

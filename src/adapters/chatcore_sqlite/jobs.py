@@ -24,10 +24,11 @@ TICK_S = 0.1
 class Job(Generic[T]):
     """One call of `Database.write` or `Database.read`. A thread fills it in; it is settled in the loop's thread."""
 
-    __slots__ = ("abandoned", "deadline", "error", "result", "settled", "work")
+    __slots__ = ("abandoned", "deadline", "erases", "error", "result", "settled", "work")
 
-    def __init__(self, work: Work[T]) -> None:
+    def __init__(self, work: Work[T], *, erases: bool = False) -> None:
         self.work = work
+        self.erases = erases
         self.deadline = time.monotonic() + LIMIT_S - TICK_S
         self.settled = anyio.Event()
         self.abandoned = False  # nobody waits any more: it need not be begun

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from chatcore.domain.cursors import ListCursor
@@ -13,7 +14,8 @@ from chatcore.ports.room_log import Anchor, CaughtUp, Change, FirstUnread, Membe
 from chatcore.ports.rooms import RoomPage
 
 from . import statements
-from .rows import RoomRow, Row, read_change, read_entry, read_member
+from .presenting import present, unread
+from .rows import RoomRow, Row, read_change, read_entry, read_marker, read_member
 
 TOP = ListCursor(2**63 - 1, 0)
 """The place in a list of rooms that is above all others."""
@@ -33,7 +35,7 @@ class Snapshot:
         return epoch
 
     def news(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]]) -> News:
-        found = self._room(room)
+        found = self.room(room)
         if found is None:
             return News(head=0, entries=[], first={})
         entries = self._entries(found, statements.ENTRIES_ABOVE, after, limit)
@@ -43,7 +45,7 @@ class Snapshot:
     def window(
         self, user: UserId, room: RoomId, anchor: Anchor, before: int, after: int, messages_only: bool
     ) -> Window:
-        found = self._room(room)
+        found = self.room(room)
         if found is None:
             return Window(head=0, kind=None, member=None, entries=[], has_before=False, has_after=False)
         below, above = _MESSAGES if messages_only else _ENTRIES
@@ -57,7 +59,7 @@ class Snapshot:
             head=found.head,
             kind=found.kind,
             member=self._member(found, user),
-            entries=[*reversed(behind[:before]), *there, *ahead[:after]],
+            entries=self._present(found, user, [*reversed(behind[:before]), *there, *ahead[:after]]),
             has_before=len(behind) > before,
             has_after=len(ahead) > after,
         )
@@ -69,14 +71,13 @@ class Snapshot:
                 return newest
             case "oldest":
                 return 0
-            case FirstUnread(user=user, read=read):
-                found = self._one(statements.FIRST_UNREAD, room.id, read, user)
-                return found[0] if found else newest
+            case FirstUnread():
+                return next(unread(self._connection, room, anchor), newest)
             case seq:
                 return min(seq, newest)
 
     def state(self, room: RoomId) -> RoomState:
-        found = self._room(room)
+        found = self.room(room)
         if found is None:
             return RoomState(room=room)
         rows = self._all(statements.MEMBERS, found.id)
@@ -91,18 +92,18 @@ class Snapshot:
         found: dict[RoomId, CaughtUp] = {}
         left = size
         for name, after in cursors.items():
-            room = self._room(name)
+            room = self.room(name)
             member = room and self._member(room, user)
             if room and member and member.standing == "member":
-                entries = None if left < 0 else self._all_above(room, after, limit)
+                entries = None if left < 0 else self._all_above(room, user, after, limit)
                 left -= sum(map(text_bytes, entries or ()))
                 found[name] = CaughtUp(view=self._view(room, user), entries=entries)
         return found
 
-    def _all_above(self, room: RoomRow, after: Seq, limit: int) -> Sequence[Entry] | None:
+    def _all_above(self, room: RoomRow, user: UserId, after: Seq, limit: int) -> Sequence[Entry] | None:
         if room.head - after > limit:
             return None
-        return self._entries(room, statements.ENTRIES_ABOVE, after, limit)
+        return self._present(room, user, self._entries(room, statements.ENTRIES_ABOVE, after, limit))
 
     def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
         rows = self._all(statements.NEWEST_CHANGE) if after is None else self._all(statements.CHANGES, after, limit)
@@ -117,11 +118,11 @@ class Snapshot:
         )
 
     def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
-        found = self._room(room)
+        found = self.room(room)
         return {user: self._view(found, user) for user in users} if found else {}
 
     def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
-        found = self._room(room)
+        found = self.room(room)
         if found is None:
             return {}
         return {user: marker for user in users if (marker := self._marker(found, user))}
@@ -137,26 +138,33 @@ class Snapshot:
             last=self._entries(room, statements.ENTRY_AT, room.head)[0],
             member=self._member(room, user),
             marker=marker,
-            unread=self._one(statements.UNREAD, room.id, marker.read, user, UNREAD_MAX)[0] if marker else 0,
+            unread=self._unread(room, user, marker) if marker else 0,
             markers=self._markers_shown(room),
         )
+
+    def _unread(self, room: RoomRow, user: UserId, marker: Marker) -> int:
+        found = unread(self._connection, room, FirstUnread(user=user, read=marker.counted_from))
+        return sum(1 for _ in islice(found, UNREAD_MAX))
 
     def _markers_shown(self, room: RoomRow) -> Mapping[UserId, Marker] | None:
         if room.members_count > MARKERS_SHOWN_TO:
             return None
-        return {user: Marker(*row) for user, *row in self._all(statements.MARKERS, room.id)}
+        return {user: read_marker(tuple(row)) for user, *row in self._all(statements.MARKERS, room.id)}
 
     def _marker(self, room: RoomRow, user: UserId) -> Marker | None:
         row = self._one(statements.MARKER, room.id, user)
-        return Marker(*row) if row else None
+        return read_marker(row) if row else None
 
     def _member(self, room: RoomRow, user: UserId) -> Member | None:
         row = self._one(statements.MEMBER, room.id, user)
         return read_member(row) if row else None
 
-    def _room(self, room: RoomId) -> RoomRow | None:
+    def room(self, room: RoomId) -> RoomRow | None:
         row = self._one(statements.ROOM_NAMED, room)
         return RoomRow(*row) if row else None
+
+    def _present(self, room: RoomRow, user: UserId, entries: Sequence[Entry]) -> Sequence[Entry]:
+        return present(self._connection, room, user, entries)
 
     def _entries(self, room: RoomRow, statement: str, *values: object) -> list[Entry]:
         return [read_entry(room.room, row) for row in self._all(statement, room.id, *values)]

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 from attrs import frozen
 
 from chatcore.domain.cursors import ListCursor, from_milliseconds, milliseconds
-from chatcore.domain.entries import Entry, RoomKind
-from chatcore.domain.state import Member
+from chatcore.domain.entries import Edited, Entry, RoomKind
+from chatcore.domain.state import Marker, Member
 from chatcore.ids import RoomId, Seq
 from chatcore.ports.room_log import Change
 from chatcore.protocol import KINDS, event_object, opens_object, read_event, read_opens
@@ -25,11 +25,21 @@ def entry_row(entry: Entry) -> Row:
         entry.key,
         milliseconds(entry.at),
         entry.digest,
-        KINDS[type(entry.event)],
-        _encode(event_object(entry.event)),
+        *event_columns(entry),
         None if entry.opens is None else _encode(opens_object(entry.opens)),
         _encode(entry.affects) if entry.affects else None,
     )
+
+
+def event_columns(entry: Entry) -> tuple[str, str]:
+    return KINDS[type(entry.event)], _encode(event_object(entry.event))
+
+
+def read_edited(event: str) -> Edited:
+    """The event of an entry that is an edit."""
+    edited = read_event(KINDS[Edited], json.loads(event))
+    assert isinstance(edited, Edited)
+    return edited
 
 
 def read_entry(room: RoomId, row: Row) -> Entry:
@@ -55,6 +65,11 @@ def read_change(row: Row) -> Change:
 def read_member(row: Row) -> Member:
     role, since, standing = row
     return Member(role, since, standing)
+
+
+def read_marker(row: Row) -> Marker:
+    read, delivered, unread_from, muted = row
+    return Marker(read, delivered, unread_from, bool(muted))
 
 
 @frozen

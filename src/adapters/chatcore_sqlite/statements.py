@@ -9,8 +9,7 @@ EPOCH = "SELECT epoch FROM store"
 
 # Writing the log.
 
-HEAD = "SELECT id, head FROM rooms WHERE room = ?"
-BEAR_ROOM = "INSERT INTO rooms (room, kind, title, head, at, members_count) VALUES (?, ?, ?, 0, 0, 0)"
+BEAR_ROOM = "INSERT INTO rooms (room, kind, title, head, at, members_count) VALUES (?, ?, NULL, 0, 0, 0)"
 WRITE_ENTRY = f"INSERT INTO entries (room, {ENTRY}, affects) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 HEAD_WRITTEN = "SELECT seq FROM entries WHERE room = ? ORDER BY seq DESC LIMIT 1"
 REWRITE_ENTRY = "UPDATE entries SET digest = ?, event = ? WHERE room = ? AND seq = ?"
@@ -129,7 +128,5 @@ VIEWS = "SELECT views FROM store"
 VIEWS_FOLDED = "SELECT views, folded FROM store"
 SET_VIEWS = "UPDATE store SET views = ?, folded = ?"
 LOG_FROM = f"SELECT position, entries.room, {ENTRY} FROM entries WHERE position > ? ORDER BY position LIMIT ?"
-UNFOLD_ROOMS = """
-    UPDATE rooms SET head = 0, at = 0, title = NULL, members_count = 0
-    WHERE id IN (SELECT id FROM rooms WHERE id > ? ORDER BY id LIMIT ?)
-"""
+LAST_ROOM_OF = "SELECT max(id) FROM (SELECT id FROM rooms WHERE id > ? ORDER BY id LIMIT ?)"
+UNFOLD_ROOMS = "UPDATE rooms SET head = 0, at = 0, title = NULL, members_count = 0 WHERE id > ? AND id <= ?"

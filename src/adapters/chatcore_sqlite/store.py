@@ -8,12 +8,13 @@ from typing import Self, TypeVar
 
 from chatcore.domain.cursors import ListCursor
 from chatcore.domain.entries import Entry
-from chatcore.domain.state import Marker, RoomState, RoomView
+from chatcore.domain.state import Marker, MarkerChange, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.room_log import Anchor, Appended, CaughtUp, Change, Membership, News, Position, Window
 from chatcore.ports.rooms import RoomPage
 from chatcore.ports.store import Store
 
+from . import rebuilding, writing
 from .database import Database
 from .reading import TOP, Snapshot
 from .writing import Append
@@ -22,10 +23,14 @@ T = TypeVar("T")
 
 
 class SqliteStore(Store):
-    """A store in ``folder``, which one process has at a time. ``database`` is what other stores may stand on."""
+    """A store in ``folder``, which one process has at a time. ``database`` is what other stores may stand on.
 
-    def __init__(self, folder: str | Path) -> None:
-        self.database = Database(folder)
+    The text of a deleted message is gone from all files of the folder within ``erased_within`` seconds, and at the
+    end. (Another program that reads the file for longer holds this up for as long.)
+    """
+
+    def __init__(self, folder: str | Path, *, erased_within: float = 60) -> None:
+        self.database = Database(folder, erased_within=erased_within)
 
     async def __aenter__(self) -> Self:
         await self.database.__aenter__()
@@ -42,7 +47,10 @@ class SqliteStore(Store):
         await self.database.__aexit__(kind, error, traceback)
 
     async def append(self, entries: Sequence[Entry]) -> Appended:
-        return await self.database.write(Append.of(entries)) if entries else Appended(written=0)
+        if not entries:
+            return Appended(written=0)
+        append = Append.of(entries)
+        return await self._write(append, erases=append.erases())
 
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
         return await self._read(lambda snapshot: snapshot.news(room, after, limit, keys))
@@ -76,8 +84,30 @@ class SqliteStore(Store):
     async def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
         return await self._read(lambda snapshot: snapshot.markers(room, users))
 
+    async def mark(self, user: UserId, room: RoomId, change: MarkerChange) -> RoomView | None:
+        if change == MarkerChange():
+            return (await self.views(room, [user])).get(user)
+        return await self._write(lambda connection: writing.mark(connection, user, room, change))
+
+    async def rebuild_views(self) -> None:
+        """Forget everything that is folded out of the logs, and fold it again.
+
+        Meanwhile every other method raises `Unavailable`. When it is interrupted, the next opening goes on with it.
+        """
+        await self.database.write(rebuilding.begin)
+        while await self.database.write(rebuilding.step):
+            pass
+
+    async def _write(self, work: Callable[[Connection], T], *, erases: bool = False) -> T:
+        def checked(connection: Connection) -> T:
+            rebuilding.check(connection)
+            return work(connection)
+
+        return await self.database.write(checked, erases=erases)
+
     async def _read(self, ask: Callable[[Snapshot], T]) -> T:
         def work(connection: Connection) -> T:
+            rebuilding.check(connection)
             return ask(Snapshot(connection))
 
         return await self.database.read(work)

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 from . import faults
+from .erasing import Eraser, Gate, truncate
 from .jobs import AnyJob, Desk
 
 Queue: TypeAlias = SimpleQueue[AnyJob | None]
@@ -70,20 +71,27 @@ class Lane(ABC):
 class Reader(Lane):
     """Carries out reads one by one, each on one snapshot."""
 
+    def __init__(self, desk: Desk, queue: Queue, connect: Callable[[], sqlite3.Connection], gate: Gate) -> None:
+        self._gate = gate
+        super().__init__(desk, queue, connect)
+
     def _carry_out(self, jobs: Sequence[AnyJob]) -> None:
         for job in jobs:
-            if job.abandoned:
-                continue
-            try:
-                connection = self._connection()
-                connection.execute("BEGIN")
-                job.attempt(connection)
-                connection.execute("ROLLBACK")
-            except sqlite3.Error as error:
-                job.error = job.error or error
-            if job.error is not None:
-                self._drop_unless_locked(job.error)
-                job.error = faults.translated(job.error)
+            if not job.abandoned:
+                with self._gate.inside():
+                    self._read(job)
+
+    def _read(self, job: AnyJob) -> None:
+        try:
+            connection = self._connection()
+            connection.execute("BEGIN")
+            job.attempt(connection)
+            connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            job.error = job.error or error
+        if job.error is not None:
+            self._drop_unless_locked(job.error)
+            job.error = faults.translated(job.error)
 
 
 class TransactionLostError(Exception):
@@ -97,9 +105,15 @@ class Writer(Lane):
     of a group is lost before it was committed, each of its jobs is tried again alone.
     """
 
+    def __init__(self, desk: Desk, queue: Queue, connect: Callable[[], sqlite3.Connection], eraser: Eraser) -> None:
+        self._eraser = eraser
+        super().__init__(desk, queue, connect)
+
     def _next(self) -> list[AnyJob | None]:
-        found = [self._queue.get()]
+        self._erase()
+        found: list[AnyJob | None] = []
         with contextlib.suppress(Empty):
+            found.append(self._queue.get(timeout=self._eraser.wait()))
             while True:
                 found.append(self._queue.get_nowait())
         return found
@@ -110,6 +124,8 @@ class Writer(Lane):
             for job in wanted:
                 if not job.abandoned:
                     self._together([job])
+        if any(job.erases for job in wanted):
+            self._eraser.note()
 
     def _together(self, jobs: Sequence[AnyJob]) -> bool:
         """One transaction. False when nothing of it was written, and each of its jobs may do better alone."""
@@ -136,9 +152,15 @@ class Writer(Lane):
             return _failed(jobs, error)
         return True
 
+    def _erase(self) -> None:
+        try:
+            self._eraser.attempt(self._connection)
+        except sqlite3.Error as error:
+            self._drop_unless_locked(error)
+
     def _end(self) -> None:
         with contextlib.suppress(sqlite3.Error):
-            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            truncate(self._connection())
         self._drop()
 
 

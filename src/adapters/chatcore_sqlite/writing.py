@@ -1,19 +1,21 @@
-"""Appending to a room's log, and keeping its views with it. Everything here runs inside one write transaction."""
+"""Appending to a room's log, and moving markers. Everything here runs inside one write transaction."""
 
 import sqlite3
 from collections.abc import Sequence
 
 from attrs import define
 
-from chatcore.domain.entries import Entry, Message
+from chatcore.domain.entries import Deleted, Entry
 from chatcore.domain.markers import starting_markers
-from chatcore.domain.rooms import evolve
-from chatcore.domain.state import Member, RoomState
-from chatcore.ids import Seq, UserId
+from chatcore.domain.redaction import redacted
+from chatcore.domain.state import Marker, MarkerChange, RoomView
+from chatcore.ids import RoomId, Seq, UserId
 from chatcore.ports.room_log import Appended
 
 from . import statements
-from .rows import RoomRow, Row, entry_row, read_entry, read_member
+from .folding import fold
+from .reading import Snapshot
+from .rows import RoomRow, Row, entry_row, event_columns, read_entry
 
 
 @define
@@ -27,74 +29,70 @@ class Append:
     def of(cls, entries: Sequence[Entry]) -> "Append":
         return cls(entries, [entry_row(entry) for entry in entries])
 
+    def erases(self) -> bool:
+        """Whether a text is to be gone afterwards."""
+        return any(isinstance(entry.event, Deleted) for entry in self.entries)
+
     def __call__(self, connection: sqlite3.Connection) -> Appended:
         first = self.entries[0]
-        found: tuple[int, Seq] | None = connection.execute(statements.HEAD, (first.room,)).fetchone()
-        id_, head = found or (0, 0)
-        if first.seq != head + 1:
+        row = connection.execute(statements.ROOM_NAMED, (first.room,)).fetchone()
+        if first.seq != (row[4] if row else 0) + 1:
             return Appended(written=0)
-        if not found:
-            id_ = _bear(connection, first)
-        appended = self._write(connection, id_)
-        for entry in self.entries[: appended.written]:
-            if entry.affects or not isinstance(entry.event, Message):
-                _fold(connection, id_, entry)
+        room = RoomRow(*row) if row else _bear(connection, first)
+        appended = self._write(connection, room)
+        written = self.entries[: appended.written]
+        if written:
+            fold(connection, room, written)
+        for entry in written:
+            for user, marker in starting_markers(entry).items():
+                _set_marker(connection, room, user, marker)
+            if isinstance(entry.event, Deleted):
+                _redact(connection, room, entry.event.target)
         return appended
 
-    def _write(self, connection: sqlite3.Connection, id_: int) -> Appended:
+    def _write(self, connection: sqlite3.Connection, room: RoomRow) -> Appended:
         try:
-            connection.executemany(statements.WRITE_ENTRY, [(id_, *row) for row in self.rows])
+            connection.executemany(statements.WRITE_ENTRY, [(room.id, *row) for row in self.rows])
         except sqlite3.IntegrityError:
-            return self._written(connection, id_)
-        last = self.rows[-1]
-        connection.execute(statements.MOVE_HEAD, (last[0], last[3], id_))
+            return self._written(connection, room)
         return Appended(written=len(self.rows))
 
-    def _written(self, connection: sqlite3.Connection, id_: int) -> Appended:
+    def _written(self, connection: sqlite3.Connection, room: RoomRow) -> Appended:
         """What became of rows of which one met its key in the log: those before it are written."""
-        found: tuple[Seq, int] | None = connection.execute(statements.HEAD_WRITTEN, (id_,)).fetchone()
-        head, at = found or (0, 0)
-        written = head + 1 - self.entries[0].seq
+        found: tuple[Seq] | None = connection.execute(statements.HEAD_WRITTEN, (room.id,)).fetchone()
+        written = (found[0] if found else 0) + 1 - self.entries[0].seq
         refused = self.entries[written]
-        taken = connection.execute(statements.ENTRY_OF_KEY, (id_, refused.author, refused.key)).fetchone()
-        connection.execute(statements.MOVE_HEAD, (head, at, id_))
+        taken = connection.execute(statements.ENTRY_OF_KEY, (room.id, refused.author, refused.key)).fetchone()
         return Appended(written=written, taken=read_entry(refused.room, taken))
 
 
-def _bear(connection: sqlite3.Connection, first: Entry) -> int:
+def _bear(connection: sqlite3.Connection, first: Entry) -> RoomRow:
     if first.opens is None:
         raise ValueError("the first entry of a log says what it opens")
-    id_ = connection.execute(statements.BEAR_ROOM, (first.room, first.opens.kind, first.opens.title)).lastrowid
-    assert id_ is not None
-    return id_
+    connection.execute(statements.BEAR_ROOM, (first.room, first.opens.kind))
+    return RoomRow(*connection.execute(statements.ROOM_NAMED, (first.room,)).fetchone())
 
 
-def _fold(connection: sqlite3.Connection, id_: int, entry: Entry) -> None:
-    """Bring the views over ``entry``: `evolve` on a state that holds only the members whom it affects."""
-    row = RoomRow(*connection.execute(statements.ROOM_BY_ID, (id_,)).fetchone())
-    members = {user: member for user in entry.affects if (member := _member(connection, id_, user))}
-    kind = None if entry.opens else row.kind
-    before = RoomState(room=entry.room, head=entry.seq - 1, kind=kind, title=row.title, members=members)
-    after = evolve(before, entry)
-    for user in entry.affects:
-        _set_member(connection, id_, user, after.members.get(user))
-    for user, marker in starting_markers(entry).items():
-        connection.execute(statements.SET_MARKER, (id_, user, marker.read, marker.delivered))
-    more = _count(after) - _count(before)
-    connection.execute(statements.CHANGE_ROOM, (after.kind, after.title, more, id_))
+def _redact(connection: sqlite3.Connection, room: RoomRow, target: Seq) -> None:
+    """Take the text from a message and from its edits."""
+    for statement in (statements.ENTRY_AT, statements.EDITS_OF):
+        for row in connection.execute(statement, (room.id, target)).fetchall():
+            entry = redacted(read_entry(room.room, row))
+            connection.execute(statements.REWRITE_ENTRY, (entry.digest, event_columns(entry)[1], room.id, entry.seq))
 
 
-def _member(connection: sqlite3.Connection, id_: int, user: UserId) -> Member | None:
-    row = connection.execute(statements.MEMBER, (id_, user)).fetchone()
-    return read_member(row) if row else None
+def mark(connection: sqlite3.Connection, user: UserId, room: RoomId, change: MarkerChange) -> RoomView | None:
+    """As `Markers.mark` says."""
+    snapshot = Snapshot(connection)
+    found, view = snapshot.room(room), snapshot.views(room, [user]).get(user)
+    if found and view and view.marker and change.fits(view.head):
+        marker = change.applied(view.marker)
+        if marker != view.marker:
+            _set_marker(connection, found, user, marker)
+            return snapshot.views(room, [user])[user]
+    return view
 
 
-def _set_member(connection: sqlite3.Connection, id_: int, user: UserId, member: Member | None) -> None:
-    if member is None:
-        connection.execute(statements.DROP_MEMBER, (id_, user))
-    else:
-        connection.execute(statements.SET_MEMBER, (id_, user, member.role, member.since, member.standing))
-
-
-def _count(state: RoomState) -> int:
-    return sum(member.standing == "member" for member in state.members.values())
+def _set_marker(connection: sqlite3.Connection, room: RoomRow, user: UserId, marker: Marker) -> None:
+    row = room.id, user, marker.read, marker.delivered, marker.unread_from, marker.muted
+    connection.execute(statements.SET_MARKER, row)
