@@ -1,7 +1,7 @@
-"""A node over HTTP in the test's own process: the real routes on memory stores, with real accounts and quick hashes."""
+"""A node in the test's own process: all routes and Socket.IO on memory stores, with real accounts and quick hashes."""
 
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,9 +12,10 @@ from yarl import URL
 
 from chatcore.accounts import Accounts
 from chatcore.chat import Chat
-from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoint, Endpoints, Guard, Origins
+from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoint, Endpoints, Guard, Origins, SocketsRoutes
 from chatcore_memory import MemoryAccounts, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
+from chatcore_socketio import SocketioServer
 
 PASSWORD = "correct horse"
 SECRET = b"a secret of the tests, of 32 bytes or more"
@@ -85,6 +86,13 @@ class HttpNode:
             return Answer(answer.status, answer.headers.copy(), await answer.read())
 
 
+def endpoints_of(chat: Chat, accounts: Accounts) -> Sequence[Endpoint]:
+    """What the server serves below the API's prefix."""
+    commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate, canonical=accounts.canonical)
+    sockets = SocketsRoutes(chat=chat, authenticate=accounts.authenticate)
+    return [*AccountRoutes(accounts).endpoints(), *sockets.endpoints(), *commands.endpoints()]
+
+
 @asynccontextmanager
 async def http_node(
     *more: Endpoint, origins: str | None = None, store: MemoryStore | None = None
@@ -98,10 +106,11 @@ async def http_node(
     hasher = Argon2Hasher(argon2.profiles.CHEAPEST)
     accounts = Accounts(accounts_store, hasher, JwtTokens(SECRET), canonical_username, on_ended=end)
     chat = Chat(store, directory=accounts.directory, canonical=accounts.canonical)
-    commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate, canonical=accounts.canonical)
+    endpoints = [*endpoints_of(chat, accounts), *more]
     app = web.Application()
     Guard(Origins.parse(origins)).add_to(app)
-    Endpoints([*AccountRoutes(accounts).endpoints(), *commands.endpoints(), *more]).add_to(app)
+    Endpoints(endpoints).add_to(app)
+    SocketioServer(chat, accounts.authenticate).add_to(app)
     runner = web.AppRunner(app, lingering_time=0.3)
     await runner.setup()
     async with chat, ClientSession() as client:

@@ -9,15 +9,19 @@ from urllib.parse import quote, urlencode
 
 from attrs import field, frozen
 
-from chatcore.commands.command import Command
+from chatcore.commands.command import Command, Route
 from chatcore.commands.table import COMMANDS
-from chatcore.ids import created_room_id
+from chatcore.ids import created_room_id, private_room_id
 
 Json: TypeAlias = Any
 
 GROUP = created_room_id("alice", "the group")
 """Of alice and bob; `http_world` makes it, and bob's public room."""
 PUBLIC = created_room_id("bob", "the public room")
+BOBS_GROUP = created_room_id("bob", "a group of bob")
+"""Of bob and alice."""
+PRIVATE = private_room_id("alice", "bob")
+"""Seq 1 is a message of alice, seq 2 one of bob."""
 OTHERS_GROUP = created_room_id("bob", "a group of others")
 """Of bob and carol."""
 
@@ -36,6 +40,15 @@ class Sample:
     @property
     def kind(self) -> type[Command[Any]]:
         return COMMANDS[self.command]
+
+    @property
+    def fixed(self) -> Mapping[str, Json]:
+        """What the route's method stands for."""
+        (route,) = (one for one in self.kind.routes if self.is_of(one))
+        return route.fixed
+
+    def is_of(self, route: Route) -> bool:
+        return (self.method, self.path) == (route.method, route.path)
 
     @property
     def in_query(self) -> bool:
@@ -62,7 +75,7 @@ SAMPLES = (
     ),
     Sample(command="history", method="GET", path="/rooms/{room}/entries", in_path={"room": GROUP}),
     Sample(command="history", method="GET", path="/users/{with}/entries", in_path={"with": "bob"}),
-    Sample(command="sync", method="POST", path="/sync", fields={"cursors": {"pvt-alice-bob": {"seq": 0}}}),
+    Sample(command="sync", method="POST", path="/sync", fields={"cursors": {PRIVATE: {"seq": 0}}}),
     Sample(command="rooms", method="GET", path="/rooms"),
     Sample(command="room.get", method="GET", path="/rooms/{room}", in_path={"room": GROUP}),
     Sample(
@@ -78,11 +91,99 @@ SAMPLES = (
         path="/rooms/{room}/members/{self}",
         in_path={"room": PUBLIC, "self": "alice"},
     ),
+    Sample(
+        command="room.leave",
+        method="DELETE",
+        path="/rooms/{room}/members/{self}",
+        in_path={"room": BOBS_GROUP, "self": "alice"},
+    ),
+    Sample(
+        command="message.edit",
+        method="PATCH",
+        path="/rooms/{room}/messages/{seq}",
+        in_path={"room": PRIVATE, "seq": "1"},
+        fields={"version": 1, "body": "hello again"},
+    ),
+    Sample(
+        command="message.delete",
+        method="DELETE",
+        path="/rooms/{room}/messages/{seq}",
+        in_path={"room": PRIVATE, "seq": "1"},
+    ),
+    Sample(
+        command="message.react",
+        method="PUT",
+        path="/rooms/{room}/messages/{seq}/reactions/{emoji}",
+        in_path={"room": PRIVATE, "seq": "2", "emoji": "\N{THUMBS UP SIGN}"},
+    ),
+    Sample(
+        command="message.react",
+        method="DELETE",
+        path="/rooms/{room}/messages/{seq}/reactions/{emoji}",
+        in_path={"room": PRIVATE, "seq": "2", "emoji": "/"},
+    ),
+    Sample(
+        command="room.update",
+        method="PATCH",
+        path="/rooms/{room}",
+        in_path={"room": GROUP},
+        fields={"title": "Another title"},
+    ),
+    Sample(
+        command="room.invite",
+        method="PUT",
+        path="/rooms/{room}/invitations/{user}",
+        in_path={"room": GROUP, "user": "carol"},
+    ),
+    Sample(
+        command="room.remove",
+        method="DELETE",
+        path="/rooms/{room}/members/{user}",
+        in_path={"room": GROUP, "user": "bob"},
+        fields={"reason": "spam"},
+    ),
+    Sample(
+        command="room.remove",
+        method="DELETE",
+        path="/rooms/{room}/invitations/{user}",
+        in_path={"room": GROUP, "user": "bob"},
+    ),
+    Sample(
+        command="room.ban",
+        method="PUT",
+        path="/rooms/{room}/bans/{user}",
+        in_path={"room": GROUP, "user": "bob"},
+        fields={"reason": "spam"},
+    ),
+    Sample(
+        command="room.unban",
+        method="DELETE",
+        path="/rooms/{room}/bans/{user}",
+        in_path={"room": GROUP, "user": "bob"},
+    ),
+    Sample(
+        command="room.role",
+        method="PATCH",
+        path="/rooms/{room}/members/{user}",
+        in_path={"room": GROUP, "user": "bob"},
+        fields={"role": "admin"},
+    ),
+    Sample(command="room.members", method="GET", path="/rooms/{room}/members", in_path={"room": GROUP}),
+    Sample(
+        command="mark",
+        method="PUT",
+        path="/rooms/{room}/marker",
+        in_path={"room": PRIVATE},
+        fields={"read": 1},
+    ),
 )
+SOCKET_ONLY: Mapping[str, Mapping[str, Json]] = {"auth.refresh": {"token": "a token"}}
+"""The fields of the commands without a route."""
 
 # What a field must not be: JSON in a body, texts in a query, segments as they are sent in a path.
 
 NO_TEXTS: Sequence[Json] = (5, True, 1.5, None, ["x"], {"x": 1})
+REASONS: Sequence[Json] = (*NO_TEXTS, "x" * 501, "\N{GRINNING FACE}" * 501)
 KEYS: Sequence[Json] = (*NO_TEXTS, "", "x" * 65, "x" * 5000)
 USERS: Sequence[Json] = (
     "bob", 5, True, None, {"bob": 1}, [5], [None], [["bob"]], [""], ["."], [".."], ["a\0b"], ["x" * 129], ["bob", True],
@@ -97,6 +198,10 @@ NO_INTEGERS: Sequence[str] = (
     "9" * 40, "{}", "[1]",
 )  # fmt: skip
 COUNTS: Sequence[str] = (*NO_INTEGERS, "201", "9007199254740992")
+SEQS: Sequence[str] = ("", *NO_INTEGERS, "0", "9007199254740993", "%ff")
+EMOJI: Sequence[str] = ("", "%ff", "%zz", "%", "x" * 65, "%F0%9F%98%80" * 17)
+NUMBERS: Sequence[Json] = (-1, 1.5, 1.0, "1", True, None, [1], {"seq": 1})
+NO_BOOLEANS: Sequence[Json] = (0, 1, "true", "", None, [True], {})
 
 WRONG: Mapping[str, Mapping[str, Sequence[Json]]] = {
     "message.send": {
@@ -107,7 +212,7 @@ WRONG: Mapping[str, Mapping[str, Sequence[Json]]] = {
         "data": (
             5, True, None, "{}", [], [{}], {"x": "y" * 8_192}, {"x" * 8_192: 1}, {"x": [0] * 5_000},
         ),
-        "reply_to": (0, -1, 1.5, 1.0, "1", True, None, [1], {"seq": 1}),
+        "reply_to": (0, *NUMBERS),
         "mentions": (*USERS, ["bob"] * 51),
     },
     "history": {
@@ -138,7 +243,57 @@ WRONG: Mapping[str, Mapping[str, Sequence[Json]]] = {
         "key": KEYS,
     },
     "room.join": {"room": NO_ROOM_SEGMENTS, "key": KEYS},
+    "room.leave": {"room": NO_ROOM_SEGMENTS, "key": KEYS},
+    "message.edit": {
+        "room": NO_ROOM_SEGMENTS,
+        "seq": SEQS,
+        "version": (0, *NUMBERS),
+        "body": (*NO_TEXTS, "", "x" * 16_385, "é" * 8_193),
+        "key": KEYS,
+    },
+    "message.delete": {"room": NO_ROOM_SEGMENTS, "seq": SEQS, "key": KEYS},
+    "message.react": {
+        "room": NO_ROOM_SEGMENTS,
+        "seq": SEQS,
+        "emoji": EMOJI,
+        "on": (*NO_BOOLEANS, True, False),  # over HTTP the method says it, and nothing else
+        "key": KEYS,
+    },
+    "room.update": {
+        "room": NO_ROOM_SEGMENTS,
+        "title": (*NO_TEXTS, "", "x" * 201, "\N{GRINNING FACE}" * 201),
+        "key": KEYS,
+    },
+    "room.invite": {"room": NO_ROOM_SEGMENTS, "user": NO_USER_SEGMENTS, "key": KEYS},
+    "room.remove": {"room": NO_ROOM_SEGMENTS, "user": NO_USER_SEGMENTS, "reason": REASONS, "key": KEYS},
+    "room.ban": {"room": NO_ROOM_SEGMENTS, "user": NO_USER_SEGMENTS, "reason": REASONS, "key": KEYS},
+    "room.unban": {"room": NO_ROOM_SEGMENTS, "user": NO_USER_SEGMENTS, "key": KEYS},
+    "room.role": {
+        "room": NO_ROOM_SEGMENTS,
+        "user": NO_USER_SEGMENTS,
+        "role": (*NO_TEXTS, "", "Owner", "guest", "banned", "admin "),
+        "key": KEYS,
+    },
+    "room.members": {
+        "room": NO_ROOM_SEGMENTS,
+        "after": ("x", "%22", "null", "YQ%3D%3D", "_w", "a%20", "%F0%9F%98%80", "x" * 1025, "x" * 5000),
+        "limit": (*NO_INTEGERS, "0", "201"),
+    },
+    "mark": {
+        "room": NO_ROOM_SEGMENTS,
+        "read": (3, 2**53, *NUMBERS),  # the head of `PRIVATE` is 2
+        "delivered": (3, 2**53, *NUMBERS),
+        "unread_from": (0, 3, 2**53, *NUMBERS),
+        "muted": NO_BOOLEANS,
+    },
+    "auth.refresh": {"token": (*NO_TEXTS, "", "x" * 16_385)},
 }  # fmt: skip
+WRONG_IN_QUERY: Mapping[str, Sequence[str]] = {
+    "key": ("", "x" * 65, "%F0%9F%98%80" * 65, "%ff", "%zz", "%"),
+    "reason": ("", "x" * 501, "%F0%9F%98%80" * 501, "%ff", "%zz"),
+    "on": ("true", "false", "1", ""),
+}
+"""Where a query has the fields: there every value is a text, and none is empty."""
 
 
 def path_of(sample: Sample, **segments: str) -> str:
@@ -169,6 +324,8 @@ def wrong_fields(sample: Sample) -> Iterator[Request]:
     for name, values in WRONG[sample.command].items():
         if name in ("room", "to", "with") and name not in sample.in_path:
             continue
+        if sample.in_query and name not in sample.in_path:
+            values = WRONG_IN_QUERY.get(name, values)
         for number, value in enumerate(values):
             yield _with(sample, name, value, f"{sample.method} {sample.path} {name} {number}")
 

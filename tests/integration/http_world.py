@@ -13,8 +13,8 @@ from tests.integration.http_node import HttpNode, http_node
 
 @asynccontextmanager
 async def http_world() -> AsyncGenerator[HttpNode]:
-    """alice, bob and carol are signed in. alice and bob have a private room and a group; bob has a public room, and a
-    private room and a group with carol."""
+    """alice, bob and carol are signed in. alice and bob have a private room and a group, alice is in a group of bob's;
+    bob has a public room, and a private room and a group with carol."""
     async with http_node() as node:
         await node.sign_in("alice", "bob", "carol")
         await settle(node.chat)
@@ -26,6 +26,7 @@ async def settle(chat: Chat) -> None:
     await chat.execute("bob", SendMessage(to="alice", key="1", body="from bob"))
     await chat.execute("bob", SendMessage(to="carol", key="1", body="not for alice"))
     await chat.execute("alice", CreateRoom(kind="group", title="A group", key="the group", members=["bob"]))
+    await chat.execute("bob", CreateRoom(kind="group", title="Bob's", key="a group of bob", members=["alice"]))
     await chat.execute("bob", CreateRoom(kind="public", title="For all", key="the public room"))
     await chat.execute("bob", CreateRoom(kind="group", title="Others", key="a group of others", members=["carol"]))
 

@@ -9,7 +9,7 @@ from chatcore.commands.fields import wire_name
 from chatcore.commands.table import COMMANDS
 from chatcore_aiohttp.bodies import BODY_MAX
 from tests.integration.http_node import HttpNode
-from tests.integration.http_samples import SAMPLES, WRONG, Request, Sample, path_of, query_of, wrong_fields
+from tests.integration.http_samples import SAMPLES, SOCKET_ONLY, WRONG, Request, Sample, path_of, query_of, wrong_fields
 from tests.integration.http_world import everything, http_world
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +45,8 @@ async def unchanged(node: HttpNode) -> AsyncGenerator[None]:
 def test_every_route_of_every_command_has_a_sample() -> None:
     routes = {(name, route.method, route.path) for name, command in COMMANDS.items() for route in command.routes}
     assert {(sample.command, sample.method, sample.path) for sample in SAMPLES} == routes
-    assert {sample.command for sample in SAMPLES} == set(COMMANDS)
+    assert {sample.command for sample in SAMPLES} | set(SOCKET_ONLY) == set(COMMANDS)
+    assert len(SAMPLES) == len(routes)
 
 
 def test_every_field_of_every_command_has_wrong_values() -> None:
@@ -76,7 +77,7 @@ REQUIRED = [
     (sample, wire_name(one))
     for sample in SAMPLES
     for one in attrs.fields(sample.kind)
-    if one.default is attrs.NOTHING and wire_name(one) not in sample.in_path
+    if one.default is attrs.NOTHING and wire_name(one) not in {**sample.in_path, **sample.fixed}
 ]
 
 
@@ -109,6 +110,17 @@ async def test_a_field_that_the_path_names_stands_nowhere_else(sample: Sample, n
         else:
             answer = await node.ask(sample.method, path_of(sample), again, user="alice")
         assert answer.refusal == (400, "invalid", name)
+
+
+@pytest.mark.parametrize("sample", [one for one in SAMPLES if one.fixed], ids=title)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_field_that_the_method_stands_for_stands_nowhere_else(sample: Sample, node: HttpNode) -> None:
+    for name, meant in sample.fixed.items():
+        for value in (meant, not meant):
+            query = query_of({name: str(value).lower()}) if sample.in_query else ""
+            body = None if sample.in_query else {**sample.fields, name: value}
+            answer = await node.ask(sample.method, path_of(sample) + query, body, user="alice")
+            assert answer.refusal == (400, "invalid", name)
 
 
 @pytest.mark.parametrize("sample", BODIED, ids=title)

@@ -1,0 +1,103 @@
+"""One's own open sockets over HTTP: the list of them, and ending one."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+from attrs import frozen
+
+from tests.integration.clients import RawClients, raw_clients
+from tests.integration.http_node import HttpNode
+from tests.integration.http_world import http_world
+
+pytestmark = pytest.mark.anyio
+
+
+@frozen
+class Scene:
+    node: HttpNode
+    clients: RawClients
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def scene() -> AsyncGenerator[Scene]:
+    async with http_world() as node, raw_clients(f"{node.url}/socket.io/") as clients:
+        yield Scene(node, clients)
+
+
+async def ids_of(node: HttpNode, user: str) -> list[str]:
+    return [one["id"] for one in (await node.ask("GET", "/sockets", user=user)).json["sockets"]]
+
+
+async def test_the_list_has_ones_own_sockets_oldest_first_as_ready_named_them(scene: Scene) -> None:
+    node = scene.node
+    assert (await node.ask("GET", "/sockets", user="alice")).json == {"sockets": []}
+    first = await scene.clients.connect(node.tokens["alice"])
+    second = await scene.clients.connect(node.tokens["alice"])
+    await scene.clients.connect(node.tokens["bob"])
+    answer = await node.ask("GET", "/sockets", user="alice")
+    assert answer.status == 200
+    found = answer.json["sockets"]
+    assert [set(one) for one in found] == [{"id", "device", "node", "since"}] * 2
+    assert sorted((one["id"], one["device"], one["node"]) for one in found) == sorted(
+        (one.ready["socket"], one.ready["device"], one.ready["node"]) for one in (first, second)
+    )
+    assert [one["since"] for one in found] == sorted(one["since"] for one in found)
+    await first.close()
+    while first.ready["socket"] in await ids_of(node, "alice"):
+        pass
+    assert await ids_of(node, "alice") == [second.ready["socket"]]
+
+
+async def test_a_socket_that_is_deleted_hears_that_it_was_kicked_and_ends(scene: Scene) -> None:
+    node = scene.node
+    kept = await scene.clients.connect(node.tokens["alice"])
+    ended = await scene.clients.connect(node.tokens["alice"])
+    path = f"/sockets/{ended.ready['socket']}"
+    answer = await node.ask("DELETE", path, user="alice")
+    assert (answer.status, answer.body) == (204, b"")
+    await ended.closed()
+    assert ended.pushes[-1] == ("bye", {"code": "kicked", "resumable": False})
+    assert ended.texts[-1] == "41"
+    assert not kept.is_closed
+    assert await ids_of(node, "alice") == [kept.ready["socket"]]
+    assert (await node.ask("DELETE", path, user="alice")).refusal == (404, "not_found", None)
+
+
+async def test_the_socket_of_another_is_not_found_as_one_that_never_was(scene: Scene) -> None:
+    node = scene.node
+    bobs = await scene.clients.connect(node.tokens["bob"])
+    sockets = (bobs.ready["socket"], "never", "%7Bid%7D", "x" * 5000, "", "%F0%9F%98%80")
+    answers = [await node.ask("DELETE", f"/sockets/{one}", user="alice") for one in sockets]
+    assert {answer.refusal for answer in answers} == {(404, "not_found", None)}
+    assert len({answer.body for answer in answers}) == 1
+    assert await ids_of(node, "bob") == [bobs.ready["socket"]]
+
+
+async def test_what_is_not_as_in_the_contract_is_invalid_and_ends_nothing(scene: Scene) -> None:
+    node = scene.node
+    socket = await scene.clients.connect(node.tokens["alice"])
+    paths = {"GET": "/sockets", "DELETE": f"/sockets/{socket.ready['socket']}"}
+    for method, path in paths.items():
+        for query, name in [("x=1", "x"), ("key=k", "key"), ("limit=1", "limit"), ("x=", "x"), ("x=1&x=1", "x")]:
+            assert (await node.ask(method, f"{path}?{query}", user="alice")).refusal == (400, "invalid", name)
+        assert (await node.ask(method, path, {}, user="alice")).refusal == (400, "invalid", None)
+    for segment in ("%ff", "%zz", "%"):
+        answer = await node.ask("DELETE", f"/sockets/{segment}", user="alice")
+        assert answer.refusal == (400, "invalid", "id")
+    assert await ids_of(node, "alice") == [socket.ready["socket"]]
+
+
+async def test_without_a_good_token_no_socket_is_shown_or_ended(scene: Scene) -> None:
+    node = scene.node
+    socket = await scene.clients.connect(node.tokens["alice"])
+    for method, path in [("GET", "/sockets"), ("DELETE", f"/sockets/{socket.ready['socket']}")]:
+        for headers in ({}, {"Authorization": "Bearer nonsense"}):
+            answer = await node.ask(method, path, headers=headers)
+            assert answer.refusal == (401, "unauthenticated", None)
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert await ids_of(node, "alice") == [socket.ready["socket"]]

@@ -1,0 +1,113 @@
+"""Fields that are not as in the contract, over a socket: what holds for every command, and those without a route."""
+
+from collections.abc import AsyncGenerator, Mapping
+
+import attrs
+import pytest
+from attrs import frozen
+
+from chatcore.commands.fields import wire_name
+from chatcore.commands.table import COMMANDS
+from tests.integration.clients import RawClient, raw_clients
+from tests.integration.http_node import HttpNode
+from tests.integration.http_samples import SAMPLES, SOCKET_ONLY, WRONG, Json, Sample
+from tests.integration.http_world import everything, http_world
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@frozen
+class Scene:
+    node: HttpNode
+    socket: RawClient
+
+
+@pytest.fixture(scope="module")
+async def scene(anyio_backend: str) -> AsyncGenerator[Scene]:
+    async with http_world() as node, raw_clients(f"{node.url}/socket.io/") as clients:
+        yield Scene(node, await clients.connect(node.tokens["alice"]))
+
+
+@pytest.fixture
+async def unchanged(scene: Scene) -> AsyncGenerator[None]:
+    """At the end of the test everything is as it was."""
+    before = await everything(scene.node)
+    yield
+    assert await everything(scene.node) == before
+
+
+def fields_of(sample: Sample) -> Mapping[str, Json]:
+    """All that the sample says, as one object."""
+    in_path = {name: int(value) if name == "seq" else value for name, value in sample.in_path.items() if name != "self"}
+    return {**in_path, **sample.fixed, **sample.fields}
+
+
+REQUESTS = [*((one.command, fields_of(one)) for one in SAMPLES), *SOCKET_ONLY.items()]
+REQUIRED = [
+    (command, fields, name)
+    for command, fields in REQUESTS
+    for one in attrs.fields(COMMANDS[command])
+    if (name := wire_name(one)) and one.default is attrs.NOTHING
+]
+
+
+async def refusal(scene: Scene, command: str, fields: object) -> tuple[str, str | None]:
+    answer = await scene.socket.call(command, fields)
+    assert answer["ok"] is False
+    return answer["error"]["code"], answer["error"].get("field")
+
+
+@pytest.mark.parametrize(("command", "fields", "name"), REQUIRED)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_missing_field_is_invalid_and_named(
+    command: str, fields: Mapping[str, Json], name: str, scene: Scene
+) -> None:
+    left = {given: value for given, value in fields.items() if given != name}
+    assert await refusal(scene, command, left) == ("invalid", name)
+
+
+@pytest.mark.parametrize("name", ["nonsense", "Key", "key ", "with_", "__class__", "ok", "self", "field[]"])
+@pytest.mark.parametrize(("command", "fields"), REQUESTS)
+@pytest.mark.usefixtures("unchanged")
+async def test_an_unknown_field_is_invalid_and_named(
+    command: str, fields: Mapping[str, Json], name: str, scene: Scene
+) -> None:
+    assert await refusal(scene, command, {**fields, name: 1}) == ("invalid", name)
+
+
+@pytest.mark.parametrize(("command", "fields"), REQUESTS)
+@pytest.mark.usefixtures("unchanged")
+async def test_null_is_no_value_of_any_field(command: str, fields: Mapping[str, Json], scene: Scene) -> None:
+    for one in attrs.fields(COMMANDS[command]):
+        name = wire_name(one)
+        if name in ("room", "to", "with") and name not in fields:
+            continue  # the other one of the two is said
+        assert await refusal(scene, command, {**fields, name: None}) == ("invalid", name)
+
+
+WRONG_VALUES = [
+    (command, name, value)
+    for command in SOCKET_ONLY
+    for name, values in WRONG[command].items()
+    for value in values
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "name", "value"), WRONG_VALUES)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_wrong_value_of_a_command_without_a_route_is_invalid_and_the_field_is_named(
+    command: str, name: str, value: Json, scene: Scene
+) -> None:
+    assert await refusal(scene, command, {**SOCKET_ONLY[command], name: value}) == ("invalid", name)
+
+
+@pytest.mark.parametrize("value", WRONG["message.react"]["on"][:-2])
+@pytest.mark.usefixtures("unchanged")
+async def test_on_of_a_reaction_is_true_or_false(value: Json, scene: Scene) -> None:
+    fields = next(fields for command, fields in REQUESTS if command == "message.react")
+    assert await refusal(scene, "message.react", {**fields, "on": value}) == ("invalid", "on")
