@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from chatcore.testing.markers import MarkersContract
+from chatcore.testing.room_histories import HistoriesContract
 from chatcore.testing.room_log import RoomLogContract
 from chatcore.testing.rooms import RoomsContract
 from chatcore.testing.store import StoreContract, Stores
@@ -38,6 +39,9 @@ class TestSqliteRooms(SqliteFixtures, RoomsContract): ...
 
 
 class TestSqliteMarkers(SqliteFixtures, MarkersContract): ...
+
+
+class TestSqliteHistories(SqliteFixtures, HistoriesContract): ...
 
 
 class TestSqliteStore(StoreContract):

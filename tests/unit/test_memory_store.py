@@ -5,6 +5,7 @@ import pytest
 
 from chatcore.testing.builders import message
 from chatcore.testing.markers import MarkersContract
+from chatcore.testing.room_histories import HistoriesContract
 from chatcore.testing.room_log import RoomLogContract
 from chatcore.testing.rooms import RoomsContract
 from chatcore.testing.store import StoreContract, Stores
@@ -36,6 +37,9 @@ class TestMemoryRooms(MemoryFixtures, RoomsContract): ...
 
 
 class TestMemoryMarkers(MemoryFixtures, MarkersContract): ...
+
+
+class TestMemoryHistories(MemoryFixtures, HistoriesContract): ...
 
 
 class TestMemoryStore(StoreContract):

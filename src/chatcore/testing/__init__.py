@@ -7,11 +7,14 @@ for _suite in (
     "bus",
     "log_append",
     "log_following",
+    "log_membership",
+    "log_present",
     "log_reading",
     "log_windows",
     "logs",
     "markers",
     "registry",
+    "room_histories",
     "rooms",
     "store",
 ):
@@ -25,6 +28,7 @@ from .clock import virtual_time as virtual_time  # noqa: E402
 from .markers import MarkersContract as MarkersContract  # noqa: E402
 from .recorder import Recorder as Recorder  # noqa: E402
 from .registry import SocketRegistryContract as SocketRegistryContract  # noqa: E402
+from .room_histories import HistoriesContract as HistoriesContract  # noqa: E402
 from .room_log import RoomLogContract as RoomLogContract  # noqa: E402
 from .rooms import RoomsContract as RoomsContract  # noqa: E402
 from .store import StoreContract as StoreContract  # noqa: E402

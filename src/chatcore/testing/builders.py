@@ -3,7 +3,27 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from ..domain.entries import Data, Entry, Event, Joined, Message, Opened, Opens, Role, RoomKind
+from ..domain.entries import (
+    Banned,
+    Data,
+    Deleted,
+    Edited,
+    Entry,
+    Event,
+    Invited,
+    Joined,
+    Left,
+    Message,
+    Opened,
+    Opens,
+    Reacted,
+    Removed,
+    Role,
+    RoleChanged,
+    RoomKind,
+    Unbanned,
+    Updated,
+)
 from ..ids import Key, RoomId, Seq, UserId
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -66,6 +86,48 @@ def opened(room: RoomId = "room", author: UserId = "alice", *, key: Key | None =
 
 def joined(room: RoomId, seq: Seq, user: UserId, *, role: Role = "member", key: Key | None = None) -> Entry:
     return entry(Joined(user=user, role=role), room, seq, user, key=key)
+
+
+def edited(
+    seq: Seq, target: Seq = 1, body: str | None = "edited", *, version: int = 2, author: UserId = "alice"
+) -> Entry:
+    return entry(Edited(target=target, version=version, body=body), seq=seq, author=author)
+
+
+def deleted(seq: Seq, target: Seq = 1, *, author: UserId = "alice") -> Entry:
+    return entry(Deleted(target=target), seq=seq, author=author)
+
+
+def reacted(seq: Seq, author: UserId, emoji: str = "👍", *, target: Seq = 1, on: bool = True) -> Entry:
+    return entry(Reacted(target=target, emoji=emoji, on=on), seq=seq, author=author)
+
+
+def left(room: RoomId, seq: Seq, user: UserId) -> Entry:
+    return entry(Left(user=user), room, seq, user)
+
+
+def invited(room: RoomId, seq: Seq, user: UserId) -> Entry:
+    return entry(Invited(user=user), room, seq)
+
+
+def removed(room: RoomId, seq: Seq, user: UserId, reason: str | None = None) -> Entry:
+    return entry(Removed(user=user, reason=reason), room, seq)
+
+
+def banned(room: RoomId, seq: Seq, user: UserId, reason: str | None = None) -> Entry:
+    return entry(Banned(user=user, reason=reason), room, seq)
+
+
+def unbanned(room: RoomId, seq: Seq, user: UserId) -> Entry:
+    return entry(Unbanned(user=user), room, seq)
+
+
+def role_changed(room: RoomId, seq: Seq, user: UserId, role: Role) -> Entry:
+    return entry(RoleChanged(user=user, role=role), room, seq)
+
+
+def updated(room: RoomId, seq: Seq, title: str) -> Entry:
+    return entry(Updated(title=title), room, seq)
 
 
 def conversation(

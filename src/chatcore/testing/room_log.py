@@ -5,12 +5,23 @@ import pytest
 from ..ports.room_log import RoomLog
 from .log_append import AppendContract
 from .log_following import CatchUpContract, ChangesContract
+from .log_membership import MembershipContract
+from .log_present import PresentContract, RedactionContract
 from .log_reading import MembershipsContract, ReadOnContract, StateContract
 from .log_windows import WindowContract
 
 
 class RoomLogContract(
-    AppendContract, ReadOnContract, WindowContract, StateContract, MembershipsContract, CatchUpContract, ChangesContract
+    AppendContract,
+    ReadOnContract,
+    WindowContract,
+    PresentContract,
+    RedactionContract,
+    StateContract,
+    MembershipsContract,
+    MembershipContract,
+    CatchUpContract,
+    ChangesContract,
 ):
     """Subclass it, with a fixture ``log`` that gives an open and empty log.
 

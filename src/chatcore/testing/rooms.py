@@ -12,7 +12,22 @@ from ..errors import Invalid
 from ..ids import RoomId, UserId
 from ..ports.room_log import RoomLog
 from ..ports.rooms import Rooms
-from .builders import NOON, conversation, joined, message, opened, opens
+from .builders import (
+    NOON,
+    banned,
+    conversation,
+    deleted,
+    edited,
+    invited,
+    joined,
+    left,
+    message,
+    opened,
+    opens,
+    reacted,
+    removed,
+    updated,
+)
 from .logs import HOSTILE_NAMES, say, write
 from .tasks import meanwhile
 
@@ -94,6 +109,25 @@ class PageContract:
         for user in ("alice", "bob", "carol"):
             for view in (await rooms.page(user, None, 10)).rooms:
                 assert await rooms.views(view.room, [user]) == {user: view}
+
+    async def test_a_user_sees_the_rooms_they_are_a_member_of_or_invited_to(self, log: RoomLog, rooms: Rooms) -> None:
+        endings = {
+            "joined": [joined("joined", 2, "carol")],
+            "invited": [invited("invited", 2, "carol")],
+            "left": [joined("left", 2, "carol"), left("left", 3, "carol")],
+            "declined": [invited("declined", 2, "carol"), left("declined", 3, "carol")],
+            "removed": [joined("removed", 2, "carol"), removed("removed", 3, "carol")],
+            "banned": [joined("banned", 2, "carol"), banned("banned", 3, "carol")],
+            "back": [joined("back", 2, "carol"), left("back", 3, "carol"), joined("back", 4, "carol")],
+        }
+        for room, story in endings.items():
+            await write(log, [message(room), *story, message(room, len(story) + 2)])
+        views = {view.room: view for view in (await rooms.page("carol", None, 10)).rooms}
+        assert {room: (view.member, view.unread) for room, view in views.items()} == {
+            "joined": (Member("member", since=2), 1),
+            "invited": (Member("member", since=2, standing="invited"), 0),
+            "back": (Member("member", since=4), 1),
+        }
 
     @pytest.mark.parametrize("cursor", STRANGE_CURSORS)
     async def test_a_cursor_that_no_page_gave_is_invalid(self, log: RoomLog, rooms: Rooms, cursor: str) -> None:
@@ -182,6 +216,43 @@ class ViewsContract:
         await write(log, entries)
         views = await rooms.views("room", ["alice", "bob", "carol", "dave"])
         assert {user: view.unread for user, view in views.items()} == {"alice": 2, "bob": 3, "carol": 1, "dave": 0}
+
+    async def test_a_deleted_message_is_not_unread_any_more(self, log: RoomLog, rooms: Rooms) -> None:
+        await write(log, [message(), message(seq=2), message(seq=3, author="bob"), message(seq=4)])
+        for seq, target, alices, bobs in ((5, 2, 1, 2), (6, 3, 0, 2), (7, 1, 0, 1), (8, 4, 0, 0)):
+            await write(log, [deleted(seq, target)])
+            views = await rooms.views("room", ["alice", "bob"])
+            assert (views["alice"].unread, views["bob"].unread) == (alices, bobs)
+
+    async def test_edits_and_reactions_make_nothing_unread(self, log: RoomLog, rooms: Rooms) -> None:
+        await write(log, [message(), edited(2), reacted(3, "alice"), updated("room", 4, "title"), message(seq=5)])
+        assert (await rooms.views("room", ["bob"]))["bob"].unread == 2
+
+    @pytest.mark.parametrize("count", [98, 99, 100, 101, 150])
+    async def test_unread_is_exact_over_long_runs_of_ones_own_and_of_deleted_messages(
+        self, log: RoomLog, rooms: Rooms, count: int
+    ) -> None:
+        entries = [message(seq=1, author="bob", opens=opens("alice", "bob"))]
+        for number in range(count):
+            own = 300 if number in (3, 50) else number % 3
+            entries += [message(seq=len(entries) + n, author="bob") for n in range(1, own + 1)]
+            entries += [message(seq=len(entries) + n, author="alice") for n in (1, 2)]
+        gone = [entry.seq for entry in entries if entry.author == "alice"][::2]
+        await write(log, [*entries, *(deleted(seq, target) for seq, target in enumerate(gone, len(entries) + 1))])
+        assert (await rooms.views("room", ["bob"]))["bob"].unread == min(count, 100)
+
+    async def test_a_view_tells_the_standing_whatever_it_is(self, log: RoomLog, rooms: Rooms) -> None:
+        story = [message(), banned("room", 2, "carol"), invited("room", 3, "dave"), joined("room", 4, "erin")]
+        await write(log, [*story, removed("room", 5, "erin"), removed("room", 6, "bob")])
+        views = await rooms.views("room", ["alice", "bob", "carol", "dave", "erin"])
+        assert {user: (view.member, view.marker, view.unread) for user, view in views.items()} == {
+            "alice": (Member("owner", since=1), Marker(0, 0), 0),
+            "bob": (None, None, 0),
+            "carol": (Member("member", since=2, standing="banned"), None, 0),
+            "dave": (Member("member", since=3, standing="invited"), None, 0),
+            "erin": (None, None, 0),
+        }
+        assert {(view.members_count, len(view.markers or ())) for view in views.values()} == {(1, 1)}
 
     @pytest.mark.parametrize("count", [1, 20, 21])
     async def test_everybodys_markers_are_shown_in_rooms_of_up_to_20(

@@ -1,0 +1,114 @@
+"""What entries that change membership come to, in the state, in one's rooms, and in windows."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from ..domain.entries import Banned, Entry, Event, Invited, Joined, Left, Removed, RoleChanged, Unbanned, Updated
+from ..domain.state import Member
+from ..ids import UserId
+from ..ports.room_log import Membership, RoomLog
+from .builders import (
+    banned,
+    conversation,
+    entry,
+    invited,
+    joined,
+    left,
+    message,
+    opened,
+    opens,
+    removed,
+    role_changed,
+    unbanned,
+    updated,
+)
+from .logs import HOSTILE_NAMES, everything, write
+from .model import state_of
+
+JOINED = joined("room", 2, "carol")
+STORIES = [
+    pytest.param([JOINED], Member("member", since=2), id="joined"),
+    pytest.param([joined("room", 2, "carol", role="owner")], Member("owner", since=2), id="joined as owner"),
+    pytest.param([JOINED, left("room", 3, "carol")], None, id="left"),
+    pytest.param([JOINED, removed("room", 3, "carol", "why")], None, id="removed"),
+    pytest.param([JOINED, banned("room", 3, "carol")], Member("member", 3, "banned"), id="banned"),
+    pytest.param([banned("room", 2, "carol")], Member("member", 2, "banned"), id="a stranger banned"),
+    pytest.param([banned("room", 2, "carol"), unbanned("room", 3, "carol")], None, id="unbanned"),
+    pytest.param([invited("room", 2, "carol")], Member("member", 2, "invited"), id="invited"),
+    pytest.param([invited("room", 2, "carol"), joined("room", 3, "carol")], Member("member", 3), id="accepted"),
+    pytest.param([invited("room", 2, "carol"), left("room", 3, "carol")], None, id="declined"),
+    pytest.param([invited("room", 2, "carol"), removed("room", 3, "carol")], None, id="withdrawn"),
+    pytest.param([invited("room", 2, "carol"), banned("room", 3, "carol")], Member("member", 3, "banned"), id="both"),
+    pytest.param([JOINED, role_changed("room", 3, "carol", "admin")], Member("admin", since=2), id="role"),
+    pytest.param([JOINED, left("room", 3, "carol"), joined("room", 4, "carol")], Member("member", 4), id="rejoined"),
+]
+
+
+@pytest.mark.anyio
+class MembershipContract:
+    @pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one batch"])
+    @pytest.mark.parametrize(("story", "member"), STORIES)
+    async def test_a_standing_is_the_same_wherever_one_looks(
+        self, log: RoomLog, story: Sequence[Entry], member: Member | None, together: bool
+    ) -> None:
+        entries = [message(), *story]
+        for batch in [entries] if together else [[one] for one in entries]:
+            await write(log, batch)
+        assert await everything(log, "room") == entries
+        assert await log.state("room") == state_of(entries)
+        assert (await log.state("room")).members.get("carol") == member
+        assert (await log.window("carol", "room", "newest", 1, 0)).member == member
+        listed = member is not None and member.standing != "banned"
+        expected = [Membership(room="room", head=len(entries), member=member)] if member and listed else []
+        assert await log.memberships("carol") == expected
+        assert await log.memberships("carol", "room") == expected
+        caught_up = await log.catch_up("carol", {"room": 0}, 200, 10_000)
+        assert set(caught_up) == ({"room"} if member and member.standing == "member" else set())
+        assert await log.memberships("bob") == [Membership(room="room", head=len(entries), member=Member("member", 1))]
+
+    @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
+    async def test_entries_of_every_kind_are_kept_exactly_and_name_whom_they_affect(
+        self, log: RoomLog, user: UserId
+    ) -> None:
+        events: list[Event] = [
+            Invited(user=user),
+            Joined(user=user, role="admin"),
+            RoleChanged(user=user, role="member"),
+            Removed(user=user, reason="'; -- \0 🙂"),
+            Banned(user=user, reason=""),
+            Unbanned(user=user),
+            Joined(user=user),
+            Updated(title="'Täg' \0 🙂"),
+            Left(user=user),
+        ]
+        entries = [message(), *(entry(event, seq=seq) for seq, event in enumerate(events, start=2))]
+        await write(log, entries)
+        assert await everything(log, "room") == entries
+        affects = {change.seq: change.affects for change in await log.changes(0, 100) if change.affects}
+        assert affects == {1: ("alice", "bob"), **dict.fromkeys((2, 3, 5, 6, 7, 8, 10), (user,))}
+
+    async def test_the_title_is_the_last_that_was_given(self, log: RoomLog) -> None:
+        await write(log, [opened(opens=opens("alice", title="first"))])
+        for seq, title in enumerate(["second", "", "'third' 🙂"], start=2):
+            await write(log, [updated("room", seq, title)])
+            assert (await log.state("room")).title == title
+
+    async def test_an_owner_may_stop_being_one(self, log: RoomLog) -> None:
+        entries = [
+            message(),
+            role_changed("room", 2, "bob", "owner"),
+            role_changed("room", 3, "alice", "member"),
+            left("room", 4, "alice"),
+        ]
+        await write(log, entries)
+        assert dict((await log.state("room")).members) == {"bob": Member("owner", since=1)}
+
+    async def test_a_change_touches_nobody_else_and_no_other_room(self, log: RoomLog) -> None:
+        for room in ("room", "other"):
+            await write(log, [*conversation(room, 3, users=["alice", "bob", "carol"])])
+        await write(log, [removed("room", 4, "carol"), banned("room", 5, "bob")])
+        assert set((await log.state("other")).members) == {"alice", "bob", "carol"}
+        assert [row.room for row in await log.memberships("carol")] == ["other"]
+        assert [row.room for row in await log.memberships("bob")] == ["other"]
+        assert len(await log.memberships("alice")) == 2

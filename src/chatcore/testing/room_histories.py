@@ -1,0 +1,94 @@
+"""Every method of a store after random histories: the same answers as by folding the log the slow way."""
+
+from collections.abc import Sequence
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from ..domain.entries import Entry
+from ..domain.state import MarkerChange
+from ..ids import UserId
+from ..ports.room_log import FirstUnread, Membership
+from ..ports.store import Store
+from .builders import message
+from .histories import CHANGES, MOVES, SIZES, USERS, Move, history
+from .logs import everything
+from .model import Marks, as_present, as_written, state_of, unread_of, view_of
+
+WIDE = 10_000_000
+
+_numbers = count()
+
+
+@pytest.mark.anyio
+class HistoriesContract:
+    """Subclass it, with a fixture ``store`` that gives an open store; it need not stay empty."""
+
+    @pytest.fixture
+    async def store(self) -> Store:
+        raise NotImplementedError
+
+    @settings(
+        max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
+    )
+    @given(moves=MOVES, sizes=SIZES, changes=CHANGES)
+    async def test_every_answer_is_what_the_log_comes_to(
+        self,
+        store: Store,
+        moves: Sequence[Move],
+        sizes: Sequence[int],
+        changes: Sequence[tuple[UserId, MarkerChange]],
+    ) -> None:
+        entries = history(f"room {next(_numbers)}", moves)
+        marks = Marks()
+        written = 0
+        left = list(changes)
+        for size in (*sizes, len(entries)):
+            batch = entries[written : written + size]
+            if batch:
+                assert (await store.append(batch)).written == len(batch)
+                written += len(batch)
+                for entry in batch:
+                    marks.append(entry)
+                if left:
+                    await _mark(store, entries[:written], *left.pop(), marks)
+        await check(store, entries, marks)
+
+
+async def _mark(store: Store, entries: Sequence[Entry], user: UserId, change: MarkerChange, marks: Marks) -> None:
+    marks.mark(user, change, state_of(entries))
+    assert await store.mark(user, entries[0].room, change) == view_of(entries, user, marks)
+
+
+async def check(store: Store, entries: Sequence[Entry], marks: Marks) -> None:
+    """Ask a store everything about a room whose log is ``entries``."""
+    room, state = entries[0].room, state_of(entries)
+    assert await store.state(room) == state
+    assert list(await everything(store, room)) == list(as_written(entries))
+    keys = [(entry.author, entry.key) for entry in entries]
+    assert list((await store.read_on(room, 0, 0, keys)).first.values()) == list(as_written(entries))
+    views = await store.views(room, USERS)
+    assert views == {user: view_of(entries, user, marks) for user in USERS}
+    assert await store.markers(room, USERS) == {user: one.marker for user, one in views.items() if one.marker}
+    for user in USERS:
+        await _check_for(store, entries, user, marks)
+    again = [message(room, state.head + 1, entry.author, key=entry.key) for entry in entries]
+    assert [(await store.append([one])).taken for one in again] == list(as_written(entries))
+
+
+async def _check_for(store: Store, entries: Sequence[Entry], user: UserId, marks: Marks) -> None:
+    room, view, present = entries[0].room, view_of(entries, user, marks), list(as_present(entries, user))
+    window = await store.window(user, room, "oldest", 0, len(entries))
+    assert (list(window.entries), window.member, window.head) == (present, view.member, len(entries))
+    listed = view.member is not None and view.member.standing in ("member", "invited")
+    rows = [Membership(room=room, head=view.head, member=view.member)] if view.member and listed else []
+    assert await store.memberships(user, room) == rows
+    assert [one for one in (await store.page(user, None, 10_000)).rooms if one.room == room] == [view] * len(rows)
+    caught_up = await store.catch_up(user, {room: 0}, 200, WIDE)
+    assert set(caught_up) == ({room} if view.marker else set())
+    if view.marker:
+        assert (caught_up[room].view, list(caught_up[room].entries or ())) == (view, present)
+    for read in range(0, len(entries) + 1, 5):
+        first = await store.window(user, room, FirstUnread(user=user, read=read), 0, 0)
+        assert [entry.seq for entry in first.entries] == list(unread_of(entries, user, read)[:1])
