@@ -47,9 +47,10 @@ class Move:
 
 MOVES = st.lists(
     st.builds(Move, st.sampled_from(KINDS), st.sampled_from(USERS), st.sampled_from(USERS), st.integers(0, 30)),
-    max_size=40,
+    min_size=30,
+    max_size=60,
 )
-SIZES = st.lists(st.integers(1, 9), max_size=41)
+SIZES = st.lists(st.integers(1, 9), max_size=61)
 """How many entries go into each batch; what is left goes into the last one."""
 
 _POSITIONS = st.none() | st.integers(0, 45)
