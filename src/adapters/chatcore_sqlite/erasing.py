@@ -59,8 +59,8 @@ class Eraser:
         self._gate = gate
         self._first, self._again = within / 6, within / 60
         self._clock = clock
-        self._at: float | None = None
-        """When to try, if there is anything to erase."""
+        self._at: float | None = clock() + self._first
+        """When to try, if there is anything to erase: at first there may be, from before a crash."""
         self._since: float | None = None
         """Since when the readers are kept out."""
 

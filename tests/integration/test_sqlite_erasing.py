@@ -1,0 +1,206 @@
+"""The text of a deleted message leaves every file of the data folder: in time, whoever reads or writes meanwhile."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from sqlite3 import Connection
+
+import anyio
+import pytest
+
+from chatcore.domain.entries import Entry
+from chatcore.testing.builders import deleted, edited, message, reacted
+from chatcore.testing.logs import everything, say, write
+from chatcore_sqlite import SqliteStore
+
+from .sqlite_group import other_process
+
+pytestmark = pytest.mark.anyio
+
+WITHIN_S = 1.5
+SECRETS = [f"<secret {number}>" for number in range(6)]
+KEPT = "<kept>"
+
+READ = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN")
+connection.execute("SELECT count(*) FROM entries").fetchone()
+print("reading", flush=True)
+sys.stdin.read()
+"""
+
+CRASH = """
+import os, signal, sys, anyio
+from pathlib import Path
+from chatcore_sqlite import SqliteStore
+from tests.integration.test_sqlite_erasing import GONE, TOLD, write
+
+async def main():
+    async with SqliteStore(Path(sys.argv[1])) as store:
+        await write(store, TOLD)
+        await write(store, GONE)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+anyio.run(main)
+"""
+
+TOLD: Sequence[Entry] = [
+    message(body=SECRETS[0], data={"data": SECRETS[1]}, digest=SECRETS[2]),
+    message(seq=2, body=SECRETS[3] * 1100, digest=SECRETS[2]),  # 14 KiB: on overflow pages
+    message(seq=3, body=KEPT),
+    edited(4, 1, SECRETS[4] * 300),
+    edited(5, 1, SECRETS[5], version=3),
+    reacted(6, "bob", target=1),
+]
+GONE = [deleted(7, 1), deleted(8, 2)]
+
+
+def held(folder: Path) -> set[str]:
+    """The texts that the bytes of any file of the folder hold."""
+    files = [file.read_bytes() for file in folder.iterdir() if file.is_file()]
+    assert len(files) >= 2
+    return {text for text in (*SECRETS, KEPT) if any(text.encode() in content for content in files)}
+
+
+async def gone_in_time(folder: Path, since: float) -> bool:
+    while time.monotonic() - since < WITHIN_S:
+        if held(folder) == {KEPT}:
+            return True
+        await anyio.sleep(0.02)
+    return held(folder) == {KEPT}
+
+
+@asynccontextmanager
+async def a_store_that_forgets(folder: Path) -> AsyncGenerator[SqliteStore, None]:
+    """One whose writes have been in both files, the database and its write-ahead log."""
+    async with SqliteStore(folder, erased_within=WITHIN_S) as store:
+        await write(store, TOLD)
+        await store.database.write(lambda connection: connection.execute("SELECT 1"))
+        assert held(folder) == {*SECRETS, KEPT}
+        yield store
+
+
+@pytest.mark.parametrize("idle_first", [False, True], ids=["at once", "once it is in the database file"])
+async def test_it_is_gone_in_time(tmp_path: Path, idle_first: bool) -> None:
+    async with a_store_that_forgets(tmp_path) as store:
+        if idle_first:
+            await anyio.sleep(WITHIN_S / 2)
+            assert (tmp_path / "chatcore.sqlite3-wal").stat().st_size == 0
+        await write(store, GONE)
+        since = time.monotonic()
+        assert set(SECRETS) & held(tmp_path), "nothing was looked at"
+        assert await gone_in_time(tmp_path, since)
+        assert len(await everything(store, "room")) == 8
+
+
+async def test_it_is_gone_at_the_end(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path) as store:
+        await write(store, TOLD)
+        await write(store, GONE)
+        assert set(SECRETS) <= held(tmp_path)
+    assert held(tmp_path) == {KEPT}
+
+
+async def test_a_message_that_comes_edited_and_deleted_in_one_batch_leaves_nothing(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path, erased_within=WITHIN_S) as store:
+        await write(store, [*TOLD, *GONE])
+        assert await gone_in_time(tmp_path, time.monotonic())
+
+
+async def test_it_is_gone_in_time_while_others_read_and_write_without_a_pause(tmp_path: Path) -> None:
+    longest = {"read": 0.0, "write": 0.0}
+    counts = {"read": 0, "write": 0}
+    done = False
+
+    async def busy(kind: str, number: int) -> None:
+        while not done:
+            begun = time.monotonic()
+            if kind == "read":
+                await store.read_on("room", 0, 200)
+            else:
+                await say(store, f"room {number}", "alice", [str(counts[kind])])
+            longest[kind] = max(longest[kind], time.monotonic() - begun)
+            counts[kind] += 1
+
+    async with a_store_that_forgets(tmp_path) as store, anyio.create_task_group() as tasks:
+        for number in range(8):
+            tasks.start_soon(busy, "read", number)
+        tasks.start_soon(busy, "write", 0)
+        await anyio.sleep(0.1)
+        await write(store, GONE)
+        assert await gone_in_time(tmp_path, time.monotonic())
+        done = True
+    assert min(counts.values()) > 20
+    assert max(longest.values()) < 0.7, "somebody had to wait for it"
+    print(f"{counts}, longest {longest}")
+
+
+async def test_a_read_that_takes_long_is_waited_for_and_keeps_nobody_else(tmp_path: Path) -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def hang(connection: Connection) -> None:
+        connection.execute("SELECT count(*) FROM entries").fetchone()
+        begun.set()
+        release.wait()
+
+    async with a_store_that_forgets(tmp_path) as store, anyio.create_task_group() as tasks:
+        tasks.start_soon(store.database.read, hang)
+        await anyio.to_thread.run_sync(begun.wait)
+        await write(store, GONE)
+        deadline = time.monotonic() + WITHIN_S / 2
+        seq = 8
+        while time.monotonic() < deadline:
+            seq += 1
+            with anyio.fail_after(0.6):
+                await write(store, [message(seq=seq)])
+                assert len(await everything(store, "room")) == seq
+        assert set(SECRETS) & held(tmp_path)
+        release.set()
+        assert await gone_in_time(tmp_path, time.monotonic())
+
+
+async def test_while_another_program_reads_writing_goes_on_and_it_is_gone_once_that_ends(tmp_path: Path) -> None:
+    async with a_store_that_forgets(tmp_path) as store:
+        async with other_process(READ, tmp_path / "chatcore.sqlite3"):
+            await write(store, GONE)
+            for seq in range(9, 40):
+                with anyio.fail_after(0.6):
+                    await write(store, [message(seq=seq)])
+                    assert len(await everything(store, "room")) == seq
+                await anyio.sleep(0.02)
+            assert set(SECRETS) & held(tmp_path)
+        assert await gone_in_time(tmp_path, time.monotonic())
+
+
+async def test_a_crash_right_after_a_deletion_leaves_nothing_once_the_store_is_open_again(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CRASH, str(tmp_path)]
+    crashed = await anyio.to_thread.run_sync(partial(subprocess.run, command, check=False))
+    assert crashed.returncode == -signal.SIGKILL
+    assert set(SECRETS) & held(tmp_path)
+    async with SqliteStore(tmp_path, erased_within=WITHIN_S) as store:
+        assert await gone_in_time(tmp_path, time.monotonic())
+        assert len(await everything(store, "room")) == 8
+
+
+async def test_of_hundreds_of_messages_of_all_sizes_those_that_were_deleted_leave_nothing(tmp_path: Path) -> None:
+    """Pages split, fill and empty; texts lie on leaves, on overflow pages, and on pages that are free again."""
+    sizes = (1, 2, 30, 200, 900)
+    messages = [message(seq=n, body=f"<text {n}>" * sizes[n % 5], digest=f"<digest {n}>") for n in range(1, 501)]
+    edits = [edited(501 + n // 2, n, f"<edit of {n}>" * sizes[n % 3]) for n in range(1, 501, 2)]
+    gone = [n for n in range(1, 501) if n * 7919 % 3]
+    head = len(messages) + len(edits)
+    async with SqliteStore(tmp_path) as store:
+        await write(store, messages)
+        await write(store, edits)
+        await write(store, [deleted(seq, target) for seq, target in enumerate(gone, start=head + 1)])
+    content = (tmp_path / "chatcore.sqlite3").read_bytes()
+    for n in range(1, 501):
+        texts = [f"<text {n}>", f"<digest {n}>", *([f"<edit of {n}>"] if n % 2 else [])]
+        assert [text for text in texts if text.encode() in content] == ([] if n in gone else texts)
