@@ -18,6 +18,7 @@ from .command import ChangeCommand, Context, ReadingCommand, Route
 
 ROLES: Sequence[Role] = ("member", "admin", "owner")
 """From the lowest to the highest."""
+NOT_TO_LEADERS = "An admin may not do that to an owner or admin."
 
 
 @frozen(kw_only=True)
@@ -127,6 +128,8 @@ class UnbanUser(UserCommand):
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         member = state.members.get(self.user)
+        if not may_act_on(state.members.get(user), member):
+            return Forbidden(NOT_TO_LEADERS)
         return Unbanned(user=self.user) if member and member.standing == "banned" else None
 
 
@@ -165,7 +168,7 @@ def _refusal(state: RoomState, user: UserId, other: UserId) -> ChatError | None:
     if user == other:
         return Invalid("user is somebody else: leave the room instead.", field="user")
     if not may_act_on(state.members.get(user), state.members.get(other)):
-        return Forbidden("An admin may not do that to an owner or admin.")
+        return Forbidden(NOT_TO_LEADERS)
     return None
 
 
