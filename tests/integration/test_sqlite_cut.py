@@ -1,0 +1,60 @@
+"""A write that is cut between any two of its steps is there as a whole or not at all."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import anyio
+import pytest
+
+from chatcore.domain.entries import Entry
+from chatcore.testing.builders import message
+from chatcore.testing.histories import marks_of
+from chatcore.testing.model import state_of, view_of
+from chatcore.testing.room_histories import check
+from chatcore_sqlite import SqliteStore
+
+from .sqlite_cut import BORN, MORE, THERE
+
+pytestmark = pytest.mark.anyio
+
+SCRIPT = Path(__file__).with_name("sqlite_cut.py")
+
+
+async def as_a_newcomer(store: SqliteStore, user: str, logs: Sequence[Sequence[Entry]]) -> None:
+    """The first to ask is a user who has never heard of any room: they see exactly the rooms they are in."""
+    mine = {
+        log[0].room: log for log in logs if (member := state_of(log).members.get(user)) and member.standing != "banned"
+    }
+    page = await store.page(user, None, 50)
+    assert {view.room: view for view in page.rooms} == {
+        room: view_of(log, user, marks_of(log)) for room, log in mine.items()
+    }
+    rows = await store.memberships(user)
+    assert {(row.room, row.head) for row in rows} == {(room, len(log)) for room, log in mine.items()}
+
+
+async def test_whoever_asks_first_after_a_cut_sees_all_of_a_write_or_nothing(
+    tmp_path: Path, anyio_backend_name: str
+) -> None:
+    command = [sys.executable, str(SCRIPT), str(tmp_path), anyio_backend_name]
+    run = await anyio.to_thread.run_sync(partial(subprocess.run, command, check=True, capture_output=True, text=True))
+    cuts = int(run.stdout)
+    print(f"{cuts} cuts, each before a statement of the two writes")
+    assert cuts > 60
+    seen: list[tuple[int, int]] = []
+    for name in [*map(str, range(1, cuts + 1)), "after"]:
+        async with SqliteStore(tmp_path / name) as store:
+            heads = {row.room: row.head for row in await store.memberships("erin")}
+            seen.append((heads.get("room", len(THERE)), heads.get("born", 0)))
+            logs = [[*THERE, *MORE] if "room" in heads else THERE, *([BORN] if "born" in heads else [])]
+            for user in ("erin", "frank", "bob", "mallory", "alice"):
+                await as_a_newcomer(store, user, logs)
+            for log in logs:
+                await check(store, log, marks_of(log))
+                await store.append([message(log[0].room, len(log) + 1, key="goes on")])
+    whole = (len(THERE) + len(MORE), len(BORN))
+    assert sorted(set(seen)) == [(len(THERE), 0), (whole[0], 0), whole], "each write is one step"
+    assert seen == sorted(seen)
