@@ -15,7 +15,7 @@ from .commands.command import Command, ReadingCommand, RoomCommand
 from .commands.dispatch import Dispatcher
 from .commands.reading import page_of_rooms
 from .domain.rooms import Rules
-from .errors import ChatError, Invalid, NotFound, Unauthenticated
+from .errors import ChatError, Invalid, NotFound, Unauthenticated, Unavailable
 from .ids import UserId
 from .live.background import Background
 from .live.deadlines import Deadlines
@@ -82,6 +82,7 @@ class Chat:
         self._clock = clock
         self._new_id = new_id
         self._sockets: dict[str, Socket] = {}
+        self._connectable = True
         self._hints = HintQueue()
         self._leases = Leases(registry, self.node) if registry else None
         self._deadlines = Deadlines(clock, self._warn, partial(self._close, code="expired"))
@@ -127,19 +128,29 @@ class Chat:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Say goodbye to every socket, let what was queued be carried out (for 5 s at most), and close the store."""
+        """Say goodbye to every socket, let what was queued be carried out (for 5 s at most), and close the store.
+
+        What has not been answered by then is answered `unavailable`: whether it was carried out is unknown.
+        """
+        self._connectable = False
         for socket in tuple(self._sockets.values()):
             socket.close(Bye(code="shutdown"))
         with anyio.move_on_after(DRAIN_S, shield=True):
             await self._dispatcher.unanswered.at_most(0)
-        await self._entered.__aexit__(kind, error, traceback)
+        self._hub.open = False
+        try:
+            await self._entered.__aexit__(kind, error, traceback)
+        finally:
+            self._hub.abandon()
 
     async def execute(self, user: UserId, command: Command[A]) -> A:
         """Carry out a command for a user and give its answer, when every follower here has what it caused.
 
         A command that appends is carried out even where the caller is cancelled once it was queued. Raises
-        `ChatError`.
+        `ChatError`; `Unavailable` once the Chat has been left.
         """
+        if not self._hub.open:
+            raise Unavailable
         if not ids.is_user_id(user):
             raise Invalid("This is not a user id.", field="user")
         addressed = self._dispatcher.addressed(command)
@@ -188,7 +199,7 @@ class Chat:
             authenticate: says whom a token stands for, so that the client can refresh the socket's access.
 
         Raises:
-            Unavailable: the store can't be reached now; nothing has been pushed.
+            Unavailable: the store can't be reached now, or the Chat is being left; nothing has been pushed.
         """
         live = LiveSocket(connection, user)
         if authenticate:
@@ -220,6 +231,8 @@ class Chat:
     async def _greet(self, live: LiveSocket, info: SocketInfo, expires_at: datetime | None) -> None:
         memberships = await self.store.memberships(info.user)
         page = await page_of_rooms(self.store, info.user, None, ROOMS_READY)
+        if not self._connectable:
+            raise Unavailable
         # No await from here on: `ready` goes first, and says from where each room is followed.
         heads = {row.room: row.head for row in memberships if row.member.standing == "member"}
         heads |= {view.room: view.head for view in page.rooms if view.member and view.member.standing == "member"}

@@ -91,7 +91,7 @@ FAULTS = (
         "        try:\n"
         "            appended = await self._around.store.append([entry for _, entry in batch])\n"
         "        except Unavailable:\n"
-        "            self._fail_all(Unavailable())\n"
+        "            self.fail(Unavailable())\n"
         "            raise",
         f"{RULES}::test_a_write_whose_outcome_is_unknown_is_written_once_and_answered",
     ),

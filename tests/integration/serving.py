@@ -71,9 +71,14 @@ class Server:
         await self.stop(signal.SIGKILL)
 
     async def ended(self) -> int:
-        """The exit code, once the process has ended and everything it said has been read."""
-        await asyncio.shield(self._reading)
-        return await self.process.wait()
+        """The exit code, once the process has ended and everything it said has been read. It is killed in the end."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.shield(self._reading)
+                return await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            raise TimeoutError("\n".join(["it does not end; it had said", *self.printed, *self.logged])) from None
 
     async def _read_output(self) -> None:
         assert self.process.stdout is not None

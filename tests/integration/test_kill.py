@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import secrets
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,16 +42,29 @@ class Writer:
     """Seqs by body."""
     duplicates: int = 0
     _count: Iterator[int] = field(factory=itertools.count)
+    _numbers: Iterator[int] = field(factory=lambda: itertools.count(SENT_AT_ONCE))
+
+    def _next(self) -> tuple[str, str]:
+        """A new message, its key and body."""
+        key, body = secrets.token_hex(8), f"{self.user} {next(self._count)}"
+        self.unanswered[key] = body
+        return key, body
 
     async def send_on(self, client: RawClient) -> dict[int, str]:
         """Send everything unanswered, and new messages up to 16, without waiting; keys by number of answer."""
         while len(self.unanswered) < SENT_AT_ONCE:
-            self.unanswered[secrets.token_hex(8)] = f"{self.user} {next(self._count)}"
+            self._next()
         numbered = dict(enumerate(self.unanswered))
         for number, key in numbered.items():
             message = {"to": self.peer, "body": self.unanswered[key], "key": key}
             await client.emit("message.send", message, number=number)
         return numbered
+
+    async def send_more_on(self, client: RawClient) -> None:
+        """Send new messages until at least `UNANSWERED_MIN` are unanswered on all sockets together."""
+        while len(self.unanswered) < UNANSWERED_MIN // SOCKETS:
+            key, body = self._next()
+            await client.emit("message.send", {"to": self.peer, "body": body, "key": key}, number=next(self._numbers))
 
     def take(self, client: RawClient, numbered: dict[int, str]) -> None:
         """Note what has been answered by now."""
@@ -89,17 +103,23 @@ async def sign_up(server: Server, writers: Sequence[Writer]) -> None:
 
 
 async def write_until_killed(server: Server, writers: Sequence[Writer]) -> int:
-    """Kill the server as soon as something is answered; how many commands were unanswered then."""
+    """Kill the server once something is answered; how many commands were unanswered then.
+
+    It is stopped first, and more is sent: so enough is unanswered however quick it was. What it answers beyond that
+    moment gets lost with the line.
+    """
     async with raw_clients(f"{server.url}/socket.io/") as clients:
         opened = [await clients.connect(writer.token) for writer in writers]
         sent = await asyncio.gather(*map(Writer.send_on, writers, opened))
         await opened[0].until(lambda client: bool(client.answers))
-        await server.kill()
-        for client in opened:
-            await client.closed()
+        server.process.send_signal(signal.SIGSTOP)
         for writer, client, numbered in zip(writers, opened, sent, strict=True):
             writer.take(client, numbered)
-    return sum(len(writer.unanswered) for writer in writers)
+        for writer, client in zip(writers, opened, strict=True):
+            await writer.send_more_on(client)
+        unanswered = sum(len(writer.unanswered) for writer in writers)
+        await server.kill()
+    return unanswered
 
 
 async def finish(server: Server, writers: Sequence[Writer]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import signal
+import sqlite3
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -152,3 +153,24 @@ async def is_open(port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+async def test_a_store_that_hangs_does_not_keep_it(server: Server, tmp_path: Path) -> None:
+    """Another process has the database; what was not acknowledged may be lost, and is not acknowledged."""
+    async with signed_in(server, "alice") as alice, raw_clients(f"{server.url}/socket.io/") as clients:
+        await alice.send("alice", "k")
+        client = await clients.connect(alice.token)
+        database = sqlite3.connect(tmp_path / "chatcore-data" / "chatcore.sqlite3", isolation_level=None)
+        database.execute("BEGIN EXCLUSIVE")
+        await client.emit("message.send", {"to": "alice", "key": "socket", "body": "x"}, number=1)
+        sending = asyncio.create_task(alice.send("alice", "http"))
+        async with alice.http.get(f"{server.url}/healthz") as answer:
+            assert answer.status == 200  # by now both have been read
+        begun = time.monotonic()
+        assert await server.stop() == 0
+        assert time.monotonic() - begun < STOP_S
+        await client.closed()
+        assert not client.answers.get(1, {"ok": False})["ok"]
+        (failed,) = await asyncio.gather(sending, return_exceptions=True)
+        assert isinstance(failed, ClientError | AssertionError)
+        database.close()

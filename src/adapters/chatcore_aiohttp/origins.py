@@ -51,7 +51,7 @@ class Origins:
         origin = normalised(origins[0]) if len(origins) == 1 else None
         if origin is not None and (origin in self.allowed or _is_own(origin, request.headers.get(hdrs.HOST, ""))):
             return None
-        remedy = f"to admit it, {self._remedy(origin)}" if origin else "no setting admits it"
+        remedy = f"{self._remedy(origin)} to admit it" if origin else "no setting admits it"
         self._log(", ".join(origins), remedy)
         return Forbidden(f"This origin may not use this server; {remedy}.")
 

@@ -44,6 +44,8 @@ class Hub:
         rules: Rules,
         uniform: Callable[[float, float], float],
     ) -> None:
+        self.open = True
+        """Once False nothing new is taken: the tasks that would carry it out are being ended."""
         self._store = store
         self._background = background
         self._rooms: dict[RoomId, LiveRoom] = {}
@@ -66,11 +68,14 @@ class Hub:
 
     def submit(self, room: RoomId, waiting: Waiting) -> None:
         """Queue a command at its room."""
-        self._room(room).submit(waiting)
+        if self.open:
+            self._room(room).submit(waiting)
+        else:
+            waiting.answer(Unavailable())
 
     def follow(self, socket: LiveSocket, room: RoomId, place: Place, known: Seq) -> None:
         """Let a socket follow a room; see `LiveRoom.follow`. Nothing happens when the socket has ended meanwhile."""
-        if not socket.ended:
+        if self.open and not socket.ended:
             self._room(room).follow(socket, place, known)
 
     def enter(self, socket: LiveSocket) -> None:
@@ -108,8 +113,15 @@ class Hub:
         socket.connecting = False
         self.release(socket, {*places, *socket.noted}, places)
 
+    def abandon(self) -> None:
+        """No task runs any more: answer whatever still waits, so that nobody waits for ever."""
+        for room in tuple(self._rooms.values()):
+            room.fail(Unavailable())
+
     def told(self, room: RoomId, seq: Seq, affects: Sequence[UserId], entry: Entry | None = None) -> None:
         """A hint, or the sweep, says that ``room`` has reached ``seq``, where the membership of ``affects`` changed."""
+        if not self.open:
+            return
         live = self._rooms.get(room)
         if live is not None:
             live.raise_known(seq, entry)

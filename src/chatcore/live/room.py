@@ -116,6 +116,12 @@ class LiveRoom:
             elif everyone and follower.member:
                 follower.socket.connection.send(others)
 
+    def fail(self, error: ChatError) -> None:
+        """Answer all that waits with an error."""
+        for waiting in self._waiting:
+            if not waiting.answered:
+                self._waiting.finish(waiting, error)
+
     # The one task.
 
     def _wake(self) -> None:
@@ -139,7 +145,7 @@ class LiveRoom:
             except Exception:
                 log.exception("room %s: its task failed and starts again from the store", self.room)
                 self._state = self._state_ahead = None
-                self._fail_all(Internal())
+                self.fail(Internal())
                 await self._hold()
         self._running = False
         self._rest()
@@ -174,11 +180,6 @@ class LiveRoom:
         now = anyio.current_time()
         while (first := self._waiting.first()) and first.deadline <= now:
             self._waiting.finish(first, Unavailable())
-
-    def _fail_all(self, error: ChatError) -> None:
-        for waiting in self._waiting:
-            if not waiting.answered:
-                self._waiting.finish(waiting, error)
 
     # Catching up.
 

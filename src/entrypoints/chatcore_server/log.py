@@ -13,20 +13,18 @@ _TOKENS = re.compile(
     r"|[\w-]{16,}\.[0-9]+\.[\w-]{43}"  # a refresh token: session, generation, signature
 )
 
+_BEFORE: list[Processor] = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name]
+_META: Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
 
-def configure(stream: TextIO = sys.stderr) -> None:
-    """Send everything that anybody logs, from `logging.INFO` up, to ``stream``."""
+
+def configure(stream: TextIO | None = None) -> None:
+    """Send everything that anybody logs, from `logging.INFO` up, to ``stream``, or to stderr."""
+    stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_Formatter(foreign_pre_chain=_BEFORE, processors=_rendering(stream.isatty())))
+    handler.setFormatter(_for_people() if stream.isatty() else _for_machines())
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     logging.captureWarnings(True)
     logging.getLogger("aiohttp.server").addFilter(_is_ours)
-    structlog.configure(
-        processors=[*_BEFORE, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):
@@ -35,22 +33,24 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
         return _TOKENS.sub("[token]", super().format(record))
 
 
-def _rendering(terminal: bool) -> list[Processor]:
-    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    # No formatter that shows local variables: passwords stand in them.
-    if terminal:
-        return [remove, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-    return [remove, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+# Neither shows local variables with a traceback: passwords stand in them.
+
+
+def _for_people() -> logging.Formatter:
+    time = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    return _Formatter(foreign_pre_chain=[*_BEFORE, time], processors=[_META, renderer])
+
+
+def _for_machines() -> logging.Formatter:
+    time = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+    return _Formatter(
+        foreign_pre_chain=[*_BEFORE, time], processors=[_META, structlog.processors.format_exc_info, renderer]
+    )
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
     """aiohttp logs every malformed request as an error, with the line that it could not read: anybody's noise."""
     error = record.exc_info[1] if record.exc_info else None
     return not type(error).__module__.startswith("aiohttp.http")
-
-
-_BEFORE: list[Processor] = [
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-]

@@ -7,8 +7,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypeAlias
 
@@ -51,11 +51,11 @@ async def serve(settings: Settings, announce: Callable[[Sequence[Address]], None
 
     Raises `SettingsError` and `StoreError` where it can't begin.
     """
-    with _stop_by_signal() as stop:
-        async with running(settings) as addresses:
-            announce(addresses)
-            await stop.wait()
-        log.info("stopped")
+    stop = _stop_by_signal()
+    async with running(settings) as addresses:
+        announce(addresses)
+        await stop.wait()
+    log.info("stopped")
 
 
 @asynccontextmanager
@@ -81,28 +81,24 @@ async def running(settings: Settings, times: Times = Times()) -> AsyncGenerator[
             listener.close()
 
 
-@contextmanager
-def _stop_by_signal() -> Generator[asyncio.Event]:
+def _stop_by_signal() -> asyncio.Event:
     """An event that the first SIGINT or SIGTERM sets; a second one ends the process at once."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    last_resort = threading.Timer(STOP_S, os._exit, [0])
-    last_resort.daemon = True
 
     def first() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
         log.info("stopping; a second signal ends it at once")
+        last_resort = threading.Timer(STOP_S, os._exit, [0])
+        last_resort.daemon = True  # it is gone when the process ends by itself
         last_resort.start()
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, first)
-    try:
-        yield stop
-    finally:
-        last_resort.cancel()
+    return stop
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from .world import World
 
 SKEW_S = 3600
 RESTART_S = 2
+GONE_S = 5
 
 
 class Node:
@@ -107,8 +108,13 @@ class Cluster:
 
     async def _stop(self, node: Node, *, again: bool) -> None:
         await node.chat.__aexit__(None, None, None)
+        self.world.later(GONE_S, self._gone, node)
         if again:
             self.world.later(self.world.random.uniform(0, RESTART_S), self.start, node.number)
+
+    def _gone(self, node: Node) -> None:
+        for task in node.owner.living():
+            self.world.fault(f"node {node.number} has stopped, and {task} still runs")
 
     # Clients come and go.
 
@@ -133,6 +139,9 @@ class Cluster:
                     attempt.queued = True
         except ChatError:
             self.world.counts["connect: refused"] += 1
+        except RuntimeError:
+            if not node.owner.dead:
+                raise
         finally:
             del node.lines[line]
             line.end()

@@ -25,6 +25,7 @@ class Owner:
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[Any]] = []
+        self.dead = False
         self.context: Context = copy_context()
         self.context.run(_OWNER.set, self)
 
@@ -34,6 +35,7 @@ class Owner:
 
     def kill(self) -> None:
         """Cancel every task, wherever it stands."""
+        self.dead = True
         for task in self.living():
             task.cancel()
 

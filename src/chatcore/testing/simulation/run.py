@@ -136,6 +136,7 @@ async def _end(world: World, cluster: Cluster, director: Director) -> None:
             world.fault(f"node {node.number} keeps {ghost!r}")
     for task in [cluster.stop(node, again=False) for node in cluster.up]:
         await task
+    await asyncio.sleep(10)
 
 
 def _ghosts(node: Node) -> Iterator[object]:

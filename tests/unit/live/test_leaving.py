@@ -1,0 +1,81 @@
+"""Leaving a Chat: whoever is still in the middle of something is told, and nobody waits for ever."""
+
+from typing import Any
+
+import anyio
+import pytest
+
+from chatcore import Chat, History, JoinRoom, SendMessage, Unavailable
+from chatcore.testing import Recorder
+from tests.unit.live.nodes import HeldStore, ghosts
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_socket_that_connects_while_the_chat_is_left_is_refused_and_told_nothing() -> None:
+    """Found by the simulation: it got `ready` from a node on which nothing runs any more, or a RuntimeError."""
+    store, bob = HeldStore(), Recorder()
+    refused: list[Unavailable] = []
+
+    async def connect() -> None:
+        try:
+            async with chat.connect(bob, user="bob"):
+                pass
+        except Unavailable as error:
+            refused.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        async with Chat(store) as chat:
+            gate = store.hold("memberships", done=True)
+            tasks.start_soon(connect)
+            await gate.reached.wait()
+        gate.open()
+    assert refused
+    assert bob.pushes == []
+    assert ghosts(chat) == []
+
+
+async def test_a_command_that_is_not_carried_out_in_the_time_left_is_answered_unavailable() -> None:
+    """Found by the simulation: whoever had called `execute` waited for ever."""
+    store = HeldStore()
+    refused: list[Unavailable] = []
+
+    async def send() -> None:
+        try:
+            await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        except Unavailable as error:
+            refused.append(error)
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks, Chat(store) as chat:
+            gate = store.hold("append", done=False)
+            tasks.start_soon(send)
+            await gate.reached.wait()
+    assert refused
+
+
+async def test_a_chat_that_was_left_refuses_every_command_as_unavailable() -> None:
+    async with Chat(HeldStore()) as chat:
+        pass
+    for command in (SendMessage(to="bob", body="hi", key="k"), JoinRoom(room="pvt-alice-bob"), History(with_="bob")):
+        with pytest.raises(Unavailable):
+            await chat.execute("alice", command)
+
+
+async def test_what_a_socket_sends_while_the_chat_is_left_is_answered() -> None:
+    """A transport may hand over what it had read before it heard of the goodbye."""
+    store, bob = HeldStore(), Recorder()
+    answers: list[dict[str, Any]] = []
+
+    async def talk() -> None:
+        async with chat.connect(bob, user="bob") as socket:
+            await socket.receive("message.send", {"to": "alice", "body": "one", "key": "one"}, answers.append)
+            await bob.until(lambda _: bob.bye is not None)
+            await anyio.sleep(10)
+            await socket.receive("message.send", {"to": "alice", "body": "two", "key": "two"}, answers.append)
+
+    async with anyio.create_task_group() as tasks, Chat(store) as chat:
+        gate = store.hold("append", done=False)
+        tasks.start_soon(talk)
+        await gate.reached.wait()
+    assert [answer["error"]["code"] for answer in answers] == ["unavailable", "unavailable"]
