@@ -20,7 +20,7 @@ class MemoryRoom:
     """A room's log, and what is folded out of it."""
 
     def __init__(self, room: RoomId, number: int) -> None:
-        self.number = number
+        self.place_in_list = ListCursor(0, number)
         self.state = RoomState(room=room)
         self.entries: list[Entry] = []
         self._messages: list[Seq] = []
@@ -42,6 +42,7 @@ class MemoryRoom:
     def _write(self, entry: Entry) -> None:
         self.state = evolve(self.state, entry)
         self.entries.append(entry)
+        self.place_in_list = ListCursor(milliseconds(entry.at), self.place_in_list.number)
         self._by_key[entry.author, entry.key] = entry.seq
         if entry.affects:
             self.markers.update(starting_markers(entry))
@@ -115,9 +116,6 @@ class MemoryRoom:
     def is_listed_for(self, user: UserId) -> bool:
         member = self.state.members.get(user)
         return member is not None and member.standing in ("member", "invited")
-
-    def place_in_list(self) -> ListCursor:
-        return ListCursor(milliseconds(self.entries[-1].at), self.number)
 
     def view(self, user: UserId) -> RoomView:
         state = self.state

@@ -119,12 +119,11 @@ class MemoryStore(Store):
         return page
 
     def _page(self, user: UserId, after: ListCursor | None, limit: int) -> RoomPage:
-        listed = sorted(self._listed(user), key=MemoryRoom.place_in_list, reverse=True)
-        below = [room for room in listed if after is None or room.place_in_list() < after]
-        more = len(below) > limit
+        listed = sorted(self._listed(user), key=_order, reverse=True)
+        below = listed if after is None else [room for room in listed if room.place_in_list < after]
         return RoomPage(
             rooms=[room.view(user) for room in below[:limit]],
-            next=below[limit - 1].place_in_list().encoded() if more else None,
+            next=below[limit - 1].place_in_list.encoded() if len(below) > limit else None,
         )
 
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
@@ -158,3 +157,8 @@ class MemoryStore(Store):
         """The rooms in which the user is a member or invited."""
         rooms = [self._rooms[room] for room in self._rooms_of.get(user, ())]
         return [room for room in rooms if room.is_listed_for(user)]
+
+
+def _order(room: MemoryRoom) -> tuple[int, int]:
+    """What `ListCursor` compares, in a form that is quicker to sort."""
+    return room.place_in_list.at_ms, room.place_in_list.number
