@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from ...domain.entries import Entry
-from ...domain.state import Marker, RoomState, RoomView
+from ...domain.state import Marker, MarkerChange, RoomState, RoomView
 from ...errors import Unavailable
 from ...ids import Key, RoomId, Seq, UserId
 from ...ports.room_log import Anchor, Appended, CaughtUp, Change, Membership, News, Position, Window
@@ -138,6 +138,10 @@ class FaultyStore(Store):
 
     async def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
         found: Mapping[UserId, Marker] = await self._call(partial(self._inner.markers, room, users))
+        return found
+
+    async def mark(self, user: UserId, room: RoomId, change: MarkerChange) -> RoomView | None:
+        found: RoomView | None = await self._call(partial(self._inner.mark, user, room, change))
         return found
 
 
