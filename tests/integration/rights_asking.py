@@ -1,0 +1,117 @@
+"""Asking the questions of the matrix of rights, and reading a letter of its table out of what comes back."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from attrs import evolve, frozen
+
+from chatcore.accounts import Session
+from chatcore_security import JwtTokens
+from tests.integration.clients import RawClient
+from tests.integration.http_node import SECRET, HttpNode
+from tests.integration.rights_requests import HttpRequest, Question
+from tests.integration.rights_rooms import Cast, Cell
+from tests.integration.rights_table import UNKNOWING
+
+LETTERS = {"forbidden": "F", "not_found": "N", "invalid": "I", "unauthenticated": "U"}
+STATUSES = {"forbidden": 403, "not_found": 404, "invalid": 400, "unauthenticated": 401}
+
+
+@frozen
+class Said:
+    """An answer of either transport: its bytes, its object, and its code where it refuses."""
+
+    text: str
+    body: Mapping[str, Any]
+    code: str | None
+
+    @property
+    def refusal(self) -> str | None:
+        """Its letter; a code that the table does not have stands for itself."""
+        return None if self.code is None else LETTERS.get(self.code, self.code)
+
+
+async def over_http(node: HttpNode, request: HttpRequest, token: str | None, *, success: int = 200) -> Said:
+    """What a request with this token is answered; asserts that the status is that of the answer's code."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    answer = await node.ask(request.method, request.path, request.body, headers=headers)
+    body = answer.json if answer.body else {}
+    code = body.get("code") if answer.status >= 400 else None
+    assert answer.status == (success if code is None else STATUSES.get(code, answer.status)), answer
+    told = sorted((name, value) for name, value in answer.headers.items() if name not in ("Date", "Content-Length"))
+    return Said(f"{answer.status} {told} {answer.body.decode()}", body, code)
+
+
+async def over_socket(client: RawClient, command: str, fields: Mapping[str, Any]) -> Said:
+    """What a command is answered on a socket."""
+    body = await client.call(command, fields)
+    frame = next(text for text in reversed(client.texts) if text.startswith("43"))
+    return Said(re.sub(r"^43\d+", "", frame), body, None if body["ok"] else body["error"]["code"])
+
+
+def expired_token(node: HttpNode, user: str) -> str:
+    """An access token of a session that is open, right in all but its end."""
+    principal = JwtTokens(SECRET).read_access(node.tokens[user])
+    assert principal is not None
+    assert principal.session is not None
+    session = Session(id=principal.session, user=user, device="a device", generation=1)
+    return JwtTokens(SECRET, clock=lambda: time.time() - 1_000).access(session)[0]
+
+
+@frozen
+class Asking:
+    """One cell asked in one way. ``ask`` sends the question about the room of the cell it is given."""
+
+    cast: Cast
+    cell: Cell
+    ask: Callable[[Cell], Awaitable[Said]]
+
+    async def letter(self, question: Question) -> str:
+        """What the table should say. Something else where it would be right, but for what happened beside it."""
+        before = await self.cast.facts(self.cell)
+        said = await self.ask(self.cell)
+        after = await self.cast.facts(self.cell)
+        found = said.refusal or _letter(question, self.cell, said.body, before[0].head, after[0].head)
+        if found != "+" and after != before:
+            return f"{found}, but something has changed"
+        if self.cell.rank in UNKNOWING and found in ("N", "F", "-") and not await self._is_as_of_none(said):
+            return f"{found}, but not as of a room that is not there"
+        return found
+
+    async def _is_as_of_none(self, said: Said) -> bool:
+        unborn = await self.ask(evolve(self.cell, room=self.cell.unborn))
+        return unborn.text.replace(self.cell.unborn, self.cell.room) == said.text and await self._is_unborn()
+
+    async def _is_unborn(self) -> bool:
+        return (await self.cast.node.store.state(self.cell.unborn)).head == 0
+
+
+def _letter(question: Question, cell: Cell, body: Mapping[str, Any], before: int, after: int) -> str:
+    if question.appends:
+        if "seq" not in body:
+            return "="
+        return "+" if body["seq"] == after == before + 1 else f"seq {body['seq']} after {before}"
+    match question.command:
+        case "room.get":
+            return _view(body)
+        case "rooms":
+            return "+" if cell.room in [room["room"] for room in body["rooms"]] else "-"
+        case "sync":
+            found = body["rooms"][cell.room if cell.room in body["rooms"] else cell.unborn]
+            return "-" if found == {"status": "gone"} else "+"
+        case _:
+            return "+"
+
+
+def _view(room: Mapping[str, Any]) -> str:
+    match room:
+        case {"me": {"state": "member", "unread": _}, "last": _, "markers": _}:
+            return "+"
+        case {"me": {"state": "invited", **me}} if me.keys() == {"role"} and not room.keys() & {"last", "markers"}:
+            return "i"
+        case _ if not room.keys() & {"me", "last", "markers"}:
+            return "s"
+        case _:
+            return f"shows {sorted(room)}"

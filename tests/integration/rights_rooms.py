@@ -1,0 +1,165 @@
+"""A fresh room for each cell of the matrix of rights, and the people in it."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+from attrs import field, frozen
+
+from chatcore.chat import Chat
+from chatcore.commands.membership import BanUser, ChangeRole, InviteUser, LeaveRoom, RemoveUser
+from chatcore.commands.messages import React, SendMessage
+from chatcore.commands.rooms import CreateRoom
+from chatcore.ids import RoomId, Seq, UserId, created_room_id, new_id, private_room_id
+from tests.integration.http_node import HttpNode
+from tests.integration.rights_table import RANKS, Kind, Rank
+
+Whom: TypeAlias = Literal["oneself", "stranger", "invited", "member", "admin", "owner", "banned", "nobody"]
+Owners: TypeAlias = Literal["two", "one", "alone"]
+"""Whether an owner has another beside them, or nobody at all."""
+WITH_ACCOUNTS: tuple[Whom, ...] = ("stranger", "invited", "member", "admin", "owner", "banned")
+NOBODY: Whom = "nobody"
+TITLE = "Tea"
+EMOJI = "\N{THUMBS UP SIGN}"
+NO_MEMBERS_YET: frozenset[Rank] = frozenset({"stranger", "invited"})
+
+_numbers = itertools.count()
+
+
+@frozen(kw_only=True)
+class Cell:
+    """One question: a room, who asks, and what they may ask about."""
+
+    kind: Kind
+    rank: Rank
+    room: RoomId
+    unborn: RoomId
+    """The id of a room of this kind that does not exist."""
+    subject: UserId
+    people: Mapping[Whom, UserId]
+    own: Seq = 1
+    """A message of the subject, where they have been a member."""
+    others: Seq = 2
+    """A message of somebody else."""
+
+    def whom(self, whom: Whom) -> UserId:
+        return self.subject if whom == "oneself" else self.people[whom]
+
+
+@frozen
+class Cast:
+    """Users of their own for one row of the matrix, so that what they have does not grow from row to row."""
+
+    node: HttpNode
+    number: int = field(factory=lambda: next(_numbers))
+
+    def subject(self, rank: Rank) -> UserId:
+        """Who asks as somebody of this rank."""
+        return f"{rank}-{self.number}"
+
+    def other(self, whom: Whom) -> UserId:
+        """Somebody else, of this standing in every room."""
+        return f"other-{whom}-{self.number}"
+
+    async def enter(self) -> None:
+        """Accounts for all, and access tokens for those who ask."""
+        await self.node.sign_in(*map(self.subject, RANKS))
+        for whom in WITH_ACCOUNTS:
+            await self._account(self.other(whom))
+
+    async def _account(self, user: UserId) -> UserId:
+        await self.node.accounts_store.create(user, "nobody signs in with this", None)
+        return user
+
+    async def cell(self, kind: Kind, rank: Rank, *, owners: Owners = "two") -> Cell:
+        """A room in which the subject has the rank."""
+        if kind == "private":
+            return await self._private(rank)
+        subject, key = self.subject(rank), new_id()
+        founder = subject if owners == "alone" else self.other("owner")
+        chat, room = self.node.chat, created_room_id(founder, key)
+        first = [] if owners == "alone" else [self.other(one) for one in ("admin", "member", "banned")]
+        first += [] if rank in NO_MEMBERS_YET else [subject]
+        await chat.execute(founder, CreateRoom(kind=kind, title=TITLE, key=key, members=first))
+        own = others = 1
+        if owners != "alone":
+            others = await _say(chat, self.other("member"), room)
+            own = others if rank in NO_MEMBERS_YET else await _say(chat, subject, room)
+            await self._place_others(room, founder)
+            await _place(chat, rank, room, founder, subject)
+        if owners == "one" and rank == "owner":
+            await chat.execute(founder, ChangeRole(room=room, user=founder, role="member"))
+        unborn = created_room_id(founder, f"not {key}")
+        return Cell(
+            kind=kind,
+            rank=rank,
+            room=room,
+            unborn=unborn,
+            subject=subject,
+            people=self._others(),
+            own=own,
+            others=others,
+        )
+
+    def _others(self) -> Mapping[Whom, UserId]:
+        found: dict[Whom, UserId] = {whom: self.other(whom) for whom in (*WITH_ACCOUNTS, NOBODY)}
+        return found
+
+    async def _private(self, rank: Rank) -> Cell:
+        subject = self.subject(rank)
+        one = subject if rank == "member" else self.other("member")
+        peer = await self._account(f"peer-{next(_numbers)}")
+        await self.node.chat.execute(one, SendMessage(to=peer, key=new_id(), body="hi"))
+        await self.node.chat.execute(peer, SendMessage(to=one, key=new_id(), body="ho"))
+        return Cell(
+            kind="private",
+            rank=rank,
+            room=private_room_id(one, peer),
+            unborn=private_room_id(self.other("owner"), peer),
+            subject=subject,
+            people={**self._others(), "member": peer},
+        )
+
+    async def _place_others(self, room: RoomId, founder: UserId) -> None:
+        execute = self.node.chat.execute
+        await execute(founder, ChangeRole(room=room, user=self.other("admin"), role="admin"))
+        await execute(founder, InviteUser(room=room, user=self.other("invited")))
+        await execute(founder, BanUser(room=room, user=self.other("banned")))
+
+    async def facts(self, cell: Cell) -> Any:
+        """All that the store holds of the cell's room, and of its unborn one."""
+        store, users = self.node.store, [cell.subject, *cell.people.values()]
+        return (
+            await store.read_on(cell.room, 0, 1_000),
+            await store.state(cell.room),
+            await store.markers(cell.room, users),
+            await store.window(cell.subject, cell.room, "newest", 100, 0),
+            await store.views(cell.room, users),
+            await store.state(cell.unborn),
+        )
+
+
+async def react(chat: Chat, cell: Cell) -> None:
+    """The subject puts `EMOJI` on the message of another, where they may."""
+    if cell.rank in ("member", "admin", "owner"):
+        await chat.execute(cell.subject, React(room=cell.room, seq=cell.others, emoji=EMOJI, on=True))
+
+
+async def _say(chat: Chat, user: UserId, room: RoomId) -> Seq:
+    return (await chat.execute(user, SendMessage(room=room, key=new_id(), body="hi"))).seq
+
+
+async def _place(chat: Chat, rank: Rank, room: RoomId, founder: UserId, subject: UserId) -> None:
+    match rank:
+        case "invited":
+            await chat.execute(founder, InviteUser(room=room, user=subject))
+        case "admin" | "owner":
+            await chat.execute(founder, ChangeRole(room=room, user=subject, role=rank))
+        case "left":
+            await chat.execute(subject, LeaveRoom(room=room))
+        case "removed":
+            await chat.execute(founder, RemoveUser(room=room, user=subject))
+        case "banned":
+            await chat.execute(founder, BanUser(room=room, user=subject))
+        case "stranger" | "member":
+            pass

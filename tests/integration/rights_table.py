@@ -1,0 +1,156 @@
+"""Who gets which answer: the contract's table of rights, written out by hand from ``docs/protocol.md``.
+
+Every row is a command, with whom or what it is about, and has an answer for each rank in each kind of room:
+
+    +  it is carried out; a command that appends has written one entry, one that reads shows the room
+    =  it is carried out and finds nothing to change
+    -  it is carried out and shows nothing of the room
+    i  the room is shown as to somebody invited: without ``last``, ``unread`` and markers
+    s  the room is shown as to a stranger: without ``me``, ``last`` and markers
+    F  forbidden        N  not_found        I  invalid        U  unauthenticated
+    .  not asked
+
+Where two rules of the contract meet, a right is looked at first: whoever may not do a thing to anybody is told
+``forbidden``, also of oneself, of a user who is not a member, and of one who does not exist.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias, get_args
+
+Kind: TypeAlias = Literal["private", "group", "public"]
+Rank: TypeAlias = Literal["stranger", "invited", "member", "admin", "owner", "left", "removed", "banned"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+RANKS: tuple[Rank, ...] = get_args(Rank)
+RANKS_OF: Mapping[Kind, tuple[Rank, ...]] = {"private": ("stranger", "member"), "group": RANKS, "public": RANKS}
+UNKNOWING: frozenset[Rank] = frozenset({"stranger", "invited", "left", "removed", "banned"})
+"""Who is told ``not_found`` of a room in the same words as of one that does not exist."""
+
+_IN_A_ROOM = """
+                                     private   group              public
+                                     S M       S I M A O L R B    S I M A O L R B
+
+connect                              - +       - + + + + - - -    same
+message.send                         N +       N N + + + N N N    same
+message.edit own                     N +       N N + + + N N N    same
+message.edit another's               N F       N N F F F N N N    same
+message.delete own                   N +       N N + + + N N N    same
+message.delete another's             N F       N N F + + N N N    same
+message.react on                     N +       N N + + + N N N    same
+message.react off                    N +       N N + + + N N N    same
+history                              N +       N N + + + N N N    same
+sync                                 - +       - - + + + - - -    same
+rooms                                - +       - + + + + - - -    same
+room.members                         N +       N N + + + N N N    same
+mark                                 N +       N N + + + N N N    same
+room.get                             N +       N i + + + N N N    s i + + + s s N
+room.join                            N F       N + = = = N N N    + + = = = + + N
+room.join for another                F F       F F F F F F F F    same
+room.leave                           N F       N + + + + N N N    same
+room.leave, the only owner           . .       . . + + F . . .    same
+room.leave, alone                    . .       . . . . + . . .    same
+room.update                          N F       N N F + + N N N    same
+room.update to the same              N F       N N F = = N N N    same
+
+room.invite oneself                  N F       N N F = = N N N    same
+room.invite stranger                 N F       N N F + + N N N    same
+room.invite invited                  . .       N N F = = N N N    same
+room.invite member                   N F       N N F = = N N N    same
+room.invite admin                    . .       N N F = = N N N    same
+room.invite owner                    . .       N N F = = N N N    same
+room.invite banned                   . .       N N F F F N N N    same
+room.invite nobody                   N F       N N F N N N N N    same
+
+room.remove oneself                  N F       N N F I I N N N    same
+room.remove stranger                 N F       N N F = = N N N    same
+room.remove invited                  . .       N N F + + N N N    same
+room.remove member                   N F       N N F + + N N N    same
+room.remove admin                    . .       N N F F + N N N    same
+room.remove owner                    . .       N N F F + N N N    same
+room.remove banned                   . .       N N F = = N N N    same
+
+room.ban oneself                     N F       N N F I I N N N    same
+room.ban stranger                    N F       N N F + + N N N    same
+room.ban invited                     . .       N N F + + N N N    same
+room.ban member                      N F       N N F + + N N N    same
+room.ban admin                       . .       N N F F + N N N    same
+room.ban owner                       . .       N N F F + N N N    same
+room.ban banned                      . .       N N F = = N N N    same
+room.ban nobody                      N F       N N F N N N N N    same
+
+room.unban oneself                   N F       N N F F = N N N    same
+room.unban stranger                  N F       N N F = = N N N    same
+room.unban invited                   . .       N N F = = N N N    same
+room.unban member                    N F       N N F = = N N N    same
+room.unban admin                     . .       N N F F = N N N    same
+room.unban owner                     . .       N N F F = N N N    same
+room.unban banned                    . .       N N F + + N N N    same
+
+room.role oneself owner              N F       N N I I = N N N    same
+room.role oneself admin              N F       N N I = + N N N    same
+room.role oneself member             N F       N N = + + N N N    same
+room.role oneself admin, the only owner    . .       . . I = F . . .    same
+room.role oneself member, the only owner   . .       . . = + F . . .    same
+room.role stranger member            N F       N N F F N N N N    same
+room.role stranger owner             N F       N N F F N N N N    same
+room.role invited member             . .       N N F F N N N N    same
+room.role invited admin              . .       N N F F N N N N    same
+room.role banned member              . .       N N F F N N N N    same
+room.role nobody member              N F       N N F F N N N N    same
+room.role member owner               N F       N N F F + N N N    same
+room.role member admin               N F       N N F F + N N N    same
+room.role member member              N F       N N F F = N N N    same
+room.role admin owner                . .       N N F F + N N N    same
+room.role admin admin                . .       N N F F = N N N    same
+room.role admin member               . .       N N F F + N N N    same
+room.role owner owner                . .       N N F F = N N N    same
+room.role owner admin                . .       N N F F + N N N    same
+room.role owner member               . .       N N F F + N N N    same
+"""
+
+_ANYWHERE = """
+                                     anonymous   expired   signed in
+
+message.send to a stranger           U           U         +
+message.send to nobody               U           U         N
+history with a stranger              U           U         +
+history with nobody                  U           U         N
+room.create                          U           U         +
+room.create with a stranger          U           U         +
+room.create with nobody              U           U         N
+auth.refresh with one's own token    .           .         +
+auth.refresh with another's token    .           .         U
+auth.refresh with an expired token   .           .         U
+sign up                              +           +         +
+sign in                              +           +         +
+refresh                              +           +         +
+sign out                             U           U         +
+list sockets                         U           U         +
+end one's own socket                 .           .         +
+end another's socket                 U           U         N
+end a socket that never was          U           U         N
+"""
+
+
+def _in_a_room(line: str) -> tuple[str, Mapping[Kind, Mapping[Rank, str]]]:
+    name, *letters = (part for part in line.split("  ") if part)
+    private, group, public = (column.split() for column in letters)
+    columns: Mapping[Kind, list[str]] = {"private": private, "group": group, "public": public}
+    if public == ["same"]:
+        columns = {**columns, "public": group}
+    return name, {kind: dict(zip(RANKS_OF[kind], columns[kind], strict=True)) for kind in KINDS}
+
+
+def _anywhere(line: str) -> tuple[str, Mapping[str, str]]:
+    name, *letters = (part.strip() for part in line.split("  ") if part.strip())
+    return name, dict(zip(("anonymous", "expired", "signed in"), letters, strict=True))
+
+
+def _lines(table: str, headings: int) -> list[str]:
+    return [line for line in table.splitlines() if line][headings:]
+
+
+IN_A_ROOM = dict(map(_in_a_room, _lines(_IN_A_ROOM, 2)))
+"""For each command in a room: kind of room, rank, letter. Without a good token every one of them is ``U``."""
+ANYWHERE = dict(map(_anywhere, _lines(_ANYWHERE, 1)))
+"""For what is asked of no room."""

@@ -1,0 +1,139 @@
+"""What is asked of no room, by everybody, and that nothing served is missing from the matrix of rights."""
+
+import copy
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from chatcore.commands.table import COMMANDS
+from chatcore_aiohttp.paths import shape
+from tests.integration.clients import RawClient, RawClients, raw_clients
+from tests.integration.http_node import PASSWORD, HttpNode, endpoints_of, http_node
+from tests.integration.rights_anywhere import ELSEWHERE, Asker
+from tests.integration.rights_asking import Said, expired_token, over_http, over_socket
+from tests.integration.rights_requests import http_request, question
+from tests.integration.rights_rooms import Cast
+from tests.integration.rights_table import ANYWHERE, IN_A_ROOM, RANKS
+
+pytestmark = pytest.mark.anyio
+
+QUESTIONS = [question(row) for row in IN_A_ROOM if row != "connect"]
+OVER_HTTP = [
+    (row, who, letter)
+    for row, letters in ANYWHERE.items()
+    for who, letter in letters.items()
+    if ELSEWHERE[row].routes and letter != "."
+]
+OVER_SOCKETS = [row for row in ANYWHERE if ELSEWHERE[row].command]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def node() -> AsyncGenerator[HttpNode]:
+    async with http_node() as node:
+        yield node
+
+
+@pytest.fixture
+async def clients(node: HttpNode) -> AsyncGenerator[RawClients]:
+    async with raw_clients(f"{node.url}/socket.io/") as clients:
+        yield clients
+
+
+@pytest.fixture
+async def cast(node: HttpNode) -> Cast:
+    cast = Cast(node)
+    await cast.enter()
+    await node.sign_in(somebody_else(cast))
+    for rank in RANKS:
+        await cast.cell("group", rank)
+    return cast
+
+
+def somebody_else(cast: Cast) -> str:
+    return f"somebody-{cast.number}"
+
+
+async def enter(cast: Cast, clients: RawClients, user: str) -> tuple[Asker, RawClient, RawClient]:
+    """The user with a session of their own, their socket, and one of somebody else."""
+    tokens = await cast.node.accounts.sign_in(user, PASSWORD)
+    cast.node.tokens[user] = tokens.access_token
+    own = await clients.connect(tokens.access_token)
+    others = await clients.connect(cast.node.tokens[somebody_else(cast)])
+    asker = Asker(
+        cast=cast,
+        user=user,
+        other=somebody_else(cast),
+        refresh_token=tokens.refresh_token,
+        own_socket=own.ready["socket"],
+        others_socket=others.ready["socket"],
+        expired_token=expired_token(cast.node, user),
+    )
+    return asker, own, others
+
+
+async def held(node: HttpNode) -> Any:
+    """All that a refused question could have changed."""
+    accounts = {name: copy.deepcopy(value) for name, value in vars(node.accounts_store).items()}
+    return await node.store.changes(0, 1_000_000), accounts
+
+
+def letter(said: Said) -> str:
+    return said.refusal or "+"
+
+
+@pytest.mark.parametrize(("row", "who", "expected"), OVER_HTTP)
+async def test_over_http_everybody_gets_the_answer_of_the_table(
+    row: str, who: str, expected: str, cast: Cast, clients: RawClients
+) -> None:
+    wanted = ELSEWHERE[row]
+    for rank in RANKS:
+        asker, own, others = await enter(cast, clients, cast.subject(rank))
+        token = {"anonymous": None, "expired": asker.expired_token, "signed in": asker.own_token}[who]
+        before = await held(cast.node)
+        (route,) = wanted.routes
+        request = http_request(route, wanted.fields(asker), asker.user)
+        said = await over_http(cast.node, request, token, success=wanted.success)
+        assert letter(said) == expected
+        if expected != "+":
+            assert await held(cast.node) == before
+            assert not own.is_closed
+        assert not others.is_closed
+
+
+@pytest.mark.parametrize("row", OVER_SOCKETS)
+async def test_over_a_socket_everybody_gets_the_answer_of_the_table(row: str, cast: Cast, clients: RawClients) -> None:
+    expected, wanted = ANYWHERE[row]["signed in"], ELSEWHERE[row]
+    assert wanted.command is not None
+    for rank in RANKS:
+        asker, own, _ = await enter(cast, clients, cast.subject(rank))
+        before = await held(cast.node)
+        said = await over_socket(own, wanted.command, wanted.fields(asker))
+        assert letter(said) == expected
+        if expected != "+":
+            assert await held(cast.node) == before
+            assert not own.is_closed
+
+
+def test_every_row_is_asked() -> None:
+    assert ELSEWHERE.keys() == ANYWHERE.keys()
+
+
+def test_every_command_is_in_the_matrix() -> None:
+    """Each of them over a socket, which all commands can be sent on."""
+    commands = {one.command for one in QUESTIONS} | {one.command for one in ELSEWHERE.values()}
+    assert commands - {None} == COMMANDS.keys()
+
+
+async def test_every_route_is_in_the_matrix(node: HttpNode) -> None:
+    asked = {route for one in QUESTIONS for route in one.routes}
+    asked |= {route for one in ELSEWHERE.values() for route in one.routes}
+    of_commands = {f"{route.method} {route.path}" for command in COMMANDS.values() for route in command.routes}
+    assert of_commands <= asked
+    shapes = {(method, shape(path)) for method, path in (route.split(" ") for route in asked)}
+    assert shapes == {(one.method, shape(one.path)) for one in endpoints_of(node.chat, node.accounts)}

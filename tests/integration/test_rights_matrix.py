@@ -1,0 +1,137 @@
+"""Every command and route, asked by everybody, in every kind of room, over HTTP and over a socket.
+
+What is expected stands in `rights_table`. A refusal changes nothing, and to whoever may not know of a room it is, byte
+for byte, the answer for a room that does not exist.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Iterator
+from functools import partial
+
+import pytest
+from attrs import evolve
+
+from tests.integration.clients import RawClient, RawClients, raw_clients
+from tests.integration.http_node import HttpNode, http_node
+from tests.integration.rights_asking import Asking, Said, expired_token, over_http, over_socket
+from tests.integration.rights_requests import Question, http_request, question
+from tests.integration.rights_rooms import Cast, Cell, react
+from tests.integration.rights_table import IN_A_ROOM, KINDS, Kind, Rank
+
+pytestmark = pytest.mark.anyio
+
+ROWS = [row for row in IN_A_ROOM if row != "connect"]
+ON_SOCKETS = [row for row in ROWS if question(row).command]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def node(anyio_backend: str) -> AsyncGenerator[HttpNode]:
+    async with http_node() as node:
+        yield node
+
+
+@pytest.fixture
+async def cast(node: HttpNode) -> Cast:
+    cast = Cast(node)
+    await cast.enter()
+    return cast
+
+
+@pytest.fixture
+async def clients(node: HttpNode) -> AsyncGenerator[RawClients]:
+    async with raw_clients(f"{node.url}/socket.io/") as clients:
+        yield clients
+
+
+def asked(row: str) -> Iterator[tuple[Kind, Rank, str]]:
+    """The cells of a row that are asked, each with its letter."""
+    for kind, letters in IN_A_ROOM[row].items():
+        for rank, letter in letters.items():
+            if letter != ".":
+                yield kind, rank, letter
+
+
+async def new_cell(cast: Cast, wanted: Question, kind: Kind, rank: Rank) -> Cell:
+    cell = await cast.cell(kind, rank, owners=wanted.owners)
+    if wanted.reacted:
+        await react(cast.node.chat, cell)
+    return cell
+
+
+async def ask_http(node: HttpNode, wanted: Question, route: str, token: str | None, cell: Cell) -> Said:
+    fields = {name: value for name, value in wanted.fields(cell).items() if name not in wanted.method_says}
+    success = 201 if wanted.created else 200
+    return await over_http(node, http_request(route, fields, cell.subject), token, success=success)
+
+
+async def ask_socket(client: RawClient, wanted: Question, cell: Cell) -> Said:
+    assert wanted.command is not None
+    return await over_socket(client, wanted.command, wanted.fields(cell))
+
+
+@pytest.mark.parametrize("row", ROWS)
+async def test_over_http_everybody_gets_the_answer_of_the_table(row: str, cast: Cast) -> None:
+    wanted = question(row)
+    expected: dict[tuple[Kind, Rank, str], str] = {
+        (kind, rank, route): letter for kind, rank, letter in asked(row) for route in wanted.routes
+    }
+    found: dict[tuple[Kind, Rank, str], str] = {}
+    for kind, rank, route in expected:
+        cell = await new_cell(cast, wanted, kind, rank)
+        ask = partial(ask_http, cast.node, wanted, route, cast.node.tokens[cell.subject])
+        found[kind, rank, route] = await Asking(cast, cell, ask).letter(wanted)
+    assert found == expected
+
+
+@pytest.mark.parametrize("row", ON_SOCKETS)
+async def test_over_a_socket_everybody_gets_the_answer_of_the_table(row: str, cast: Cast, clients: RawClients) -> None:
+    wanted = question(row)
+    expected: dict[tuple[Kind, Rank], str] = {(kind, rank): letter for kind, rank, letter in asked(row)}
+    cells = {(kind, rank): await new_cell(cast, wanted, kind, rank) for kind, rank in expected}
+    tokens = {cell.subject: cast.node.tokens[cell.subject] for cell in cells.values()}
+    sockets = {subject: await clients.connect(token) for subject, token in tokens.items()}
+    found = {}
+    for place, cell in cells.items():
+        found[place] = await Asking(cast, cell, partial(ask_socket, sockets[cell.subject], wanted)).letter(wanted)
+    assert found == expected
+
+
+@pytest.mark.parametrize("row", ROWS)
+async def test_without_a_good_token_nothing_is_told_or_done(row: str, cast: Cast) -> None:
+    wanted, node = question(row), cast.node
+    for kind in KINDS:
+        cell = await new_cell(cast, wanted, kind, "member" if kind == "private" else "owner")
+        for token in (None, expired_token(node, cell.subject)):
+            for route in wanted.routes:
+                before = await cast.facts(cell)
+                said = await ask_http(node, wanted, route, token, cell)
+                assert said.code == "unauthenticated"
+                assert await ask_http(node, wanted, route, token, evolve(cell, room=cell.unborn)) == said
+                assert await cast.facts(cell) == before
+
+
+async def test_ready_shows_the_rooms_that_one_belongs_to_or_is_invited_to(cast: Cast, clients: RawClients) -> None:
+    expected: dict[tuple[Kind, Rank], str] = {(kind, rank): letter for kind, rank, letter in asked("connect")}
+    cells = {(kind, rank): await cast.cell(kind, rank) for kind, rank in expected}
+    subjects = {cell.subject for cell in cells.values()}
+    sockets = {subject: await clients.connect(cast.node.tokens[subject]) for subject in subjects}
+    shown = {subject: [room["room"] for room in socket.ready["rooms"]] for subject, socket in sockets.items()}
+    found = {place: "+" if cell.room in shown[cell.subject] else "-" for place, cell in cells.items()}
+    assert found == expected
+
+
+async def test_nobody_connects_without_a_good_token(cast: Cast, clients: RawClients) -> None:
+    refusals = set()
+    for packet in ("40", "40{}", json.dumps({"token": expired_token(cast.node, cast.subject("owner"))})):
+        client = await clients.open()
+        await client.send(packet if packet.startswith("40") else f"40{packet}")
+        await client.closed()
+        assert client.pushes == []
+        refusals.add(client.texts[-1])
+    (refusal,) = refusals
+    assert json.loads(refusal.removeprefix("44"))["data"]["code"] == "unauthenticated"
