@@ -1,5 +1,6 @@
 """A data folder: who may have it, and which files in it are refused."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -183,3 +184,17 @@ async def test_a_database_that_is_not_open_is_unavailable(tmp_path: Path) -> Non
         pass
     with pytest.raises(Unavailable):
         await database.write(lambda connection: connection.execute("SELECT 1"))
+
+
+async def test_what_people_write_is_their_owners_alone_to_read(tmp_path: Path) -> None:
+    folder = tmp_path / "made here"
+    before = os.umask(0)
+    try:
+        async with SqliteStore(folder) as store:
+            await write(store, conversation(count=3))
+            rights = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    finally:
+        os.umask(before)
+    assert rights.pop(folder.name) == 0o700
+    assert rights.keys() == {"chatcore.sqlite3", "chatcore.sqlite3-wal", "chatcore.sqlite3-shm", "lock"}
+    assert set(rights.values()) == {0o600}

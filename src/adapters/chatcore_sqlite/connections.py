@@ -16,18 +16,18 @@ WRITING = (
 )
 
 
-def writing(file: Path, *, create: bool = False) -> sqlite3.Connection:
-    """The connection that writes; there is never a second one. Once it was there, a missing file is a fault."""
-    return _connect(file, "rwc" if create else "rw", *WRITING)
+def writing(file: Path) -> sqlite3.Connection:
+    """The connection that writes; there is never a second one. A missing file is a fault."""
+    return _connect(file, *WRITING)
 
 
 def reading(file: Path) -> sqlite3.Connection:
     """A connection that can't write. (With `mode=ro` it could not make the shared memory that WAL needs.)"""
-    return _connect(file, "rw", "query_only = ON")
+    return _connect(file, "query_only = ON")
 
 
-def _connect(file: Path, mode: str, *pragmas: str) -> sqlite3.Connection:
-    address = f"{file.absolute().as_uri()}?mode={mode}"
+def _connect(file: Path, *pragmas: str) -> sqlite3.Connection:
+    address = f"{file.absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=BUSY_S)
     try:
         for pragma in pragmas:

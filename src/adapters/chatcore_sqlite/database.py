@@ -121,8 +121,10 @@ def _open(folder: Path, file: Path) -> FolderLock:
 
 def _prepare(file: Path) -> None:
     try:
-        connection = connections.writing(file, create=True)
-    except sqlite3.Error as error:
+        # What people write is their owner's alone to read; SQLite gives its other files the rights of this one.
+        file.touch(mode=0o600)
+        connection = connections.writing(file)
+    except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{file} can't be opened: {error}.") from error
     try:
         schema.migrate(connection, file)
