@@ -241,6 +241,15 @@ class ViewsContract:
         await write(log, [*entries, *(deleted(seq, target) for seq, target in enumerate(gone, len(entries) + 1))])
         assert (await rooms.views("room", ["bob"]))["bob"].unread == min(count, 100)
 
+    @pytest.mark.parametrize("own", [1, 60, 100, 127, 128, 129, 250])
+    async def test_unread_is_exact_where_runs_of_several_users_follow_each_other(
+        self, log: RoomLog, rooms: Rooms, own: int
+    ) -> None:
+        authors = [*["bob"] * own, *["alice"] * 50, *["carol"] * 20, *["bob"] * own, *["alice"] * 25]
+        await write(log, [opened(opens=opens("alice", "bob"))])
+        await write(log, [message(seq=seq, author=author) for seq, author in enumerate(authors, start=2)])
+        assert (await rooms.views("room", ["bob"]))["bob"].unread == 95
+
     async def test_a_view_tells_the_standing_whatever_it_is(self, log: RoomLog, rooms: Rooms) -> None:
         story = [message(), banned("room", 2, "carol"), invited("room", 3, "dave"), joined("room", 4, "erin")]
         await write(log, [*story, removed("room", 5, "erin"), removed("room", 6, "bob")])
