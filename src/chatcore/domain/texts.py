@@ -2,17 +2,25 @@
 
 import json
 
-from .entries import Entry, Message
+from .entries import Edited, Entry, Message
 
 
 def text_bytes(entry: Entry) -> int:
-    """The bytes of an entry's ``body`` in UTF-8 and of its ``data`` as compact JSON."""
+    """The bytes of an entry's ``body`` in UTF-8, of its ``data`` as compact JSON, and of emoji and users named by its
+    reactions."""
     match entry.event:
-        case Message(body=body, data=data):
-            return len(body.encode()) + (0 if data is None else _json_bytes(data))
+        case Message(body=body, data=data, reactions=reactions):
+            named = [text for emoji, reaction in reactions.items() for text in (emoji, *reaction.users)]
+            return sum(map(_bytes, (body, *named))) + (0 if data is None else _bytes(_compact(data)))
+        case Edited(body=str(body)):
+            return _bytes(body)
         case _:
             return 0
 
 
-def _json_bytes(value: object) -> int:
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+def _bytes(text: str) -> int:
+    return len(text.encode())
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -144,9 +144,9 @@ class RoomLog(ABC):
         """For each room of ``cursors`` in which the user is a member: how they see it, and what lies above its cursor.
 
         ``entries`` are all that is above, messages in their present state, or None when these are more than ``limit``
-        entries; also None for every further room, in the order of ``cursors``, once the texts read (`body` and
-        `data`) have more than ``size`` bytes together: so the memory of one call is bounded. Other rooms are left
-        out. One snapshot and one round trip for all rooms.
+        entries; also None for every further room, in the order of ``cursors``, once the texts read (`text_bytes`)
+        have more than ``size`` bytes together: so the memory of one call is bounded. Other rooms are left out. One
+        snapshot and one round trip for all rooms.
         """
 
     @abstractmethod

@@ -6,11 +6,11 @@ from functools import partial
 import anyio
 import pytest
 
-from ..domain.entries import Data
+from ..domain.entries import Data, Edited, Reacted
 from ..domain.state import Member
 from ..ids import RoomId, Seq, UserId
 from ..ports.room_log import Change, Position, RoomLog
-from .builders import conversation, joined, message, opens
+from .builders import conversation, entry, joined, message, opens
 from .logs import HOSTILE_NAMES, everything, write
 from .tasks import at_once, meanwhile
 
@@ -73,9 +73,19 @@ class CatchUpContract:
         assert await self._with_entries(log, rooms, 199) == "db"
         assert await self._with_entries(log, rooms, 0) == "d"
 
+    async def test_bodies_of_edits_and_names_in_reactions_count_as_texts(self, log: RoomLog) -> None:
+        edits = [Edited(target=1, version=version, body="x" * 100) for version in (2, 3)]
+        for room in "abc":
+            await write(log, [message(room, body="x"), *(entry(one, room, n) for n, one in enumerate(edits, 2))])
+        assert [await self._with_entries(log, "abc", size) for size in (300, 299)] == ["ab", "a"]
+        reaction = Reacted(target=1, emoji="e" * 50, on=True)
+        for room in "def":
+            await write(log, [message(room, body="x"), entry(reaction, room, 2, "u" * 100)])
+        assert [await self._with_entries(log, "def", size) for size in (151, 150)] == ["de", "d"]
+
     async def _with_entries(self, log: RoomLog, rooms: Sequence[RoomId], size: int) -> str:
         found = await log.catch_up("bob", dict.fromkeys(rooms, 0), 200, size)
-        assert all(found[room].view.head == 2 for room in rooms)
+        assert list(found) == list(rooms)
         return "".join(room for room in rooms if found[room].entries is not None)
 
     async def test_five_hundred_rooms_are_caught_up_at_once(self, log: RoomLog) -> None:

@@ -7,10 +7,13 @@ from typing import TypeAlias
 import anyio
 import pytest
 
-from ..domain.state import Marker
+from ..domain.state import Marker, MarkerChange
 from ..ports.store import Store
-from .builders import conversation, joined
+from .builders import conversation, deleted, edited, joined, reacted
+from .histories import marks_of
 from .logs import everything, write
+from .model import state_of
+from .room_histories import check
 from .tasks import at_once
 
 Stores: TypeAlias = Callable[[], Store]
@@ -59,6 +62,17 @@ class StoreContract:
             assert await store.changes(None, 1) == [newest]
             await write(store, conversation("next", 2))
             assert [change.room for change in await store.changes(newest.position, 10)][-1] == "next"
+
+    async def test_the_next_opening_tells_of_messages_and_markers_what_the_last_did(self, stores: Stores) -> None:
+        entries = [*conversation(count=6), edited(7, 1), edited(8, 3), reacted(9, "bob", target=3), deleted(10, 5)]
+        marks = marks_of(entries)
+        change = MarkerChange(read=4, unread_from=2, muted=True)
+        marks.mark("bob", change, state_of(entries))
+        async with stores() as store:
+            await write(store, entries)
+            await store.mark("bob", "room", change)
+        async with stores() as store:
+            await check(store, entries, marks)
 
     async def test_it_is_open_until_the_last_one_leaves(self, stores: Stores) -> None:
         store = stores()
