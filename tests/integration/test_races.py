@@ -1,11 +1,13 @@
-"""Simultaneous first messages on the stores that write to disk."""
+"""Races between two Chats on the stores that write to disk."""
 
 from pathlib import Path
 
 import pytest
 
 from chatcore_sqlite import SqliteStore
-from tests.races import CONFLICTS_MIN, race_first_messages
+from tests.races.first_messages import race_first_messages
+from tests.races.race import CONFLICTS_MIN, EACH_ORDER_MIN, Race, run
+from tests.races.races import RACES_OF_TWO
 
 pytestmark = pytest.mark.anyio
 
@@ -14,3 +16,11 @@ async def test_two_simultaneous_first_messages_make_one_room_with_two_messages(t
     conflicts = await race_first_messages(SqliteStore(tmp_path))
     print(f"{conflicts} append conflicts in 1,000 races")
     assert conflicts >= CONFLICTS_MIN
+
+
+@pytest.mark.parametrize("race", RACES_OF_TWO, ids=lambda race: type(race).__name__)
+async def test_some_order_of_two_simultaneous_commands_explains_what_they_come_to(race: Race, tmp_path: Path) -> None:
+    tally = await run(race, SqliteStore(tmp_path))
+    print(tally)
+    assert tally.conflicts >= CONFLICTS_MIN
+    assert min(tally.orders[order] for order in race.endings(0)) >= EACH_ORDER_MIN

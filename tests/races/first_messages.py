@@ -1,46 +1,16 @@
-"""Two Chats on one store whose first appends to a room meet at a barrier: both have decided on head 0."""
+"""Two users who have never written to each other do so at the same instant, each at another Chat."""
 
-from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TypeAlias
 
 import anyio
 
-from chatcore import Chat, Entry, History, SendMessage
-from chatcore.ids import RoomId, private_room_id
-from chatcore.ports.room_log import Appended
+from chatcore import Chat, History, SendMessage
+from chatcore.ids import private_room_id
 from chatcore.ports.store import Store
 from chatcore_memory import MemoryBus
 
-RACES = 1_000
-CONFLICTS_MIN = 900
-AT_ONCE = 50
-
-Append: TypeAlias = Callable[[Sequence[Entry]], Awaitable[Appended]]
-
-
-class Barrier:
-    """Stands before a store's `append`: the first two appends to a room go on together. Counts the lost seqs."""
-
-    def __init__(self, append: Append) -> None:
-        self._append = append
-        self._arrived: dict[RoomId, anyio.Event] = {}
-        self.conflicts = 0
-
-    async def append(self, entries: Sequence[Entry]) -> Appended:
-        if entries[0].seq == 1:
-            await self._meet(entries[0].room)
-        appended = await self._append(entries)
-        if appended.written < len(entries) and appended.taken is None:
-            self.conflicts += 1
-        return appended
-
-    async def _meet(self, room: RoomId) -> None:
-        if room in self._arrived:
-            self._arrived[room].set()
-            return
-        self._arrived[room] = anyio.Event()
-        await self._arrived[room].wait()
+from .barrier import Barrier
+from .race import AT_ONCE, RACES
 
 
 async def race_first_messages(store: Store) -> int:
@@ -48,13 +18,13 @@ async def race_first_messages(store: Store) -> int:
 
     Asserts that each pair has one room with both messages, in seqs 1 and 2.
     """
-    barrier = Barrier(store.append)
-    store.append = barrier.append  # type: ignore[method-assign]
+    barrier = Barrier(store)
     bus = MemoryBus()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
         limiter = anyio.CapacityLimiter(AT_ONCE)
         async with anyio.create_task_group() as tasks:
             for number in range(RACES):
+                barrier.expect(private_room_id(f"anna-{number}", f"zoe-{number}"), 1)
                 tasks.start_soon(_race, limiter, here, there, f"anna-{number}", f"zoe-{number}")
     return barrier.conflicts
 

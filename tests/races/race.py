@@ -1,0 +1,139 @@
+"""What a race is, and running many of it."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import anyio
+from attrs import frozen
+
+from chatcore import Chat, ChatError, Entry
+from chatcore.commands.command import RoomCommand
+from chatcore.domain.entries import Event
+from chatcore.domain.rooms import evolve
+from chatcore.domain.state import RoomState
+from chatcore.ids import RoomId, UserId, created_room_id
+from chatcore.ports.store import Store
+from chatcore_memory import MemoryBus
+
+from .barrier import Barrier
+
+RACES = 1_000
+CONFLICTS_MIN = 900
+EACH_ORDER_MIN = 100
+AT_ONCE = 50
+FOUNDER = "olga"
+
+
+@frozen
+class Move:
+    """What one of the two does."""
+
+    user: UserId
+    command: RoomCommand[Any]
+
+
+@frozen(kw_only=True)
+class Ending:
+    """What one order of the two moves comes to: the answers of both, and the events above those of the beginning.
+
+    An answer is ``+1`` for the first entry above the beginning, ``+1 again`` for a duplicate of it, or an error's code.
+    """
+
+    one: str
+    other: str
+    events: Sequence[Event]
+
+
+class Race(ABC):
+    """Two moves in one room, each of which would write an entry if it were alone."""
+
+    def room(self, number: int) -> RoomId:
+        return created_room_id(FOUNDER, f"{type(self).__name__} {number}")
+
+    @abstractmethod
+    def beginning(self, room: RoomId, number: int) -> Sequence[Entry]:
+        """The log before."""
+
+    @abstractmethod
+    def moves(self, room: RoomId, number: int) -> tuple[Move, Move]: ...
+
+    @abstractmethod
+    def endings(self, number: int) -> Mapping[str, Ending]:
+        """What may come of it, for either order, by its name."""
+
+    async def check(self, store: Store, room: RoomId, number: int) -> None:  # noqa: B027 (most races need none)
+        """Whatever else must hold afterwards."""
+
+
+@frozen
+class Tally:
+    conflicts: int
+    orders: Mapping[str, int]
+
+
+async def run(race: Race, store: Store) -> Tally:
+    """Run a race 1,000 times. Asserts of each that the order of the two explains answers, log and state."""
+    barrier, bus, orders = Barrier(store), MemoryBus(), Counter[str]()
+    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+        limiter = anyio.CapacityLimiter(AT_ONCE)
+
+        async def one(number: int) -> None:
+            async with limiter:
+                orders[await _run_one(race, number, store, barrier, (here, there))] += 1
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(RACES):
+                tasks.start_soon(one, number)
+    return Tally(barrier.conflicts, orders)
+
+
+async def _run_one(race: Race, number: int, store: Store, barrier: Barrier, chats: tuple[Chat, Chat]) -> str:
+    room = race.room(number)
+    beginning = race.beginning(room, number)
+    if beginning:
+        assert (await store.append(beginning)).written == len(beginning)
+    barrier.expect(room, len(beginning) + 1)
+    answers = await _both(race.moves(room, number), chats, len(beginning), swapped=number // 2 % 2 == 1)
+    log = (await store.read_on(room, 0, 1_000)).entries
+    found = Ending(one=answers[0], other=answers[1], events=[entry.event for entry in log[len(beginning) :]])
+    possible = race.endings(number)
+    matching = [order for order, ending in possible.items() if ending == found]
+    assert len(matching) == 1, f"{found} is none of {possible}"
+    await _check_fold(store, room, log)
+    await race.check(store, room, number)
+    return matching[0]
+
+
+async def _both(moves: tuple[Move, Move], chats: tuple[Chat, Chat], head: int, *, swapped: bool) -> tuple[str, str]:
+    """Start both moves, each at a Chat of its own, and give both answers. ``swapped`` starts the second one first."""
+    answers: dict[int, str] = {}
+
+    async def make(index: int) -> None:
+        answers[index] = await _answer(chats[index], moves[index], head)
+
+    async with anyio.create_task_group() as tasks:
+        for index in (1, 0) if swapped else (0, 1):
+            tasks.start_soon(partial(make, index))
+    return answers[0], answers[1]
+
+
+async def _answer(chat: Chat, move: Move, head: int) -> str:
+    try:
+        answer = await chat.execute(move.user, move.command)
+    except ChatError as error:
+        return error.code
+    seq = answer.view.head if hasattr(answer, "view") else answer.seq
+    return f"+{seq - head}" + (" again" if answer.duplicate else "")
+
+
+async def _check_fold(store: Store, room: RoomId, log: Sequence[Entry]) -> None:
+    """The log is one without a hole or a doubled key, and what the store says of the room is what it folds to."""
+    state = RoomState(room=room)
+    for entry in log:
+        state = evolve(state, entry)
+    assert state == await store.state(room)
+    keys = [(entry.author, entry.key) for entry in log]
+    assert len(keys) == len(set(keys))

@@ -1,0 +1,143 @@
+"""The races, and for each what either order comes to."""
+
+from collections.abc import Mapping, Sequence
+
+from chatcore import ChangeRole, CreateRoom, DeleteMessage, EditMessage, Entry, JoinRoom, RemoveUser, SendMessage
+from chatcore.domain.entries import (
+    Deleted,
+    Edited,
+    Invited,
+    Joined,
+    Message,
+    Opened,
+    Opens,
+    Removed,
+    RoleChanged,
+    RoomKind,
+)
+from chatcore.ids import RoomId, created_room_id
+from chatcore.ports.store import Store
+from chatcore.testing.builders import entry, message, opened
+
+from .race import FOUNDER, Ending, Move, Race
+
+
+def _opened(room: RoomId, kind: RoomKind = "group") -> Entry:
+    """Olga and otto own it, mia is a member."""
+    members = Opens(kind=kind, members={FOUNDER: "owner", "otto": "owner", "mia": "member"}, title="Tea")
+    return opened(room, FOUNDER, opens=members)
+
+
+class JoinAgainstRemove(Race):
+    """Ina joins, by her invitation, while olga withdraws it: in every second race a public room."""
+
+    def beginning(self, room: RoomId, number: int) -> Sequence[Entry]:
+        kind: RoomKind = "public" if number % 2 else "group"
+        return [_opened(room, kind), entry(Invited(user="ina"), room, 2, FOUNDER)]
+
+    def moves(self, room: RoomId, number: int) -> tuple[Move, Move]:
+        return Move("ina", JoinRoom(room=room)), Move(FOUNDER, RemoveUser(room=room, user="ina"))
+
+    def endings(self, number: int) -> Mapping[str, Ending]:
+        joined, removed = Joined(user="ina"), Removed(user="ina")
+        join_first = Ending(one="+1", other="+2", events=[joined, removed])
+        if number % 2:  # whoever is not banned joins a public room
+            return {"join": join_first, "remove": Ending(one="+2", other="+1", events=[removed, joined])}
+        return {"join": join_first, "remove": Ending(one="not_found", other="+1", events=[removed])}
+
+
+class OwnersRemoveEachOther(Race):
+    """Olga removes otto while otto removes her: whoever comes first stays."""
+
+    def beginning(self, room: RoomId, number: int) -> Sequence[Entry]:
+        return [_opened(room)]
+
+    def moves(self, room: RoomId, number: int) -> tuple[Move, Move]:
+        return Move(FOUNDER, RemoveUser(room=room, user="otto")), Move("otto", RemoveUser(room=room, user=FOUNDER))
+
+    def endings(self, number: int) -> Mapping[str, Ending]:
+        return {
+            "olga": Ending(one="+1", other="not_found", events=[Removed(user="otto")]),
+            "otto": Ending(one="not_found", other="+1", events=[Removed(user=FOUNDER)]),
+        }
+
+    async def check(self, store: Store, room: RoomId, number: int) -> None:
+        members = (await store.state(room)).members.values()
+        assert [member.role for member in members].count("owner") == 1
+
+
+class EditAgainstDelete(Race):
+    """Mia edits her message while olga deletes it: its text is gone either way, and only the edit can be too late."""
+
+    def beginning(self, room: RoomId, number: int) -> Sequence[Entry]:
+        return [_opened(room), message(room, 2, "mia", body="old words")]
+
+    def moves(self, room: RoomId, number: int) -> tuple[Move, Move]:
+        edit = EditMessage(room=room, seq=2, version=1, body="new words")
+        return Move("mia", edit), Move(FOUNDER, DeleteMessage(room=room, seq=2))
+
+    def endings(self, number: int) -> Mapping[str, Ending]:
+        without_text = Edited(target=2, version=2, body=None)
+        return {
+            "edit": Ending(one="+1", other="+2", events=[without_text, Deleted(target=2)]),
+            "delete": Ending(one="not_found", other="+1", events=[Deleted(target=2)]),
+        }
+
+    async def check(self, store: Store, room: RoomId, number: int) -> None:
+        for found in ((await store.read_on(room, 1, 1)).entries, (await store.window("mia", room, 2, 0, 0)).entries):
+            assert isinstance(found[0].event, Message)
+            assert found[0].event.deleted
+            assert "words" not in repr(found)
+
+
+class CreatesWithOneKey(Race):
+    """Olga creates a room from two devices with one key: in every second race with another title."""
+
+    def room(self, number: int) -> RoomId:
+        return created_room_id(FOUNDER, f"create {number}")
+
+    def beginning(self, room: RoomId, number: int) -> Sequence[Entry]:
+        return []
+
+    def moves(self, room: RoomId, number: int) -> tuple[Move, Move]:
+        one = CreateRoom(kind="group", title="Tea", key=f"create {number}", members=["mia"])
+        title = "Cake" if number % 2 else "Tea"
+        other = CreateRoom(kind="group", title=title, key=f"create {number}", members=["mia"])
+        return Move(FOUNDER, one), Move(FOUNDER, other)
+
+    def endings(self, number: int) -> Mapping[str, Ending]:
+        late = "key_reused" if number % 2 else "+1 again"
+        return {
+            "one": Ending(one="+1", other=late, events=[Opened()]),
+            "other": Ending(one=late, other="+1", events=[Opened()]),
+        }
+
+
+class RoleAgainstSend(Race):
+    """Olga makes mia an admin while mia says something: both happen, in either order."""
+
+    def beginning(self, room: RoomId, number: int) -> Sequence[Entry]:
+        return [_opened(room)]
+
+    def moves(self, room: RoomId, number: int) -> tuple[Move, Move]:
+        role = ChangeRole(room=room, user="mia", role="admin")
+        return Move(FOUNDER, role), Move("mia", SendMessage(room=room, key="k", body="hi"))
+
+    def endings(self, number: int) -> Mapping[str, Ending]:
+        role, said = RoleChanged(user="mia", role="admin"), Message(body="hi")
+        return {
+            "role": Ending(one="+1", other="+2", events=[role, said]),
+            "send": Ending(one="+2", other="+1", events=[said, role]),
+        }
+
+    async def check(self, store: Store, room: RoomId, number: int) -> None:
+        assert (await store.state(room)).members["mia"].role == "admin"
+
+
+RACES_OF_TWO: Sequence[Race] = (
+    JoinAgainstRemove(),
+    OwnersRemoveEachOther(),
+    EditAgainstDelete(),
+    CreatesWithOneKey(),
+    RoleAgainstSend(),
+)
