@@ -166,6 +166,7 @@ class RedactionContract:
         for entry in entries:
             again = message(seq=4, author=entry.author, key=entry.key)
             taken = (await log.append([again])).taken
+            assert taken
             assert taken == as_written(entries)[entry.seq - 1]
             assert taken.digest == ("digest" if entry.seq == 3 else None)
 
