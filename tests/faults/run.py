@@ -11,7 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .table import FAULTS, Fault
+from . import rights, socketio, stores, table
+from .table import Fault
+
+FAULTS = (*table.FAULTS, *socketio.FAULTS, *stores.FAULTS, *rights.FAULTS)
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("src", "tests", "docs", "README.md", "pyproject.toml")

@@ -336,12 +336,19 @@ async def test_what_a_node_knows_of_sessions_is_bounded() -> None:
     assert [known.is_open(f"ended {number}", 0) for number in range(10)] == [None] * 7 + [False] * 3
 
 
-async def test_asking_again_does_not_crowd_out_other_sessions() -> None:
+async def test_the_session_found_open_longest_ago_makes_way_for_others() -> None:
+    known = KnownSessions(most=2)
+    for session in ("a", "b", "a", "c"):
+        known.found_open(session, asked_at=0)
+    assert [known.is_open(session, 0) for session in "abc"] == [True, None, True]
+
+
+async def test_a_session_that_ended_is_not_open_again_when_its_end_is_forgotten() -> None:
     known = KnownSessions(most=2)
     known.found_open("a", asked_at=0)
-    for now in range(10):
-        known.found_open("b", asked_at=now)
-    assert known.is_open("a", 1)
+    for session in "abc":
+        known.ended(session)
+    assert known.is_open("a", 0) is None
 
 
 async def test_accounts_are_the_servers_authenticator_and_directory(node: Node) -> None:

@@ -29,12 +29,12 @@ class TestMemoryAccounts(AccountStoreContract):
 
 
 @pytest.mark.anyio
-async def test_sessions_whose_lifetime_passed_take_no_memory() -> None:
+async def test_sessions_whose_lifetime_passed_take_no_memory_whatever_older_ones_go_on() -> None:
     clock = Clock()
     store = MemoryAccounts(clock)
+    lifetime = timedelta(seconds=10)
     for number in range(1000):
-        await store.open_session(
-            Session(id=str(number), user="bob", device="phone", generation=1), timedelta(seconds=10)
-        )
+        await store.open_session(Session(id=str(number), user="bob", device="phone", generation=1), lifetime)
+        await store.rotate("0", number + 1, lifetime)
         clock.tick(1)
-    assert len(store._sessions) == 10
+    assert len(store._sessions) == 11

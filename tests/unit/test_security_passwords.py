@@ -29,7 +29,7 @@ class HeldHasher(Argon2Hasher):
         with self._counting:
             self.running += 1
             self.most_running = max(self.running, self.most_running)
-        self.go_on.wait(60)
+        self.go_on.wait(10)
         with self._counting:
             self.running -= 1
         return super()._matches(password_hash, password)
@@ -37,7 +37,7 @@ class HeldHasher(Argon2Hasher):
 
 async def until(true: Callable[[], bool]) -> None:
     """Let everything else run until ``true``; other tasks and threads make it so."""
-    with anyio.fail_after(60):
+    with anyio.fail_after(10):
         while not true():
             await anyio.lowlevel.checkpoint()
 

@@ -132,6 +132,16 @@ def test_a_token_from_a_node_whose_clock_is_ahead_is_believed() -> None:
     assert TOKENS.read_access(signed(iat=NOW + 60))
 
 
+@pytest.mark.parametrize("now", [1_000_000.0, 8_000_000_000.0])
+def test_no_clock_counts_but_the_one_that_was_given(now: float) -> None:
+    clock = Clock(now)
+    tokens = JwtTokens(SECRET, clock=clock)
+    token, _ = tokens.access(BOB)
+    assert tokens.read_access(token)
+    clock.tick(900)
+    assert tokens.read_access(token) is None
+
+
 def test_there_is_no_leeway() -> None:
     clock = Clock()
     tokens = JwtTokens(SECRET, lifetime_s=1, clock=clock)

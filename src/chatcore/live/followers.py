@@ -76,12 +76,6 @@ class Followers:
                 _pass(follower, entry, Push("entry", entry), rooms)
 
 
-def newcomers(entries: Sequence[Entry], followers: Collection[Follower]) -> Collection[UserId]:
-    """The users of followers who may have become members, or invited, by one of ``entries``."""
-    affected = {user for entry in entries for user in entry.affects}
-    return sorted(affected & {one.socket.user for one in followers if not one.member}) if affected else ()
-
-
 def _pass(follower: Follower, entry: Entry, push: Push, rooms: Mapping[UserId, Room]) -> None:
     """Take one follower over one entry, live or filled: its own joining, then as a member the entry, then its removal.
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from ..ports.connection import Bye, Push
 from ..ports.directory import Directory
 from ..ports.store import Store
 from .facts import gather, hold
-from .followers import Follower, Followers, Place, newcomers
+from .followers import Follower, Followers, Place
 from .pushes import MarkerMoved, Room
 from .user import LiveSocket, LiveUser
 from .waiting import Done, Queue, Waiting, outcome_of
@@ -217,7 +217,8 @@ class LiveRoom:
     async def _apply(self, entries: Sequence[Entry]) -> None:
         """Take the room over entries that follow its head: answers first, then everyone who stands just before."""
         self._admit(entries)
-        rooms = await self._announcements(entries, tuple(self._followers))
+        # For everyone with a socket here: who connects, or whose `sync` ends, may begin to follow while this is read.
+        rooms = await self._announcements(entries, self._around.users)
         for entry in entries:
             self._waiting.finish_from(entry)
             self._advance(entry)
@@ -232,13 +233,13 @@ class LiveRoom:
                         if not socket.note_join(self.room, entry.seq) and socket not in self._followers:
                             self.follow(socket, Place(entry.seq - 1, member=False), known=entry.seq)
 
-    async def _announcements(self, entries: Sequence[Entry], followers: Collection[Follower]) -> Mapping[UserId, Room]:
-        """The room as each user sees it now who belongs to it by ``entries``, and whose sockets don't know yet."""
-        users = newcomers(entries, followers)
-        if not users:
+    async def _announcements(self, entries: Sequence[Entry], users: Container[UserId]) -> Mapping[UserId, Room]:
+        """The room as each of ``users`` sees it now who belongs to it by ``entries``."""
+        joining = sorted({user for entry in entries for user in entry.affects if user in users})
+        if not joining:
             return {}
         store = self._around.store
-        views = await store.views(self.room, list(users))
+        views = await store.views(self.room, joining)
         return {
             user: Room(user=user, epoch=store.epoch, view=view)
             for user, view in views.items()
@@ -276,7 +277,8 @@ class LiveRoom:
             follower.socket.connection.close(Bye(code="slow"))
             return
         missing = await self._between(follower.at, head)
-        self._followers.fill(follower, missing, await self._announcements(missing, [follower]))
+        newcomers = () if follower.member else (follower.socket.user,)
+        self._followers.fill(follower, missing, await self._announcements(missing, newcomers))
 
     async def _between(self, after: Seq, upto: Seq) -> Sequence[Entry]:
         """The entries above ``after`` up to ``upto``, which is not above head: from the tail, or from the store."""
@@ -349,7 +351,8 @@ class LiveRoom:
             self._meet(*left[0], appended.taken)
         elif left:
             self.known = max(self.known, left[0][1].seq)
-            await anyio.sleep(self._around.uniform(0, 2 * (anyio.current_time() - began)))
+            took = anyio.current_time() - began
+            await anyio.sleep(self._around.uniform(0, min(2 * took, PAUSE_MAX_S)))
 
     def _meet(self, waiting: Waiting, entry: Entry, taken: Entry) -> None:
         """The key of ``waiting`` stands in ``taken``: an answer now, or when the room has come so far."""

@@ -21,7 +21,7 @@ def configure(stream: TextIO | None = None) -> None:
     """Send everything that anybody logs, from `logging.INFO` up, to ``stream``, or to stderr."""
     stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_for_people() if stream.isatty() else _for_machines())
+    handler.setFormatter(_for_people() if stream is not None and stream.isatty() else _for_machines())
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     logging.captureWarnings(True)
     logging.getLogger("aiohttp.server").addFilter(_is_ours)

@@ -53,12 +53,15 @@ async def test_without_a_callback_a_command_is_carried_out_and_nothing_answered(
     assert list(client.answers) == [0]
 
 
-async def test_a_reading_command_sees_what_the_socket_sent_before(node: SocketioNode) -> None:
+async def test_a_reading_command_sees_what_the_socket_sent_before_and_nothing_that_it_sent_after(
+    node: SocketioNode,
+) -> None:
     client = await node.clients.connect()
-    for n in range(20):
+    for n in range(30):
         await client.emit("message.send", {"to": "bob", "key": f"k{n}", "body": str(n)})
-    answer = await client.call("history", {"with": "bob"})
-    assert answer["head"] == 20
+        await client.emit("history", {"with": "bob"}, number=n)
+    await client.answered(29)
+    assert [client.answers[n]["head"] for n in range(30)] == list(range(1, 31))
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,12 @@ async def test_connect_is_answered_with_the_sockets_id_and_then_ready(node: Sock
     assert (client.ready["user"], client.ready["device"]) == ("bob", "phone")
 
 
+async def test_frames_are_not_compressed_whatever_the_client_offers(node: SocketioNode) -> None:
+    websocket = await node.clients.http.ws_connect(f"{node.url}?EIO=4&transport=websocket", compress=15)
+    assert not websocket.compress
+    await websocket.close()
+
+
 async def test_the_sid_of_the_transport_is_not_the_sockets_id_which_others_may_learn(node: SocketioNode) -> None:
     client = await node.clients.connect()
     assert client.ready["socket"] not in client.texts[0]

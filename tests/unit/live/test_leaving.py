@@ -24,9 +24,10 @@ async def test_a_socket_that_connects_while_the_chat_is_left_is_refused_and_told
         except Unavailable as error:
             refused.append(error)
 
+    chat = Chat(store)
     async with anyio.create_task_group() as tasks:
-        async with Chat(store) as chat:
-            gate = store.hold("memberships", done=True)
+        gate = store.hold("memberships", done=True)
+        async with chat:
             tasks.start_soon(connect)
             await gate.reached.wait()
         gate.open()

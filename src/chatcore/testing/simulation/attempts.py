@@ -7,8 +7,10 @@ from attrs import define, field
 
 from ...commands.command import Command, RoomCommand
 from ...commands.table import COMMANDS
-from ...ids import Key, RoomId, Seq, UserId, private_room_id
-from ...protocol import Object
+from ...errors import ChatError
+from ...ids import Key, RoomId, Seq, UserId, is_user_id, private_room_id
+from ...protocol import Object, read_command
+from .owners import Owner
 from .world import World
 
 
@@ -21,10 +23,16 @@ class Attempt:
     user: UserId
     event: str
     data: object
+    command: Command[object] | ChatError
+    """What the node must take it for."""
+    node: Owner
     over_socket: bool
     low: Mapping[RoomId, Seq]
     high: Mapping[RoomId, Seq] = field(factory=dict)
     answer: Object | None = None
+    began: float
+    took: float = 0
+    stopped: bool = False
     place: RoomId | None = None
     queued: bool = False
     doomed: str | None = None
@@ -46,15 +54,19 @@ class Attempts:
         self.all: list[Attempt] = []
         self.by_key: dict[tuple[UserId, Key], list[Attempt]] = defaultdict(list)
 
-    def begin(self, user: UserId, event: str, data: object, *, over_socket: bool) -> Attempt:
+    def begin(self, user: UserId, event: str, data: object, node: Owner, *, over_socket: bool) -> Attempt:
         """A node gets a command now."""
+        command = _command(event, data)
         attempt = Attempt(
             user=user,
             event=event,
             data=data,
+            command=command,
+            node=node,
             over_socket=over_socket,
+            began=self.world.now,
             low=dict(self.world.truth.heads),
-            place=_place(user, event, data),
+            place=_place(user, command) if isinstance(command, Command) else _place_meant(user, event, data),
         )
         self.all.append(attempt)
         if attempt.key is not None:
@@ -67,19 +79,33 @@ class Attempts:
         if attempt.answer is not None:
             self.world.fault(f"answered twice: {attempt} -> {attempt.answer}, {answer}")
         attempt.answer = answer
+        attempt.stopped = attempt.node.ending
+        attempt.took = self.world.now - attempt.began
         attempt.high = dict(self.world.truth.tried)
         self.world.counts[f"command: {attempt.event}"] += 1
         self.world.counts["answer: ok" if answer["ok"] else f"answer: {answer['error']['code']}"] += 1
         self.world.tell("%s <- %s", attempt, answer)
 
 
-def _place(user: UserId, event: str, data: object) -> RoomId | None:
+def _command(event: str, data: object) -> Command[object] | ChatError:
+    try:
+        return read_command(event, data)
+    except ChatError as error:
+        return error
+
+
+def _place(user: UserId, command: Command[object]) -> RoomId | None:
+    return command.room_id(user, command.key or "") if isinstance(command, RoomCommand) else None
+
+
+def _place_meant(user: UserId, event: str, data: object) -> RoomId | None:
+    """Where a command that is refused for itself takes its turn."""
     if not issubclass(COMMANDS.get(event, Command), RoomCommand):
         return None
     match data:
         case {"room": str(room)}:
             return room
-        case {"to": str(other)} if other:
+        case {"to": str(other)} if is_user_id(other):
             return private_room_id(user, other)
         case _:
             return None

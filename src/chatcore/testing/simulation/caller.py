@@ -1,5 +1,6 @@
 """Somebody who commands without a socket, as HTTP requests and hosts do: through `Chat.execute`."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...errors import ChatError
@@ -17,20 +18,32 @@ PATIENCE_S = (0.05, 1)
 class Caller:
     """One command, tried again with its key, at any node, until it has an answer that is not temporary."""
 
-    def __init__(self, world: World, cluster: "Cluster", user: UserId, event: str, data: Object) -> None:
+    def __init__(
+        self,
+        world: World,
+        cluster: "Cluster",
+        user: UserId,
+        event: str,
+        data: Object,
+        then: Callable[[Object], None] | None = None,
+    ) -> None:
         self.settled = False
+        self._then = then
         self._world = world
         self._cluster = cluster
         self._user = user
         self._event = event
         self._data = data
 
-    def try_now(self) -> None:
-        node = self._cluster.any()
+    def __repr__(self) -> str:
+        return f"{self._user}: {self._event} {self._data}"
+
+    def try_at(self, node: "Node | None") -> None:
+        """Try once more, at this node."""
         if node is None:
             self._later()
             return
-        attempt = self._cluster.attempts.begin(self._user, self._event, self._data, over_socket=False)
+        attempt = self._cluster.attempts.begin(self._user, self._event, self._data, node.owner, over_socket=False)
         task = node.owner.start(self._call(node, attempt))
         task.add_done_callback(lambda _: self._ended(attempt))
         if self._world.faults.happens("caller: cancelled"):
@@ -53,8 +66,13 @@ class Caller:
                 self.settled = True
             else:
                 self._later()
-        else:
-            self.settled = True
+            return
+        self.settled = True
+        if answer["ok"] and self._then:
+            self._then(answer)
 
     def _later(self) -> None:
-        self._world.later(self._world.random.uniform(*PATIENCE_S), self.try_now)
+        self._world.later(self._world.random.uniform(*PATIENCE_S), self._again)
+
+    def _again(self) -> None:
+        self.try_at(self._cluster.any())

@@ -74,6 +74,7 @@ class Client:
             self._again()
             return
         self.line = line
+        self._world.tell("%s connects as %s", self.device, line.id)
         self._carry_out(self.replica.connected())
 
     def _again(self) -> None:
@@ -96,6 +97,7 @@ class Client:
     def _lost(self) -> None:
         if self.line is None:
             return
+        self._world.tell("%s has lost %s", self.device, self.line.id)
         self.line.cut()
         self.line = None
         self._carry_out(self.replica.disconnected())

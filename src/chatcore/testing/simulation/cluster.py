@@ -65,9 +65,10 @@ class Cluster:
     def up(self) -> list[Node]:
         return [node for node in self.nodes if node]
 
-    def any(self) -> Node | None:
-        """A node that is up, if one is."""
-        return self.world.random.choice(self.up) if self.up else None
+    def any(self, *, but: Node | None = None) -> Node | None:
+        """A node that is up, if one is; another one than ``but``, if there is another."""
+        nodes = [node for node in self.up if node is not but] or self.up
+        return self.world.random.choice(nodes) if nodes else None
 
     # Nodes come and go.
 
@@ -104,6 +105,7 @@ class Cluster:
         """The process is asked to end; another takes its place."""
         self.world.tell("node %s stops", node.number)
         self.nodes[node.number] = None
+        node.owner.ending = True
         return node.owner.start(self._stop(node, again=again))
 
     async def _stop(self, node: Node, *, again: bool) -> None:
@@ -134,7 +136,7 @@ class Cluster:
             async with node.chat.connect(line, user=line.user, device=device) as socket:
                 while message := await line.next():
                     number, event, data = message
-                    attempt = line.begin(event, data)
+                    attempt = line.begin(event, data, node.owner)
                     await socket.receive(event, data, partial(line.answer, number, attempt))
                     attempt.queued = True
         except ChatError:
@@ -143,7 +145,7 @@ class Cluster:
             if not node.owner.dead:
                 raise
         finally:
-            del node.lines[line]
+            node.lines.pop(line, None)
             line.end()
 
     def abandon(self, line: Line, *, at_once: bool) -> None:
@@ -154,5 +156,6 @@ class Cluster:
 
     def _notice(self, line: Line) -> None:
         for node in self.up:
-            if task := node.lines.get(line):
+            if task := node.lines.pop(line, None):
                 task.cancel()
+                line.end()

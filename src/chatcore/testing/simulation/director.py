@@ -9,9 +9,13 @@ from ...protocol import Object
 from .caller import Caller
 from .client import Client
 from .climate import STRANGER
-from .cluster import Cluster
+from .cluster import Cluster, Node
+from .scenes import SCENES
 from .workload import Workload
 from .world import World
+
+SCENIC = 0.25
+"""The share of the director's turns that are scenes."""
 
 
 class Director:
@@ -44,8 +48,11 @@ class Director:
                 EVENTS[event](self)
             elif random.random() < 0.05:
                 self._come_or_go()
+            if random.random() < SCENIC:
+                given += self._scene()
+                continue
             for _ in range(min(random.randint(1, climate.burst), commands - given)):
-                self._command()
+                self.command(*self.workload.wish())
                 given += 1
 
     def _come_or_go(self) -> None:
@@ -55,20 +62,40 @@ class Director:
         else:
             client.come()
 
-    def _command(self) -> None:
-        user, event, data = self.workload.wish()
+    def _scene(self) -> int:
+        (name,) = self.world.random.choices(list(SCENES), [weight for weight, _ in SCENES.values()])
+        self.world.counts[f"scene: {name}"] += 1
+        self.world.tell("scene: %s", name)
+        return SCENES[name][1](self)
+
+    def of_user(self, user: UserId) -> list[Client]:
+        """The user's devices."""
+        return self._of_user[user]
+
+    def command(self, user: UserId, event: str, data: Object) -> None:
+        """A user wants something, on some device or without one."""
         client = self.world.random.choice(self._of_user[user])
         if self.world.random.random() < 0.25 or (event == "sync" and not client.online):
-            self._call(user, event, data)
+            self.call(user, event, data)
         elif event == "sync":
             client.sync(list(data.get("cursors") or ()))
         else:
             client.command(event, data)
 
-    def _call(self, user: UserId, event: str, data: Object) -> None:
-        caller = Caller(self.world, self.cluster, user, event, data)
+    def call(
+        self,
+        user: UserId,
+        event: str,
+        data: Object,
+        *,
+        at: Node | None = None,
+        but: Node | None = None,
+        then: Callable[[Object], None] | None = None,
+    ) -> None:
+        """A user wants something without a socket: ``at`` a node, or at any ``but`` one; ``then`` gets a success."""
+        caller = Caller(self.world, self.cluster, user, event, data, then)
         self.callers.append(caller)
-        caller.try_now()
+        caller.try_at(at if at in self.cluster.up else self.cluster.any(but=but))
 
     # Faults that take a whole node or line.
 

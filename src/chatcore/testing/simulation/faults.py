@@ -31,9 +31,11 @@ class Faults:
         draw = self._random.random()
         if draw >= total:
             return None
+        chosen = faults[-1]
         for fault in faults:
             draw -= self._rates.get(fault, 0)
             if draw < 0:
+                chosen = fault
                 break
-        self._counts[fault] += 1
-        return fault
+        self._counts[chosen] += 1
+        return chosen

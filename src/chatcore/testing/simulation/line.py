@@ -13,6 +13,7 @@ from ...ports.connection import Bye, Push
 from ...protocol import Object, push_object
 from .attempts import Attempt, Attempts
 from .law import PushLaw
+from .owners import Owner
 from .world import World
 
 Message: TypeAlias = tuple[Any, ...]
@@ -66,6 +67,9 @@ class Line:
         self._changed = anyio.Event()
         self._unanswered: list[Attempt] = []
 
+    def __repr__(self) -> str:
+        return f"{self.user}'s line {self.id}"
+
     # The client's end.
 
     def ask(self, number: int, event: str, data: Object) -> None:
@@ -88,7 +92,9 @@ class Line:
                 self._law.ready(ready)
             case _:
                 self._law.other(push)
-        self._down.put(("push", push.event, object_of(push)))
+        body = object_of(push)
+        self._world.tell("%s (%s) is pushed %s %s", self.user, self.id, push.event, body)
+        self._down.put(("push", push.event, body))
 
     def close(self, bye: Bye) -> None:
         if self.bye or self.ended:
@@ -112,8 +118,8 @@ class Line:
             await self._changed.wait()
         return self._arrived.pop(0)
 
-    def begin(self, event: str, data: object) -> Attempt:
-        attempt = self._attempts.begin(self.user, event, data, over_socket=True)
+    def begin(self, event: str, data: object, node: Owner) -> Attempt:
+        attempt = self._attempts.begin(self.user, event, data, node, over_socket=True)
         self._unanswered.append(attempt)
         return attempt
 

@@ -25,7 +25,7 @@ class Owner:
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[Any]] = []
-        self.dead = False
+        self.ending = self.dead = False
         self.context: Context = copy_context()
         self.context.run(_OWNER.set, self)
 

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from random import Random
 
@@ -139,7 +139,7 @@ async def _end(world: World, cluster: Cluster, director: Director) -> None:
     await asyncio.sleep(10)
 
 
-def _ghosts(node: Node) -> Iterator[object]:
+def _ghosts(node: Node) -> Generator[object]:
     hub = node.chat._hub  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     yield from hub._rooms.values()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     yield from hub._users.values()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
@@ -160,7 +160,7 @@ class _Errors(logging.Handler):
 
 
 @contextmanager
-def _errors_logged(world: World) -> Iterator[None]:
+def _errors_logged(world: World) -> Generator[None]:
     """While entered, an error that chatcore logs is a broken promise; warnings are to be expected."""
     logger = logging.getLogger("chatcore")
     handler, level, propagate = _Errors(world), logger.level, logger.propagate
@@ -176,7 +176,7 @@ def _errors_logged(world: World) -> Iterator[None]:
 
 
 @contextmanager
-def _no_garbage() -> Iterator[None]:
+def _no_garbage() -> Generator[None]:
     """No collection while a seed runs: it would come at no certain moment."""
     gc.disable()
     try:

@@ -6,9 +6,10 @@ from ...commands.command import Command, ReadingCommand, RoomCommand
 from ...commands.table import COMMANDS
 from ...domain.entries import Entry
 from ...domain.rooms import decide
-from ...errors import ChatError, Invalid
+from ...domain.state import RoomState
+from ...errors import ChatError
 from ...ids import UserId, is_room_id
-from ...protocol import Object, answer_object, error_object, read_command
+from ...protocol import Object, answer_object, error_object
 from .attempts import Attempt, Attempts
 from .logs import Log, Logs
 from .readings import READINGS
@@ -33,7 +34,7 @@ def judge_entries(world: World, attempts: Attempts, logs: Logs) -> None:
 def _room_commands(attempts: Attempts) -> dict[tuple[str, UserId], list[RoomCommand[object]]]:
     found: dict[tuple[str, UserId], list[RoomCommand[object]]] = {}
     for attempt in attempts.all:
-        command = _command(attempt)
+        command = attempt.command
         if isinstance(command, RoomCommand):
             room = command.room_id(attempt.user, command.key or "")
             found.setdefault((room, attempt.user), []).append(command)
@@ -56,9 +57,9 @@ def judge_answers(world: World, attempts: Attempts, logs: Logs) -> None:
 
 
 def _wrong(world: World, attempt: Attempt, answer: Object, logs: Logs) -> str | None:
-    if not answer["ok"] and answer["error"]["code"] in ("unavailable", "internal"):
-        return "a fault of our own" if answer["error"]["code"] == "internal" else None
-    command = _command(attempt)
+    command = attempt.command
+    if not answer["ok"] and answer["error"]["temporary"]:
+        return _wrong_failure(attempt, command, answer)
     match command:
         case ChatError():
             return None if answer == _failure(command) else f"{command.code} was due"
@@ -70,11 +71,14 @@ def _wrong(world: World, attempt: Attempt, answer: Object, logs: Logs) -> str | 
             raise TypeError(type(command))
 
 
-def _command(attempt: Attempt) -> Command[object] | ChatError:
-    try:
-        return read_command(attempt.event, attempt.data)
-    except Invalid as error:
-        return error
+def _wrong_failure(attempt: Attempt, command: Command[object] | ChatError, answer: Object) -> str | None:
+    """What appends is given up after 5 s only, unless the directory fails, an earlier one failed, or the node stops."""
+    if answer["error"]["code"] != "unavailable":
+        return "a fault of our own"
+    named = isinstance(command, RoomCommand) and command.wants(RoomState(room="unborn"))
+    if isinstance(command, RoomCommand) and not (named or attempt.doomed or attempt.stopped or attempt.took > 4.9):
+        return f"given up after {attempt.took:.1f} s"
+    return None
 
 
 def _failure(error: ChatError) -> Object:
