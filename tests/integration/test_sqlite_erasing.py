@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from chatcore.domain.entries import Entry
 from chatcore.testing.builders import deleted, edited, message, reacted
 from chatcore.testing.logs import everything, say, write
 from chatcore_sqlite import SqliteStore
+from chatcore_sqlite.erasing import KEPT_OUT_S
 
 from .sqlite_group import other_process
 
@@ -115,24 +116,34 @@ async def test_a_message_that_comes_edited_and_deleted_in_one_batch_leaves_nothi
 
 
 async def test_it_is_gone_in_time_while_others_read_and_write_without_a_pause(tmp_path: Path) -> None:
+    begun = [threading.Event() for _ in range(10_000)]
     longest = {"read": 0.0, "write": 0.0}
     counts = {"read": 0, "write": 0}
     done = False
 
-    async def busy(kind: str, number: int) -> None:
+    def read_until_the_next_has_begun(connection: Connection, number: int) -> None:
+        """So there is never a moment without a reader, unless new ones are kept out."""
+        connection.execute("SELECT count(*) FROM entries").fetchone()
+        begun[number].set()
+        begun[number + 1].wait(KEPT_OUT_S / 2)
+
+    async def take_turns(number: int) -> None:
         while not done:
-            begun = time.monotonic()
-            if kind == "read":
-                await store.read_on("room", 0, 200)
-            else:
-                await say(store, f"room {number}", "alice", [str(counts[kind])])
-            longest[kind] = max(longest[kind], time.monotonic() - begun)
+            await store.database.read(partial(read_until_the_next_has_begun, number=number))
+            number += 2
+
+    async def measure(kind: str, call: Callable[[int], Awaitable[object]]) -> None:
+        while not done:
+            since = time.monotonic()
+            await call(counts[kind])
+            longest[kind] = max(longest[kind], time.monotonic() - since)
             counts[kind] += 1
 
     async with a_store_that_forgets(tmp_path) as store, anyio.create_task_group() as tasks:
-        for number in range(8):
-            tasks.start_soon(busy, "read", number)
-        tasks.start_soon(busy, "write", 0)
+        tasks.start_soon(take_turns, 0)
+        tasks.start_soon(take_turns, 1)
+        tasks.start_soon(measure, "read", lambda _: store.read_on("room", 0, 200))
+        tasks.start_soon(measure, "write", lambda number: say(store, "other", "alice", [str(number)]))
         await anyio.sleep(0.1)
         await write(store, GONE)
         assert await gone_in_time(tmp_path, time.monotonic())
