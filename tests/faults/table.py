@@ -44,7 +44,7 @@ FAULTS = (
     Fault(
         "membership-not-checked",
         "src/chatcore/domain/permissions.py",
-        "    if kind is not None and rank in RIGHTS[action][kind]:",
+        "    if kind is not None and its_rank in rights[action][kind]:",
         "    if kind is not None:",
         "tests/unit/test_chat.py::test_public_rooms_can_be_looked_at_groups_and_private_ones_not",
     ),
