@@ -83,6 +83,7 @@ async def test_nobody_is_written_to_who_does_not_exist() -> None:
     async with Chat(MemoryStore(), directory=directory) as chat:
         for command in (
             SendMessage(to="ghost", body="hi", key="k"),
+            SendMessage(to="bob", body="hi", key="k", mentions=["ghost"]),
             CreateRoom(kind="group", title="t", members=["ghost"], key="k"),
             History(with_="ghost"),
         ):

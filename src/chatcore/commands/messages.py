@@ -68,7 +68,8 @@ class SendMessage(RoomCommand[Sent]):
         return self.room if self.room is not None else private_room_id(user, self.to or user)
 
     def wants(self, state: RoomState) -> Collection[UserId]:
-        return (self.to,) if self.to is not None and state.kind is None else ()
+        opened = (self.to,) if self.to is not None and state.kind is None else ()
+        return (*opened, *self.mentions)
 
     def opens(self, user: UserId) -> Opens | None:
         return Opens(kind="private", members={user: "member", self.to: "member"}) if self.to is not None else None
