@@ -69,6 +69,7 @@ async def running(settings: Settings, times: Times = Times()) -> AsyncGenerator[
     runner = web.AppRunner(
         app.build(parts, settings.origins, sending=times.sending),
         access_log=None,
+        auto_decompress=False,  # no encoding is taken; to undo a false one fails outside of our handlers
         keepalive_timeout=times.idle,
         lingering_time=times.lingering,
         shutdown_timeout=times.handling,
