@@ -26,23 +26,32 @@ async def gather(commands: Iterable[Waiting], state: RoomState, store: Store, di
     A command that names users while the directory fails becomes its failure. Raises `Unavailable` where the store
     can't be reached.
     """
-    named: dict[Waiting, frozenset[UserId]] = {}
+    waiting_here = list(commands)
+    await _name(waiting_here, state, directory)
     seen = state.head
-    for waiting in commands:
-        if isinstance(waiting.command, ChatError):
+    for waiting in waiting_here:
+        facts = waiting.facts
+        if isinstance(waiting.command, ChatError) or facts is None:
             continue
-        if waiting.facts is None:
-            waiting.facts = Facts()
-            if names := waiting.command.wants(state):
-                named[waiting] = frozenset(names)
         target = waiting.command.target
-        if target is not None and waiting.facts.as_of != state.head and target <= state.head:
+        if target is not None and facts.as_of != state.head and target <= state.head:
             window = await store.window(waiting.user, state.room, target, 0, 0)
-            waiting.facts = evolve(waiting.facts, target=window.entries[0], as_of=window.head)
+            waiting.facts = evolve(facts, target=window.entries[0], as_of=window.head)
             seen = max(seen, window.head)
+    return seen
+
+
+async def _name(commands: Iterable[Waiting], state: RoomState, directory: Directory | None) -> None:
+    """Give those commands facts that have none: whether the users whom they name exist."""
+    fresh = [one for one in commands if one.facts is None and not isinstance(one.command, ChatError)]
+    named: dict[Waiting, frozenset[UserId]] = {}
+    for waiting in fresh:
+        if not isinstance(waiting.command, ChatError) and (names := waiting.command.wants(state)):
+            named[waiting] = frozenset(names)
     if named and directory:
         await _look_up(directory, named)
-    return seen
+    for waiting in fresh:
+        waiting.facts = waiting.facts or Facts()
 
 
 def hold(waiting: Waiting, command: Intent, head: Seq) -> bool:

@@ -19,6 +19,7 @@ from .background import Background
 from .followers import Place
 from .marking import MarkerPushes, Moved
 from .pushes import MarkerMoved, RoomGone
+from .recent import Recent
 from .room import LiveRoom, Surroundings
 from .user import LiveSocket, LiveUser
 from .waiting import Waiting
@@ -50,6 +51,7 @@ class Hub:
         self._background = background
         self._rooms: dict[RoomId, LiveRoom] = {}
         self._users: dict[UserId, LiveUser] = {}
+        self._recent = Recent()
         self._doubts: dict[tuple[UserId, RoomId], None] = {}
         self._checking = False
         self._around = Surroundings(
@@ -76,7 +78,7 @@ class Hub:
     def follow(self, socket: LiveSocket, room: RoomId, place: Place, known: Seq) -> None:
         """Let a socket follow a room; see `LiveRoom.follow`. Nothing happens when the socket has ended meanwhile."""
         if self.open and not socket.ended:
-            self._room(room).follow(socket, place, known)
+            self._room(room).follow(socket, place, max(known, self._recent.seq(room)))
 
     def enter(self, socket: LiveSocket) -> None:
         """From here on the socket is one of its user's: joins are noted for it until it is connected."""
@@ -125,6 +127,8 @@ class Hub:
         live = self._rooms.get(room)
         if live is not None:
             live.raise_known(seq, entry)
+        else:
+            self._recent.note(room, seq)
         if live is None or live.started is None or seq <= live.started:
             for user in affects:
                 if user in self._users:
@@ -209,3 +213,4 @@ class Hub:
     def _drop(self, room: LiveRoom) -> None:
         if self._rooms.get(room.room) is room:
             del self._rooms[room.room]
+            self._recent.note(room.room, room.known)

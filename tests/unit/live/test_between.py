@@ -1,0 +1,67 @@
+"""What happens between two reads, or between a read and what is done with it. Found by the simulation."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import anyio
+import pytest
+
+from chatcore import Chat, NotFound, Profile, SendMessage, Unavailable
+from chatcore.testing import Recorder
+from tests.unit.live.nodes import HeldBus, HeldStore, seqs
+
+pytestmark = pytest.mark.anyio
+
+ROOM = "pvt-alice-bob"
+
+
+async def test_what_was_told_between_the_reading_of_a_head_and_the_follow_is_not_forgotten() -> None:
+    """Bob's head is read as 1; 2 is written and told while the room is alive nowhere here; then he follows from 1."""
+    store, bus, bob = HeldStore(), HeldBus(), Recorder()
+    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+        await there.execute("alice", SendMessage(to="bob", body="one", key="one"))
+        await bus.published(1)
+        bus.lose()
+        read, reached, opened = store.page, anyio.Event(), anyio.Event()
+
+        async def held(user: str, after: str | None, limit: int) -> Any:
+            found = await read(user, after, limit)
+            reached.set()
+            await opened.wait()
+            return found
+
+        store.page = held  # type: ignore[method-assign]
+
+        async def connect() -> None:
+            async with here.connect(bob, user="bob"):
+                await bob.until(lambda _: seqs(bob, ROOM) == [2], within=1)  # the sweep might find it later
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(connect)
+            await reached.wait()
+            await there.execute("alice", SendMessage(to="bob", body="two", key="two"))
+            await bus.published(1)
+            bus.deliver()
+            opened.set()
+        assert [room.view.head for room in bob.ready.rooms] == [1]
+
+
+async def test_who_exists_is_asked_though_the_store_fails_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first look at the message replied to fails: the mention of nobody is found out all the same."""
+
+    async def directory(users: Collection[str]) -> Mapping[str, Profile]:
+        return {user: Profile() for user in users if user != "ghost"}
+
+    store = HeldStore()
+    async with Chat(store, directory=directory) as chat:
+        await chat.execute("alice", SendMessage(to="bob", body="one", key="one"))
+        read, failures = store.window, [Unavailable()]
+
+        async def failing(*arguments: Any, **more: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return await read(*arguments, **more)
+
+        monkeypatch.setattr(store, "window", failing)
+        with pytest.raises(NotFound):
+            await chat.execute("bob", SendMessage(to="alice", body="two", key="two", reply_to=1, mentions=["ghost"]))
