@@ -137,7 +137,7 @@ class Line:
         """The node has let go of this line; ``abruptly``, and what is on its way is lost."""
         if abruptly:
             self._down.lose()
-        if not self.ended and self.bye is None:
+        if not self.ended and (abruptly or self.bye is None):
             self._down.put(("end",))
         self.ended = True
 
