@@ -166,6 +166,18 @@ async def test_looking_at_somebody_never_written_to_writes_nothing() -> None:
         assert (await chat.execute("alice", ListRooms())).rooms == []
 
 
+async def test_an_anchor_above_head_is_the_newest_place() -> None:
+    async with Chat(MemoryStore()) as chat:
+        for number in range(60):
+            await chat.execute("alice", SendMessage(to="bob", body="hi", key=str(number)))
+        newest = await chat.execute("bob", History(room=ROOM))
+        assert len(newest.entries) == 50
+        assert await chat.execute("bob", History(room=ROOM, anchor=61)) == newest
+        assert await chat.execute("bob", History(room=ROOM, anchor=10**9)) == newest
+        few = await chat.execute("bob", History(room=ROOM, anchor=61, before=3))
+        assert [entry.seq for entry in few.entries] == [58, 59, 60]
+
+
 async def test_a_reply_is_to_a_message_that_is_there() -> None:
     async with Chat(MemoryStore()) as chat:
         await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))

@@ -61,15 +61,17 @@ class History(ReadingCommand[Page]):
     def __attrs_post_init__(self) -> None:
         if (self.room is None) == (self.with_ is None):
             raise Invalid("Say of what: exactly one of room and with.", field="room" if self.room is None else "with")
-        if sum(self._counts()) > PAGE_MAX:
+        if sum(self._counts(self.anchor)) > PAGE_MAX:
             raise Invalid(f"before and after are at most {PAGE_MAX} together.", field="after")
 
     async def handle(self, context: Context) -> Page:
         room = self.room if self.with_ is None else private_room_id(context.user, self.with_)
         assert room is not None
         anchor = await self._anchor(context, room)
-        before, after = self._counts()
-        window = await context.store.window(context.user, room, anchor, before, after, messages_only=self.messages_only)
+        window = await self._window(context, room, anchor, self._counts(anchor))
+        if isinstance(anchor, int) and anchor > window.head and self.before is self.after is None:
+            # Above head is `newest`, also for what is read where nobody says how much.
+            window = await self._window(context, room, "newest", self._counts("newest"))
         if window.kind is None and self.with_ is not None:
             await _must_exist(context.directory, self.with_)
         elif refusal := permissions.refusal("read", window.kind, window.member, context.rights):
@@ -84,10 +86,13 @@ class History(ReadingCommand[Page]):
         )
         return _cut(page, _place(anchor, window))
 
-    def _counts(self) -> tuple[int, int]:
+    async def _window(self, context: Context, room: RoomId, anchor: Anchor, counts: tuple[int, int]) -> Window:
+        return await context.store.window(context.user, room, anchor, *counts, messages_only=self.messages_only)
+
+    def _counts(self, anchor: object) -> tuple[int, int]:
         if self.before is not None or self.after is not None:
             return self.before or 0, self.after or 0
-        return {"newest": (50, 0), "oldest": (0, 50)}.get(str(self.anchor), (25, 25))
+        return {"newest": (50, 0), "oldest": (0, 50)}.get(str(anchor), (25, 25))
 
     async def _anchor(self, context: Context, room: RoomId) -> Anchor:
         match self.anchor:

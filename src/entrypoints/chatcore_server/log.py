@@ -25,6 +25,7 @@ def configure(stream: TextIO | None = None) -> None:
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     logging.captureWarnings(True)
     logging.getLogger("aiohttp.server").addFilter(_is_ours)
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # no line for each request
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):

@@ -18,6 +18,7 @@ from attrs import frozen
 from . import app
 from .bootstrap import bootstrap
 from .connections import Doorman, per_address_max
+from .parsing import HttpProtocol
 from .settings import PREFIX, Settings, SettingsError
 
 Address: TypeAlias = tuple[str, int]
@@ -66,15 +67,8 @@ async def running(settings: Settings, times: Times = Times()) -> AsyncGenerator[
     is closed. Raises `SettingsError` and `StoreError` where it can't begin.
     """
     parts = bootstrap(settings)
-    runner = web.AppRunner(
-        app.build(parts, settings.origins, sending=times.sending),
-        access_log=None,
-        auto_decompress=False,  # no encoding is taken; to undo a false one fails outside of our handlers
-        keepalive_timeout=times.idle,
-        lingering_time=times.lingering,
-        shutdown_timeout=times.handling,
-    )
-    async with _listener(settings, partial(_protocol, runner)) as listener, parts.chat, _set_up(runner):
+    runner = web.AppRunner(app.build(parts, settings.origins, sending=times.sending), shutdown_timeout=times.handling)
+    async with _listener(settings, partial(_protocol, runner, times)) as listener, parts.chat, _set_up(runner):
         await listener.start_serving()
         try:
             yield [one.getsockname()[:2] for one in listener.sockets]
@@ -127,10 +121,16 @@ async def _set_up(runner: web.AppRunner) -> AsyncGenerator[None]:
         await runner.cleanup()
 
 
-def _protocol(runner: web.AppRunner) -> asyncio.Protocol:
+def _protocol(runner: web.AppRunner, times: Times) -> asyncio.Protocol:
     if runner.server is None:
         raise RuntimeError("nothing is served yet, or any more")
-    return runner.server()
+    return HttpProtocol(
+        runner.server,
+        loop=asyncio.get_running_loop(),
+        auto_decompress=False,  # no encoding is taken; to undo a false one fails outside of our handlers
+        keepalive_timeout=times.idle,
+        lingering_time=times.lingering,
+    )
 
 
 def _cant_listen(settings: Settings, error: OSError | UnicodeError) -> str:
