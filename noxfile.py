@@ -100,3 +100,10 @@ def faults(session: nox.Session) -> None:
     """By name only: break a copy of the tree on purpose and see that the named tests notice."""
     install(session, "test")
     session.run("python", "-m", "tests.faults.run", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """By name only: the long campaigns."""
+    install(session, "test")
+    session.run("pytest", "tests/integration/test_simulation.py", env={"CHATCORE_TEST_SEEDS": "20000"})

@@ -158,7 +158,7 @@ def test_without_any_setting_there_are_defaults(started: list[Settings]) -> None
 VALUES = {
     "HOST": ("::1", "0.0.0.0", "localhost"),
     "PORT": ("1", "2", "3"),
-    "DATA_DIR": ("flag", "a b", "/tmp/x=y"),
+    "DATA_DIR": ("flag", "a b", "/srv/x=y"),
     "STORE": ("memory", "sqlite", "memory"),
     "SECRET": ("f" * 32, '{$e} "quoted" # and no comment here', "d" * 40),
     "ORIGINS": ("https://f.example", "https://e.example,http://e.example:1", "https://d.example"),
