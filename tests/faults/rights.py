@@ -105,8 +105,8 @@ FAULTS = (
     Fault(
         "decided-on-a-message-as-it-was",
         "src/chatcore/live/facts.py",
-        "if target is not None and waiting.facts.as_of != state.head and target <= state.head:",
-        "if target is not None and not waiting.facts.as_of and target <= state.head:",
+        "if target is not None and facts.as_of != state.head and target <= state.head:",
+        "if target is not None and not facts.as_of and target <= state.head:",
         f"{RACES}::test_some_order_of_two_simultaneous_commands_explains_what_they_come_to",
     ),
     Fault(
