@@ -307,9 +307,10 @@ class Replica:
         return [Shown(room, shown)]
 
     def _forget(self, room: RoomId) -> Effects:
-        """ "After `room.gone` forget the cursor." """
+        """ "After `room.gone` forget the cursor." An invitation, which has none, has ended as well. """
         self._unknown.pop(room, None)
-        return [Forget(room)] if self.cursors.pop(room, None) else []
+        self.cursors.pop(room, None)
+        return [Forget(room)]
 
     def _doubt(self, room: RoomId) -> Effects:
         """What is known of the room does not fit what the server says: its next `sync` tells."""

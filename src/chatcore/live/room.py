@@ -110,10 +110,12 @@ class LiveRoom:
         """Push a marker: to its user's sockets, ``but`` one, with what is for the user alone; and to ``everyone``."""
         own, others = Push("marker", moved), Push("marker", changed(moved, unread=None))
         for follower in tuple(self._followers):
+            if not follower.member:
+                continue
             if follower.socket.user == moved.user:
                 if follower.socket is not but:
                     follower.socket.connection.send(own)
-            elif everyone and follower.member:
+            elif everyone:
                 follower.socket.connection.send(others)
 
     def fail(self, error: ChatError) -> None:

@@ -29,6 +29,10 @@ class Attempt:
     over_socket: bool
     low: Mapping[RoomId, Seq]
     high: Mapping[RoomId, Seq] = field(factory=dict)
+    told: Mapping[RoomId, Mapping[str, Seq]]
+    """The user's own positions behind which no answer may fall."""
+    asked: Mapping[RoomId, Mapping[str, Seq]] = field(factory=dict)
+    """Those that none may pass, but by joining."""
     answer: Object | None = None
     began: float
     took: float = 0
@@ -56,7 +60,8 @@ class Attempts:
 
     def begin(self, user: UserId, event: str, data: object, node: Owner, *, over_socket: bool) -> Attempt:
         """A node gets a command now."""
-        command = _command(event, data)
+        command, marks = _command(event, data), self.world.marks
+        marks.begins(user, event, data)
         attempt = Attempt(
             user=user,
             event=event,
@@ -66,6 +71,7 @@ class Attempts:
             over_socket=over_socket,
             began=self.world.now,
             low=dict(self.world.truth.heads),
+            told=dict(marks.told.get(user, {})),
             place=_place(user, command) if isinstance(command, Command) else _place_meant(user, event, data),
         )
         self.all.append(attempt)
@@ -82,7 +88,10 @@ class Attempts:
         attempt.stopped = attempt.node.ending
         attempt.took = self.world.now - attempt.began
         attempt.high = dict(self.world.truth.tried)
-        self.world.counts[f"command: {attempt.event}"] += 1
+        attempt.asked = dict(self.world.marks.asked.get(attempt.user, {}))
+        if answer["ok"]:
+            self.world.counts[f"command: {attempt.event}"] += 1
+            self.world.marks.ends(attempt.user, attempt.event, attempt.data, answer)
         self.world.counts["answer: ok" if answer["ok"] else f"answer: {answer['error']['code']}"] += 1
         self.world.tell("%s <- %s", attempt, answer)
 

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from ...ids import RoomId, Seq, UserId
+from ...ids import RoomId, UserId
 from ...protocol import Object
-from ...replica import Ask, Effects, Entries, Forget, Missed, Replica, Settled, Wait
+from ...replica import Ask, Effects, Entries, Forget, Missed, Replica, Settled, Shown, Wait
+from .display import Display
 from .line import Line, Message
 from .world import World
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Client:
-    """One device of a user. ``held`` is what it shows of each room, by seq; ``open`` are the commands it waits for."""
+    """One device of a user. ``held`` is what it shows of each room; ``open`` are the commands it waits for."""
 
     def __init__(self, world: World, cluster: "Cluster", user: UserId, device: str) -> None:
         self.user = user
@@ -21,7 +22,7 @@ class Client:
         self.wanted = False
         self.line: Line | None = None
         self.replica = Replica(user, page=world.random.choice((3, 20, 100)))
-        self.held: dict[RoomId, dict[Seq, Object]] = {}
+        self.held: dict[RoomId, Display] = {}
         self.open: dict[int, Object] = {}
         self._world = world
         self._cluster = cluster
@@ -49,7 +50,9 @@ class Client:
             self._lost()
 
     def poke(self) -> None:
-        """The network is back: whoever waits to try again, tries now."""
+        """The network is back: whoever waits to try again, tries now; who would soon be sent away, comes again now."""
+        if self.line and self.line.lasts_s:
+            self.lose(half_open=False)
         if self.line is None:
             self._connect()
         else:
@@ -88,6 +91,8 @@ class Client:
             case ("nothing",) | ("push", "bye", _):
                 pass
             case ("push", event, body):
+                if event == "marker" and body["room"] in self.held:
+                    self.held[body["room"]].mark(body)
                 self._carry_out(self.replica.pushed(event, body))
             case ("answer", number, answer):
                 self._carry_out(self.replica.answered(number, answer))
@@ -116,6 +121,8 @@ class Client:
                     self.held.pop(effect.room, None)
                 case Missed():
                     self._world.fault(f"{self.user} was not told {effect.room} {effect.first} to {effect.last}")
+                case Shown(fields={"me": _}):
+                    self._display(effect.room).lay(effect.fields)
                 case Settled():
                     self.open.pop(effect.number, None)
                 case Wait():
@@ -129,8 +136,11 @@ class Client:
             self._carry_out(self.replica.retry())
 
     def _take(self, found: Entries) -> None:
-        held = self.held.setdefault(found.room, {})
+        display = self._display(found.room)
         for entry in found.entries:
-            if entry["seq"] in held:
+            if entry["seq"] in display:
                 self._world.fault(f"{self.user} was given {found.room} {entry['seq']} twice")
-            held[entry["seq"]] = entry
+        display.give(found.entries, found.as_of)
+
+    def _display(self, room: RoomId) -> Display:
+        return self.held.setdefault(room, Display(self.user))

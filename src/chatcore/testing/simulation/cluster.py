@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
 from functools import partial
 
 from ...chat import Chat
@@ -16,6 +17,7 @@ from .climate import NOBODY
 from .line import Line
 from .owners import Owner
 from .store import FaultyStore, StoreWorld
+from .tokens import authenticate
 from .world import World
 
 SKEW_S = 3600
@@ -31,11 +33,12 @@ class Node:
         self.owner = Owner()
         self.store = store
         self.lines: dict[Line, asyncio.Task[None]] = {}
+        self.clock = partial(world.clock, world.random.uniform(-SKEW_S, SKEW_S))
         self.chat = Chat(
             store,
             bus=FaultyBus(bus, self.owner),
             directory=partial(_directory, world),
-            clock=partial(world.clock, world.random.uniform(-SKEW_S, SKEW_S)),
+            clock=self.clock,
             new_id=world.new_id,
             uniform=world.random.uniform,
         )
@@ -133,7 +136,13 @@ class Cluster:
     async def _serve(self, node: Node, line: Line, device: str) -> None:
         """What a transport does."""
         try:
-            async with node.chat.connect(line, user=line.user, device=device) as socket:
+            async with node.chat.connect(
+                line,
+                user=line.user,
+                device=device,
+                expires_at=node.clock() + timedelta(seconds=line.lasts_s) if line.lasts_s else None,
+                authenticate=partial(authenticate, self.world, line.user, node.clock),
+            ) as socket:
                 while message := await line.next():
                     number, event, data = message
                     attempt = line.begin(event, data, node.owner)

@@ -1,8 +1,8 @@
 """What a socket may be pushed, and in which order."""
 
-from ...domain.entries import Entry
+from ...domain.entries import Banned, Entry, Left, Removed
 from ...ids import RoomId, Seq, UserId
-from ...live.pushes import Ready, Room
+from ...live.pushes import MarkerMoved, Ready, Room, RoomGone
 from ...ports.connection import Push
 from ...protocol import Object
 from .world import World
@@ -11,7 +11,7 @@ from .world import World
 class PushLaw:
     """Holds the pushes of one socket against the contract: "each room's entries in ascending seq from `head`+1".
 
-    ``seen`` has what was shown of each room, to be held against the membership at that seq when the log is known.
+    What was shown of each room is noted, to be held against the membership at that seq when the log is known.
     """
 
     def __init__(self, world: World, user: UserId, socket: str) -> None:
@@ -20,31 +20,69 @@ class PushLaw:
         self._socket = socket
         self._is_ready = False
         self._next: dict[RoomId, Seq] = {}
+        self._invited: set[RoomId] = set()
+        self._ended: set[RoomId] = set()
+        """Where the last entry that the socket gets was its user's removal: `room.gone` is due."""
 
     def ready(self, ready: Ready) -> None:
         if self._is_ready:
-            self._world.fault(f"{self._user} was told ready twice")
+            self._broken("was told ready twice")
         self._is_ready = True
         for room in ready.rooms:
-            if room.view.member and room.view.member.standing == "member":
+            if room.standing == "member":
                 self._next[room.view.room] = room.view.head + 1
+            else:
+                self._invited.add(room.view.room)
 
     def entry(self, entry: Entry) -> None:
         self._after_ready(f"entry {entry.room} {entry.seq}")
         due = self._next.get(entry.room)
         if due != entry.seq:
-            self._world.fault(f"{self._user} was pushed {entry.room} {entry.seq} where {due} was due")
+            self._broken(f"was pushed {entry.room} {entry.seq} where {due} was due")
         self._next[entry.room] = entry.seq + 1
-        self._world.shown.add((self._user, entry.room, entry.seq))
+        self._world.pushed.append((self._world.now, self._user, entry))
+        match entry.event:
+            case Left(user=user) | Removed(user=user) | Banned(user=user) if user == self._user:
+                del self._next[entry.room]
+                self._ended.add(entry.room)
+            case _:
+                pass
 
     def other(self, push: Push) -> None:
         self._after_ready(push.event)
-        if isinstance(push.body, Room) and push.body.announced_at is not None:
-            room, head = push.body.view.room, push.body.announced_at
-            if room in self._next:
-                self._world.fault(f"{self._user} was told of {room} again, at {head}")
-            self._next[room] = head + 1
-            self._world.shown.add((self._user, room, head + 1))
+        match push.body:
+            case Room() as room:
+                self._room(room)
+            case RoomGone(room=gone):
+                self._gone(gone)
+            case MarkerMoved() as moved:
+                self._marker(moved)
+            case _:
+                pass
+
+    def _room(self, shown: Room) -> None:
+        room, head = shown.view.room, shown.announced_at
+        if room in self._next:
+            self._broken(f"was told of {room} again, at {head}")
+        if head is None:
+            self._invited.add(room)
+            return
+        self._invited.discard(room)
+        self._next[room] = head + 1
+        self._world.shown.add((self._user, room, head + 1))
+
+    def _gone(self, room: RoomId) -> None:
+        """ "Gets that entry, then `room.gone`"; "an invited user whose invitation ends gets `room.gone` alone". """
+        if room not in self._ended | self._invited:
+            self._broken(f"was told that {room} is gone, which it did not know")
+        self._ended.discard(room)
+        self._invited.discard(room)
+
+    def _marker(self, moved: MarkerMoved) -> None:
+        if moved.room not in self._next:
+            self._broken(f"was pushed {moved} of a room it does not follow")
+        if moved.unread is not None and moved.user != self._user:
+            self._broken(f"was told what is unread for another: {moved}")
 
     def synced(self, answer: Object) -> None:
         """After the answer of a `sync`, its rooms go on above its heads."""
@@ -53,7 +91,15 @@ class PushLaw:
                 self._next.pop(room, None)
             else:
                 self._next[room] = one["head"] + 1
+                self._invited.discard(room)
+
+    def unsaid(self) -> set[RoomId]:
+        """The rooms that ended for this socket, which has not been told."""
+        return self._ended
 
     def _after_ready(self, what: str) -> None:
         if not self._is_ready:
-            self._world.fault(f"{self._user} was pushed {what} before ready")
+            self._broken(f"was pushed {what} before ready")
+
+    def _broken(self, what: str) -> None:
+        self._world.fault(f"{self._user} ({self._socket}) {what}")

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import anyio
 
 from ...domain.entries import Entry
-from ...ids import UserId
+from ...ids import RoomId, UserId
 from ...live.pushes import Ready
 from ...ports.connection import Bye, Push
 from ...protocol import Object, push_object
@@ -17,6 +17,7 @@ from .owners import Owner
 from .world import World
 
 Message: TypeAlias = tuple[Any, ...]
+LASTS_S = (1, 60)
 
 
 class Pipe:
@@ -56,6 +57,8 @@ class Line:
     def __init__(self, world: World, attempts: Attempts, user: UserId, hear: Callable[["Line", Message], None]) -> None:
         self.id = world.new_id()
         self.user = user
+        self.lasts_s = world.random.uniform(*LASTS_S) if world.faults.happens("line: expires") else None
+        """After how many seconds its access ends, if it does."""
         self.bye: Bye | None = None
         self.ended = False
         self._world = world
@@ -140,6 +143,10 @@ class Line:
         if not self.ended and (abruptly or self.bye is None):
             self._down.put(("end",))
         self.ended = True
+
+    def unsaid(self) -> set[RoomId]:
+        """The rooms that ended for its user, which was not told."""
+        return self._law.unsaid()
 
     def silent(self) -> list[Attempt]:
         """The commands that were never answered."""

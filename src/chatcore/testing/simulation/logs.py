@@ -1,34 +1,46 @@
 """The logs as they stand in the store at the end, and what every room was at every seq."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import define, field
 
-from ...domain.entries import Entry
+from ...domain.entries import Entry, Joined
 from ...domain.rooms import Facts, evolve
 from ...domain.state import RoomState
 from ...ids import Key, RoomId, Seq, UserId
 from ...ports.store import Store
 from .attempts import Attempt
 from .climate import NOBODY
+from .messages import Messages
 
 EVERYTHING = 1_000_000
 
 
 @define(eq=False)
 class Log:
-    """One room: entry n at ``entries[n - 1]``, the state after it at ``states[n]``."""
+    """One room: entry n, as it was written, at ``entries[n - 1]``, the state after it at ``states[n]``.
+
+    ``stored`` is what the store holds of it, where deletions have erased texts.
+    """
 
     room: RoomId
     entries: Sequence[Entry] = ()
+    stored: Sequence[Entry] = ()
     states: list[RoomState] = field(init=False)
     by_key: dict[tuple[UserId, Key], Entry] = field(init=False)
+    messages: Messages = field(init=False)
+    joins: dict[UserId, list[Seq]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.states = [RoomState(room=self.room)]
         for entry in self.entries:
             self.states.append(evolve(self.states[-1], entry))
         self.by_key = {(entry.author, entry.key): entry for entry in self.entries}
+        self.messages = Messages(self.entries)
+        self.joins = {}
+        for entry in self.entries:
+            if isinstance(entry.event, Joined):
+                self.joins.setdefault(entry.event.user, []).append(entry.seq)
 
     @property
     def head(self) -> Seq:
@@ -41,12 +53,15 @@ class Log:
         return iter(self.states[low : max(low, high) + 1])
 
     def is_member(self, user: UserId, state: RoomState) -> bool:
-        member = state.members.get(user)
-        return member is not None and member.standing == "member"
+        return state.member(user) is not None
 
-    def facts(self, state: RoomState, target: Seq | None, wanted: Sequence[UserId]) -> Facts:
-        """What a command about ``target`` that names ``wanted`` would have been decided on."""
-        entry = self.entries[target - 1] if target and target <= state.head else None
+    def joined(self, user: UserId, head: Seq) -> Seq:
+        """Where the user's last joining stands, as of ``head``; 0 where they never joined."""
+        return max((seq for seq in self.joins.get(user, ()) if seq <= head), default=0)
+
+    def facts(self, state: RoomState, user: UserId, target: Seq | None, wanted: Sequence[UserId]) -> Facts:
+        """What a command of ``user`` about ``target`` that names ``wanted`` would have been decided on."""
+        entry = self.messages.present(target, state.head, user) if target and target <= state.head else None
         return Facts(target=entry, unknown_users=frozenset(wanted) & {NOBODY})
 
 
@@ -64,11 +79,17 @@ class Logs:
         return iter(self._logs.values())
 
     @classmethod
-    async def read(cls, store: Store) -> "Logs":
-        """What the store holds, found by its changes."""
+    async def read(cls, store: Store, written: Mapping[RoomId, Mapping[Seq, Entry]]) -> "Logs":
+        """What the store holds, found by its changes; ``written`` has what was appended, before any deletion."""
         rooms: dict[RoomId, None] = {}
         after = 0
         while changes := await store.changes(after, 1000):
             rooms.update((change.room, None) for change in changes)
             after = changes[-1].position
-        return cls([Log(room, (await store.read_on(room, 0, EVERYTHING)).entries) for room in rooms])
+        logs: list[Log] = []
+        for room in rooms:
+            stored = (await store.read_on(room, 0, EVERYTHING)).entries
+            originals = written.get(room, {})
+            entries = [originals.get(entry.seq, entry) for entry in stored]
+            logs.append(Log(room, entries, stored))
+        return cls(logs)

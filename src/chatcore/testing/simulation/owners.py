@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Coroutine
 from contextvars import Context, ContextVar, copy_context
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 _OWNER: ContextVar["Owner | None"] = ContextVar("owner of a task", default=None)
 
@@ -29,7 +31,7 @@ class Owner:
         self.context: Context = copy_context()
         self.context.run(_OWNER.set, self)
 
-    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def start(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
         """Run something until it ends, or until this is killed."""
         return asyncio.get_running_loop().create_task(work, context=self.context)
 

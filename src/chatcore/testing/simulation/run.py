@@ -12,12 +12,10 @@ import anyio
 from attrs import frozen
 
 from ...chat import Chat
-from ...commands.reading import History
-from ...ids import RoomId, Seq, UserId
 from ...ports.store import Store
-from ...protocol import Object, entry_object
 from ..clock import ShuffledLoop
 from .cluster import Cluster, Node
+from .comparison import judge_clients
 from .director import Director
 from .logs import Logs
 from .owners import own_tasks
@@ -63,7 +61,7 @@ async def _play(world: World, store: Store, commands: int) -> None:
             cluster.start(number)
         await director.direct(commands)
         await _quiet(world, cluster, director)
-        logs = await Logs.read(store)
+        logs = await Logs.read(store, world.truth.entries)
         await _judge(world, cluster, director, logs)
         await _end(world, cluster, director)
 
@@ -90,40 +88,9 @@ async def _judge(world: World, cluster: Cluster, director: Director, logs: Logs)
     for line in cluster.lines:
         if not line.ended and not line.bye and line.silent():
             world.fault(f"never answered: {line.silent()[0]}")
-    snapshots = {
-        (user, log.room): await _snapshot(cluster.up[0].chat, user, log.room)
-        for log in logs
-        for user in log.states[-1].members
-    }
-    for client in director.clients:
-        if client.wanted:
-            for number, data in client.open.items():
-                world.fault(f"{client.user} still waits for {number}: {data}")
-            _compare(world, client.user, client.held, {r: s for (u, r), s in snapshots.items() if u == client.user})
-    for (_, room), found in snapshots.items():
-        if found != {entry.seq: entry_object(entry) for entry in logs[room].entries}:
-            world.fault(f"the history of {room} is not its log")
-
-
-async def _snapshot(chat: Chat, user: UserId, room: RoomId) -> dict[Seq, Object]:
-    """A room as somebody sees it who comes now and pages through all of it."""
-    found: dict[Seq, Object] = {}
-    anchor: Seq | str = "oldest"
-    while True:
-        page = await chat.execute(user, History(room=room, anchor=anchor, after=150))
-        found.update((entry.seq, entry_object(entry)) for entry in page.entries)
-        if not page.has_after:
-            return found
-        anchor = page.entries[-1].seq
-
-
-def _compare(
-    world: World, user: UserId, held: dict[RoomId, dict[Seq, Object]], due: dict[RoomId, dict[Seq, Object]]
-) -> None:
-    for room in due.keys() | held.keys():
-        if held.get(room, {}) != due.get(room, {}):
-            have, want = held.get(room, {}), due.get(room, {})
-            world.fault(f"{user} has of {room} {sorted(have)} where {sorted(want)} is")
+        if line.unsaid():
+            world.fault(f"{line} was never told that these are gone: {line.unsaid()}")
+    await judge_clients(world, cluster.up[0].chat, director.clients, logs)
 
 
 async def _end(world: World, cluster: Cluster, director: Director) -> None:

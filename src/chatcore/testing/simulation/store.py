@@ -37,9 +37,17 @@ class StoreWorld:
 
     async def _land(self, entries: Sequence[Entry], seconds: float) -> None:
         await asyncio.sleep(seconds)
-        appended = await self.inner.append(entries)
-        self.world.truth.lands(entries[: appended.written])
+        appended = await self._append(entries)
         self.world.tell("store: %s of %s %s landed late", appended.written, entries[0].room, entries[0].seq)
+
+    async def write(self, entries: Sequence[Entry]) -> Appended:
+        """Write ``entries`` now: a write that has reached the store ends there, whatever becomes of who waits for it."""
+        return await asyncio.shield(self.owner.start(self._append(entries)))
+
+    async def _append(self, entries: Sequence[Entry]) -> Appended:
+        appended = await self.inner.append(entries)
+        self.world.truth.lands(entries[: appended.written], self.world.now)
+        return appended
 
     async def landed(self) -> None:
         """Return when nothing is on its way any more."""
@@ -91,13 +99,8 @@ class FaultyStore(Store):
             self._around.land(entries, delay)
             await asyncio.sleep(min(delay, TIMEOUT_S) * self._world.random.random())
             raise Unavailable
-        found: Appended = await self._call(partial(self._write, entries))
+        found: Appended = await self._call(partial(self._around.write, entries))
         return found
-
-    async def _write(self, entries: Sequence[Entry]) -> Appended:
-        appended = await self._inner.append(entries)
-        self._world.truth.lands(entries[: appended.written])
-        return appended
 
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
         found: News = await self._call(partial(self._inner.read_on, room, after, limit, keys))

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from ...commands.command import Command, ReadingCommand, RoomCommand
+from ...commands.command import ChangeCommand, Command, ReadingCommand, RoomCommand
 from ...commands.table import COMMANDS
 from ...domain.entries import Entry
 from ...domain.rooms import decide
 from ...domain.state import RoomState
 from ...errors import ChatError
-from ...ids import UserId, is_room_id
-from ...protocol import Object, answer_object, error_object
+from ...ids import Key, RoomId, Seq, UserId, is_room_id
+from ...protocol import KINDS, Object, answer_object, error_object
 from .attempts import Attempt, Attempts
 from .logs import Log, Logs
 from .readings import READINGS
@@ -17,35 +17,43 @@ from .world import NOON, World
 
 
 def judge_entries(world: World, attempts: Attempts, logs: Logs) -> None:
-    """Every entry is what some command of its author's comes to on exactly the room that it landed on."""
-    given = _room_commands(attempts)
+    """Every entry is what some command of its author's comes to on exactly the room that it landed on; the store holds
+    it as it was written, or without its text where that has been deleted."""
+    given = _Given(attempts)
     for log in logs:
-        for number, entry in enumerate(log.entries, start=1):
+        for number, (entry, stored) in enumerate(zip(log.entries, log.stored, strict=True), start=1):
+            world.counts[f"kind: {KINDS[type(entry.event)]}"] += 1
             if entry.seq != number:
                 world.fault(f"{log.room} has {entry.seq} where {number} was due")
-        keys = [(entry.author, entry.key) for entry in log.entries]
-        if len(keys) != len(set(keys)):
-            world.fault(f"{log.room} holds a key twice")
-        for entry in log.entries:
-            if not any(_makes(log, command, entry) for command in given.get((log.room, entry.author), ())):
+            if stored != log.messages.written(number, log.head):
+                world.fault(f"the store holds {stored}, which was written as {entry}")
+            if not any(_makes(log, command, entry) for command in given.of(entry)):
                 world.fault(f"nobody can have written {entry}")
+        if len(log.by_key) != log.head:
+            world.fault(f"{log.room} holds a key twice")
 
 
-def _room_commands(attempts: Attempts) -> dict[tuple[str, UserId], list[RoomCommand[object]]]:
-    found: dict[tuple[str, UserId], list[RoomCommand[object]]] = {}
-    for attempt in attempts.all:
-        command = attempt.command
-        if isinstance(command, RoomCommand):
-            room = command.room_id(attempt.user, command.key or "")
-            found.setdefault((room, attempt.user), []).append(command)
-    return found
+class _Given:
+    """The commands that were given, by what an entry tells of them."""
+
+    def __init__(self, attempts: Attempts) -> None:
+        self._by_key: dict[tuple[RoomId, UserId, Key | None], list[RoomCommand[object]]] = {}
+        for attempt in attempts.all:
+            command = attempt.command
+            if isinstance(command, RoomCommand):
+                room = command.room_id(attempt.user, command.key or "")
+                held = self._by_key.setdefault((room, attempt.user, command.key), [])
+                if command not in held:
+                    held.append(command)
+
+    def of(self, entry: Entry) -> Iterator[RoomCommand[object]]:
+        for key in (entry.key, None):
+            yield from self._by_key.get((entry.room, entry.author, key), ())
 
 
 def _makes(log: Log, command: RoomCommand[object], entry: Entry) -> bool:
-    if command.key not in (None, entry.key):
-        return False
     state = log.states[entry.seq - 1]
-    facts = log.facts(state, command.target, list(command.wants(state)))
+    facts = log.facts(state, entry.author, command.target, list(command.wants(state)))
     return decide(state, facts, entry.author, command, entry.key, entry.at) == entry
 
 
@@ -94,10 +102,10 @@ def _wrong_room_answer(
     if not answer["ok"]:
         return _wrong_refusal(log, attempt, command, answer, stands)
     if command.key is None and "seq" in answer:
-        stands = log.entries[answer["seq"] - 1] if answer["seq"] <= log.head else None
-    if stands is None:
-        return _wrong_nothing(log, attempt, command, answer)
-    if stands.digest != command.digest:
+        stands = _own_entry(log, attempt, answer["seq"])
+    if stands is None or (isinstance(command, ChangeCommand) and "seq" not in answer):
+        return _wrong_nothing(log, attempt, command, answer, stands)
+    if not _may_be_taken_for(log, attempt, command, stands):
         return f"key_reused was due, of {stands}"
     due = answer_object(command.answer(stands, duplicate=answer["duplicate"], epoch=answer.get("epoch", "")))
     if answer != {"ok": True, **due}:
@@ -105,6 +113,25 @@ def _wrong_room_answer(
     if answer.get("epoch", world.epoch) not in world.epochs:
         return "no such epoch"
     return _wrong_duplicate(world, attempt, stands, answer)
+
+
+def _own_entry(log: Log, attempt: Attempt, seq: Seq) -> Entry | None:
+    """The entry at ``seq``, if the user of a command without a key made it."""
+    entry = log.entries[seq - 1] if seq <= log.head else None
+    return entry if entry and entry.author == attempt.user else None
+
+
+def _may_be_taken_for(log: Log, attempt: Attempt, command: RoomCommand[object], entry: Entry) -> bool:
+    """Whether the command may be a repetition of ``entry``: "after a deletion whatever its content"."""
+    erased_at = log.messages.erased_at(entry.seq)
+    erased = erased_at is not None and erased_at <= attempt.high.get(log.room, 0)
+    return erased or entry.digest == command.digest
+
+
+def _may_be_reused(log: Log, attempt: Attempt, command: RoomCommand[object], entry: Entry) -> bool:
+    erased_at = log.messages.erased_at(entry.seq)
+    erased = erased_at is not None and erased_at <= attempt.low.get(log.room, 0)
+    return not erased and entry.digest != command.digest
 
 
 def _wrong_duplicate(world: World, attempt: Attempt, entry: Entry, answer: Object) -> str | None:
@@ -115,7 +142,11 @@ def _wrong_duplicate(world: World, attempt: Attempt, entry: Entry, answer: Objec
     return None if entry.seq > attempt.low.get(entry.room, 0) else "it was there before"
 
 
-def _wrong_nothing(log: Log, attempt: Attempt, command: RoomCommand[object], answer: Object) -> str | None:
+def _wrong_nothing(
+    log: Log, attempt: Attempt, command: RoomCommand[object], answer: Object, stands: Entry | None
+) -> str | None:
+    if stands and stands.seq <= attempt.low.get(log.room, 0):
+        return f"its key stood in {stands}"
     if any(outcome is None for outcome in _outcomes(log, attempt, command)) and "seq" not in answer:
         return None
     return "it is not in the log"
@@ -125,10 +156,11 @@ def _wrong_refusal(
     log: Log, attempt: Attempt, command: RoomCommand[object], answer: Object, stands: Entry | None
 ) -> str | None:
     code = answer["error"]["code"]
+    reused = stands is not None and _may_be_reused(log, attempt, command, stands)
     if stands and stands.seq <= attempt.low.get(log.room, 0):
-        return None if code == "key_reused" and stands.digest != command.digest else f"its key stood in {stands}"
+        return None if code == "key_reused" and reused else f"its key stood in {stands}"
     if code == "key_reused":
-        return None if stands and stands.digest != command.digest else "nobody had used the key"
+        return None if reused else "nobody had used the key"
     if not is_room_id(log.room) and code == "not_found":
         return None
     for outcome in _outcomes(log, attempt, command):
@@ -140,18 +172,24 @@ def _wrong_refusal(
 def _outcomes(log: Log, attempt: Attempt, command: RoomCommand[object]) -> Iterator[Entry | ChatError | None]:
     """What the command could have come to while the node had it."""
     for state in log.during(attempt):
-        facts = log.facts(state, command.target, list(command.wants(state)))
+        facts = log.facts(state, attempt.user, command.target, list(command.wants(state)))
         yield decide(state, facts, attempt.user, command, command.key or "", NOON)
 
 
 def judge_shown(world: World, logs: Logs) -> None:
-    """Nobody was pushed an entry of a room in which they were no member at that seq."""
+    """Nobody was pushed an entry that was not durable by then, nor one of a room in which they were no member at that
+    seq, but the one that ended it."""
+    for at, user, entry in world.pushed:
+        log, seq = logs[entry.room], entry.seq
+        if seq > log.head or at < world.truth.landed_at[entry.room, seq]:
+            world.fault(f"{user} was pushed {entry} before it was in the log")
+        elif entry not in (log.entries[seq - 1], log.messages.written(seq, log.head)):
+            world.fault(f"{user} was pushed {entry}, which is not what stands there")
+        elif not log.states[seq].member(user) and not log.states[seq - 1].member(user):
+            world.fault(f"{user}, a stranger, was pushed {entry.room} {seq}")
     for user, room, seq in sorted(world.shown):
-        log = logs[room]
-        if seq > log.head:
-            world.fault(f"{user} was pushed {room} {seq}, which is not in the log")
-        elif not log.is_member(user, log.states[seq]):
-            world.fault(f"{user}, a stranger, was pushed {room} {seq}")
+        if not (seq <= logs[room].head and logs[room].states[seq].member(user)):
+            world.fault(f"{user} was told of {room} at {seq}, where they did not become a member")
 
 
 def unjudged() -> set[str]:

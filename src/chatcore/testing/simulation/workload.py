@@ -1,20 +1,19 @@
-"""What users want: one row a command. A new command of the contract is one more row."""
+"""What users want: mostly sensible commands, and each kind of nonsense often enough."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from random import Random
-from typing import TypeAlias
 
-from ...ids import RoomId, UserId, created_room_id, private_room_id
+from ...domain.permissions import LEADERS, rank
+from ...domain.state import RoomState
+from ...ids import RoomId, Seq, UserId, created_room_id, private_room_id
 from ...protocol import Object
 from .climate import NOBODY, STRANGER
+from .wishes import ROWS, Wish, other_content
 from .world import World
-
-Wish: TypeAlias = tuple[str, Object]
-Row: TypeAlias = Callable[["Workload", UserId], Object]
 
 
 class Workload:
-    """Makes up commands: mostly sensible ones, and each kind of nonsense often enough."""
+    """Makes up commands."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -44,9 +43,7 @@ class Workload:
         if not used or self.random.random() > 0.12:
             return None
         event, data = self.random.choice(used[-12:])
-        if self.random.random() < 0.5:
-            return event, data
-        return (event, data | {"body": self.word()}) if "body" in data else (event, data | {"title": self.word()})
+        return (event, data) if self.random.random() < 0.5 else other_content(self, event, data)
 
     def _spoilt(self, data: Object) -> Object:
         match self.random.choice(("unknown", "missing", "wrong", "empty")):
@@ -60,7 +57,7 @@ class Workload:
             case _:
                 return data | {"key": ""}
 
-    # What rows are made of.
+    # What wishes are made of.
 
     def word(self) -> str:
         self._numbers += 1
@@ -69,6 +66,10 @@ class Workload:
     def key(self) -> str:
         self._numbers += 1
         return f"k{self._numbers}"
+
+    def maybe_keyed(self, data: Object) -> Object:
+        """The command with a key, where one may be left out."""
+        return data | {"key": self.key()} if self.random.random() < 0.7 else data
 
     def user(self) -> UserId:
         return NOBODY if self.random.random() < 0.03 else self.random.choice(self.world.users)
@@ -83,6 +84,19 @@ class Workload:
             )
         return self.random.choice(rooms)
 
+    def led_room(self, user: UserId) -> RoomId:
+        """Mostly a room that the user leads."""
+        led = [state for state in self._states() if rank(state.members.get(user)) in LEADERS]
+        return self.random.choice(led).room if led and self.random.random() < 0.8 else self.room(user)
+
+    def open_room(self, user: UserId) -> RoomId:
+        """Mostly a room that the user may join, or may not because they are banned."""
+        rooms = [state for state in self._states() if state.kind != "private" and not state.member(user)]
+        return self.random.choice(rooms).room if rooms and self.random.random() < 0.7 else self.room(user)
+
+    def _states(self) -> Sequence[RoomState]:
+        return list(self.world.truth.states.values())
+
     def cursor(self, room: RoomId) -> Object:
         epoch = self.world.epoch if self.random.random() < 0.8 else "another"
         return {"seq": self.seq(room), "epoch": epoch} if self.random.random() < 0.7 else {"seq": 0}
@@ -90,68 +104,11 @@ class Workload:
     def seq(self, room: RoomId) -> int:
         return self.random.randint(1, self.world.truth.heads.get(room, 0) + 1)
 
-
-def _send(work: Workload, user: UserId) -> Object:
-    data: Object = {"key": work.key(), "body": work.word()}
-    room = work.room(user)
-    if work.random.random() < 0.5:
-        data["to"] = other = work.user()
-        room = private_room_id(user, other)
-    else:
-        data["room"] = room
-    if work.random.random() < 0.15:
-        data["reply_to"] = work.seq(room)
-    if work.random.random() < 0.1:
-        data["mentions"] = [work.user()]
-    if work.random.random() < 0.1:
-        data["data"] = {"n": [1, {"x": None}]}
-    return data
-
-
-def _create(work: Workload, user: UserId) -> Object:
-    members = [work.user() for _ in range(work.random.randint(0, 2))]
-    return {
-        "key": work.key(),
-        "kind": work.random.choice(("group", "public", "public")),
-        "title": work.word(),
-        "members": members,
-    }
-
-
-def _join(work: Workload, user: UserId) -> Object:
-    rooms = list(work.world.truth.members)
-    data: Object = {"room": work.random.choice(rooms) if rooms and work.random.random() < 0.8 else work.room(user)}
-    return data | {"key": work.key()} if work.random.random() < 0.7 else data
-
-
-def _history(work: Workload, user: UserId) -> Object:
-    if work.random.random() < 0.3:
-        return {"with": work.user()}
-    data: Object = {"room": work.room(user)}
-    if work.random.random() < 0.6:
-        anchors = ("oldest", "newest", "first_unread", work.seq(data["room"]))
-        data["anchor"] = work.random.choice(anchors)
-    if work.random.random() < 0.5:
-        data["before"] = work.random.randint(0, 100)
-    if work.random.random() < 0.5:
-        data["after"] = work.random.randint(0, 100)
-    if work.random.random() < 0.2:
-        data["messages_only"] = True
-    return data
-
-
-def _sync(work: Workload, user: UserId) -> Object:
-    """Cursors of somebody who was away; over a socket only ever through `Replica.sync`."""
-    rooms = {work.room(user) for _ in range(work.random.randint(1, 4))}
-    return {"cursors": {room: work.cursor(room) for room in sorted(rooms)}}
-
-
-ROWS: Mapping[str, tuple[float, Row]] = {
-    "message.send": (10, _send),
-    "room.create": (1, _create),
-    "room.join": (2, _join),
-    "history": (1, _history),
-    "sync": (1, _sync),
-    "rooms": (0.5, lambda work, user: {"limit": work.random.choice((1, 2, 50))}),
-    "room.get": (1, lambda work, user: {"room": work.room(user)}),
-}
+    def message(self, room: RoomId, by: UserId | None = None) -> Seq:
+        """Mostly one of the last messages of a room, ``by`` somebody; sometimes what is none."""
+        versions = self.world.truth.versions.get(room, {})
+        log = self.world.truth.entries.get(room, {})
+        seqs = [seq for seq in versions if by is None or log[seq].author == by]
+        if not seqs or self.random.random() < 0.1:
+            return self.seq(room)
+        return self.random.choice(seqs[-3:])

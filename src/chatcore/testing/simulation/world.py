@@ -8,41 +8,14 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from attrs import define, field
-
 from ...domain.entries import Entry
-from ...ids import Key, RoomId, Seq, UserId
+from ...ids import RoomId, Seq, UserId
 from .climate import Climate
 from .faults import Faults
+from .marks import Marks
+from .truth import Truth
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-
-
-@define(eq=False)
-class Truth:
-    """What is known to stand in the store, from the appends that came to an end, and what may stand there."""
-
-    entries: dict[RoomId, dict[Seq, Entry]] = field(factory=dict)
-    heads: dict[RoomId, Seq] = field(factory=dict)
-    """No room's head is below."""
-    tried: dict[RoomId, Seq] = field(factory=dict)
-    """No room's head is above."""
-    members: dict[RoomId, dict[UserId, None]] = field(factory=dict)
-    unsure: set[tuple[UserId, Key]] = field(factory=set)
-    """What was in appends that failed: nobody can know whether they were carried out."""
-
-    def begins(self, entries: Sequence[Entry]) -> None:
-        room, seq = entries[-1].room, entries[-1].seq
-        self.tried[room] = max(seq, self.tried.get(room, 0))
-
-    def lands(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            self.entries.setdefault(entry.room, {})[entry.seq] = entry
-            self.heads[entry.room] = max(entry.seq, self.heads.get(entry.room, 0))
-            self.members.setdefault(entry.room, {}).update(dict.fromkeys(entry.affects))
-
-    def rooms_of(self, user: UserId) -> list[RoomId]:
-        return [room for room, members in self.members.items() if user in members]
 
 
 class World:
@@ -57,11 +30,14 @@ class World:
         self.counts: Counter[str] = Counter()
         self.faults = Faults(self.random, self.climate.rates, self.counts)
         self.truth = Truth()
+        self.marks = Marks()
         self.users: Sequence[UserId] = self.climate.users
         self.epochs = [f"epoch-{seed}"]
         self.broken: list[str] = []
+        self.pushed: list[tuple[float, UserId, Entry]] = []
+        """Every entry that a socket was pushed, when, and whose socket it was."""
         self.shown: set[tuple[UserId, RoomId, Seq]] = set()
-        """What users were pushed of rooms, on any socket."""
+        """The joinings that users were told of by the push `room`."""
         self.trace: list[str] | None = [] if tracing else None
         self.context = copy_context()
         self._ids = 0
