@@ -234,8 +234,10 @@ class Chat:
         if not self._connectable:
             raise Unavailable
         # No await from here on: `ready` goes first, and says from where each room is followed.
-        heads = {row.room: row.head for row in memberships if row.member.standing == "member"}
-        heads |= {view.room: view.head for view in page.rooms if view.member and view.member.standing == "member"}
+        # Where the page, which was read later, is the whole list, a membership that it does not show has ended.
+        standings = {row.room: (row.head, row.member) for row in memberships} if page.next else {}
+        standings |= {view.room: (view.head, view.member) for view in page.rooms if view.member}
+        heads = {room: head for room, (head, member) in standings.items() if member.standing == "member"}
         ready = Ready(
             epoch=self.store.epoch,
             user=info.user,
@@ -247,7 +249,7 @@ class Chat:
             expires_in=self._seconds_until(expires_at) if expires_at else None,
         )
         live.connection.send(Push("ready", ready))
-        live.invited = {row.room: row.member.since for row in memberships if row.member.standing == "invited"}
+        live.invited = {room: one.since for room, (_, one) in standings.items() if one.standing == "invited"}
         self._hub.connected(live, {room: Place(head, member=True) for room, head in heads.items()})
         if expires_at:
             self._deadlines.set(info.id, expires_at)

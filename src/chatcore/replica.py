@@ -155,6 +155,8 @@ class Replica:
     """Rooms whose pushes are dropped until a `sync` that names them is answered."""
     _unknown: dict[RoomId, Seq] = field(factory=dict, init=False)
     """Rooms of which only entries are known, up to this seq."""
+    _invited: dict[RoomId, None] = field(factory=dict, init=False)
+    """Rooms that were shown as one is invited to."""
     _next_rooms: str | None = field(default=None, init=False)
 
     # The line.
@@ -260,8 +262,9 @@ class Replica:
         return [Wait(ms)]
 
     def _ready(self, ready: Object) -> Effects:
-        """ "Rooms without a cursor … come from `ready` and `rooms`." """
-        return self._listed(ready)
+        """ "Rooms without a cursor … come from `ready` and `rooms`": of the invitations only those still stand that do. """
+        ended = [effect for room in tuple(self._invited) for effect in self._forget(room)]
+        return [*ended, *self._listed(ready)]
 
     def _listed(self, page: Object) -> Effects:
         self._next_rooms = page.get("next")
@@ -301,16 +304,22 @@ class Replica:
         """A room from here on: of a member, everything up to its head is lacking; others get no entries."""
         room = shown["room"]
         seen = self._unknown.pop(room, 0)
-        if shown.get("me", {}).get("state") == "member":
+        state = shown.get("me", {}).get("state")
+        if state == "invited":
+            self._invited[room] = None
+        if state == "member":
+            self._invited.pop(room, None)
             empty = Cursor(shown["epoch"], 0)
             self.cursors[room] = empty.moved(max(shown["head"], seen), lacking=True)
         return [Shown(room, shown)]
 
     def _forget(self, room: RoomId) -> Effects:
-        """ "After `room.gone` forget the cursor." An invitation, which has none, has ended as well. """
+        """ "After `room.gone` forget the cursor." An invitation has none, and ends alike. """
         self._unknown.pop(room, None)
+        known = room in self.cursors or room in self._invited
         self.cursors.pop(room, None)
-        return [Forget(room)]
+        self._invited.pop(room, None)
+        return [Forget(room)] if known else []
 
     def _doubt(self, room: RoomId) -> Effects:
         """What is known of the room does not fit what the server says: its next `sync` tells."""
@@ -390,6 +399,7 @@ class Replica:
             return self._forget(room)
         found = self._forget(room) if one["status"] == "reset" else []
         self._unknown.pop(room, None)
+        self._invited.pop(room, None)
         cursor = self.cursors.get(room) or Cursor(one["epoch"], 0)
         new = [entry for entry in one.get("entries", ()) if entry["seq"] > cursor.seq]
         self.cursors[room] = cursor.moved(max(one["head"], cursor.seq), lacking=one["status"] != "events")
@@ -423,7 +433,7 @@ class Replica:
                 first, last = cursor.holes[-1]
                 data = {"room": room, "anchor": last, "before": min(last - first, self.page - 1)}
                 take = partial(self._paged, (first, last))
-                return _Read("history", data, take, partial(self._not_paged, room, (first, last)))
+                return _Read("history", data, take, partial(self._not_paged, room))
         return None
 
     def _paged(self, hole: Hole, page: Object) -> Effects:
@@ -440,8 +450,8 @@ class Replica:
         self.cursors[room] = evolve(cursor, holes=tuple(holes))
         return [Entries(room, new, as_of=page["head"])] if new else []
 
-    def _not_paged(self, room: RoomId, hole: Hole) -> None:
-        """Not a member any more, so far as the server knows; what is true of the room, `sync` says."""
-        if cursor := self.cursors.get(room):
-            self.cursors[room] = evolve(cursor, holes=tuple(one for one in cursor.holes if one != hole))
+    def _not_paged(self, room: RoomId) -> None:
+        """Not a member any more, so far as the server knows. The hole stays until `sync` says what is true of the room:
+        who has joined again meanwhile still lacks it."""
+        if room in self.cursors:
             self._stale[room] = None

@@ -53,6 +53,11 @@ class Followers:
         self._by_socket[socket] = follower
         return follower
 
+    def place(self, socket: LiveSocket) -> Place | None:
+        """Where a socket stands; None where it does not follow."""
+        follower = self._by_socket.get(socket)
+        return Place(follower.at, follower.member) if follower else None
+
     def remove(self, socket: LiveSocket) -> Place:
         follower = self._by_socket.pop(socket)
         return Place(follower.at, follower.member)

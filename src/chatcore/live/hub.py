@@ -98,7 +98,12 @@ class Hub:
     def hold(self, socket: LiveSocket, rooms: Collection[RoomId]) -> Mapping[RoomId, Place]:
         """Stop following ``rooms``, and only note joins in them, until `release`; the places where it stood."""
         socket.syncing.update(rooms)
-        return {room: socket.rooms[room].unfollow(socket) for room in rooms if room in socket.rooms}
+        held = {room: socket.rooms[room].unfollow(socket) for room in rooms if room in socket.rooms}
+        for room, place in held.items():
+            if not place.member:
+                # Who is no member stands before what makes them one, or invites them: a `sync` does not say the latter.
+                socket.note_join(room, place.after + 1)
+        return held
 
     def release(self, socket: LiveSocket, rooms: Collection[RoomId], places: Mapping[RoomId, Place]) -> None:
         """Follow ``rooms`` from ``places``, and those of them that have none from the join that was noted, if any."""
@@ -109,6 +114,15 @@ class Hub:
                 self.follow(socket, room, place, known=noted)
             elif noted:
                 self.follow(socket, room, Place(noted - 1, member=False), known=noted)
+
+    def synced(self, socket: LiveSocket, rooms: Collection[RoomId], places: Mapping[RoomId, Place]) -> None:
+        """Release ``rooms`` after the answer of a `sync`. Of an invitation the answer says `gone`, which ends it for the
+        client, who has also dropped what was pushed before: where it still stands, it is told again."""
+        self.release(socket, rooms, places)
+        for room in rooms:
+            if socket.invited.pop(room, None) is not None and room not in places:
+                self._doubts[socket.user, room] = None
+        self._settle_doubts()
 
     def connected(self, socket: LiveSocket, places: Mapping[RoomId, Place]) -> None:
         """The socket's first following: of its user's rooms as they were read, and of what was joined meanwhile."""
@@ -133,13 +147,11 @@ class Hub:
             for user in affects:
                 if user in self._users:
                     self._doubts[user, room] = None
-        if self._doubts and not self._checking:
-            self._checking = True
-            self._background.start(self._check_memberships)
+        self._settle_doubts()
 
     def marked(self, user: UserId, view: RoomView, by: LiveSocket | None) -> None:
         """A user has moved their marker in a room, over the socket ``by``."""
-        if view.marker is None:
+        if view.marker is None or not self.open:
             return
         moved = MarkerMoved(
             room=view.room, user=user, read=view.marker.read, delivered=view.marker.delivered, unread=view.unread
@@ -171,6 +183,11 @@ class Hub:
         if room := self._rooms.get(moved.marker.room):
             room.tell(moved.marker, everyone=moved.everyone, but=moved.by)
 
+    def _settle_doubts(self) -> None:
+        if self._doubts and self.open and not self._checking:
+            self._checking = True
+            self._background.start(self._check_memberships)
+
     async def _check_memberships(self) -> None:
         """Ask the store about users whose membership in a room changed where nobody here looked on."""
         while self._doubts:
@@ -191,9 +208,9 @@ class Hub:
         """Let a user's sockets follow from just before what made them a member or invited, unless they know."""
         since = row.member.since
         for socket in self._sockets(user):
-            told = (
-                row.room in socket.rooms or max(socket.gone.get(row.room, 0), socket.invited.get(row.room, 0)) >= since
-            )
+            live = socket.rooms.get(row.room)
+            told = max(socket.gone.get(row.room, 0), socket.invited.get(row.room, 0)) >= since
+            told = told or (live is not None and live.will_tell(socket, since))
             if not socket.note_join(row.room, since) and not told:
                 self.follow(socket, row.room, Place(since - 1, member=False), known=row.head)
 

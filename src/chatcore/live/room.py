@@ -99,6 +99,12 @@ class LiveRoom:
         self._rest()
         return place
 
+    def will_tell(self, socket: LiveSocket, since: Seq) -> bool:
+        """Whether the socket follows, and has heard or will hear of its user's standing since ``since``: one who is no
+        member any more may still stand here behind that."""
+        place = self._followers.place(socket)
+        return place is not None and (place.member or place.after < since)
+
     def raise_known(self, seq: Seq, entry: Entry | None = None) -> None:
         """Somebody said that the room has reached ``seq``; ``entry`` is the one there, where it came along."""
         if seq > self.known:

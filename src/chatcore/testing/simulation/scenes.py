@@ -3,8 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from ...ids import RoomId, UserId, created_room_id
 from ...protocol import Object
+from .playing import group, pair, soon
+from .scenes_of_members import (
+    invited_while_connecting,
+    invited_while_syncing,
+    left_while_connecting,
+    left_while_syncing,
+)
+from .scenes_of_messages import changed_at_once, read_along, taken_back
 
 if TYPE_CHECKING:
     from .director import Director
@@ -13,48 +20,31 @@ Scene: TypeAlias = Callable[["Director"], int]
 """Plays, and tells how many commands it has given."""
 
 
-def _soon(director: "Director", work: Callable[[], None]) -> None:
-    """At once, or about when something else is under way."""
-    director.world.later(director.world.random.choice((0, 0, director.world.delay())), work)
-
-
-def _pair(director: "Director") -> tuple[UserId, UserId]:
-    one, other = director.world.random.sample(list(director.world.users), 2)
-    return one, other
-
-
-def _group(director: "Director", owner: UserId, member: UserId) -> tuple[RoomId, Object]:
-    """A room that is not there yet, and what creates it."""
-    key = director.workload.key()
-    data = {"key": key, "kind": "group", "title": director.workload.word(), "members": [member]}
-    return created_room_id(owner, key), data
-
-
 def _joined_while_connecting(director: "Director") -> int:
     """Somebody is made a member while their devices come back."""
-    owner, member = _pair(director)
-    _, data = _group(director, owner, member)
+    owner, member = pair(director)
+    _, data = group(director, owner, member)
     for client in director.of_user(member):
         client.lose(half_open=False)
-        _soon(director, client.come)
-    _soon(director, lambda: director.call(owner, "room.create", data))
+        soon(director, client.come)
+    soon(director, lambda: director.call(owner, "room.create", data))
     return 1
 
 
 def _joined_while_syncing(director: "Director") -> int:
     """Somebody asks what was missed in a room that is only just being made for them."""
-    owner, member = _pair(director)
-    room, data = _group(director, owner, member)
+    owner, member = pair(director)
+    room, data = group(director, owner, member)
     for client in director.of_user(member):
-        _soon(director, lambda client=client: client.sync([room]))  # type: ignore[misc]
-    _soon(director, lambda: director.call(owner, "room.create", data))
+        soon(director, lambda client=client: client.sync([room]))  # type: ignore[misc]
+    soon(director, lambda: director.call(owner, "room.create", data))
     return 2
 
 
 def _used_at_once(director: "Director") -> int:
     """Somebody is made a member, or answered to, and at once makes use of it at another node."""
-    owner, member = _pair(director)
-    room, data = _group(director, owner, member)
+    owner, member = pair(director)
+    room, data = group(director, owner, member)
     node = director.cluster.any()
 
     def say(_: Object) -> None:
@@ -72,8 +62,8 @@ def _used_at_once(director: "Director") -> int:
 
 def _joined_twice(director: "Director") -> int:
     """Somebody joins a public room at one node, and again at another before that has heard of it."""
-    owner, guest = _pair(director)
-    room, data = _group(director, owner, owner)
+    owner, guest = pair(director)
+    room, data = group(director, owner, owner)
     node = director.cluster.any()
     join: Object = {"room": room, "key": director.workload.key()}
 
@@ -90,19 +80,19 @@ def _joined_twice(director: "Director") -> int:
 
 def _same_key_at_once(director: "Director") -> int:
     """One key on several ways at once, with one content or with another."""
-    user, peer = _pair(director)
+    user, peer = pair(director)
     said: Object = {"to": peer, "key": director.workload.key(), "body": director.workload.word()}
     for _ in range(2):
         other = director.world.random.random() < 0.5
         data = said | {"body": director.workload.word()} if other else said
-        _soon(director, lambda data=data: director.command(user, "message.send", data))  # type: ignore[misc]
+        soon(director, lambda data=data: director.command(user, "message.send", data))  # type: ignore[misc]
     director.command(user, "message.send", said)
     return 3
 
 
 def _in_a_row(director: "Director") -> int:
     """One socket sends a row of commands to one room; some must be refused, and none may overtake another."""
-    user, peer = _pair(director)
+    user, peer = pair(director)
     count = director.world.random.randint(3, 10)
     client = director.world.random.choice(director.of_user(user))
     for _ in range(count):
@@ -115,7 +105,7 @@ def _in_a_row(director: "Director") -> int:
 
 def _flood(director: "Director") -> int:
     """More at once than a `sync` brings: those who were away have to page."""
-    user, peer = _pair(director)
+    user, peer = pair(director)
     for client in director.of_user(peer):
         client.lose(half_open=False)
     for _ in range(FLOOD):
@@ -132,5 +122,12 @@ SCENES: Mapping[str, tuple[float, Scene]] = {
     "joined twice": (2, _joined_twice),
     "same key at once": (2, _same_key_at_once),
     "in a row": (2, _in_a_row),
+    "left while connecting": (2, left_while_connecting),
+    "left while syncing": (2, left_while_syncing),
+    "invited while connecting": (1, invited_while_connecting),
+    "invited while syncing": (1, invited_while_syncing),
+    "changed at once": (2, changed_at_once),
+    "taken back": (1, taken_back),
+    "read along": (1, read_along),
     "flood": (0.05, _flood),
 }
