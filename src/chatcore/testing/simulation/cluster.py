@@ -86,6 +86,9 @@ class Cluster:
             self.world.later(self.world.random.random(), self.start, node.number)
             return
         self.nodes[node.number] = node
+        if node.store.epoch != self.world.epoch:
+            self.crash(node)
+            return
         self._changed.set()
         self.world.tell("node %s is up", node.number)
 
@@ -128,7 +131,7 @@ class Cluster:
         node = self.any()
         if node is None:
             return None
-        line = Line(self.world, self.attempts, client.user, client.hear)
+        line = Line(self.world, self.attempts, node.owner, client.user, client.hear)
         self.lines.append(line)
         node.lines[line] = node.owner.start(self._serve(node, line, client.device))
         return line

@@ -125,6 +125,12 @@ class Director:
         if node := self.cluster.any():
             node.store.away_until = self.world.now + self.world.random.uniform(0, 8)
 
+    def another_epoch(self) -> None:
+        """The operator gives the store another epoch, which wants every node stopped."""
+        self.world.epochs.append(f"{self.world.epoch}+")
+        for node in self.cluster.up:
+            self.cluster.crash(node)
+
 
 EVENTS: Mapping[str, Callable[[Director], None]] = {
     "node: crashes": Director.crash,
@@ -134,4 +140,5 @@ EVENTS: Mapping[str, Callable[[Director], None]] = {
     "line: bye": Director.bye,
     "store: away": Director.store_away,
     "store: away for one": Director.store_away_for_one,
+    "store: another epoch": Director.another_epoch,
 }

@@ -1,7 +1,7 @@
 """What a client shows of one room: kept up to date by later entries, as ``docs/protocol.md`` says."""
 
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ...ids import Seq, UserId
 from ...protocol import Object
@@ -31,18 +31,20 @@ class Display:
     def lay(self, fields: Object) -> None:
         """The server says this of the room. "`read` and `delivered` never go back", whatever overtakes what."""
         before = self.room
-        self.room = {**before, **deepcopy(fields)}
-        if "read" in fields.get("me", {}):
-            _keep_up(self.room["me"], before.get("me", {}))
-        for user, marker in self.room.get("markers", {}).items():
-            _keep_up(marker, before.get("markers", {}).get(user, {}))
+        self.room = {**before, **fields}
+        if "me" in fields:
+            self.room["me"] = _kept_up(fields["me"], before.get("me", {}))
+        if "markers" in fields:
+            held = before.get("markers", {})
+            self.room["markers"] = {user: _kept_up(one, held.get(user, {})) for user, one in fields["markers"].items()}
 
     def mark(self, marker: Object) -> None:
         """The push `marker`."""
         if marker["user"] == self._user and "me" in self.room:
-            _keep_up(self.room["me"], marker)
-        if own := self.room.get("markers", {}).get(marker["user"]):
-            _keep_up(own, marker)
+            self.room["me"] = _kept_up(self.room["me"], marker)
+        markers = self.room.get("markers", {})
+        if marker["user"] in markers:
+            markers[marker["user"]] = _kept_up(markers[marker["user"]], marker)
 
     def history(self) -> dict[Seq, Object]:
         """The entries, messages in their present state.
@@ -81,7 +83,7 @@ def _react(message: Object, change: Object) -> None:
         message["reactions"] = reactions
 
 
-CHANGES = {"edited": _edit, "deleted": _delete, "reacted": _react}
+CHANGES: Mapping[str, Callable[[Object, Object], None]] = {"edited": _edit, "deleted": _delete, "reacted": _react}
 
 
 def _fold(room: Object, user: UserId, entry: Object) -> None:
@@ -101,6 +103,6 @@ def _fold(room: Object, user: UserId, entry: Object) -> None:
             pass
 
 
-def _keep_up(marker: Object, with_: Mapping[str, Seq]) -> None:
-    for name in POSITIONS:
-        marker[name] = max(marker.get(name, 0), with_.get(name, 0))
+def _kept_up(marker: Object, other: Mapping[str, Any]) -> Object:
+    """The marker, not behind the other. Who is only invited has none."""
+    return marker | {name: max(marker[name], other.get(name, 0)) for name in POSITIONS if name in marker}

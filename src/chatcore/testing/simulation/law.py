@@ -5,7 +5,8 @@ from ...ids import RoomId, Seq, UserId
 from ...live.pushes import MarkerMoved, Ready, Room, RoomGone
 from ...ports.connection import Push
 from ...protocol import Object
-from .world import World
+from .owners import Owner
+from .world import Pushed, World
 
 
 class PushLaw:
@@ -14,8 +15,9 @@ class PushLaw:
     What was shown of each room is noted, to be held against the membership at that seq when the log is known.
     """
 
-    def __init__(self, world: World, user: UserId, socket: str) -> None:
+    def __init__(self, world: World, node: Owner, user: UserId, socket: str) -> None:
         self._world = world
+        self._node = node
         self._user = user
         self._socket = socket
         self._is_ready = False
@@ -40,7 +42,7 @@ class PushLaw:
         if due != entry.seq:
             self._broken(f"was pushed {entry.room} {entry.seq} where {due} was due")
         self._next[entry.room] = entry.seq + 1
-        self._world.pushed.append((self._world.now, self._user, entry))
+        self._world.pushed.append(Pushed(self._world.now, self._node, self._user, entry))
         match entry.event:
             case Left(user=user) | Removed(user=user) | Banned(user=user) if user == self._user:
                 del self._next[entry.room]

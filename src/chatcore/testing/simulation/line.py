@@ -54,7 +54,9 @@ class Line:
     Everything the node says goes through one pipe, answers and pushes alike, as over a websocket.
     """
 
-    def __init__(self, world: World, attempts: Attempts, user: UserId, hear: Callable[["Line", Message], None]) -> None:
+    def __init__(
+        self, world: World, attempts: Attempts, node: Owner, user: UserId, hear: Callable[["Line", Message], None]
+    ) -> None:
         self.id = world.new_id()
         self.user = user
         self.lasts_s = world.random.uniform(*LASTS_S) if world.faults.happens("line: expires") else None
@@ -63,7 +65,7 @@ class Line:
         self.ended = False
         self._world = world
         self._attempts = attempts
-        self._law = PushLaw(world, user, self.id)
+        self._law = PushLaw(world, node, user, self.id)
         self._down = Pipe(world, partial(hear, self))
         self._up = Pipe(world, self._arrive)
         self._arrived: list[Message] = []

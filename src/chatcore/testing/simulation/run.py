@@ -19,7 +19,8 @@ from .comparison import judge_clients
 from .director import Director
 from .logs import Logs
 from .owners import own_tasks
-from .verdict import judge_answers, judge_entries, judge_shown
+from .verdict import judge_answers, judge_entries
+from .verdict_on_pushes import judge_pushes
 from .world import World
 
 WITHIN_S = 5
@@ -81,7 +82,7 @@ async def _quiet(world: World, cluster: Cluster, director: Director) -> None:
 async def _judge(world: World, cluster: Cluster, director: Director, logs: Logs) -> None:
     judge_entries(world, cluster.attempts, logs)
     judge_answers(world, cluster.attempts, logs)
-    judge_shown(world, logs)
+    judge_pushes(world, logs)
     for caller in director.callers:
         if not caller.settled:
             world.fault(f"never settled: {caller}")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
+from ...ids import private_room_id
 from ...protocol import Object
 from .playing import group, pair, soon
 from .scenes_of_members import (
@@ -106,15 +107,21 @@ def _in_a_row(director: "Director") -> int:
 def _flood(director: "Director") -> int:
     """More at once than a `sync` brings: those who were away have to page."""
     user, peer = pair(director)
+    room, world = private_room_id(user, peer), director.world
     for client in director.of_user(peer):
-        client.lose(half_open=False)
+        client.go()
+        world.later(AWAY_S, client.come)
     for _ in range(FLOOD):
         said = {"to": peer, "key": director.workload.key(), "body": director.workload.word()}
         director.call(user, "message.send", said)
-    return FLOOD
+    missed: Object = {"cursors": {room: {"seq": 1, "epoch": world.epoch}}}
+    for one in (user, peer):
+        world.later(AWAY_S, director.call, one, "sync", missed)
+    return FLOOD + 2
 
 
-FLOOD = 230
+AWAY_S = 3
+FLOOD = 220
 SCENES: Mapping[str, tuple[float, Scene]] = {
     "joined while connecting": (3, _joined_while_connecting),
     "joined while syncing": (3, _joined_while_syncing),
@@ -129,5 +136,5 @@ SCENES: Mapping[str, tuple[float, Scene]] = {
     "changed at once": (2, changed_at_once),
     "taken back": (1, taken_back),
     "read along": (1, read_along),
-    "flood": (0.05, _flood),
+    "flood": (0.08, _flood),
 }

@@ -66,6 +66,7 @@ class FaultyStore(Store):
         self.away_until = 0.0
 
     async def __aenter__(self) -> Self:
+        self.epoch = self._world.epoch
         return self
 
     async def __aexit__(

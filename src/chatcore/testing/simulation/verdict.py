@@ -8,7 +8,7 @@ from ...domain.entries import Entry
 from ...domain.rooms import decide
 from ...domain.state import RoomState
 from ...errors import ChatError
-from ...ids import Key, RoomId, Seq, UserId, is_room_id
+from ...ids import Key, RoomId, Seq, UserId, is_room_id, private_room_id
 from ...protocol import KINDS, Object, answer_object, error_object
 from .attempts import Attempt, Attempts
 from .logs import Log, Logs
@@ -31,6 +31,15 @@ def judge_entries(world: World, attempts: Attempts, logs: Logs) -> None:
                 world.fault(f"nobody can have written {entry}")
         if len(log.by_key) != log.head:
             world.fault(f"{log.room} holds a key twice")
+        _judge_pair(world, log)
+
+
+def _judge_pair(world: World, log: Log) -> None:
+    """One pair, one room: its id is the one that its two users always have."""
+    state = log.states[-1]
+    pair = sorted(state.members)
+    if state.kind == "private" and log.room != private_room_id(pair[0], pair[-1]):
+        world.fault(f"{log.room} is not the room of {pair}")
 
 
 class _Given:
@@ -174,22 +183,6 @@ def _outcomes(log: Log, attempt: Attempt, command: RoomCommand[object]) -> Itera
     for state in log.during(attempt):
         facts = log.facts(state, attempt.user, command.target, list(command.wants(state)))
         yield decide(state, facts, attempt.user, command, command.key or "", NOON)
-
-
-def judge_shown(world: World, logs: Logs) -> None:
-    """Nobody was pushed an entry that was not durable by then, nor one of a room in which they were no member at that
-    seq, but the one that ended it."""
-    for at, user, entry in world.pushed:
-        log, seq = logs[entry.room], entry.seq
-        if seq > log.head or at < world.truth.landed_at[entry.room, seq]:
-            world.fault(f"{user} was pushed {entry} before it was in the log")
-        elif entry not in (log.entries[seq - 1], log.messages.written(seq, log.head)):
-            world.fault(f"{user} was pushed {entry}, which is not what stands there")
-        elif not log.states[seq].member(user) and not log.states[seq - 1].member(user):
-            world.fault(f"{user}, a stranger, was pushed {entry.room} {seq}")
-    for user, room, seq in sorted(world.shown):
-        if not (seq <= logs[room].head and logs[room].states[seq].member(user)):
-            world.fault(f"{user} was told of {room} at {seq}, where they did not become a member")
 
 
 def unjudged() -> set[str]:

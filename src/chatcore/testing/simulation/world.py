@@ -8,14 +8,27 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from attrs import frozen
+
 from ...domain.entries import Entry
 from ...ids import RoomId, Seq, UserId
 from .climate import Climate
 from .faults import Faults
 from .marks import Marks
+from .owners import Owner
 from .truth import Truth
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+@frozen
+class Pushed:
+    """An entry that a socket of a user got from a node."""
+
+    at: float
+    node: Owner
+    user: UserId
+    entry: Entry
 
 
 class World:
@@ -34,8 +47,7 @@ class World:
         self.users: Sequence[UserId] = self.climate.users
         self.epochs = [f"epoch-{seed}"]
         self.broken: list[str] = []
-        self.pushed: list[tuple[float, UserId, Entry]] = []
-        """Every entry that a socket was pushed, when, and whose socket it was."""
+        self.pushed: list[Pushed] = []
         self.shown: set[tuple[UserId, RoomId, Seq]] = set()
         """The joinings that users were told of by the push `room`."""
         self.trace: list[str] | None = [] if tracing else None
