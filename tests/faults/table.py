@@ -4,6 +4,7 @@ from attrs import frozen
 
 ROOM = "src/chatcore/live/room.py"
 RULES = "tests/unit/live/test_rules.py"
+SIMULATION = "tests/integration/test_simulation.py"
 
 
 @frozen
@@ -154,5 +155,27 @@ FAULTS = (
         "            self._followers.deliver(entry, rooms)\n"
         "            self._waiting.finish_from(entry)",
         f"{RULES}::test_a_retry_is_answered_before_its_entry_is_delivered",
+    ),
+    Fault(
+        "a-batch-goes-on-behind-a-refusal",
+        ROOM,
+        "            if not isinstance(entry, Entry):\n                break",
+        "            if not isinstance(entry, Entry):\n                continue",
+        SIMULATION,
+    ),
+    Fault(
+        "published-before-commit",
+        ROOM,
+        "        appended = await self._around.store.append([entry for _, entry in batch])",
+        "        self._around.publish([entry for _, entry in batch])\n"
+        "        appended = await self._around.store.append([entry for _, entry in batch])",
+        SIMULATION,
+    ),
+    Fault(
+        "a-follower-stays-after-its-removal",
+        "src/chatcore/live/followers.py",
+        "                _tell_gone(socket, entry)\n            follower.member = False",
+        "                _tell_gone(socket, entry)",
+        SIMULATION,
     ),
 )

@@ -8,6 +8,14 @@ from typing import Any
 from trio.testing import MockClock
 
 
+STEPS_MAX = 100_000
+"""More than any honest work does in one moment."""
+
+
+class Stuck(RuntimeError):
+    """Something goes round in a circle, for which time does not pass."""
+
+
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock jumps to the next timer whenever nothing is ready. Not for loops that use threads.
 
@@ -43,7 +51,8 @@ class ShuffledLoop(VirtualTimeLoop):
     """Virtual time in which what is ready runs in an order that ``random`` chooses: every race is run, by some seed.
 
     Nothing is waited for but timers: sockets, signals and other threads are not looked at, which makes it fast.
-    ``shuffle`` is how likely a step departs from first in, first out. The same random numbers give the same run.
+    ``shuffle`` is how likely a step departs from first in, first out. The same random numbers give the same run. Raises
+    `Stuck` where something never waits.
     """
 
     def __init__(self, random: Random, shuffle: float = 1.0) -> None:
@@ -64,7 +73,11 @@ class ShuffledLoop(VirtualTimeLoop):
             ready.append(timer)
         if not ready and not self._stopping:
             raise RuntimeError("Nothing is left that could ever happen, and something is still waited for.")
+        left = STEPS_MAX
         while ready and not self._stopping:
+            if not left:
+                raise Stuck(f"{STEPS_MAX} steps were taken, and none of them waits for time to pass.")
+            left -= 1
             draw = random()
             handle = ready.pop(int(draw / shuffle * len(ready)) if draw < shuffle else 0)
             if not handle.cancelled():

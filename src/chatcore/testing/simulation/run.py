@@ -13,7 +13,7 @@ from attrs import frozen
 
 from ...chat import Chat
 from ...ports.store import Store
-from ..clock import ShuffledLoop
+from ..clock import ShuffledLoop, Stuck
 from .cluster import Cluster, Node
 from .comparison import judge_clients
 from .director import Director
@@ -47,7 +47,10 @@ def simulate(seed: int, store: Callable[[], Store], *, commands: int = 200, trac
         _no_garbage(),
         asyncio.Runner(loop_factory=lambda: ShuffledLoop(loop_random, world.climate.shuffle)) as runner,
     ):
-        runner.run(_play(world, store(), commands))
+        try:
+            runner.run(_play(world, store(), commands))
+        except Stuck as error:
+            world.fault(str(error))
     return Run(seed=seed, broken=tuple(world.broken), counts=world.counts, trace=tuple(world.trace or ()))
 
 
