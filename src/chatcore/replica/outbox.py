@@ -26,7 +26,7 @@ class _Command:
 
 @define(eq=False)
 class Outbox:
-    """Sends commands in order, and again with the same key and number until they have an answer that is not temporary."""
+    """Sends commands in order, and those with a key again until they have an answer that is not temporary."""
 
     _user: UserId
     _commands: dict[int, _Command] = field(factory=dict, init=False)

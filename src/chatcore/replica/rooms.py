@@ -12,6 +12,7 @@ from .effects import Effects, Entries, Forget, Missed, Object, Shown
 PAGE_MAX = 200
 CURSORS_MAX = 500
 SYNC_CHARACTERS_MAX = 48_000
+NOTHING = Cursor("", 0)
 
 
 def _nothing() -> None:
@@ -43,10 +44,10 @@ class Rooms:
     """Where the list of rooms goes on."""
 
     def connected(self) -> Effects:
-        """Everything known is in doubt; those to which the user is still invited are told again."""
+        """Everything known is in doubt; to which rooms the user is still invited, `ready` and `rooms` say."""
         self._stale = dict.fromkeys(self.cursors)
-        invited, self._invited = sorted(self._invited), set()
-        return [Forget(room) for room in invited]
+        invited, self._invited = self._invited - self.cursors.keys(), set()
+        return [Forget(room) for room in sorted(invited)]
 
     def disconnected(self) -> None:
         self._next = None
@@ -80,7 +81,7 @@ class Rooms:
         return [effect for room in page["rooms"] for effect in self._seen(room)]
 
     def _entry(self, entry: Object) -> Effects:
-        """ "And still advance their cursor": whatever kind the entry is. "Drops what it already has by `(room, seq)`"."""
+        """ "Drops what it already has by `(room, seq)`", "and still advance their cursor" whatever the kind is."""
         room, seq = entry["room"], entry["seq"]
         cursor = self.cursors.get(room)
         if cursor is None:
@@ -106,14 +107,19 @@ class Rooms:
         return self._seen(shown)
 
     def _seen(self, shown: Object) -> Effects:
-        """A Room: what is not known yet is lacking up to its head, for a member; others get no entries."""
+        """A Room. Where one is a member and has no cursor, everything up to its head is lacking."""
         room = shown["room"]
-        state = shown.get("me", {}).get("state")
-        if state == "invited":
-            self._invited.add(room)
         told = self._unknown.pop(room, 0)
-        if state == "member" and room not in self.cursors:
-            self.cursors[room] = Cursor(shown["epoch"], 0).moved(max(shown["head"], told), lacking=True)
+        match shown:
+            case {"me": {"state": "member"}} if room not in self.cursors:
+                self.cursors[room] = Cursor(shown["epoch"], 0).moved(max(shown["head"], told), lacking=True)
+            case {"me": {"state": "invited"}}:
+                self._invited.add(room)
+            case {"me": _}:
+                pass
+            case _:
+                # A stranger's view of a public room: it is not one of the user's any more.
+                return []
         return [Shown(room, shown)]
 
     def _forget(self, room: RoomId) -> Effects:
@@ -217,6 +223,3 @@ class Rooms:
         """Not a member any more, so far as the server knew. The hole stays: a member again, one lacks it still."""
         if room in self.cursors:
             self.doubt([room])
-
-
-NOTHING = Cursor("", 0)

@@ -38,10 +38,11 @@ class Timeline:
 
     def _noted(self, entry: Object) -> Seq:
         """The message that the entry is, or changes."""
+        seq: Seq = entry["seq"]
         if entry["kind"] not in CHANGES:
-            return entry["seq"]
+            return seq
         target: Seq = entry["target"]
-        insort(self._changes.setdefault(target, []), entry["seq"])
+        insort(self._changes.setdefault(target, []), seq)
         if entry["kind"] == "deleted":
             self._deleted.add(target)
         return target
@@ -50,15 +51,9 @@ class Timeline:
         """ "A deleted message stays as a stub; its `edited` entries lose their body too." """
         if target not in self._deleted:
             return
-        for seq in (target, *self._changes[target]):
-            entry, as_of = self._held.get(seq, (None, 0))
-            match entry:
-                case {"kind": "message"}:
-                    self._held[seq] = _stub(entry), as_of
-                case {"kind": "edited"}:
-                    self._held[seq] = _without(entry, "body"), as_of
-                case _:
-                    pass
+        for seq in {target, *self._changes[target]} & self._held.keys():
+            entry, as_of = self._held[seq]
+            self._held[seq] = _redacted(entry), as_of
 
     def _present(self, seq: Seq) -> Object:
         """ "Applies an `edited`, `deleted` or `reacted` entry to it only when that entry's seq is above." """
@@ -69,7 +64,18 @@ class Timeline:
         return entry
 
 
+def _redacted(entry: Object) -> Object:
+    match entry["kind"]:
+        case "message":
+            return _stub(entry)
+        case "edited":
+            return _without(entry, "body")
+        case _:
+            return entry
+
+
 def _changed(message: Object, change: Object) -> Object:
+    """What an edit or a reaction makes of a message; a deletion has been done already."""
     match change:
         case {"kind": "edited", "version": version, "body": body, "at": at}:
             return {**message, "version": version, "body": body, "edited_at": at}
