@@ -48,7 +48,7 @@ FAULTS = (
     ),
     Fault(
         "the-invited-are-shown-the-last-entry",
-        "src/chatcore/protocol.py",
+        "src/chatcore/protocol/objects.py",
         '    elif view.member and view.member.standing == "member":',
         "    elif view.member:",
         OVER_HTTP,
