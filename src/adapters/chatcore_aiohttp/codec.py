@@ -27,7 +27,8 @@ def decode(text: str | bytes, *, around: int = 0) -> object:
         value = _DECODER.decode(unicode)
     except (json.JSONDecodeError, RecursionError):  # the latter after thousands of levels
         raise Invalid("This is not JSON.") from None
-    if not _is_within(value, DEPTH_MAX + around):
+    depth = DEPTH_MAX + around
+    if unicode.count("[") + unicode.count("{") > depth and not _is_within(value, depth):  # few brackets can't be deep
         raise Invalid(f"JSON has at most {DEPTH_MAX} levels here.")
     if "\\u" in unicode and _has_lone_surrogates(value):  # no other way leads to one
         raise Invalid("JSON holds no lone surrogates here.")
