@@ -1,23 +1,17 @@
 """What commands need to know beside the room's state before they can be decided."""
 
-import logging
 from collections.abc import Iterable, Mapping
 
-import anyio
 from attrs import evolve
 
 from ..domain.rooms import Facts, Intent
 from ..domain.state import RoomState
-from ..errors import ChatError, Unavailable
+from ..errors import ChatError
 from ..ids import Seq, UserId
 from ..ports.directory import Directory
 from ..ports.store import Store
+from .existing import existing
 from .waiting import Waiting
-
-DIRECTORY_S = 2
-"""How long a host's directory may take."""
-
-log = logging.getLogger(__name__)
 
 
 async def gather(commands: Iterable[Waiting], state: RoomState, store: Store, directory: Directory | None) -> Seq:
@@ -69,14 +63,10 @@ def hold(waiting: Waiting, command: Intent, head: Seq) -> bool:
 
 async def _look_up(directory: Directory, named: Mapping[Waiting, frozenset[UserId]]) -> None:
     try:
-        with anyio.fail_after(DIRECTORY_S):
-            exist = await directory(frozenset[UserId]().union(*named.values()))
-    except Exception as error:
-        failure = error if isinstance(error, ChatError) else Unavailable()
-        if failure is not error:
-            log.exception("the directory failed")
+        exist = await existing(directory, frozenset[UserId]().union(*named.values()))
+    except ChatError as failure:
         for waiting in named:
             waiting.command = failure
         return
     for waiting, names in named.items():
-        waiting.facts = evolve(waiting.facts or Facts(), unknown_users=names - exist.keys())
+        waiting.facts = evolve(waiting.facts or Facts(), unknown_users=names - exist)
