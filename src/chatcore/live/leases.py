@@ -57,11 +57,18 @@ class Leases:
         renewed = await self._registry.renew(self._node, list(self._sockets.values()))
         for socket, code in renewed.to_close.items():
             close(socket, code)
-        for socket in renewed.lost & self._sockets.keys():
-            await self._registry.add(self._sockets[socket])
+        for lost in renewed.lost:
+            await self._add_again(lost)
         with anyio.move_on_after(RENEWAL_S):
             await self._doubted.wait()
         self._doubted = anyio.Event()
+
+    async def _add_again(self, lost: str) -> None:
+        if socket := self._sockets.get(lost):
+            await self._registry.add(socket)
+            if lost not in self._sockets:
+                # It ended meanwhile, and its removal may have come before.
+                await self._registry.remove(socket)
 
 
 @contextmanager
