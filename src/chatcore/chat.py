@@ -25,7 +25,7 @@ from .live.hub import Hub
 from .live.leases import Leases
 from .live.outstanding import Outstanding
 from .live.pushes import Expiring, Ready, Room
-from .live.sweep import sweep
+from .live.sweep import SWEEP_S, Sweep
 from .live.user import LiveSocket
 from .ports.authenticator import Principal
 from .ports.bus import Bus, Check, Hint, MarkerAt, RoomAt
@@ -36,6 +36,7 @@ from .ports.store import Store
 from .socket import Socket
 
 DRAIN_S = 5
+PAUSE_S = 0.5
 ROOMS_READY = 50
 
 A = TypeVar("A")
@@ -115,14 +116,16 @@ class Chat:
             await self._entered.enter_async_context(self._background)
             if self._bus:
                 await self._entered.enter_async_context(self._bus.subscribe(self._hear))
-                self._background.start(partial(self._hints.publish, self._bus))
+                self._background.keep("publishing hints", partial(self._hints.publish, self._bus), PAUSE_S)
         except BaseException:
             await self._entered.aclose()
             raise
-        self._background.start(partial(sweep, self.store, self._hub, changes[-1].position if changes else 0))
-        self._background.start(self._deadlines.watch)
+        sweep = Sweep(self.store, self._hub, changes[-1].position if changes else 0)
+        self._background.keep("the sweep", sweep.turn, SWEEP_S)
+        self._background.keep("checking memberships", self._hub.check_memberships, PAUSE_S)
+        self._background.keep("watching deadlines", self._deadlines.watch, PAUSE_S)
         if self._leases:
-            self._background.start(partial(self._leases.keep, self._close))
+            self._background.keep("renewing leases", partial(self._leases.renew, self._close), PAUSE_S)
         return self
 
     async def __aexit__(

@@ -35,10 +35,11 @@ class Socket:
         A command to a room is queued there before this returns; it waits only while 64 are unanswered. One that reads
         is carried out in here, once everything before it has been answered and less than 256 KiB is outstanding. So
         this may stand for seconds: heartbeat and close must not depend on it. ``answer`` is called once, with
-        ``{"ok": true, …}`` or ``{"ok": false, "error": …}``, perhaps after this has returned. Cancelled before it is
+        ``{"ok": true, …}`` or ``{"ok": false, "error": …}``, perhaps after this has returned; what it raises is logged,
+        and reaches nobody else. Cancelled before it is
         queued a command is not carried out; after that it is.
         """
-        reply = answer or _drop
+        reply = _guarded(answer) if answer else _drop
         try:
             command = self._dispatcher.addressed(read_command(event, data))
         except ChatError as error:
@@ -102,8 +103,8 @@ class Socket:
         match data:
             case {"room": str(room)}:
                 return room
-            case {"to": str(user)} if is_user_id(user):
-                return private_room_id(self.info.user, user)
+            case {"to": str(user)} if is_user_id(user) and (peer := self._dispatcher.spelled(user)):
+                return private_room_id(self.info.user, peer)
             case _:
                 return None
 
@@ -127,6 +128,16 @@ def _success_or_failure(result: object) -> Object:
 
 def _failure(error: ChatError) -> Object:
     return {"ok": False, "error": error_object(error)}
+
+
+def _guarded(answer: Callable[[Object], None]) -> Callable[[Object], None]:
+    def reply(found: Object) -> None:
+        try:
+            answer(found)
+        except Exception:
+            log.exception("an answer could not be given")
+
+    return reply
 
 
 def _drop(_: Object) -> None:

@@ -11,6 +11,13 @@ VIEWS = "tests/integration/test_sqlite_views.py"
 
 FAULTS = (
     Fault(
+        "a-store-that-can-only-be-read-is-ready",
+        f"{SQLITE}/store.py",
+        "        await self._write(writing.probe)",
+        "        await self._read(Snapshot.epoch)",
+        "tests/integration/test_serve_ready.py::test_a_server_whose_database_is_locked_says_so_and_why_until_it_is_free",
+    ),
+    Fault(
         "edits-keep-a-deleted-text-in-memory",
         f"{MEMORY}/room.py",
         "        for seq in (target, *edits):",

@@ -20,6 +20,20 @@ class Fault:
 
 FAULTS = (
     Fault(
+        "every-entry-makes-a-target-stale",
+        "src/chatcore/live/facts.py",
+        "    return facts.as_of is not None and facts.as_of <= head",
+        "    return facts.as_of == head",
+        "tests/unit/live/test_targets.py",
+    ),
+    Fault(
+        "a-target-is-read-before-its-turn",
+        "src/chatcore/live/facts.py",
+        "        if target in changed:",
+        "        if False:",
+        "tests/unit/live/test_targets.py",
+    ),
+    Fault(
         "acknowledge-before-commit",
         "src/adapters/chatcore_sqlite/threads.py",
         "        return self._commit(connection, jobs)",

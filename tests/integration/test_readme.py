@@ -35,11 +35,11 @@ class Terminal:
         self._process.stdin.write(line.encode() + b"\n")
         await self._process.stdin.drain()
 
-    async def shows(self, line: str) -> None:
-        """The next line that it prints is this one."""
+    async def shows(self, *lines: str) -> None:
+        """The next lines that it prints are these, in some order."""
         assert self._process.stdout
-        shown = await asyncio.wait_for(self._process.stdout.readline(), PATIENCE_S)
-        assert shown.decode().rstrip("\n") == line
+        shown = [await asyncio.wait_for(self._process.stdout.readline(), PATIENCE_S) for _ in lines]
+        assert sorted(line.decode().rstrip("\n") for line in shown) == sorted(lines)
 
     async def ends(self) -> None:
         assert self._process.stdin
@@ -98,3 +98,45 @@ async def test_two_people_chat_as_the_readme_says(tmp_path: Path, node_modules: 
                     await person.shows("2 bob: hello, alice")
                 await alice.ends()
                 await bob.ends()
+
+
+@pytest.mark.parametrize("write", [javascript, python])
+async def test_what_is_said_while_the_server_or_the_other_one_is_away_comes_once(
+    tmp_path: Path, node_modules: Path, write: Write
+) -> None:
+    (tmp_path / "node_modules").symlink_to(node_modules)
+    async with serving(tmp_path) as server:
+        command = write(tmp_path, server.url)
+        async with terminal(*command, "bob", "alice") as bob:
+            await bob.shows("bob is online")
+            await bob.ends()
+        async with terminal(*command, "alice", "bob") as alice:
+            await alice.shows("alice is online")
+            await alice.types("hello")
+            await alice.shows("1 alice: hello")
+            await server.stop()
+            await alice.types("are you there?")
+            async with serving(tmp_path, port=server.port):
+                await alice.shows("alice is online", "2 alice: are you there?")
+                async with terminal(*command, "bob", "alice") as bob:
+                    await bob.shows("1 alice: hello", "2 alice: are you there?", "bob is online")
+                    await bob.types("now I am")
+                    for person in (bob, alice):
+                        await person.shows("3 bob: now I am")
+                    await bob.ends()
+                await alice.ends()
+
+
+@pytest.mark.parametrize("write", [javascript, python])
+async def test_a_chat_goes_on_when_its_token_has_ended(tmp_path: Path, node_modules: Path, write: Write) -> None:
+    (tmp_path / "node_modules").symlink_to(node_modules)
+    async with serving(tmp_path, "--access-token-s", "3") as server:
+        command = write(tmp_path, server.url)
+        async with terminal(*command, "alice", "alice") as alice:
+            await alice.shows("alice is online")
+            await alice.types("a note")
+            await alice.shows("1 alice: a note")
+            await alice.shows("alice is online")
+            await alice.types("another")
+            await alice.shows("2 alice: another")
+            await alice.ends()

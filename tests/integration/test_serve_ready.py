@@ -1,6 +1,8 @@
 """What a supervisor asks."""
 
-from collections.abc import Sequence
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, web
@@ -8,12 +10,12 @@ from aiohttp import ClientSession, web
 from chatcore.accounts import Accounts
 from chatcore.chat import Chat
 from chatcore.errors import Unavailable
-from chatcore.ports.room_log import Change, Position
 from chatcore_aiohttp import Origins
 from chatcore_memory import MemoryAccounts, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_server.app import build
 from chatcore_server.bootstrap import Parts
+from tests.integration.serving import serving
 
 pytestmark = pytest.mark.anyio
 
@@ -28,10 +30,9 @@ class FallibleStore(MemoryStore):
 
     fault: Exception | None = None
 
-    async def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
+    async def probe(self) -> None:
         if self.fault:
             raise self.fault
-        return await super().changes(after, limit)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,18 @@ async def test_a_server_whose_store_fails_is_alive_but_not_ready_until_it_heals(
         store.fault = None
         assert await ask("/readyz") == (200, None)
         await runner.cleanup()
+
+
+async def test_a_server_whose_database_is_locked_says_so_and_why_until_it_is_free(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, ClientSession(server.url) as client:
+
+        async def status() -> int:
+            async with client.get("/readyz") as answer:
+                return answer.status
+
+        assert await status() == 200
+        with closing(sqlite3.connect(tmp_path / "chatcore-data" / "chatcore.sqlite3", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            assert await status() == 503
+            await server.until(lambda server: "can't be used: database is locked" in server.log)
+        assert await status() == 200

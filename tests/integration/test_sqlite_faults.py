@@ -17,6 +17,7 @@ from chatcore.testing.builders import conversation, message
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
 from chatcore_sqlite import Database, SqliteStore
+from chatcore_sqlite.fault_log import FaultLog
 
 from .sqlite_group import Work, database_of_things, insert, other_process, outcome_of, things, together, writer_held
 
@@ -58,6 +59,37 @@ async def test_while_another_program_locks_the_file_writes_are_unavailable_in_ti
         for number in range(8):
             assert (await store.state(f"late {number}")).head == 0
         await write(store, [message("room", 4)])
+
+
+async def test_a_probe_finds_a_database_that_can_only_be_read(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path) as store:
+        async with other_process(LOCK, tmp_path / "chatcore.sqlite3"):
+            await store.changes(None, 1)
+            await seconds_until_unavailable(store.probe)
+        await store.probe()
+
+
+async def test_a_fault_is_logged_with_its_cause_and_once_however_many_meet_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with SqliteStore(tmp_path) as store:
+        await store.probe()
+        assert not caplog.messages
+        async with other_process(LOCK, tmp_path / "chatcore.sqlite3"):
+            await at_once([partial(seconds_until_unavailable, store.probe)] * 5)
+    (line,) = caplog.messages
+    assert line.startswith(f"{tmp_path / 'chatcore.sqlite3'} can't be used: ")
+    assert "database is locked" in line or "no answer" in line
+
+
+def test_a_fault_that_lasts_is_logged_every_ten_seconds(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    faults = FaultLog(tmp_path, clock=lambda: now[0])
+    for second in range(25):
+        now[0] = second
+        faults.note(Unavailable("It is full."))
+    assert len(caplog.messages) == 3
+    assert caplog.messages[0].startswith(f"{tmp_path} can't be used: It is full. Whoever")
 
 
 async def test_a_short_lock_is_waited_for(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import AsyncGenerator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
@@ -102,6 +103,22 @@ async def test_when_a_transaction_is_lost_each_is_tried_again_alone(database: Da
     outcomes = await together(database, [insert(1), lose, insert(2)])
     assert [type(outcome) for outcome in outcomes] == [int, OwnError, int]
     assert await things(database) == [1, 2]
+
+
+async def test_what_a_lost_transaction_came_to_is_nobodys_answer(database: Database) -> None:
+    """A refusal may have seen a row that was rolled back since: who can't be tried again is told nothing of it."""
+    other = sqlite3.connect(database.file, isolation_level=None, check_same_thread=False)
+
+    def lose_and_lock(connection: Connection) -> None:
+        connection.execute("ROLLBACK")
+        other.execute("BEGIN EXCLUSIVE")
+        raise OwnError
+
+    await database.write(lambda connection: connection.execute("PRAGMA busy_timeout = 0").fetchone())
+    with closing(other):
+        outcomes = await together(database, [insert_and_fail(1), lose_and_lock])
+        assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
+    assert await things(database) == []
 
 
 async def test_a_result_is_handed_out_only_after_its_commit(database: Database) -> None:

@@ -19,6 +19,7 @@ ONE_ROW = {"SCAN store"}
 
 BOUNDED = {
     "EPOCH": ONE_ROW,
+    "REWRITE_EPOCH": ONE_ROW,
     "VIEWS": ONE_ROW,
     "VIEWS_FOLDED": ONE_ROW,
     "SET_VIEWS": ONE_ROW,

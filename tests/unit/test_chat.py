@@ -413,6 +413,12 @@ async def test_a_user_id_that_cannot_be_is_refused() -> None:
             await chat.execute("a\n", ListRooms())
 
 
+async def test_a_room_id_with_a_lone_surrogate_is_refused() -> None:
+    async with Chat(MemoryStore()) as chat:
+        with pytest.raises(Invalid):
+            await chat.execute("alice", SendMessage(room="pvt-\ud800", body="hi", key="k"))
+
+
 async def test_a_chat_that_was_not_entered_says_so() -> None:
     with pytest.raises(RuntimeError, match="enter the Chat first"):
         await Chat(MemoryStore()).execute("alice", SendMessage(to="bob", body="hi", key="k"))

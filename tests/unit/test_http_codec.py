@@ -90,11 +90,12 @@ def test_a_pair_of_surrogates_is_one_character() -> None:
     assert decode(r'"\ud83d\ude00"') == "\N{GRINNING FACE}"
 
 
-@pytest.mark.parametrize("depth", [1, 2, DEPTH_MAX, DEPTH_MAX + 1])
-def test_levels_are_counted_from_the_outermost(depth: int) -> None:
-    assert decode("[" * depth + "]" * depth, depth) is not None
-    with pytest.raises(Invalid):
-        decode("[" * (depth + 1) + "]" * (depth + 1), depth)
+@pytest.mark.parametrize("around", [0, 1])
+def test_levels_are_counted_from_the_clients_outermost(around: int) -> None:
+    depth = DEPTH_MAX + around
+    assert decode("[" * depth + "]" * depth, around=around) is not None
+    with pytest.raises(Invalid, match="at most 32 levels"):
+        decode("[" * (depth + 1) + "]" * (depth + 1), around=around)
 
 
 def test_a_refusal_repeats_nothing_of_the_text() -> None:

@@ -92,7 +92,7 @@ def test_a_file_is_read_as_it_is_written(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text(
         "# a comment\nexport CHATCORE_PORT=5\nCHATCORE_SECRET='${HOME} is not filled in'\nOTHER=1\nCHATCORE_HOST=a\n"
-        'CHATCORE_HOST="the last one counts"\nOTHER_BARE\n'
+        'CHATCORE_HOST="the last one counts"\nOTHER_BARE\n{ "no": "setting" }\n'
     )
     assert environment.read_dotenv(file) == {
         "CHATCORE_PORT": "5",
@@ -108,7 +108,12 @@ def test_no_file_and_a_folder_of_its_name_are_no_settings(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [(b"CHATCORE_PORT=\xff\n", "not written in UTF-8"), (b"CHATCORE_PORT\n", "CHATCORE_PORT in .* has no value")],
+    [
+        (b"CHATCORE_PORT=\xff\n", "not written in UTF-8"),
+        (b"A=1\nCHATCORE_PORT\n", "Line 2 of .*, CHATCORE_PORT, has no value"),
+        (b"A=1\n\nCHATCORE_PORT 5\n", "CHATCORE_PORT, can't be read; write CHATCORE_PORT=…"),
+        (b"export CHATCORE_SECRET='unclosed\n", "Line 1 of .*, CHATCORE_SECRET, can't be read"),
+    ],
 )
 def test_a_file_that_can_not_be_read_is_refused(content: bytes, why: str, tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(content)

@@ -15,19 +15,21 @@ INTEGER_MAX = 2**53
 _DIGITS_MAX = len(str(-INTEGER_MAX))
 
 
-def decode(text: str | bytes, depth: int = DEPTH_MAX) -> object:
+def decode(text: str | bytes, *, around: int = 0) -> object:
     """The value that a JSON text (RFC 8259, in UTF-8) stands for.
 
     Raises `Invalid` for what is no JSON and for what implementations read differently: a member name twice in one
-    object, NaN and Infinity (also as ``1e999``), integers beyond ±2^53, lone surrogates, more than ``depth`` levels.
+    object, NaN and Infinity (also as ``1e999``), integers beyond ±2^53, lone surrogates, more than 32 levels
+    (where ``around`` more stand around what a client wrote).
     """
     try:
         unicode = _unicode(text)
         value = _DECODER.decode(unicode)
     except (json.JSONDecodeError, RecursionError):  # the latter after thousands of levels
         raise Invalid("This is not JSON.") from None
-    if not _is_within(value, depth):
-        raise Invalid(f"JSON has at most {depth} levels here.")
+    depth = DEPTH_MAX + around
+    if unicode.count("[") + unicode.count("{") > depth and not _is_within(value, depth):  # few brackets can't be deep
+        raise Invalid(f"JSON has at most {DEPTH_MAX} levels here.")
     if "\\u" in unicode and _has_lone_surrogates(value):  # no other way leads to one
         raise Invalid("JSON holds no lone surrogates here.")
     return value

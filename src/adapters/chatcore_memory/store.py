@@ -38,6 +38,9 @@ class MemoryStore(Store):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
 
+    async def probe(self) -> None:
+        await checkpoint()
+
     async def append(self, entries: Sequence[Entry]) -> Appended:
         await checkpoint()
         appended = self._append(entries)

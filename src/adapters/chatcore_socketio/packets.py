@@ -11,7 +11,7 @@ from socketio import packet as socket
 from chatcore.errors import ChatError
 from chatcore.ports.connection import Push
 from chatcore.protocol import Object, error_object, push_object
-from chatcore_aiohttp.codec import DEPTH_MAX, decode, encode
+from chatcore_aiohttp.codec import decode, encode
 
 from .frames import text_frame
 
@@ -31,7 +31,7 @@ class _Json:
     @staticmethod
     def loads(text: str) -> object:
         # The list around an event's object is the packet's, not the command's.
-        return decode(text, DEPTH_MAX + 1)
+        return decode(text, around=1)
 
 
 class _Text(_Json):

@@ -14,6 +14,7 @@ from chatcore.errors import StoreError, Unavailable
 
 from . import connections, rebuilding, schema
 from .erasing import Eraser, Gate
+from .fault_log import FaultLog
 from .jobs import Desk, Job, Work
 from .lock import FolderLock
 from .threads import Queue, Reader, Writer
@@ -38,6 +39,7 @@ class Database:
         self._entered = 0
         self._gate = anyio.Lock()
         self._session: _Session | None = None
+        self._faults = FaultLog(self.file)
 
     async def __aenter__(self) -> Self:
         """Open the folder. Raises `StoreError` when another process or object has it, or it is not ours to read."""
@@ -68,14 +70,19 @@ class Database:
         the outcome is unknown then, as it is after a cancellation.
         """
         session = self._opened()
-        job = Job(work, erases=erases)
-        return await session.desk.wait(job, session.writes.put)
+        return await self._wait(session, Job(work, erases=erases), session.writes)
 
     async def read(self, work: Work[T]) -> T:
         """Run ``work`` on one snapshot, in a thread, and return what it gives. Raises `Unavailable` like `write`."""
         session = self._opened()
-        job = Job(work)
-        return await session.desk.wait(job, session.reads.put)
+        return await self._wait(session, Job(work), session.reads)
+
+    async def _wait(self, session: "_Session", job: Job[T], queue: Queue) -> T:
+        try:
+            return await session.desk.wait(job, queue.put)
+        except Unavailable as fault:
+            self._faults.note(fault)
+            raise
 
     def _opened(self) -> "_Session":
         if self._session is None:

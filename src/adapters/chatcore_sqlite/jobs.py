@@ -45,7 +45,7 @@ class Job(Generic[T]):
 
     def outcome(self) -> T:
         if self.abandoned:
-            raise Unavailable
+            raise Unavailable from TimeoutError(f"there was no answer within {LIMIT_S} s")
         if self.error is not None:
             raise self.error
         return cast("T", self.result)

@@ -6,6 +6,7 @@ ENTRY = "seq, author, key, at, digest, kind, event, opens"
 ROOM = "rooms.id, rooms.room, rooms.kind, title, head, at, members_count"
 
 EPOCH = "SELECT epoch FROM store"
+REWRITE_EPOCH = "UPDATE store SET epoch = epoch"
 
 # Writing the log.
 

@@ -46,6 +46,9 @@ class SqliteStore(Store):
     ) -> None:
         await self.database.__aexit__(kind, error, traceback)
 
+    async def probe(self) -> None:
+        await self._write(writing.probe)
+
     async def append(self, entries: Sequence[Entry]) -> Appended:
         if not entries:
             return Appended(written=0)

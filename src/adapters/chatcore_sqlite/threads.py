@@ -129,6 +129,8 @@ class Writer(Lane):
 
     def _together(self, jobs: Sequence[AnyJob]) -> bool:
         """One transaction. False when nothing of it was written, and each of its jobs may do better alone."""
+        for job in jobs:
+            job.error = None  # of a transaction that was lost
         try:
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")

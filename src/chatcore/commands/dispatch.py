@@ -108,11 +108,15 @@ class Dispatcher:
             Waiting(user=user, key=key, command=command, answer=answer, deadline=deadline, socket=socket),
         )
 
+    def spelled(self, user: UserId) -> UserId | None:
+        """The one spelling of a user's name; None for nobody's."""
+        return self.canonical(user) if self.canonical else user
+
     def _spelled(self, value: UserId | Sequence[UserId]) -> UserId | Sequence[UserId]:
         return self._spell(value) if isinstance(value, str) else [self._spell(one) for one in value]
 
     def _spell(self, user: UserId) -> UserId:
-        found = self.canonical(user) if self.canonical else user
+        found = self.spelled(user)
         if found is None:
             raise NotFound
         return found

@@ -58,7 +58,7 @@ key = text(1, KEY_MAX)
 
 def room(_: object, attribute: AnyAttribute, value: object) -> None:
     """Any string: one that is no room's id is nobody's room, which is for the answer to say."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not _encodable(value):
         raise _invalid(attribute, "is a room id")
 
 

@@ -39,20 +39,24 @@ class Mark(ReadingCommand[Marks]):
     muted: bool | None = field(default=None, validator=optional(fields.boolean))
 
     async def handle(self, context: Context) -> Marks:
+        user, store = context.user, context.store
         change = MarkerChange(read=self.read, delivered=self.delivered, unread_from=self.unread_from, muted=self.muted)
-        view = await context.store.mark(context.user, self.room, change)
-        if view is None:
-            raise NotFound
-        refusal = permissions.refusal("mark", view.kind, view.member, context.rights)
-        if refusal or view.marker is None:
-            raise refusal or NotFound()
-        self._check(view)
+        view = (await store.views(self.room, [user])).get(user)
+        self._check(view, context.rights)
         if change != MarkerChange():
-            context.hub.marked(context.user, view, context.socket)
+            view = await store.mark(user, self.room, change)
+            if view and view.marker:
+                context.hub.marked(user, view, context.socket)
+        if view is None or view.marker is None:
+            raise NotFound
         marker = view.marker
         return Marks(read=marker.read, delivered=marker.delivered, unread=view.unread, muted=marker.muted)
 
-    def _check(self, view: RoomView) -> None:
+    def _check(self, view: RoomView | None, rights: permissions.Rights) -> None:
+        if view is None:
+            raise NotFound
+        if refusal := permissions.refusal("mark", view.kind, view.member, rights):
+            raise refusal
         for name in ("read", "delivered", "unread_from"):
             if (getattr(self, name) or 0) > view.head:
                 raise Invalid(f"{name} is above the room's head.", field=name)

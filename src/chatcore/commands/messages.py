@@ -100,6 +100,7 @@ class EditMessage(RoomCommand[Edit]):
 
     name = "message.edit"
     action = "edit"
+    changes_target = True
     routes = (Route("PATCH", "/rooms/{room}/messages/{seq}"),)
 
     room: RoomId = field(validator=fields.room)
@@ -137,6 +138,7 @@ class DeleteMessage(ChangeCommand):
 
     name = "message.delete"
     action = "delete"
+    changes_target = True
     routes = (Route("DELETE", "/rooms/{room}/messages/{seq}"),)
 
     seq: Seq = field(validator=fields.seq)
@@ -159,6 +161,7 @@ class React(ChangeCommand):
 
     name = "message.react"
     action = "react"
+    changes_target = True
     routes = (
         Route("PUT", "/rooms/{room}/messages/{seq}/reactions/{emoji}", fixed={"on": True}),
         Route("DELETE", "/rooms/{room}/messages/{seq}/reactions/{emoji}", fixed={"on": False}),

@@ -12,6 +12,7 @@ from ..domain.entries import Entry
 from ..domain.state import RoomView
 from ..errors import Invalid, NotFound
 from ..ids import RoomId, Seq, UserId, private_room_id
+from ..live.existing import existing
 from ..live.followers import Place
 from ..live.pushes import Room
 from ..ports.directory import Directory
@@ -20,7 +21,7 @@ from ..ports.rooms import RoomPage
 from ..ports.store import Store
 from . import fields
 from .command import Context, ReadingCommand, Route
-from .sizes import ANSWER_BYTES_MAX, entry_size, room_size
+from .sizes import ANSWER_BYTES_MAX, Budget, entry_size, markers_size, room_size, synced_size
 
 PAGE_MAX = 200
 CURSORS_MAX = 500
@@ -105,7 +106,7 @@ class History(ReadingCommand[Page]):
 
 
 async def _must_exist(directory: Directory | None, user: UserId) -> None:
-    if directory and user not in await directory([user]):
+    if directory and user not in await existing(directory, [user]):
         raise NotFound
 
 
@@ -206,15 +207,21 @@ class Sync(ReadingCommand[Synced]):
             for room, cursor in self.cursors.items()
         }
         found = await context.store.catch_up(context.user, from_here, EVENTS_MAX, ANSWER_BYTES_MAX)
-        rooms: dict[RoomId, RoomSync] = {}
-        size = 0
-        for room, after in from_here.items():
-            rooms[room] = synced = _sync_of(found.get(room), after)
-            size += sum(map(entry_size, synced.entries or ())) + (room_size(synced.view) if synced.view else 0)
-            if synced.entries and size > ANSWER_BYTES_MAX:
-                rooms[room] = evolve(synced, status="gap", entries=None)
-                size -= sum(map(entry_size, synced.entries))
+        budget = Budget(left=ANSWER_BYTES_MAX - sum(map(synced_size, found)))
+        rooms = {room: _within(budget, _sync_of(found.get(room), after)) for room, after in from_here.items()}
         return Synced(user=context.user, epoch=epoch, rooms=rooms)
+
+
+def _within(budget: Budget, synced: RoomSync) -> RoomSync:
+    """The room with what the answer still has room for: entries first, then its members' markers."""
+    view = synced.view
+    if view is None:
+        return synced
+    if synced.entries and not budget.has(sum(map(entry_size, synced.entries))):
+        synced = evolve(synced, status="gap", entries=None)
+    if not budget.has(markers_size(view)):
+        synced = evolve(synced, view=evolve(view, markers=None))
+    return synced
 
 
 def _sync_of(found: CaughtUp | None, after: Seq) -> RoomSync:

@@ -1,7 +1,10 @@
 """How large things are on the wire: upper bounds in bytes, so that an answer keeps within 512 KiB."""
 
+from attrs import define
+
 from ..domain.entries import Banned, Edited, Entry, Message, Removed
 from ..domain.state import RoomView
+from ..ids import RoomId
 from .fields import BODY_BYTES_MAX, compact_json
 
 ANSWER_BYTES_MAX = 512 * 1024 - 4096
@@ -35,7 +38,30 @@ def entry_size(entry: Entry, body_max: int = BODY_BYTES_MAX) -> int:
 def room_size(view: RoomView) -> int:
     """An upper bound of a Room's bytes on the wire."""
     size = _FIELDS + 4 * len(view.room) + _json_size(view.title) + entry_size(view.last, LAST_BODY_BYTES_MAX)
-    return size + sum(_json_size(user) + _FIELDS // 4 for user in view.markers or ())
+    return size + markers_size(view)
+
+
+def synced_size(room: RoomId) -> int:
+    """An upper bound of what stands of a room in a `sync`'s answer beside entries and markers."""
+    return _FIELDS // 2 + len(room)
+
+
+def markers_size(view: RoomView) -> int:
+    """An upper bound of the bytes of everyone's markers."""
+    return sum(_json_size(user) + _FIELDS // 4 for user in view.markers or ())
+
+
+@define
+class Budget:
+    """The bytes that are left of an answer."""
+
+    left: int
+
+    def has(self, size: int) -> bool:
+        """Whether so much is left, which is taken then."""
+        fits = size <= self.left
+        self.left -= size if fits else 0
+        return fits
 
 
 def _json_size(value: object) -> int:

@@ -38,12 +38,12 @@ class Facts:
     """What `decide` needs beside the state.
 
     ``target`` is the entry that the command is about, where it has one and the log reaches it: a message in its
-    present state, as the author of the command sees it, as of ``as_of``. ``unknown_users`` are those of the named
-    users who do not exist.
+    present state, as the author of the command sees it, as of ``as_of``; None where it was not read. ``unknown_users``
+    are those of the named users who do not exist.
     """
 
     target: Entry | None = None
-    as_of: Seq = 0
+    as_of: Seq | None = None
     unknown_users: frozenset[UserId] = frozenset()
 
     def message(self) -> tuple[Entry, Message] | None:
@@ -72,6 +72,9 @@ class Intent(ABC):
 
     action: ClassVar[permissions.Action]
     """The row of the table of rights that governs the command."""
+
+    changes_target: ClassVar[bool] = False
+    """Whether the command changes the message that it is about; what else is about it waits for what that comes to."""
 
     @property
     @abstractmethod

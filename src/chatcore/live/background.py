@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 import anyio
 from anyio.abc import TaskGroup
+
+from ..errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +32,13 @@ class Background:
         if self._group is None:
             raise RuntimeError("enter the Chat first: `async with Chat(store) as chat`")
         self._group.start_soon(_logged, function)
+
+    def keep(self, work: str, turn: Callable[[], Awaitable[None]], pause: float) -> None:
+        """Call ``turn`` again and again; after one that failed, whatever with, ``pause`` seconds later.
+
+        A turn waits for something itself. ``work`` names it in the log, where equal faults in a row stand once.
+        """
+        self.start(partial(_kept, work, turn, pause))
 
     async def __aenter__(self) -> Self:
         try:
@@ -65,3 +75,18 @@ async def _logged(function: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await function()
     except Exception:
         log.exception("a background task failed")
+
+
+async def _kept(work: str, turn: Callable[[], Awaitable[None]], pause: float) -> None:
+    last: type[Exception] | None = None
+    while True:
+        try:
+            await turn()
+            last = None
+        except Exception as error:
+            if type(error) is not last:
+                # A store or bus that is away is to be expected, and heals.
+                level = logging.WARNING if isinstance(error, Unavailable) else logging.ERROR
+                log.log(level, "%s failed, and goes on in %s s", work, pause, exc_info=error)
+            last = type(error)
+            await anyio.sleep(pause)

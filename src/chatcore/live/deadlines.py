@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import anyio
 
 WARNING = timedelta(seconds=60)
+LOOK_S = 1
 
 
 class Deadlines:
@@ -34,13 +35,12 @@ class Deadlines:
         self._ends.pop(socket, None)
 
     async def watch(self) -> None:
-        """Warn and expire; runs until cancelled."""
-        while True:
-            await anyio.sleep(1)
-            while self._due and self._due[0][0] <= self._now():
-                moment, socket, end = heapq.heappop(self._due)
-                if self._ends.get(socket) == end:
-                    self._meet(socket, moment, end)
+        """Warn and expire; then wait for a second."""
+        while self._due and self._due[0][0] <= self._now():
+            moment, socket, end = heapq.heappop(self._due)
+            if self._ends.get(socket) == end:
+                self._meet(socket, moment, end)
+        await anyio.sleep(LOOK_S)
 
     def _meet(self, socket: str, moment: datetime, end: datetime) -> None:
         if moment == end:

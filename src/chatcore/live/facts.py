@@ -1,40 +1,39 @@
 """What commands need to know beside the room's state before they can be decided."""
 
-import logging
 from collections.abc import Iterable, Mapping
 
-import anyio
 from attrs import evolve
 
 from ..domain.rooms import Facts, Intent
 from ..domain.state import RoomState
-from ..errors import ChatError, Unavailable
+from ..errors import ChatError
 from ..ids import Seq, UserId
 from ..ports.directory import Directory
 from ..ports.store import Store
+from .existing import existing
 from .waiting import Waiting
-
-DIRECTORY_S = 2
-"""How long a host's directory may take."""
-
-log = logging.getLogger(__name__)
 
 
 async def gather(commands: Iterable[Waiting], state: RoomState, store: Store, directory: Directory | None) -> Seq:
-    """Give every waiting command its facts as of ``state``; the room's head as it was seen, perhaps a higher one.
+    """Give waiting commands facts that hold at ``state``; the room's head as it was seen, perhaps a higher one.
 
-    A command that names users while the directory fails becomes its failure. Raises `Unavailable` where the store
+    It stops before a command about a message that an earlier one changes, whose facts would not hold for long. A
+    command that names users while the directory fails becomes its failure. Raises `Unavailable` where the store
     can't be reached.
     """
     waiting_here = list(commands)
     await _name(waiting_here, state, directory)
     seen = state.head
+    changed: set[Seq] = set()
     for waiting in waiting_here:
-        facts = waiting.facts
-        if isinstance(waiting.command, ChatError) or facts is None:
+        facts, command = waiting.facts, waiting.command
+        if isinstance(command, ChatError) or facts is None or (target := command.target) is None:
             continue
-        target = waiting.command.target
-        if target is not None and facts.as_of != state.head and target <= state.head:
+        if target in changed:
+            break
+        if command.changes_target:
+            changed.add(target)
+        if not hold(waiting, command, state.head):
             window = await store.window(waiting.user, state.room, target, 0, 0)
             waiting.facts = evolve(facts, target=window.entries[0], as_of=window.head)
             seen = max(seen, window.head)
@@ -57,19 +56,17 @@ async def _name(commands: Iterable[Waiting], state: RoomState, directory: Direct
 def hold(waiting: Waiting, command: Intent, head: Seq) -> bool:
     """Whether the command's facts are there and still hold at ``head``."""
     facts, target = waiting.facts, command.target
-    return facts is not None and (target is None or target > head or facts.as_of == head)
+    if facts is None or target is None or target > head:
+        return facts is not None
+    return facts.as_of is not None and facts.as_of <= head
 
 
 async def _look_up(directory: Directory, named: Mapping[Waiting, frozenset[UserId]]) -> None:
     try:
-        with anyio.fail_after(DIRECTORY_S):
-            exist = await directory(frozenset[UserId]().union(*named.values()))
-    except Exception as error:
-        failure = error if isinstance(error, ChatError) else Unavailable()
-        if failure is not error:
-            log.exception("the directory failed")
+        exist = await existing(directory, frozenset[UserId]().union(*named.values()))
+    except ChatError as failure:
         for waiting in named:
             waiting.command = failure
         return
     for waiting, names in named.items():
-        waiting.facts = evolve(waiting.facts or Facts(), unknown_users=names - exist.keys())
+        waiting.facts = evolve(waiting.facts or Facts(), unknown_users=names - exist)

@@ -1,19 +1,15 @@
 """Hints to and from other nodes. The caller never waits for the bus, and a bus that fails loses hints, not data."""
 
-import logging
 from collections import deque
 from collections.abc import Sequence
 
 import anyio
 
 from ..domain.entries import Entry, Message
-from ..errors import ChatError
 from ..ports.bus import Bus, Hint, RoomAt
 
 QUEUED_MAX = 10_000
 SMALL_BODY = 1_024
-
-log = logging.getLogger(__name__)
 
 
 class HintQueue:
@@ -35,18 +31,12 @@ class HintQueue:
         self._filled.set()
 
     async def publish(self, bus: Bus) -> None:
-        """Hand everything to the bus as it comes; runs until cancelled."""
-        while True:
-            await self._filled.wait()
-            self._filled = anyio.Event()
-            hints = list(self._hints)
-            self._hints.clear()
-            try:
-                await bus.publish(hints)
-            except ChatError:
-                log.warning(
-                    "the bus can't be reached; %s hints are lost, other nodes hear with their next sweep", len(hints)
-                )
+        """Hand the bus what has come. What it fails with is lost: other nodes hear with their next sweep."""
+        await self._filled.wait()
+        self._filled = anyio.Event()
+        hints = list(self._hints)
+        self._hints.clear()
+        await bus.publish(hints)
 
 
 def _hint(entry: Entry) -> RoomAt:

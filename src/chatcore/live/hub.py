@@ -24,8 +24,6 @@ from .room import LiveRoom, Surroundings
 from .user import LiveSocket, LiveUser
 from .waiting import Waiting
 
-PAUSE_S = 0.5
-
 
 class Hub:
     """Finds the one `LiveRoom` of a room and the one `LiveUser` of a user.
@@ -48,12 +46,11 @@ class Hub:
         self.open = True
         """Once False nothing new is taken: the tasks that would carry it out are being ended."""
         self._store = store
-        self._background = background
         self._rooms: dict[RoomId, LiveRoom] = {}
         self._users: dict[UserId, LiveUser] = {}
         self._recent = Recent()
         self._doubts: dict[tuple[UserId, RoomId], None] = {}
-        self._checking = False
+        self._doubted = anyio.Event()
         self._around = Surroundings(
             store=store,
             users=self._users,
@@ -122,7 +119,7 @@ class Hub:
         for room in rooms:
             if socket.invited.pop(room, None) is not None and room not in places:
                 self._doubts[socket.user, room] = None
-        self._settle_doubts()
+                self._doubted.set()
 
     def connected(self, socket: LiveSocket, places: Mapping[RoomId, Place]) -> None:
         """The socket's first following: of its user's rooms as they were read, and of what was joined meanwhile."""
@@ -147,7 +144,8 @@ class Hub:
             for user in affects:
                 if user in self._users:
                     self._doubts[user, room] = None
-        self._settle_doubts()
+        if self._doubts:
+            self._doubted.set()
 
     def marked(self, user: UserId, view: RoomView, by: LiveSocket | None) -> None:
         """A user has moved their marker in a room, over the socket ``by``."""
@@ -183,26 +181,18 @@ class Hub:
         if room := self._rooms.get(moved.marker.room):
             room.tell(moved.marker, everyone=moved.everyone, but=moved.by)
 
-    def _settle_doubts(self) -> None:
-        if self._doubts and self.open and not self._checking:
-            self._checking = True
-            self._background.start(self._check_memberships)
-
-    async def _check_memberships(self) -> None:
-        """Ask the store about users whose membership in a room changed where nobody here looked on."""
+    async def check_memberships(self) -> None:
+        """Ask the store about users whose membership in a room changed where nobody here looked on; or wait for one."""
         while self._doubts:
             user, room = next(iter(self._doubts))
-            try:
-                rows = await self._store.memberships(user, room)
-            except Unavailable:
-                await anyio.sleep(PAUSE_S)
-                continue
+            rows = await self._store.memberships(user, room)
             self._doubts.pop((user, room), None)
             for row in rows:
                 self._admit(user, row)
             if not rows:
                 self._end_invitations(user, room)
-        self._checking = False
+        self._doubted = anyio.Event()
+        await self._doubted.wait()
 
     def _admit(self, user: UserId, row: Membership) -> None:
         """Let a user's sockets follow from just before what made them a member or invited, unless they know."""

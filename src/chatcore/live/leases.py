@@ -52,18 +52,23 @@ class Leases:
         if not self._sockets.keys().isdisjoint(sockets):
             self._doubted.set()
 
-    async def keep(self, close: Callable[[str, ByeCode], None]) -> None:
-        """Renew every 10 s; add what was lost, and ``close`` what is to be closed. Runs until cancelled."""
-        while True:
-            with anyio.move_on_after(RENEWAL_S):
-                await self._doubted.wait()
-            self._doubted = anyio.Event()
-            with _tolerated():
-                renewed = await self._registry.renew(self._node, list(self._sockets.values()))
-                for socket, code in renewed.to_close.items():
-                    close(socket, code)
-                for socket in renewed.lost & self._sockets.keys():
-                    await self._registry.add(self._sockets[socket])
+    async def renew(self, close: Callable[[str, ByeCode], None]) -> None:
+        """Renew, add what was lost, and ``close`` what is to be closed; then wait for 10 s, or a doubt."""
+        renewed = await self._registry.renew(self._node, list(self._sockets.values()))
+        for socket, code in renewed.to_close.items():
+            close(socket, code)
+        for lost in renewed.lost:
+            await self._add_again(lost)
+        with anyio.move_on_after(RENEWAL_S):
+            await self._doubted.wait()
+        self._doubted = anyio.Event()
+
+    async def _add_again(self, lost: str) -> None:
+        if socket := self._sockets.get(lost):
+            await self._registry.add(socket)
+            if lost not in self._sockets:
+                # It ended meanwhile, and its removal may have come before.
+                await self._registry.remove(socket)
 
 
 @contextmanager
@@ -72,3 +77,5 @@ def _tolerated() -> Generator[None]:
         yield
     except ChatError:
         log.warning("the socket registry can't be reached; it is repaired with the next renewal")
+    except Exception:
+        log.exception("the socket registry failed; it is repaired with the next renewal")

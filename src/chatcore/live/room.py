@@ -10,7 +10,7 @@ import anyio
 from attrs import evolve as changed
 from attrs import field, frozen
 
-from ..domain.entries import Deleted, Entry
+from ..domain.entries import Deleted, Edited, Entry, Reacted
 from ..domain.redaction import holds_text_of, redacted
 from ..domain.rooms import Facts, Intent, Rules, decide, evolve
 from ..domain.state import RoomState
@@ -259,6 +259,8 @@ class LiveRoom:
         self.known = max(self.known, entry.seq)
         if isinstance(entry.event, Deleted):
             self._redact(entry.event.target)
+        if isinstance(entry.event, Edited | Deleted | Reacted):
+            self._waiting.forget(entry.event.target, entry.seq)
         self._tail.append(entry)
         if self._state is not None:
             self._state = evolve(self._state, entry)
@@ -312,7 +314,7 @@ class LiveRoom:
     def _decide_batch(self, state: RoomState) -> list[tuple[Waiting, Entry]]:
         batch: list[tuple[Waiting, Entry]] = []
         keys: set[tuple[UserId, Key]] = set()
-        touched: set[Seq] = set()
+        touched: set[Seq | None] = set()
         head = state.head
         for waiting in self._waiting:
             command = waiting.command
@@ -326,7 +328,7 @@ class LiveRoom:
                 break
             batch.append((waiting, entry))
             keys.add((waiting.user, waiting.key))
-            touched |= {entry.seq, command.target or 0}
+            touched |= {entry.seq, command.target} if command.changes_target else {entry.seq}
             state = evolve(state, entry)
         return batch
 

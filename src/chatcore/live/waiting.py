@@ -4,12 +4,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ..domain.entries import Entry
 from ..domain.rooms import Facts, Intent
 from ..errors import ChatError, KeyReused
-from ..ids import Key, UserId
+from ..ids import Key, Seq, UserId
 
 
 @frozen
@@ -73,6 +73,14 @@ class Queue:
             for item in self:
                 if item.socket is waiting.socket:
                     self._answer(item, outcome)
+
+    def forget(self, target: Seq, changed_at: Seq) -> None:
+        """What commands know of the message at ``target`` does not hold from ``changed_at`` on, unless they read it
+        there or later."""
+        for item in self._items:
+            facts = item.facts
+            if facts and facts.target and facts.target.seq == target and (facts.as_of or 0) < changed_at:
+                item.facts = evolve(facts, target=None, as_of=None)
 
     def finish_from(self, entry: Entry) -> None:
         """Answer the commands whose key stands in ``entry``, but never one before an earlier one of its socket."""

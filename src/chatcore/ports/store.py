@@ -20,6 +20,10 @@ class Store(RoomLog, Rooms, Markers):
         """Open the database. Raises `StoreError` with a sentence for the operator where that is impossible."""
 
     @abstractmethod
+    async def probe(self) -> None:
+        """Write something that nobody reads. Raises `Unavailable` where an entry could not be written now either."""
+
+    @abstractmethod
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...

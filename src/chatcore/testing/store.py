@@ -47,6 +47,16 @@ class StoreContract:
         assert epochs[0] == epochs[1] == epochs[2] != epochs[3]
         assert len(epochs[0]) >= 16
 
+    async def test_a_probe_changes_nothing(self, stores: Stores) -> None:
+        async with stores() as store:
+            await write(store, conversation(count=3))
+            epoch, changes = store.epoch, await store.changes(0, 10)
+            await store.probe()
+            assert await store.changes(0, 10) == changes
+        async with stores() as store:
+            assert store.epoch == epoch
+            assert len(await everything(store, "room")) == 3
+
     async def test_what_was_written_is_there_at_the_next_opening(self, stores: Stores) -> None:
         entries = [*conversation(count=3), joined("room", 4, "carol")]
         async with stores() as store:

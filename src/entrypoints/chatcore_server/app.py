@@ -40,8 +40,8 @@ async def _alive(_: web.Request) -> web.Response:
 
 def _ready(chat: Chat) -> Handler:
     async def answer(_: web.Request) -> web.StreamResponse:
-        """200, or 503 with the store's `Unavailable`: it is asked, and has 2 s to answer."""
-        await chat.store.changes(None, 1)
+        """200, or 503 with the store's `Unavailable`: it is written to, and has 2 s to answer."""
+        await chat.store.probe()
         return _status("ready")
 
     return answer

@@ -33,8 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(*bound.args, **bound.kwargs) or 0
     except CycloptsError as error:
         return _refused(_what_is_wrong(error))
-    except (SettingsError, StoreError) as error:
+    except SettingsError as error:
         return _refused(str(error))
+    except StoreError as error:
+        return _refused(f"{PREFIX}DATA_DIR: {error}")
     except KeyboardInterrupt:  # before the server was up
         return INTERRUPTED
 

@@ -1,11 +1,13 @@
 """Settings that stand in the environment and in ``.env``: what is known of them, and what is not."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
+from io import StringIO
 from pathlib import Path
 
 import attrs
-import dotenv
+from dotenv.parser import parse_stream  # dotenv_values would log what it can't read, and go on
 
 from .settings import PREFIX, Settings, SettingsError
 
@@ -13,19 +15,33 @@ KNOWN = {PREFIX + attribute.name.upper(): attribute.name for attribute in attrs.
 """The settings' variables, and which setting each is."""
 
 
+_OURS = re.compile(rf"\s*(?:export\s+)?['\"]?({PREFIX}\w*)")
+
+
 def read_dotenv(path: Path) -> Mapping[str, str]:
     """The ``CHATCORE_…`` variables of a file; none where there is no file. Values stand as they are written: nothing
-    is filled in. Raises `SettingsError`."""
+    is filled in. What else stands in it is not ours to judge. Raises `SettingsError`."""
+    found: dict[str, str] = {}
+    for line in parse_stream(StringIO(_text(path))):
+        name, where = _OURS.match(line.original.string), f"Line {line.original.line} of {path}"
+        if name and line.error:
+            raise SettingsError(f"{where}, {name[1]}, can't be read; write {name[1]}=…")
+        if line.key and line.key.startswith(PREFIX):
+            if line.value is None:
+                raise SettingsError(f"{where}, {line.key}, has no value; write {line.key}=…")
+            found[line.key] = line.value
+    return found
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        return ""
     try:
-        found = dotenv.dotenv_values(path, interpolate=False)
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise SettingsError(f"{path} can't be read: it is not written in UTF-8.") from None
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror}.") from error
-    ours = {name: value for name, value in found.items() if name.startswith(PREFIX)}
-    if bare := [name for name, value in ours.items() if value is None]:
-        raise SettingsError(f"{bare[0]} in {path} has no value; write {bare[0]}=…")
-    return {name: value for name, value in ours.items() if value is not None}
 
 
 def by_setting(variables: Mapping[str, str]) -> dict[str, str]:

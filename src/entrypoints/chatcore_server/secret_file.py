@@ -59,7 +59,6 @@ def _make(path: Path) -> None:
         _sync(path.parent)
     finally:
         draft.unlink(missing_ok=True)
-    log.info("Made the secret %s: tokens are signed with it.", path)
 
 
 def _write(path: Path, content: bytes) -> None:

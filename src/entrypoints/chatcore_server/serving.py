@@ -15,7 +15,7 @@ from typing import TypeAlias
 from aiohttp import web
 from attrs import frozen
 
-from . import app
+from . import app, collector
 from .bootstrap import bootstrap
 from .connections import Doorman, per_address_max
 from .parsing import HttpProtocol
@@ -69,6 +69,7 @@ async def running(settings: Settings, times: Times = Times()) -> AsyncGenerator[
     parts = bootstrap(settings)
     runner = web.AppRunner(app.build(parts, settings.origins, sending=times.sending), shutdown_timeout=times.handling)
     async with _listener(settings, partial(_protocol, runner, times)) as listener, parts.chat, _set_up(runner):
+        collector.set_for_serving()
         await listener.start_serving()
         try:
             yield [one.getsockname()[:2] for one in listener.sockets]

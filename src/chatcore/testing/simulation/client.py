@@ -136,11 +136,8 @@ class Client:
             self._carry_out(self.replica.retry())
 
     def _take(self, found: Entries) -> None:
-        display = self._display(found.room)
-        for entry in found.entries:
-            if entry["seq"] in display:
-                self._world.fault(f"{self.user} was given {found.room} {entry['seq']} twice")
-        display.give(found.entries, found.as_of)
+        for seq in self._display(found.room).give(found):
+            self._world.fault(f"{self.user} was given {found.room} {seq} twice")
 
     def _display(self, room: RoomId) -> Display:
         return self.held.setdefault(room, Display(self.user))

@@ -1,32 +1,32 @@
 """What a client shows of one room: kept up to date by later entries, as ``docs/protocol.md`` says."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ...ids import Seq, UserId
 from ...protocol import Object
+from ...replica import Entries, Timeline
 from .marks import POSITIONS
 
 
 class Display:
-    """``entries`` are kept as they came, each with the head as of which it came; ``room`` is what its Room says."""
+    """The entries are a `Timeline`; ``room`` is what its Room says."""
 
     def __init__(self, user: UserId) -> None:
         self.room: Object = {}
         self._user = user
-        self._entries: dict[Seq, Object] = {}
-        self._as_of: dict[Seq, Seq] = {}
+        self._timeline = Timeline()
+        self._seqs: set[Seq] = set()
 
-    def __contains__(self, seq: Seq) -> bool:
-        return seq in self._entries
-
-    def give(self, entries: Sequence[Object], as_of: Seq) -> None:
-        """Entries that were lacking, ascending."""
-        for entry in entries:
-            self._entries[entry["seq"]] = entry
-            self._as_of[entry["seq"]] = as_of
+    def give(self, found: Entries) -> set[Seq]:
+        """Entries that were lacking; those that were not."""
+        seqs = {entry["seq"] for entry in found.entries}
+        twice, self._seqs = seqs & self._seqs, seqs | self._seqs
+        self._timeline.take(found)
+        for entry in found.entries:
             if entry["seq"] > self.room.get("head", entry["seq"]):
                 _fold(self.room, self._user, entry)
+        return twice
 
     def lay(self, fields: Object) -> None:
         """The server says this of the room. "`read` and `delivered` never go back", whatever overtakes what."""
@@ -47,43 +47,8 @@ class Display:
             markers[marker["user"]] = _kept_up(markers[marker["user"]], marker)
 
     def history(self) -> dict[Seq, Object]:
-        """The entries, messages in their present state.
-
-        "With each message a client keeps the `head` of the answer it came in, and applies an `edited`, `deleted` or
-        `reacted` entry to it only when that entry's seq is above."
-        """
-        shown = {seq: dict(self._entries[seq]) for seq in sorted(self._entries)}
-        deleted = {one["target"] for one in shown.values() if one["kind"] == "deleted"}
-        for seq, change in shown.items():
-            target = change.get("target")
-            if target in shown and seq > self._as_of[target]:
-                CHANGES[change["kind"]](shown[target], change)
-            if change["kind"] == "edited" and target in deleted:
-                change.pop("body", None)
-        return shown
-
-
-def _edit(message: Object, change: Object) -> None:
-    message |= {"version": change["version"], "edited_at": change["at"], "body": change.get("body", "")}
-
-
-def _delete(message: Object, change: Object) -> None:
-    for name in ("body", "data", "edited_at", "reactions"):
-        message.pop(name, None)
-    message["deleted"] = True
-
-
-def _react(message: Object, change: Object) -> None:
-    reactions = message.pop("reactions", {})
-    users = [user for user in reactions.get(change["emoji"], {"users": ()})["users"] if user != change["author"]]
-    if change["on"]:
-        users.append(change["author"])
-    others = {emoji: one for emoji, one in reactions.items() if emoji != change["emoji"]}
-    if reactions := others | ({change["emoji"]: {"count": len(users), "users": users}} if users else {}):
-        message["reactions"] = reactions
-
-
-CHANGES: Mapping[str, Callable[[Object, Object], None]] = {"edited": _edit, "deleted": _delete, "reacted": _react}
+        """The entries, messages in their present state."""
+        return self._timeline.present()
 
 
 def _fold(room: Object, user: UserId, entry: Object) -> None:

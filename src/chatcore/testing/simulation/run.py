@@ -25,7 +25,7 @@ from .world import World
 
 WITHIN_S = 5
 ENOUGH_S = 3_600
-OWN_TASKS = 5
+OWN_TASKS = 6
 
 
 @frozen(kw_only=True)

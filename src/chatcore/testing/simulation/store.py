@@ -86,6 +86,9 @@ class FaultyStore(Store):
             await asyncio.sleep(delay)
         return await call()
 
+    async def probe(self) -> None:
+        await self._call(self._inner.probe)
+
     async def append(self, entries: Sequence[Entry]) -> Appended:
         self._world.truth.begins(entries)
         try:

@@ -1,0 +1,27 @@
+"""Which users exist, asked of a host's directory, which may hang or fail."""
+
+import logging
+from collections.abc import Collection
+
+import anyio
+
+from ..errors import ChatError, Unavailable
+from ..ids import UserId
+from ..ports.directory import Directory
+
+DIRECTORY_S = 2
+"""How long a host's directory may take."""
+
+log = logging.getLogger(__name__)
+
+
+async def existing(directory: Directory, users: Collection[UserId]) -> frozenset[UserId]:
+    """Those of the users who exist. Raises `ChatError`: `Unavailable` where the directory fails, or takes over 2 s."""
+    try:
+        with anyio.fail_after(DIRECTORY_S):
+            return frozenset(await directory(users)) & frozenset(users)
+    except ChatError:
+        raise
+    except Exception as error:
+        log.exception("the directory failed")
+        raise Unavailable from error

@@ -1,0 +1,37 @@
+"""What a client means by a name and an object."""
+
+from typing import Any
+
+import attrs
+from cattrs import AttributeValidationNote, ClassValidationError, ForbiddenExtraKeysError
+
+from ..commands.command import Command
+from ..commands.fields import wire_name
+from ..commands.table import COMMANDS
+from ..errors import ChatError, Invalid
+from .converter import CONVERTER
+
+
+def read_command(name: str, data: object) -> Command[Any]:
+    """The command that a client means. Raises `Invalid`, with ``field`` where one is wrong."""
+    command = COMMANDS.get(name)
+    if command is None:
+        raise Invalid("There is no such command.")
+    if type(data) is not dict:
+        raise Invalid("A command is one object.")
+    try:
+        return CONVERTER.structure(data, command)
+    except ClassValidationError as error:
+        raise _what_is_wrong(error) from None
+
+
+def _what_is_wrong(group: ClassValidationError) -> ChatError:
+    """The first of the errors, as clients are told it."""
+    error = group.exceptions[0]
+    if isinstance(error, ChatError):
+        return error
+    if isinstance(error, ForbiddenExtraKeysError):
+        return Invalid("There is an unknown field.", field=min(error.extra_fields))
+    notes = [note for note in getattr(error, "__notes__", ()) if isinstance(note, AttributeValidationNote)]
+    field = wire_name(getattr(attrs.fields(group.cl), notes[0].name)) if notes else None
+    return Invalid(f"{field} is {'missing' if isinstance(error, KeyError) else 'not as it should be'}.", field=field)

@@ -1,0 +1,64 @@
+"""What is pushed, as clients get it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..domain.entries import Entry
+from ..live.pushes import Expiring, MarkerMoved, Ready, Room, RoomGone
+from ..ports.connection import Bye
+from .objects import entry_object, room_object
+from .values import Object
+
+
+def push_object(body: object) -> Object:
+    """The object of a push."""
+    return _PUSHES[type(body)](body)
+
+
+def _expiring_object(expiring: Expiring) -> Object:
+    return {"expires_in": expiring.expires_in}
+
+
+def _room_gone_object(gone: RoomGone) -> Object:
+    return {"room": gone.room}
+
+
+def _marker_object(moved: MarkerMoved) -> Object:
+    found: Object = {"room": moved.room, "user": moved.user, "read": moved.read, "delivered": moved.delivered}
+    return found if moved.unread is None else found | {"unread": moved.unread}
+
+
+def _ready_object(ready: Ready) -> Object:
+    found: Object = {
+        "protocol": ready.protocol,
+        "features": list(ready.features),
+        "epoch": ready.epoch,
+        "user": ready.user,
+        "device": ready.device,
+        "socket": ready.socket,
+        "node": ready.node,
+        "rooms": [room_object(room) for room in ready.rooms],
+    }
+    if ready.next is not None:
+        found["next"] = ready.next
+    if ready.expires_in is not None:
+        found["expires_in"] = ready.expires_in
+    return found
+
+
+def _bye_object(bye: Bye) -> Object:
+    found: Object = {"code": bye.code, "resumable": bye.resumable}
+    if bye.retry_after_ms is not None:
+        found["retry_after_ms"] = bye.retry_after_ms
+    return found
+
+
+_PUSHES: Mapping[type, Callable[[Any], Object]] = {
+    Entry: entry_object,
+    Room: room_object,
+    RoomGone: _room_gone_object,
+    MarkerMoved: _marker_object,
+    Expiring: _expiring_object,
+    Ready: _ready_object,
+    Bye: _bye_object,
+}

@@ -1,0 +1,101 @@
+"""What one caller, host or client does wrong is nobody else's matter."""
+
+from collections.abc import Collection, Mapping
+
+import anyio
+import pytest
+
+from chatcore import Chat, CreateRoom, Forbidden, History, Mark, SendMessage, Unavailable
+from chatcore.domain.permissions import RIGHTS
+from chatcore.domain.rooms import Rules
+from chatcore.domain.state import Marker
+from chatcore.ids import UserId
+from chatcore.ports.directory import Profile
+from chatcore.protocol import Object
+from chatcore.testing import Recorder
+from chatcore_aiohttp.codec import encode
+from chatcore_memory import MemoryStore
+
+pytestmark = pytest.mark.anyio
+
+ROOM = "pvt-alice-bob"
+
+
+def message(body: str, **more: object) -> Object:
+    return {"room": ROOM, "body": body, "key": body, **more}
+
+
+async def test_a_callback_that_raises_fails_no_other_command(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: Object) -> None:
+        raise ZeroDivisionError
+
+    async with Chat(MemoryStore()) as chat:
+        await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        async with chat.connect(Recorder(), user="alice") as alice, chat.connect(Recorder(), user="bob") as bob:
+            answers: list[Object] = []
+            await alice.receive("message.send", message("one"), fail)
+            await bob.receive("message.send", message("two"), answers.append)
+            await alice.receive("rooms", {}, fail)
+            await alice.receive("history", {"room": 5}, fail)
+            await bob.receive("rooms", {}, answers.append)
+            assert [answer["ok"] for answer in answers] == [True, True]
+            assert caplog.messages == ["an answer could not be given"] * 3
+
+
+async def test_a_refusal_keeps_its_place_however_the_peers_name_is_spelled() -> None:
+    async with Chat(MemoryStore(), canonical=str.lower) as chat, chat.connect(Recorder(), user="alice") as alice:
+        answers: list[bool] = []
+        await alice.receive(
+            "message.send", {"to": "Bob", "body": "1", "key": "1"}, lambda one: answers.append(one["ok"])
+        )
+        await alice.receive("message.send", {"to": "Bob", "body": 2, "key": "2"}, lambda one: answers.append(one["ok"]))
+        await alice.receive("rooms", {})
+        assert answers == [True, False]
+
+
+async def hanging(users: Collection[UserId]) -> Mapping[UserId, Profile]:
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
+async def broken(users: Collection[UserId]) -> Mapping[UserId, Profile]:
+    raise OSError
+
+
+@pytest.mark.parametrize("directory", [hanging, broken])
+async def test_a_directory_that_hangs_or_fails_makes_a_command_unavailable_within_2_seconds(directory: object) -> None:
+    async with Chat(MemoryStore(), directory=directory) as chat:  # type: ignore[arg-type]
+        for command in (SendMessage(to="bob", body="hi", key="k"), History(with_="bob")):
+            began = anyio.current_time()
+            with pytest.raises(Unavailable):
+                await chat.execute("alice", command)
+            assert anyio.current_time() - began <= 2
+
+
+async def test_a_mark_that_a_hosts_rules_refuse_moves_nothing() -> None:
+    rights = {**RIGHTS, "mark": dict.fromkeys(RIGHTS["mark"], frozenset())}
+    store = MemoryStore()
+    async with Chat(store, rules=Rules(rights=rights)) as chat:
+        await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        with pytest.raises(Forbidden):
+            await chat.execute("bob", Mark(room=ROOM, read=1))
+        assert await store.markers(ROOM, ["bob"]) == {"bob": Marker(0, 0)}
+
+
+async def test_the_answer_of_a_sync_keeps_its_size_by_leaving_out_markers() -> None:
+    async with Chat(MemoryStore()) as chat, chat.connect(Recorder(), user="alice") as alice:
+        members = ["\N{CJK UNIFIED IDEOGRAPH-8A71}" * 32 + f"{number:03}" for number in range(19)]
+        rooms = [
+            (
+                await chat.execute("alice", CreateRoom(kind="group", title="t", members=members, key=f"{number}"))
+            ).view.room
+            for number in range(500)
+        ]
+        answers: list[Object] = []
+        cursors = {room: {"seq": 0} for room in rooms}
+        await alice.receive("sync", {"cursors": cursors}, answers.append)
+        assert len(encode(answers[0])) <= 512 * 1024
+        found = [answers[0]["rooms"][room] for room in rooms]
+        assert found[0]["markers"].keys() == {"alice", *members}
+        assert "markers" not in found[-1]
+        assert all(one["me"]["role"] == "owner" for one in found)

@@ -1,0 +1,122 @@
+"""What a Chat does by itself goes on after a fault that nobody expected, and says what it was."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+import pytest
+
+from chatcore import Bye, Chat, InviteUser, SendMessage, Unavailable
+from chatcore.live.background import Background
+from chatcore.ports.bus import RoomAt
+from chatcore.testing import Recorder
+from chatcore_memory import MemoryRegistry
+from tests.unit.live.nodes import HeldBus, HeldStore, seqs
+from tests.unit.live.test_belonging import create
+
+pytestmark = pytest.mark.anyio
+
+ROOM = "pvt-alice-bob"
+
+
+def break_once(monkeypatch: pytest.MonkeyPatch, thing: object, operation: str, calls: int = 1) -> list[OSError]:
+    """Let the next call of ``operation``, or several, raise what no port may; what is still to be raised."""
+    real, faults = getattr(thing, operation), [OSError("out of the blue")] * calls
+
+    async def broken(*arguments: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return await real(*arguments)
+
+    monkeypatch.setattr(thing, operation, broken)
+    return faults
+
+
+async def test_a_sweep_that_failed_is_followed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, bob = HeldStore(), Recorder()
+    async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob"):
+        faults = break_once(monkeypatch, store, "changes", calls=2)  # one for each node
+        await anyio.sleep(3)
+        assert not faults
+        await there.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        await bob.until(lambda _: seqs(bob, ROOM) == [1], within=5)
+
+
+async def test_a_check_of_memberships_that_failed_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, ina = HeldStore(), Recorder()
+    async with Chat(store) as here, Chat(store) as there, here.connect(ina, user="ina"):
+        room = await create(there)
+        faults = break_once(monkeypatch, store, "memberships")
+        await there.execute("olga", InviteUser(room=room, user="ina"))
+        await ina.until(lambda _: bool(ina.rooms(room)), within=5)
+        assert not faults
+
+
+async def test_hints_are_published_again_after_one_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = HeldBus()
+    async with Chat(HeldStore(), bus=bus) as chat:
+        break_once(monkeypatch, bus, "publish")
+        for key in ("1", "2"):
+            await chat.execute("alice", SendMessage(to="bob", body="hi", key=key))
+            await anyio.sleep(1)
+        assert [hint.seq for hint in bus.hints if isinstance(hint, RoomAt)] == [2]
+
+
+async def test_leases_are_renewed_after_a_renewal_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry, bob = MemoryRegistry(anyio.current_time), Recorder()
+    async with Chat(HeldStore(), registry=registry) as chat, chat.connect(bob, user="bob"):
+        faults = break_once(monkeypatch, registry, "renew")
+        await anyio.sleep(60)
+        assert not faults
+        assert [one.id for one in await chat.sockets("bob")] == [bob.id]
+
+
+async def test_no_fault_of_the_registry_fails_a_connect(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry, bob = MemoryRegistry(anyio.current_time), Recorder()
+    async with Chat(HeldStore(), registry=registry) as chat:
+        faults = [break_once(monkeypatch, registry, operation) for operation in ("add", "remove")]
+        async with chat.connect(bob, user="bob"):
+            await anyio.sleep(11)
+            assert [one.id for one in await chat.sockets("bob")] == [bob.id]
+        assert faults == [[], []]
+
+
+async def test_deadlines_are_looked_at_after_a_look_that_failed() -> None:
+    began, start, faults = datetime(2026, 11, 25, tzinfo=UTC), anyio.current_time(), 3
+
+    def clock() -> datetime:
+        nonlocal faults
+        passed = anyio.current_time() - start
+        if passed > 10 and faults:
+            faults -= 1
+            raise OSError("no clock")
+        return began + timedelta(seconds=passed)
+
+    bob = Recorder()
+    async with (
+        Chat(HeldStore(), clock=clock) as chat,
+        chat.connect(bob, user="bob", expires_at=began + timedelta(seconds=20)),
+    ):
+        await bob.until(lambda _: bob.bye == Bye(code="expired"), within=25)
+        assert not faults
+
+
+async def test_equal_faults_in_a_row_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    outcomes = [OSError("one"), OSError("two"), Unavailable(), Unavailable(), None, Unavailable()]
+    over = anyio.Event()
+
+    async def turn() -> None:
+        if not outcomes:
+            over.set()
+            await anyio.sleep_forever()
+        if error := outcomes.pop(0):
+            raise error
+
+    async with Background() as background:
+        with caplog.at_level(logging.WARNING):
+            background.keep("counting", turn, 1)
+            began = anyio.current_time()
+            await over.wait()
+    assert anyio.current_time() - began == 5
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [OSError, Unavailable, Unavailable]

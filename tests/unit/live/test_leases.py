@@ -1,0 +1,45 @@
+"""What a node does about its leases while sockets come and go."""
+
+import anyio
+import pytest
+
+from chatcore.live.leases import Leases
+from chatcore.ports.registry import LEASE_S, SocketInfo
+from chatcore.testing.registry import socket
+from chatcore_memory import MemoryRegistry
+
+pytestmark = pytest.mark.anyio
+
+SOCKETS = [socket(f"s{number}", opened=number) for number in range(4)]
+
+
+class SlowRegistry(MemoryRegistry):
+    """A registry whose `add` takes a while, once it is told to; it is carried out at the end of it."""
+
+    def __init__(self) -> None:
+        super().__init__(anyio.current_time)
+        self.takes = 0.0
+        self.adding: list[SocketInfo] = []
+
+    async def add(self, socket: SocketInfo) -> None:
+        self.adding.append(socket)
+        await anyio.sleep(self.takes)
+        await super().add(socket)
+
+
+async def test_sockets_that_end_while_lost_leases_are_added_again_neither_stay_nor_stop_the_others() -> None:
+    registry = SlowRegistry()
+    leases = Leases(registry, "node")
+    for one in SOCKETS:
+        await leases.add(one)
+    await anyio.sleep(LEASE_S)
+    assert await leases.of_user("bob") == []
+    registry.takes, registry.adding = 0.5, []
+    with anyio.move_on_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(leases.renew, lambda *_: None)
+            await anyio.wait_all_tasks_blocked()
+            stays, *end = [one for one in SOCKETS if one not in registry.adding]
+            for gone in (*registry.adding, *end):
+                await leases.remove(gone)
+    assert await leases.of_user("bob") == [stays]

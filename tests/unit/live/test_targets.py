@@ -1,0 +1,93 @@
+"""How often the store is asked for the message that commands are about."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import pytest
+
+from chatcore import Chat, CreateRoom, EditMessage, JoinRoom, React, SendMessage
+from chatcore.commands.command import Command
+from chatcore.domain.entries import Entry
+from chatcore.errors import ChatError, Conflict, Invalid
+from chatcore.ids import RoomId, Seq
+from chatcore.ports.room_log import Anchor, Appended, Window
+from chatcore.testing.tasks import at_once
+from chatcore_memory import MemoryStore
+
+pytestmark = pytest.mark.anyio
+
+USERS = [f"user {number}" for number in range(50)]
+
+
+class CountingStore(MemoryStore):
+    read = 0
+    appended = 0
+
+    async def window(
+        self, user: str, room: RoomId, anchor: Anchor, before: int, after: int, *, messages_only: bool = False
+    ) -> Window:
+        self.read += 1
+        return await super().window(user, room, anchor, before, after, messages_only=messages_only)
+
+    async def append(self, entries: Sequence[Entry]) -> Appended:
+        self.appended += 1
+        return await super().append(entries)
+
+
+async def a_message_to_all(chat: Chat) -> tuple[RoomId, Seq]:
+    """A message in a room with all users."""
+    made = await chat.execute("olga", CreateRoom(kind="public", title="all", key="k"))
+    room = made.view.room
+    for user in USERS:
+        await chat.execute(user, JoinRoom(room=room))
+    return room, (await chat.execute("olga", SendMessage(room=room, body="who comes?", key="k2"))).seq
+
+
+async def outcome(chat: Chat, user: str, command: Command[Any]) -> Any:
+    try:
+        return await chat.execute(user, command)
+    except ChatError as error:
+        return type(error)
+
+
+async def test_many_who_react_to_one_message_at_once_read_it_once_each() -> None:
+    async with Chat(store := CountingStore()) as chat:
+        room, seq = await a_message_to_all(chat)
+        reactions = [partial(chat.execute, user, React(room=room, seq=seq, emoji="+", on=True)) for user in USERS]
+        answers = await at_once(reactions)
+        assert sorted(answer.seq or 0 for answer in answers) == list(range(seq + 1, seq + len(USERS) + 1))
+        assert store.read == len(USERS)
+
+
+async def test_many_who_reply_to_one_message_at_once_share_an_append() -> None:
+    async with Chat(store := CountingStore()) as chat:
+        room, seq = await a_message_to_all(chat)
+        store.appended = 0
+        replies = [
+            partial(chat.execute, user, SendMessage(room=room, body="me", key="k", reply_to=seq)) for user in USERS
+        ]
+        await at_once(replies)
+        assert (store.read, store.appended) == (len(USERS), 1)
+
+
+async def test_of_many_edits_of_a_version_at_once_one_is_carried_out() -> None:
+    async with Chat(MemoryStore()) as chat:
+        room, seq = await a_message_to_all(chat)
+        edits = [
+            partial(outcome, chat, "olga", EditMessage(room=room, seq=seq, version=1, body=str(number)))
+            for number in range(50)
+        ]
+        outcomes = await at_once(edits)
+        assert outcomes.count(Conflict) == 49
+
+
+async def test_a_refusal_among_them_lets_nobody_read_again() -> None:
+    async with Chat(store := CountingStore()) as chat:
+        room, seq = await a_message_to_all(chat)
+        replies = [
+            partial(outcome, chat, user, SendMessage(room=room, body="me", key="k", reply_to=seq if even else 1))
+            for even, user in zip([True, False] * len(USERS), USERS, strict=False)
+        ]
+        assert (await at_once(replies)).count(Invalid) == len(USERS) // 2
+        assert store.read == len(USERS)

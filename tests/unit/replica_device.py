@@ -1,0 +1,117 @@
+"""Who carries out what a replica says: it keeps everything, and answers when a test wants it."""
+
+from collections.abc import Sequence
+
+from chatcore.ids import RoomId, Seq, UserId
+from chatcore.protocol import Object
+from chatcore.replica import (
+    Ask,
+    Effect,
+    Effects,
+    Entries,
+    Forget,
+    Missed,
+    Replica,
+    Settled,
+    Shown,
+    Timeline,
+    Wait,
+)
+from tests.unit.replica_server import Server
+
+ROUNDS = 500
+
+
+class Device:
+    """``said`` are the effects so far, ``asked`` the questions that have no answer yet."""
+
+    def __init__(self, server: Server, user: UserId = "alice", page: int = 100) -> None:
+        self.user = user
+        self.server = server
+        self.replica = Replica(user, page=page)
+        self.said: list[Effect] = []
+        self.asked: list[Ask] = []
+        self.timelines: dict[RoomId, Timeline] = {}
+        self.shown: dict[RoomId, Object] = {}
+        self.waits: list[int] = []
+
+    def take(self, effects: Effects) -> Effects:
+        self.said += effects
+        for effect in effects:
+            match effect:
+                case Ask():
+                    self.asked.append(effect)
+                case Entries():
+                    self._hold(effect)
+                case Shown():
+                    self.shown.setdefault(effect.room, {}).update(effect.fields)
+                case Forget():
+                    self.timelines.pop(effect.room, None)
+                    self.shown.pop(effect.room, None)
+                case Wait():
+                    self.waits.append(effect.ms)
+                case Missed() | Settled():
+                    pass
+        return effects
+
+    def _hold(self, found: Entries) -> None:
+        timeline = self.timelines.setdefault(found.room, Timeline())
+        seqs = [entry["seq"] for entry in found.entries]
+        assert seqs == sorted(set(seqs))
+        assert not timeline.present().keys() & set(seqs), "given twice"
+        timeline.take(found)
+
+    def held(self) -> dict[RoomId, dict[Seq, Object]]:
+        return {room: timeline.present() for room, timeline in self.timelines.items()}
+
+    def connect(self) -> Effects:
+        return self.take(self.replica.connected())
+
+    def lose(self) -> Effects:
+        self.asked.clear()
+        return self.take(self.replica.disconnected())
+
+    def hear(self, event: str, *bodies: Object) -> Effects:
+        return [effect for body in bodies for effect in self.take(self.replica.pushed(event, body))]
+
+    def send(self, event: str, data: Object) -> int:
+        number, effects = self.replica.send(event, data)
+        self.take(effects)
+        return number
+
+    def answer(self, answer: Object | None = None) -> Effects:
+        """The oldest question gets its answer: what the server says now, or this one."""
+        ask = self.asked.pop(0)
+        return self.take(self.replica.answered(ask.number, answer or self.ask_server(ask)))
+
+    def ask_server(self, ask: Ask) -> Object:
+        return self.server.answer(self.user, ask.event, ask.data)
+
+    def retry(self) -> Effects:
+        return self.take(self.replica.retry())
+
+    def settle(self) -> "Device":
+        """Answer until nothing is asked any more."""
+        for _ in range(ROUNDS):
+            if not self.asked:
+                return self
+            self.answer()
+        raise AssertionError(f"it asks for ever: {self.asked}")
+
+    def come(self) -> "Device":
+        """Connect, hear `ready`, and get to know all that there is."""
+        self.connect()
+        self.hear("ready", self.server.ready(self.user))
+        return self.settle()
+
+
+def events(effects: Effects) -> list[tuple[str, Object]]:
+    return [(effect.event, effect.data) for effect in effects if isinstance(effect, Ask)]
+
+
+def seqs(effects: Effects) -> list[Seq]:
+    return [entry["seq"] for effect in effects if isinstance(effect, Entries) for entry in effect.entries]
+
+
+def kinds(effects: Sequence[Effect]) -> list[type[Effect]]:
+    return [type(effect) for effect in effects]

@@ -1,0 +1,147 @@
+"""A server without a line: real rooms, the wire's own objects, and whatever answer a test wants, when it wants it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from chatcore import CreateRoom, SendMessage
+from chatcore.commands.command import RoomCommand
+from chatcore.commands.reading import Cursor, History, ListRooms, Page, RoomList, RoomSync, Sync, Synced
+from chatcore.commands.rooms import GetRoom
+from chatcore.domain.entries import Entry
+from chatcore.domain.rooms import Facts, decide
+from chatcore.errors import NotFound
+from chatcore.ids import RoomId, Seq, UserId
+from chatcore.live.pushes import Room
+from chatcore.protocol import Object, answer_object, entry_object, error_object, push_object, read_command
+from chatcore_memory.room import MemoryRoom
+
+BEGINNING = datetime(2026, 11, 25, 12, tzinfo=UTC)
+NOT_FOUND = {"ok": False, "error": error_object(NotFound())}
+UNAVAILABLE = {"ok": False, "error": {"code": "unavailable", "message": "Later.", "temporary": True}}
+
+
+class Server:
+    """Rooms of one epoch; ``gap_above`` is how many missing entries are too many for a `sync`."""
+
+    def __init__(self, gap_above: int = 200) -> None:
+        self.epoch = "e1"
+        self.gap_above = gap_above
+        self.rooms: dict[RoomId, MemoryRoom] = {}
+        self._minutes = 0
+
+    def do(self, user: UserId, command: RoomCommand[Any]) -> Entry | None:
+        """What the command wrote, if anything."""
+        self._minutes += 1
+        key = command.key or f"key-{self._minutes}"
+        name = command.room_id(user, key)
+        room = self.rooms.get(name) or MemoryRoom(name, len(self.rooms))
+        entry = decide(room.state, _facts(room, user, command), user, command, key, self._now())
+        if not isinstance(entry, Entry):
+            return None
+        self.rooms[name] = room
+        assert room.append([entry]).written == 1
+        return entry
+
+    def say(self, user: UserId, to: UserId, *bodies: str) -> list[Object]:
+        """The pushes of what was said."""
+        entries = [self.do(user, SendMessage(to=to, body=body, key=f"{user}-{body}")) for body in bodies]
+        return [entry_object(entry) for entry in entries if entry]
+
+    def create(self, user: UserId, title: str) -> RoomId:
+        entry = self.do(user, CreateRoom(kind="public", title=title, key=title))
+        assert entry
+        return entry.room
+
+    def restore(self, upto: Seq) -> None:
+        """A backup of each room is played back, and the operator runs ``chatcore new-epoch``."""
+        self.epoch += "'"
+        for number, (name, room) in enumerate(self.rooms.items()):
+            entries = [*room.entries[:upto]]
+            self.rooms[name] = MemoryRoom(name, number)
+            self.rooms[name].append(entries)
+
+    def log(self, user: UserId, room: RoomId) -> dict[Seq, Object]:
+        """What somebody sees who comes now."""
+        found = self.rooms[room]
+        return {entry.seq: entry_object(entry) for entry in found.present(user, found.entries)}
+
+    def logs(self, user: UserId) -> dict[RoomId, dict[Seq, Object]]:
+        return {name: self.log(user, name) for name, room in self.rooms.items() if room.is_member(user)}
+
+    def shown(self, user: UserId, room: RoomId, announced_at: Seq | None = None) -> Object:
+        """A Room, also as the push that comes before the entry above ``announced_at``."""
+        view = self.rooms[room].view(user)
+        return push_object(Room(user=user, epoch=self.epoch, view=view, announced_at=announced_at))
+
+    def ready(self, user: UserId, limit: int = 50) -> Object:
+        return answer_object(self._list(user, None, limit))
+
+    def answer(self, user: UserId, event: str, data: Object) -> Object:
+        """The answer to a question that is well formed; a message is sent."""
+        match read_command(event, data):
+            case Sync() as sync:
+                found: object = self._synced(user, sync)
+            case History(room=str(room)) as history if self._is_member(user, room):
+                found = self._page(user, self.rooms[room], history)
+            case GetRoom(room=room) if self._is_listed(user, room):
+                return {"ok": True, **self.shown(user, room)}
+            case ListRooms(after=after, limit=limit):
+                found = self._list(user, after, limit)
+            case SendMessage() as command:
+                entry = self.do(user, command)
+                assert entry
+                found = command.answer(entry, duplicate=False, epoch=self.epoch)
+            case _:
+                return NOT_FOUND
+        return {"ok": True, **answer_object(found)}
+
+    def _now(self) -> datetime:
+        return BEGINNING + timedelta(minutes=self._minutes)
+
+    def _is_member(self, user: UserId, room: RoomId) -> bool:
+        return room in self.rooms and self.rooms[room].is_member(user)
+
+    def _is_listed(self, user: UserId, room: RoomId) -> bool:
+        return room in self.rooms and self.rooms[room].is_listed_for(user)
+
+    def _list(self, user: UserId, after: str | None, limit: int) -> RoomList:
+        names = [name for name in self.rooms if self._is_listed(user, name)]
+        start = names.index(after) + 1 if after else 0
+        page = names[start : start + limit]
+        rooms = [Room(user=user, epoch=self.epoch, view=self.rooms[name].view(user)) for name in page]
+        return RoomList(rooms=rooms, next=page[-1] if page and page[-1] != names[-1] else None)
+
+    def _synced(self, user: UserId, sync: Sync) -> Synced:
+        rooms = {name: self._sync_of(user, name, cursor) for name, cursor in sync.cursors.items()}
+        return Synced(user=user, epoch=self.epoch, rooms=rooms)
+
+    def _sync_of(self, user: UserId, name: RoomId, cursor: Cursor) -> RoomSync:
+        if not self._is_member(user, name):
+            return RoomSync(status="gone")
+        room = self.rooms[name]
+        view = room.view(user)
+        if cursor.epoch not in (None, self.epoch) or cursor.seq > view.head:
+            return RoomSync(status="reset", view=view)
+        missing = room.above(cursor.seq, self.gap_above + 1)
+        if len(missing) > self.gap_above:
+            return RoomSync(status="gap", view=view)
+        return RoomSync(status="events", view=view, entries=room.present(user, missing))
+
+    def _page(self, user: UserId, room: MemoryRoom, history: History) -> Page:
+        assert isinstance(history.anchor, int)
+        window = room.window(user, history.anchor, history.before or 0, 0, messages_only=False)
+        return Page(
+            room=room.state.room,
+            epoch=self.epoch,
+            head=window.head,
+            entries=window.entries,
+            has_before=window.has_before,
+            has_after=window.has_after,
+        )
+
+
+def _facts(room: MemoryRoom, user: UserId, command: RoomCommand[Any]) -> Facts:
+    target = command.target
+    if target is None or target > room.state.head:
+        return Facts()
+    return Facts(target=room.present(user, [room.entries[target - 1]])[0], as_of=room.state.head)
