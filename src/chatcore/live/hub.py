@@ -113,8 +113,11 @@ class Hub:
                 self.follow(socket, room, Place(noted - 1, member=False), known=noted)
 
     def synced(self, socket: LiveSocket, rooms: Collection[RoomId], places: Mapping[RoomId, Place]) -> None:
-        """Release ``rooms`` after the answer of a `sync`. Of an invitation the answer says `gone`, which ends it for the
-        client, who has also dropped what was pushed before: where it still stands, it is told again."""
+        """Release ``rooms`` after the answer of a `sync`.
+
+        Of an invitation the answer says `gone`, and what was pushed before it the client has dropped: so where the
+        invitation still stands, it is told again.
+        """
         self.release(socket, rooms, places)
         for room in rooms:
             if socket.invited.pop(room, None) is not None and room not in places:

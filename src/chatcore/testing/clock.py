@@ -7,7 +7,6 @@ from typing import Any
 
 from trio.testing import MockClock
 
-
 STEPS_MAX = 100_000
 """More than any honest work does in one moment."""
 

@@ -40,6 +40,8 @@ HIGHEST: Mapping[str, float] = {
 }
 """Each fault, and how likely it is at most at each of its occasions: a store's call, a hint, a turn of the director."""
 
+FAULTS: Sequence[str] = tuple(HIGHEST)
+
 PRESENT = 0.7
 """The share of faults that are about in one seed: some bugs need one that others would hide."""
 

@@ -33,7 +33,9 @@ async def judge_clients(world: World, chat: Chat, clients: Sequence[Client], log
         _compare_marks(world, client, fresh[client.user])
 
 
-async def _fresh(world: World, chat: Chat, user: UserId, logs: Logs) -> Mapping[RoomId, tuple[Object, dict[Seq, Object]]]:
+async def _fresh(
+    world: World, chat: Chat, user: UserId, logs: Logs
+) -> Mapping[RoomId, tuple[Object, dict[Seq, Object]]]:
     """Each room of a user: as it is shown to who comes now, and its whole history for a member."""
     found: dict[RoomId, tuple[Object, dict[Seq, Object]]] = {}
     for log in logs:
@@ -75,7 +77,9 @@ def _compare(world: World, client: Client, fresh: Mapping[RoomId, tuple[Object, 
             world.fault(f"{client.device} holds of {name} {held_history} where {history} is")
         if history and "kind" in held_room and any(held_room.get(field) != room.get(field) for field in LAID):
             world.fault(f"{client.device} shows {held_room} of {name}, where {room} is")
-        if [held_room["me"][field] for field in ("role", "state")] != [room["me"][field] for field in ("role", "state")]:
+        if [held_room["me"][field] for field in ("role", "state")] != [
+            room["me"][field] for field in ("role", "state")
+        ]:
             world.fault(f"{client.device} takes itself for {held_room['me']} in {name}, where {room['me']} is")
 
 

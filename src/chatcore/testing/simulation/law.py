@@ -74,7 +74,7 @@ class PushLaw:
         self._world.shown.add((self._user, room, head + 1))
 
     def _gone(self, room: RoomId) -> None:
-        """ "Gets that entry, then `room.gone`"; "an invited user whose invitation ends gets `room.gone` alone". """
+        """ "Gets that entry, then `room.gone`"; "an invited user whose invitation ends gets `room.gone` alone"."""
         if room not in self._ended | self._invited:
             self._broken(f"was told that {room} is gone, which it did not know")
         self._ended.discard(room)

@@ -1,6 +1,7 @@
 """How far users have said to have read, and how far they have been told that they have."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from attrs import define, field
 
@@ -22,10 +23,10 @@ class Marks:
     def begins(self, user: UserId, event: str, data: object) -> None:
         """A node gets a command: what a mark asks for may come about from here on."""
         match event, data:
-            case "mark", {"room": str(room)}:
-                read = _seq(data, "read")
-                _raise(self.asked, user, room, {"read": read, "delivered": max(read, _seq(data, "delivered"))})
-                self.unread_from.setdefault((user, room), set()).add(_seq(data, "unread_from"))
+            case "mark", {"room": str(room), **fields}:
+                read = _seq(fields, "read")
+                _raise(self.asked, user, room, {"read": read, "delivered": max(read, _seq(fields, "delivered"))})
+                self.unread_from.setdefault((user, room), set()).add(_seq(fields, "unread_from"))
             case _:
                 pass
 
@@ -59,6 +60,6 @@ def _raise(
     rooms[room] = {name: max(before.get(name, 0), positions[name]) for name in POSITIONS}
 
 
-def _seq(data: Mapping[str, object], name: str) -> Seq:
+def _seq(data: Mapping[Any, object], name: str) -> Seq:
     value = data.get(name)
     return value if isinstance(value, int) else 0

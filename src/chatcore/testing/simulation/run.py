@@ -11,7 +11,6 @@ from random import Random
 import anyio
 from attrs import frozen
 
-from ...chat import Chat
 from ...ports.store import Store
 from ..clock import ShuffledLoop, Stuck
 from .cluster import Cluster, Node

@@ -11,6 +11,7 @@ from .wishing import Wish
 if TYPE_CHECKING:
     from .director import Director
 
+
 def left_while_connecting(director: "Director") -> int:
     """Somebody's membership ends, and perhaps begins again, while their devices come back."""
     return _change(director, _come_back)
@@ -35,11 +36,13 @@ def _change(director: "Director", look_away: Callable[["Director", UserId, str],
     owner, member = pair(director)
     room, data = group(director, owner, member)
     about: Object = {"room": room, "user": member}
-    end = director.world.random.choice((
-        ((owner, ("room.remove", about)),),
-        ((owner, ("room.ban", about)), (owner, ("room.unban", about))),
-        ((member, ("room.leave", {"room": room})),),
-    ))
+    end = director.world.random.choice(
+        (
+            ((owner, ("room.remove", about)),),
+            ((owner, ("room.ban", about)), (owner, ("room.unban", about))),
+            ((member, ("room.leave", {"room": room})),),
+        )
+    )
     begin: Sequence[tuple[UserId, Wish]] = (
         (owner, ("room.invite", about)),
         (member, ("room.join", {"room": room})),

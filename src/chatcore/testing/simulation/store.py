@@ -41,7 +41,7 @@ class StoreWorld:
         self.world.tell("store: %s of %s %s landed late", appended.written, entries[0].room, entries[0].seq)
 
     async def write(self, entries: Sequence[Entry]) -> Appended:
-        """Write ``entries`` now: a write that has reached the store ends there, whatever becomes of who waits for it."""
+        """Write ``entries`` now: what has reached the store is carried out, whatever becomes of who waits for it."""
         return await asyncio.shield(self.owner.start(self._append(entries)))
 
     async def _append(self, entries: Sequence[Entry]) -> Appended:

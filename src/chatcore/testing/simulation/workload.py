@@ -8,7 +8,8 @@ from ...domain.state import RoomState
 from ...ids import RoomId, Seq, UserId, created_room_id, private_room_id
 from ...protocol import Object
 from .climate import NOBODY, STRANGER
-from .wishes import ROWS, Wish, other_content
+from .wishes import ROWS, other_content
+from .wishing import Wish
 from .world import World
 
 

@@ -1,0 +1,168 @@
+"""Invitations beside a `sync` or a connect, neither of which is told all about them. Found by the simulation."""
+
+from typing import Any
+
+import anyio
+import pytest
+
+from chatcore import Chat, CreateRoom, InviteUser, JoinRoom, Mark, RemoveUser, SendMessage
+from chatcore.live.pushes import Room
+from tests.unit.live.nodes import Gate, HeldBus, HeldStore, Teller, ghosts
+
+pytestmark = pytest.mark.anyio
+
+
+def hold(store: HeldStore, operation: str, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """Hold up the next call of ``operation`` when it has been carried out."""
+    call, gate = getattr(store, operation), Gate(done=True, fails=False)
+
+    async def held(*arguments: Any, **more: Any) -> Any:
+        monkeypatch.setattr(store, operation, call)
+        found = await call(*arguments, **more)
+        await gate.stand()
+        return found
+
+    monkeypatch.setattr(store, operation, held)
+    return gate
+
+
+async def create(chat: Chat, *members: str, kind: str = "group") -> str:
+    command = CreateRoom(kind=kind, title="Tea", members=members, key="k")  # type: ignore[arg-type]
+    return (await chat.execute("olga", command)).view.room
+
+
+def standings(heard: Teller, room: str) -> list[str | None]:
+    return [body.standing for push in heard.pushes if isinstance(body := push.body, Room) and body.view.room == room]
+
+
+async def test_an_invitation_is_told_again_after_a_sync_that_calls_its_room_gone() -> None:
+    """A client drops what comes before the answer of a `sync`: the answer, "or what follows it, brings them again"."""
+    async with Chat(HeldStore()) as chat:
+        room, ina = await create(chat), Teller()
+        async with chat.connect(ina, user="ina") as socket:
+            await chat.execute("olga", InviteUser(room=room, user="ina"))
+            await socket.receive("sync", {"cursors": {room: {"seq": 0}}}, ina.answer)
+            await ina.until(lambda _: len(standings(ina, room)) == 2, within=1)  # before anything else tells of it
+        assert ina.story == ["ready", "room", "answer None", "room"]
+        assert standings(ina, room) == ["invited", "invited"]
+        assert ghosts(chat) == []
+
+
+async def test_an_invitation_is_told_after_a_sync_that_began_while_it_was_being_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, ina = HeldStore(), Teller()
+    async with Chat(store) as chat:
+        room = await create(chat)
+        async with chat.connect(ina, user="ina") as socket, anyio.create_task_group() as tasks:
+            gate = hold(store, "views", monkeypatch)
+            tasks.start_soon(chat.execute, "olga", InviteUser(room=room, user="ina"))
+            await gate.reached.wait()
+            await socket.receive("sync", {"cursors": {room: {"seq": 0}}}, ina.answer)
+            gate.open()
+            await ina.until(lambda _: standings(ina, room) == ["invited"], within=1)  # the sweep might find it later
+        assert ina.story == ["ready", "answer None", "room"]
+
+
+async def test_an_invitation_is_told_again_though_its_socket_still_stands_in_the_room_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The room has more to do when it has told the invitation, so whoever is no member has not been dropped yet."""
+    store, ina = HeldStore(), Teller()
+    async with Chat(store) as chat:
+        room = await create(chat)
+        async with chat.connect(ina, user="ina") as socket, anyio.create_task_group() as tasks:
+            told = hold(store, "views", monkeypatch)
+            tasks.start_soon(chat.execute, "olga", InviteUser(room=room, user="ina"))
+            await told.reached.wait()
+            more = store.hold("append", done=False)
+            tasks.start_soon(chat.execute, "olga", SendMessage(room=room, body="is she coming?", key="m"))
+            told.open()
+            await more.reached.wait()
+            await socket.receive("sync", {"cursors": {room: {"seq": 0}}}, ina.answer)
+            await anyio.wait_all_tasks_blocked()
+            more.open()
+            await ina.until(lambda _: len(standings(ina, room)) == 2, within=1)
+        assert ina.story == ["ready", "room", "answer None", "room"]
+
+
+async def test_an_invitation_that_only_ready_has_told_ends_with_room_gone() -> None:
+    """It came between the two reads of a connect, and no hint told of it."""
+    store, bus, ina = HeldStore(), HeldBus(), Teller()
+    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+        room = await create(there)
+        async with anyio.create_task_group() as tasks:
+            gate, stay = store.hold("memberships", done=True), anyio.Event()
+
+            async def connect() -> None:
+                async with here.connect(ina, user="ina"):
+                    await stay.wait()
+
+            tasks.start_soon(connect)
+            await gate.reached.wait()
+            await there.execute("olga", InviteUser(room=room, user="ina"))
+            gate.open()
+            await ina.until(lambda _: bool(ina.pushes))
+            assert [shown.standing for shown in ina.ready.rooms] == ["invited"]
+            await there.execute("olga", RemoveUser(room=room, user="ina"))
+            await bus.published(3)
+            bus.lose()
+            await ina.until(lambda _: "room.gone" in ina.story, within=5)
+            stay.set()
+        assert ina.story[-1] == "room.gone"
+
+
+async def test_what_ended_between_the_two_reads_of_a_connect_is_not_followed() -> None:
+    store, mia = HeldStore(), Teller()
+    async with Chat(store) as chat:
+        room = await create(chat, "mia")
+        async with anyio.create_task_group() as tasks:
+            gate, stay = store.hold("memberships", done=True), anyio.Event()
+
+            async def connect() -> None:
+                async with chat.connect(mia, user="mia"):
+                    await stay.wait()
+
+            tasks.start_soon(connect)
+            await gate.reached.wait()
+            await chat.execute("olga", RemoveUser(room=room, user="mia"))
+            gate.open()
+            await mia.until(lambda _: bool(mia.pushes))
+            await chat.execute("olga", SendMessage(room=room, body="among us", key="m"))
+            await anyio.wait_all_tasks_blocked()
+            stay.set()
+        assert mia.ready.rooms == []
+        assert mia.story == ["ready"]
+
+
+async def test_a_marker_of_a_room_is_not_pushed_before_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, bob = HeldStore(), Teller()
+    async with Chat(store) as chat:
+        room = await create(chat, kind="public")
+        async with chat.connect(bob, user="bob"), anyio.create_task_group() as tasks:
+            gate = hold(store, "views", monkeypatch)
+            tasks.start_soon(chat.execute, "bob", JoinRoom(room=room))
+            await gate.reached.wait()
+            await chat.execute("bob", Mark(room=room, read=2))
+            assert bob.story == ["ready"]
+            gate.open()
+        assert bob.story == ["ready", "room", "entry 2"]
+
+
+async def test_a_mark_that_is_carried_out_while_the_chat_is_left_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It failed as `internal`: nothing runs any more that would push it."""
+    store = HeldStore()
+    marks: list[int] = []
+
+    async def mark() -> None:
+        marks.append((await chat.execute("olga", Mark(room=room, read=1))).read)
+
+    chat = Chat(store)
+    async with anyio.create_task_group() as tasks:
+        async with chat:
+            room = await create(chat)
+            gate = hold(store, "mark", monkeypatch)
+            tasks.start_soon(mark)
+            await gate.reached.wait()
+        gate.open()
+    assert marks == [1]
