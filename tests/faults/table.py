@@ -148,8 +148,8 @@ FAULTS = (
     Fault(
         "entries-overtake-a-sync",
         "src/chatcore/live/hub.py",
-        "        return {room: socket.rooms[room].unfollow(socket) for room in rooms if room in socket.rooms}",
-        "        return {}",
+        "        held = {room: socket.rooms[room].unfollow(socket) for room in rooms if room in socket.rooms}",
+        "        held: dict[RoomId, Place] = {}",
         f"{RULES}::test_no_entry_overtakes_the_answer_of_a_sync_that_names_its_room",
     ),
     Fault(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from chatcore.commands.table import COMMANDS
-from chatcore.protocol import EVENTS
+from chatcore.protocol.events import EVENTS
 from chatcore.testing.simulation import FAULTS, SCENES, simulate
 from chatcore_memory import MemoryStore
 

@@ -25,9 +25,9 @@ HIGHEST: Mapping[str, float] = {
     "bus: away": 0.1,
     "directory: fails": 0.1,
     "directory: slow": 0.1,
-    "authenticator: fails": 0.4,
+    "authenticator: fails": 0.6,
     "line: slow reader": 0.05,
-    "line: expires": 0.2,
+    "line: expires": 0.15,
     "caller: cancelled": 0.15,
     "node: crashes": 0.02,
     "node: stops": 0.01,
@@ -36,7 +36,7 @@ HIGHEST: Mapping[str, float] = {
     "line: bye": 0.02,
     "store: away": 0.02,
     "store: away for one": 0.02,
-    "store: another epoch": 0.01,
+    "store: another epoch": 0.005,
 }
 """Each fault, and how likely it is at most at each of its occasions: a store's call, a hint, a turn of the director."""
 

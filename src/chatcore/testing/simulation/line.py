@@ -17,7 +17,7 @@ from .owners import Owner
 from .world import World
 
 Message: TypeAlias = tuple[Any, ...]
-LASTS_S = (1, 60)
+LASTS_S = (1, 15)
 
 
 class Pipe:

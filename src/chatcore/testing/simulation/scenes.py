@@ -123,8 +123,8 @@ def _flood(director: "Director") -> int:
 AWAY_S = 3
 FLOOD = 220
 SCENES: Mapping[str, tuple[float, Scene]] = {
-    "joined while connecting": (3, _joined_while_connecting),
-    "joined while syncing": (3, _joined_while_syncing),
+    "joined while connecting": (6, _joined_while_connecting),
+    "joined while syncing": (6, _joined_while_syncing),
     "used at once": (2, _used_at_once),
     "joined twice": (2, _joined_twice),
     "same key at once": (2, _same_key_at_once),

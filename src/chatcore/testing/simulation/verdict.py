@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from ...commands.command import ChangeCommand, Command, ReadingCommand, RoomCommand
-from ...commands.table import COMMANDS
 from ...domain.entries import Entry
 from ...domain.rooms import decide
 from ...domain.state import RoomState
@@ -183,8 +182,3 @@ def _outcomes(log: Log, attempt: Attempt, command: RoomCommand[object]) -> Itera
     for state in log.during(attempt):
         facts = log.facts(state, attempt.user, command.target, list(command.wants(state)))
         yield decide(state, facts, attempt.user, command, command.key or "", NOON)
-
-
-def unjudged() -> set[str]:
-    """The commands that nothing here knows how to judge."""
-    return {name for name, command in COMMANDS.items() if not issubclass(command, RoomCommand) and name not in READINGS}
