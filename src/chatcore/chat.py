@@ -92,6 +92,7 @@ class Chat:
         self._hub = Hub(
             store,
             self._background,
+            node=self.node,
             now=clock,
             publish=self._hints.put_entries if bus else lambda _: None,
             publish_marker=self._hints.put_one if bus else lambda _: None,
@@ -317,7 +318,7 @@ class Chat:
             case RoomAt():
                 self._hub.told(hint.room, hint.seq, hint.affects, hint.entry)
             case MarkerAt():
-                self._hub.told_marker(hint)
+                self._hub.markers.told(hint)
             case Check():
                 if self._leases:
                     self._leases.doubt(hint.sockets)

@@ -36,6 +36,7 @@ class Hub:
         store: Store,
         background: Background,
         *,
+        node: str,
         now: Callable[[], datetime],
         publish: Callable[[Sequence[Entry]], None],
         publish_marker: Callable[[MarkerAt], None],
@@ -62,8 +63,7 @@ class Hub:
             rules=rules,
             uniform=uniform,
         )
-        self._publish_marker = publish_marker
-        self._markers = MarkerPushes(background, self._push_marker)
+        self.markers = MarkerPushes(background, node, self._rooms, publish_marker)
 
     def submit(self, room: RoomId, waiting: Waiting) -> None:
         """Queue a command at its room."""
@@ -140,32 +140,7 @@ class Hub:
         moved = MarkerMoved(
             room=view.room, user=user, read=view.marker.read, delivered=view.marker.delivered, unread=view.unread
         )
-        self._markers.put(Moved(marker=moved, everyone=view.markers is not None, by=by))
-
-    def told_marker(self, hint: MarkerAt) -> None:
-        """Another node says that a marker has moved."""
-        moved = MarkerMoved(
-            room=hint.room, user=hint.user, read=hint.read, delivered=hint.delivered, unread=hint.unread
-        )
-        self._tell(Moved(marker=moved, everyone=hint.everyone, by=None))
-
-    def _push_marker(self, moved: Moved) -> None:
-        self._tell(moved)
-        marker = moved.marker
-        self._publish_marker(
-            MarkerAt(
-                room=marker.room,
-                user=marker.user,
-                read=marker.read,
-                delivered=marker.delivered,
-                unread=marker.unread or 0,
-                everyone=moved.everyone,
-            )
-        )
-
-    def _tell(self, moved: Moved) -> None:
-        if room := self._rooms.get(moved.marker.room):
-            room.tell(moved.marker, everyone=moved.everyone, but=moved.by)
+        self.markers.put(Moved(marker=moved, everyone=view.markers is not None, by=by))
 
     async def check_memberships(self) -> None:
         """Ask the store about users whose membership in a room changed where nobody here looked on; or wait for one."""
