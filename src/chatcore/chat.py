@@ -270,6 +270,8 @@ class Chat:
         principal = await authenticate(token)
         if principal is None or (principal.user, principal.session) != (user, session):
             raise Unauthenticated
+        if socket not in self._sockets:
+            raise Unavailable("The socket ended meanwhile.")
         if principal.expires_at is None:
             self._deadlines.forget(socket)
             return None
