@@ -44,8 +44,8 @@ class Hub:
         rules: Rules,
         uniform: Callable[[float, float], float],
     ) -> None:
-        self.open = True
-        """Once False nothing new is taken: the tasks that would carry it out are being ended."""
+        self.open = False
+        """While False nothing new is taken: there are no tasks that would carry it out, or they are being ended."""
         self._store = store
         self._rooms: dict[RoomId, LiveRoom] = {}
         self._users: dict[UserId, LiveUser] = {}
@@ -135,7 +135,7 @@ class Hub:
 
     def marked(self, user: UserId, view: RoomView, by: LiveSocket | None) -> None:
         """A user has moved their marker in a room, over the socket ``by``."""
-        if view.marker is None:
+        if view.marker is None or not self.open:
             return
         moved = MarkerMoved(
             room=view.room, user=user, read=view.marker.read, delivered=view.marker.delivered, unread=view.unread

@@ -37,14 +37,16 @@ async def until(token: str) -> Principal:
 
 async def test_a_socket_is_warned_a_minute_before_its_end_and_once() -> None:
     bob = Recorder()
-    async with Chat(HeldStore(), clock=passing_time()) as chat:
-        async with chat.connect(bob, user="bob", expires_at=after(100)):
-            await anyio.sleep(39.5)
-            assert warnings(bob) == []
-            await anyio.sleep(1.5)
-            assert warnings(bob) in ([60], [59])
-            await bob.until(lambda _: bob.bye == Bye(code="expired"), within=60)
-            assert len(warnings(bob)) == 1
+    async with (
+        Chat(HeldStore(), clock=passing_time()) as chat,
+        chat.connect(bob, user="bob", expires_at=after(100)),
+    ):
+        await anyio.sleep(39.5)
+        assert warnings(bob) == []
+        await anyio.sleep(1.5)
+        assert warnings(bob) in ([60], [59])
+        await bob.until(lambda _: bob.bye == Bye(code="expired"), within=60)
+        assert len(warnings(bob)) == 1
 
 
 async def test_refreshing_again_and_again_leaves_one_deadline_and_one_warning() -> None:
@@ -65,13 +67,15 @@ async def test_refreshing_again_and_again_leaves_one_deadline_and_one_warning() 
 
 async def test_a_socket_that_was_refreshed_lives_on() -> None:
     bob, answers = Recorder(), list[dict[str, Any]]()
-    async with Chat(HeldStore(), clock=passing_time()) as chat:
-        async with chat.connect(bob, user="bob", expires_at=after(30), authenticate=until) as socket:
-            assert warnings(bob) == [30]
-            await socket.receive("auth.refresh", {"token": "300"}, answers.append)
-            assert answers == [{"ok": True, "expires_in": 300}]
-            await anyio.sleep(250)
-            assert (len(warnings(bob)), bob.bye) == (2, None)
+    async with (
+        Chat(HeldStore(), clock=passing_time()) as chat,
+        chat.connect(bob, user="bob", expires_at=after(30), authenticate=until) as socket,
+    ):
+        assert warnings(bob) == [30]
+        await socket.receive("auth.refresh", {"token": "300"}, answers.append)
+        assert answers == [{"ok": True, "expires_in": 300}]
+        await anyio.sleep(250)
+        assert (len(warnings(bob)), bob.bye) == (2, None)
 
 
 async def test_a_token_that_is_looked_at_beyond_the_end_of_its_socket_leaves_no_deadline() -> None:
