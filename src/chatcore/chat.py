@@ -123,7 +123,7 @@ class Chat:
             raise
         sweep = Sweep(self.store, self._hub, changes[-1].position if changes else 0)
         self._background.keep("the sweep", sweep.turn, SWEEP_S)
-        self._background.keep("checking memberships", self._hub.check_memberships, PAUSE_S)
+        self._background.keep("checking memberships", self._hub.memberships.check, PAUSE_S)
         self._background.keep("watching deadlines", self._deadlines.watch, PAUSE_S)
         if self._leases:
             self._background.keep("renewing leases", partial(self._leases.renew, self._close), PAUSE_S)

@@ -9,7 +9,7 @@ import anyio
 from attrs import define, field
 
 from chatcore import Chat, Entry, Push, Unavailable
-from chatcore.domain.state import RoomState
+from chatcore.domain.state import RoomPage, RoomState
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.bus import Bus, Hint
 from chatcore.ports.room_log import Appended, CaughtUp, Membership, News
@@ -84,6 +84,10 @@ class HeldStore(MemoryStore):
 
     async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[Membership]:
         found: Sequence[Membership] = await self._held("memberships", partial(super().memberships, user, room))
+        return found
+
+    async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
+        found: RoomPage = await self._held("page", partial(super().page, user, after, limit))
         return found
 
     async def catch_up(
