@@ -90,9 +90,9 @@ def unit(session: nox.Session) -> None:
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """Real sockets, real processes, the official clients."""
+    """Real sockets, real processes, the official clients, and the examples."""
     install(session, "test")
-    session.run("pytest", "tests/integration", *session.posargs)
+    session.run("pytest", "tests/integration", "examples", *session.posargs)
 
 
 @nox.session

@@ -83,7 +83,7 @@ class Chat:
         self._clock = clock
         self._new_id = new_id
         self._sockets: dict[str, Socket] = {}
-        self._connectable = True
+        self._leaving = False
         self._hints = HintQueue()
         self._leases = Leases(registry, self.node) if registry else None
         self._deadlines = Deadlines(clock, self._warn, partial(self._close, code="expired"))
@@ -92,6 +92,7 @@ class Chat:
         self._hub = Hub(
             store,
             self._background,
+            node=self.node,
             now=clock,
             publish=self._hints.put_entries if bus else lambda _: None,
             publish_marker=self._hints.put_one if bus else lambda _: None,
@@ -122,10 +123,11 @@ class Chat:
             raise
         sweep = Sweep(self.store, self._hub, changes[-1].position if changes else 0)
         self._background.keep("the sweep", sweep.turn, SWEEP_S)
-        self._background.keep("checking memberships", self._hub.check_memberships, PAUSE_S)
+        self._background.keep("checking memberships", self._hub.memberships.check, PAUSE_S)
         self._background.keep("watching deadlines", self._deadlines.watch, PAUSE_S)
         if self._leases:
             self._background.keep("renewing leases", partial(self._leases.renew, self._close), PAUSE_S)
+        self._hub.open = True
         return self
 
     async def __aexit__(
@@ -135,7 +137,7 @@ class Chat:
 
         What has not been answered by then is answered `unavailable`: whether it was carried out is unknown.
         """
-        self._connectable = False
+        self._leaving = True
         for socket in tuple(self._sockets.values()):
             socket.close(Bye(code="shutdown"))
         with anyio.move_on_after(DRAIN_S, shield=True):
@@ -150,10 +152,9 @@ class Chat:
         """Carry out a command for a user and give its answer, when every follower here has what it caused.
 
         A command that appends is carried out even where the caller is cancelled once it was queued. Raises
-        `ChatError`; `Unavailable` once the Chat has been left.
+        `ChatError`; `Unavailable` once the Chat has been left, and RuntimeError before it is entered.
         """
-        if not self._hub.open:
-            raise Unavailable
+        self._check_entered()
         if not ids.is_user_id(user):
             raise Invalid("This is not a user id.", field="user")
         addressed = self._dispatcher.addressed(command)
@@ -164,6 +165,12 @@ class Chat:
                 return await self._append(user, addressed)
             case _:
                 raise TypeError(f"{type(command).__name__} neither reads nor appends")
+
+    def _check_entered(self) -> None:
+        if not self._hub.open:
+            raise (
+                Unavailable if self._leaving else RuntimeError("enter the Chat first: `async with Chat(store) as chat`")
+            )
 
     async def _append(self, user: UserId, command: RoomCommand[A]) -> A:
         answered = anyio.Event()
@@ -204,6 +211,7 @@ class Chat:
         Raises:
             Unavailable: the store can't be reached now, or the Chat is being left; nothing has been pushed.
         """
+        self._check_entered()
         live = LiveSocket(connection, user)
         if authenticate:
             live.refresh = partial(self._refresh, connection.id, user, session, authenticate)
@@ -234,7 +242,7 @@ class Chat:
     async def _greet(self, live: LiveSocket, info: SocketInfo, expires_at: datetime | None) -> None:
         memberships = await self.store.memberships(info.user)
         page = await page_of_rooms(self.store, info.user, None, ROOMS_READY)
-        if not self._connectable:
+        if self._leaving:
             raise Unavailable
         # No await from here on: `ready` goes first, and says from where each room is followed.
         # Where the page, which was read later, is the whole list, a membership that it does not show has ended.
@@ -271,6 +279,8 @@ class Chat:
         principal = await authenticate(token)
         if principal is None or (principal.user, principal.session) != (user, session):
             raise Unauthenticated
+        if socket not in self._sockets:
+            raise Unavailable("The socket ended meanwhile.")
         if principal.expires_at is None:
             self._deadlines.forget(socket)
             return None
@@ -319,7 +329,7 @@ class Chat:
             case RoomAt():
                 self._hub.told(hint.room, hint.seq, hint.affects, hint.entry)
             case MarkerAt():
-                self._hub.told_marker(hint)
+                self._hub.markers.told(hint)
             case Check():
                 if self._leases:
                     self._leases.doubt(hint.sockets)

@@ -221,8 +221,8 @@ FAULTS = (
     Fault(
         "socketio-connect-answered-too-early",
         f"{SOURCE}/dispatcher.py",
-        "        principal = await self._authenticate(",
-        '        self._line.write(b\'\\x81\\x0d40{"sid":"x"}\')\n        principal = await self._authenticate(',
+        "        principal = await self._principal(token)",
+        '        self._line.write(b\'\\x81\\x0d40{"sid":"x"}\')\n        principal = await self._principal(token)',
         f"{TESTS}/test_connect.py",
     ),
 )

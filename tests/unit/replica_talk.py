@@ -11,14 +11,26 @@ from tests.unit.replica_server import Server
 
 ROOM = "pvt-alice-bob"
 
-seqs = st.integers(1, 12)
-commands: st.SearchStrategy[RoomCommand[Any]] = st.one_of(
-    st.builds(SendMessage, room=st.just(ROOM), body=st.sampled_from(["hi", "ho"]), key=st.uuids().map(str)),
-    st.builds(EditMessage, room=st.just(ROOM), seq=seqs, version=st.integers(1, 3), body=st.sampled_from("ab")),
-    st.builds(DeleteMessage, room=st.just(ROOM), seq=seqs),
-    st.builds(React, room=st.just(ROOM), seq=seqs, emoji=st.sampled_from("xy"), on=st.booleans()),
-)
+seqs = st.integers(1, 4)
+sends = st.builds(SendMessage, room=st.just(ROOM), body=st.sampled_from(["hi", "ho"]), key=st.uuids().map(str))
+edits = st.builds(EditMessage, room=st.just(ROOM), seq=seqs, version=st.integers(1, 3), body=st.sampled_from("ab"))
+deletions = st.builds(DeleteMessage, room=st.just(ROOM), seq=seqs)
+reactions = st.builds(React, room=st.just(ROOM), seq=seqs, emoji=st.sampled_from("xy"), on=st.booleans())
+
+
+def weighted(*strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """One of them, the more often the more often it is named."""
+    return st.integers(0, len(strategies) - 1).flatmap(lambda number: strategies[number])
+
+
+commands = weighted(sends, sends, sends, edits, edits, edits, reactions, reactions, reactions, deletions)
 acts: st.SearchStrategy[tuple[UserId, RoomCommand[Any]]] = st.tuples(st.sampled_from(["alice", "bob"]), commands)
+
+
+def many(*steps: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
+    """Few steps or very many, each kind as often as the others: by themselves lists are short."""
+    step = weighted(*steps)
+    return st.lists(step, max_size=10) | st.lists(step, min_size=25, max_size=60)
 
 
 def begun(gap_above: int = 200) -> Server:

@@ -420,8 +420,17 @@ async def test_a_room_id_with_a_lone_surrogate_is_refused() -> None:
 
 
 async def test_a_chat_that_was_not_entered_says_so() -> None:
+    """And the room that was meant works as soon as it is."""
+    chat = Chat(MemoryStore())
+    for command in (SendMessage(to="bob", body="hi", key="k"), ListRooms()):
+        with pytest.raises(RuntimeError, match="enter the Chat first"):
+            await chat.execute("alice", command)
     with pytest.raises(RuntimeError, match="enter the Chat first"):
-        await Chat(MemoryStore()).execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        async with chat.connect(Recorder(), user="bob"):
+            pass
+    async with chat:
+        with anyio.fail_after(1):
+            assert (await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))).seq == 1
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])

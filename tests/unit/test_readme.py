@@ -1,12 +1,21 @@
-"""The README's example of the domain in isolation."""
+"""The README's examples of the library."""
 
+import re
 from typing import Any
 
 import pytest
 
-from tests.readme import example
+from tests.readme import README, example
 
 pytestmark = pytest.mark.anyio
+
+
+def test_the_store_of_somebody_else_is_the_one_in_the_examples() -> None:
+    tests = (README.parent / "examples" / "test_journal_store.py").read_text(encoding="utf-8")
+    assert example("python", "class TestJournalStore") in tests
+    stores = (README.parent / "docs" / "stores.md").read_text(encoding="utf-8")
+    (printed,) = re.findall(r"^# test_journal_store.py\n(.*?)^```$", stores, re.DOTALL | re.MULTILINE)
+    assert printed in tests
 
 
 async def test_the_domain_runs_in_memory_as_the_readme_says() -> None:

@@ -8,6 +8,7 @@ from chatcore.protocol import Object
 from chatcore.replica import Ask, Settled, Wait
 from tests.unit.replica_device import Device, events, kinds
 from tests.unit.replica_server import UNAVAILABLE, Server
+from tests.unit.replica_talk import many
 
 DONE: Object = {"ok": True}
 REFUSED: Object = {"ok": False, "error": {"code": "forbidden", "message": "No.", "temporary": False}}
@@ -204,22 +205,19 @@ class Unsteady:
         self._device.connect()
 
 
-steps = st.lists(
-    st.tuples(st.just("send"), st.sampled_from("rq"))
-    | st.tuples(st.sampled_from(["do", "fail", "retry"]), st.none())
-    | st.tuples(st.just("leave"), st.integers(0, 4)),
-    max_size=40,
-)
+sends = st.tuples(st.just("send"), st.sampled_from("rq"))
+answers = st.tuples(st.sampled_from(["do", "fail", "retry"]), st.none())
+breaks = st.tuples(st.just("leave"), st.integers(0, 4))
 
 
-@given(steps)
+@given(many(sends, answers, breaks))
 def test_whatever_fails_each_room_has_each_command_once_in_the_order_in_which_it_was_given(
     taken: list[tuple[str, str | int | None]],
 ) -> None:
     device = online()
     server = Unsteady(device)
     given: list[tuple[str, str]] = []
-    for step in [*taken, ("retry", None), *[("do", None)] * 40]:
+    for step in [*taken, ("retry", None), *[("do", None)] * 60]:
         match step:
             case ("send", str(room)):
                 given.append((room, str(len(given))))

@@ -10,14 +10,13 @@ from chatcore.protocol import Object, entry_object
 from chatcore.replica import Cursor
 from tests.unit.replica_device import Device
 from tests.unit.replica_server import UNAVAILABLE, Server
-from tests.unit.replica_talk import ROOM, acts, begun
+from tests.unit.replica_talk import ROOM, acts, begun, many
 
 Steps = list[tuple[str, int | RoomCommand[Any]]]
 """What happens on the way, or what a user does."""
 
-ends = st.tuples(st.sampled_from(["read", "fail", "retry", "sync", "lose", "lag"]), st.just(0))
+ways = st.tuples(st.sampled_from(["read", "fail", "retry", "sync", "lose", "lag"]), st.just(0))
 pushed = st.tuples(st.just("push"), st.integers(0, 40))
-steps = st.lists(acts | pushed | pushed | ends, max_size=60)
 backups = st.tuples(st.just("restore"), st.integers(1, 12))
 
 
@@ -108,7 +107,7 @@ def through(taken: Steps, gap_above: int, page: int) -> Device:
 sizes = st.integers(1, 4)
 
 
-@given(steps, sizes, sizes)
+@given(many(acts, pushed, ways), sizes, sizes)
 def test_however_entries_are_pushed_a_client_ends_with_the_log_of_the_store(
     taken: Steps, gap_above: int, page: int
 ) -> None:
@@ -119,7 +118,7 @@ def test_however_entries_are_pushed_a_client_ends_with_the_log_of_the_store(
     assert device.replica.cursors == {ROOM: Cursor("e1", head)}
 
 
-@given(st.lists(acts | pushed | ends | backups, max_size=60), sizes, sizes)
+@given(many(acts, pushed, ways, backups), sizes, sizes)
 def test_whenever_a_backup_is_played_back_a_client_ends_with_the_log_of_the_store(
     taken: Steps, gap_above: int, page: int
 ) -> None:

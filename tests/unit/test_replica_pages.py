@@ -58,7 +58,7 @@ def test_a_break_in_the_middle_of_paging_costs_nothing() -> None:
     assert anchors(device) == [(7, 2), (4, 2), (4, 2), (1, 0)]
 
 
-def test_nothing_is_paged_of_a_room_that_is_in_doubt() -> None:
+def test_nothing_is_paged_before_what_is_in_doubt_is_known() -> None:
     server = Server()
     device = paging(server)
     device.lose()
@@ -71,7 +71,7 @@ def test_nothing_is_paged_of_a_room_that_is_in_doubt() -> None:
 def test_a_page_of_another_epoch_is_not_taken_and_the_room_asked_for() -> None:
     server = Server()
     device = paging(server)
-    server.restore(5)
+    server.restore(7)
     assert [event for event, _ in events(device.answer())] == ["sync"]
     assert device.held() == {}
     assert device.settle().held() == server.logs("alice")
@@ -148,6 +148,7 @@ def test_one_question_is_asked_at_a_time() -> None:
     device.connect()
     device.hear("ready", server.ready("alice", limit=1))
     while device.asked:
+        device.hear("typing", {"room": "r", "users": ["bob"]})
         assert len(device.asked) == 1
         device.answer()
     assert device.held() == server.logs("alice")

@@ -14,7 +14,7 @@ from chatcore.ids import Seq, UserId
 from chatcore.protocol import Object, entry_object
 from chatcore.replica import Entries, Timeline
 from tests.unit.replica_server import Server
-from tests.unit.replica_talk import ROOM, acts, begun
+from tests.unit.replica_talk import ROOM, acts, begun, many
 
 Acts = list[tuple[UserId, RoomCommand[Any]]]
 MESSAGE: Object = {
@@ -56,7 +56,7 @@ def history(server: Server, done: Acts) -> list[dict[Seq, Object]]:
     return snapshots
 
 
-@given(st.lists(acts, max_size=30), st.data())
+@given(many(acts), st.data())
 def test_a_snapshot_and_what_is_pushed_after_it_are_a_fresh_snapshot(done: Acts, data: st.DataObject) -> None:
     snapshots = history(begun(), done)
     head = len(snapshots) - 1
@@ -65,7 +65,7 @@ def test_a_snapshot_and_what_is_pushed_after_it_are_a_fresh_snapshot(done: Acts,
     assert shown([snapshot, *pushes(*(snapshots[seq][seq] for seq in range(cut + 1, head + 1)))]) == snapshots[-1]
 
 
-@given(st.lists(acts, max_size=30), st.data())
+@given(many(acts), st.data())
 def test_it_makes_no_difference_in_which_order_and_how_old_each_entry_comes(done: Acts, data: st.DataObject) -> None:
     snapshots = history(begun(), done)
     head = len(snapshots) - 1
@@ -96,6 +96,11 @@ def test_a_change_that_a_message_already_came_with_is_not_applied_again(change: 
     assert shown([Entries(ROOM, [present, change], as_of=9)])[1] == present
 
 
+@given(st.permutations([MESSAGE, EDIT, {**EDIT, "seq": 3, "version": 3, "body": "three"}]))
+def test_of_two_edits_the_later_one_holds_whichever_comes_first(entries: list[Object]) -> None:
+    assert shown(pushes(*entries))[1] == {**MESSAGE, "version": 3, "body": "three", "edited_at": "now"}
+
+
 @given(st.permutations([MESSAGE, EDIT, REACTION, DELETED]))
 def test_a_deletion_leaves_a_stub_and_no_text_anywhere(entries: list[Object]) -> None:
     timeline = Timeline()
@@ -118,10 +123,32 @@ def test_an_edit_without_its_text_says_that_the_message_was_deleted_since() -> N
     assert "body" not in found[1]
 
 
-many_reactions = st.lists(st.tuples(st.integers(0, 24), st.sampled_from([True, True, True, False])), max_size=80)
+TWENTY = [f"user-{number}" for number in range(20)]
 
 
-@given(many_reactions, st.integers(0, 80))
+@pytest.mark.parametrize(
+    ("before", "changes", "after"),
+    [
+        ((20, TWENTY), [("zoe", True)], (21, TWENTY)),
+        ((25, TWENTY), [("zoe", False)], (24, TWENTY)),
+        ((25, TWENTY), [("user-0", False), ("zoe", True)], (25, TWENTY[1:])),
+        ((19, TWENTY[1:]), [("zoe", True)], (20, [*TWENTY[1:], "zoe"])),
+    ],
+    ids=["beyond twenty", "one who was not named", "behind some who are not named", "the twentieth"],
+)
+def test_nobody_is_named_behind_users_who_are_not(
+    before: tuple[int, list[UserId]], changes: list[tuple[UserId, bool]], after: tuple[int, list[UserId]]
+) -> None:
+    message = {**MESSAGE, "reactions": {"x": {"count": before[0], "users": before[1]}}}
+    reactions = [{**REACTION, "seq": seq, "author": user, "on": on} for seq, (user, on) in enumerate(changes, start=2)]
+    (found,) = shown(pushes(message, *reactions))[1]["reactions"].values()
+    assert (found["count"], found["users"]) == after
+
+
+given_or_taken_back = st.tuples(st.integers(0, 22), st.sampled_from([True, True, True, False]))
+
+
+@given(st.lists(given_or_taken_back, min_size=40, max_size=60), st.integers(0, 60))
 def test_of_more_than_twenty_who_react_all_are_counted_and_no_wrong_one_is_named(
     reactions: list[tuple[int, bool]], cut: int
 ) -> None:
@@ -129,7 +156,7 @@ def test_of_more_than_twenty_who_react_all_are_counted_and_no_wrong_one_is_named
     room = server.create("alice", "tea")
     message = server.do("alice", SendMessage(room=room, body="hi", key="k"))
     assert message
-    users = [f"user-{number}" for number in range(25)]
+    users = [f"user-{number}" for number in range(23)]
     for joining in users:
         server.do(joining, JoinRoom(room=room))
     most, found = 0, [Entries(room, [entry_object(message)], as_of=message.seq)]

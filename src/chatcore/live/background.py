@@ -30,7 +30,7 @@ class Background:
 
     def start(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._group is None:
-            raise RuntimeError("enter the Chat first: `async with Chat(store) as chat`")
+            raise RuntimeError("nothing runs in the background before it is entered")
         self._group.start_soon(_logged, function)
 
     def keep(self, work: str, turn: Callable[[], Awaitable[None]], pause: float) -> None:

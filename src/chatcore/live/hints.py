@@ -6,10 +6,12 @@ from collections.abc import Sequence
 import anyio
 
 from ..domain.entries import Entry, Message
+from ..domain.texts import text_bytes
 from ..ports.bus import Bus, Hint, RoomAt
 
 QUEUED_MAX = 10_000
-SMALL_BODY = 1_024
+SMALL = 1_024
+"""Bytes that people wrote. All else in an entry is bounded by its fields, but for what it opens."""
 
 
 class HintQueue:
@@ -40,5 +42,9 @@ class HintQueue:
 
 
 def _hint(entry: Entry) -> RoomAt:
-    small = not isinstance(entry.event, Message) or (len(entry.event.body) <= SMALL_BODY and not entry.event.data)
-    return RoomAt(room=entry.room, seq=entry.seq, affects=entry.affects, entry=entry if small else None)
+    return RoomAt(room=entry.room, seq=entry.seq, affects=entry.affects, entry=entry if _is_small(entry) else None)
+
+
+def _is_small(entry: Entry) -> bool:
+    mentions = entry.event.mentions if isinstance(entry.event, Message) else ()
+    return entry.opens is None and text_bytes(entry) + sum(len(user.encode()) for user in mentions) <= SMALL

@@ -3,22 +3,19 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
-import anyio
-
 from ..domain.entries import Entry
 from ..domain.rooms import Rules
 from ..domain.state import RoomView
 from ..errors import Unavailable
 from ..ids import RoomId, Seq, UserId
 from ..ports.bus import MarkerAt
-from ..ports.connection import Push
 from ..ports.directory import Directory
-from ..ports.room_log import Membership
 from ..ports.store import Store
 from .background import Background
 from .followers import Place
 from .marking import MarkerPushes, Moved
-from .pushes import MarkerMoved, RoomGone
+from .memberships import Memberships
+from .pushes import MarkerMoved
 from .recent import Recent
 from .room import LiveRoom, Surroundings
 from .user import LiveSocket, LiveUser
@@ -36,6 +33,7 @@ class Hub:
         store: Store,
         background: Background,
         *,
+        node: str,
         now: Callable[[], datetime],
         publish: Callable[[Sequence[Entry]], None],
         publish_marker: Callable[[MarkerAt], None],
@@ -43,14 +41,12 @@ class Hub:
         rules: Rules,
         uniform: Callable[[float, float], float],
     ) -> None:
-        self.open = True
-        """Once False nothing new is taken: the tasks that would carry it out are being ended."""
-        self._store = store
+        self.open = False
+        """While False nothing new is taken: there are no tasks that would carry it out, or they are being ended."""
         self._rooms: dict[RoomId, LiveRoom] = {}
         self._users: dict[UserId, LiveUser] = {}
         self._recent = Recent()
-        self._doubts: dict[tuple[UserId, RoomId], None] = {}
-        self._doubted = anyio.Event()
+        self.memberships = Memberships(store, self._users, self.follow)
         self._around = Surroundings(
             store=store,
             users=self._users,
@@ -62,8 +58,7 @@ class Hub:
             rules=rules,
             uniform=uniform,
         )
-        self._publish_marker = publish_marker
-        self._markers = MarkerPushes(background, self._push_marker)
+        self.markers = MarkerPushes(background, node, self._rooms, publish_marker)
 
     def submit(self, room: RoomId, waiting: Waiting) -> None:
         """Queue a command at its room."""
@@ -121,8 +116,7 @@ class Hub:
         self.release(socket, rooms, places)
         for room in rooms:
             if socket.invited.pop(room, None) is not None and room not in places:
-                self._doubts[socket.user, room] = None
-                self._doubted.set()
+                self.memberships.doubt(socket.user, room)
 
     def connected(self, socket: LiveSocket, places: Mapping[RoomId, Place]) -> None:
         """The socket's first following: of its user's rooms as they were read, and of what was joined meanwhile."""
@@ -145,10 +139,7 @@ class Hub:
             self._recent.note(room, seq)
         if live is None or live.started is None or seq <= live.started:
             for user in affects:
-                if user in self._users:
-                    self._doubts[user, room] = None
-        if self._doubts:
-            self._doubted.set()
+                self.memberships.doubt(user, room)
 
     def marked(self, user: UserId, view: RoomView, by: LiveSocket | None) -> None:
         """A user has moved their marker in a room, over the socket ``by``."""
@@ -157,63 +148,7 @@ class Hub:
         moved = MarkerMoved(
             room=view.room, user=user, read=view.marker.read, delivered=view.marker.delivered, unread=view.unread
         )
-        self._markers.put(Moved(marker=moved, everyone=view.markers is not None, by=by))
-
-    def told_marker(self, hint: MarkerAt) -> None:
-        """Another node says that a marker has moved."""
-        moved = MarkerMoved(
-            room=hint.room, user=hint.user, read=hint.read, delivered=hint.delivered, unread=hint.unread
-        )
-        self._tell(Moved(marker=moved, everyone=hint.everyone, by=None))
-
-    def _push_marker(self, moved: Moved) -> None:
-        self._tell(moved)
-        marker = moved.marker
-        self._publish_marker(
-            MarkerAt(
-                room=marker.room,
-                user=marker.user,
-                read=marker.read,
-                delivered=marker.delivered,
-                unread=marker.unread or 0,
-                everyone=moved.everyone,
-            )
-        )
-
-    def _tell(self, moved: Moved) -> None:
-        if room := self._rooms.get(moved.marker.room):
-            room.tell(moved.marker, everyone=moved.everyone, but=moved.by)
-
-    async def check_memberships(self) -> None:
-        """Ask the store about users whose membership in a room changed where nobody here looked on; or wait for one."""
-        while self._doubts:
-            user, room = next(iter(self._doubts))
-            rows = await self._store.memberships(user, room)
-            self._doubts.pop((user, room), None)
-            for row in rows:
-                self._admit(user, row)
-            if not rows:
-                self._end_invitations(user, room)
-        self._doubted = anyio.Event()
-        await self._doubted.wait()
-
-    def _admit(self, user: UserId, row: Membership) -> None:
-        """Let a user's sockets follow from just before what made them a member or invited, unless they know."""
-        since = row.member.since
-        for socket in self._sockets(user):
-            live = socket.rooms.get(row.room)
-            told = max(socket.gone.get(row.room, 0), socket.invited.get(row.room, 0)) >= since
-            told = told or (live is not None and live.will_tell(socket, since))
-            if not socket.note_join(row.room, since) and not told:
-                self.follow(socket, row.room, Place(since - 1, member=False), known=row.head)
-
-    def _end_invitations(self, user: UserId, room: RoomId) -> None:
-        for socket in self._sockets(user):
-            if socket.invited.pop(room, None):
-                socket.connection.send(Push("room.gone", RoomGone(room)))
-
-    def _sockets(self, user: UserId) -> Sequence[LiveSocket]:
-        return tuple(self._users[user].sockets.values()) if user in self._users else ()
+        self.markers.put(Moved(marker=moved, everyone=view.markers is not None, by=by))
 
     def _room(self, room: RoomId) -> LiveRoom:
         if room not in self._rooms:

@@ -30,8 +30,12 @@ class Check:
 
 @frozen(kw_only=True)
 class MarkerAt:
-    """That a user's marker has moved; ``everyone`` says whether others in the room hear of it."""
+    """That a user's marker has moved; ``everyone`` says whether others in the room hear of it.
 
+    ``node`` is where that happened: it has told its own sockets, and the bus may bring it its own hints.
+    """
+
+    node: str
     room: RoomId
     user: UserId
     read: Seq

@@ -132,6 +132,7 @@ class Rooms:
     # What is asked.
 
     def due(self) -> Read | None:
+        """What is in doubt is asked first, so that the others stand on what is true."""
         return self._due_sync() or self._due_list() or self._due_room() or self._due_page()
 
     def _due_sync(self) -> Read | None:
@@ -200,7 +201,7 @@ class Rooms:
 
     def _due_page(self) -> Read | None:
         for room, cursor in self.cursors.items():
-            if cursor.holes and room not in self._stale:
+            if cursor.holes:
                 first, last = cursor.holes[-1]
                 data = {"room": room, "anchor": last, "before": min(last - first, self._page - 1)}
                 return Read("history", data, partial(self._paged, (first, last)), partial(self._not_paged, room))

@@ -32,3 +32,5 @@ from .room_histories import HistoriesContract as HistoriesContract  # noqa: E402
 from .room_log import RoomLogContract as RoomLogContract  # noqa: E402
 from .rooms import RoomsContract as RoomsContract  # noqa: E402
 from .store import StoreContract as StoreContract  # noqa: E402
+from .store import Stores as Stores  # noqa: E402
+from .whole_store import WholeStoreContract as WholeStoreContract  # noqa: E402

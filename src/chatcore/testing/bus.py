@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
-from ..ports.bus import Bus, Check, Hint, RoomAt
+from ..ports.bus import Bus, Check, Hint, MarkerAt, RoomAt
 from .builders import message, opened, opens
 from .logs import HOSTILE_NAMES
 
@@ -18,6 +18,8 @@ HINTS: Sequence[Hint] = [
     RoomAt(room="room", seq=1, affects=("alice",), entry=opened(opens=opens("alice", title="'Täg'"))),
     Check(sockets=frozenset({"s1", "s2"})),
     Check(sockets=frozenset()),
+    MarkerAt(node="n1", room="room", user="bob", read=2**53, delivered=2**53, unread=100, everyone=True),
+    MarkerAt(node="n1", room="room", user="bob", read=0, delivered=0, unread=0, everyone=False),
     *(RoomAt(room=name, seq=1, affects=(name,), entry=message(name, 2, name)) for name in HOSTILE_NAMES),
 ]
 

@@ -30,7 +30,9 @@ class HistoriesContract:
         raise NotImplementedError
 
     @settings(
-        max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
+        max_examples=60,
+        deadline=None,  # a store may be slow
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
     )
     @given(moves=MOVES, sizes=SIZES, changes=CHANGES)
     async def test_every_answer_is_what_the_log_comes_to(

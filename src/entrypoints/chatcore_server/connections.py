@@ -1,10 +1,8 @@
 """How many connections one address may hold."""
 
-import asyncio
 import ipaddress
 import logging
 import resource
-from collections.abc import Callable
 from typing import Any
 
 PER_ADDRESS_MAX = 10_000
@@ -22,16 +20,12 @@ def per_address_max() -> int:
 
 
 class Doorman:
-    """A factory of protocols for `loop.create_server`: ``make`` makes one, unless its peer holds ``most`` already."""
+    """Counts the connections of each address, of which none holds more than ``most``."""
 
-    def __init__(self, make: Callable[[], asyncio.Protocol], most: int) -> None:
-        self._make = make
+    def __init__(self, most: int) -> None:
         self._most = most
         self._held: dict[str, int] = {}
         self._full: set[str] = set()
-
-    def __call__(self) -> asyncio.Protocol:
-        return _Counted(self._make(), self)
 
     def enter(self, address: str) -> bool:
         held = self._held.get(address, 0)
@@ -48,41 +42,6 @@ class Doorman:
         if not self._held[address]:
             del self._held[address]
             self._full.discard(address)
-
-
-class _Counted(asyncio.Protocol):
-    """A protocol between the transport and the one that does the work."""
-
-    def __init__(self, inner: asyncio.Protocol, doorman: Doorman) -> None:
-        self._inner = inner
-        self._doorman = doorman
-        self._address: str | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        address = holder(transport.get_extra_info("peername"))
-        if self._doorman.enter(address):
-            self._address = address
-            self._inner.connection_made(transport)
-        elif isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._address is not None:
-            self._doorman.leave(self._address)
-            self._inner.connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self._address is not None:
-            self._inner.data_received(data)
-
-    def eof_received(self) -> bool | None:
-        return self._inner.eof_received() if self._address is not None else None
-
-    def pause_writing(self) -> None:
-        self._inner.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._inner.resume_writing()
 
 
 def holder(peername: Any) -> str:

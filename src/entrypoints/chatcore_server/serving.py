@@ -18,7 +18,7 @@ from attrs import frozen
 from . import app, collector
 from .bootstrap import bootstrap
 from .connections import Doorman, per_address_max
-from .parsing import HttpProtocol
+from .protocol import HttpProtocol
 from .settings import PREFIX, Settings, SettingsError
 
 Address: TypeAlias = tuple[str, int]
@@ -68,7 +68,11 @@ async def running(settings: Settings, times: Times = Times()) -> AsyncGenerator[
     """
     parts = bootstrap(settings)
     runner = web.AppRunner(app.build(parts, settings.origins, sending=times.sending), shutdown_timeout=times.handling)
-    async with _listener(settings, partial(_protocol, runner, times)) as listener, parts.chat, _set_up(runner):
+    async with (
+        _listener(settings, partial(_protocol, runner, Doorman(per_address_max()), times)) as listener,
+        parts.chat,
+        _set_up(runner),
+    ):
         collector.set_for_serving()
         await listener.start_serving()
         try:
@@ -100,10 +104,9 @@ def _stop_by_signal() -> asyncio.Event:
 @asynccontextmanager
 async def _listener(settings: Settings, make: Callable[[], asyncio.Protocol]) -> AsyncGenerator[asyncio.Server]:
     """The server's addresses, taken before anything is opened, but not listening yet."""
-    doorman = Doorman(make, per_address_max())
     try:
         listener = await asyncio.get_running_loop().create_server(
-            doorman, settings.host, settings.port, backlog=BACKLOG, start_serving=False
+            make, settings.host, settings.port, backlog=BACKLOG, start_serving=False
         )
     except (OSError, UnicodeError) as error:
         raise SettingsError(_cant_listen(settings, error)) from error
@@ -122,11 +125,12 @@ async def _set_up(runner: web.AppRunner) -> AsyncGenerator[None]:
         await runner.cleanup()
 
 
-def _protocol(runner: web.AppRunner, times: Times) -> asyncio.Protocol:
+def _protocol(runner: web.AppRunner, doorman: Doorman, times: Times) -> asyncio.Protocol:
     if runner.server is None:
         raise RuntimeError("nothing is served yet, or any more")
     return HttpProtocol(
         runner.server,
+        doorman,
         loop=asyncio.get_running_loop(),
         auto_decompress=False,  # no encoding is taken; to undo a false one fails outside of our handlers
         keepalive_timeout=times.idle,

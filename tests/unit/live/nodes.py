@@ -13,6 +13,7 @@ from chatcore.domain.state import RoomState
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.bus import Bus, Hint
 from chatcore.ports.room_log import Appended, CaughtUp, Membership, News
+from chatcore.ports.rooms import RoomPage
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryStore
 
@@ -84,6 +85,10 @@ class HeldStore(MemoryStore):
 
     async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[Membership]:
         found: Sequence[Membership] = await self._held("memberships", partial(super().memberships, user, room))
+        return found
+
+    async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
+        found: RoomPage = await self._held("page", partial(super().page, user, after, limit))
         return found
 
     async def catch_up(

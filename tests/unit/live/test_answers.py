@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from chatcore import Chat, CreateRoom, Forbidden, History, Mark, SendMessage, Unavailable
-from chatcore.domain.permissions import RIGHTS
+from chatcore.domain.permissions import NOBODY, RIGHTS, Rights
 from chatcore.domain.rooms import Rules
 from chatcore.domain.state import Marker
 from chatcore.ids import UserId
@@ -73,7 +73,7 @@ async def test_a_directory_that_hangs_or_fails_makes_a_command_unavailable_withi
 
 
 async def test_a_mark_that_a_hosts_rules_refuse_moves_nothing() -> None:
-    rights = {**RIGHTS, "mark": dict.fromkeys(RIGHTS["mark"], frozenset())}
+    rights: Rights = {**RIGHTS, "mark": dict.fromkeys(RIGHTS["mark"], NOBODY)}
     store = MemoryStore()
     async with Chat(store, rules=Rules(rights=rights)) as chat:
         await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))

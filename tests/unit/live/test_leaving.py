@@ -5,7 +5,7 @@ from typing import Any
 import anyio
 import pytest
 
-from chatcore import Chat, History, JoinRoom, SendMessage, Unavailable
+from chatcore import Chat, History, JoinRoom, Mark, Marks, SendMessage, Unavailable
 from chatcore.testing import Recorder
 from tests.unit.live.nodes import HeldStore, ghosts
 
@@ -53,6 +53,31 @@ async def test_a_command_that_is_not_carried_out_in_the_time_left_is_answered_un
             tasks.start_soon(send)
             await gate.reached.wait()
     assert refused
+
+
+async def test_a_mark_that_is_written_while_the_chat_is_left_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = HeldStore()
+    mark, written, opened = store.mark, anyio.Event(), anyio.Event()
+    answers: list[Marks] = []
+
+    async def held(*arguments: Any) -> Any:
+        view = await mark(*arguments)
+        written.set()
+        await opened.wait()
+        return view
+
+    async def read() -> None:
+        answers.append(await chat.execute("bob", Mark(room="pvt-alice-bob", read=1)))
+
+    monkeypatch.setattr(store, "mark", held)
+    chat = Chat(store)
+    async with anyio.create_task_group() as tasks:
+        async with chat:
+            await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+            tasks.start_soon(read)
+            await written.wait()
+        opened.set()
+    assert [marks.read for marks in answers] == [1]
 
 
 async def test_a_chat_that_was_left_refuses_every_command_as_unavailable() -> None:

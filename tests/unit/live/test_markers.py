@@ -1,10 +1,15 @@
 """Who hears of a marker that moved, and how often."""
 
+from typing import Any
+
 import anyio
 import pytest
+from attrs import evolve
 
 from chatcore import Chat, CreateRoom, History, Invalid, ListRooms, Mark, NotFound, SendMessage
+from chatcore.live.marking import REMEMBERED_MAX
 from chatcore.live.pushes import MarkerMoved
+from chatcore.ports.bus import MarkerAt
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryBus
 from tests.unit.live.nodes import HeldStore
@@ -73,6 +78,78 @@ async def test_a_marker_reaches_other_nodes() -> None:
             await there.execute("bob", Mark(room=ROOM, delivered=1))
             await alice.until(lambda _: bool(markers(alice)), within=1)
             assert markers(alice) == [MarkerMoved(room=ROOM, user="bob", read=0, delivered=1)]
+
+
+async def test_a_marker_is_told_once_though_the_bus_brings_a_node_its_own_hints() -> None:
+    phone, laptop, alice = Recorder(), Recorder(), Recorder()
+    async with Chat(HeldStore(), bus=MemoryBus()) as chat:
+        await talk(chat, 1)
+        async with (
+            chat.connect(phone, user="bob") as socket,
+            chat.connect(laptop, user="bob"),
+            chat.connect(alice, user="alice"),
+        ):
+            await socket.receive("mark", {"room": ROOM, "read": 1})
+            await anyio.sleep(1)
+            assert [len(markers(one)) for one in (phone, laptop, alice)] == [0, 1, 1]
+
+
+def marker_at(read: int) -> MarkerAt:
+    return MarkerAt(node="elsewhere", room=ROOM, user="bob", read=read, delivered=read, unread=9 - read, everyone=True)
+
+
+async def test_hints_in_another_order_do_not_take_a_marker_back() -> None:
+    bus, alice = MemoryBus(), Recorder()
+    async with Chat(HeldStore(), bus=bus) as chat:
+        await talk(chat, 9)
+        async with chat.connect(alice, user="alice"):
+            for read in (3, 1, 3, 4, 2):
+                await bus.publish([marker_at(read)])
+            assert [marker.read for marker in markers(alice)] == [3, 3, 4]
+
+
+async def test_what_is_held_back_here_does_not_take_back_what_another_node_told_meanwhile() -> None:
+    bus, alice = MemoryBus(), Recorder()
+    async with Chat(HeldStore(), bus=bus) as chat:
+        await talk(chat, 9)
+        async with chat.connect(alice, user="alice"):
+            for read in (1, 2):
+                await chat.execute("bob", Mark(room=ROOM, read=read))
+            await bus.publish([marker_at(3)])
+            await anyio.sleep(1)
+            assert [marker.read for marker in markers(alice)] == [1, 3]
+
+
+async def test_marks_that_the_store_answers_in_another_order_take_no_marker_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The mark of 2 is carried out before that of 3, and its answer comes after."""
+    store, alice = HeldStore(), Recorder()
+    mark, late = store.mark, [1.0, 0.1]
+
+    async def slow(*arguments: Any) -> Any:
+        view = await mark(*arguments)
+        await anyio.sleep(late.pop(0) if late else 0)
+        return view
+
+    async with Chat(store) as chat:
+        await talk(chat, 9)
+        await chat.execute("bob", Mark(room=ROOM, read=1))
+        monkeypatch.setattr(store, "mark", slow)
+        async with chat.connect(alice, user="alice"), anyio.create_task_group() as tasks:
+            for read in (2, 3):
+                tasks.start_soon(chat.execute, "bob", Mark(room=ROOM, read=read))
+                await anyio.wait_all_tasks_blocked()
+        await anyio.sleep(1)
+        assert [marker.read for marker in markers(alice)] == [3]
+
+
+async def test_how_far_markers_have_come_is_remembered_of_so_many_and_no_more() -> None:
+    async with Chat(HeldStore()) as chat:
+        pushes = chat._hub.markers
+        for number in range(REMEMBERED_MAX + 5):
+            pushes.told(evolve(marker_at(1), user=str(number)))
+        assert len(pushes._furthest) == REMEMBERED_MAX
 
 
 async def test_in_a_room_of_more_than_20_others_hear_no_markers() -> None:

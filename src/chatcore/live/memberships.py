@@ -1,0 +1,66 @@
+"""Memberships that changed where nobody here looked on: what they are now is asked of the store."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import anyio
+
+from ..ids import RoomId, Seq, UserId
+from ..ports.connection import Push
+from ..ports.room_log import Membership
+from ..ports.store import Store
+from .followers import Place
+from .pushes import RoomGone
+from .user import LiveSocket, LiveUser
+
+
+class Memberships:
+    """The users with sockets here whose membership in a room is in doubt; ``follow`` lets a socket follow a room."""
+
+    def __init__(
+        self,
+        store: Store,
+        users: Mapping[UserId, LiveUser],
+        follow: Callable[[LiveSocket, RoomId, Place, Seq], None],
+    ) -> None:
+        self._store = store
+        self._users = users
+        self._follow = follow
+        self._doubts: dict[tuple[UserId, RoomId], None] = {}
+        self._doubted = anyio.Event()
+
+    def doubt(self, user: UserId, room: RoomId) -> None:
+        """Something about this user in this room has changed, perhaps."""
+        if user in self._users:
+            self._doubts[user, room] = None
+            self._doubted.set()
+
+    async def check(self) -> None:
+        """Ask about one user in one room, as soon as there is a doubt."""
+        while not self._doubts:
+            self._doubted = anyio.Event()
+            await self._doubted.wait()
+        user, room = next(iter(self._doubts))
+        rows = await self._store.memberships(user, room)
+        self._doubts.pop((user, room), None)
+        for row in rows:
+            self._admit(user, row)
+        if not rows:
+            self._end_invitations(user, room)
+
+    def _admit(self, user: UserId, row: Membership) -> None:
+        """Let a user's sockets follow from just before what made them a member or invited, unless they know."""
+        since = row.member.since
+        for socket in self._sockets(user):
+            live = socket.rooms.get(row.room)
+            told = max(socket.gone.get(row.room, 0), socket.invited.get(row.room, 0)) >= since
+            told = told or (live is not None and live.will_tell(socket, since))
+            if not socket.note_join(row.room, since) and not told:
+                self._follow(socket, row.room, Place(since - 1, member=False), row.head)
+
+    def _end_invitations(self, user: UserId, room: RoomId) -> None:
+        for socket in self._sockets(user):
+            if socket.invited.pop(room, None):
+                socket.connection.send(Push("room.gone", RoomGone(room)))
+
+    def _sockets(self, user: UserId) -> Sequence[LiveSocket]:
+        return tuple(self._users[user].sockets.values()) if user in self._users else ()

@@ -1,0 +1,36 @@
+"""What every store has to do, in one suite."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from ..ports.store import Store
+from .markers import MarkersContract
+from .room_histories import HistoriesContract
+from .room_log import RoomLogContract
+from .rooms import RoomsContract
+from .store import StoreContract, Stores
+
+
+class WholeStoreContract(RoomLogContract, RoomsContract, MarkersContract, HistoriesContract, StoreContract):
+    """Subclass it, with the fixtures ``stores`` and ``another`` of `StoreContract`; the others follow from these.
+
+    Every test runs on each backend of the fixture ``anyio_backend``; override it where yours is asyncio's alone.
+    """
+
+    @pytest.fixture
+    async def store(self, stores: Stores) -> AsyncGenerator[Store]:
+        async with stores() as store:
+            yield store
+
+    @pytest.fixture
+    async def log(self, store: Store) -> Store:
+        return store
+
+    @pytest.fixture
+    async def rooms(self, store: Store) -> Store:
+        return store
+
+    @pytest.fixture
+    async def markers(self, store: Store) -> Store:
+        return store

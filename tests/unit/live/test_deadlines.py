@@ -1,0 +1,95 @@
+"""A socket's end by its access, the warning before, and refreshing it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+import pytest
+
+from chatcore import Bye, Chat
+from chatcore.live.pushes import Expiring
+from chatcore.ports.authenticator import Principal
+from chatcore.testing import Recorder
+from tests.unit.live.nodes import HeldStore
+
+pytestmark = pytest.mark.anyio
+
+
+def after(seconds: float) -> datetime:
+    return datetime(2026, 11, 25, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def passing_time() -> Callable[[], datetime]:
+    """A wall clock that passes with the time of the event loop, from `after` 0 on."""
+    start = anyio.current_time()
+    return lambda: after(anyio.current_time() - start)
+
+
+def warnings(recorder: Recorder) -> list[int]:
+    return [push.body.expires_in for push in recorder.pushes if isinstance(push.body, Expiring)]
+
+
+async def until(token: str) -> Principal:
+    """Whom a token stands for that says for how long."""
+    return Principal("bob", expires_at=after(float(token)))
+
+
+async def test_a_socket_is_warned_a_minute_before_its_end_and_once() -> None:
+    bob = Recorder()
+    async with (
+        Chat(HeldStore(), clock=passing_time()) as chat,
+        chat.connect(bob, user="bob", expires_at=after(100)),
+    ):
+        await anyio.sleep(39.5)
+        assert warnings(bob) == []
+        await anyio.sleep(1.5)
+        assert warnings(bob) in ([60], [59])
+        await bob.until(lambda _: bob.bye == Bye(code="expired"), within=60)
+        assert len(warnings(bob)) == 1
+
+
+async def test_refreshing_again_and_again_leaves_one_deadline_and_one_warning() -> None:
+    bob = Recorder()
+    async with Chat(HeldStore(), clock=passing_time()) as chat:
+        async with chat.connect(bob, user="bob", expires_at=after(120), authenticate=until) as socket:
+            for token in ["120"] * 100 + ["121", "122", "120"] * 100 + ["90"]:
+                await socket.receive("auth.refresh", {"token": token})
+            assert len(chat._deadlines._ends) == 1
+            await anyio.sleep(40)
+            assert len(warnings(bob)) == 1
+            for _ in range(100):
+                await socket.receive("auth.refresh", {"token": "90"})
+            await bob.until(lambda _: bob.bye == Bye(code="expired"), within=51)
+            assert len(warnings(bob)) == 1
+        assert not chat._deadlines._ends
+
+
+async def test_a_socket_that_was_refreshed_lives_on() -> None:
+    bob, answers = Recorder(), list[dict[str, Any]]()
+    async with (
+        Chat(HeldStore(), clock=passing_time()) as chat,
+        chat.connect(bob, user="bob", expires_at=after(30), authenticate=until) as socket,
+    ):
+        assert warnings(bob) == [30]
+        await socket.receive("auth.refresh", {"token": "300"}, answers.append)
+        assert answers == [{"ok": True, "expires_in": 300}]
+        await anyio.sleep(250)
+        assert (len(warnings(bob)), bob.bye) == (2, None)
+
+
+async def test_a_token_that_is_looked_at_beyond_the_end_of_its_socket_leaves_no_deadline() -> None:
+    looking, seen = anyio.Event(), anyio.Event()
+
+    async def slowly(token: str) -> Principal | None:
+        looking.set()
+        await seen.wait()
+        return await until(token)
+
+    async with Chat(HeldStore(), clock=passing_time()) as chat, anyio.create_task_group() as tasks:
+        async with chat.connect(Recorder(), user="bob", authenticate=slowly) as socket:
+            tasks.start_soon(socket.receive, "auth.refresh", {"token": "90"})
+            await looking.wait()
+        seen.set()
+        await anyio.wait_all_tasks_blocked()
+        assert not chat._deadlines._ends

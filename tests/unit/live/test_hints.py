@@ -1,0 +1,38 @@
+"""What travels to other nodes."""
+
+import pytest
+
+from chatcore import Entry
+from chatcore.live.hints import SMALL, HintQueue
+from chatcore.ports.bus import RoomAt
+from chatcore.testing.builders import edited, joined, message, opened, opens, reacted
+from tests.unit.live.nodes import HeldBus
+
+pytestmark = pytest.mark.anyio
+
+FULL, TOO_MUCH = "x" * SMALL, "x" * (SMALL + 1)
+
+SMALL_ENTRIES = [
+    message(seq=2, body=FULL),
+    message(seq=2, body="hi", data={"a": 1}, mentions=["bob"]),
+    edited(2, body=FULL),
+    reacted(2, "bob"),
+    joined("room", 2, "bob"),
+]
+LARGE_ENTRIES = [
+    message(seq=2, body=TOO_MUCH),
+    message(seq=2, body="\N{SNOWMAN}" * 342),
+    message(seq=2, body="hi", data={"a": FULL}),
+    message(seq=2, body="hi", mentions=[f"{number} {'x' * 100}" for number in range(50)]),
+    edited(2, body=TOO_MUCH),
+    opened(opens=opens("alice", "bob")),
+]
+
+
+@pytest.mark.parametrize("entry", SMALL_ENTRIES + LARGE_ENTRIES)
+async def test_an_entry_goes_along_with_a_hint_only_when_it_is_small(entry: Entry) -> None:
+    hints, bus = HintQueue(), HeldBus()
+    hints.put_entries([entry])
+    await hints.publish(bus)
+    small = entry in SMALL_ENTRIES
+    assert bus.hints == [RoomAt(room=entry.room, seq=entry.seq, affects=entry.affects, entry=entry if small else None)]
