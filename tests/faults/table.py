@@ -171,6 +171,30 @@ FAULTS = (
         f"{RULES}::test_a_retry_is_answered_before_its_entry_is_delivered",
     ),
     Fault(
+        "a-join-follows-during-a-sync",
+        "src/chatcore/live/user.py",
+        "        held = self.connecting or room in self.syncing",
+        "        held = self.connecting",
+        f"{RULES}::test_a_join_during_a_sync_that_names_the_room_is_not_lost",
+    ),
+    Fault(
+        "nothing-changes-without-looking",
+        ROOM,
+        "        items = list(self._waiting)[:BATCH_MAX]",
+        "        if first and not self._decide(state, first, first.command):\n"
+        "            self._waiting.finish(first, Done(None))\n"
+        "            return\n"
+        "        items = list(self._waiting)[:BATCH_MAX]",
+        SIMULATION,
+    ),
+    Fault(
+        "an-invitation-is-not-told-again-after-a-sync",
+        "src/chatcore/live/hub.py",
+        "                self.memberships.doubt(socket.user, room)\n\n    def connected",
+        "                pass\n\n    def connected",
+        "tests/unit/live/test_invitations.py",
+    ),
+    Fault(
         "a-batch-goes-on-behind-a-refusal",
         ROOM,
         "            if not isinstance(entry, Entry):\n                break",
