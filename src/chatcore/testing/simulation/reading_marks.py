@@ -1,5 +1,7 @@
 """What must be true of one's own positions in a room, wherever an answer tells them."""
 
+from collections.abc import Sequence
+
 from ...commands.marking import Mark
 from ...domain.entries import Message
 from ...domain.state import UNREAD_MAX
@@ -24,9 +26,12 @@ def mark(world: World, attempt: Attempt, command: Mark, answer: Object, logs: Lo
         return "a stranger has marked it"
     if wrong := _wrong_positions(log, attempt, members[-1].head, answer):
         return wrong
-    if any(_may_be_unread(world, log, attempt, state.head, answer) for state in members):
-        return None
-    return "never were so many unread"
+    starts = _starts(world, log, attempt, answer["read"])
+    if command.unread_from is not None:
+        starts = {min(answer["read"], command.unread_from - 1)}
+    elif command.read is not None:
+        starts = {answer["read"]}
+    return _wrong_unread(log, attempt, starts, [state.head for state in members], answer)
 
 
 def _wrong_refusal(log: Log, attempt: Attempt, command: Mark, answer: Object) -> str | None:
@@ -42,7 +47,7 @@ def wrong_me(world: World, log: Log, attempt: Attempt, head: Seq, me: Object) ->
     """Whether ``me`` of a Room shows positions that cannot have been the user's as of ``head``."""
     if wrong := _wrong_positions(log, attempt, head, me):
         return wrong
-    return None if _may_be_unread(world, log, attempt, head, me) else "never were so many unread"
+    return _wrong_unread(log, attempt, _starts(world, log, attempt, me["read"]), [head], me)
 
 
 def _wrong_positions(log: Log, attempt: Attempt, head: Seq, me: Object) -> str | None:
@@ -57,11 +62,16 @@ def _wrong_positions(log: Log, attempt: Attempt, head: Seq, me: Object) -> str |
     return None if me["read"] <= me["delivered"] else "read what was not delivered"
 
 
-def _may_be_unread(world: World, log: Log, attempt: Attempt, head: Seq, me: Object) -> bool:
-    """Where ``unread_from`` was ever said, it may count from there."""
+def _starts(world: World, log: Log, attempt: Attempt, read: Seq) -> set[Seq]:
+    """Above which seqs may be counted; where ``unread_from`` was ever said, perhaps from there."""
     said = world.marks.unread_from.get((attempt.user, log.room), ())
-    starts = {me["read"], *(seq - 1 for seq in said if 0 < seq <= me["read"])}
-    return any(me["unread"] == unread(log, attempt.user, start, head) for start in starts)
+    return {read, *(seq - 1 for seq in said if 0 < seq <= read)}
+
+
+def _wrong_unread(log: Log, attempt: Attempt, starts: set[Seq], heads: Sequence[Seq], me: Object) -> str | None:
+    if any(me["unread"] == unread(log, attempt.user, start, head) for start in starts for head in heads):
+        return None
+    return "never were so many unread"
 
 
 def unread(log: Log, user: UserId, above: Seq, head: Seq) -> int:

@@ -34,14 +34,15 @@ def changed_at_once(director: "Director") -> int:
 
 
 def read_along(director: "Director") -> int:
-    """All devices of a reader say how far they have come, while more is written."""
+    """All devices of a reader say how far they have come, or from where on it is all unread, while more is written."""
     author, reader = pair(director)
     work = director.workload
     clients = director.of_user(reader)
 
     def read(answer: Object) -> None:
         for client in clients:
-            marked = {"room": answer["room"], "read": director.world.random.randint(1, answer["seq"])}
+            seq = director.world.random.randint(1, answer["seq"])
+            marked = {"room": answer["room"], director.world.random.choice(("read", "read", "unread_from")): seq}
             soon(director, lambda client=client, marked=marked: client.command("mark", marked))  # type: ignore[misc]
 
     for _ in range(2):
