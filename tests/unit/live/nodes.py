@@ -9,10 +9,11 @@ import anyio
 from attrs import define, field
 
 from chatcore import Chat, Entry, Push, Unavailable
-from chatcore.domain.state import RoomPage, RoomState
+from chatcore.domain.state import RoomState
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.bus import Bus, Hint
 from chatcore.ports.room_log import Appended, CaughtUp, Membership, News
+from chatcore.ports.rooms import RoomPage
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryStore
 
