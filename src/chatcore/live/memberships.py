@@ -40,8 +40,13 @@ class Memberships:
             self._doubted = anyio.Event()
             await self._doubted.wait()
         user, room = next(iter(self._doubts))
-        rows = await self._store.memberships(user, room)
-        self._doubts.pop((user, room), None)
+        # Before the read: a doubt that comes while it runs may be of what it does not see.
+        del self._doubts[user, room]
+        try:
+            rows = await self._store.memberships(user, room)
+        except BaseException:
+            self.doubt(user, room)
+            raise
         for row in rows:
             self._admit(user, row)
         if not rows:

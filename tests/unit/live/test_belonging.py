@@ -144,6 +144,26 @@ async def test_who_was_invited_before_they_connected_hears_the_end_too() -> None
             assert ina.story == ["ready", "room.gone"]
 
 
+async def test_a_join_that_is_told_while_the_store_is_asked_about_an_older_change_is_heard_at_once() -> None:
+    """And not with the next sweep: what the store was asked for is as of before the join."""
+    store, bus, mia = HeldStore(), HeldBus(), Teller()
+    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+        room = await create(there, kind="public")
+        async with here.connect(mia, user="mia"):
+            await anyio.sleep(0.1)
+            gate = store.hold("memberships", done=True)
+            for command in (JoinRoom(room=room), LeaveRoom(room=room)):
+                await there.execute("mia", command)
+            await bus.published(3)
+            bus.deliver()
+            await gate.reached.wait()
+            await there.execute("mia", JoinRoom(room=room))
+            await bus.published(1)
+            bus.deliver()
+            gate.open()
+            await mia.until(lambda _: bool(mia.rooms(room)), within=0.5)
+
+
 async def test_a_stranger_who_is_banned_hears_nothing() -> None:
     async with Chat(HeldStore()) as chat:
         room, eve = await create(chat, kind="public"), Teller()
