@@ -259,6 +259,9 @@ class Chat:
         )
         live.connection.send(Push("ready", ready))
         live.invited = {row.room: row.member.since for row in memberships if row.member.standing == "invited"}
+        live.invited |= {
+            view.room: view.member.since for view in page.rooms if view.member and view.member.standing == "invited"
+        }
         self._hub.connected(live, {room: Place(head, member=True) for room, head in heads.items()})
         if expires_at:
             self._deadlines.set(info.id, expires_at)

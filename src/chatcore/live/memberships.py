@@ -34,6 +34,12 @@ class Memberships:
             self._doubts[user, room] = None
             self._doubted.set()
 
+    def connected(self, socket: LiveSocket) -> None:
+        """The socket has been told what it is invited to, by what was read while some of that may have ended."""
+        for room in socket.uninvited & socket.invited.keys():
+            self.doubt(socket.user, room)
+        socket.uninvited.clear()
+
     async def check(self) -> None:
         """Ask about one user in one room, as soon as there is a doubt."""
         while not self._doubts:
@@ -64,7 +70,9 @@ class Memberships:
 
     def _end_invitations(self, user: UserId, room: RoomId) -> None:
         for socket in self._sockets(user):
-            if socket.invited.pop(room, None):
+            if socket.connecting:
+                socket.uninvited.add(room)
+            elif socket.invited.pop(room, None):
                 socket.connection.send(Push("room.gone", RoomGone(room)))
 
     def _sockets(self, user: UserId) -> Sequence[LiveSocket]:
