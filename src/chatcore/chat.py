@@ -155,8 +155,7 @@ class Chat:
         `ChatError`; `Unavailable` once the Chat has been left, and RuntimeError before it is entered.
         """
         self._check_entered()
-        if not ids.is_user_id(user):
-            raise Invalid("This is not a user id.", field="user")
+        _check_user(user)
         addressed = self._dispatcher.addressed(command)
         match addressed:
             case ReadingCommand():
@@ -209,9 +208,13 @@ class Chat:
             authenticate: says whom a token stands for, so that the client can refresh the socket's access.
 
         Raises:
+            Invalid: ``user`` or ``device`` can't be.
             Unavailable: the store can't be reached now, or the Chat is being left; nothing has been pushed.
         """
         self._check_entered()
+        _check_user(user)
+        if device is not None and not ids.is_device(device):
+            raise Invalid("device is a text of 1 to 64 characters.", field="device")
         live = LiveSocket(connection, user)
         if authenticate:
             live.refresh = partial(self._refresh, connection.id, user, session, authenticate)
@@ -334,3 +337,8 @@ class Chat:
             case Check():
                 if self._leases:
                     self._leases.doubt(hint.sockets)
+
+
+def _check_user(user: UserId) -> None:
+    if not ids.is_user_id(user):
+        raise Invalid("This is not a user id.", field="user")
