@@ -10,6 +10,8 @@ from typing import Any, Self
 import anyio
 from anyio.abc import TaskGroup
 
+from ..errors import ChatError
+
 log = logging.getLogger(__name__)
 
 
@@ -82,7 +84,10 @@ async def _kept(work: str, turn: Callable[[], Awaitable[None]], pause: float) ->
             await turn()
             last = None
         except Exception as error:
-            if type(error) is not last:
+            new = type(error) is not last
+            if new and isinstance(error, ChatError):
+                log.warning("%s failed, and goes on in %s s: %s", work, pause, error)
+            elif new:
                 log.exception("%s failed, and goes on in %s s", work, pause)
             last = type(error)
             await anyio.sleep(pause)
