@@ -12,6 +12,8 @@ from anyio.abc import TaskGroup
 
 from ..errors import ChatError
 
+PAUSE_S = 0.5
+
 log = logging.getLogger(__name__)
 
 
@@ -33,7 +35,7 @@ class Background:
             raise RuntimeError("nothing runs in the background before it is entered")
         self._group.start_soon(_logged, function)
 
-    def keep(self, work: str, turn: Callable[[], Awaitable[None]], pause: float) -> None:
+    def keep(self, work: str, turn: Callable[[], Awaitable[None]], pause: float = PAUSE_S) -> None:
         """Call ``turn`` again and again; after one that failed, whatever with, ``pause`` seconds later.
 
         A turn waits for something itself. ``work`` names it in the log, where equal faults in a row stand once.
