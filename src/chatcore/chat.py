@@ -1,8 +1,8 @@
 """A Chat: the domain with its ports plugged in. One per process is handed to whoever needs it."""
 
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
@@ -13,31 +13,25 @@ import anyio
 from . import ids
 from .commands.command import Command, ReadingCommand, RoomCommand
 from .commands.dispatch import Dispatcher
-from .commands.reading import page_of_rooms
 from .domain.rooms import Rules
-from .errors import ChatError, Invalid, NotFound, Unauthenticated, Unavailable
+from .errors import ChatError, Invalid, Unavailable
 from .ids import UserId
 from .live.background import Background
-from .live.deadlines import Deadlines
-from .live.followers import Place
 from .live.hints import HintQueue
 from .live.hub import Hub
 from .live.leases import Leases
 from .live.outstanding import Outstanding
-from .live.pushes import Expiring, Ready, Room
 from .live.sweep import SWEEP_S, Sweep
-from .live.user import LiveSocket
-from .ports.authenticator import Principal
 from .ports.bus import Bus, Check, Hint, MarkerAt, RoomAt
-from .ports.connection import Bye, ByeCode, Connection, Push
+from .ports.connection import Connection
 from .ports.directory import Directory
 from .ports.registry import SocketInfo, SocketRegistry
 from .ports.store import Store
 from .socket import Socket
+from .sockets import Authenticate, Sockets
 
 DRAIN_S = 5
-PAUSE_S = 0.5
-ROOMS_READY = 50
+NOT_ENTERED = "enter the Chat first: `async with Chat(store) as chat`"
 
 A = TypeVar("A")
 
@@ -82,11 +76,7 @@ class Chat:
         self._bus = bus
         self._clock = clock
         self._new_id = new_id
-        self._sockets: dict[str, Socket] = {}
-        self._leaving = False
         self._hints = HintQueue()
-        self._leases = Leases(registry, self.node) if registry else None
-        self._deadlines = Deadlines(clock, self._warn, partial(self._close, code="expired"))
         self._background = Background()
         self._entered = AsyncExitStack()
         self._hub = Hub(
@@ -109,6 +99,12 @@ class Chat:
             new_id=new_id,
             unanswered=Outstanding(),
         )
+        self._sockets = Sockets(
+            self._dispatcher,
+            Leases(registry, self.node) if registry else None,
+            clock=clock,
+            publish=self._hints.put_one if bus else lambda _: None,
+        )
 
     async def __aenter__(self) -> Self:
         await self._entered.enter_async_context(self.store)
@@ -117,16 +113,14 @@ class Chat:
             await self._entered.enter_async_context(self._background)
             if self._bus:
                 await self._entered.enter_async_context(self._bus.subscribe(self._hear))
-                self._background.keep("publishing hints", partial(self._hints.publish, self._bus), PAUSE_S)
+                self._background.keep("publishing hints", partial(self._hints.publish, self._bus))
         except BaseException:
             await self._entered.aclose()
             raise
         sweep = Sweep(self.store, self._hub, changes[-1].position if changes else 0)
         self._background.keep("the sweep", sweep.turn, SWEEP_S)
-        self._background.keep("checking memberships", self._hub.memberships.check, PAUSE_S)
-        self._background.keep("watching deadlines", self._deadlines.watch, PAUSE_S)
-        if self._leases:
-            self._background.keep("renewing leases", partial(self._leases.renew, self._close), PAUSE_S)
+        self._background.keep("checking memberships", self._hub.memberships.check)
+        self._sockets.keep(self._background)
         self._hub.open = True
         return self
 
@@ -137,9 +131,7 @@ class Chat:
 
         What has not been answered by then is answered `unavailable`: whether it was carried out is unknown.
         """
-        self._leaving = True
-        for socket in tuple(self._sockets.values()):
-            socket.close(Bye(code="shutdown"))
+        self._sockets.leave()
         with anyio.move_on_after(DRAIN_S, shield=True):
             await self._dispatcher.unanswered.at_most(0)
         self._hub.open = False
@@ -155,8 +147,7 @@ class Chat:
         `ChatError`; `Unavailable` once the Chat has been left, and RuntimeError before it is entered.
         """
         self._check_entered()
-        if not ids.is_user_id(user):
-            raise Invalid("This is not a user id.", field="user")
+        _check_user(user)
         addressed = self._dispatcher.addressed(command)
         match addressed:
             case ReadingCommand():
@@ -168,9 +159,7 @@ class Chat:
 
     def _check_entered(self) -> None:
         if not self._hub.open:
-            raise (
-                Unavailable if self._leaving else RuntimeError("enter the Chat first: `async with Chat(store) as chat`")
-            )
+            raise Unavailable if self._sockets.leaving else RuntimeError(NOT_ENTERED)
 
     async def _append(self, user: UserId, command: RoomCommand[A]) -> A:
         answered = anyio.Event()
@@ -187,8 +176,7 @@ class Chat:
             raise result
         return result
 
-    @asynccontextmanager
-    async def connect(
+    def connect(
         self,
         connection: Connection,
         *,
@@ -196,8 +184,8 @@ class Chat:
         device: str | None = None,
         expires_at: datetime | None = None,
         session: str | None = None,
-        authenticate: Callable[[str], Awaitable[Principal | None]] | None = None,
-    ) -> AsyncGenerator[Socket]:
+        authenticate: Authenticate | None = None,
+    ) -> AbstractAsyncContextManager[Socket]:
         """A socket for a user, from `ready` on; it follows all rooms of the user until the block is left.
 
         Args:
@@ -209,12 +197,13 @@ class Chat:
             authenticate: says whom a token stands for, so that the client can refresh the socket's access.
 
         Raises:
+            Invalid: ``user`` or ``device`` can't be.
             Unavailable: the store can't be reached now, or the Chat is being left; nothing has been pushed.
         """
         self._check_entered()
-        live = LiveSocket(connection, user)
-        if authenticate:
-            live.refresh = partial(self._refresh, connection.id, user, session, authenticate)
+        _check_user(user)
+        if device is not None and not ids.is_device(device):
+            raise Invalid("device is a text of 1 to 64 characters.", field="device")
         info = SocketInfo(
             id=connection.id,
             user=user,
@@ -223,106 +212,19 @@ class Chat:
             since=self._clock(),
             session=session,
         )
-        socket = Socket(self._dispatcher, live, info)
-        self._hub.enter(live)
-        self._sockets[info.id] = socket
-        try:
-            if self._leases:
-                await self._leases.add(info)
-            await self._greet(live, info, expires_at)
-            yield socket
-        finally:
-            self._hub.leave(live)
-            del self._sockets[info.id]
-            self._deadlines.forget(info.id)
-            socket.end()
-            if self._leases:
-                await self._leases.remove(info)
-
-    async def _greet(self, live: LiveSocket, info: SocketInfo, expires_at: datetime | None) -> None:
-        memberships = await self.store.memberships(info.user)
-        page = await page_of_rooms(self.store, info.user, None, ROOMS_READY)
-        if self._leaving:
-            raise Unavailable
-        # No await from here on: `ready` goes first, and says from where each room is followed.
-        # Where the page, which was read later, is the whole list, a membership that it does not show has ended.
-        standings = {row.room: (row.head, row.member) for row in memberships} if page.next else {}
-        standings |= {view.room: (view.head, view.member) for view in page.rooms if view.member}
-        heads = {room: head for room, (head, member) in standings.items() if member.standing == "member"}
-        ready = Ready(
-            epoch=self.store.epoch,
-            user=info.user,
-            device=info.device,
-            socket=info.id,
-            node=self.node,
-            rooms=[Room(user=info.user, epoch=self.store.epoch, view=view) for view in page.rooms],
-            next=page.next,
-            expires_in=self._seconds_until(expires_at) if expires_at else None,
-        )
-        live.connection.send(Push("ready", ready))
-        live.invited = {room: one.since for room, (_, one) in standings.items() if one.standing == "invited"}
-        self._hub.connected(live, {room: Place(head, member=True) for room, head in heads.items()})
-        if expires_at:
-            self._deadlines.set(info.id, expires_at)
-
-    def _seconds_until(self, moment: datetime) -> int:
-        return max(0, int((moment - self._clock()).total_seconds()))
-
-    async def _refresh(
-        self,
-        socket: str,
-        user: UserId,
-        session: str | None,
-        authenticate: Callable[[str], Awaitable[Principal | None]],
-        token: str,
-    ) -> int | None:
-        principal = await authenticate(token)
-        if principal is None or (principal.user, principal.session) != (user, session):
-            raise Unauthenticated
-        if socket not in self._sockets:
-            raise Unavailable("The socket ended meanwhile.")
-        if principal.expires_at is None:
-            self._deadlines.forget(socket)
-            return None
-        self._deadlines.set(socket, principal.expires_at)
-        return self._seconds_until(principal.expires_at)
-
-    def _warn(self, socket: str, end: datetime) -> None:
-        if found := self._sockets.get(socket):
-            found.send(Push("auth.expiring", Expiring(self._seconds_until(end))))
+        return self._sockets.open(connection, info, expires_at, authenticate)
 
     async def sockets(self, user: UserId) -> Sequence[SocketInfo]:
         """A user's open sockets, oldest first: on all nodes where there is a registry. Raises `Unavailable`."""
-        if self._leases:
-            return await self._leases.of_user(user)
-        mine = [socket.info for socket in self._sockets.values() if socket.info.user == user]
-        return sorted(mine, key=lambda socket: (socket.since, socket.id))
+        return await self._sockets.of_user(user)
 
     async def close_socket(self, user: UserId, socket: str) -> None:
         """Close one of a user's sockets, wherever it is, with `bye kicked`. Raises `NotFound`, `Unavailable`."""
-        found = [one for one in await self.sockets(user) if one.id == socket]
-        if not found:
-            raise NotFound
-        await self._end(found, "kicked")
+        await self._sockets.close(user, socket)
 
     async def close_session(self, user: UserId, session: str) -> None:
         """Close every socket of a session with `bye signed_out`: here at once, on other nodes through the registry."""
-        here = [one.info for one in self._sockets.values() if (one.info.user, one.info.session) == (user, session)]
-        for one in here:
-            self._close(one.id, "signed_out")
-        await self._end([one for one in await self.sockets(user) if one.session == session], "signed_out")
-
-    async def _end(self, sockets: Sequence[SocketInfo], code: ByeCode) -> None:
-        for socket in sockets:
-            self._close(socket.id, code)
-        if self._leases:
-            elsewhere = await self._leases.revoke(sockets, code)
-            if elsewhere and self._bus:
-                self._hints.put([Check(sockets=elsewhere)])
-
-    def _close(self, socket: str, code: ByeCode) -> None:
-        if found := self._sockets.get(socket):
-            found.close(Bye(code=code))
+        await self._sockets.close_session(user, session)
 
     def _hear(self, hint: Hint) -> None:
         match hint:
@@ -331,5 +233,9 @@ class Chat:
             case MarkerAt():
                 self._hub.markers.told(hint)
             case Check():
-                if self._leases:
-                    self._leases.doubt(hint.sockets)
+                self._sockets.doubt(hint)
+
+
+def _check_user(user: UserId) -> None:
+    if not ids.is_user_id(user):
+        raise Invalid("This is not a user id.", field="user")

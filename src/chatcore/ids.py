@@ -17,6 +17,7 @@ Seq: TypeAlias = int
 
 USER_MAX = 128
 KEY_MAX = 64
+DEVICE_MAX = 64
 
 _ROOM_ID = re.compile(r"(?:pvt-[A-Za-z0-9._~]+-[A-Za-z0-9._~]+|room-[a-z2-7]{26})")
 _ESCAPED = re.compile(r"~([0-9A-F]{2})")
@@ -28,6 +29,11 @@ def is_user_id(value: str) -> bool:
     if not 1 <= len(value) <= USER_MAX or value in (".", ".."):
         return False
     return not any(unicodedata.category(char) in ("Cc", "Cs") for char in value)
+
+
+def is_device(value: str) -> bool:
+    """1 to 64 code points, no lone surrogate."""
+    return 1 <= len(value) <= DEVICE_MAX and not any(unicodedata.category(char) == "Cs" for char in value)
 
 
 def private_room_id(one: UserId, other: UserId) -> RoomId:

@@ -419,6 +419,23 @@ async def test_a_room_id_with_a_lone_surrogate_is_refused() -> None:
             await chat.execute("alice", SendMessage(room="pvt-\ud800", body="hi", key="k"))
 
 
+@pytest.mark.parametrize(
+    ("user", "device", "field"),
+    [("", None, "user"), ("a\nb", "phone", "user"), ("bob", "", "device"), ("bob", "d" * 65, "device")],
+)
+async def test_a_socket_of_a_user_or_device_that_cannot_be_is_refused(
+    user: str, device: str | None, field: str
+) -> None:
+    bob = Recorder()
+    async with Chat(MemoryStore()) as chat:
+        with pytest.raises(Invalid) as refused:
+            async with chat.connect(bob, user=user, device=device):
+                pass
+        assert (refused.value.field, bob.pushes, ghosts(chat)) == (field, [], [])
+        async with chat.connect(bob, user="bob", device="d" * 64):
+            assert bob.ready.device == "d" * 64
+
+
 async def test_a_chat_that_was_not_entered_says_so() -> None:
     """And the room that was meant works as soon as it is."""
     chat = Chat(MemoryStore())

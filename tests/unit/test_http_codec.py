@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatcore.commands.fields import INTEGER_MAX, JSON_DEPTH_MAX
 from chatcore.errors import Invalid
-from chatcore_aiohttp.codec import DEPTH_MAX, INTEGER_MAX, decode, encode
+from chatcore_aiohttp.codec import decode, encode
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 LEAVES = (
@@ -36,7 +37,7 @@ REFUSED: dict[str, str | bytes] = {
     "surrogates in the wrong order": r'"\udc00\ud800"',
     "a lone surrogate in a member name": r'{"\ud800": 1}',
     "a lone surrogate that is not escaped": '"\ud800"',
-    "one level too many": "[" * (DEPTH_MAX + 1) + "]" * (DEPTH_MAX + 1),
+    "one level too many": "[" * (JSON_DEPTH_MAX + 1) + "]" * (JSON_DEPTH_MAX + 1),
     "60,000 levels, never closed": "[" * 60_000,
     "30,000 levels of objects": '{"a":' * 30_000 + "1" + "}" * 30_000,
     "bytes that are not UTF-8": b'"\xff"',
@@ -92,7 +93,7 @@ def test_a_pair_of_surrogates_is_one_character() -> None:
 
 @pytest.mark.parametrize("around", [0, 1])
 def test_levels_are_counted_from_the_clients_outermost(around: int) -> None:
-    depth = DEPTH_MAX + around
+    depth = JSON_DEPTH_MAX + around
     assert decode("[" * depth + "]" * depth, around=around) is not None
     with pytest.raises(Invalid, match="at most 32 levels"):
         decode("[" * (depth + 1) + "]" * (depth + 1), around=around)

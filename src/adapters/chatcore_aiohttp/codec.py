@@ -7,11 +7,9 @@ from typing import Any
 
 import orjson
 
+from chatcore.commands.fields import INTEGER_MAX, JSON_DEPTH_MAX
 from chatcore.errors import Invalid
 
-DEPTH_MAX = 32
-"""How many objects and lists may stand in one another."""
-INTEGER_MAX = 2**53
 _DIGITS_MAX = len(str(-INTEGER_MAX))
 
 
@@ -27,9 +25,9 @@ def decode(text: str | bytes, *, around: int = 0) -> object:
         value = _DECODER.decode(unicode)
     except (json.JSONDecodeError, RecursionError):  # the latter after thousands of levels
         raise Invalid("This is not JSON.") from None
-    depth = DEPTH_MAX + around
+    depth = JSON_DEPTH_MAX + around
     if unicode.count("[") + unicode.count("{") > depth and not _is_within(value, depth):  # few brackets can't be deep
-        raise Invalid(f"JSON has at most {DEPTH_MAX} levels here.")
+        raise Invalid(f"JSON has at most {JSON_DEPTH_MAX} levels here.")
     if "\\u" in unicode and _has_lone_surrogates(value):  # no other way leads to one
         raise Invalid("JSON holds no lone surrogates here.")
     return value

@@ -8,13 +8,12 @@ from attrs import frozen
 from chatcore.domain.cursors import ListCursor, from_milliseconds, milliseconds
 from chatcore.domain.entries import Edited, Entry, RoomKind
 from chatcore.domain.state import Marker, Member
+from chatcore.domain.texts import compact_json
 from chatcore.ids import RoomId, Seq
 from chatcore.ports.room_log import Change
 from chatcore.protocol import KINDS, event_object, opens_object, read_event, read_opens
 
 Row: TypeAlias = tuple[Any, ...]
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def entry_row(entry: Entry) -> Row:
@@ -26,13 +25,13 @@ def entry_row(entry: Entry) -> Row:
         milliseconds(entry.at),
         entry.digest,
         *event_columns(entry),
-        None if entry.opens is None else _encode(opens_object(entry.opens)),
-        _encode(entry.affects) if entry.affects else None,
+        None if entry.opens is None else compact_json(opens_object(entry.opens)),
+        compact_json(entry.affects) if entry.affects else None,
     )
 
 
 def event_columns(entry: Entry) -> tuple[str, str]:
-    return KINDS[type(entry.event)], _encode(event_object(entry.event))
+    return KINDS[type(entry.event)], compact_json(event_object(entry.event))
 
 
 def read_edited(event: str) -> Edited:

@@ -1,12 +1,12 @@
 """The bounds of command fields (``docs/protocol.md``, "Values"), as attrs validators that raise `Invalid`."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any, TypeAlias
 
 from attrs import Attribute
 
+from ..domain.texts import compact_json
 from ..errors import Invalid
 from ..ids import KEY_MAX, UserId, is_user_id
 
@@ -15,7 +15,10 @@ DATA_BYTES_MAX = 8_192
 EMOJI_BYTES_MAX = 64
 INTEGER_MAX = 2**53
 JSON_DEPTH_MAX = 32
+"""How many objects and lists may stand in one another."""
 MENTIONS_MAX = 50
+PAGE_MAX = 200
+"""Rows of a page, whatever it lists."""
 WIRE_NAME = "wire"
 """Metadata of an attribute whose field has another name, because that name is a word of Python's."""
 
@@ -110,10 +113,6 @@ def data(_: object, attribute: AnyAttribute, value: Mapping[str, Any]) -> None:
         raise _invalid(attribute, f"is a JSON object, at most {JSON_DEPTH_MAX} deep, of finite and exact numbers")
     if len(compact_json(value).encode()) > DATA_BYTES_MAX:
         raise _invalid(attribute, f"has at most {DATA_BYTES_MAX} bytes as compact JSON")
-
-
-def compact_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def wire_name(attribute: AnyAttribute) -> str:

@@ -198,7 +198,7 @@ class ListMembers(ReadingCommand[MemberPage]):
 
     room: RoomId = field(validator=fields.room)
     after: str | None = field(default=None, validator=optional(fields.text(1, 1024)))
-    limit: int = field(default=50, validator=fields.integer(1, 200))
+    limit: int = field(default=50, validator=fields.integer(1, fields.PAGE_MAX))
 
     async def handle(self, context: Context) -> MemberPage:
         after = None if self.after is None else _user_at(self.after)

@@ -23,7 +23,6 @@ from . import fields
 from .command import Context, ReadingCommand, Route
 from .sizes import ANSWER_BYTES_MAX, Budget, entry_size, markers_size, room_size, synced_size
 
-PAGE_MAX = 200
 CURSORS_MAX = 500
 EVENTS_MAX = 200
 
@@ -55,15 +54,15 @@ class History(ReadingCommand[Page]):
     room: RoomId | None = field(default=None, validator=optional(fields.room))
     with_: UserId | None = field(default=None, validator=optional(fields.user), metadata={fields.WIRE_NAME: "with"})
     anchor: str | int = field(default="newest", validator=fields.anchor)
-    before: int | None = field(default=None, validator=optional(fields.integer(0, PAGE_MAX)))
-    after: int | None = field(default=None, validator=optional(fields.integer(0, PAGE_MAX)))
+    before: int | None = field(default=None, validator=optional(fields.integer(0, fields.PAGE_MAX)))
+    after: int | None = field(default=None, validator=optional(fields.integer(0, fields.PAGE_MAX)))
     messages_only: bool = field(default=False, validator=fields.boolean)
 
     def __attrs_post_init__(self) -> None:
         if (self.room is None) == (self.with_ is None):
             raise Invalid("Say of what: exactly one of room and with.", field="room" if self.room is None else "with")
-        if sum(self._counts(self.anchor)) > PAGE_MAX:
-            raise Invalid(f"before and after are at most {PAGE_MAX} together.", field="after")
+        if sum(self._counts(self.anchor)) > fields.PAGE_MAX:
+            raise Invalid(f"before and after are at most {fields.PAGE_MAX} together.", field="after")
 
     async def handle(self, context: Context) -> Page:
         room = self.room if self.with_ is None else private_room_id(context.user, self.with_)
@@ -250,7 +249,7 @@ class ListRooms(ReadingCommand[RoomList]):
     routes = (Route("GET", "/rooms"),)
 
     after: str | None = field(default=None, validator=optional(fields.text(1, 1024)))
-    limit: int = field(default=50, validator=fields.integer(1, PAGE_MAX))
+    limit: int = field(default=50, validator=fields.integer(1, fields.PAGE_MAX))
 
     async def handle(self, context: Context) -> RoomList:
         page = await page_of_rooms(context.store, context.user, self.after, self.limit)

@@ -4,8 +4,9 @@ from attrs import define
 
 from ..domain.entries import Banned, Edited, Entry, Message, Removed
 from ..domain.state import RoomView
+from ..domain.texts import compact_json
 from ..ids import RoomId
-from .fields import BODY_BYTES_MAX, compact_json
+from .fields import BODY_BYTES_MAX
 
 ANSWER_BYTES_MAX = 512 * 1024 - 4096
 """What the parts of one answer or push may have together; the rest is for what stands around them."""

@@ -11,7 +11,7 @@ def text_bytes(entry: Entry) -> int:
     match entry.event:
         case Message(body=body, data=data, reactions=reactions):
             named = [text for emoji, reaction in reactions.items() for text in (emoji, *reaction.users)]
-            return sum(map(_bytes, (body, *named))) + (0 if data is None else _bytes(_compact(data)))
+            return sum(map(_bytes, (body, *named))) + (0 if data is None else _bytes(compact_json(data)))
         case Edited(body=str(body)):
             return _bytes(body)
         case _:
@@ -22,5 +22,9 @@ def _bytes(text: str) -> int:
     return len(text.encode())
 
 
-def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def compact_json(value: object) -> str:
+    """JSON without spaces; as JSON text is measured and kept."""
+    return _JSON.encode(value)
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

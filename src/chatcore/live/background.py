@@ -10,7 +10,9 @@ from typing import Any, Self
 import anyio
 from anyio.abc import TaskGroup
 
-from ..errors import Unavailable
+from ..errors import ChatError
+
+PAUSE_S = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ class Background:
             raise RuntimeError("nothing runs in the background before it is entered")
         self._group.start_soon(_logged, function)
 
-    def keep(self, work: str, turn: Callable[[], Awaitable[None]], pause: float) -> None:
+    def keep(self, work: str, turn: Callable[[], Awaitable[None]], pause: float = PAUSE_S) -> None:
         """Call ``turn`` again and again; after one that failed, whatever with, ``pause`` seconds later.
 
         A turn waits for something itself. ``work`` names it in the log, where equal faults in a row stand once.
@@ -84,9 +86,10 @@ async def _kept(work: str, turn: Callable[[], Awaitable[None]], pause: float) ->
             await turn()
             last = None
         except Exception as error:
-            if type(error) is not last:
-                # A store or bus that is away is to be expected, and heals.
-                level = logging.WARNING if isinstance(error, Unavailable) else logging.ERROR
-                log.log(level, "%s failed, and goes on in %s s", work, pause, exc_info=error)
+            new = type(error) is not last
+            if new and isinstance(error, ChatError):
+                log.warning("%s failed, and goes on in %s s: %s", work, pause, error)
+            elif new:
+                log.exception("%s failed, and goes on in %s s", work, pause)
             last = type(error)
             await anyio.sleep(pause)

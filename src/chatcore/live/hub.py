@@ -122,6 +122,7 @@ class Hub:
         """The socket's first following: of its user's rooms as they were read, and of what was joined meanwhile."""
         socket.connecting = False
         self.release(socket, {*places, *socket.noted}, places)
+        self.memberships.connected(socket)
 
     def abandon(self) -> None:
         """No task runs any more: answer whatever still waits, so that nobody waits for ever."""

@@ -34,14 +34,25 @@ class Memberships:
             self._doubts[user, room] = None
             self._doubted.set()
 
+    def connected(self, socket: LiveSocket) -> None:
+        """The socket has been told what it is invited to, by what was read while some of that may have ended."""
+        for room in socket.uninvited & socket.invited.keys():
+            self.doubt(socket.user, room)
+        socket.uninvited.clear()
+
     async def check(self) -> None:
         """Ask about one user in one room, as soon as there is a doubt."""
         while not self._doubts:
             self._doubted = anyio.Event()
             await self._doubted.wait()
         user, room = next(iter(self._doubts))
-        rows = await self._store.memberships(user, room)
-        self._doubts.pop((user, room), None)
+        # Before the read: a doubt that comes while it runs may be of what it does not see.
+        del self._doubts[user, room]
+        try:
+            rows = await self._store.memberships(user, room)
+        except BaseException:
+            self.doubt(user, room)
+            raise
         for row in rows:
             self._admit(user, row)
         if not rows:
@@ -59,7 +70,9 @@ class Memberships:
 
     def _end_invitations(self, user: UserId, room: RoomId) -> None:
         for socket in self._sockets(user):
-            if socket.invited.pop(room, None):
+            if socket.connecting:
+                socket.uninvited.add(room)
+            elif socket.invited.pop(room, None):
                 socket.connection.send(Push("room.gone", RoomGone(room)))
 
     def _sockets(self, user: UserId) -> Sequence[LiveSocket]:

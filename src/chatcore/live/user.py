@@ -31,6 +31,8 @@ class LiveSocket:
     rooms: dict[RoomId, "LiveRoom"] = field(factory=dict)
     invited: dict[RoomId, Seq] = field(factory=dict)
     """The rooms it was told an invitation to, and at which seq."""
+    uninvited: set[RoomId] = field(factory=set)
+    """The rooms it was found not to be invited to while it connected."""
     gone: dict[RoomId, Seq] = field(factory=dict)
     """The rooms it was told to be out of, and since which seq."""
 

@@ -122,7 +122,7 @@ class SocketioNode:
             "doorways": server.doorways,
             "addresses": server._websockets._counts or server._doorways._cap._counts,
             "janitor": server._janitor._watched or server._janitor._task,
-            "sockets": self.chat._sockets,
+            "sockets": self.chat._sockets.here,
             "users": hub._users,
             "rooms": hub._rooms,
             "leases": self.registry._leases,

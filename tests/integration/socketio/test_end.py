@@ -223,7 +223,7 @@ async def test_nothing_is_left_when_connect_is_cut_short_by_the_shutdown(node: S
     with node.hanging():
         client = await node.clients.open()
         await client.send('40{"token":"alice"}')
-        await node.until(lambda: node.chat._sockets)
+        await node.until(lambda: node.chat._sockets.here)
         began = time.monotonic()
         await node.server.close()
         assert time.monotonic() - began < 2.5

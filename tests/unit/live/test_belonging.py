@@ -20,7 +20,7 @@ from chatcore import (
     SendMessage,
     UnbanUser,
 )
-from tests.unit.live.nodes import HeldBus, HeldStore, Teller, ghosts, seqs
+from tests.unit.live.nodes import Gate, HeldBus, HeldStore, Teller, ghosts, seqs
 
 pytestmark = pytest.mark.anyio
 
@@ -142,6 +142,71 @@ async def test_who_was_invited_before_they_connected_hears_the_end_too() -> None
             assert [view.standing for view in ina.ready.rooms] == ["invited"]
             await chat.execute("olga", RemoveUser(room=room, user="ina"))
             assert ina.story == ["ready", "room.gone"]
+
+
+@asynccontextmanager
+async def connecting(store: HeldStore, chat: Chat, connection: Teller, user: str) -> AsyncGenerator[Gate]:
+    """Within the block the socket has read its user's page of rooms and waits; after it, it is connected for 5 s."""
+    gate = store.hold("page", done=True)
+
+    async def connect() -> None:
+        async with chat.connect(connection, user=user):
+            await anyio.sleep(5)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(connect)
+        yield gate
+        gate.open()
+
+
+async def test_an_invitation_that_ends_on_another_node_while_ready_is_read_is_told_to_have_ended() -> None:
+    store, ina = HeldStore(), Teller()
+    async with Chat(store) as here, Chat(store) as there:
+        room = await create(there)
+        await there.execute("olga", InviteUser(room=room, user="ina"))
+        async with connecting(store, here, ina, "ina") as gate:
+            await gate.reached.wait()
+            await there.execute("olga", RemoveUser(room=room, user="ina"))
+            await anyio.sleep(3)  # the sweep has told it, and will not tell it again
+        assert [view.standing for view in ina.ready.rooms] == ["invited"]
+        assert ina.story == ["ready", "room.gone"]
+
+
+async def test_an_invitation_that_comes_and_goes_while_ready_is_read_is_told_to_have_ended() -> None:
+    """It came between the reading of the memberships and that of the page which `ready` shows."""
+    store, bus, ina = HeldStore(), HeldBus(), Teller()
+    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+        room, memberships = await create(there), store.hold("memberships", done=True)
+        async with connecting(store, here, ina, "ina") as page:
+            for gate, command in ((memberships, InviteUser), (page, RemoveUser)):
+                await gate.reached.wait()
+                await there.execute("olga", command(room=room, user="ina"))
+                await bus.published(1)
+                bus.deliver()
+                await anyio.wait_all_tasks_blocked()
+                memberships.open()
+        assert [view.standing for view in ina.ready.rooms] == ["invited"]
+        assert ina.story == ["ready", "room.gone"]
+
+
+async def test_a_join_that_is_told_while_the_store_is_asked_about_an_older_change_is_heard_at_once() -> None:
+    """And not with the next sweep: what the store was asked for is as of before the join."""
+    store, bus, mia = HeldStore(), HeldBus(), Teller()
+    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+        room = await create(there, kind="public")
+        async with here.connect(mia, user="mia"):
+            await anyio.sleep(0.1)
+            gate = store.hold("memberships", done=True)
+            for command in (JoinRoom(room=room), LeaveRoom(room=room)):
+                await there.execute("mia", command)
+            await bus.published(3)
+            bus.deliver()
+            await gate.reached.wait()
+            await there.execute("mia", JoinRoom(room=room))
+            await bus.published(1)
+            bus.deliver()
+            gate.open()
+            await mia.until(lambda _: bool(mia.rooms(room)), within=0.5)
 
 
 async def test_a_stranger_who_is_banned_hears_nothing() -> None:

@@ -119,6 +119,4 @@ async def test_equal_faults_in_a_row_are_logged_once(caplog: pytest.LogCaptureFi
             began = anyio.current_time()
             await over.wait()
     assert anyio.current_time() - began == 5
-    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [OSError, Unavailable, Unavailable]
-    levels = [record.levelname for record in caplog.records if record.exc_info]
-    assert levels == ["ERROR", "WARNING", "WARNING"], "a store that is away is to be expected"
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING", "WARNING"]

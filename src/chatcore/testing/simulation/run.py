@@ -115,7 +115,7 @@ def _ghosts(node: Node) -> Generator[object]:
     hub = node.chat._hub  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     yield from hub._rooms.values()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     yield from hub._users.values()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    yield from node.chat._sockets.values()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    yield from node.chat._sockets.here.values()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     yield from node.lines
     tasks = node.owner.living()
     if len(tasks) > OWN_TASKS:

@@ -1,0 +1,177 @@
+"""The sockets of a node: what they are told first, how long they live, and who ends them, here and on other nodes."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from typing import TypeAlias
+
+from .commands.dispatch import Dispatcher
+from .commands.reading import page_of_rooms
+from .errors import NotFound, Unauthenticated, Unavailable
+from .ids import UserId
+from .live.background import Background
+from .live.deadlines import Deadlines
+from .live.followers import Place
+from .live.leases import Leases
+from .live.pushes import Expiring, Ready, Room
+from .live.user import LiveSocket
+from .ports.authenticator import Principal
+from .ports.bus import Check
+from .ports.connection import Bye, ByeCode, Connection, Push
+from .ports.registry import SocketInfo
+from .ports.rooms import RoomPage
+from .socket import Socket
+
+ROOMS_READY = 50
+
+Authenticate: TypeAlias = Callable[[str], Awaitable[Principal | None]]
+
+
+class Sockets:
+    """``here`` are the open sockets of this node, by their ids; ``leases``, if any, know those of all nodes.
+
+    ``publish`` tells other nodes that sockets of theirs may have been revoked.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        leases: Leases | None,
+        *,
+        clock: Callable[[], datetime],
+        publish: Callable[[Check], None],
+    ) -> None:
+        self.here: dict[str, Socket] = {}
+        self.leaving = False
+        """Once True no socket opens any more."""
+        self._dispatcher = dispatcher
+        self._store, self._hub = dispatcher.store, dispatcher.hub
+        self._leases = leases
+        self._clock = clock
+        self._publish = publish
+        self._deadlines = Deadlines(clock, self._warn, partial(self._close, code="expired"))
+
+    def keep(self, background: Background) -> None:
+        """Look after deadlines and leases for as long as ``background`` is entered."""
+        background.keep("watching deadlines", self._deadlines.watch)
+        if self._leases:
+            background.keep("renewing leases", partial(self._leases.renew, self._close))
+
+    def leave(self) -> None:
+        """Say goodbye to all; no other opens."""
+        self.leaving = True
+        for socket in tuple(self.here):
+            self._close(socket, "shutdown")
+
+    @asynccontextmanager
+    async def open(
+        self,
+        connection: Connection,
+        info: SocketInfo,
+        expires_at: datetime | None,
+        authenticate: Authenticate | None,
+    ) -> AsyncGenerator[Socket]:
+        """See `Chat.connect`."""
+        live = LiveSocket(connection, info.user)
+        if authenticate:
+            live.refresh = partial(self._refresh, info, authenticate)
+        socket = Socket(self._dispatcher, live, info)
+        self._hub.enter(live)
+        self.here[info.id] = socket
+        try:
+            if self._leases:
+                await self._leases.add(info)
+            await self._greet(live, info, expires_at)
+            yield socket
+        finally:
+            self._hub.leave(live)
+            del self.here[info.id]
+            self._deadlines.forget(info.id)
+            socket.end()
+            if self._leases:
+                await self._leases.remove(info)
+
+    async def _greet(self, live: LiveSocket, info: SocketInfo, expires_at: datetime | None) -> None:
+        memberships = await self._store.memberships(info.user)
+        page = await page_of_rooms(self._store, info.user, None, ROOMS_READY)
+        if self.leaving:
+            raise Unavailable
+        # No await from here on: `ready` goes first, and says from where each room is followed.
+        live.connection.send(Push("ready", self._ready(info, page, expires_at)))
+        # Where the page, which was read later, is the whole list, a membership that it does not show has ended.
+        standings = {row.room: (row.head, row.member) for row in memberships} if page.next else {}
+        standings |= {view.room: (view.head, view.member) for view in page.rooms if view.member}
+        live.invited = {room: member.since for room, (_, member) in standings.items() if member.standing == "invited"}
+        heads = {room: head for room, (head, member) in standings.items() if member.standing == "member"}
+        self._hub.connected(live, {room: Place(head, member=True) for room, head in heads.items()})
+        if expires_at:
+            self._deadlines.set(info.id, expires_at)
+
+    def _ready(self, info: SocketInfo, page: RoomPage, expires_at: datetime | None) -> Ready:
+        epoch = self._store.epoch
+        return Ready(
+            epoch=epoch,
+            user=info.user,
+            device=info.device,
+            socket=info.id,
+            node=info.node,
+            rooms=[Room(user=info.user, epoch=epoch, view=view) for view in page.rooms],
+            next=page.next,
+            expires_in=self._seconds_until(expires_at) if expires_at else None,
+        )
+
+    async def _refresh(self, info: SocketInfo, authenticate: Authenticate, token: str) -> int | None:
+        principal = await authenticate(token)
+        if principal is None or (principal.user, principal.session) != (info.user, info.session):
+            raise Unauthenticated
+        if info.id not in self.here:
+            raise Unavailable("The socket ended meanwhile.")
+        if principal.expires_at is None:
+            self._deadlines.forget(info.id)
+            return None
+        self._deadlines.set(info.id, principal.expires_at)
+        return self._seconds_until(principal.expires_at)
+
+    def _seconds_until(self, moment: datetime) -> int:
+        return max(0, int((moment - self._clock()).total_seconds()))
+
+    def _warn(self, socket: str, end: datetime) -> None:
+        if found := self.here.get(socket):
+            found.send(Push("auth.expiring", Expiring(self._seconds_until(end))))
+
+    async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
+        """See `Chat.sockets`."""
+        if self._leases:
+            return await self._leases.of_user(user)
+        mine = [socket.info for socket in self.here.values() if socket.info.user == user]
+        return sorted(mine, key=lambda socket: (socket.since, socket.id))
+
+    async def close(self, user: UserId, socket: str) -> None:
+        """See `Chat.close_socket`."""
+        found = [one for one in await self.of_user(user) if one.id == socket]
+        if not found:
+            raise NotFound
+        await self._end(found, "kicked")
+
+    async def close_session(self, user: UserId, session: str) -> None:
+        """See `Chat.close_session`."""
+        here = [one.info for one in self.here.values() if (one.info.user, one.info.session) == (user, session)]
+        for one in here:
+            self._close(one.id, "signed_out")
+        await self._end([one for one in await self.of_user(user) if one.session == session], "signed_out")
+
+    def doubt(self, hint: Check) -> None:
+        """A hint says that some of these sockets may have been revoked on another node."""
+        if self._leases:
+            self._leases.doubt(hint.sockets)
+
+    async def _end(self, sockets: Sequence[SocketInfo], code: ByeCode) -> None:
+        for socket in sockets:
+            self._close(socket.id, code)
+        if self._leases and (elsewhere := await self._leases.revoke(sockets, code)):
+            self._publish(Check(sockets=elsewhere))
+
+    def _close(self, socket: str, code: ByeCode) -> None:
+        if found := self.here.get(socket):
+            found.close(Bye(code=code))
