@@ -21,7 +21,7 @@ from .live.hints import HintQueue
 from .live.hub import Hub
 from .live.leases import Leases
 from .live.outstanding import Outstanding
-from .live.sweep import SWEEP_S, Sweep
+from .live.sweep import Sweep
 from .ports.bus import Bus, Check, Hint, MarkerAt, RoomAt
 from .ports.connection import Connection
 from .ports.directory import Directory
@@ -118,7 +118,7 @@ class Chat:
             await self._entered.aclose()
             raise
         sweep = Sweep(self.store, self._hub, changes[-1].position if changes else 0)
-        self._background.keep("the sweep", sweep.turn, SWEEP_S)
+        self._background.keep("the sweep", sweep.turn, pause=0)
         self._background.keep("checking memberships", self._hub.memberships.check)
         self._sockets.keep(self._background)
         self._hub.open = True

@@ -88,8 +88,8 @@ async def _kept(work: str, turn: Callable[[], Awaitable[None]], pause: float) ->
         except Exception as error:
             new = type(error) is not last
             if new and isinstance(error, ChatError):
-                log.warning("%s failed, and goes on in %s s: %s", work, pause, error)
+                log.warning("%s failed, and goes on: %s", work, error)
             elif new:
-                log.exception("%s failed, and goes on in %s s", work, pause)
+                log.exception("%s failed, and goes on", work)
             last = type(error)
             await anyio.sleep(pause)

@@ -18,10 +18,10 @@ class Sweep:
         self._after = after
 
     async def turn(self) -> None:
+        await anyio.sleep(SWEEP_S)
         while changes := await self._store.changes(self._after, CHANGES_MAX):
             for change in changes:
                 self._after = change.position
                 self._hub.told(change.room, change.seq, change.affects)
             if len(changes) < CHANGES_MAX:
                 break
-        await anyio.sleep(SWEEP_S)
