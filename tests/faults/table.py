@@ -20,6 +20,13 @@ class Fault:
 
 FAULTS = (
     Fault(
+        "a-room-remembers-a-deleted-text",
+        "src/chatcore/live/tail.py",
+        "            self._redact(entry.event.target)",
+        "            pass",
+        "tests/unit/live/test_tail.py",
+    ),
+    Fault(
         "every-entry-makes-a-target-stale",
         "src/chatcore/live/facts.py",
         "    return facts.as_of is not None and facts.as_of <= head",

@@ -11,7 +11,6 @@ from attrs import evolve as changed
 from attrs import field, frozen
 
 from ..domain.entries import Deleted, Edited, Entry, Reacted
-from ..domain.redaction import holds_text_of, redacted
 from ..domain.rooms import Facts, Intent, Rules, decide, evolve
 from ..domain.state import RoomState
 from ..errors import ChatError, Internal, Unavailable
@@ -22,11 +21,10 @@ from ..ports.store import Store
 from .facts import gather, hold
 from .followers import Follower, Followers, Place
 from .pushes import MarkerMoved, Room
+from .tail import Tail
 from .user import LiveSocket, LiveUser
 from .waiting import Done, Queue, Waiting, outcome_of
 
-TAIL = 64
-"""Entries that a room remembers, from which a follower that is a little behind is filled."""
 MISSING_MAX = 200
 """A follower that lacks more than this is cut as slow: paging brings it up again."""
 BATCH_MAX = 500
@@ -67,9 +65,9 @@ class LiveRoom:
         self._around = around
         self._state: RoomState | None = None
         self._state_ahead: RoomState | None = None
-        self._tail: deque[Entry] = deque(maxlen=TAIL)
+        self._tail = Tail()
         self._waiting = Queue()
-        self._behind: list[Follower] = []
+        self._behind: deque[Follower] = deque()
         self._hinted: Entry | None = None
         self._unsure = False
         self._running = False
@@ -257,8 +255,6 @@ class LiveRoom:
     def _advance(self, entry: Entry) -> None:
         self.head = entry.seq
         self.known = max(self.known, entry.seq)
-        if isinstance(entry.event, Deleted):
-            self._redact(entry.event.target)
         if isinstance(entry.event, Edited | Deleted | Reacted):
             self._waiting.forget(entry.event.target, entry.seq)
         self._tail.append(entry)
@@ -266,11 +262,6 @@ class LiveRoom:
             self._state = evolve(self._state, entry)
         elif self._state_ahead is not None and self._state_ahead.head == entry.seq:
             self._state, self._state_ahead = self._state_ahead, None
-
-    def _redact(self, target: Seq) -> None:
-        for index, entry in enumerate(self._tail):
-            if holds_text_of(entry, target):
-                self._tail[index] = redacted(entry)
 
     # Filling.
 
@@ -280,7 +271,7 @@ class LiveRoom:
             follower = self._behind[0]
             if self._followers.stands(follower):
                 await self._fill_one(follower, head)
-            self._behind.pop(0)
+            self._behind.popleft()
 
     async def _fill_one(self, follower: Follower, head: Seq) -> None:
         if head - follower.at > MISSING_MAX:
@@ -292,8 +283,9 @@ class LiveRoom:
 
     async def _between(self, after: Seq, upto: Seq) -> Sequence[Entry]:
         """The entries above ``after`` up to ``upto``, which is not above head: from the tail, or from the store."""
-        if self._tail and self._tail[0].seq <= after + 1:
-            return [entry for entry in self._tail if after < entry.seq <= upto]
+        remembered = self._tail.between(after, upto)
+        if remembered is not None:
+            return remembered
         news = await self._around.store.read_on(self.room, after, upto - after)
         return news.entries
 

@@ -1,0 +1,25 @@
+"""What a room remembers of its end."""
+
+from chatcore.domain.entries import Edited, Message
+from chatcore.live.tail import TAIL, Tail
+from chatcore.testing.builders import conversation, deleted, edited
+
+
+def test_it_gives_what_lies_between_or_says_that_it_begins_too_late() -> None:
+    tail = Tail()
+    assert tail.between(0, 0) is None
+    entries = conversation(count=TAIL + 10)
+    for entry in entries:
+        tail.append(entry)
+    assert tail.between(9, TAIL + 10) is None
+    assert tail.between(10, TAIL + 10) == entries[10:]
+    assert tail.between(20, 22) == entries[20:22]
+    assert tail.between(TAIL + 10, TAIL + 10) == []
+
+
+def test_what_it_remembers_of_a_deleted_message_and_its_edits_has_no_text() -> None:
+    tail = Tail()
+    for entry in [*conversation(count=2), edited(3, 1), deleted(4, 1)]:
+        tail.append(entry)
+    events = [entry.event for entry in tail.between(0, 4) or ()]
+    assert [event.body for event in events if isinstance(event, Message | Edited)] == ["", "message 2", None]
