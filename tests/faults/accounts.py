@@ -9,6 +9,13 @@ REFRESHING = "tests/unit/test_accounts_refresh.py"
 
 FAULTS = (
     Fault(
+        "a-socket-is-admitted-by-what-was-true-10-seconds-ago",
+        "src/chatcore/accounts/accounts.py",
+        "        return await self._whom(credentials, anew=True)",
+        "        return await self._whom(credentials, anew=False)",
+        "tests/unit/test_accounts.py",
+    ),
+    Fault(
         "accounts-spent-token-always-repeats",
         ACCOUNTS,
         "        if rotation.spent_for is not None and rotation.spent_for <= REPEAT_FOR:",

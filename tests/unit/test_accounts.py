@@ -265,6 +265,17 @@ async def test_the_store_is_asked_once_in_10_s_about_an_open_session() -> None:
     assert store.questions == 2
 
 
+async def test_a_socket_is_admitted_by_what_the_store_says_now() -> None:
+    here, elsewhere = Node(store=(store := MemoryAccounts())), Node(store=store)
+    tokens = await signed_in(here)
+    credentials = Credentials(token=tokens.access_token)
+    assert await here.accounts.admit(credentials)
+    await elsewhere.accounts.sign_out(session_of(here, tokens))
+    assert await here.accounts.authenticate(credentials)
+    assert await here.accounts.admit(credentials) is None
+    assert await here.accounts.authenticate(credentials) is None
+
+
 async def test_an_answer_of_the_store_counts_from_when_it_was_asked() -> None:
     clock = Clock()
 

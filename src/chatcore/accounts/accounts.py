@@ -133,12 +133,13 @@ class Accounts:
         """Whom an access token stands for; None without one, or when it is wrong, expired, or of an ended session.
 
         Whoever enters a socket in its list without awaiting in between misses no end of a session on this node. A
-        session that another node ended may be believed for 10 s more: a long-lived socket is asked for again then.
+        session that another node ended may be believed for 10 s more: `admit` asks anew.
         """
-        principal = self._tokens.read_access(credentials.token) if credentials.token else None
-        if principal is None or principal.session is None:
-            return None
-        return principal if await self._is_open(principal.session) else None
+        return await self._whom(credentials, anew=False)
+
+    async def admit(self, credentials: Credentials) -> Principal | None:
+        """As `authenticate`, by what the store says now: for a socket, which lives long, and is not asked again."""
+        return await self._whom(credentials, anew=True)
 
     async def directory(self, users: Collection[UserId]) -> Mapping[UserId, Profile]:
         """The profiles of those of ``users`` (as `canonical` writes them) who have an account."""
@@ -154,9 +155,16 @@ class Accounts:
             self._known.ended(session.id)
             await self._on_ended(session.user, session.id)
 
-    async def _is_open(self, session: str) -> bool:
+    async def _whom(self, credentials: Credentials, *, anew: bool) -> Principal | None:
+        principal = self._tokens.read_access(credentials.token) if credentials.token else None
+        if principal is None or principal.session is None:
+            return None
+        return principal if await self._is_open(principal.session, anew=anew) else None
+
+    async def _is_open(self, session: str, *, anew: bool) -> bool:
         now = self._monotonic()
-        if self._known.is_open(session, now) is None:
+        known = self._known.is_open(session, now)
+        if known is None or (known and anew):
             if await self._store.session(session):
                 self._known.found_open(session, now)
             else:

@@ -26,7 +26,7 @@ def build(parts: Parts, origins: Origins, *, sending: float) -> web.Application:
     app.middlewares.insert(0, _sent_within(sending))
     sockets = SocketsRoutes(chat=chat, authenticate=accounts.authenticate)
     Endpoints([*AccountRoutes(accounts).endpoints(), *sockets.endpoints(), *commands.endpoints()]).add_to(app)
-    SocketioServer(chat, accounts.authenticate, origins=origins).add_to(app)
+    SocketioServer(chat, accounts.admit, origins=origins).add_to(app)
     app.router.add_get("/", Page().answer)
     app.router.add_get("/healthz", _alive)
     app.router.add_get("/readyz", _ready(chat))
