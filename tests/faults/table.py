@@ -141,7 +141,7 @@ FAULTS = (
     Fault(
         "joins-of-a-connecting-socket-not-noted",
         "src/chatcore/live/hub.py",
-        "        self.release(socket, {*places, *socket.noted}, places)",
+        "        self.release(socket, list(dict.fromkeys((*places, *socket.noted))), places)",
         "        self.release(socket, places.keys(), places)",
         f"{RULES}::test_a_join_while_a_socket_connects_reaches_it",
     ),

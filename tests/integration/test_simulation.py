@@ -5,6 +5,8 @@ is run again alone by setting these to 1 and to the seed.
 """
 
 import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -57,3 +59,26 @@ def test_the_same_seed_gives_the_same_run() -> None:
     assert one.trace
     assert one == other
     assert one.trace != simulate(8, MemoryStore, tracing=True).trace
+
+
+RUNS = """
+import hashlib
+from chatcore.testing.simulation import simulate
+from chatcore_memory import MemoryStore
+for seed in (35, 45, 62, 298):
+    run = simulate(seed, MemoryStore, tracing=True)
+    print(seed, hashlib.sha256(repr(run.trace).encode()).hexdigest())
+"""
+
+
+def test_a_seed_gives_the_same_run_in_every_process() -> None:
+    """Each process orders its sets of texts in its own way."""
+
+    def runs(hash_seed: str) -> str:
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+        command = [sys.executable, "-c", RUNS]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    one, other = runs("1"), runs("2")
+    assert len(one.splitlines()) == 4
+    assert one == other

@@ -28,7 +28,7 @@ class MemoryStore(Store):
     def __init__(self) -> None:
         self.epoch = new_id()
         self._rooms: dict[RoomId, MemoryRoom] = {}
-        self._rooms_of: dict[UserId, set[RoomId]] = {}
+        self._rooms_of: dict[UserId, dict[RoomId, None]] = {}  # in the same order in every run
         self._written: list[Change] = []  # the n-th stands at position n
 
     async def __aenter__(self) -> Self:
@@ -58,7 +58,7 @@ class MemoryStore(Store):
             position = len(self._written) + 1
             self._written.append(Change(position=position, room=name, seq=entry.seq, affects=entry.affects))
             for user in entry.affects:
-                self._rooms_of.setdefault(user, set()).add(name)
+                self._rooms_of.setdefault(user, {})[name] = None
         return appended
 
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:

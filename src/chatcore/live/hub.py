@@ -111,17 +111,21 @@ class Hub:
         """Release ``rooms`` after the answer of a `sync`.
 
         Of an invitation the answer says `gone`, and what was pushed before it the client has dropped: so where the
-        invitation still stands, it is told again.
+        invitation still stands, it is told again; and where it does not, its end, for the client may have asked for
+        the room meanwhile.
         """
         self.release(socket, rooms, places)
         for room in rooms:
-            if socket.invited.pop(room, None) is not None and room not in places:
+            if room in places:
+                socket.invited.pop(room, None)
+            elif room in socket.invited:
+                socket.invited[room] = 0
                 self.memberships.doubt(socket.user, room)
 
     def connected(self, socket: LiveSocket, places: Mapping[RoomId, Place]) -> None:
         """The socket's first following: of its user's rooms as they were read, and of what was joined meanwhile."""
         socket.connecting = False
-        self.release(socket, {*places, *socket.noted}, places)
+        self.release(socket, list(dict.fromkeys((*places, *socket.noted))), places)
         self.memberships.connected(socket)
 
     def abandon(self) -> None:

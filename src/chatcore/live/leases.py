@@ -57,7 +57,7 @@ class Leases:
         renewed = await self._registry.renew(self._node, list(self._sockets.values()))
         for socket, code in renewed.to_close.items():
             close(socket, code)
-        for lost in renewed.lost:
+        for lost in sorted(renewed.lost):
             await self._add_again(lost)
         with anyio.move_on_after(RENEWAL_S):
             await self._doubted.wait()

@@ -36,7 +36,7 @@ class Memberships:
 
     def connected(self, socket: LiveSocket) -> None:
         """The socket has been told what it is invited to, by what was read while some of that may have ended."""
-        for room in socket.uninvited & socket.invited.keys():
+        for room in sorted(socket.uninvited & socket.invited.keys()):
             self.doubt(socket.user, room)
         socket.uninvited.clear()
 
@@ -72,7 +72,7 @@ class Memberships:
         for socket in self._sockets(user):
             if socket.connecting:
                 socket.uninvited.add(room)
-            elif socket.invited.pop(room, None):
+            elif socket.invited.pop(room, None) is not None:
                 socket.connection.send(Push("room.gone", RoomGone(room)))
 
     def _sockets(self, user: UserId) -> Sequence[LiveSocket]:

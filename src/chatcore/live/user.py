@@ -30,7 +30,7 @@ class LiveSocket:
     noted: dict[RoomId, Seq] = field(factory=dict)
     rooms: dict[RoomId, "LiveRoom"] = field(factory=dict)
     invited: dict[RoomId, Seq] = field(factory=dict)
-    """The rooms it was told an invitation to, and at which seq."""
+    """The rooms it was told an invitation to, and at which seq; 0 where a `sync` has made it forget since."""
     uninvited: set[RoomId] = field(factory=set)
     """The rooms it was found not to be invited to while it connected."""
     gone: dict[RoomId, Seq] = field(factory=dict)

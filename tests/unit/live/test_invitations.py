@@ -48,6 +48,22 @@ async def test_an_invitation_is_told_again_after_a_sync_that_calls_its_room_gone
         assert ghosts(chat) == []
 
 
+async def test_the_end_of_an_invitation_is_told_though_a_sync_called_its_room_gone_before() -> None:
+    """After that answer the client may have asked for the room, and have been shown the invitation."""
+    store, ina = HeldStore(), Teller()
+    async with Chat(store) as chat, Chat(store) as elsewhere:
+        room = await create(chat)
+        async with chat.connect(ina, user="ina") as socket:
+            await chat.execute("olga", InviteUser(room=room, user="ina"))
+            gate = store.hold("memberships", done=False)
+            await socket.receive("sync", {"cursors": {room: {"seq": 0}}}, ina.answer)
+            await gate.reached.wait()
+            await socket.receive("room.get", {"room": room}, ina.answer)
+            await elsewhere.execute("olga", RemoveUser(room=room, user="ina"))
+            gate.open()
+            await ina.until(lambda _: ina.story[-1] == "room.gone", within=1)  # the sweep might find it later
+
+
 async def test_an_invitation_is_told_after_a_sync_that_began_while_it_was_being_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
