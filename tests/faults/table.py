@@ -20,6 +20,13 @@ class Fault:
 
 FAULTS = (
     Fault(
+        "an-invitation-behind-a-lost-membership-is-not-told-after-a-sync",
+        "src/chatcore/live/hub.py",
+        "            elif room in socket.invited or room in held:",
+        "            elif room in socket.invited:",
+        "tests/unit/live/test_invitations.py",
+    ),
+    Fault(
         "a-room-remembers-a-deleted-text",
         "src/chatcore/live/tail.py",
         "            self._redact(entry.event.target)",

@@ -195,7 +195,7 @@ class Sync(ReadingCommand[Synced]):
             raise
         # No await from here to the answer: whatever is followed now is delivered after it.
         heads = {room: Place(found.view.head, member=True) for room, found in synced.rooms.items() if found.view}
-        context.hub.synced(context.socket, self.cursors, heads)
+        context.hub.synced(context.socket, self.cursors, held, heads)
         return synced
 
     async def _read(self, context: Context) -> Synced:

@@ -90,12 +90,7 @@ class Hub:
     def hold(self, socket: LiveSocket, rooms: Collection[RoomId]) -> Mapping[RoomId, Place]:
         """Stop following ``rooms``, and only note joins in them, until `release`; the places where it stood."""
         socket.syncing.update(rooms)
-        held = {room: socket.rooms[room].unfollow(socket) for room in rooms if room in socket.rooms}
-        for room, place in held.items():
-            if not place.member:
-                # Who is no member stands before what makes them one, or invites them: a `sync` does not say the latter.
-                socket.note_join(room, place.after + 1)
-        return held
+        return {room: socket.rooms[room].unfollow(socket) for room in rooms if room in socket.rooms}
 
     def release(self, socket: LiveSocket, rooms: Collection[RoomId], places: Mapping[RoomId, Place]) -> None:
         """Follow ``rooms`` from ``places``, and those of them that have none from the join that was noted, if any."""
@@ -107,19 +102,26 @@ class Hub:
             elif noted:
                 self.follow(socket, room, Place(noted - 1, member=False), known=noted)
 
-    def synced(self, socket: LiveSocket, rooms: Collection[RoomId], places: Mapping[RoomId, Place]) -> None:
-        """Release ``rooms`` after the answer of a `sync`.
+    def synced(
+        self,
+        socket: LiveSocket,
+        rooms: Collection[RoomId],
+        held: Mapping[RoomId, Place],
+        places: Mapping[RoomId, Place],
+    ) -> None:
+        """Release ``rooms`` after the answer of a `sync`, until which those of ``held`` were followed.
 
         Of an invitation the answer says `gone`, and what was pushed before it the client has dropped: so where the
-        invitation still stands, it is told again; and where it does not, its end, for the client may have asked for
-        the room meanwhile.
+        invitation still stands, or came where the socket did not follow any more, it is told again; and where it does
+        not, its end, for the client may have asked for the room meanwhile.
         """
         self.release(socket, rooms, places)
         for room in rooms:
             if room in places:
                 socket.invited.pop(room, None)
-            elif room in socket.invited:
-                socket.invited[room] = 0
+            elif room in socket.invited or room in held:
+                if room in socket.invited:
+                    socket.invited[room] = 0
                 self.memberships.doubt(socket.user, room)
 
     def connected(self, socket: LiveSocket, places: Mapping[RoomId, Place]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import anyio
 import pytest
 
-from chatcore import Chat, CreateRoom, InviteUser, JoinRoom, Mark, RemoveUser, SendMessage
+from chatcore import Chat, CreateRoom, InviteUser, JoinRoom, LeaveRoom, Mark, RemoveUser, SendMessage
 from chatcore.live.pushes import Room
 from tests.unit.live.nodes import Gate, HeldBus, HeldStore, Teller, ghosts
 
@@ -62,6 +62,18 @@ async def test_the_end_of_an_invitation_is_told_though_a_sync_called_its_room_go
             await elsewhere.execute("olga", RemoveUser(room=room, user="ina"))
             gate.open()
             await ina.until(lambda _: ina.story[-1] == "room.gone", within=1)  # the sweep might find it later
+
+
+async def test_an_invitation_is_told_to_a_socket_whose_sync_shows_that_it_had_stood_behind_it_as_a_member() -> None:
+    store, ina = HeldStore(), Teller()
+    async with Chat(store) as chat, Chat(store) as elsewhere:
+        room = await create(chat, "ina")
+        async with chat.connect(ina, user="ina") as socket:
+            await elsewhere.execute("ina", LeaveRoom(room=room))
+            await elsewhere.execute("olga", InviteUser(room=room, user="ina"))
+            await socket.receive("sync", {"cursors": {room: {"seq": 1, "epoch": store.epoch}}}, ina.answer)
+            await ina.until(lambda _: standings(ina, room) == ["invited"], within=1)  # the sweep might find it later
+        assert ina.story == ["ready", "answer None", "room"]
 
 
 async def test_an_invitation_is_told_after_a_sync_that_began_while_it_was_being_told(

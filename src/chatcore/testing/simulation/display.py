@@ -16,20 +16,20 @@ class Display:
         self.room: Object = {}
         self._user = user
         self._timeline = Timeline()
-        self._seqs: set[Seq] = set()
+        self._entries: dict[Seq, Object] = {}
 
     def give(self, found: Entries) -> set[Seq]:
         """Entries that were lacking; those that were not."""
-        seqs = {entry["seq"] for entry in found.entries}
-        twice, self._seqs = seqs & self._seqs, seqs | self._seqs
+        given = {entry["seq"]: entry for entry in found.entries}
+        twice = given.keys() & self._entries.keys()
+        self._entries |= given
         self._timeline.take(found)
-        for entry in found.entries:
-            if entry["seq"] > self.room.get("head", entry["seq"]):
-                _fold(self.room, self._user, entry)
+        self._catch_up()
         return twice
 
     def lay(self, fields: Object) -> None:
-        """The server says this of the room. "`read` and `delivered` never go back", whatever overtakes what."""
+        """The server says this of the room, perhaps as of a head that is passed here already. "`read` and `delivered`
+        never go back", whatever overtakes what."""
         before = self.room
         self.room = {**before, **fields}
         if "me" in fields:
@@ -37,6 +37,7 @@ class Display:
         if "markers" in fields:
             held = before.get("markers", {})
             self.room["markers"] = {user: _kept_up(one, held.get(user, {})) for user, one in fields["markers"].items()}
+        self._catch_up()
 
     def mark(self, marker: Object) -> None:
         """The push `marker`."""
@@ -45,6 +46,12 @@ class Display:
         markers = self.room.get("markers", {})
         if marker["user"] in markers:
             markers[marker["user"]] = _kept_up(markers[marker["user"]], marker)
+
+    def _catch_up(self) -> None:
+        """What lies above the room's head changes it."""
+        for seq in sorted(self._entries):
+            if seq > self.room.get("head", seq):
+                _fold(self.room, self._user, self._entries[seq])
 
     def history(self) -> dict[Seq, Object]:
         """The entries, messages in their present state."""
