@@ -20,6 +20,20 @@ class Fault:
 
 FAULTS = (
     Fault(
+        "who-comes-back-in-a-fill-is-told-nothing",
+        "src/chatcore/live/room.py",
+        "        rooms = await self._announcements(missing, (follower.socket.user,))",
+        "        rooms = await self._announcements(missing, () if follower.member else (follower.socket.user,))",
+        "tests/unit/live/test_invitations.py",
+    ),
+    Fault(
+        "a-look-ends-an-invitation-that-is-younger",
+        "src/chatcore/live/memberships.py",
+        "            elif socket in told and socket.invited.get(room) == told[socket]:",
+        "            elif room in socket.invited:",
+        "tests/unit/live/test_invitations.py",
+    ),
+    Fault(
         "an-invitation-behind-a-lost-membership-is-not-told-after-a-sync",
         "src/chatcore/live/hub.py",
         "            elif room in socket.invited or room in held:",

@@ -90,7 +90,12 @@ class Hub:
     def hold(self, socket: LiveSocket, rooms: Collection[RoomId]) -> Mapping[RoomId, Place]:
         """Stop following ``rooms``, and only note joins in them, until `release`; the places where it stood."""
         socket.syncing.update(rooms)
-        return {room: socket.rooms[room].unfollow(socket) for room in rooms if room in socket.rooms}
+        held = {room: socket.rooms[room].unfollow(socket) for room in rooms if room in socket.rooms}
+        for room, place in held.items():
+            if not place.member:
+                # Who is no member stands before what makes them one, or invites them: a `sync` does not say the latter.
+                socket.note_join(room, place.after + 1)
+        return held
 
     def release(self, socket: LiveSocket, rooms: Collection[RoomId], places: Mapping[RoomId, Place]) -> None:
         """Follow ``rooms`` from ``places``, and those of them that have none from the join that was noted, if any."""

@@ -48,6 +48,7 @@ class Memberships:
         user, room = next(iter(self._doubts))
         # Before the read: a doubt that comes while it runs may be of what it does not see.
         del self._doubts[user, room]
+        told = {socket: socket.invited[room] for socket in self._sockets(user) if room in socket.invited}
         try:
             rows = await self._store.memberships(user, room)
         except BaseException:
@@ -56,7 +57,7 @@ class Memberships:
         for row in rows:
             self._admit(user, row)
         if not rows:
-            self._end_invitations(user, room)
+            self._end_invitations(user, room, told)
 
     def _admit(self, user: UserId, row: Membership) -> None:
         """Let a user's sockets follow from just before what made them a member or invited, unless they know."""
@@ -68,11 +69,13 @@ class Memberships:
             if not socket.note_join(row.room, since) and not told:
                 self._follow(socket, row.room, Place(since - 1, member=False), row.head)
 
-    def _end_invitations(self, user: UserId, room: RoomId) -> None:
+    def _end_invitations(self, user: UserId, room: RoomId, told: Mapping[LiveSocket, Seq]) -> None:
+        """Tell the end of invitations that were ``told`` before the read that found none; a later one may stand."""
         for socket in self._sockets(user):
             if socket.connecting:
                 socket.uninvited.add(room)
-            elif socket.invited.pop(room, None) is not None:
+            elif socket in told and socket.invited.get(room) == told[socket]:
+                del socket.invited[room]
                 socket.connection.send(Push("room.gone", RoomGone(room)))
 
     def _sockets(self, user: UserId) -> Sequence[LiveSocket]:

@@ -278,8 +278,8 @@ class LiveRoom:
             follower.socket.connection.close(Bye(code="slow"))
             return
         missing = await self._between(follower.at, head)
-        newcomers = () if follower.member else (follower.socket.user,)
-        self._followers.fill(follower, missing, await self._announcements(missing, newcomers))
+        rooms = await self._announcements(missing, (follower.socket.user,))
+        self._followers.fill(follower, missing, rooms)
 
     async def _between(self, after: Seq, upto: Seq) -> Sequence[Entry]:
         """The entries above ``after`` up to ``upto``, which is not above head: from the tail, or from the store."""

@@ -194,3 +194,42 @@ async def test_a_mark_that_is_carried_out_while_the_chat_is_left_is_answered(mon
             await gate.reached.wait()
         gate.open()
     assert marks == [1]
+
+
+@pytest.mark.parametrize(("back", "heard"), [(InviteUser, ["room"]), (JoinRoom, ["room", "entry 3"])])
+async def test_who_left_and_came_back_while_a_sync_failed_hears_of_both(back: type, heard: list[str]) -> None:
+    """The socket is a member where it stands, and is taken over both entries at once; another one keeps the room."""
+    store, ina = HeldStore(), Teller()
+    async with Chat(store) as chat, chat.connect(Teller(), user="olga"):
+        room = await create(chat, "ina", kind="public")
+        async with chat.connect(ina, user="ina") as socket, anyio.create_task_group() as tasks:
+            gate = store.hold("catch_up", done=False)
+            cursors = {"cursors": {room: {"seq": 1, "epoch": store.epoch}}}
+            tasks.start_soon(socket.receive, "sync", cursors, ina.answer)
+            await gate.reached.wait()
+            await chat.execute("ina", LeaveRoom(room=room))
+            if back is InviteUser:
+                await chat.execute("olga", InviteUser(room=room, user="ina"))
+            else:
+                await chat.execute("ina", JoinRoom(room=room))
+            gate.fails = True
+            gate.open()
+            expected = ["ready", "answer unavailable", "entry 2", "room.gone", *heard]
+            await ina.until(lambda _: ina.story == expected, within=1)  # the sweep might find it later
+
+
+async def test_a_look_that_is_older_than_an_invitation_does_not_end_it() -> None:
+    store, ina = HeldStore(), Teller()
+    async with Chat(store) as chat, Chat(store) as elsewhere:
+        room = await create(chat)
+        async with chat.connect(ina, user="ina"):
+            await elsewhere.execute("olga", InviteUser(room=room, user="ina"))
+            await ina.until(lambda _: standings(ina, room) == ["invited"])
+            gate = store.hold("memberships", done=True)
+            await elsewhere.execute("olga", RemoveUser(room=room, user="ina"))
+            await gate.reached.wait()
+            await chat.execute("olga", InviteUser(room=room, user="ina"))
+            await ina.until(lambda _: standings(ina, room) == ["invited", "invited"])
+            gate.open()
+            await anyio.sleep(5)
+        assert ina.story == ["ready", "room", "room"]
