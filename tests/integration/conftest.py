@@ -7,6 +7,7 @@ import pytest
 
 from tests.integration import javascript
 from tests.integration.mongo_database import a_database
+from tests.integration.mongo_plans import Commands
 from tests.integration.mongod import any_mongod
 
 
@@ -21,6 +22,12 @@ def mongod() -> Generator[str]:
     """The address of the MongoDB server of this run, without a database."""
     with any_mongod() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def mongo_commands() -> Commands:
+    """What the contract suites have sent to the MongoDB server in this run."""
+    return Commands()
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from chatcore.testing.registry import SocketRegistryContract
 from chatcore_mongo import Database, MongoAccounts, MongoRegistry
 
 from .mongo_database import empty
+from .mongo_plans import Commands
 
 TIMES = {"sessions": ("ends_at", "spent_at"), "sockets": ("ends_at", "kept_until")}
 
@@ -28,8 +29,8 @@ class TimedFixtures:
         return mongo_url
 
     @pytest.fixture
-    async def database(self, url: str) -> AsyncGenerator[Database]:
-        async with Database(url) as database:
+    async def database(self, url: str, mongo_commands: Commands) -> AsyncGenerator[Database]:
+        async with Database(url, event_listeners=[mongo_commands]) as database:
             yield database
 
     @pytest.fixture

@@ -12,6 +12,7 @@ from chatcore.testing.store import StoreContract, Stores
 from chatcore_mongo import MongoStore
 
 from .mongo_database import a_database, empty
+from .mongo_plans import Commands
 
 
 class MongoFixtures:
@@ -25,8 +26,8 @@ class MongoFixtures:
         return mongo_url
 
     @pytest.fixture
-    async def store(self, url: str) -> AsyncGenerator[MongoStore]:
-        async with MongoStore(url) as store:
+    async def store(self, url: str, mongo_commands: Commands) -> AsyncGenerator[MongoStore]:
+        async with MongoStore(url, event_listeners=[mongo_commands]) as store:
             yield store
 
     @pytest.fixture
@@ -56,8 +57,8 @@ class TestMongoHistories(MongoFixtures, HistoriesContract): ...
 
 class TestMongoStore(MongoFixtures, StoreContract):
     @pytest.fixture
-    async def stores(self, url: str) -> Stores:
-        return lambda: MongoStore(url)
+    async def stores(self, url: str, mongo_commands: Commands) -> Stores:
+        return lambda: MongoStore(url, event_listeners=[mongo_commands])
 
     @pytest.fixture
     def another(self, mongod: str) -> Generator[MongoStore]:

@@ -4,9 +4,10 @@ An entry carries what its room, and the message that it changes, have become wit
 stands in the entry there, whoever wrote it, and needs no second write::
 
     entries  {room, seq, author, key, at, digest, kind, event, opens?, ts,
-              became: {kind, title, count, shaped},       the room; shaped: _id of the last entry with affects
-              affects?: [{user, role, since, standing}],  whose standing it changed, and what to
-              members?: [{user, since}],                  with affects, where these are few: all members
+              became: {kind, title, count, shaped},       the room; shaped: _id of the last shape
+              shape?: true,                               it changed who belongs to the room, or as what:
+              affects?: [{user, role, since, standing}],  whose standing, and what to
+              members?: [{user, since}],                  and all members, where these are few
               about?: seq,                                the message that it changes
               message?: {version, edit, reactions},       what that has become; edit: _id of the last edited entry
               deleted?: true,                             the message's text is erased

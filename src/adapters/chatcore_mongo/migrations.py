@@ -26,7 +26,7 @@ LOG = [
 ]
 VIEWS = [
     IndexModel(
-        [("room", 1), ("seq", 1), ("author", 1), ("deleted", 1)],
+        [("room", 1), ("kind", 1), ("seq", 1), ("author", 1), ("deleted", 1)],
         name="messages",
         partialFilterExpression={"kind": "message"},
     ),
@@ -35,14 +35,14 @@ VIEWS = [
         name="by_affected",
         partialFilterExpression={"affects.user": _EXISTS},
     ),
-    IndexModel([("room", 1), ("seq", 1)], name="shapes", partialFilterExpression={"affects.user": _EXISTS}),
+    IndexModel([("room", 1), ("seq", 1)], name="shapes", partialFilterExpression={"shape": True}),
     IndexModel([("room", 1), ("about", 1), ("seq", 1)], name="changes", partialFilterExpression={"about": {"$gt": 0}}),
     IndexModel(
         [("room", 1), ("author", 1), ("about", 1), ("seq", 1)],
         name="reactions",
         partialFilterExpression={"kind": "reacted"},
     ),
-    IndexModel([("room", 1), ("about", 1)], name="pending", partialFilterExpression={"pending": True}),
+    IndexModel([("pending", 1), ("room", 1)], name="pending", partialFilterExpression={"pending": True}),
 ]
 BY_USER = [IndexModel([("user", 1)], name="by_user")]
 

@@ -124,6 +124,7 @@ class Preparation:
         became = Became(kind=after.kind, title=after.title, count=count, shaped=identity)
         self._go_on(Tail(entry.seq, became, members))
         document = entry_document(entry, became, identity)
+        document["shape"] = True
         document["affects"] = affects_document({user: after.members.get(user) for user in users})
         if members is not None:
             document["members"] = members_document(members)

@@ -52,8 +52,22 @@ def below(room: RoomId, seq: Seq, limit: int, *, messages_only: bool = False) ->
 
 
 def _in_order(place: Document, direction: int, limit: int, messages_only: bool) -> Query:
-    match = {**place, "kind": "message"} if messages_only else place
-    return _entries({"$match": match}, {"$sort": {"room": direction, "seq": direction}}, {"$limit": limit})
+    if messages_only:
+        order = {"room": direction, "kind": direction, "seq": direction}
+        return _entries({"$match": {**place, "kind": "message"}}, {"$sort": order}, {"$limit": limit})
+    return _entries({"$match": place}, {"$sort": {"room": direction, "seq": direction}}, {"$limit": limit})
+
+
+def message_beyond(room: RoomId, place: Document, direction: int, count: int) -> Query:
+    """``{seq}`` of the message that comes after ``count`` others, from a place that is a condition on seq."""
+    order = {"room": direction, "kind": direction, "seq": direction}
+    return _entries(
+        {"$match": {"room": room, "kind": "message", "seq": place}},
+        {"$sort": order},
+        {"$skip": count},
+        {"$limit": 1},
+        {"$project": {"_id": 0, "seq": 1}},
+    )
 
 
 def by_id(identities: Collection[object]) -> Query:
@@ -100,7 +114,7 @@ def standings(users: Collection[UserId], rooms: Collection[RoomId] | None, upto:
 def shapes(room: RoomId, after: Seq, upto: Seq) -> Query:
     """The entries that changed who belongs to a room, ascending: ``{seq, affects}``."""
     return _entries(
-        {"$match": {"room": room, "seq": {"$gt": after, "$lte": upto}, "affects.user": {"$exists": True}}},
+        {"$match": {"room": room, "seq": {"$gt": after, "$lte": upto}, "shape": True}},
         {"$sort": {"room": 1, "seq": 1}},
         {"$project": {"seq": 1, "affects": 1}},
     )
@@ -155,7 +169,7 @@ def _unread(room: RoomId, user: UserId, read: Seq, upto: Seq, gone: Collection[S
     }
     if gone:
         match["$nor"] = [{"seq": {"$in": list(gone)}}]
-    return [{"$match": match}, {"$sort": {"room": 1, "seq": 1}}]
+    return [{"$match": match}, {"$sort": {"room": 1, "kind": 1, "seq": 1}}]
 
 
 def first_unread(room: RoomId, user: UserId, read: Seq, upto: Seq, gone: Collection[Seq]) -> Query:

@@ -32,12 +32,14 @@ class Reading:
         self._database = database
         self._session = session
 
-    async def ask(self, *asked: Query) -> list[list[Document]]:
-        """The documents that each query finds. The queries are carried out in their order."""
+    async def ask(self, *asked: Query | None) -> list[list[Document]]:
+        """The documents that each query finds; None finds none. The queries are carried out in their order."""
+        wanted = [query for query in asked if query]
         found: list[list[Document]] = []
-        for start in range(0, len(asked), TOGETHER):
-            found.extend(await self._ask_together(asked[start : start + TOGETHER]))
-        return found
+        for start in range(0, len(wanted), TOGETHER):
+            found.extend(await self._ask_together(wanted[start : start + TOGETHER]))
+        answers = iter(found)
+        return [next(answers) if query else [] for query in asked]
 
     async def ask_one(self, query: Query) -> Document | None:
         (found,) = await self.ask(query)
