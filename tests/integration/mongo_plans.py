@@ -26,8 +26,12 @@ class Commands(monitoring.CommandListener):
     def __init__(self) -> None:
         self.sent: list[Mapping[str, Any]] = []
         self.shapes: dict[str, Mapping[str, Any]] = {}
+        self.names: set[str] = set()
+        """``insert entries``: what is done to which collection."""
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if isinstance(collection := event.command[event.command_name], str):
+            self.names.add(f"{event.command_name} {collection}")
         if event.command_name in EXPLAINED:
             for command in _one_by_one(event.command):
                 self.sent.append(command)

@@ -104,8 +104,9 @@ class Database:
         with self._explained():
             client = self._client()
             try:
-                with pymongo.timeout(None if not dry_run else OPEN_S):
-                    await migrations.apply(self._database_of(client), self.where, announce, dry_run=dry_run)
+                with pymongo.timeout(OPEN_S):
+                    version = await migrations.check(self._database_of(client), self.where)
+                await migrations.apply(self._database_of(client), version, announce, dry_run=dry_run)
             finally:
                 await client.close()
 
@@ -120,8 +121,8 @@ class Database:
             try:
                 database = self._database_of(client)
                 with pymongo.timeout(OPEN_S):
-                    await migrations.check(database, self.where)
-                await migrations.apply(database, self.where)
+                    version = await migrations.check(database, self.where)
+                await migrations.apply(database, version)
                 with pymongo.timeout(OPEN_S):
                     return _Session(client, database, await migrations.epoch(database))
             except BaseException:

@@ -97,16 +97,16 @@ async def check(database: AsyncDatabase[Document], where: str) -> int:
 
 async def apply(
     database: AsyncDatabase[Document],
-    where: str,
+    found: int,
     announce: Callable[[int, int, str], None] = lambda number, count, what: None,
     *,
     dry_run: bool = False,
 ) -> None:
-    """Make what is missing. ``announce`` is told each migration's number, of how many, and what it does.
+    """Make what a database of version ``found`` lacks; ``announce`` is told each migration's number, of how many, and
+    what it does.
 
     Several nodes may do it at once: each migration comes to the same when it is made again.
     """
-    found = await check(database, where)
     for number, migration in enumerate(MIGRATIONS[found:], start=found + 1):
         announce(number, len(MIGRATIONS), migration.what)
         if not dry_run:
