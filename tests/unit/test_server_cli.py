@@ -31,9 +31,9 @@ WRONG = [
     ("PORT", "None", NUMBER),
     ("PORT", "[3001]", NUMBER),
     ("DATA_DIR", "", "is empty"),
-    ("STORE", "", "must be one of: sqlite, memory"),
-    ("STORE", "mongodb://localhost/", "must be one of: sqlite, memory"),
-    ("STORE", "SQLITE", "must be one of: sqlite, memory"),
+    ("STORE", "", "must be one of: sqlite, memory, mongodb://…"),
+    ("STORE", "postgresql://bob:geheim@localhost/", "must be one of: sqlite, memory, mongodb://…"),
+    ("STORE", "SQLITE", "must be one of: sqlite, memory, mongodb://…"),
     ("SECRET", "", "has 0 bytes; a secret has at least 32"),
     ("SECRET", "geheimgeheimgeheimgeheimgeheim!", "has 31 bytes; a secret has at least 32"),
     ("SECRET", "[bold]geheim", "has 12 bytes; a secret has at least 32"),
@@ -123,8 +123,8 @@ def test_a_wrong_setting_ends_with_one_line_that_says_which_and_why(
         (["serve", "--prot", "1"], "Unknown option: --prot. Did you mean --port?"),
         (["serve", "--port"], 'Command "serve" parameter --port requires an argument.'),
         (["serve", "--port", "1", "--port", "2"], "Parameter --port specified multiple times."),
-        (["serve", "geheim"], "serve takes flags only, each with its value; see `chatcore serve --help`."),
-        (["sevre"], 'Unknown command "sevre". Did you mean "serve"? Available commands: serve.'),
+        (["serve", "geheim"], "chatcore's commands take flags only, each with its value; see `chatcore serve --help`."),
+        (["sevre"], 'Unknown command "sevre". Did you mean "serve"? Available commands: serve, migrate.'),
     ],
 )
 def test_a_wrong_command_line_ends_with_one_line_too(

@@ -21,6 +21,8 @@ RIGHT = [
     ("access_token_s", "86400", 86_400),
     ("store", "memory", "memory"),
     ("store", "sqlite", "sqlite"),
+    ("store", "mongodb://bob:secret@a:1,b/chat?w=1", "mongodb://bob:secret@a:1,b/chat?w=1"),
+    ("store", "mongodb+srv://cluster.example/", "mongodb+srv://cluster.example/"),
     ("limits", "off", "off"),
     ("secret", "x" * 32, b"x" * 32),
     ("secret", "é" * 16, "é".encode() * 16),
@@ -33,7 +35,7 @@ NO_INTEGERS = ["", " ", "x", "-1", "+1", " 1", "1.5", "1e3", "0x10", "1_0", "\u0
 WRONG = [
     *[("port", text) for text in [*NO_INTEGERS, "65536"]],
     *[("access_token_s", text) for text in [*NO_INTEGERS, "0", "86401"]],
-    *[("store", text) for text in ["", "SQLite", "mongo", "memory "]],
+    *[("store", text) for text in ["", "SQLite", "postgres", "memory ", "http://a/", "mongodb://a\n"]],
     *[("limits", text) for text in ["", "yes", "OFF"]],
     *[("secret", text) for text in ["", "x" * 31, "é" * 15]],
     *[("text", text) for text in ["", "  ", "a\0b", "a\nb", "\x1b[31m"]],

@@ -122,6 +122,7 @@ class Database:
                 database = self._database_of(client)
                 with pymongo.timeout(OPEN_S):
                     version = await migrations.check(database, self.where)
+                migrations.check_is_safe(version, self.where)
                 await migrations.apply(database, version)
                 with pymongo.timeout(OPEN_S):
                     return _Session(client, database, await migrations.epoch(database))

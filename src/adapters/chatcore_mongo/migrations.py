@@ -54,10 +54,11 @@ def _ending(field: str) -> IndexModel:
 
 @frozen
 class Migration:
-    """One step, and what the operator is told of it."""
+    """One step, and what the operator is told of it. One that is not ``safe`` takes long: servers do not make it."""
 
     what: str
     make: Callable[[AsyncDatabase[Document]], Awaitable[Any]]
+    safe: bool = True
 
 
 async def _name_the_store(database: AsyncDatabase[Document]) -> None:
@@ -93,6 +94,12 @@ async def check(database: AsyncDatabase[Document], where: str) -> int:
             f"to {len(MIGRATIONS)}); run that one, or restore a backup."
         )
     return found
+
+
+def check_is_safe(found: int, where: str) -> None:
+    """Raises `StoreError` where a server must not bring a database of version ``found`` to this one by itself."""
+    if not all(migration.safe for migration in MIGRATIONS[found:]):
+        raise StoreError(f"The database at {where} is older than this program: run `chatcore migrate` first.")
 
 
 async def apply(

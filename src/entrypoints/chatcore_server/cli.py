@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App, ArgumentCollection, CoercionError, CycloptsError, UnusedCliTokensError
+from cyclopts import App, ArgumentCollection, CoercionError, CycloptsError, Parameter, UnusedCliTokensError
 from cyclopts.config import Dict
 
 from chatcore.errors import StoreError
 
-from . import environment, log, serving
+from . import environment, log, migrating, serving
 from .settings import PREFIX, Settings, SettingsError
 from .welcome import welcome
 
@@ -58,9 +59,20 @@ def serve(*, settings: Settings | None = None) -> int:
     return 0
 
 
+def migrate(
+    *,
+    dry_run: Annotated[bool, Parameter(negative="", help="Say what would be done, and do nothing.")] = False,
+    settings: Settings | None = None,
+) -> int:
+    """Bring the store's database to this version. Servers do it by themselves at their start, where that is quick."""
+    asyncio.run(migrating.run(settings or Settings(), dry_run=dry_run))
+    return 0
+
+
 def _app() -> App:
     app = App(name="chatcore", help="Chat for any Python service.", version=version("chatcore"), config=[_dotenv])
     app.command(serve)
+    app.command(migrate)
     return app
 
 
@@ -78,7 +90,7 @@ def _what_is_wrong(error: CycloptsError) -> str:
             where = {"cli": token.keyword, "env": f"{variable} in the environment"}
             return f"{where.get(token.source, f'{variable} in {token.source}')} {error.msg}."
         case UnusedCliTokensError():
-            return "serve takes flags only, each with its value; see `chatcore serve --help`."
+            return "chatcore's commands take flags only, each with its value; see `chatcore serve --help`."
         case _:
             return " ".join(str(error).split())
 

@@ -44,9 +44,14 @@ class Settings:
     ] = "127.0.0.1"
     port: Annotated[int, _setting("PORT", values.port, "Port to listen on; 0 is any that is free.")] = 3001
     store: Annotated[
-        Literal["sqlite", "memory"],
-        _setting("STORE", values.store, "sqlite, or memory, which is forgotten when the server ends."),
-    ] = "sqlite"
+        str,
+        _setting(
+            "STORE",
+            values.store,
+            "sqlite; memory, which is forgotten when the server ends; or mongodb://host/database, which many servers "
+            "share.",
+        ),
+    ] = field(default="sqlite", repr=False)
     data_dir: Annotated[Path, _setting("DATA_DIR", values.folder, "Folder of the SQLite store; one server has it.")] = (
         Path("chatcore-data")
     )
@@ -56,7 +61,8 @@ class Settings:
             "SECRET",
             values.secret,
             "What tokens are signed with: at least 32 bytes. Everybody on this machine sees a flag, so set the "
-            "variable. Unset, one is made and kept in the data folder (memory: a new one at each start).",
+            "variable. Unset, one is made and kept in the data folder (memory: a new one at each start; MongoDB: it "
+            "must be set).",
             default=False,
         ),
     ] = field(default=None, repr=False)

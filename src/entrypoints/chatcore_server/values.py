@@ -8,6 +8,7 @@ from pathlib import Path
 SECRET_MIN = 32
 PORT_MAX = 65_535
 TOKEN_S_MAX = 24 * 60 * 60
+MONGODB = ("mongodb://", "mongodb+srv://")
 
 
 def text(given: str) -> str:
@@ -31,7 +32,10 @@ def access_token_s(given: str) -> int:
 
 
 def store(given: str) -> str:
-    return _one_of(given, "sqlite", "memory")
+    """``sqlite``, ``memory``, or the address of a MongoDB database, which may hold a password."""
+    if given.startswith(MONGODB):
+        return text(given)
+    return _one_of(given, "sqlite", "memory", also="mongodb://…")
 
 
 def limits(given: str) -> str:
@@ -52,7 +56,7 @@ def _integer(given: str, least: int, most: int) -> int:
     return int(given)
 
 
-def _one_of(given: str, *values: str) -> str:
+def _one_of(given: str, *values: str, also: str | None = None) -> str:
     if given not in values:
-        raise ValueError(f"must be one of: {', '.join(values)}")
+        raise ValueError(f"must be one of: {', '.join(values + ((also,) if also else ()))}")
     return given
