@@ -1,11 +1,12 @@
 """The database: who may open it, and how everything is written to it and read from it."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from contextvars import Context
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 import pymongo
 from bson import CodecOptions
@@ -26,8 +27,10 @@ from .reading import Reading
 
 T = TypeVar("T")
 
-LIMIT_S = 1.7
-"""What one call may take, whatever the server, the network or the pool does."""
+LIMIT_S = 1.4
+"""What the driver may take for what belongs together; it looks at the clock now and then."""
+GIVE_UP_S = 1.8
+"""Nobody waits longer, whatever the server, the network, the pool or the driver does."""
 OPEN_S = 5
 """What opening waits for a server."""
 NAME = "chatcore"
@@ -35,6 +38,16 @@ NAME = "chatcore"
 
 READ_CONCERN = ReadConcern("majority")
 WRITE_CONCERN = WriteConcern(w="majority", j=True)
+
+
+@asynccontextmanager
+async def limited() -> AsyncGenerator[None]:
+    """Raises `Unavailable` when what is inside takes too long: all of it together, where these are nested."""
+    try:
+        async with asyncio.timeout(GIVE_UP_S):
+            yield
+    except TimeoutError as error:
+        raise Unavailable from error
 
 
 class Database:
@@ -54,7 +67,8 @@ class Database:
     @property
     def where(self) -> str:
         """Its hosts, without what is secret in the address."""
-        return urlsplit(self._url).netloc.rpartition("@")[2]
+        hosts = re.match(r"[^/]+://(?:[^/?]*@)?([^/?]*)", self._url)
+        return hosts[1] if hosts else ""
 
     async def __aenter__(self) -> Self:
         """Open the database, and bring it to this version. Raises `StoreError` when it can't be reached or is newer."""
@@ -81,7 +95,7 @@ class Database:
     async def reading(self) -> AsyncGenerator[Reading]:
         """Reads that belong together. Raises `Unavailable` on temporary faults, and once they take too long."""
         session = self._opened()
-        async with session.operation() as operation:
+        async with limited(), session.operation() as operation:
             yield Reading(session.database, operation)
 
     async def write(self, work: Callable[[AsyncDatabase[Document], AsyncClientSession], Awaitable[T]]) -> T:
@@ -90,7 +104,9 @@ class Database:
         Raises `Unavailable` on temporary faults, and once it takes too long: the outcome is unknown then. So it is
         after a cancellation: who is cancelled leaves, ``work`` goes on.
         """
-        return await self._opened().shielded(work)
+        session = self._opened()
+        async with limited():
+            return await session.shielded(work)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Carry out ``work``, which raises nothing, whoever waits for it; it ends before the database is closed."""
@@ -207,7 +223,8 @@ class _Session:
         return await asyncio.shield(self.start(run()))
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.get_running_loop().create_task(work)
+        # In a context of its own: the driver keeps there how much time its caller has left.
+        task = asyncio.get_running_loop().create_task(work, context=Context())
         self._running.add(task)
         task.add_done_callback(self._finished)
         return task

@@ -15,7 +15,7 @@ from chatcore.ports.store import Store
 from . import queries
 from .appending import Appender
 from .catching_up import catch_up
-from .database import Database
+from .database import Database, limited
 from .following import Follower
 from .keeping import keep
 from .listing import markers, member_since, memberships, page, views
@@ -48,7 +48,10 @@ class MongoStore(Store):
         await self.database.__aexit__(kind, error, traceback)
 
     async def append(self, entries: Sequence[Entry]) -> Appended:
-        return await self._appender.append(entries) if entries else Appended(written=0)
+        if not entries:
+            return Appended(written=0)
+        async with limited():
+            return await self._appender.append(entries)
 
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
         async with self.database.reading() as reading:
@@ -100,9 +103,10 @@ class MongoStore(Store):
             return await markers(reading, room, users)
 
     async def mark(self, user: UserId, room: RoomId, change: MarkerChange) -> RoomView | None:
-        async with self.database.reading() as reading:
-            head, since = await member_since(reading, room, user)
-        if since is not None and change != MarkerChange() and change.fits(head):
-            known = since
-            await self.database.write(lambda mongo, session: move(mongo, session, (room, user), known, change))
-        return (await self.views(room, [user])).get(user)
+        async with limited():
+            async with self.database.reading() as reading:
+                head, since = await member_since(reading, room, user)
+            if since is not None and change != MarkerChange() and change.fits(head):
+                known = since
+                await self.database.write(lambda mongo, session: move(mongo, session, (room, user), known, change))
+            return (await self.views(room, [user])).get(user)

@@ -3,7 +3,6 @@
 import ipaddress
 from collections.abc import Sequence
 from importlib.metadata import version
-from urllib.parse import urlsplit
 
 from .serving import Address
 from .settings import Settings
@@ -32,7 +31,7 @@ def _place(settings: Settings) -> str:
         case "sqlite":
             return f"in {settings.data_dir.resolve()}"
         case address:
-            return f"in MongoDB at {urlsplit(address).netloc.rpartition('@')[2]}"
+            return f"in MongoDB at {address.partition('://')[2].rpartition('@')[2].partition('/')[0]}"
 
 
 def url(host: str, port: int) -> str:
