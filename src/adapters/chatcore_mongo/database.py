@@ -36,6 +36,9 @@ OPEN_S = 5
 NAME = "chatcore"
 """The database, where the address names none."""
 
+READERS = 32
+"""Reads at once. Under more load than there is time for, these come to an end, and the others to `Unavailable`."""
+
 READ_CONCERN = ReadConcern("majority")
 WRITE_CONCERN = WriteConcern(w="majority", j=True)
 
@@ -95,7 +98,7 @@ class Database:
     async def reading(self) -> AsyncGenerator[Reading]:
         """Reads that belong together. Raises `Unavailable` on temporary faults, and once they take too long."""
         session = self._opened()
-        async with limited(), session.operation() as operation:
+        async with limited(), session.readers, session.operation() as operation:
             yield Reading(session.database, operation)
 
     async def write(self, work: Callable[[AsyncDatabase[Document], AsyncClientSession], Awaitable[T]]) -> T:
@@ -196,6 +199,7 @@ class _Session:
         self._client = client
         self.database = database
         self.epoch = epoch
+        self.readers = asyncio.Semaphore(READERS)
         self._running: set[asyncio.Task[Any]] = set()
         self._last: AsyncClientSession | None = None
 

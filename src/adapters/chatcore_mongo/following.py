@@ -1,7 +1,7 @@
 """What changed in the store since a position."""
 
-from collections import OrderedDict
-from collections.abc import Sequence, Set
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
 
 from bson import Timestamp
 
@@ -19,31 +19,56 @@ FOLLOWERS = 64
 _BITS = 64
 
 
+class _Told:
+    """The server's times of what was told in the last 10 s."""
+
+    def __init__(self) -> None:
+        self._times: set[int] = set()
+        self._order: deque[int] = deque()
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def __contains__(self, time: object) -> bool:
+        return time in self._times
+
+    def add(self, times: Iterable[int]) -> None:
+        for time in times:
+            self._times.add(time)
+            self._order.append(time)
+
+    def forget(self, upto: int) -> None:
+        while self._order and self._order[0] <= upto:
+            self._times.discard(self._order.popleft())
+
+
 class Follower:
     """Answers `RoomLog.changes`.
 
     A position is the server's time of an entry, and below it a number of its own, by which it is known what was told
-    before: what becomes visible late, below a position, is told with the next call.
+    on the way to it: what becomes visible late, below a position, is told with the next call. That is known for one
+    call with a position; with the next one everything of the last 10 s is told again.
     """
 
     def __init__(self) -> None:
-        self._told: OrderedDict[Position, frozenset[int]] = OrderedDict()
+        self._told: OrderedDict[Position, _Told] = OrderedDict()
         self._number = 0
 
     async def changes(self, reading: Reading, after: Position | None, limit: int) -> Sequence[Change]:
         if after is None:
             (newest,) = await reading.ask(queries.newest_change())
             return [_change(one, _time(one) << _BITS) for one in newest]
-        moment, told = after >> _BITS, self._told.get(after, frozenset())
+        moment, told = after >> _BITS, self._told.pop(after, None) or _Told()
         late = await self._late(reading, moment, told, limit)
         new: Sequence[Document] = []
         if len(late) < limit:
             (new,) = await reading.ask(queries.changes(_timestamp(moment), None, limit - len(late)))
         return self._tell(after, told, late, new)
 
-    async def _late(self, reading: Reading, moment: int, told: Set[int], limit: int) -> Sequence[Document]:
+    async def _late(self, reading: Reading, moment: int, told: _Told, limit: int) -> Sequence[Document]:
         """What has become visible below a moment since it was told what lies there."""
         window = _timestamp(moment - OVERLAP), _timestamp(moment)
+        told.forget(moment - OVERLAP)
         count = await reading.ask_one(queries.count_changes(*window))
         if count is None or count["n"] == len(told):
             return []
@@ -51,17 +76,15 @@ class Follower:
         return [one for one in found if _time(one) not in told][:limit]
 
     def _tell(
-        self, after: Position, told: Set[int], late: Sequence[Document], new: Sequence[Document]
+        self, after: Position, told: _Told, late: Sequence[Document], new: Sequence[Document]
     ) -> Sequence[Change]:
         moment = after >> _BITS
         changes = [_change(one, (moment << _BITS) + self._next()) for one in late]
         changes += [_change(one, (_time(one) << _BITS) + self._next()) for one in new]
-        if changes:
-            last = changes[-1].position
-            now_told = told | {_time(one) for one in (*late, *new)}
-            self._told[last] = frozenset(time for time in now_told if time > (last >> _BITS) - OVERLAP)
-            if len(self._told) > FOLLOWERS:
-                self._told.popitem(last=False)
+        told.add(_time(one) for one in (*late, *new))
+        self._told[changes[-1].position if changes else after] = told
+        if len(self._told) > FOLLOWERS:
+            self._told.popitem(last=False)
         return changes
 
     def _next(self) -> int:

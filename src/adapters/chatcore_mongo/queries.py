@@ -111,11 +111,13 @@ def standings(users: Collection[UserId], rooms: Collection[RoomId] | None, upto:
     return _entries({"$match": match}, {"$project": {"room": 1, "seq": 1, "affects": theirs}})
 
 
-def shapes(room: RoomId, after: Seq, upto: Seq) -> Query:
+def shapes(room: RoomId, after: Seq, upto: Seq, limit: int | None = None) -> Query:
     """The entries that changed who belongs to a room, ascending: ``{seq, affects}``."""
+    some: list[Document] = [] if limit is None else [{"$limit": limit}]
     return _entries(
         {"$match": {"room": room, "seq": {"$gt": after, "$lte": upto}, "shape": True}},
         {"$sort": {"room": 1, "seq": 1}},
+        *some,
         {"$project": {"seq": 1, "affects": 1}},
     )
 

@@ -11,6 +11,7 @@ from .reading import Reading, only
 
 Standings = Mapping[tuple[RoomId, UserId], Member]
 
+SEQ_MAX = 2**63 - 1
 KEPT_FROM = 200
 """A roster is kept anew once so many entries have changed it since."""
 
@@ -61,19 +62,30 @@ class Roster:
 
 async def roster_at(reading: Reading, room: RoomId, upto: Seq) -> Roster:
     """Everybody's standing as of ``upto``."""
-    kept = await reading.ask_one(queries.roster(room))
-    if kept and kept["upto"] > upto:
-        kept = None
-    (shapes,) = await reading.ask(queries.shapes(room, kept["upto"] if kept else 0, upto))
-    return Roster(kept, shapes)
+    kept, first = await reading.ask(queries.roster(room), queries.shapes(room, 0, upto, KEPT_FROM))
+    return await _roster(reading, room, upto, only(kept), first)
+
+
+async def _roster(
+    reading: Reading, room: RoomId, upto: Seq, kept: Document | None, first: Sequence[Document]
+) -> Roster:
+    """Of what is kept and of the first shapes of a room; most rooms have no more, and none that is kept."""
+    usable = kept if kept and kept["upto"] <= upto else None
+    if usable is None and len(first) < KEPT_FROM:
+        return Roster(None, [shape for shape in first if shape["seq"] <= upto])
+    (shapes,) = await reading.ask(queries.shapes(room, usable["upto"] if usable else 0, upto))
+    return Roster(usable, shapes)
 
 
 async def state(reading: Reading, room: RoomId) -> tuple[RoomState, Roster]:
     """A room as of its head."""
-    head = only(*await reading.ask(queries.head(room)))
+    kept, heads, first = await reading.ask(
+        queries.roster(room), queries.head(room), queries.shapes(room, 0, SEQ_MAX, KEPT_FROM)
+    )
+    head = only(heads)
     if head is None:
         return RoomState(room=room), Roster(None, [])
     became = read_became(head)
-    roster = await roster_at(reading, room, head["seq"])
+    roster = await _roster(reading, room, head["seq"], only(kept), first)
     found = RoomState(room=room, head=head["seq"], kind=became.kind, title=became.title, members=roster.members)
     return found, roster

@@ -83,8 +83,8 @@ class MongoStore(Store):
 
     async def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
         async with self.database.reading() as reading:
-            found = await self._follower.changes(reading, after, limit)
             (pending,) = await reading.ask(queries.all_pending(1))
+            found = await self._follower.changes(reading, after, limit)
         if pending:
             await self._appender.erase_what_is_pending()
         return found
