@@ -17,10 +17,10 @@ from .committing import Committer
 from .database import Database
 from .documents import Document
 from .erasing import erase
-from .preparing import Preparation, tail_at
+from .preparing import Preparation, is_plain, plain_documents, tail_at
 from .presenting import as_written
 from .reading import gone_of
-from .tails import Tails
+from .tails import Tail, Tails
 
 log = logging.getLogger(__name__)
 
@@ -36,20 +36,31 @@ class Appender:
         self._tails = Tails()
 
     async def append(self, entries: Sequence[Entry]) -> Appended:
+        prepared = await self._prepared(entries)
+        if prepared is None:
+            return Appended(written=0)
+        documents, tails = prepared
+        inserted = await self._committer.insert(documents)
+        room = entries[0].room
+        if inserted.written:
+            self._tails.put(room, tails[inserted.written - 1])
+        await self._erase(documents[: inserted.written])
+        if inserted.clash == "key":
+            return Appended(written=inserted.written, taken=await self._taken(room, entries[inserted.written]))
+        return Appended(written=inserted.written)
+
+    async def _prepared(self, entries: Sequence[Entry]) -> tuple[list[Document], list[Tail]] | None:
+        """Documents, and what the room is with each of them; None where there is no entry just below the first."""
         first = entries[0]
+        known = self._tails.get(first.room, first.seq - 1)
+        if known and all(map(is_plain, entries)):
+            return plain_documents(entries, known)
         async with self._database.reading() as reading:
             tail = await tail_at(reading, self._tails, first.room, first.seq - 1) if first.seq > 1 else None
             if tail is None and first.seq > 1:
-                return Appended(written=0)
+                return None
             preparation = Preparation(reading, entries, tail)
-            documents = await preparation.documents()
-        inserted = await self._committer.insert(documents)
-        if inserted.written:
-            self._tails.put(first.room, preparation.tails[inserted.written - 1])
-        await self._erase(documents[: inserted.written])
-        if inserted.clash == "key":
-            return Appended(written=inserted.written, taken=await self._taken(first.room, entries[inserted.written]))
-        return Appended(written=inserted.written)
+            return await preparation.documents(), preparation.tails
 
     async def _taken(self, room: RoomId, entry: Entry) -> Entry:
         """The entry that holds the key, once a majority has it."""

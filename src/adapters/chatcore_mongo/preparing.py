@@ -52,6 +52,29 @@ def touched(entry: Entry) -> Sequence[UserId]:
             return entry.affects
 
 
+def tail_after(tail: Tail, entry: Entry) -> Tail:
+    """What a room is with an entry that changes nobody's standing."""
+    before = tail.became
+    state = evolve(RoomState(room=entry.room, head=tail.seq, kind=before.kind, title=before.title), entry)
+    became = before if state.title == before.title else changed(before, title=state.title)
+    return Tail(entry.seq, became, tail.members)
+
+
+def is_plain(entry: Entry) -> bool:
+    """Whether the entry changes nothing but the log, and perhaps the title."""
+    return not touched(entry) and target_of(entry) is None
+
+
+def plain_documents(entries: Sequence[Entry], tail: Tail) -> tuple[list[Document], list[Tail]]:
+    """The documents of plain entries, which need nothing read, and what the room is with each of them."""
+    tails: list[Tail] = []
+    for entry in entries:
+        tail = tail_after(tail, entry)
+        tails.append(tail)
+    made = zip(entries, tails, strict=True)
+    return [entry_document(entry, one.became, ObjectId()) for entry, one in made], tails
+
+
 class Preparation:
     """The documents of some entries of one room, which go on from ``tail``; None where they open the room."""
 
@@ -103,11 +126,8 @@ class Preparation:
     def _plain(self, entry: Entry, identity: ObjectId) -> Document:
         if self._tail is None:
             raise ValueError("the first entry of a log says what it opens")
-        before = self._tail.became
-        state = evolve(RoomState(room=self._room, head=entry.seq - 1, kind=before.kind, title=before.title), entry)
-        became = changed(before, title=state.title)
-        self._go_on(Tail(entry.seq, became, self._tail.members))
-        return entry_document(entry, became, identity)
+        self._go_on(tail_after(self._tail, entry))
+        return entry_document(entry, self._tail.became, identity)
 
     async def _shape(self, entry: Entry, identity: ObjectId) -> Document:
         """An entry that changes who belongs to the room, or what somebody is there."""
