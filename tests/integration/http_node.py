@@ -1,4 +1,7 @@
-"""A node in the test's own process: all routes and Socket.IO on memory stores, with real accounts and quick hashes."""
+"""A node in the test's own process: all routes and Socket.IO, with real accounts and quick hashes.
+
+Its stores are in memory unless others are given.
+"""
 
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -10,8 +13,9 @@ from aiohttp import ClientSession, web
 from attrs import define, field, frozen
 from yarl import URL
 
-from chatcore.accounts import Accounts
+from chatcore.accounts import Accounts, AccountStore
 from chatcore.chat import Chat
+from chatcore.ports.store import Store
 from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoint, Endpoints, Guard, Origins, SocketsRoutes
 from chatcore_memory import MemoryAccounts, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
@@ -44,8 +48,8 @@ class Answer:
 class HttpNode:
     """A node, and a client that sends paths exactly as they are given."""
 
-    store: MemoryStore
-    accounts_store: MemoryAccounts
+    store: Store
+    accounts_store: AccountStore
     accounts: Accounts
     chat: Chat
     url: str
@@ -95,10 +99,13 @@ def endpoints_of(chat: Chat, accounts: Accounts) -> Sequence[Endpoint]:
 
 @asynccontextmanager
 async def http_node(
-    *more: Endpoint, origins: str | None = None, store: MemoryStore | None = None
+    *more: Endpoint,
+    origins: str | None = None,
+    store: Store | None = None,
+    accounts_store: AccountStore | None = None,
 ) -> AsyncGenerator[HttpNode]:
     """A node that listens on a port of its own; ``more`` is served beside the product's endpoints."""
-    store, accounts_store = store or MemoryStore(), MemoryAccounts()
+    store, accounts_store = store or MemoryStore(), accounts_store or MemoryAccounts()
 
     async def end(user: str, session: str) -> None:
         await chat.close_session(user, session)

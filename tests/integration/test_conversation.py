@@ -2,8 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,15 +12,18 @@ import pytest
 from aiohttp import ClientSession
 from attrs import define, field
 
+from .mongo_database import empty
 from .official import COMES_BACK_S, OfficialClient, javascript_client, python_client
 from .serving import Server, serving
 
 pytestmark = pytest.mark.anyio
 
 PASSWORD = "a long sentence"
+SECRET = "a secret of the tests, of 32 bytes or more"
 PRIVATE = "pvt-alice-bob"
 DEVICES = [("alice", "phone"), ("alice", "laptop"), ("bob", "phone"), ("bob", "laptop")]
 
+Serve: TypeAlias = Callable[..., AbstractAsyncContextManager[Server]]
 Connect: TypeAlias = Callable[[str, str], AbstractAsyncContextManager[OfficialClient]]
 
 
@@ -34,6 +38,16 @@ def connect(request: pytest.FixtureRequest, node_modules: Path) -> Connect:
         return python_client(url, token) if request.param == "python" else javascript_client(url, token, node_modules)
 
     return opened
+
+
+@pytest.fixture(params=["sqlite", "mongodb"])
+def settings(request: pytest.FixtureRequest) -> Mapping[str, str]:
+    """What the server is told: with the second, nothing else changes."""
+    if request.param == "sqlite":
+        return {}
+    url = request.getfixturevalue("mongo_url")
+    empty(url)
+    return {"CHATCORE_STORE": url, "CHATCORE_SECRET": SECRET}
 
 
 @define(eq=False)
@@ -162,15 +176,17 @@ async def online(people: People, connect: Connect) -> AsyncGenerator[Sequence[De
         yield found
 
 
-async def test_two_people_chat_on_two_devices_each_over_a_restart(tmp_path: Path, connect: Connect) -> None:
+async def test_two_people_chat_on_two_devices_each_over_a_restart(
+    tmp_path: Path, connect: Connect, settings: Mapping[str, str]
+) -> None:
     async with ClientSession() as http, AsyncExitStack() as stack:
-        server = await stack.enter_async_context(serving(tmp_path))
+        server = await stack.enter_async_context(serving(tmp_path, environment=settings))
         people = People(server, http)
         await people.sign_up()
         devices = await stack.enter_async_context(online(people, connect))
         await write_the_first_messages_at_once(people, devices)
         room = await join_over_http(people, devices)
-        await restart(people, stack, tmp_path, room, devices)
+        await restart(people, stack, partial(serving, tmp_path, environment=settings), room, devices)
         await agree(people, room, devices)
 
 
@@ -201,7 +217,7 @@ async def join_over_http(people: People, devices: Sequence[Device]) -> str:
     return room
 
 
-async def restart(people: People, stack: AsyncExitStack, folder: Path, room: str, devices: Sequence[Device]) -> None:
+async def restart(people: People, stack: AsyncExitStack, serve: Serve, room: str, devices: Sequence[Device]) -> None:
     """While it is down, and before the clients are back, there is more to say; they come back by themselves."""
     for device in devices:
         await device.has(room, 3)
@@ -209,7 +225,7 @@ async def restart(people: People, stack: AsyncExitStack, folder: Path, room: str
     for device in devices:
         await device.client.until(lambda client: client.life("disconnect"))
         assert device.client.bodies_of("bye") == [{"code": "shutdown", "resumable": True}]
-    people.server = await stack.enter_async_context(serving(folder, port=people.server.port))
+    people.server = await stack.enter_async_context(serve(port=people.server.port))
     for n in range(20):
         await people.post("alice", "/users/bob", f"while you were away {n}")
         await people.post("bob", f"/rooms/{room}", f"is anybody here {n}")

@@ -2,38 +2,23 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import anyio
 import pytest
 
-from chatcore.domain.entries import Entry
 from chatcore.testing.builders import message
 from chatcore.testing.histories import marks_of
-from chatcore.testing.model import state_of, view_of
 from chatcore.testing.room_histories import check
 from chatcore_sqlite import SqliteStore
 
+from .newcomers import as_a_newcomer
 from .sqlite_cut import BORN, MORE, THERE
 
 pytestmark = pytest.mark.anyio
 
 SCRIPT = Path(__file__).with_name("sqlite_cut.py")
-
-
-async def as_a_newcomer(store: SqliteStore, user: str, logs: Sequence[Sequence[Entry]]) -> None:
-    """The first to ask is a user who has never heard of any room: they see exactly the rooms they are in."""
-    mine = {
-        log[0].room: log for log in logs if (member := state_of(log).members.get(user)) and member.standing != "banned"
-    }
-    page = await store.page(user, None, 50)
-    assert {view.room: view for view in page.rooms} == {
-        room: view_of(log, user, marks_of(log)) for room, log in mine.items()
-    }
-    rows = await store.memberships(user)
-    assert {(row.room, row.head) for row in rows} == {(room, len(log)) for room, log in mine.items()}
 
 
 async def test_whoever_asks_first_after_a_cut_sees_all_of_a_write_or_nothing(

@@ -17,7 +17,6 @@ from chatcore.testing.builders import conversation, message
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
 from chatcore_sqlite import Database, SqliteStore
-from chatcore_sqlite.fault_log import FaultLog
 
 from .sqlite_group import Work, database_of_things, insert, other_process, outcome_of, things, together, writer_held
 
@@ -80,16 +79,6 @@ async def test_a_fault_is_logged_with_its_cause_and_once_however_many_meet_it(
     (line,) = caplog.messages
     assert line.startswith(f"{tmp_path / 'chatcore.sqlite3'} can't be used: ")
     assert "database is locked" in line or "no answer" in line
-
-
-def test_a_fault_that_lasts_is_logged_every_ten_seconds(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    now = [0.0]
-    faults = FaultLog(tmp_path, clock=lambda: now[0])
-    for second in range(25):
-        now[0] = second
-        faults.note(Unavailable("It is full."))
-    assert len(caplog.messages) == 3
-    assert caplog.messages[0].startswith(f"{tmp_path} can't be used: It is full. Whoever")
 
 
 async def test_a_short_lock_is_waited_for(tmp_path: Path) -> None:

@@ -124,12 +124,12 @@ async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatc
         await write(store, conversation())
     later = "CREATE TABLE later (x); INSERT INTO nowhere VALUES (1);"
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, later))
+        patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, schema.Migration("later", later)))
         assert "nowhere" in await refusal(tmp_path)
     async with SqliteStore(tmp_path) as store:
         assert len(await everything(store, "room")) == 10
         later = "CREATE TABLE later (x); INSERT INTO later VALUES (1);"
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, later))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, schema.Migration("later", later)))
     for _ in range(2):
         async with SqliteStore(tmp_path) as store:
             assert await store.database.read(lambda found: found.execute("SELECT x FROM later").fetchall()) == [(1,)]

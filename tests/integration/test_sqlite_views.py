@@ -188,7 +188,7 @@ async def test_a_file_of_version_1_keeps_all_it_had(tmp_path: Path) -> None:
         connection.executescript(TO_VERSION_1)
         connection.execute("VACUUM")
         with closing(sqlite3.connect(":memory:")) as first:
-            first.executescript(MIGRATIONS[0])
+            first.executescript(MIGRATIONS[0].script)
             assert _tables(connection) == _tables(first)
     async with SqliteStore(tmp_path) as store:
         assert store.epoch == epoch

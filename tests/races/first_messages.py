@@ -13,14 +13,16 @@ from .barrier import Barrier
 from .race import AT_ONCE, RACES
 
 
-async def race_first_messages(store: Store) -> int:
+async def race_first_messages(store: Store, other: Store | None = None) -> int:
     """1,000 pairs write to each other at the same instant, each side at another Chat; the number of conflicts.
 
+    ``other`` is the second Chat's store, of the same database; without it both have one.
     Asserts that each pair has one room with both messages, in seqs 1 and 2.
     """
-    barrier = Barrier(store)
+    stores = store, other or store
+    barrier = Barrier(*dict.fromkeys(stores))
     bus = MemoryBus()
-    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+    async with Chat(stores[0], bus=bus) as here, Chat(stores[1], bus=bus) as there:
         limiter = anyio.CapacityLimiter(AT_ONCE)
         async with anyio.create_task_group() as tasks:
             for number in range(RACES):

@@ -18,13 +18,15 @@ from chatcore.ids import RoomId, UserId, created_room_id
 from chatcore.ports.store import Store
 from chatcore_memory import MemoryBus
 
-from .barrier import Barrier
+from .barrier import Barrier, Comer
 
 RACES = 1_000
 CONFLICTS_MIN = 900
 EACH_ORDER_MIN = 100
 AT_ONCE = 50
 FOUNDER = "olga"
+FIRST: Sequence[Comer | None] = ("earlier", "later", None, None)
+"""Whose append is let in first, in turns."""
 
 
 @frozen
@@ -74,10 +76,14 @@ class Tally:
     orders: Mapping[str, int]
 
 
-async def run(race: Race, store: Store) -> Tally:
-    """Run a race 1,000 times. Asserts of each that the order of the two explains answers, log and state."""
-    barrier, bus, orders = Barrier(store), MemoryBus(), Counter[str]()
-    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+async def run(race: Race, store: Store, other: Store | None = None) -> Tally:
+    """Run a race 1,000 times. Asserts of each that the order of the two explains answers, log and state.
+
+    ``other`` is the second Chat's store, of the same database; without it both have one.
+    """
+    stores = store, other or store
+    barrier, bus, orders = Barrier(*dict.fromkeys(stores)), MemoryBus(), Counter[str]()
+    async with Chat(stores[0], bus=bus) as here, Chat(stores[1], bus=bus) as there:
         limiter = anyio.CapacityLimiter(AT_ONCE)
 
         async def one(number: int) -> None:
@@ -95,7 +101,7 @@ async def _run_one(race: Race, number: int, store: Store, barrier: Barrier, chat
     beginning = race.beginning(room, number)
     if beginning:
         assert (await store.append(beginning)).written == len(beginning)
-    barrier.expect(room, len(beginning) + 1)
+    barrier.expect(room, len(beginning) + 1, FIRST[number // 4 % len(FIRST)])
     answers = await _both(race.moves(room, number), chats, len(beginning), swapped=number // 2 % 2 == 1)
     log = (await store.read_on(room, 0, 1_000)).entries
     found = Ending(one=answers[0], other=answers[1], events=[entry.event for entry in log[len(beginning) :]])

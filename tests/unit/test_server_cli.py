@@ -31,9 +31,9 @@ WRONG = [
     ("PORT", "None", NUMBER),
     ("PORT", "[3001]", NUMBER),
     ("DATA_DIR", "", "is empty"),
-    ("STORE", "", "must be one of: sqlite, memory"),
-    ("STORE", "mongodb://localhost/", "must be one of: sqlite, memory"),
-    ("STORE", "SQLITE", "must be one of: sqlite, memory"),
+    ("STORE", "", "must be one of: sqlite, memory, mongodb://…"),
+    ("STORE", "postgresql://bob:geheim@localhost/", "must be one of: sqlite, memory, mongodb://…"),
+    ("STORE", "SQLITE", "must be one of: sqlite, memory, mongodb://…"),
     ("SECRET", "", "has 0 bytes; a secret has at least 32"),
     ("SECRET", "geheimgeheimgeheimgeheimgeheim!", "has 31 bytes; a secret has at least 32"),
     ("SECRET", "[bold]geheim", "has 12 bytes; a secret has at least 32"),
@@ -53,6 +53,8 @@ WRONG = [
     ("ACCESS_TOKEN_S", "15m", NUMBER),
     ("ACCESS_TOKEN_S", "9e2", NUMBER),
     ("ACCESS_TOKEN_S", "86401", NUMBER),
+    ("ROOM_MEMBERS_MAX", "1", NUMBER),
+    ("ROOM_MEMBERS_MAX", "5001", NUMBER),
     ("LIMITS", "", "must be one of: on, off"),
     ("LIMITS", "0", "must be one of: on, off"),
     ("LIMITS", "false", "must be one of: on, off"),
@@ -123,8 +125,8 @@ def test_a_wrong_setting_ends_with_one_line_that_says_which_and_why(
         (["serve", "--prot", "1"], "Unknown option: --prot. Did you mean --port?"),
         (["serve", "--port"], 'Command "serve" parameter --port requires an argument.'),
         (["serve", "--port", "1", "--port", "2"], "Parameter --port specified multiple times."),
-        (["serve", "geheim"], "serve takes flags only, each with its value; see `chatcore serve --help`."),
-        (["sevre"], 'Unknown command "sevre". Did you mean "serve"? Available commands: serve.'),
+        (["serve", "geheim"], "chatcore's commands take flags only, each with its value; see `chatcore serve --help`."),
+        (["sevre"], 'Unknown command "sevre". Did you mean "serve"? Available commands: serve, migrate.'),
     ],
 )
 def test_a_wrong_command_line_ends_with_one_line_too(
@@ -150,6 +152,7 @@ def test_without_any_setting_there_are_defaults(started: list[Settings]) -> None
         "data_dir": Path("chatcore-data"),
         "secret": None,
         "access_token_s": 900,
+        "room_members_max": 5_000,
         "limits": "on",
     }
     assert not settings.origins.allowed
@@ -163,6 +166,7 @@ VALUES = {
     "SECRET": ("f" * 32, '{$e} "quoted" # and no comment here', "d" * 40),
     "ORIGINS": ("https://f.example", "https://e.example,http://e.example:1", "https://d.example"),
     "ACCESS_TOKEN_S": ("1", "2", "3"),
+    "ROOM_MEMBERS_MAX": ("2", "30", "5000"),
     "LIMITS": ("off", "on", "off"),
 }
 """In a flag, in the environment, in .env."""

@@ -10,7 +10,8 @@ from chatcore_server import environment, values
 from chatcore_server.settings import Settings, SettingsError
 
 READERS: dict[str, Callable[[str], object]] = {
-    name: getattr(values, name) for name in ("port", "access_token_s", "store", "limits", "secret", "text", "folder")
+    name: getattr(values, name)
+    for name in ("port", "access_token_s", "room_members_max", "store", "limits", "secret", "text", "folder")
 }
 
 RIGHT = [
@@ -19,8 +20,12 @@ RIGHT = [
     ("port", "65535", 65_535),
     ("access_token_s", "1", 1),
     ("access_token_s", "86400", 86_400),
+    ("room_members_max", "2", 2),
+    ("room_members_max", "5000", 5_000),
     ("store", "memory", "memory"),
     ("store", "sqlite", "sqlite"),
+    ("store", "mongodb://bob:secret@a:1,b/chat?w=1", "mongodb://bob:secret@a:1,b/chat?w=1"),
+    ("store", "mongodb+srv://cluster.example/", "mongodb+srv://cluster.example/"),
     ("limits", "off", "off"),
     ("secret", "x" * 32, b"x" * 32),
     ("secret", "é" * 16, "é".encode() * 16),
@@ -32,8 +37,9 @@ RIGHT = [
 NO_INTEGERS = ["", " ", "x", "-1", "+1", " 1", "1.5", "1e3", "0x10", "1_0", "\u0665", "\uff11", "9" * 5000]
 WRONG = [
     *[("port", text) for text in [*NO_INTEGERS, "65536"]],
+    *[("room_members_max", text) for text in [*NO_INTEGERS, "1", "5001"]],
     *[("access_token_s", text) for text in [*NO_INTEGERS, "0", "86401"]],
-    *[("store", text) for text in ["", "SQLite", "mongo", "memory "]],
+    *[("store", text) for text in ["", "SQLite", "postgres", "memory ", "http://a/", "mongodb://a\n"]],
     *[("limits", text) for text in ["", "yes", "OFF"]],
     *[("secret", text) for text in ["", "x" * 31, "é" * 15]],
     *[("text", text) for text in ["", "  ", "a\0b", "a\nb", "\x1b[31m"]],
@@ -64,6 +70,7 @@ def test_every_setting_has_a_variable() -> None:
         "CHATCORE_ORIGINS",
         "CHATCORE_ACCESS_TOKEN_S",
         "CHATCORE_LIMITS",
+        "CHATCORE_ROOM_MEMBERS_MAX",
     }
 
 

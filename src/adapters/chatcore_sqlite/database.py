@@ -1,6 +1,7 @@
 """The database file in its folder: who may open it, and how everything is written to it and read from it."""
 
 import sqlite3
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -11,10 +12,10 @@ import anyio
 import anyio.to_thread
 
 from chatcore.errors import StoreError, Unavailable
+from chatcore.ports.fault_log import FaultLog
 
 from . import connections, rebuilding, schema
 from .erasing import Eraser, Gate
-from .fault_log import FaultLog
 from .jobs import Desk, Job, Work
 from .lock import FolderLock
 from .threads import Queue, Reader, Writer
@@ -39,7 +40,7 @@ class Database:
         self._entered = 0
         self._gate = anyio.Lock()
         self._session: _Session | None = None
-        self._faults = FaultLog(self.file)
+        self._faults = FaultLog(str(self.file))
 
     async def __aenter__(self) -> Self:
         """Open the folder. Raises `StoreError` when another process or object has it, or it is not ours to read."""
@@ -84,6 +85,17 @@ class Database:
             self._faults.note(fault)
             raise
 
+    async def migrate(self, announce: schema.Announce, *, dry_run: bool = False) -> None:
+        """Bring the database to this version without entering it; ``announce`` hears each step and how many there are.
+
+        With ``dry_run`` nothing is changed, and another process may have the folder. Raises `StoreError`.
+        """
+        if dry_run:
+            await anyio.to_thread.run_sync(_look, self.file, announce)
+        else:
+            lock = await anyio.to_thread.run_sync(_open, self.folder, self.file, announce)
+            lock.release()
+
     def _opened(self) -> "_Session":
         if self._session is None:
             raise Unavailable
@@ -116,17 +128,29 @@ class _Session:
         self._lock.release()
 
 
-def _open(folder: Path, file: Path) -> FolderLock:
+def _unheard(number: int, count: int, what: str) -> None: ...
+
+
+def _open(folder: Path, file: Path, announce: schema.Announce = _unheard) -> FolderLock:
     lock = FolderLock(folder)
     try:
-        _prepare(file)
+        _prepare(file, announce)
     except BaseException:
         lock.release()
         raise
     return lock
 
 
-def _prepare(file: Path) -> None:
+def _look(file: Path, announce: schema.Announce) -> None:
+    """Tell what would be done to the file, which need not be there."""
+    try:
+        with closing(connections.reading(file) if file.exists() else sqlite3.connect(":memory:")) as connection:
+            schema.migrate(connection, file, announce, dry_run=True)
+    except sqlite3.Error as error:
+        raise StoreError(f"{file} can't be opened: {error}.") from error
+
+
+def _prepare(file: Path, announce: schema.Announce) -> None:
     try:
         # What people write is their owner's alone to read; SQLite gives its other files the rights of this one.
         file.touch(mode=0o600)
@@ -134,7 +158,7 @@ def _prepare(file: Path) -> None:
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{file} can't be opened: {error}.") from error
     try:
-        schema.migrate(connection, file)
+        schema.migrate(connection, file, announce)
         _make_views_right(connection)
     except sqlite3.Error as error:
         raise StoreError(f"{file} can't be opened: {error}.") from error

@@ -1,8 +1,11 @@
 """The database's tables, as a numbered list of migrations, and what a file must be to be ours."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
+
+from attrs import frozen
 
 from chatcore.errors import StoreError
 
@@ -123,16 +126,40 @@ CREATE TABLE reactions (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: Sequence[str] = (ROOMS + ACCOUNTS, PRESENT)
+
+@frozen
+class Migration:
+    """One step, and what the operator is told of it."""
+
+    what: str
+    script: str
+
+
+MIGRATIONS: Sequence[Migration] = (
+    Migration("make the tables of rooms, their logs, accounts and sessions", ROOMS + ACCOUNTS),
+    Migration("make the views of messages in their present state", PRESENT),
+)
 """Number n brings a file of version n - 1 to version n. What was released is never changed, only added to."""
 
 
-def migrate(connection: sqlite3.Connection, file: Path) -> None:
+Announce: TypeAlias = Callable[[int, int, str], None]
+"""Is told a migration's number, of how many, and what it does, before it is made."""
+
+
+def migrate(
+    connection: sqlite3.Connection,
+    file: Path,
+    announce: Announce = lambda number, count, what: None,
+    *,
+    dry_run: bool = False,
+) -> None:
     """Bring the database to the version that this code knows. Raises `StoreError` for a file that is not ours."""
     try:
         version = _version(connection, file)
-        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-            _apply(connection, number, script)
+        for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
+            announce(number, len(MIGRATIONS), migration.what)
+            if not dry_run:
+                _apply(connection, number, migration.script)
     except sqlite3.Error as error:
         raise StoreError(f"{file} can't be opened: {error}.") from error
 

@@ -1,20 +1,25 @@
 """The parts of a server, put together as its settings say. The only file that names stores and hashers."""
 
 import secrets
-from typing import assert_never
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 from attrs import frozen
 
 from chatcore.accounts import Accounts, AccountStore
 from chatcore.chat import Chat
+from chatcore.domain.rooms import Rules
+from chatcore.errors import StoreError
 from chatcore.ids import UserId
+from chatcore.ports.registry import SocketRegistry
 from chatcore.ports.store import Store
 from chatcore_memory import MemoryAccounts, MemoryRegistry, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_sqlite import SqliteAccounts, SqliteStore
 
 from .secret_file import MADE_OF, kept_secret
-from .settings import Settings
+from .settings import PREFIX, Settings, SettingsError
+from .values import MONGODB
 
 
 @frozen
@@ -26,8 +31,9 @@ class Parts:
 
 
 def bootstrap(settings: Settings) -> Parts:
-    """Raises `StoreError` when the data folder's secret can't be had."""
-    store, accounts_store = _stores(settings)
+    """Raises `StoreError` when the data folder's secret can't be had, and `SettingsError` when one must be given."""
+    secret = _secret(settings)
+    store, accounts_store, registry = _stores(settings)
 
     async def end(user: UserId, session: str) -> None:
         await chat.close_session(user, session)
@@ -35,26 +41,60 @@ def bootstrap(settings: Settings) -> Parts:
     accounts = Accounts(
         accounts_store,
         Argon2Hasher(),
-        JwtTokens(_secret(settings), lifetime_s=settings.access_token_s),
+        JwtTokens(secret, lifetime_s=settings.access_token_s),
         canonical_username,
         on_ended=end,
     )
-    chat = Chat(store, registry=MemoryRegistry(), directory=accounts.directory, canonical=accounts.canonical)
+    rules = Rules(members_max=settings.room_members_max)
+    chat = Chat(store, registry=registry, directory=accounts.directory, canonical=accounts.canonical, rules=rules)
     return Parts(chat, accounts)
 
 
-def _stores(settings: Settings) -> tuple[Store, AccountStore]:
+def _stores(settings: Settings) -> tuple[Store, AccountStore, SocketRegistry]:
     match settings.store:
         case "memory":
-            return MemoryStore(), MemoryAccounts()
+            return MemoryStore(), MemoryAccounts(), MemoryRegistry()
         case "sqlite":
-            store = SqliteStore(settings.data_dir)
-            return store, SqliteAccounts(store.database)
-        case _:
-            assert_never(settings.store)
+            sqlite = SqliteStore(settings.data_dir)
+            return sqlite, SqliteAccounts(sqlite.database), MemoryRegistry()
+        case address:
+            with _its_extra():
+                from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore
+            shared = MongoStore(address)
+            return shared, MongoAccounts(shared.database), MongoRegistry(shared.database)
+
+
+async def migrate(settings: Settings, announce: Callable[[int, int, str], None], *, dry_run: bool) -> None:
+    """Bring the store's database to this version; ``announce`` hears each step's number, of how many, and what it does.
+
+    Raises `SettingsError` for a store without a database, and `StoreError`.
+    """
+    match settings.store:
+        case "memory":
+            raise SettingsError(f"{PREFIX}STORE is memory: there is nothing to migrate.")
+        case "sqlite":
+            await SqliteStore(settings.data_dir).database.migrate(announce, dry_run=dry_run)
+        case address:
+            with _its_extra():
+                from chatcore_mongo import Database
+            await Database(address).migrate(announce, dry_run=dry_run)
+
+
+@contextmanager
+def _its_extra() -> Generator[None]:
+    """An adapter without its extra is a refusal to start, which says what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        raise StoreError(f"{missing}.") from missing
 
 
 def _secret(settings: Settings) -> bytes:
     if settings.secret is not None:
         return settings.secret
+    if settings.store.startswith(MONGODB):
+        raise SettingsError(
+            f"{PREFIX}SECRET must be set where servers share a store: each would make a secret of its own, and refuse "
+            "the others' tokens."
+        )
     return secrets.token_bytes(MADE_OF) if settings.store == "memory" else kept_secret(settings.data_dir)

@@ -4,17 +4,19 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App, ArgumentCollection, CoercionError, CycloptsError, UnusedCliTokensError
+from cyclopts import App, ArgumentCollection, CoercionError, CycloptsError, Parameter, UnusedCliTokensError
 from cyclopts.config import Dict
 
 from chatcore.errors import StoreError
 
-from . import environment, log, serving
+from . import environment, log, migrating, serving
 from .settings import PREFIX, Settings, SettingsError
 from .welcome import welcome
 
@@ -35,8 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refused(_what_is_wrong(error))
     except SettingsError as error:
         return _refused(str(error))
-    except StoreError as error:
-        return _refused(f"{PREFIX}DATA_DIR: {error}")
     except KeyboardInterrupt:  # before the server was up
         return INTERRUPTED
 
@@ -55,14 +55,36 @@ def serve(*, settings: Settings | None = None) -> int:
         _log.warning(warning)
     settings = settings or Settings()
     os.umask(0o077)  # what the server makes is its own user's to read
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with _refusals_of_the_store(settings), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serving.serve(settings, partial(_announce, settings)))
     return 0
+
+
+def migrate(
+    *,
+    dry_run: Annotated[bool, Parameter(negative="", help="Say what would be done, and do nothing.")] = False,
+    settings: Settings | None = None,
+) -> int:
+    """Bring the store's database to this version. Servers do it by themselves at their start, where that is quick."""
+    settings = settings or Settings()
+    with _refusals_of_the_store(settings):
+        asyncio.run(migrating.run(settings, dry_run=dry_run))
+    return 0
+
+
+@contextmanager
+def _refusals_of_the_store(settings: Settings) -> Generator[None]:
+    """A store does not know which setting led to it."""
+    try:
+        yield
+    except StoreError as error:
+        raise SettingsError(f"{settings.place}: {error}") from error
 
 
 def _app() -> App:
     app = App(name="chatcore", help="Chat for any Python service.", version=version("chatcore"), config=[_dotenv])
     app.command(serve)
+    app.command(migrate)
     return app
 
 
@@ -80,7 +102,7 @@ def _what_is_wrong(error: CycloptsError) -> str:
             where = {"cli": token.keyword, "env": f"{variable} in the environment"}
             return f"{where.get(token.source, f'{variable} in {token.source}')} {error.msg}."
         case UnusedCliTokensError():
-            return "serve takes flags only, each with its value; see `chatcore serve --help`."
+            return "chatcore's commands take flags only, each with its value; see `chatcore serve --help`."
         case _:
             return " ".join(str(error).split())
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from attrs import field, frozen
 from cyclopts import Parameter, Token
 
+from chatcore.domain.state import MEMBERS_MAX
 from chatcore_aiohttp import Origins
 
 from . import values
@@ -44,9 +45,14 @@ class Settings:
     ] = "127.0.0.1"
     port: Annotated[int, _setting("PORT", values.port, "Port to listen on; 0 is any that is free.")] = 3001
     store: Annotated[
-        Literal["sqlite", "memory"],
-        _setting("STORE", values.store, "sqlite, or memory, which is forgotten when the server ends."),
-    ] = "sqlite"
+        str,
+        _setting(
+            "STORE",
+            values.store,
+            "sqlite; memory, which is forgotten when the server ends; or mongodb://host/database, which many servers "
+            "share.",
+        ),
+    ] = field(default="sqlite", repr=False)
     data_dir: Annotated[Path, _setting("DATA_DIR", values.folder, "Folder of the SQLite store; one server has it.")] = (
         Path("chatcore-data")
     )
@@ -56,7 +62,8 @@ class Settings:
             "SECRET",
             values.secret,
             "What tokens are signed with: at least 32 bytes. Everybody on this machine sees a flag, so set the "
-            "variable. Unset, one is made and kept in the data folder (memory: a new one at each start).",
+            "variable. Unset, one is made and kept in the data folder (memory: a new one at each start; MongoDB: it "
+            "must be set).",
             default=False,
         ),
     ] = field(default=None, repr=False)
@@ -75,3 +82,11 @@ class Settings:
     limits: Annotated[
         Literal["on", "off"], _setting("LIMITS", values.limits, "Rate limits, on or off. There are none yet.")
     ] = "on"
+    room_members_max: Annotated[
+        int, _setting("ROOM_MEMBERS_MAX", values.room_members_max, "Members that a room may have.")
+    ] = MEMBERS_MAX
+
+    @property
+    def place(self) -> str:
+        """The variable that says where the store keeps what it has."""
+        return PREFIX + ("STORE" if self.store.startswith(values.MONGODB) else "DATA_DIR")

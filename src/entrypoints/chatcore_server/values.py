@@ -5,9 +5,12 @@ Every function raises ValueError; its text goes on after the setting's name, and
 
 from pathlib import Path
 
+from chatcore.domain.state import MEMBERS_MAX
+
 SECRET_MIN = 32
 PORT_MAX = 65_535
 TOKEN_S_MAX = 24 * 60 * 60
+MONGODB = ("mongodb://", "mongodb+srv://")
 
 
 def text(given: str) -> str:
@@ -30,8 +33,15 @@ def access_token_s(given: str) -> int:
     return _integer(given, 1, TOKEN_S_MAX)
 
 
+def room_members_max(given: str) -> int:
+    return _integer(given, 2, MEMBERS_MAX)
+
+
 def store(given: str) -> str:
-    return _one_of(given, "sqlite", "memory")
+    """``sqlite``, ``memory``, or the address of a MongoDB database, which may hold a password."""
+    if given.startswith(MONGODB):
+        return text(given)
+    return _one_of(given, "sqlite", "memory", also="mongodb://…")
 
 
 def limits(given: str) -> str:
@@ -52,7 +62,7 @@ def _integer(given: str, least: int, most: int) -> int:
     return int(given)
 
 
-def _one_of(given: str, *values: str) -> str:
+def _one_of(given: str, *values: str, also: str | None = None) -> str:
     if given not in values:
-        raise ValueError(f"must be one of: {', '.join(values)}")
+        raise ValueError(f"must be one of: {', '.join(values + ((also,) if also else ()))}")
     return given

@@ -14,15 +14,24 @@ SIGN_UP = """curl {url}/api/v1/accounts -H 'Content-Type: application/json' \\
 def welcome(settings: Settings, addresses: Sequence[Address]) -> str:
     """Where it listens, where it keeps what is said, and what to try first."""
     here = url("localhost" if _is_any(addresses[0][0]) else addresses[0][0], addresses[0][1])
-    kept = "in memory, until it ends" if settings.store == "memory" else f"in {settings.data_dir.resolve()}"
     return "\n".join(
         [
             f"chatcore {version('chatcore')} listens on {' and '.join(url(*address) for address in addresses)}",
-            f"It keeps everything {kept}. Ctrl-C ends it.",
+            f"It keeps everything {_place(settings)}. Ctrl-C ends it.",
             f"To say the first word, open {here}/ in a browser, or begin with an account:",
             f"  {SIGN_UP.format(url=here)}",
         ]
     )
+
+
+def _place(settings: Settings) -> str:
+    match settings.store:
+        case "memory":
+            return "in memory, until it ends"
+        case "sqlite":
+            return f"in {settings.data_dir.resolve()}"
+        case address:
+            return f"in MongoDB at {address.partition('://')[2].rpartition('@')[2].partition('/')[0]}"
 
 
 def url(host: str, port: int) -> str:

@@ -1,0 +1,135 @@
+"""Inserting entries: what waits at the same time goes out together, and each gets its own verdict."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+from attrs import define, field, frozen
+from bson import encode
+from bson.raw_bson import RawBSONDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError
+
+from chatcore.errors import Unavailable
+from chatcore.ids import RoomId
+
+from .database import Database
+from .documents import ENTRIES, Document
+from .faults import DUPLICATE
+
+TOGETHER = 1_000
+"""Entries, each of another room, that go out in one command."""
+
+Clash: TypeAlias = Literal["seq", "key"]
+
+
+@frozen
+class Inserted:
+    """How many of the documents are there, and what the next one met."""
+
+    written: int
+    clash: Clash | None = None
+
+
+@define(eq=False)
+class _Waiting:
+    room: RoomId
+    document: RawBSONDocument
+    inserted: asyncio.Future[Inserted] = field(factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Committer:
+    """Inserts documents of entries. One entry goes out with one each of other rooms; more of a room go out alone, in
+    their order: so what is written of a room is always a prefix."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[_Waiting] = []
+        self._running = False
+
+    async def insert(self, documents: Sequence[Document]) -> Inserted:
+        """Insert documents of one room. Raises `Unavailable`: the outcome is unknown then."""
+        raw = [RawBSONDocument(encode(document)) for document in documents]
+        if len(raw) > 1:
+            return await self._database.write(lambda database, session: _in_order(database, session, raw))
+        waiting = _Waiting(documents[0]["room"], raw[0])
+        self._waiting.append(waiting)
+        if not self._running:
+            self._running = True
+            self._database.start(self._run())
+        return await waiting.inserted
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                await self._together(self._next())
+        finally:
+            self._running = False
+
+    def _next(self) -> Sequence[_Waiting]:
+        """One of each room, the one that came first."""
+        chosen: dict[RoomId, _Waiting] = {}
+        for waiting in self._waiting:
+            if len(chosen) < TOGETHER:
+                chosen.setdefault(waiting.room, waiting)
+        found = set(chosen.values())
+        self._waiting = [waiting for waiting in self._waiting if waiting not in found]
+        return list(chosen.values())
+
+    async def _together(self, group: Sequence[_Waiting]) -> None:
+        raw = [waiting.document for waiting in group]
+        try:
+            outcomes = await self._database.write(lambda database, session: _each(database, session, raw))
+        except Exception as error:  # noqa: BLE001 - each of those who wait gets it
+            outcomes = [error] * len(group)
+        for waiting, outcome in zip(group, outcomes, strict=True):
+            if waiting.inserted.done():
+                continue
+            if isinstance(outcome, Inserted):
+                waiting.inserted.set_result(outcome)
+            else:
+                waiting.inserted.set_exception(outcome)
+
+
+async def _in_order(
+    database: AsyncDatabase[Document], session: AsyncClientSession, documents: Sequence[RawBSONDocument]
+) -> Inserted:
+    try:
+        await database[ENTRIES].insert_many(documents, session=session)
+    except BulkWriteError as error:
+        if _is_unsure(error):
+            raise
+        (first,) = error.details["writeErrors"]
+        return Inserted(first["index"], _clash(first, error))
+    return Inserted(len(documents))
+
+
+async def _each(
+    database: AsyncDatabase[Document], session: AsyncClientSession, documents: Sequence[RawBSONDocument]
+) -> list[Inserted | Exception]:
+    outcomes: list[Inserted | Exception] = [Inserted(1)] * len(documents)
+    try:
+        await database[ENTRIES].insert_many(documents, ordered=False, session=session)
+    except BulkWriteError as error:
+        if _is_unsure(error):
+            outcomes = [Unavailable()] * len(documents)
+        for one in error.details["writeErrors"]:
+            outcomes[one["index"]] = _verdict(one, error)
+    return outcomes
+
+
+def _is_unsure(error: BulkWriteError) -> bool:
+    """Whether it is unknown if what was written stays."""
+    return bool(error.details["writeConcernErrors"])
+
+
+def _verdict(one: dict[str, Any], error: BulkWriteError) -> Inserted | Exception:
+    return Inserted(0, _clash(one, error)) if one["code"] == DUPLICATE else error
+
+
+def _clash(one: dict[str, Any], error: BulkWriteError) -> Clash:
+    """Which unique index refused a document. Raises the error where none did."""
+    if one["code"] != DUPLICATE:
+        raise error
+    return "key" if "key" in one["keyPattern"] else "seq"

@@ -1,0 +1,252 @@
+"""The database: who may open it, and how everything is written to it and read from it."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from contextvars import Context
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import pymongo
+from bson import CodecOptions
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import ConfigurationError, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
+
+from chatcore.errors import StoreError, Unavailable
+from chatcore.ports.fault_log import FaultLog
+
+from . import migrations
+from .documents import Document
+from .faults import translated
+from .reading import Reading
+
+T = TypeVar("T")
+
+LIMIT_S = 1.4
+"""What the driver may take for what belongs together; it looks at the clock now and then."""
+GIVE_UP_S = 1.8
+"""Nobody waits longer, whatever the server, the network, the pool or the driver does."""
+OPEN_S = 5
+"""What opening waits for a server."""
+NAME = "chatcore"
+"""The database, where the address names none."""
+
+READERS = 32
+"""Reads at once. Under more load than there is time for, these come to an end, and the others to `Unavailable`."""
+
+READ_CONCERN = ReadConcern("majority")
+WRITE_CONCERN = WriteConcern(w="majority", j=True)
+
+
+class Database:
+    """A MongoDB database, open while entered; on asyncio.
+
+    ``url`` is a connection string; its path is the database's name. It may be entered by several, in different tasks
+    of one loop: it opens with the first and closes with the last. ``options`` are `pymongo.AsyncMongoClient`'s.
+    """
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self._url = url
+        self._options = options
+        self._entered = 0
+        self._gate = asyncio.Lock()
+        self._session: _Session | None = None
+        self._faults = FaultLog(f"MongoDB at {self.where}")
+
+    @property
+    def where(self) -> str:
+        """Its hosts, without what is secret in the address."""
+        hosts = re.match(r"[^/]+://(?:[^/?]*@)?([^/?]*)", self._url)
+        return hosts[1] if hosts else ""
+
+    async def __aenter__(self) -> Self:
+        """Open the database, and bring it to this version. Raises `StoreError` when it can't be reached or is newer."""
+        async with self._gate:
+            if self._session is None:
+                self._session = await self._open()
+            self._entered += 1
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        async with self._gate:
+            self._entered -= 1
+            if self._entered == 0 and self._session is not None:
+                session, self._session = self._session, None
+                await asyncio.shield(session.close())
+
+    @asynccontextmanager
+    async def limited(self) -> AsyncGenerator[None]:
+        """Raises `Unavailable` when what is inside takes too long: all of it together, where these are nested."""
+        try:
+            async with asyncio.timeout(GIVE_UP_S):
+                yield
+        except TimeoutError as error:
+            fault = Unavailable()
+            fault.__cause__ = error
+            self._faults.note(fault)
+            raise fault from error
+        except Unavailable as fault:
+            self._faults.note(fault)
+            raise
+
+    @property
+    def epoch(self) -> str:
+        return self._opened().epoch
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[Reading]:
+        """Reads that belong together. Raises `Unavailable` on temporary faults, and once they take too long."""
+        session = self._opened()
+        async with self.limited(), session.readers, session.operation() as operation:
+            yield Reading(session.database, operation)
+
+    async def write(self, work: Callable[[AsyncDatabase[Document], AsyncClientSession], Awaitable[T]]) -> T:
+        """Carry out ``work``, which writes, and return what it gives.
+
+        Raises `Unavailable` on temporary faults, and once it takes too long: the outcome is unknown then. So it is
+        after a cancellation: who is cancelled leaves, ``work`` goes on.
+        """
+        session = self._opened()
+        async with self.limited():
+            return await session.shielded(work)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Carry out ``work``, which raises nothing, whoever waits for it; it ends before the database is closed."""
+        self._opened().start(work)
+
+    async def migrate(self, announce: Callable[[int, int, str], None], *, dry_run: bool = False) -> None:
+        """Bring the database to this version without entering it; ``announce`` hears each step and how many there are.
+
+        With ``dry_run`` nothing is changed. Raises `StoreError`.
+        """
+        with self._explained():
+            client = self._client()
+            try:
+                with pymongo.timeout(OPEN_S):
+                    version = await migrations.check(self._database_of(client), self.where)
+                await migrations.apply(self._database_of(client), version, announce, dry_run=dry_run)
+            finally:
+                await client.close()
+
+    def _opened(self) -> "_Session":
+        if self._session is None:
+            raise Unavailable
+        return self._session
+
+    async def _open(self) -> "_Session":
+        with self._explained():
+            client = self._client()
+            try:
+                database = self._database_of(client)
+                with pymongo.timeout(OPEN_S):
+                    version = await migrations.check(database, self.where)
+                migrations.check_is_safe(version, self.where)
+                await migrations.apply(database, version)
+                with pymongo.timeout(OPEN_S):
+                    return _Session(client, database, await migrations.epoch(database))
+            except BaseException:
+                await client.close()
+                raise
+
+    def _explained(self) -> "_Explained":
+        return _Explained(self.where)
+
+    def _client(self) -> AsyncMongoClient[Document]:
+        return AsyncMongoClient(self._url, appname="chatcore", **self._options)
+
+    def _database_of(self, client: AsyncMongoClient[Document]) -> AsyncDatabase[Document]:
+        return client.get_default_database(
+            NAME,
+            codec_options=CodecOptions(tz_aware=True),
+            read_preference=ReadPreference.PRIMARY,
+            write_concern=WRITE_CONCERN,
+            read_concern=READ_CONCERN,
+        )
+
+
+class _Explained:
+    """Tells the operator why a database can't be opened, in one line without the address's secrets."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        match error:
+            case ConfigurationError() | ValueError():
+                raise StoreError("The address of MongoDB is not a connection string that can be used.") from error
+            case PyMongoError():
+                raise StoreError(f"MongoDB at {self._where} can't be opened: {_one_line(error)}.") from error
+            case _:
+                pass
+
+
+def _one_line(error: PyMongoError) -> str:
+    code = getattr(error, "code", None)
+    if code in (13, 18):
+        return "it does not let us in"
+    return "no server answers there that takes writes" if code is None else f"it answered with code {code}"
+
+
+class _Session:
+    """What there is between opening and closing."""
+
+    def __init__(self, client: AsyncMongoClient[Document], database: AsyncDatabase[Document], epoch: str) -> None:
+        self._client = client
+        self.database = database
+        self.epoch = epoch
+        self.readers = asyncio.Semaphore(READERS)
+        self._running: set[asyncio.Task[Any]] = set()
+        self._last: AsyncClientSession | None = None
+
+    @asynccontextmanager
+    async def operation(self) -> AsyncGenerator[AsyncClientSession]:
+        """A session that sees whatever was read or written here before, also when another server is primary by now."""
+        with translated(), pymongo.timeout(LIMIT_S):
+            async with self._client.start_session(causal_consistency=True) as session:
+                self._continue(session)
+                try:
+                    yield session
+                finally:
+                    self._last = session
+
+    def _continue(self, session: AsyncClientSession) -> None:
+        if self._last and self._last.operation_time and self._last.cluster_time:
+            session.advance_cluster_time(self._last.cluster_time)
+            session.advance_operation_time(self._last.operation_time)
+
+    async def shielded(self, work: Callable[[AsyncDatabase[Document], AsyncClientSession], Awaitable[T]]) -> T:
+        async def run() -> T:
+            async with self.operation() as session:
+                return await work(self.database, session)
+
+        return await asyncio.shield(self.start(run()))
+
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        # In a context of its own: the driver keeps there how much time its caller has left.
+        task = asyncio.get_running_loop().create_task(work, context=Context())
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited for it may have left
+
+    async def close(self) -> None:
+        """Let what was called come to its end, which it does in time."""
+        while self._running:
+            await asyncio.wait(self._running)
+        await self._client.close()

@@ -1,0 +1,34 @@
+"""Bringing a store's database to this version, before the servers do."""
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from .bootstrap import migrate
+from .settings import Settings
+
+NOTHING = "There is nothing to do: the database is as this version wants it."
+
+
+async def run(settings: Settings, *, dry_run: bool) -> None:
+    """Migrate, or with ``dry_run`` say what that would do. Raises `SettingsError` and `StoreError`."""
+    console = Console(highlight=False, markup=False)
+    steps: list[str] = []
+    await migrate(settings, lambda number, count, what: steps.append(f"{number}/{count} {what}"), dry_run=True)
+    if dry_run or not steps:
+        for line in steps or [NOTHING]:
+            console.print(line)
+    else:
+        await _show(settings, console, len(steps))
+
+
+async def _show(settings: Settings, console: Console, steps: int) -> None:
+    """Migrate behind a progress bar of so many steps."""
+    columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False)
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("", total=steps)
+
+        def announce(number: int, count: int, what: str) -> None:
+            progress.update(bar, completed=steps - 1 - count + number, description=what)
+
+        await migrate(settings, announce, dry_run=False)
+        progress.update(bar, completed=steps, description="done")

@@ -1,0 +1,114 @@
+"""A line to a MongoDB server that can be cut before or after any command."""
+
+import asyncio
+import contextlib
+import struct
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Literal
+from urllib.parse import urlsplit
+
+import bson
+from attrs import define, field
+
+QUIET = frozenset({"hello", "ismaster", "isMaster", "ping", "endSessions"})
+"""What a driver says by itself."""
+
+Cut = Literal["before", "after"]
+_HEADER = struct.Struct("<iiii")
+_OP_MSG = 2013
+_BODY = 21
+"""Where the body of a message stands: behind its header, flags, and the kind of its first section."""
+
+
+@define(eq=False)
+class Line:
+    """Counts the commands that go over it, and is cut at one of them: ``before`` it reaches the server, or ``after``
+    the server has carried it out and before its answer comes back. Then nothing goes over it any more."""
+
+    server: str
+    url: str = ""
+    commands: list[str] = field(factory=list)
+    cut_at: int | None = None
+    cut: Cut = "before"
+    is_cut: bool = False
+    _tasks: set[asyncio.Task[None]] = field(factory=set)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection of the driver's."""
+        task = asyncio.current_task()
+        assert task
+        self._tasks.add(task)
+        host, _, port = urlsplit(self.server).netloc.partition(":")
+        upstream, downstream = await asyncio.open_connection(host, int(port))
+        try:
+            async with asyncio.TaskGroup() as group:
+                back = group.create_task(self._carry(upstream, writer))
+                await self._listen(reader, downstream)
+                back.cancel()
+        except* OSError:
+            pass
+        finally:
+            self._tasks.discard(task)
+            for one in (writer, downstream):
+                one.close()
+                with contextlib.suppress(OSError):
+                    await one.wait_closed()
+
+    async def end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _listen(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
+        """What the driver says, until the line is cut."""
+        while not self.is_cut and (message := await _message(reader)):
+            name = _command(message)
+            if name is not None:
+                self.commands.append(name)
+                if len(self.commands) == self.cut_at:
+                    self.is_cut = True
+            if not self.is_cut or (name is not None and self.cut == "after"):
+                server.write(message)
+                await server.drain()
+
+    async def _carry(self, server: asyncio.StreamReader, driver: asyncio.StreamWriter) -> None:
+        while message := await _message(server):
+            if self.is_cut:
+                return
+            driver.write(message)
+            await driver.drain()
+
+
+async def _message(reader: asyncio.StreamReader) -> bytes:
+    """The next message, or nothing at the end."""
+    try:
+        header = await reader.readexactly(_HEADER.size)
+        return header + await reader.readexactly(_HEADER.unpack(header)[0] - _HEADER.size)
+    except asyncio.IncompleteReadError:
+        return b""
+
+
+def _command(message: bytes) -> str | None:
+    """``insert entries``: a command that somebody asked the driver for."""
+    if _HEADER.unpack_from(message)[3] != _OP_MSG:
+        return None
+    size = int.from_bytes(message[_BODY : _BODY + 4], "little")
+    name, value = next(iter(bson.decode(message[_BODY : _BODY + size]).items()))
+    return None if name in QUIET else f"{name} {value}"
+
+
+@asynccontextmanager
+async def a_line(server: str, database: str, cut_at: int | None = None, cut: Cut = "before") -> AsyncGenerator[Line]:
+    """A line to a server whose driver does not try again by itself."""
+    line = Line(server, cut_at=cut_at, cut=cut)
+    listener = await asyncio.start_server(line.serve, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    once = "directConnection=true&retryReads=false&retryWrites=false&serverSelectionTimeoutMS=20"
+    line.url = f"mongodb://127.0.0.1:{port}/{database}?{once}"
+    try:
+        yield line
+    finally:
+        listener.close()
+        await line.end()
+        await listener.wait_closed()

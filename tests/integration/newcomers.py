@@ -1,0 +1,22 @@
+"""Readers who have never heard of any room."""
+
+from collections.abc import Sequence
+
+from chatcore.domain.entries import Entry
+from chatcore.ids import UserId
+from chatcore.ports.store import Store
+from chatcore.testing.histories import marks_of
+from chatcore.testing.model import state_of, view_of
+
+
+async def as_a_newcomer(store: Store, user: UserId, logs: Sequence[Sequence[Entry]]) -> None:
+    """The first to ask is a user who has never heard of any room: they see exactly the rooms they are in."""
+    mine = {
+        log[0].room: log for log in logs if (member := state_of(log).members.get(user)) and member.standing != "banned"
+    }
+    page = await store.page(user, None, 50)
+    assert {view.room: view for view in page.rooms} == {
+        room: view_of(log, user, marks_of(log)) for room, log in mine.items()
+    }
+    rows = await store.memberships(user)
+    assert {(row.room, row.head) for row in rows} == {(room, len(log)) for room, log in mine.items()}

@@ -1,0 +1,271 @@
+"""Real faults of the server and of the line to it: nothing is acknowledged that is not there, and all of it heals."""
+
+import asyncio
+import gc
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
+from signal import SIGCONT, SIGSTOP
+from typing import Any
+
+import pytest
+from pymongo.errors import AutoReconnect
+
+from chatcore.domain.entries import Entry, Message
+from chatcore.domain.state import MarkerChange
+from chatcore.errors import Unavailable
+from chatcore.testing.builders import conversation, deleted, edited, message
+from chatcore.testing.logs import everything, write
+from chatcore.testing.tasks import at_once
+from chatcore_mongo import Database, MongoAccounts, MongoRegistry, MongoStore
+from chatcore_mongo.documents import ENTRIES
+
+from .mongo_database import empty
+from .mongod import Mongod, a_mongod
+
+pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
+
+LIMIT_S = 2.0
+"""What the ports promise: an answer, or `Unavailable`, within this time."""
+HEALED_S = 5.0
+"""What is promised once the server is back."""
+
+Call = Callable[[], Awaitable[object]]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def leaks_of_the_driver() -> Generator[None]:
+    """What the driver leaves unclosed when nobody answers is collected while that warning is ignored."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def own() -> Generator[Mongod]:
+    with a_mongod() as own:
+        yield own
+
+
+@pytest.fixture
+async def store(own: Mongod) -> AsyncGenerator[MongoStore]:
+    empty(f"{own.url}faults")
+    async with MongoStore(f"{own.url}faults") as store:
+        await write(store, conversation("room", 3))
+        yield store
+
+
+def calls(store: MongoStore, seq: int) -> Sequence[Call]:
+    """One of everything that a store is asked."""
+    database = store.database
+    return [
+        partial(store.append, [message("room", seq)]),
+        partial(store.append, [message(f"born at {seq}", 1), message(f"born at {seq}", 2)]),
+        partial(store.read_on, "room", 0, 10),
+        partial(store.window, "alice", "room", "newest", 10, 0),
+        partial(store.state, "room"),
+        partial(store.memberships, "alice"),
+        partial(store.catch_up, "alice", {"room": 0}, 200, 10_000),
+        partial(store.changes, None, 1),
+        partial(store.page, "alice", None, 10),
+        partial(store.views, "room", ["alice"]),
+        partial(store.markers, "room", ["alice"]),
+        partial(store.mark, "alice", "room", MarkerChange(read=1)),
+        partial(MongoAccounts(database).password_hash, "bob"),
+        partial(MongoAccounts(database).create, "bob", "$hash$", None),
+        partial(MongoRegistry(database).of_user, "bob"),
+    ]
+
+
+async def seconds_until_unavailable(call: Call) -> float:
+    begun = time.monotonic()
+    with pytest.raises(Unavailable):
+        await call()
+    return time.monotonic() - begun
+
+
+async def all_unavailable_in_time(store: MongoStore) -> None:
+    waits = await at_once([partial(seconds_until_unavailable, call) for call in calls(store, 4)])
+    assert max(waits) < LIMIT_S
+
+
+async def healed(store: MongoStore) -> None:
+    """Everything works again soon, and what was refused is there once or not at all."""
+    async with asyncio.timeout(HEALED_S):
+        log = await until_available(partial(everything, store, "room"))
+        assert list(log[:3]) == list(conversation("room", 3))
+        assert len(log) in (3, 4)
+        for call in calls(store, len(log) + 1):
+            await until_available(call)
+    assert len({entry.key for entry in await everything(store, "room")}) == len(await everything(store, "room"))
+
+
+async def until_available(call: Callable[[], Awaitable[Any]]) -> Any:
+    while True:
+        try:
+            return await call()
+        except Unavailable:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_killed_server_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
+    own.kill()
+    await all_unavailable_in_time(store)
+    await asyncio.to_thread(own.start)
+    await healed(store)
+
+
+async def test_a_server_that_hangs_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
+    own.signal(SIGSTOP)
+    await all_unavailable_in_time(store)
+    own.signal(SIGCONT)
+    await healed(store)
+
+
+async def test_without_a_primary_it_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
+    with own.client() as client, suppress(AutoReconnect):  # it may close its connections
+        client.admin.command("replSetStepDown", 4, force=True)
+    await all_unavailable_in_time(store)
+    await asyncio.to_thread(own.wait)
+    await healed(store)
+
+
+@contextmanager
+def failing(own: Mongod, *commands: str, times: int | None = None, **how: Any) -> Generator[None]:
+    """While entered, the server fails these commands of ours."""
+    mode = "alwaysOn" if times is None else {"times": times}
+    with own.client() as client:
+        data = {"failCommands": list(commands), "appName": "chatcore", **how}
+        client.admin.command("configureFailPoint", "failCommand", mode=mode, data=data)
+        try:
+            yield
+        finally:
+            client.admin.command("configureFailPoint", "failCommand", mode="off")
+
+
+@asynccontextmanager
+async def small(own: Mongod) -> AsyncGenerator[MongoStore]:
+    """A store that has one connection."""
+    async with MongoStore(f"{own.url}faults", maxPoolSize=1) as store:
+        yield store
+
+
+async def test_a_full_pool_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
+    async with small(own) as one:
+        with failing(own, "aggregate", "insert", times=1, blockConnection=True, blockTimeMS=2_500):
+            waits = await at_once([partial(seconds_until_unavailable, call) for call in calls(one, 4)[2:8]])
+        assert max(waits) < LIMIT_S
+        await healed(one)
+
+
+async def test_a_write_of_which_no_majority_tells_is_not_acknowledged(own: Mongod, store: MongoStore) -> None:
+    entry = message("room", 4)
+    for batch in ([entry], [entry, message("room", 5)]):
+        with failing(own, "insert", writeConcernError={"code": 64, "errmsg": "waiting for replication timed out"}):
+            assert await seconds_until_unavailable(partial(store.append, batch)) < LIMIT_S
+    log = await everything(store, "room")
+    assert log[3] == entry
+    appended = await store.append([message("room", len(log) + 1, key=entry.key)])
+    assert appended.taken == entry
+
+
+async def test_a_failure_of_one_room_of_a_group_does_not_touch_the_others(own: Mongod, store: MongoStore) -> None:
+    good = [message(f"room {number}") for number in range(5)]
+    bad = message("bad", body="\ud800")
+
+    async def append(entry: Entry) -> str:
+        try:
+            return f"{(await store.append([entry])).written}"
+        except UnicodeEncodeError:
+            return "refused"
+
+    outcomes = await at_once([partial(append, entry) for entry in (*good[:2], bad, *good[2:])])
+    assert outcomes == ["1", "1", "refused", "1", "1", "1"]
+
+
+async def test_who_is_cancelled_leaves_and_what_was_begun_is_there_once(own: Mongod, store: MongoStore) -> None:
+    with failing(own, "insert", times=1, blockConnection=True, blockTimeMS=200):
+        task = asyncio.create_task(store.append([message("room", 4)]))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with MongoStore(f"{own.url}faults") as other:
+        async with asyncio.timeout(HEALED_S):
+            while len(await everything(other, "room")) < 4:
+                pass
+        assert (await store.append([message("room", 5, key="key-4")])).taken == message("room", 4)
+
+
+async def texts(database: Database) -> str:
+    """Everything that the entries hold, as it is kept."""
+
+    async def work(mongo: Any, session: Any) -> str:
+        return repr(await mongo[ENTRIES].find({}, session=session).to_list())
+
+    return await database.write(work)
+
+
+async def test_a_text_whose_erasure_failed_is_told_by_nobody_and_erased_by_whoever_sweeps(
+    own: Mongod, store: MongoStore
+) -> None:
+    await write(store, [message("doomed", 1, body="the secret")])
+    await write(store, [_in_doomed(edited(2, 1, "the secret 2")), message("doomed", 3, body="stays")])
+    with failing(own, "update", errorCode=50):
+        assert (await store.append([_in_doomed(deleted(4, 1))])).written == 1
+        assert "the secret" in await texts(store.database)
+        told = [
+            await store.read_on("doomed", 0, 10, [("alice", "key-1"), ("alice", "key-2")]),
+            await store.window("alice", "doomed", "oldest", 0, 10),
+            await store.window("alice", "doomed", 1, 0, 0, messages_only=True),
+            await store.catch_up("alice", {"doomed": 0}, 200, 10_000),
+            (await store.append([message("doomed", 5, key="key-1")])).taken,
+            await store.views("doomed", ["bob"]),
+        ]
+        assert "the secret" not in repr(told)
+        assert "stays" in repr(told)
+        assert (await store.views("doomed", ["bob"]))["bob"].unread == 1
+    await store.changes(None, 1)
+    assert "the secret" not in await texts(store.database)
+    (first,) = (await store.read_on("doomed", 0, 1)).entries
+    assert isinstance(first.event, Message)
+    assert first.event.deleted
+
+
+def _in_doomed(entry: Entry) -> Entry:
+    return Entry(
+        room="doomed",
+        seq=entry.seq,
+        author=entry.author,
+        at=entry.at,
+        key=entry.key,
+        digest=entry.digest,
+        event=entry.event,
+    )
+
+
+async def test_a_closed_store_is_unavailable(own: Mongod) -> None:
+    async with MongoStore(f"{own.url}faults") as store:
+        pass
+    for call in calls(store, 1):
+        with pytest.raises(Unavailable):
+            await call()
+
+
+async def test_a_standalone_server_will_do() -> None:
+    with a_mongod(replica_set=None) as server:
+        async with MongoStore(server.url) as store:
+            await write(store, [*conversation("room", 3), edited(4, 1)])
+            assert len(await everything(store, "room")) == 4
+            assert (await store.append([message("room", 5, key="key-1")])).taken == conversation("room", 3)[0]
+            (present,) = (await store.window("alice", "room", 1, 0, 0)).entries
+            assert isinstance(present.event, Message)
+            assert present.event.version == 2
+            assert [change.seq for change in await store.changes(0, 10)] == [1, 2, 3, 4]
+            await MongoAccounts(store.database).create("bob", "$hash$", None)
+            assert await MongoAccounts(store.database).password_hash("bob") == "$hash$"

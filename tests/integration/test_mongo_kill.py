@@ -1,0 +1,72 @@
+"""`kill -9` amid sends, of the server and then of the database: what was acknowledged is there, once and in order."""
+
+import asyncio
+import signal
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from .clients import raw_clients
+from .mongod import Mongod, a_mongod
+from .serving import Server, serving
+from .test_kill import SOCKETS, UNANSWERED_MIN, Writer, check, finish, sign_up, write_until_killed
+
+pytestmark = pytest.mark.anyio
+
+SERVER_KILLS = 2
+DATABASE_KILLS = 2
+SECRET = "a secret of the tests, of 32 bytes or more"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def own() -> Generator[Mongod]:
+    with a_mongod() as own:
+        yield own
+
+
+async def test_what_was_acknowledged_survives_kills_of_the_server_and_of_the_database(
+    own: Mongod, tmp_path: Path
+) -> None:
+    writers = [Writer(f"user{number}", f"user{number ^ 1}") for number in range(SOCKETS)]
+    told: Mapping[str, str] = {"CHATCORE_STORE": own.url, "CHATCORE_SECRET": SECRET}
+    async with serving(tmp_path, environment=told) as server:
+        await sign_up(server, writers)
+    for _ in range(SERVER_KILLS):
+        async with serving(tmp_path, environment=told) as server:
+            assert await write_until_killed(server, writers) >= UNANSWERED_MIN
+    async with serving(tmp_path, environment=told) as server:
+        unavailable = sum([await kill_the_database(server, own, writers) for _ in range(DATABASE_KILLS)])
+        await finish(server, writers)
+        for writer in writers:
+            await check(server, writer)
+    duplicates = sum(writer.duplicates for writer in writers)
+    written = sum(len(one.acknowledged) for one in writers)
+    print(f"{written} messages, {duplicates} answers were duplicates, {unavailable} were unavailable")
+    assert duplicates
+    assert unavailable
+
+
+async def kill_the_database(server: Server, own: Mongod, writers: Sequence[Writer]) -> int:
+    """Kill it amid sends, and start it again once everything is answered; how many were unavailable.
+
+    It is paused before, with as much under way as there is: so enough is unanswered however quick it was.
+    """
+    unavailable = 0
+    async with raw_clients(f"{server.url}/socket.io/") as clients:
+        opened = [await clients.connect(writer.token) for writer in writers]
+        sent = await asyncio.gather(*map(Writer.send_on, writers, opened))
+        own.signal(signal.SIGSTOP)
+        own.kill()
+        for writer, client, numbered in zip(writers, opened, sent, strict=True):
+            refused = {number for number in numbered if not (await client.answered(number))["ok"]}
+            assert all(client.answers[number]["error"]["code"] == "unavailable" for number in refused)
+            writer.take(client, {number: key for number, key in numbered.items() if number not in refused})
+            unavailable += len(refused)
+    await asyncio.to_thread(own.start)
+    return unavailable

@@ -1,0 +1,66 @@
+"""The MongoDB store keeps the contracts of a store's ports."""
+
+from collections.abc import AsyncGenerator, Generator
+
+import pytest
+
+from chatcore.testing.markers import MarkersContract
+from chatcore.testing.room_histories import HistoriesContract
+from chatcore.testing.room_log import RoomLogContract
+from chatcore.testing.rooms import RoomsContract
+from chatcore.testing.store import StoreContract, Stores
+from chatcore_mongo import MongoStore
+
+from .mongo_database import a_database, empty
+from .mongo_plans import Commands
+
+
+class MongoFixtures:
+    @pytest.fixture
+    def anyio_backend(self) -> str:
+        return "asyncio"
+
+    @pytest.fixture
+    def url(self, mongo_url: str) -> str:
+        empty(mongo_url)
+        return mongo_url
+
+    @pytest.fixture
+    async def store(self, url: str, mongo_commands: Commands) -> AsyncGenerator[MongoStore]:
+        async with MongoStore(url, event_listeners=[mongo_commands]) as store:
+            yield store
+
+    @pytest.fixture
+    async def log(self, store: MongoStore) -> MongoStore:
+        return store
+
+    @pytest.fixture
+    async def rooms(self, store: MongoStore) -> MongoStore:
+        return store
+
+    @pytest.fixture
+    async def markers(self, store: MongoStore) -> MongoStore:
+        return store
+
+
+class TestMongoLog(MongoFixtures, RoomLogContract): ...
+
+
+class TestMongoRooms(MongoFixtures, RoomsContract): ...
+
+
+class TestMongoMarkers(MongoFixtures, MarkersContract): ...
+
+
+class TestMongoHistories(MongoFixtures, HistoriesContract): ...
+
+
+class TestMongoStore(MongoFixtures, StoreContract):
+    @pytest.fixture
+    async def stores(self, url: str, mongo_commands: Commands) -> Stores:
+        return lambda: MongoStore(url, event_listeners=[mongo_commands])
+
+    @pytest.fixture
+    def another(self, mongod: str) -> Generator[MongoStore]:
+        with a_database(mongod) as url:
+            yield MongoStore(url)

@@ -1,0 +1,193 @@
+"""A line that is cut before or after any single command leaves every write there as a whole or not at all.
+
+Runs after the contract suites: whatever they have sent is cut here.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from attrs import define, field
+
+from chatcore.accounts import Session
+from chatcore.domain.entries import Entry
+from chatcore.domain.state import Marker, MarkerChange
+from chatcore.errors import StoreError, Unavailable
+from chatcore.ports.registry import SocketInfo
+from chatcore.testing.builders import NOON, joined, message, opened, opens
+from chatcore.testing.histories import marks_of
+from chatcore.testing.logs import write
+from chatcore.testing.room_histories import check
+from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore, standing
+
+from .mongo_database import a_database, empty
+from .mongo_line import Cut, Line, a_line
+from .mongo_plans import Commands
+from .newcomers import as_a_newcomer
+from .sqlite_cut import BORN, MORE, THERE
+
+pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
+
+LOG = [*THERE, *MORE]
+DAY = timedelta(days=1)
+SOCKET = SocketInfo(id="s", user="erin", device="phone", node="node", since=NOON)
+
+Steps = Callable[[MongoStore, "Progress"], Awaitable[None]]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def kept_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rosters are kept at once, so that this is cut too."""
+    monkeypatch.setattr(standing, "KEPT_FROM", 1)
+
+
+@define
+class Progress:
+    """What was acknowledged before the line was cut."""
+
+    entries: list[Entry] = field(factory=list)
+    steps: int = 0
+
+    async def append(self, store: MongoStore, *entries: Entry) -> None:
+        assert (await store.append(entries)).written == len(entries)
+        self.entries += entries
+
+
+async def appends(store: MongoStore, progress: Progress) -> None:
+    """Entries of every kind, together and one by one, to a room that is there and to one that is not."""
+    await progress.append(store, *MORE[:4])
+    for entry in MORE[4:]:
+        await progress.append(store, entry)
+    await progress.append(store, *BORN)
+    await store.state("room")
+    await store.changes(0, 10)
+
+
+async def run(line: Line, steps: Steps) -> Progress:
+    progress = Progress()
+    try:
+        async with MongoStore(line.url) as store:
+            await steps(store, progress)
+    except (StoreError, Unavailable):
+        assert line.is_cut
+    return progress
+
+
+@asynccontextmanager
+async def cut_line(url: str, cut_at: int | None, cut: Cut) -> AsyncGenerator[Line]:
+    server, _, name = url.rpartition("/")
+    async with a_line(f"{server}/", name, cut_at, cut) as line:
+        yield line
+
+
+async def prepared(url: str) -> None:
+    empty(url)
+    async with MongoStore(url) as store:
+        await write(store, THERE)
+
+
+async def commands_of(url: str, steps: Steps) -> Sequence[str]:
+    await prepared(url)
+    async with cut_line(url, None, "before") as line:
+        await run(line, steps)
+    return line.commands
+
+
+@pytest.mark.parametrize("cut", ["before", "after"])
+async def test_whoever_asks_first_after_a_cut_sees_all_of_a_write_or_nothing(mongo_url: str, cut: Cut) -> None:
+    commands = await commands_of(mongo_url, appends)
+    print(f"{len(commands)} cuts, each {cut} a command")
+    for number in range(1, len(commands) + 1):
+        await prepared(mongo_url)
+        async with cut_line(mongo_url, number, cut) as line:
+            progress = await run(line, appends)
+        assert line.is_cut
+        async with MongoStore(mongo_url) as store:
+            heads = {room: (await store.state(room)).head for room in ("room", "born")}
+            logs = [log[: heads[log[0].room]] for log in (LOG, BORN) if heads[log[0].room]]
+            assert all(entry.seq <= heads[entry.room] for entry in progress.entries)
+            assert heads["room"] in (len(THERE), *range(len(THERE) + 4, len(LOG) + 1)), "a batch came in parts"
+            for user in ("erin", "mallory"):
+                await as_a_newcomer(store, user, logs)
+            for log in logs:
+                await check(store, log, marks_of(log))
+                await store.append([message(log[0].room, len(log) + 1, key="goes on")])
+
+
+async def marks_and_accounts(store: MongoStore, progress: Progress) -> None:
+    """Everything else; all of it may be done again."""
+    accounts, registry = MongoAccounts(store.database), MongoRegistry(store.database)
+    await store.mark("bob", "room", MarkerChange(read=3, unread_from=2))
+    await store.mark("bob", "room", MarkerChange(read=4))
+    await accounts.create("erin", "$hash$", "Erin")
+    await accounts.open_session(Session(id="s1", user="erin", device="phone", generation=1), DAY)
+    rotation = await accounts.rotate("s1", 1, DAY)
+    assert rotation
+    assert rotation.session.generation == 2
+    await accounts.open_session(Session(id="s2", user="erin", device="phone", generation=1), DAY)
+    await accounts.end_session("s2")
+    assert await accounts.password_hash("erin") == "$hash$"
+    assert await accounts.session("s1") == rotation.session
+    await registry.add(SOCKET)
+    await registry.renew("node", [SOCKET])
+    await registry.remove(SOCKET)
+    await registry.revoke([SOCKET], "kicked")
+    progress.steps += 1
+
+
+@pytest.mark.parametrize("cut", ["before", "after"])
+async def test_what_was_cut_can_be_done_again_and_comes_to_the_same(mongo_url: str, cut: Cut) -> None:
+    commands = await commands_of(mongo_url, marks_and_accounts)
+    print(f"{len(commands)} cuts, each {cut} a command")
+    for number in range(1, len(commands) + 1):
+        await prepared(mongo_url)
+        async with cut_line(mongo_url, number, cut) as line:
+            await run(line, marks_and_accounts)
+        async with MongoStore(mongo_url) as store:
+            await marks_and_accounts(store, Progress())
+            accounts, registry = MongoAccounts(store.database), MongoRegistry(store.database)
+            assert await store.markers("room", ["bob"]) == {"bob": Marker(4, 4)}
+            assert await accounts.password_hash("erin") == "$hash$"
+            assert await accounts.session("s1") == Session(id="s1", user="erin", device="phone", generation=2)
+            assert await registry.of_user("erin") == []
+            assert (await registry.renew("node", [SOCKET])).to_close == {"s": "kicked"}
+
+
+async def test_a_database_whose_making_was_cut_is_made_by_the_next(mongod: str) -> None:
+    async def open_it(store: MongoStore, progress: Progress) -> None:
+        progress.steps += 1
+
+    with a_database(mongod) as url:
+        commands = await commands_of_opening(url)
+    print(f"{len(commands)} cuts of the first opening")
+    for number in range(1, len(commands) + 1):
+        with a_database(mongod) as url:
+            async with cut_line(url, number, "after") as line:
+                await run(line, open_it)
+            async with MongoStore(url) as store:
+                await write(store, [opened("room", opens=opens("alice", "bob")), joined("room", 2, "carol")])
+                assert len(await store.memberships("carol")) == 1
+
+
+async def commands_of_opening(url: str) -> Sequence[str]:
+    async with cut_line(url, None, "before") as line, MongoStore(line.url):
+        pass
+    return line.commands
+
+
+async def test_every_write_of_the_contract_suites_is_one_of_those_that_are_cut(
+    mongo_url: str, mongod: str, mongo_commands: Commands
+) -> None:
+    if not mongo_commands.names:
+        pytest.skip("the contract suites have not run before: test_mongo_accounts.py, test_mongo_store.py")
+    cut = {*await commands_of(mongo_url, appends), *await commands_of(mongo_url, marks_and_accounts)}
+    with a_database(mongod) as url:
+        cut |= {*await commands_of_opening(url)}
+    print(f"{len(mongo_commands.names)} kinds of commands in the contract suites, {len(cut)} are cut")
+    assert mongo_commands.names <= cut

@@ -1,0 +1,155 @@
+"""Every query is served by an index. Runs after the contract suites: what they have sent is looked at here."""
+
+import os
+from collections.abc import Generator, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from bson import ObjectId, Timestamp
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from chatcore.accounts import Session
+from chatcore.domain.entries import Edited, Reacted
+from chatcore.domain.state import MarkerChange
+from chatcore.ids import Seq
+from chatcore.ports.registry import SocketInfo
+from chatcore.ports.room_log import Anchor, FirstUnread
+from chatcore.testing.builders import NOON, conversation, entry, joined, message, opened, opens
+from chatcore.testing.logs import write
+from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore, queries
+from chatcore_mongo.documents import ENTRIES
+from chatcore_mongo.queries import Query
+
+from .mongo_plans import Commands, Plan, explain
+
+pytestmark = pytest.mark.anyio
+
+LENGTH = int(os.environ.get("CHATCORE_TEST_LOG_LENGTH", "20000"))
+"""Entries of a long room; the soak takes 1,000,000."""
+SHAPES_MIN = 60
+"""The contract suites come to more."""
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def filled(mongo_url: str, anyio_backend: str) -> str:
+    """A database in which it matters how an answer is found."""
+    async with MongoStore(mongo_url) as store:
+        await write(store, conversation("long", LENGTH))
+        for number in range(100):
+            await write(store, conversation(f"room {number}", 3))
+        await write(store, [opened("room", opens=opens("alice", "bob")), *(message(seq=n) for n in range(2, 51))])
+        thumb = [Reacted(target=1 + n % 2, emoji="👍", on=True) for n in range(100)]
+        await write(store, [entry(one, seq=51 + n, author=f"user {n}") for n, one in enumerate(thumb)])
+        await write(store, [entry(Edited(target=1, version=2 + n, body="x"), seq=151 + n) for n in range(50)])
+        await write(store, [joined("room", 201 + n, f"user {n}") for n in range(300)])
+        await store.state("room")
+        await store.mark("bob", "room", MarkerChange(read=7))
+        accounts, socket = MongoAccounts(store.database), SocketInfo(id="s", user="bob", device="", node="", since=NOON)
+        await accounts.create("bob", "$hash$", None)
+        await accounts.open_session(Session(id="s", user="bob", device="phone", generation=1), timedelta(days=1))
+        await MongoRegistry(store.database).add(socket)
+    return mongo_url
+
+
+@pytest.fixture
+def database(filled: str) -> Generator[Database[Any]]:
+    with MongoClient[Any](filled) as client:
+        yield client.get_default_database()
+
+
+def explained(database: Database[Any], query: Query) -> Plan:
+    return explain(database, {"aggregate": query.collection, "pipeline": list(query.stages), "cursor": {}})
+
+
+ONCE_AT_OPENING = {"update meta", "find meta"}
+"""Of a collection of one document."""
+
+
+def name_of(command: Mapping[str, Any]) -> str:
+    name = next(iter(command))
+    return f"{name} {command[name]}"
+
+
+def test_no_query_of_the_contract_suites_scans_or_sorts(mongo_commands: Commands, database: Database[Any]) -> None:
+    if not mongo_commands.shapes:
+        pytest.skip("the contract suites have not run before: test_mongo_accounts.py, test_mongo_store.py")
+    wrong: list[str] = []
+    for shape, command in mongo_commands.shapes.items():
+        plan = explain(database, command)
+        if plan.names & {"COLLSCAN", "SORT"} and name_of(command) not in ONCE_AT_OPENING:
+            wrong.append(f"{sorted(plan.names)}: {shape}")
+    print(f"{len(mongo_commands.shapes)} shapes of queries")
+    assert not wrong, "\n".join(wrong)
+    assert len(mongo_commands.shapes) >= SHAPES_MIN
+
+
+SOMETIME = Timestamp(0, 0), Timestamp(2**32 - 1, 0)
+
+INDEXES: Sequence[tuple[Query, str, int]] = [
+    (queries.head("long"), "by_seq", 1),
+    (queries.entry_at("long", 5), "by_seq", 1),
+    (queries.message_at("long", 5), "by_seq", 1),
+    (queries.above("long", 100, LENGTH, 50), "by_seq", 50),
+    (queries.above("long", 100, LENGTH, 50, messages_only=True), "messages", 50),
+    (queries.below("long", 9_000, 50), "by_seq", 50),
+    (queries.below("long", 9_000, 50, messages_only=True), "messages", 50),
+    (queries.message_beyond("long", {"$lt": 9_000}, -1, 50), "messages", 0),
+    (queries.markers(["room\0bob", "room\0alice"]), "_id_", 1),
+    (queries.by_id([ObjectId(), ObjectId()]), "_id_", 0),
+    (queries.holders("long", "alice", ["key-1", "key-3"]), "by_key", 2),
+    (queries.heads(["long", "room", "room 1", "unborn"]), "by_seq", 3),
+    (queries.pending(["long", "room"]), "pending", 0),
+    (queries.all_pending(10), "pending", 0),
+    (queries.standings(["alice", "user 7"], ["long", "room"], LENGTH), "by_affected", 3),
+    (queries.standings(["user 7"], None), "by_affected", 1),
+    (queries.shapes("room", 1, 300), "shapes", 100),
+    (queries.last_changes("room", [1, 2, 3], 1_000), "changes", 3),
+    (queries.reactions_of("room", ["user 7"], [2], 1_000), "reactions", 1),
+    (queries.reactions_to("room", 2, 1_000), "changes", 50),
+    (queries.first_unread("long", "bob", 9_000, LENGTH, [9_001]), "messages", 0),
+    (queries.unread("long", "bob", 9_000, LENGTH, [9_001]), "messages", 0),
+    (queries.newest_change(), "by_ts", 1),
+    (queries.changes(SOMETIME[0], None, 10), "by_ts", 10),
+    (queries.count_changes(*SOMETIME), "by_ts", 0),
+]
+
+
+@pytest.mark.parametrize(("query", "index", "documents"), INDEXES)
+def test_a_query_uses_the_index_that_was_made_for_it(
+    database: Database[Any], query: Query, index: str, documents: int
+) -> None:
+    plan = explained(database, query)
+    assert plan.indexes == {index}, plan.stages
+    assert plan.documents <= documents
+
+
+def test_every_index_serves_a_query(database: Database[Any]) -> None:
+    assert set(database[ENTRIES].index_information()) == {index for _, index, _ in INDEXES}
+
+
+MIDDLE: Sequence[Anchor] = [LENGTH // 2, FirstUnread(user="bob", read=LENGTH // 2)]
+
+
+@pytest.mark.parametrize("messages_only", [False, True])
+@pytest.mark.parametrize("anchor", MIDDLE, ids=["a seq", "first unread"])
+async def test_a_page_in_the_middle_of_a_long_room_looks_at_what_it_returns_and_two_more(
+    filled: str, database: Database[Any], anchor: Anchor, messages_only: bool
+) -> None:
+    commands = Commands()
+    async with MongoStore(filled, event_listeners=[commands]) as store:
+        read = partial(store.window, "alice", "long", anchor, messages_only=messages_only)
+        for before, after in ((50, 50), (200, 0), (0, 200)):
+            commands.sent.clear()
+            page = await read(before, after)
+            seqs: list[Seq] = [one.seq for one in page.entries]
+            assert len(seqs) == before + 1 + after
+            examined = sum(explain(database, command).documents for command in commands.sent)
+            assert examined <= len(seqs) + 2

@@ -1,0 +1,137 @@
+"""The server on MongoDB: what it says, what it refuses, and what it does when the database goes away."""
+
+import asyncio
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+from pymongo import MongoClient
+
+from .mongo_database import a_database
+from .mongod import Mongod, a_mongod, free_port
+from .serving import PATIENCE_S, Server, launch, serving
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "a secret of the tests, of 32 bytes or more"
+HEALED_S = 5
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def url(mongod: str) -> Generator[str]:
+    """Of a database that nobody has opened yet."""
+    with a_database(mongod) as url:
+        yield url
+
+
+def told(url: str) -> Mapping[str, str]:
+    return {"CHATCORE_STORE": url, "CHATCORE_SECRET": SECRET}
+
+
+async def run(folder: Path, *arguments: str, environment: Mapping[str, str]) -> Server:
+    """A command that ends by itself."""
+    command = await launch(folder, *arguments, environment=environment)
+    try:
+        await command.ended()
+    finally:
+        await command.kill()
+    return command
+
+
+async def refusal(folder: Path, *arguments: str, environment: Mapping[str, str]) -> str:
+    """The one line with which it ends."""
+    command = await run(folder, *arguments, environment=environment)
+    assert command.process.returncode == 2, command.log
+    assert not command.printed
+    assert len(command.logged) == 1, command.log
+    return command.logged[0].removeprefix("chatcore: ")
+
+
+async def test_a_shared_store_needs_a_secret_that_is_given(url: str, tmp_path: Path) -> None:
+    line = await refusal(tmp_path, "serve", "--port", "0", environment={"CHATCORE_STORE": url})
+    assert line.startswith("CHATCORE_SECRET must be set")
+    assert not (tmp_path / "chatcore-data").exists()
+
+
+async def test_an_address_that_can_not_be_reached_ends_it_and_no_password_is_shown(tmp_path: Path) -> None:
+    url = f"mongodb://bob:geheim@127.0.0.1:{free_port()}/chat"
+    leaks = {"PYTHONWARNINGS": "error,ignore::ResourceWarning"}  # a socket of the driver's, in one run of three
+    line = await refusal(tmp_path, "serve", "--port", "0", environment={**told(url), **leaks})
+    assert line.startswith("MongoDB at 127.0.0.1:")
+    assert "geheim" not in line
+
+
+@pytest.mark.parametrize("address", ["mongodb://", "mongodb://h:x/", "mongodb://a/b?w=geheim&x", "mongodb://[geheim"])
+async def test_an_address_that_is_none_ends_it(address: str, tmp_path: Path) -> None:
+    line = await refusal(tmp_path, "serve", "--port", "0", environment=told(address))
+    assert "geheim" not in line
+
+
+async def test_a_database_of_a_newer_version_ends_it(url: str, tmp_path: Path) -> None:
+    with MongoClient[Any](url) as client:
+        client.get_default_database()["meta"].insert_one({"_id": "store", "version": 9_999, "epoch": "e"})
+    for command in (("serve", "--port", "0"), ("migrate",), ("migrate", "--dry-run")):
+        assert "written by a newer chatcore" in await refusal(tmp_path, *command, environment=told(url))
+
+
+async def test_it_says_where_it_keeps_everything_and_not_the_password(tmp_path: Path, url: str) -> None:
+    async with serving(tmp_path, environment=told(url)) as server:
+        assert f"in MongoDB at {url.split('/')[2]}" in "\n".join(server.printed)
+    assert not (tmp_path / "chatcore-data").exists()
+
+
+async def test_a_migration_is_foretold_then_made_and_then_there_is_nothing_to_do(url: str, tmp_path: Path) -> None:
+    foretold = await run(tmp_path, "migrate", "--dry-run", environment=told(url))
+    with MongoClient[Any](url) as client:
+        assert client.get_default_database().list_collection_names() == []
+    made = await run(tmp_path, "migrate", environment=told(url))
+    again = [await run(tmp_path, "migrate", *flags, environment=told(url)) for flags in ((), ("--dry-run",))]
+    assert [one.process.returncode for one in (foretold, made, *again)] == [0] * 4
+    assert foretold.printed[0] == "1/5 give the store its epoch"
+    assert len(foretold.printed) == 5
+    assert "5/5 done" in made.printed[-1]
+    assert all(one.printed == ["There is nothing to do: the database is as this version wants it."] for one in again)
+
+
+async def test_a_sqlite_folder_is_migrated_by_the_same_command(tmp_path: Path) -> None:
+    foretold = await run(tmp_path, "migrate", "--dry-run", environment={})
+    assert not (tmp_path / "chatcore-data").exists()
+    made = await run(tmp_path, "migrate", environment={})
+    again = await run(tmp_path, "migrate", "--dry-run", environment={})
+    assert [line.split()[0] for line in foretold.printed] == ["1/2", "2/2"]
+    assert "2/2 done" in made.printed[-1]
+    assert again.printed == ["There is nothing to do: the database is as this version wants it."]
+
+
+async def ready(client: ClientSession) -> int:
+    async with client.get("/readyz") as answer:
+        return answer.status
+
+
+async def until_ready(client: ClientSession) -> None:
+    while await ready(client) != 200:  # which takes its time to say no
+        pass
+
+
+@pytest.fixture
+def own() -> Generator[Mongod]:
+    with a_mongod() as own:
+        yield own
+
+
+async def test_a_server_whose_database_goes_away_is_not_ready_until_it_is_back(own: Mongod, tmp_path: Path) -> None:
+    async with serving(tmp_path, environment=told(own.url)) as server, ClientSession(server.url) as client:
+        assert await ready(client) == 200
+        own.kill()
+        async with asyncio.timeout(PATIENCE_S):
+            assert await ready(client) == 503
+        await asyncio.to_thread(own.start)
+        async with asyncio.timeout(HEALED_S):
+            await until_ready(client)
