@@ -20,15 +20,14 @@ KEY_MAX = 64
 DEVICE_MAX = 64
 
 _ROOM_ID = re.compile(r"(?:pvt-[A-Za-z0-9._~]+-[A-Za-z0-9._~]+|room-[a-z2-7]{26})")
+_USER_ID = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{USER_MAX}}}")  # Cc and Cs are these, in every Unicode
+_TO_ESCAPE = re.compile(rb"[^A-Za-z0-9._]")
 _ESCAPED = re.compile(r"~([0-9A-F]{2})")
-_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._")
 
 
 def is_user_id(value: str) -> bool:
     """1 to 128 code points, none of category Cc, no lone surrogate, and not ``.`` or ``..`` (URL paths fold them)."""
-    if not 1 <= len(value) <= USER_MAX or value in (".", ".."):
-        return False
-    return not any(unicodedata.category(char) in ("Cc", "Cs") for char in value)
+    return _USER_ID.fullmatch(value) is not None and value not in (".", "..")
 
 
 def is_device(value: str) -> bool:
@@ -74,7 +73,7 @@ def new_id() -> str:
 
 
 def _escape(user: UserId) -> str:
-    return "".join(chr(byte) if byte in _PLAIN else f"~{byte:02X}" for byte in user.encode("utf-8"))
+    return _TO_ESCAPE.sub(lambda found: b"~%02X" % found[0][0], user.encode("utf-8")).decode("ascii")
 
 
 def _unescape(text: str) -> UserId:
