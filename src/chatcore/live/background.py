@@ -5,16 +5,29 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import anyio
 from anyio.abc import TaskGroup
+from attrs import define, field
 
 from ..errors import ChatError
 
 PAUSE_S = 0.5
+IDLE_MAX = 64
+"""Tasks that are kept for what comes next: to start one costs as much as half of what a room does with a command."""
+
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 log = logging.getLogger(__name__)
+
+
+@define(eq=False)
+class _Idle:
+    """A task that waits for something to do."""
+
+    given: anyio.Event = field(factory=anyio.Event)
+    work: Work | None = None
 
 
 class Background:
@@ -29,11 +42,35 @@ class Background:
         self._group: TaskGroup | None = None
         self._host: asyncio.Task[None] | None = None
         self._stop = anyio.Event()
+        self._idle: list[_Idle] = []
 
-    def start(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def start(self, work: Work) -> None:
+        """Carry out ``work`` in a task."""
         if self._group is None:
             raise RuntimeError("nothing runs in the background before it is entered")
-        self._group.start_soon(_logged, function)
+        if self._idle:
+            idle = self._idle.pop()
+            idle.work = work
+            idle.given.set()
+        else:
+            self._group.start_soon(self._carry_out, work)
+
+    async def _carry_out(self, work: Work | None) -> None:
+        """This work, and what is given afterwards."""
+        while work:
+            await _logged(work)
+            work = await self._next() if len(self._idle) < IDLE_MAX else None
+
+    async def _next(self) -> Work | None:
+        idle = _Idle()
+        self._idle.append(idle)
+        await idle.given.wait()
+        return idle.work
+
+    @property
+    def idle(self) -> int:
+        """How many tasks wait for something to do."""
+        return len(self._idle)
 
     def keep(self, work: str, turn: Callable[[], Awaitable[None]], pause: float = PAUSE_S) -> None:
         """Call ``turn`` again and again; after one that failed, whatever with, ``pause`` seconds later.
@@ -72,9 +109,9 @@ class Background:
             await group.__aexit__(None, None, None)
 
 
-async def _logged(function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def _logged(work: Work) -> None:
     try:
-        await function()
+        await work()
     except Exception:
         log.exception("a background task failed")
 

@@ -118,7 +118,8 @@ def _ghosts(node: Node) -> Generator[object]:
     yield from node.chat._sockets.here.values()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     yield from node.lines
     tasks = node.owner.living()
-    if len(tasks) > OWN_TASKS:
+    idle = node.chat._background.idle  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    if len(tasks) - idle > OWN_TASKS:
         yield tasks
 
 
