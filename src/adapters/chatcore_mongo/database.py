@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import Context
@@ -13,7 +14,7 @@ from bson import CodecOptions
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConfigurationError, PyMongoError
+from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
@@ -39,6 +40,12 @@ NAME = "chatcore"
 
 READERS = 32
 """Reads at once. Under more load than there is time for, these come to an end, and the others to `Unavailable`."""
+
+WRONG_FORM = (
+    "The address of MongoDB must read mongodb://host:port/database or mongodb://user:password@host/database, and / : @ ? "
+    "% in a user or password are written as %2F %3A %40 %3F %25."
+)
+WRONG_OPTION = "The address of MongoDB has an option that there is not, or a value that its option can't have."
 
 READ_CONCERN = ReadConcern("majority")
 WRITE_CONCERN = WriteConcern(w="majority", j=True)
@@ -160,7 +167,17 @@ class Database:
         return _Explained(self.where)
 
     def _client(self) -> AsyncMongoClient[Document]:
-        return AsyncMongoClient(self._url, appname="chatcore", **self._options)
+        """Raises `StoreError` for an address that is wrong in form. What the driver says of it may hold a secret."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)  # the driver would go on without an option it can't read
+                return AsyncMongoClient(self._url, appname="chatcore", **self._options)
+        except UserWarning as error:
+            raise StoreError(WRONG_OPTION) from error
+        except OSError as error:
+            raise StoreError("A file that the address of MongoDB names can't be read.") from error
+        except (PyMongoError, ValueError) as error:
+            raise StoreError(WRONG_FORM) from error
 
     def _database_of(self, client: AsyncMongoClient[Document]) -> AsyncDatabase[Document]:
         return client.get_default_database(
@@ -183,13 +200,8 @@ class _Explained:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        match error:
-            case ConfigurationError() | ValueError():
-                raise StoreError("The address of MongoDB is not a connection string that can be used.") from error
-            case PyMongoError():
-                raise StoreError(f"MongoDB at {self._where} can't be opened: {_one_line(error)}.") from error
-            case _:
-                pass
+        if isinstance(error, PyMongoError):
+            raise StoreError(f"MongoDB at {self._where} can't be opened: {_one_line(error)}.") from error
 
 
 def _one_line(error: PyMongoError) -> str:

@@ -1,0 +1,59 @@
+"""Addresses of MongoDB: what is refused without asking a server, and what is said of them."""
+
+import pytest
+
+from chatcore.errors import StoreError, Unavailable
+from chatcore_mongo import Database
+
+pytestmark = pytest.mark.anyio
+
+NO_FILE = "tlsCertificateKeyFile=/nowhere/geheim.pem&tlsCertificateKeyFilePassword=geheim"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("mongodb://", "mongodb://host:port/database"),
+        ("mongodb:///geheim", "mongodb://host:port/database"),
+        ("mongodb://[geheim", "mongodb://host:port/database"),
+        ("mongodb://h:geheim/", "mongodb://host:port/database"),
+        ("mongodb://h/$geheim", "mongodb://host:port/database"),
+        ("mongodb://bob:ge@heim@h/", "written as %2F %3A %40"),
+        ("mongodb://bob:12/geheim@h/", "written as %2F %3A %40"),
+        ("mongodb://bob:geheim?@h/", "written as %2F %3A %40"),
+        ("mongodb://h/?w=geheim&x", "mongodb://host:port/database"),
+        ("mongodb://h/?geheim=1", "an option that there is not"),
+        ("mongodb://h/?serverSelectionTimeoutMS=geheim", "a value that its option can't have"),
+        (f"mongodb://h/?tls=true&{NO_FILE}", "A file that the address of MongoDB names"),
+    ],
+)
+async def test_an_address_that_is_wrong_in_form_is_refused_in_one_line_that_shows_none_of_it(
+    address: str, said: str
+) -> None:
+    for open_it in (Database(address).__aenter__, lambda: Database(address).migrate(lambda *_: None)):
+        with pytest.raises(StoreError) as refused:
+            await open_it()
+        assert said in str(refused.value)
+        assert "geheim" not in str(refused.value)
+        assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("userinfo", ["", "bob:geheim@", "bob:geheim@geheim@"])
+@pytest.mark.parametrize("path", ["", "/", "/geheim", "/?appname=geheim"])
+def test_where_a_database_is_are_its_hosts_alone(userinfo: str, path: str) -> None:
+    for hosts in ("h", "h:27018", "a:1,[::1]:2"):
+        assert Database(f"mongodb://{userinfo}{hosts}{path}").where == hosts
+
+
+async def test_what_is_said_of_a_fault_holds_nothing_secret_of_the_address(caplog: pytest.LogCaptureFixture) -> None:
+    database = Database("mongodb://bob:geheim@db.example:27017/chat?appname=geheim")
+    with pytest.raises(Unavailable):
+        async with database.limited():
+            raise Unavailable
+    assert "MongoDB at db.example:27017 can't be used" in caplog.text
+    assert "geheim" not in caplog.text
