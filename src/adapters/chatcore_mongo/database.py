@@ -42,8 +42,8 @@ READERS = 32
 """Reads at once. Under more load than there is time for, these come to an end, and the others to `Unavailable`."""
 
 WRONG_FORM = (
-    "The address of MongoDB must read mongodb://host:port/database or mongodb://user:password@host/database, and / : @ ? "
-    "% in a user or password are written as %2F %3A %40 %3F %25."
+    "The address of MongoDB must read mongodb://host:port/database or mongodb://user:password@host/database, and / : @ "
+    "? % in a user or password are written as %2F %3A %40 %3F %25."
 )
 WRONG_OPTION = "The address of MongoDB has an option that there is not, or a value that its option can't have."
 
