@@ -9,13 +9,17 @@ from functools import partial
 from signal import SIGCONT, SIGSTOP
 from typing import Any
 
+import anyio
 import pytest
+from bson import ObjectId
 from pymongo.errors import AutoReconnect
+from pymongo.write_concern import WriteConcern
 
 from chatcore.domain.entries import Entry, Message
 from chatcore.domain.state import MarkerChange
 from chatcore.errors import Unavailable
-from chatcore.testing.builders import conversation, deleted, edited, message
+from chatcore.ports.room_log import Appended
+from chatcore.testing.builders import conversation, deleted, edited, joined, message
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
 from chatcore_mongo import Database, MongoAccounts, MongoRegistry, MongoStore
@@ -64,6 +68,7 @@ def calls(store: MongoStore, seq: int) -> Sequence[Call]:
     """One of everything that a store is asked."""
     database = store.database
     return [
+        store.probe,
         partial(store.append, [message("room", seq)]),
         partial(store.append, [message(f"born at {seq}", 1), message(f"born at {seq}", 2)]),
         partial(store.read_on, "room", 0, 10),
@@ -158,9 +163,22 @@ async def small(own: Mongod) -> AsyncGenerator[MongoStore]:
 async def test_a_full_pool_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
     async with small(own) as one:
         with failing(own, "aggregate", "insert", times=1, blockConnection=True, blockTimeMS=2_500):
-            waits = await at_once([partial(seconds_until_unavailable, call) for call in calls(one, 4)[2:8]])
+            waits = await at_once([partial(seconds_until_unavailable, call) for call in calls(one, 4)[3:9]])
         assert max(waits) < LIMIT_S
         await healed(one)
+
+
+async def test_a_call_of_several_commands_that_are_all_slow_is_unavailable_in_time(
+    own: Mongod, store: MongoStore
+) -> None:
+    slow: Sequence[Call] = [
+        partial(store.append, [joined("room", 4, "carol")]),
+        partial(store.mark, "bob", "room", MarkerChange(read=3)),
+    ]
+    with failing(own, "aggregate", "insert", "update", blockConnection=True, blockTimeMS=1_100):
+        waits = await at_once([partial(seconds_until_unavailable, call) for call in slow])
+    assert max(waits) < LIMIT_S
+    await healed(store)
 
 
 async def test_a_write_of_which_no_majority_tells_is_not_acknowledged(own: Mongod, store: MongoStore) -> None:
@@ -200,6 +218,47 @@ async def test_who_is_cancelled_leaves_and_what_was_begun_is_there_once(own: Mon
             while len(await everything(other, "room")) < 4:
                 pass
         assert (await store.append([message("room", 5, key="key-4")])).taken == message("room", 4)
+
+
+async def test_who_is_cancelled_amid_a_write_of_several_steps_leaves_none_of_them_out(
+    own: Mongod, store: MongoStore
+) -> None:
+    with failing(own, "update", times=1, blockConnection=True, blockTimeMS=200):
+        task = asyncio.create_task(store.mark("bob", "room", MarkerChange(read=2)))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with asyncio.timeout(HEALED_S):
+        while (await store.markers("room", ["bob"]))["bob"].read < 2:
+            pass
+
+
+async def test_what_no_majority_has_is_not_there_and_no_duplicate_of_it_is_acknowledged(
+    own: Mongod, store: MongoStore
+) -> None:
+    with own.client() as client:
+        entries = client["faults"].get_collection(ENTRIES, write_concern=WriteConcern(w=1))
+        (third,) = entries.find({"room": "room", "seq": 3})
+        client.admin.command("configureFailPoint", "disableSnapshotting", mode="alwaysOn")
+        try:
+            entries.insert_one({**third, "_id": ObjectId(), "seq": 4, "key": "retried"})
+            assert len(await everything(store, "room")) == 3
+            assert await store.append([message("room", 5)]) == Appended(written=0)
+            await seconds_until_unavailable(partial(store.append, [message("room", 4, key="retried")]))
+        finally:
+            client.admin.command("configureFailPoint", "disableSnapshotting", mode="off")
+    await healed(store)
+    log = await everything(store, "room")
+    assert (await store.append([message("room", len(log) + 1, key="retried")])).taken == log[3]
+
+
+async def test_a_database_that_takes_no_writes_is_found_out_by_a_probe(own: Mongod, store: MongoStore) -> None:
+    await store.probe()
+    with failing(own, "update", errorCode=10107):
+        assert await everything(store, "room") == conversation("room", 3)
+        await seconds_until_unavailable(store.probe)
+    await until_available(store.probe)
 
 
 async def texts(database: Database) -> str:
@@ -247,6 +306,15 @@ def _in_doomed(entry: Entry) -> Entry:
         digest=entry.digest,
         event=entry.event,
     )
+
+
+async def test_who_gives_up_while_there_is_no_server_leaves_a_store_that_heals(own: Mongod, store: MongoStore) -> None:
+    own.kill()
+    for seconds in (0, 0.001, 0.03, 0.1):
+        with anyio.move_on_after(seconds):
+            await at_once([partial(until_available, call) for call in [*calls(store, 4)] * 3])
+    await asyncio.to_thread(own.start)
+    await healed(store)
 
 
 async def test_a_closed_store_is_unavailable(own: Mongod) -> None:

@@ -5,7 +5,7 @@ import re
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from contextvars import Context
+from contextvars import Context, copy_context
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -113,7 +113,7 @@ class Database:
         """Reads that belong together. Raises `Unavailable` on temporary faults, and once they take too long."""
         session = self._opened()
         async with self.limited(), session.readers, session.operation() as operation:
-            yield Reading(session.database, operation)
+            yield Reading(session.database, operation, session.uncancelled)
 
     async def write(self, work: Callable[[AsyncDatabase[Document], AsyncClientSession], Awaitable[T]]) -> T:
         """Carry out ``work``, which writes, and return what it gives.
@@ -245,9 +245,14 @@ class _Session:
 
         return await asyncio.shield(self.start(run()))
 
-    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        # In a context of its own: the driver keeps there how much time its caller has left.
-        task = asyncio.get_running_loop().create_task(work, context=Context())
+    async def uncancelled(self, work: Coroutine[Any, Any, T]) -> T:
+        """Carry out a part of an operation. Whoever is cancelled leaves: the driver, if it is cancelled while there is
+        no server, may keep a lock for ever, and the whole client with it."""
+        return await asyncio.shield(self.start(work, copy_context()))
+
+    def start(self, work: Coroutine[Any, Any, T], context: Context | None = None) -> asyncio.Task[T]:
+        # The driver keeps in the context how much time its caller has left: who has no caller has one of their own.
+        task = asyncio.get_running_loop().create_task(work, context=context or Context())
         self._running.add(task)
         task.add_done_callback(self._finished)
         return task

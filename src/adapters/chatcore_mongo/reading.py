@@ -1,7 +1,7 @@
 """Asking the server: one round trip for many queries, and never an older answer after a newer one."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
@@ -16,6 +16,10 @@ from .queries import Query
 TOGETHER = 100
 """Queries that go into one command."""
 
+Found: TypeAlias = list[list[Document]]
+"""The documents that each of some queries finds."""
+Run: TypeAlias = Callable[[Coroutine[Any, Any, Found]], Awaitable[Found]]
+
 Gone = Mapping[RoomId, frozenset[Seq]]
 """Of each room the messages whose deletion is written, and whose text may still be there."""
 
@@ -28,16 +32,20 @@ class Reading:
     texts that are erased.
     """
 
-    def __init__(self, database: AsyncDatabase[Document], session: AsyncClientSession) -> None:
+    def __init__(
+        self, database: AsyncDatabase[Document], session: AsyncClientSession, run: Run = lambda asking: asking
+    ) -> None:
+        """``run`` carries out what asks the driver, where whoever waits may be cancelled."""
         self._database = database
         self._session = session
+        self._run = run
 
-    async def ask(self, *asked: Query | None) -> list[list[Document]]:
+    async def ask(self, *asked: Query | None) -> Found:
         """The documents that each query finds; None finds none. The queries are carried out in their order."""
         wanted = [query for query in asked if query]
-        found: list[list[Document]] = []
+        found: Found = []
         for start in range(0, len(wanted), TOGETHER):
-            found.extend(await self._ask_together(wanted[start : start + TOGETHER]))
+            found.extend(await self._run(self._ask_together(wanted[start : start + TOGETHER])))
         answers = iter(found)
         return [next(answers) if query else [] for query in asked]
 
@@ -45,13 +53,13 @@ class Reading:
         (found,) = await self.ask(query)
         return found[0] if found else None
 
-    async def _ask_together(self, asked: Sequence[Query]) -> list[list[Document]]:
+    async def _ask_together(self, asked: Sequence[Query]) -> Found:
         first, *others = asked
         stages = list(first.stages)
         for number, query in enumerate(others, start=1):
             tag = {"$addFields": {"asked": {"$literal": number}}}
             stages.append({"$unionWith": {"coll": query.collection, "pipeline": [*query.stages, tag]}})
-        found: list[list[Document]] = [[] for _ in asked]
+        found: Found = [[] for _ in asked]
         cursor = await self._database[first.collection].aggregate(stages, session=self._session)
         async with cursor:
             async for document in cursor:
