@@ -1,0 +1,148 @@
+"""What goes to MongoDB: which commands, what goes out together, and how durable and how new it has to be."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import pytest
+from attrs import define, field
+from bson import Timestamp
+from pymongo import MongoClient, monitoring
+
+from chatcore.domain.state import MarkerChange
+from chatcore.ports.room_log import Appended
+from chatcore.testing.builders import conversation, deleted, joined, message
+from chatcore.testing.logs import everything, write
+from chatcore.testing.tasks import at_once
+from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore
+from chatcore_mongo.documents import ENTRIES
+
+from .mongo_database import empty
+
+pytestmark = pytest.mark.anyio
+
+READS = {"aggregate", "find"}
+WRITES = {"insert", "update", "delete", "findAndModify"}
+PRIMARY = {"mode": "primary"}
+ROOMS = 6
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@define
+class Sent(monitoring.CommandListener):
+    """The commands as they go out."""
+
+    commands: list[Mapping[str, Any]] = field(factory=list)
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self.commands.append(event.command)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
+
+    def of(self, names: set[str]) -> Sequence[Mapping[str, Any]]:
+        return [command for command in self.commands if next(iter(command)) in names]
+
+    def inserts(self) -> Sequence[Mapping[str, Any]]:
+        return [command for command in self.of({"insert"}) if command["insert"] == ENTRIES]
+
+
+@pytest.fixture
+def sent() -> Sent:
+    return Sent()
+
+
+@pytest.fixture
+def url(mongo_url: str) -> str:
+    empty(mongo_url)
+    return mongo_url
+
+
+@pytest.fixture
+async def store(url: str, sent: Sent) -> AsyncGenerator[MongoStore]:
+    async with MongoStore(url, event_listeners=[sent]) as store:
+        yield store
+
+
+@pytest.fixture
+async def other(url: str) -> AsyncGenerator[MongoStore]:
+    async with MongoStore(url) as other:
+        yield other
+
+
+async def test_whatever_the_address_says_reads_see_what_a_majority_has_and_writes_wait_for_it(
+    url: str, sent: Sent
+) -> None:
+    weak = f"{url}?w=1&journal=false&readConcernLevel=local&readPreference=secondaryPreferred"
+    async with MongoStore(weak, event_listeners=[sent]) as store:
+        await store.probe()
+        await write(store, conversation("room", 3))
+        await store.append([joined("room", 4, "carol")])
+        await store.append([deleted(5, 1)])
+        await store.state("room")
+        await store.changes(0, 10)
+        await store.mark("bob", "room", MarkerChange(read=3))
+        assert (await store.append([message("room", 6, "bob", key="key-2")])).taken
+        await MongoAccounts(store.database).create("bob", "$hash$", None)
+        await MongoRegistry(store.database).of_user("bob")
+    assert {next(iter(command)) for command in sent.commands} >= {"aggregate", "find", "insert", "update"}
+    for command in sent.of(READS):
+        assert command["readConcern"]["level"] == "majority"
+        assert command.get("$readPreference", PRIMARY) == PRIMARY
+    for command in sent.of(WRITES):
+        assert command["writeConcern"] == {"w": "majority", "j": True}
+
+
+async def test_what_waits_in_many_rooms_goes_out_together_and_each_entry_has_its_own_verdict(
+    store: MongoStore, other: MongoStore, sent: Sent
+) -> None:
+    rooms = [f"room {number}" for number in range(ROOMS)]
+    for room in rooms:
+        await write(store, [message(room)])
+    seq_taken, key_taken = message(rooms[1], 2, "bob"), message(rooms[4], 2, "bob", key="taken")
+    await write(other, [seq_taken])
+    await write(other, [key_taken])
+    await write(store, [message(rooms[4], 3)])
+    sent.commands.clear()
+    entries = [message(room, 2) for room in rooms]
+    entries[4] = message(rooms[4], 4, "bob", key="taken")
+    outcomes = await at_once([partial(store.append, [entry]) for entry in entries])
+    new, lost, again = Appended(written=1), Appended(written=0), Appended(written=0, taken=key_taken)
+    assert outcomes == [new, lost, new, new, again, new]
+    assert [len(command["documents"]) for command in sent.inserts()] == [ROOMS]
+    assert await everything(other, rooms[1]) == [message(rooms[1]), seq_taken]
+
+
+async def test_of_one_room_no_two_entries_go_out_in_any_order(store: MongoStore, sent: Sent) -> None:
+    rooms = ["room", "other"]
+    for room in rooms:
+        await write(store, [message(room)])
+    calls = [partial(store.append, [message(room, 2, key=f"key {n}")]) for n in range(10) for room in rooms]
+    outcomes = await at_once([*calls, partial(store.append, [message("room", seq) for seq in range(2, 5)])])
+    assert sum(bool(one.written) for one in outcomes) == len(rooms)
+    for command in sent.inserts():
+        found = [document["room"] for document in command["documents"]]
+        assert len(set(found)) == (1 if command["ordered"] else len(found))
+
+
+async def test_what_becomes_visible_behind_a_position_is_told_with_the_next_call_and_once(
+    store: MongoStore, other: MongoStore, url: str
+) -> None:
+    await write(store, conversation("room", 3))
+    (newest,) = await store.changes(None, 1)
+    last = (await store.changes(newest.position, 10) or [newest])[-1]
+    assert (last.room, last.seq) == ("room", 3)
+    await write(other, [message("late")])
+    with MongoClient[Any](url) as client:
+        entries = client.get_default_database()[ENTRIES]
+        first = entries.find_one({"room": "room", "seq": 1})
+        assert first
+        entries.update_one({"room": "late"}, {"$set": {"ts": Timestamp(first["ts"].time - 1, 1)}})
+    told = await store.changes(last.position, 10)
+    assert ("late", 1) in [(change.room, change.seq) for change in told]
+    assert await store.changes(told[-1].position, 10) == []
