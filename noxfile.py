@@ -107,6 +107,7 @@ def integration(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """By name only: break a copy of the tree on purpose and see that the named tests notice."""
     install(session, "test")
+    install_mongod(session)
     session.run("python", "-m", "tests.faults.run", *session.posargs)
 
 

@@ -11,10 +11,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import accounts, replica, rights, socketio, stores, table
+from . import accounts, mongo, replica, rights, socketio, stores, table
 from .table import Fault
 
-FAULTS = (*table.FAULTS, *socketio.FAULTS, *stores.FAULTS, *rights.FAULTS, *accounts.FAULTS, *replica.FAULTS)
+FAULTS = (
+    *table.FAULTS,
+    *socketio.FAULTS,
+    *stores.FAULTS,
+    *rights.FAULTS,
+    *accounts.FAULTS,
+    *replica.FAULTS,
+    *mongo.FAULTS,
+)
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("src", "tests", "docs", "README.md", "pyproject.toml")

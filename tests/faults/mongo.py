@@ -1,0 +1,261 @@
+"""The faults of the stores in MongoDB, for `table.FAULTS`."""
+
+from .table import Fault
+
+MONGO = "src/adapters/chatcore_mongo"
+IN_MONGO = "tests/integration/test_mongo_store.py"
+COMMANDS = "tests/integration/test_mongo_commands.py"
+REAL = "tests/integration/test_mongo_faults.py"
+RACES = "tests/integration/test_mongo_races.py"
+PLANS = "tests/integration/test_mongo_store_plans.py"
+CUT = "tests/integration/test_mongo_store_cut.py"
+SERVER = "tests/integration/test_serve_mongo.py"
+DURABLE = f"{COMMANDS}::test_whatever_the_address_says_reads_see_what_a_majority_has_and_writes_wait_for_it"
+VERDICTS = f"{COMMANDS}::test_what_waits_in_many_rooms_goes_out_together_and_each_entry_has_its_own_verdict"
+UNERASED = f"{REAL}::test_a_text_whose_erasure_failed_is_told_by_nobody_and_erased_by_whoever_sweeps"
+
+FAULTS = (
+    Fault(
+        "every-duplicate-is-taken-for-the-keys",
+        f"{MONGO}/committing.py",
+        '    return "key" if "key" in one["keyPattern"] else "seq"',
+        '    return "key"',
+        f"{RACES}::test_of_two_clients_who_fight_for_each_seq_one_gets_it_and_no_hole_is_left",
+    ),
+    Fault(
+        "every-duplicate-is-taken-for-the-seqs",
+        f"{MONGO}/committing.py",
+        '    return "key" if "key" in one["keyPattern"] else "seq"',
+        '    return "seq"',
+        f"{RACES}::test_a_key_that_another_client_took_ends_a_batch_where_it_stands",
+    ),
+    Fault(
+        "one-verdict-for-all-that-went-out-together",
+        f"{MONGO}/committing.py",
+        '            outcomes[one["index"]] = _verdict(one, error)',
+        "            outcomes = [_verdict(one, error)] * len(documents)",
+        VERDICTS,
+    ),
+    Fault(
+        "every-entry-goes-out-alone",
+        f"{MONGO}/committing.py",
+        "            if len(chosen) < TOGETHER:",
+        "            if len(chosen) < 1:",
+        VERDICTS,
+    ),
+    Fault(
+        "entries-of-one-room-go-out-in-any-order",
+        f"{MONGO}/committing.py",
+        "                chosen.setdefault(waiting.room, waiting)",
+        '                chosen.setdefault(f"{id(waiting)}", waiting)',
+        f"{COMMANDS}::test_of_one_room_no_two_entries_go_out_in_any_order",
+    ),
+    Fault(
+        "a-batch-goes-on-behind-a-key-that-is-taken",
+        f"{MONGO}/committing.py",
+        "        await database[ENTRIES].insert_many(documents, session=session)",
+        "        await database[ENTRIES].insert_many(documents, ordered=False, session=session)",
+        f"{RACES}::test_a_key_that_another_client_took_ends_a_batch_where_it_stands",
+    ),
+    Fault(
+        "what-no-majority-tells-of-is-written",
+        f"{MONGO}/committing.py",
+        '    return bool(error.details["writeConcernErrors"])',
+        "    return False",
+        f"{REAL}::test_a_write_of_which_no_majority_tells_is_not_acknowledged",
+    ),
+    Fault(
+        "a-duplicate-is-acknowledged-before-a-majority-has-it",
+        f"{MONGO}/appending.py",
+        "            pending, found = await reading.ask(\n",
+        "            from pymongo.read_concern import ReadConcern\n\n"
+        '            reading._database = reading._database.with_options(read_concern=ReadConcern("local"))\n'
+        "            pending, found = await reading.ask(\n",
+        DURABLE,
+    ),
+    Fault(
+        "reads-see-what-no-majority-has",
+        f"{MONGO}/database.py",
+        'READ_CONCERN = ReadConcern("majority")',
+        'READ_CONCERN = ReadConcern("local")',
+        f"{REAL}::test_what_no_majority_has_is_not_there_and_no_duplicate_of_it_is_acknowledged",
+    ),
+    Fault(
+        "writes-wait-for-one-server",
+        f"{MONGO}/database.py",
+        'WRITE_CONCERN = WriteConcern(w="majority", j=True)',
+        "WRITE_CONCERN = WriteConcern(w=1, j=True)",
+        DURABLE,
+    ),
+    Fault(
+        "writes-do-not-wait-for-the-journal",
+        f"{MONGO}/database.py",
+        'WRITE_CONCERN = WriteConcern(w="majority", j=True)',
+        'WRITE_CONCERN = WriteConcern(w="majority")',
+        DURABLE,
+    ),
+    Fault(
+        "a-hole-is-written",
+        f"{MONGO}/preparing.py",
+        "    found = await reading.ask_one(queries.entry_at(room, seq))",
+        "    found = await reading.ask_one(queries.head(room))",
+        f"{IN_MONGO}::TestMongoLog",
+    ),
+    Fault(
+        "who-is-cancelled-takes-the-write-along",
+        f"{MONGO}/database.py",
+        "        return await asyncio.shield(self.start(run()))",
+        "        return await run()",
+        f"{REAL}::test_who_is_cancelled_amid_a_write_of_several_steps_leaves_none_of_them_out",
+    ),
+    Fault(
+        "who-is-cancelled-cancels-the-driver",
+        f"{MONGO}/database.py",
+        "        return await asyncio.shield(self.start(work, copy_context()))",
+        "        return await work",
+        f"{REAL}::test_who_gives_up_while_there_is_no_server_leaves_a_store_that_heals",
+    ),
+    Fault(
+        "an-error-of-the-driver-leaves-the-store",
+        f"{MONGO}/faults.py",
+        "        if is_temporary(error):",
+        "        if False:",
+        f"{REAL}::test_a_killed_server_is_unavailable_in_time_and_heals",
+    ),
+    Fault(
+        "each-command-of-a-call-has-all-of-its-time",
+        f"{MONGO}/database.py",
+        "            async with asyncio.timeout(GIVE_UP_S):",
+        "            async with asyncio.timeout(None):",
+        f"{REAL}::test_a_call_of_several_commands_that_are_all_slow_is_unavailable_in_time",
+    ),
+    Fault(
+        "a-text-that-is-still-to-be-erased-is-shown",
+        f"{MONGO}/presenting.py",
+        "    return redacted(entry) if target in gone and",
+        "    return redacted(entry) if False and",
+        UNERASED,
+    ),
+    Fault(
+        "a-message-that-is-still-to-be-erased-is-unread",
+        f"{MONGO}/queries.py",
+        "    if gone:\n",
+        "    if False:\n",
+        UNERASED,
+    ),
+    Fault(
+        "what-is-still-to-be-erased-stays",
+        f"{MONGO}/store.py",
+        "        if pending:\n            await self._appender.erase_what_is_pending()\n",
+        "",
+        UNERASED,
+    ),
+    Fault(
+        "what-becomes-visible-late-is-never-told",
+        f"{MONGO}/following.py",
+        "OVERLAP = 10 << 32",
+        "OVERLAP = 0",
+        f"{COMMANDS}::test_what_becomes_visible_behind_a_position_is_told_with_the_next_call_and_once",
+    ),
+    Fault(
+        "what-was-told-is-told-with-each-call",
+        f"{MONGO}/following.py",
+        "        told.add(_time(one) for one in (*late, *new))\n",
+        "",
+        f"{COMMANDS}::test_what_becomes_visible_behind_a_position_is_told_with_the_next_call_and_once",
+    ),
+    Fault(
+        "who-leaves-is-not-found-by-the-entry",
+        f"{MONGO}/preparing.py",
+        "affects_document({user: after.members.get(user) for user in users})",
+        "affects_document(dict(after.members))",
+        f"{IN_MONGO}::TestMongoLog",
+    ),
+    Fault(
+        "a-membership-is-told-by-a-second-write-alone",
+        f"{MONGO}/listing.py",
+        '        rooms = list({one["room"]: None for one in first})\n',
+        '        kept = await reading._database.rosters.find({"members.0.0": user}).to_list()\n'
+        '        rooms = [one["_id"] for one in kept]\n',
+        f"{CUT}::test_whoever_asks_first_after_a_cut_sees_all_of_a_write_or_nothing",
+    ),
+    Fault(
+        "marks-overwrite-each-other-in-mongo",
+        f"{MONGO}/marking.py",
+        '        update["$max"] = most',
+        '        update["$set"] = most',
+        f"{IN_MONGO}::TestMongoMarkers",
+    ),
+    Fault(
+        "whoever-joins-again-goes-on-in-mongo",
+        f"{MONGO}/documents.py",
+        '    if document is None or document["since"] != since:',
+        "    if document is None:",
+        f"{IN_MONGO}::TestMongoMarkers",
+    ),
+    Fault(
+        "keys-may-be-used-twice-in-mongo",
+        f"{MONGO}/migrations.py",
+        'name="by_key", unique=True)',
+        'name="by_key")',
+        f"{IN_MONGO}::TestMongoLog",
+    ),
+    Fault(
+        "an-index-is-missing",
+        f"{MONGO}/migrations.py",
+        '    IndexModel([("room", 1), ("seq", 1)], name="shapes", partialFilterExpression={"shape": True}),\n',
+        "",
+        f"{PLANS}::test_a_query_uses_the_index_that_was_made_for_it",
+    ),
+    Fault(
+        "a-query-does-not-say-enough-for-its-index",
+        f"{MONGO}/queries.py",
+        '        {"$match": {"room": room, "seq": {"$gt": after, "$lte": upto}, "shape": True}},',
+        '        {"$match": {"room": room, "seq": {"$gt": after, "$lte": upto}, "affects.user": {"$exists": True}}},',
+        f"{PLANS}::test_a_query_uses_the_index_that_was_made_for_it",
+    ),
+    Fault(
+        "a-page-is-sorted-in-memory",
+        f"{MONGO}/queries.py",
+        '        order = {"room": direction, "kind": direction, "seq": direction}\n'
+        '        return _entries({"$match": {**place',
+        '        order = {"room": direction, "at": direction, "seq": direction}\n'
+        '        return _entries({"$match": {**place',
+        f"{PLANS}::test_a_page_in_the_middle_of_a_long_room_looks_at_what_it_returns_and_two_more",
+    ),
+    Fault(
+        "a-newer-database-is-opened",
+        f"{MONGO}/migrations.py",
+        "    if found > len(MIGRATIONS):",
+        "    if False:",
+        f"{SERVER}::test_a_database_of_a_newer_version_ends_it",
+    ),
+    Fault(
+        "each-of-many-servers-makes-its-secret",
+        "src/entrypoints/chatcore_server/bootstrap.py",
+        "    if settings.store.startswith(MONGODB):",
+        "    if False:",
+        f"{SERVER}::test_a_shared_store_needs_a_secret_that_is_given",
+    ),
+    Fault(
+        "a-database-that-can-only-be-read-is-ready",
+        f"{MONGO}/probing.py",
+        '    await mongo[META].update_one(STORE, {"$currentDate": {"probed": True}}, session=its)',
+        "    await mongo[META].find_one(STORE, session=its)",
+        f"{REAL}::test_a_database_that_takes_no_writes_is_found_out_by_a_probe",
+    ),
+    Fault(
+        "the-log-shows-the-databases-password",
+        f"{MONGO}/database.py",
+        '        self._faults = FaultLog(f"MongoDB at {self.where}")',
+        '        self._faults = FaultLog(f"MongoDB at {self._url}")',
+        "tests/unit/test_mongo_addresses.py::test_what_is_said_of_a_fault_holds_nothing_secret_of_the_address",
+    ),
+    Fault(
+        "a-refusal-shows-the-databases-password",
+        f"{MONGO}/database.py",
+        "        return _Explained(self.where)",
+        "        return _Explained(self._url)",
+        f"{SERVER}::test_an_address_that_can_not_be_reached_ends_it_and_no_password_is_shown",
+    ),
+)
