@@ -1,11 +1,13 @@
 """What several suites of the real things need."""
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from tests.integration import javascript
+from tests.integration.mongo_contracts import KEPT_IN, commands_of_all
 from tests.integration.mongo_database import a_database
 from tests.integration.mongo_plans import Commands
 from tests.integration.mongod import any_mongod
@@ -25,9 +27,18 @@ def mongod() -> Generator[str]:
 
 
 @pytest.fixture(scope="session")
-def mongo_commands() -> Commands:
+def mongo_commands() -> Generator[Commands]:
     """What the contract suites have sent to the MongoDB server in this run."""
-    return Commands()
+    commands = Commands()
+    yield commands
+    if file := os.environ.get(KEPT_IN):
+        commands.keep(Path(file))
+
+
+@pytest.fixture(scope="session")
+def contract_commands(mongod: str, mongo_commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Commands:
+    """What all of the contract suites send to a MongoDB server. In a run of everything they have run before."""
+    return commands_of_all(mongo_commands, mongod, tmp_path_factory.mktemp("contracts"))
 
 
 @pytest.fixture(scope="module")

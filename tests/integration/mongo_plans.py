@@ -1,9 +1,11 @@
 """What the server does for a command: collected by a listener, explained by the server."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from attrs import field, frozen
+from bson import decode, encode
 from pymongo import monitoring
 from pymongo.database import Database
 
@@ -28,6 +30,20 @@ class Commands(monitoring.CommandListener):
         self.shapes: dict[str, Mapping[str, Any]] = {}
         self.names: set[str] = set()
         """``insert entries``: what is done to which collection."""
+        self.suites: set[str] = set()
+        """The contract suites' tests that have sent them."""
+
+    def keep(self, file: Path) -> None:
+        """For another process."""
+        shapes = [{"shape": shape, "command": command} for shape, command in self.shapes.items()]
+        file.write_bytes(encode({"shapes": shapes, "names": [*self.names], "suites": [*self.suites]}))
+
+    @classmethod
+    def kept(cls, file: Path) -> Self:
+        found, commands = decode(file.read_bytes()), cls()
+        commands.shapes = {one["shape"]: one["command"] for one in found["shapes"]}
+        commands.names, commands.suites = {*found["names"]}, {*found["suites"]}
+        return commands
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         if isinstance(collection := event.command[event.command_name], str):

@@ -11,11 +11,12 @@ from chatcore.testing.rooms import RoomsContract
 from chatcore.testing.store import StoreContract, Stores
 from chatcore_mongo import MongoStore
 
+from .mongo_contracts import Heard
 from .mongo_database import a_database, empty
 from .mongo_plans import Commands
 
 
-class MongoFixtures:
+class MongoFixtures(Heard):
     @pytest.fixture
     def anyio_backend(self) -> str:
         return "asyncio"
