@@ -25,6 +25,9 @@ def anyio_backend() -> str:
         ("mongodb://h/$geheim", "mongodb://host:port/database"),
         ("mongodb://bob:ge@heim@h/", "written as %2F %3A %40"),
         ("mongodb://bob:12/geheim@h/", "written as %2F %3A %40"),
+        ("mongodb://bob:12/geheim@h", "written as %2F %3A %40"),
+        ("mongodb://bob:x@geheim/x@h?w=1", "written as %2F %3A %40"),
+        ("mongodb+srv://geheim.a.b/x@h", "written as %2F %3A %40"),
         ("mongodb://bob:geheim?@h/", "written as %2F %3A %40"),
         ("mongodb://h/?w=geheim&x", "mongodb://host:port/database"),
         ("mongodb://h/?geheim=1", "an option that there is not"),
@@ -44,7 +47,7 @@ async def test_an_address_that_is_wrong_in_form_is_refused_in_one_line_that_show
 
 
 @pytest.mark.parametrize("userinfo", ["", "bob:geheim@", "bob:geheim@geheim@"])
-@pytest.mark.parametrize("path", ["", "/", "/geheim", "/?appname=geheim"])
+@pytest.mark.parametrize("path", ["", "/", "/geheim", "/?appname=geheim", "?appname=geheim@h/@geheim"])
 def test_where_a_database_is_are_its_hosts_alone(userinfo: str, path: str) -> None:
     for hosts in ("h", "h:27018", "a:1,[::1]:2"):
         assert Database(f"mongodb://{userinfo}{hosts}{path}").where == hosts

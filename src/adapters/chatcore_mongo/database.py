@@ -45,6 +45,8 @@ WRONG_FORM = (
     "The address of MongoDB must read mongodb://host:port/database or mongodb://user:password@host/database, and / : @ "
     "? % in a user or password are written as %2F %3A %40 %3F %25."
 )
+_CUT_BY_A_SLASH = re.compile(r"[^/]*//[^/?]*/[^?]*@")
+"""A password with a bare slash: the driver would take its beginning for the host, and messages would show that."""
 WRONG_OPTION = "The address of MongoDB has an option that there is not, or a value that its option can't have."
 
 READ_CONCERN = ReadConcern("majority")
@@ -168,6 +170,8 @@ class Database:
 
     def _client(self) -> AsyncMongoClient[Document]:
         """Raises `StoreError` for an address that is wrong in form. What the driver says of it may hold a secret."""
+        if _CUT_BY_A_SLASH.match(self._url):
+            raise StoreError(WRONG_FORM)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", UserWarning)  # the driver would go on without an option it can't read

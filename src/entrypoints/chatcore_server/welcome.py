@@ -1,6 +1,7 @@
 """What the server says when it is up."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -31,7 +32,13 @@ def _place(settings: Settings) -> str:
         case "sqlite":
             return f"in {settings.data_dir.resolve()}"
         case address:
-            return f"in MongoDB at {address.partition('://')[2].rpartition('@')[2].partition('/')[0]}"
+            return f"in MongoDB at {_hosts(address)}"
+
+
+def _hosts(address: str) -> str:
+    """Those of a connection string. User and password stand before the last ``@`` that comes before any ``/`` or ``?``;
+    an ``@`` of its options is none of theirs."""
+    return re.sub(r"^[^/]*//(?:[^/?]*@)?|[/?].*$", "", address)
 
 
 def url(host: str, port: int) -> str:
