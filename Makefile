@@ -25,5 +25,5 @@ test: .venv/nox
 	touch $@
 
 .venv/serve: .venv/nox pyproject.toml
-	$(BIN)/uv pip install -q --python $(BIN)/python -e '.[server]'
+	$(BIN)/uv pip install -q --python $(BIN)/python -e '.[server,mongo]'
 	touch $@

@@ -21,5 +21,5 @@ def test_an_import_without_the_extra_says_which_one_to_install(
     for name in [name for name in sys.modules if name.partition(".")[0] == adapter]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(ModuleNotFoundError, match=rf"chatcore\[{extra}\]"):
+    with pytest.raises(ModuleNotFoundError, match=rf"needs {missing};.* pip install '\.\[{extra}\]'$"):
         importlib.import_module(adapter)

@@ -15,5 +15,5 @@ except ModuleNotFoundError as missing:
     if missing.name not in ("aiohttp", "orjson"):
         raise
     raise ModuleNotFoundError(
-        f"chatcore_aiohttp needs {missing.name}: pip install 'chatcore[server]'", name=missing.name
+        f"chatcore_aiohttp needs {missing.name}; in a clone of chatcore: pip install '.[server]'", name=missing.name
     ) from missing

@@ -19,5 +19,5 @@ except ModuleNotFoundError as missing:
     if missing.name not in ("bson", "pymongo"):
         raise
     raise ModuleNotFoundError(
-        f"chatcore_mongo needs {missing.name}: pip install 'chatcore[mongo]'", name=missing.name
+        f"chatcore_mongo needs {missing.name}; in a clone of chatcore: pip install '.[mongo]'", name=missing.name
     ) from missing

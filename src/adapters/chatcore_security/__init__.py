@@ -8,5 +8,5 @@ except ModuleNotFoundError as missing:
     if missing.name not in ("argon2", "jwt", "precis_i18n"):
         raise
     raise ModuleNotFoundError(
-        f"chatcore_security needs {missing.name}: pip install 'chatcore[server]'", name=missing.name
+        f"chatcore_security needs {missing.name}; in a clone of chatcore: pip install '.[server]'", name=missing.name
     ) from missing
