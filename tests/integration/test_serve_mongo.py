@@ -64,7 +64,7 @@ async def test_an_address_that_can_not_be_reached_ends_it_and_no_password_is_sho
     url = f"mongodb://bob:geheim@127.0.0.1:{free_port()}/chat"
     leaks = {"PYTHONWARNINGS": "error,ignore::ResourceWarning"}  # a socket of the driver's, in one run of three
     line = await refusal(tmp_path, "serve", "--port", "0", environment={**told(url), **leaks})
-    assert line.startswith("CHATCORE_STORE: MongoDB at 127.0.0.1:")
+    assert line.startswith("--store (CHATCORE_STORE): MongoDB at 127.0.0.1:")
     assert "geheim" not in line
 
 

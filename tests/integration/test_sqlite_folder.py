@@ -48,14 +48,14 @@ async def test_a_folder_that_another_process_has_is_refused_and_the_way_out_is_t
         sentence = await refusal(tmp_path)
     assert str(tmp_path) in sentence
     assert "in use by process" in sentence
-    assert "use one process, or MongoDB and a bus" in sentence
+    assert "stop that one, choose another folder, or use MongoDB" in sentence
     async with SqliteStore(tmp_path) as store:
         await write(store, conversation())
 
 
 async def test_a_second_object_in_one_process_is_refused_too_and_the_first_goes_on(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
-        assert "in use by this process" in await refusal(tmp_path)
+        assert "in use by another store of this process" in await refusal(tmp_path)
         await write(store, conversation())
     async with SqliteStore(tmp_path) as store:
         assert len(await everything(store, "room")) == 10

@@ -16,6 +16,9 @@ class FolderLock:
     def __init__(self, folder: Path) -> None:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"The data folder {folder} can't be made: {error.strerror}; choose another.") from error
+        try:
             self._file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StoreError(f"The data folder {folder} can't be used: {error.strerror}.") from error
@@ -25,8 +28,8 @@ class FolderLock:
             holder = _holder(self._file)
             os.close(self._file)
             raise StoreError(
-                f"The data folder {folder} is in use by {holder}: one process has a folder, and one object in it; "
-                "use one process, or MongoDB and a bus."
+                f"The data folder {folder} is in use by {holder}: stop that one, choose another folder, or use "
+                "MongoDB, which several can share."
             ) from error
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
@@ -38,5 +41,5 @@ class FolderLock:
 def _holder(file: int) -> str:
     written = os.pread(file, 20, 0).decode("ascii", "replace")
     if written == str(os.getpid()):
-        return "this process"
+        return "another store of this process"
     return f"process {written}" if written.isdigit() else "another process"

@@ -18,7 +18,7 @@ from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_sqlite import SqliteAccounts, SqliteStore
 
 from .secret_file import MADE_OF, kept_secret
-from .settings import PREFIX, Settings, SettingsError
+from .settings import PREFIX, Settings, SettingsError, named
 from .values import MONGODB
 
 
@@ -71,7 +71,7 @@ async def migrate(settings: Settings, announce: Callable[[int, int, str], None],
     """
     match settings.store:
         case "memory":
-            raise SettingsError(f"{PREFIX}STORE is memory: there is nothing to migrate.")
+            raise SettingsError(f"{named('store')} is memory: there is nothing to migrate.")
         case "sqlite":
             await SqliteStore(settings.data_dir).database.migrate(announce, dry_run=dry_run)
         case address:

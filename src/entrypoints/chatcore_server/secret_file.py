@@ -22,9 +22,9 @@ def kept_secret(folder: Path) -> bytes:
 
     Raises `StoreError` where that is impossible, or the file is too short or open to everybody.
     """
+    _make_folder(folder)
     path = folder / NAME
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             _make(path)
         found = path.read_bytes().rstrip(b"\r\n")
@@ -33,6 +33,13 @@ def kept_secret(folder: Path) -> bytes:
         raise StoreError(f"The secret {path} can't be read or made: {error.strerror}.") from error
     _check(path, found, mode)
     return found
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"The data folder {folder} can't be made: {error.strerror}; choose another.") from error
 
 
 def _check(path: Path, found: bytes, mode: int) -> None:

@@ -19,7 +19,7 @@ from . import app, collector
 from .bootstrap import bootstrap
 from .connections import Doorman, per_address_max
 from .protocol import HttpProtocol
-from .settings import PREFIX, Settings, SettingsError
+from .settings import Settings, SettingsError, named
 
 Address: TypeAlias = tuple[str, int]
 
@@ -140,14 +140,17 @@ def _protocol(runner: web.AppRunner, doorman: Doorman, times: Times) -> asyncio.
 
 def _cant_listen(settings: Settings, error: OSError | UnicodeError) -> str:
     where = f"port {settings.port} at {settings.host}"
+    not_here = (
+        f"{named('host')} is no address of this machine; 127.0.0.1 is for itself alone, 0.0.0.0 for all others too."
+    )
     match error:
         case socket.gaierror() | UnicodeError():  # the latter for what no name can be
-            return f"{PREFIX}HOST is no address of this machine."
+            return not_here
         case OSError(errno=errno.EADDRINUSE):
-            return f"{PREFIX}PORT: {where} is in use; stop what runs there, or choose another port."
+            return f"{named('port')}: {where} is in use; stop what runs there, or choose another port."
         case OSError(errno=errno.EACCES):
-            return f"{PREFIX}PORT: {where} needs rights that this user lacks; choose one above 1023."
+            return f"{named('port')}: {where} needs rights that this user lacks; choose one above 1023."
         case OSError(errno=errno.EADDRNOTAVAIL):
-            return f"{PREFIX}HOST is no address of this machine."
+            return not_here
         case _:
-            return f"{PREFIX}HOST, {PREFIX}PORT: {where} can't be listened on: {error}."
+            return f"{named('host')}, {named('port')}: {where} can't be listened on: {error}."

@@ -15,6 +15,11 @@ from . import values
 PREFIX = "CHATCORE_"
 
 
+def named(setting: str) -> str:
+    """Both names of a setting: whoever has to change it gave it by one of them."""
+    return f"--{setting.replace('_', '-')} ({PREFIX}{setting.upper()})"
+
+
 class SettingsError(Exception):
     """A setting is wrong. The text is one line that says which and why, and never shows a value that may be secret."""
 
@@ -88,5 +93,5 @@ class Settings:
 
     @property
     def place(self) -> str:
-        """The variable that says where the store keeps what it has."""
-        return PREFIX + ("STORE" if self.store.startswith(values.MONGODB) else "DATA_DIR")
+        """The names of the setting that says where the store keeps what it has."""
+        return named("store" if self.store.startswith(values.MONGODB) else "data_dir")
