@@ -191,7 +191,7 @@ class Chat:
         Args:
             connection: where pushes go; its transport reads, and gives what it reads to `Socket.receive`.
             user: whose socket it is; the transport has authenticated them.
-            device: 1-64 characters; one is made when it is missing.
+            device: 1-64 characters, none of them a control character; one is made when it is missing.
             expires_at: when the socket ends with `bye expired`, UTC.
             session: sockets of one session are closed together by `close_session`.
             authenticate: says whom a token stands for, so that the client can refresh the socket's access.
@@ -203,7 +203,7 @@ class Chat:
         self._check_entered()
         _check_user(user)
         if device is not None and not ids.is_device(device):
-            raise Invalid("device is a text of 1 to 64 characters.", field="device")
+            raise Invalid("device is a text of 1 to 64 characters, none of them a control character.", field="device")
         info = SocketInfo(
             id=connection.id,
             user=user,

@@ -31,8 +31,8 @@ def is_user_id(value: str) -> bool:
 
 
 def is_device(value: str) -> bool:
-    """1 to 64 code points, no lone surrogate."""
-    return 1 <= len(value) <= DEVICE_MAX and not any(unicodedata.category(char) == "Cs" for char in value)
+    """1 to 64 code points, none of category Cc, no lone surrogate."""
+    return 1 <= len(value) <= DEVICE_MAX and not any(unicodedata.category(char) in ("Cc", "Cs") for char in value)
 
 
 def private_room_id(one: UserId, other: UserId) -> RoomId:

@@ -184,6 +184,9 @@ SOCKET_ONLY: Mapping[str, Mapping[str, Json]] = {"auth.refresh": {"token": "a to
 
 NO_TEXTS: Sequence[Json] = (5, True, 1.5, None, ["x"], {"x": 1})
 REASONS: Sequence[Json] = (*NO_TEXTS, "x" * 501, "\N{GRINNING FACE}" * 501)
+TITLES: Sequence[Json] = (
+    *NO_TEXTS, "", "x" * 201, "\N{GRINNING FACE}" * 201, "a\0b", "a\nb", "\t", "\x1b[31m", "\x7f", "a\u0085",
+)  # fmt: skip
 KEYS: Sequence[Json] = (*NO_TEXTS, "", "x" * 65, "x" * 5000)
 USERS: Sequence[Json] = (
     "bob", 5, True, None, {"bob": 1}, [5], [None], [["bob"]], [""], ["."], [".."], ["a\0b"], ["x" * 129], ["bob", True],
@@ -199,7 +202,7 @@ NO_INTEGERS: Sequence[str] = (
 )  # fmt: skip
 COUNTS: Sequence[str] = (*NO_INTEGERS, "201", "9007199254740992")
 SEQS: Sequence[str] = ("", *NO_INTEGERS, "0", "9007199254740993", "%ff")
-EMOJI: Sequence[str] = ("", "%ff", "%zz", "%", "x" * 65, "%F0%9F%98%80" * 17)
+EMOJI: Sequence[str] = ("", "%ff", "%zz", "%", "x" * 65, "%F0%9F%98%80" * 17, "%00", "a%0A", "%C2%85")
 NUMBERS: Sequence[Json] = (-1, 1.5, 1.0, "1", True, None, [1], {"seq": 1})
 NO_BOOLEANS: Sequence[Json] = (0, 1, "true", "", None, [True], {})
 
@@ -238,7 +241,7 @@ WRONG: Mapping[str, Mapping[str, Sequence[Json]]] = {
     "room.get": {"room": NO_ROOM_SEGMENTS},
     "room.create": {
         "kind": (*NO_TEXTS, "", "private", "Group", "public "),
-        "title": (*NO_TEXTS, "", "x" * 201, "\N{GRINNING FACE}" * 201),
+        "title": TITLES,
         "members": (*USERS, ["bob"] * 101),
         "key": KEYS,
     },
@@ -261,7 +264,7 @@ WRONG: Mapping[str, Mapping[str, Sequence[Json]]] = {
     },
     "room.update": {
         "room": NO_ROOM_SEGMENTS,
-        "title": (*NO_TEXTS, "", "x" * 201, "\N{GRINNING FACE}" * 201),
+        "title": TITLES,
         "key": KEYS,
     },
     "room.invite": {"room": NO_ROOM_SEGMENTS, "user": NO_USER_SEGMENTS, "key": KEYS},

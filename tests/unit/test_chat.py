@@ -421,7 +421,13 @@ async def test_a_room_id_with_a_lone_surrogate_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("user", "device", "field"),
-    [("", None, "user"), ("a\nb", "phone", "user"), ("bob", "", "device"), ("bob", "d" * 65, "device")],
+    [
+        ("", None, "user"),
+        ("a\nb", "phone", "user"),
+        ("bob", "", "device"),
+        ("bob", "d" * 65, "device"),
+        ("bob", "a\nb", "device"),
+    ],
 )
 async def test_a_socket_of_a_user_or_device_that_cannot_be_is_refused(
     user: str, device: str | None, field: str

@@ -76,6 +76,11 @@ def test_owners_remove_and_ban_anyone_and_admins_whoever_does_not_lead(
     assert kind_of(outcome(user, BanUser(room=ROOM, user=other))) is (refused or Banned)
 
 
+def test_a_reason_may_have_several_lines() -> None:
+    reason = "spam:\r\n\tagain\0"
+    assert outcome("olga", BanUser(room=ROOM, user="mia", reason=reason)) == Banned(user="mia", reason=reason)
+
+
 def test_removing_who_is_not_there_changes_nothing() -> None:
     assert outcome("olga", remove("eve")) is None
     assert outcome("olga", remove("ben")) is None

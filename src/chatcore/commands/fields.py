@@ -1,5 +1,6 @@
 """The bounds of command fields (``docs/protocol.md``, "Values"), as attrs validators that raise `Invalid`."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any, TypeAlias
@@ -21,6 +22,8 @@ PAGE_MAX = 200
 """Rows of a page, whatever it lists."""
 WIRE_NAME = "wire"
 """Metadata of an attribute whose field has another name, because that name is a word of Python's."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # category Cc, in every Unicode
 
 AnyAttribute: TypeAlias = "Attribute[Any]"
 Check: TypeAlias = Callable[[Any, AnyAttribute, Any], None]
@@ -56,6 +59,17 @@ def text(shortest: int, longest: int) -> Check:
     return check
 
 
+def line(shortest: int, longest: int) -> Check:
+    """A text without control characters: one line, wherever it is shown."""
+    is_text = text(shortest, longest)
+
+    def check(command: object, attribute: AnyAttribute, value: Any) -> None:
+        is_text(command, attribute, value)
+        _check_line(attribute, value)
+
+    return check
+
+
 key = text(1, KEY_MAX)
 
 
@@ -74,7 +88,7 @@ def integer(least: int, most: int = INTEGER_MAX) -> Check:
 
 
 seq = integer(1)
-title = text(1, 200)
+title = line(1, 200)
 reason = text(0, 500)
 
 
@@ -101,6 +115,7 @@ def anchor(_: object, attribute: AnyAttribute, value: object) -> None:
 def emoji(_: object, attribute: AnyAttribute, value: object) -> None:
     if not isinstance(value, str) or not _encodable(value) or not 1 <= len(value.encode()) <= EMOJI_BYTES_MAX:
         raise _invalid(attribute, f"is a text of 1 to {EMOJI_BYTES_MAX} bytes in UTF-8")
+    _check_line(attribute, value)
 
 
 def body(_: object, attribute: AnyAttribute, value: object) -> None:
@@ -124,6 +139,11 @@ def wire_name(attribute: AnyAttribute) -> str:
 def _invalid(attribute: AnyAttribute, what: str) -> Invalid:
     name = wire_name(attribute)
     return Invalid(f"{name} {what}.", field=name)
+
+
+def _check_line(attribute: AnyAttribute, value: str) -> None:
+    if _CONTROL.search(value):
+        raise _invalid(attribute, "has no control characters")
 
 
 def _encodable(value: str) -> bool:
