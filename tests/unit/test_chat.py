@@ -25,7 +25,7 @@ from chatcore import (
     SendMessage,
     Unavailable,
 )
-from chatcore.domain.entries import Event
+from chatcore.domain.entries import Event, Message, Opens, Role
 from chatcore.testing import Recorder, virtual_time
 from chatcore_memory import MemoryBus, MemoryRegistry, MemoryStore
 from tests.unit.live.nodes import HeldStore, Teller, ghosts, seqs
@@ -113,6 +113,24 @@ async def test_names_are_spelled_one_way() -> None:
         assert sent.room == ROOM
         with pytest.raises(NotFound):
             await chat.execute("alice", SendMessage(to="b0b", body="hi", key="k2"))
+
+
+async def test_who_is_named_twice_in_whatever_spelling_is_named_once() -> None:
+    def create(*members: str) -> CreateRoom:
+        return CreateRoom(kind="group", title="Tea", members=members, key="k")
+
+    def mention(*users: str) -> SendMessage:
+        return SendMessage(to="bob", body="hi", key="k", mentions=users)
+
+    async with Chat(MemoryStore(), canonical=str.lower) as chat:
+        made = await chat.execute("alice", create("carol", "bob", "Alice", "BOB", "bob"))
+        members: Mapping[str, Role] = {"carol": "member", "bob": "member", "alice": "owner"}
+        assert made.view.last.opens == Opens(kind="group", title="Tea", members=members)
+        assert (await chat.execute("alice", create("carol", "bob", "alice"))).duplicate
+        first = await chat.execute("alice", mention("carol", "bob", "BOB"))
+        assert (await chat.execute("alice", mention("carol", "bob"))).duplicate
+        page = await chat.execute("alice", History(room=first.room))
+        assert page.entries[0].event == Message(body="hi", mentions=("carol", "bob"))
 
 
 async def test_a_room_is_created_once_per_key_and_shown_as_of_its_birth() -> None:

@@ -49,6 +49,11 @@ def ids(values: Iterable[UserId]) -> Sequence[UserId]:
     return tuple(values)
 
 
+def each_once(users: Iterable[UserId]) -> Sequence[UserId]:
+    """Who is named, in the order of their first mention. A list keeps its repetitions: they count to its bound."""
+    return tuple(dict.fromkeys(users))
+
+
 def text(shortest: int, longest: int) -> Check:
     """A string of so many code points, without lone surrogates."""
 

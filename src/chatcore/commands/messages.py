@@ -61,8 +61,12 @@ class SendMessage(RoomCommand[Sent]):
     def target(self) -> Seq | None:
         return self.reply_to
 
+    @property
+    def _mentioned(self) -> Sequence[UserId]:
+        return fields.each_once(self.mentions)
+
     def content(self) -> Mapping[str, Any]:
-        return {"body": self.body, "data": self.data, "reply_to": self.reply_to, "mentions": self.mentions}
+        return {"body": self.body, "data": self.data, "reply_to": self.reply_to, "mentions": self._mentioned}
 
     def room_id(self, user: UserId, key: Key) -> RoomId:
         return self.room if self.room is not None else private_room_id(user, self.to or user)
@@ -79,7 +83,7 @@ class SendMessage(RoomCommand[Sent]):
             return NotFound()
         if self.reply_to is not None and (facts.target is None or not isinstance(facts.target.event, Message)):
             return Invalid("reply_to is the seq of a message of this room.", field="reply_to")
-        return Message(body=self.body, data=self.data, reply_to=self.reply_to, mentions=self.mentions)
+        return Message(body=self.body, data=self.data, reply_to=self.reply_to, mentions=self._mentioned)
 
     def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Sent:
         return Sent(room=entry.room, epoch=epoch, seq=entry.seq, at=entry.at, duplicate=duplicate)

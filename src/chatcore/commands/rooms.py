@@ -1,7 +1,7 @@
 """Creating rooms, giving them a title, looking at them."""
 
-from collections.abc import Collection, Sequence
-from typing import Literal
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
 
 from attrs import field, frozen
 
@@ -37,6 +37,9 @@ class CreateRoom(RoomCommand[Room]):
 
     def room_id(self, user: UserId, key: Key) -> RoomId:
         return created_room_id(user, key)
+
+    def content(self) -> Mapping[str, Any]:
+        return {"kind": self.kind, "title": self.title, "members": fields.each_once(self.members)}
 
     def wants(self, state: RoomState) -> Collection[UserId]:
         return self.members
