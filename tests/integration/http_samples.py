@@ -336,6 +336,7 @@ def wrong_fields(sample: Sample) -> Iterator[Request]:
 def _with(sample: Sample, name: str, value: Json, title: str) -> Request:
     if name in sample.in_path:
         path, body = path_of(sample, **{name: value}) + _query(sample), _body(sample)
+        name = "user" if name in ("to", "with") else name
     elif sample.in_query:
         path, body = f"{path_of(sample)}?{name}={value}", None
     else:

@@ -11,7 +11,7 @@ from chatcore.chat import Chat
 from chatcore.commands.command import Command, Route
 from chatcore.commands.table import COMMANDS
 from chatcore.errors import Forbidden, Invalid
-from chatcore.ids import UserId
+from chatcore.ids import UserId, is_user_id
 from chatcore.ports.authenticator import Authenticator
 from chatcore.protocol import answer_object, read_command
 
@@ -23,6 +23,10 @@ from .endpoints import Endpoint
 from .texts import query_fields, typed
 
 SELF = "self"
+USER = "user"
+"""What a client calls a user that a path names."""
+ADDRESSEES = ("to", "with")
+"""What commands call that user instead."""
 WITHOUT_BODY = ("GET", "HEAD", "DELETE")
 
 Served: TypeAlias = tuple[Route, type[Command[Any]]]
@@ -70,15 +74,18 @@ class CommandRoutes:
             return True
         named = found[SELF]
         if named is None:
-            raise Invalid("The path is not percent-encoded UTF-8.", field="user")
+            raise Invalid("The path is not percent-encoded UTF-8.", field=USER)
         return self.canonical(named) == user
 
 
 def _texts(found: Mapping[str, str | None]) -> Mapping[str, str]:
     texts: dict[str, str] = {}
     for name, text in found.items():
+        called = USER if name in ADDRESSEES else name
         if text is None:
-            raise Invalid("The path is not percent-encoded UTF-8.", field=name)
+            raise Invalid("The path is not percent-encoded UTF-8.", field=called)
+        if name in ADDRESSEES and not is_user_id(text):
+            raise Invalid("user is not a user id.", field=USER)
         if name != SELF:
             texts[name] = text
     return texts
