@@ -170,6 +170,7 @@ async def test_a_body_over_64_kib_is_too_large(sample: Sample, node: HttpNode) -
     body = b'{"body": "' + b"x" * (BODY_MAX + 1 - 12) + b'"}'
     answer = await node.ask(sample.method, path_of(sample), data=body, headers=JSON, user="alice")
     assert answer.refusal == (413, "too_large", None)
+    assert answer.json["title"] == "Content Too Large"
 
 
 @pytest.mark.parametrize("sample", BODILESS, ids=title)

@@ -141,6 +141,8 @@ async def test_it_says_that_it_is_alive_and_ready(tmp_path: Path) -> None:
         for path, word in [("/healthz", "alive"), ("/readyz", "ready")]:
             async with client.get(server.url + path) as answer:
                 assert (answer.status, await answer.json()) == (200, {"status": word})
+            async with client.post(server.url + path) as answer:
+                assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
 
 
 async def test_no_request_leaves_a_line_in_the_log(tmp_path: Path) -> None:

@@ -63,13 +63,13 @@ class Guard:
 def _problem_of(error: web.HTTPException) -> web.Response:
     """aiohttp's own refusals, in our words."""
     status = HTTPStatus(error.status)
-    headers: Mapping[str, str] = {hdrs.ALLOW: error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else {}
     match status:
         case HTTPStatus.NOT_FOUND:
             return problem(NotFound())
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return problem(TooLarge())
         case HTTPStatus.METHOD_NOT_ALLOWED:
+            headers: Mapping[str, str] = {hdrs.ALLOW: ", ".join(error.headers[hdrs.ALLOW].split(","))}
             return problem(Invalid("This path has other methods: see Allow."), status=status, headers=headers)
         case _ if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return problem(Invalid(error.text), status=status)

@@ -11,6 +11,8 @@ from attrs import field, frozen
 from chatcore.errors import Forbidden
 
 SETTING = "CHATCORE_ORIGINS"
+ASK_THE_LOG = f"the server's log says how {SETTING} admits it"
+NOTHING = "no setting admits it"
 METHODS = "GET, POST, PUT, PATCH, DELETE"
 HEADERS = "Authorization, Content-Type"
 MAX_AGE_S = 600
@@ -44,16 +46,16 @@ class Origins:
         return cls() if setting is None else cls(frozenset(map(_listed, setting.split(","))))
 
     def refusal(self, request: web.BaseRequest) -> Forbidden | None:
-        """None where the request may be answered. A refusal says what would admit it, to the client and in the log."""
+        """None where the request may be answered. What would admit it the log says; the client is not told its own
+        origin, nor whether others are admitted."""
         origins = request.headers.getall(hdrs.ORIGIN, [])
         if not origins:
             return None
         origin = normalised(origins[0]) if len(origins) == 1 else None
         if origin is not None and (origin in self.allowed or _is_own(origin, request.headers.get(hdrs.HOST, ""))):
             return None
-        remedy = f"{self._remedy(origin)} to admit it" if origin else "no setting admits it"
-        self._log(", ".join(origins), remedy)
-        return Forbidden(f"This origin may not use this server; {remedy}.")
+        self._log(", ".join(origins), f"{self._remedy(origin)} to admit it" if origin else NOTHING)
+        return Forbidden(f"This origin may not use this server; {ASK_THE_LOG if origin else NOTHING}.")
 
     def headers(self, request: web.BaseRequest) -> Mapping[str, str]:
         """What an answer carries so that a page of an admitted origin may read it."""

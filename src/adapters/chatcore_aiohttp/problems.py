@@ -23,6 +23,8 @@ STATUSES: Mapping[str, HTTPStatus] = {
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
+TITLES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large"}
+"""Phrases of RFC 9110 that Python has only from 3.13 on."""
 
 
 def problem(
@@ -33,7 +35,7 @@ def problem(
     said = error_object(error)
     found = {
         "type": "about:blank",
-        "title": status.phrase,
+        "title": TITLES.get(status, status.phrase),
         "status": status.value,
         "code": said.pop("code"),
         "detail": said.pop("message"),
