@@ -205,6 +205,22 @@ async def test_a_name_that_nobody_has_is_not_found_and_opens_nothing(name: str, 
     assert await everything(node) == before
 
 
+NAMING = [(sample, name) for sample in SAMPLES for name in ("to", "with", "user") if name in sample.in_path]
+
+
+@pytest.mark.parametrize(("sample", "name"), NAMING)
+async def test_a_name_that_nobody_can_have_is_not_found_in_every_path(
+    sample: Sample, name: str, node: HttpNode
+) -> None:
+    before = await everything(node)
+    query, body = (query_of(sample.fields), None) if sample.in_query else ("", dict(sample.fields))
+    for nobody in ("a%20b", "%EF%BC%8E", "x" * 33):  # a fullwidth full stop is a plain one once it is mapped
+        for user in ("alice", "bob", "carol"):
+            answer = await node.ask(sample.method, path_of(sample, **{name: nobody}) + query, body, user=user)
+            assert answer.refusal == (404, "not_found", None)
+    assert await everything(node) == before
+
+
 async def test_names_are_spelled_as_at_sign_up(node: HttpNode) -> None:
     sent = await node.ask("POST", "/users/BoB/messages", {"key": "k", "body": "x"}, user="alice")
     assert sent.json["room"] == "pvt-alice-bob"
@@ -217,6 +233,10 @@ async def test_names_are_spelled_as_at_sign_up(node: HttpNode) -> None:
 async def test_one_may_write_to_oneself(node: HttpNode) -> None:
     sent = await node.ask("POST", "/users/alice/messages", {"key": "k", "body": "a note"}, user="alice")
     assert (sent.status, sent.json["room"]) == (201, "pvt-alice-alice")
+    room = (await node.ask("GET", "/rooms/pvt-alice-alice", user="alice")).json
+    assert (room["kind"], room["peer"], room["members_count"], room["me"]["unread"]) == ("private", "alice", 1, 0)
+    page = (await node.ask("GET", "/users/ALICE/entries", user="alice")).json
+    assert [entry["body"] for entry in page["entries"]] == ["a note"]
 
 
 # What a stranger can tell.

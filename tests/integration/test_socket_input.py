@@ -90,6 +90,28 @@ async def test_null_is_no_value_of_any_field(command: str, fields: Mapping[str, 
         assert await refusal(scene, command, {**fields, name: None}) == ("invalid", name)
 
 
+LISTS = ("members", "mentions")
+NAMING = [
+    (command, fields, name)
+    for command, fields in REQUESTS
+    for attribute in COMMANDS[command].user_fields
+    if (name := wire_name(getattr(attrs.fields(COMMANDS[command]), attribute))) in {*fields, *LISTS}
+]
+
+
+@pytest.mark.parametrize(("command", "fields", "name"), NAMING)
+@pytest.mark.usefixtures("unchanged")
+async def test_a_name_that_nobody_can_have_is_not_found_and_what_is_no_user_id_is_invalid(
+    command: str, fields: Mapping[str, Json], name: str, scene: Scene
+) -> None:
+    for nobody in ("a b", "\uff0e", "x" * 33):
+        naming = {**fields, name: [nobody] if name in LISTS else nobody}
+        assert await refusal(scene, command, naming) == ("not_found", None)
+    for nothing in ("", ".", "a\n", "x" * 129, 5):
+        naming = {**fields, name: [nothing] if name in LISTS else nothing}
+        assert await refusal(scene, command, naming) == ("invalid", name)
+
+
 WRONG_VALUES = [
     (command, name, value)
     for command in SOCKET_ONLY

@@ -304,6 +304,8 @@ async def test_sync_without_a_socket_says_events_gap_reset_and_gone() -> None:
         at = {seq: Cursor(seq=seq, epoch=store.epoch) for seq in (1, 2, 202, 203)}
         for cursor, status, count in [
             (Cursor(seq=0), "gap", None),
+            (Cursor(seq=0, epoch=store.epoch), "gap", None),
+            (Cursor(seq=0, epoch="another"), "reset", None),
             (at[1], "gap", None),
             (at[2], "events", 200),
             (at[202], "events", 0),
