@@ -258,4 +258,18 @@ FAULTS = (
         "        return _Explained(self._url)",
         f"{SERVER}::test_an_address_that_can_not_be_reached_ends_it_and_no_password_is_shown",
     ),
+    Fault(
+        "mongo-an-option-is-shown-for-the-host",
+        "src/entrypoints/chatcore_server/welcome.py",
+        "(?:[^/?]*@)?",
+        "(?:.*@)?",
+        "tests/unit/test_server_welcome.py",
+    ),
+    Fault(
+        "mongo-a-password-cut-by-a-slash-is-shown-for-the-host",
+        "src/adapters/chatcore_mongo/database.py",
+        "        if _CUT_BY_A_SLASH.match(self._url):",
+        "        if False:",
+        "tests/unit/test_mongo_addresses.py",
+    ),
 )
