@@ -10,7 +10,8 @@ from bson import Timestamp
 from pymongo import MongoClient, monitoring
 
 from chatcore.domain.state import MarkerChange
-from chatcore.ports.room_log import Appended
+from chatcore.ids import RoomId
+from chatcore.ports.room_log import Appended, Change
 from chatcore.testing.builders import conversation, deleted, joined, message
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
@@ -130,19 +131,44 @@ async def test_of_one_room_no_two_entries_go_out_in_any_order(store: MongoStore,
         assert len(set(found)) == (1 if command["ordered"] else len(found))
 
 
-async def test_what_becomes_visible_behind_a_position_is_told_with_the_next_call_and_once(
+async def test_what_becomes_visible_behind_a_position_is_told_with_the_next_calls_and_once(
     store: MongoStore, other: MongoStore, url: str
 ) -> None:
     await write(store, conversation("room", 3))
     (newest,) = await store.changes(None, 1)
-    last = (await store.changes(newest.position, 10) or [newest])[-1]
-    assert (last.room, last.seq) == ("room", 3)
-    await write(other, [message("late")])
+    assert (newest.room, newest.seq) == ("room", 3)
+    late = [f"late {number}" for number in range(5)]
+    for seconds, room in enumerate(late, start=1):
+        await write(other, [message(room)])
+        put_back(url, room, seconds)
+    told: list[Change] = []
+    while some := await store.changes(told[-1].position if told else newest.position, 2):
+        told += some
+    assert sorted((change.room, change.seq) for change in told) == [(room, 1) for room in late]
+
+
+def put_back(url: str, room: RoomId, seconds: int) -> None:
+    """Give the room's first entry a time so many seconds below that of the first entry of "room"."""
     with MongoClient[Any](url) as client:
         entries = client.get_default_database()[ENTRIES]
         first = entries.find_one({"room": "room", "seq": 1})
         assert first
-        entries.update_one({"room": "late"}, {"$set": {"ts": Timestamp(first["ts"].time - 1, 1)}})
-    told = await store.changes(last.position, 10)
-    assert ("late", 1) in [(change.room, change.seq) for change in told]
-    assert await store.changes(told[-1].position, 10) == []
+        time = Timestamp(first["ts"].time - seconds, 1)
+        assert entries.update_one({"room": room}, {"$set": {"ts": time}}).modified_count == 1
+
+
+async def test_whoever_starts_is_not_told_what_could_be_read_before(store: MongoStore, other: MongoStore) -> None:
+    await write(other, conversation("room", 3))
+    (newest,) = await store.changes(None, 1)
+    assert await store.changes(newest.position, 10) == []
+
+
+async def test_whoever_is_far_behind_does_not_look_back_with_each_page(store: MongoStore, sent: Sent) -> None:
+    await write(store, conversation("room", 60))
+    sent.commands.clear()
+    position, pages = 0, 0
+    while some := await store.changes(position, 10):
+        position, pages = some[-1].position, pages + 1
+    looked_back = [command for command in sent.of({"aggregate"}) if "$tsSecond" in repr(command["pipeline"])]
+    # at the begin, once its pages have come to the present, and once for each second that the writing took
+    assert (pages, len(looked_back) <= 4) == (6, True)

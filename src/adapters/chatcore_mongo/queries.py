@@ -7,12 +7,12 @@ each of them to its index.
 from collections.abc import Collection, Sequence
 
 from attrs import frozen
-from bson import Timestamp
 
 from chatcore.domain.state import UNREAD_MAX
 from chatcore.ids import Key, RoomId, Seq, UserId
 
 from .documents import ENTRIES, MARKERS, ROSTERS, Document
+from .times import Time, timestamp
 
 
 @frozen
@@ -193,20 +193,36 @@ def markers(identities: Collection[str]) -> Query:
     return Query(MARKERS, [{"$match": {"_id": {"$in": list(identities)}}}])
 
 
-_CHANGE = {"_id": 0, "ts": 1, "room": 1, "seq": 1, "kind": 1, "affects.user": 1}
+_CHANGE: Document = {"$project": {"_id": 0, "ts": 1, "room": 1, "seq": 1, "kind": 1, "affects.user": 1}}
 
 
 def newest_change() -> Query:
-    return _entries({"$sort": {"ts": -1}}, {"$limit": 1}, {"$project": _CHANGE})
+    return _entries({"$sort": {"ts": -1}}, {"$limit": 1}, _CHANGE)
 
 
-def changes(above: Timestamp, upto: Timestamp | None, limit: int | None) -> Query:
+def changes(above: Time, limit: int) -> Query:
     """``{ts, room, seq, kind, affects}`` of entries by the server's time, ascending."""
-    time = {"$gt": above} if upto is None else {"$gt": above, "$lte": upto}
-    some: list[Document] = [] if limit is None else [{"$limit": limit}]
-    return _entries({"$match": {"ts": time}}, {"$sort": {"ts": 1}}, *some, {"$project": _CHANGE})
+    return _entries({"$match": {"ts": {"$gt": timestamp(above)}}}, {"$sort": {"ts": 1}}, {"$limit": limit}, _CHANGE)
 
 
-def count_changes(above: Timestamp, upto: Timestamp) -> Query:
-    """``{n}``: how many entries have these times; nothing where there is none."""
-    return _entries({"$match": {"ts": {"$gt": above, "$lte": upto}}}, {"$count": "n"})
+def changes_at(times: Sequence[Time]) -> Query:
+    """The same of the entries with these times."""
+    return _entries({"$match": {"ts": {"$in": list(map(timestamp, times))}}}, {"$sort": {"ts": 1}}, _CHANGE)
+
+
+def times_of_changes(above: Time, upto: Time) -> Query:
+    """``{ts}`` of each entry with a time in between: read from the index alone."""
+    return _entries({"$match": _between(above, upto)}, {"$project": {"_id": 0, "ts": 1}})
+
+
+def seconds_of_changes(above: Time, upto: Time) -> Query:
+    """``{second, n}``: how many entries have times in each of the seconds in between, where there are any."""
+    return _entries(
+        {"$match": _between(above, upto)},
+        {"$group": {"_id": {"$tsSecond": "$ts"}, "n": {"$sum": 1}}},
+        {"$project": {"_id": 0, "second": "$_id", "n": 1}},
+    )
+
+
+def _between(above: Time, upto: Time) -> Document:
+    return {"ts": {"$gt": timestamp(above), "$lte": timestamp(upto)}}
