@@ -17,6 +17,7 @@ from .domain.rooms import Rules
 from .errors import ChatError, Invalid, Unavailable
 from .ids import UserId
 from .live.background import Background
+from .live.event_loop import Handover
 from .live.hints import HintQueue
 from .live.hub import Hub
 from .live.leases import Leases
@@ -162,16 +163,9 @@ class Chat:
             raise Unavailable if self._sockets.leaving else RuntimeError(NOT_ENTERED)
 
     async def _append(self, user: UserId, command: RoomCommand[A]) -> A:
-        answered = anyio.Event()
-        answers: list[A | ChatError] = []
-
-        def answer(result: A | ChatError) -> None:
-            answers.append(result)
-            answered.set()
-
-        self._dispatcher.submit(user, command, answer)
-        await answered.wait()
-        result = answers[0]
+        answered: Handover[A | ChatError] = Handover()
+        self._dispatcher.submit(user, command, answered.give)
+        result = await answered.take()
         if isinstance(result, ChatError):
             raise result
         return result

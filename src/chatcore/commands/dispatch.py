@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import anyio
 from attrs import evolve, frozen
 
 from ..domain.permissions import Rights
 from ..errors import ChatError, Internal, NotFound
 from ..ids import Key, RoomId, UserId, is_room_id
+from ..live.event_loop import current_time
 from ..live.hub import Hub
 from ..live.outstanding import Outstanding
 from ..live.user import LiveSocket
@@ -102,7 +102,7 @@ class Dispatcher:
             finish(outcome)
 
         self.unanswered.add()
-        deadline = anyio.current_time() + COMMAND_S
+        deadline = current_time() + COMMAND_S
         self.hub.submit(
             room,
             Waiting(user=user, key=key, command=command, answer=answer, deadline=deadline, socket=socket),

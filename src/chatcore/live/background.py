@@ -9,25 +9,17 @@ from typing import Any, Self, TypeAlias
 
 import anyio
 from anyio.abc import TaskGroup
-from attrs import define, field
 
 from ..errors import ChatError
+from .event_loop import Handover
 
 PAUSE_S = 0.5
-IDLE_MAX = 64
+IDLE_MAX = 1_000
 """Tasks that are kept for what comes next: to start one costs as much as half of what a room does with a command."""
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 log = logging.getLogger(__name__)
-
-
-@define(eq=False)
-class _Idle:
-    """A task that waits for something to do."""
-
-    given: anyio.Event = field(factory=anyio.Event)
-    work: Work | None = None
 
 
 class Background:
@@ -42,16 +34,15 @@ class Background:
         self._group: TaskGroup | None = None
         self._host: asyncio.Task[None] | None = None
         self._stop = anyio.Event()
-        self._idle: list[_Idle] = []
+        self._idle: list[Handover[Work]] = []
+        """Tasks that wait for something to do."""
 
     def start(self, work: Work) -> None:
         """Carry out ``work`` in a task."""
         if self._group is None:
             raise RuntimeError("nothing runs in the background before it is entered")
         if self._idle:
-            idle = self._idle.pop()
-            idle.work = work
-            idle.given.set()
+            self._idle.pop().give(work)
         else:
             self._group.start_soon(self._carry_out, work)
 
@@ -61,11 +52,10 @@ class Background:
             await _logged(work)
             work = await self._next() if len(self._idle) < IDLE_MAX else None
 
-    async def _next(self) -> Work | None:
-        idle = _Idle()
+    async def _next(self) -> Work:
+        idle: Handover[Work] = Handover()
         self._idle.append(idle)
-        await idle.given.wait()
-        return idle.work
+        return await idle.take()
 
     @property
     def idle(self) -> int:

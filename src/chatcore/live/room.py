@@ -18,6 +18,7 @@ from ..ids import Key, RoomId, Seq, UserId
 from ..ports.connection import Bye, Push
 from ..ports.directory import Directory
 from ..ports.store import Store
+from .event_loop import current_time
 from .facts import gather, hold
 from .followers import Follower, Followers, Place
 from .pushes import MarkerMoved, Room
@@ -168,7 +169,7 @@ class LiveRoom:
     async def _hold(self) -> None:
         """Wait a little after a fault, longer each time until a write succeeds, but not beyond the first deadline."""
         first = self._waiting.first()
-        left = first.deadline - anyio.current_time() if first else self._pause
+        left = first.deadline - current_time() if first else self._pause
         await anyio.sleep(max(0.0, min(self._pause, left)))
         self._pause = min(2 * self._pause, PAUSE_MAX_S)
 
@@ -183,7 +184,7 @@ class LiveRoom:
             self._around.idle(self)
 
     def _expire(self) -> None:
-        now = anyio.current_time()
+        now = current_time()
         while (first := self._waiting.first()) and first.deadline <= now:
             self._waiting.finish(first, Unavailable())
 
@@ -315,13 +316,14 @@ class LiveRoom:
             # What an undurable entry of this batch touches is decided once that entry is durable.
             if (waiting.user, waiting.key) in keys or command.target in touched:
                 break
+            if batch:
+                state = evolve(state, batch[-1][1])
             entry = self._decide(state, waiting, command)
             if not isinstance(entry, Entry):
                 break
             batch.append((waiting, entry))
             keys.add((waiting.user, waiting.key))
             touched |= {entry.seq, command.target} if command.changes_target else {entry.seq}
-            state = evolve(state, entry)
         return batch
 
     def _decide(self, state: RoomState, waiting: Waiting, command: Intent) -> Entry | ChatError | None:
@@ -333,7 +335,7 @@ class LiveRoom:
             return Internal()
 
     async def _append(self, batch: Sequence[tuple[Waiting, Entry]]) -> None:
-        began = anyio.current_time()
+        began = current_time()
         tried = [waiting.tried for waiting, _ in batch]
         for waiting, _ in batch:
             waiting.tried = True
@@ -353,7 +355,7 @@ class LiveRoom:
             self._meet(*left[0], appended.taken)
         elif left:
             self.known = max(self.known, left[0][1].seq)
-            took = anyio.current_time() - began
+            took = current_time() - began
             await anyio.sleep(self._around.uniform(0, min(2 * took, PAUSE_MAX_S)))
 
     def _meet(self, waiting: Waiting, entry: Entry, taken: Entry) -> None:

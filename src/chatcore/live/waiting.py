@@ -49,11 +49,13 @@ class Queue:
     def __init__(self) -> None:
         self._items: deque[Waiting] = deque()
         self._keys: Counter[tuple[UserId, Key]] = Counter()
+        """How many that are not answered have a key."""
 
     def __bool__(self) -> bool:
-        return self.first() is not None
+        return bool(self._keys)
 
     def __iter__(self) -> Iterator[Waiting]:
+        self.first()  # the answered ones at the front are gone with it: nobody goes over them again and again
         # A copy: an answer may lead to another command being queued.
         return (item for item in tuple(self._items) if not item.answered)
 

@@ -1,0 +1,63 @@
+"""What every command asks of the event loop: directly on asyncio, through anyio elsewhere.
+
+anyio looks at each call for the library that runs, and wraps what that gives. Of all that a command costs these few
+calls were a sixth.
+"""
+
+import asyncio
+from collections.abc import Generator
+from typing import Any, Generic, TypeVar
+
+import anyio
+
+T = TypeVar("T")
+
+
+def current_time() -> float:
+    """The event loop's clock, in seconds."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return anyio.current_time()
+
+
+class Handover(Generic[T]):
+    """One value, given by whoever has it to the one task that waits for it, which may have been cancelled."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self) -> None:
+        self._future: asyncio.Future[T] | _Future[T] = _new_future()
+
+    def give(self, value: T) -> None:
+        if not self._future.done():
+            self._future.set_result(value)
+
+    async def take(self) -> T:
+        return await self._future
+
+
+def _new_future() -> "asyncio.Future[Any] | _Future[Any]":
+    try:
+        return asyncio.get_running_loop().create_future()
+    except RuntimeError:
+        return _Future()
+
+
+class _Future(Generic[T]):
+    """As much of asyncio's as is needed here."""
+
+    def __init__(self) -> None:
+        self._given = anyio.Event()
+        self._values: list[T] = []
+
+    def done(self) -> bool:
+        return self._given.is_set()
+
+    def set_result(self, value: T) -> None:
+        self._values.append(value)
+        self._given.set()
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        yield from self._given.wait().__await__()
+        return self._values[0]
