@@ -31,6 +31,7 @@ from chatcore_sqlite import SqliteStore
 WRITERS = (1, 16, 64, 500)
 ROUNDS = 5
 BATCH = 64
+BODY = "x" * 200
 BARE = "bench_bare"
 
 Act = Callable[[int], Awaitable[object]]
@@ -57,15 +58,20 @@ def acts(chat: Chat, run: str) -> dict[str, Act]:
     """Every writer writes to a peer of its own, or all of them to one room that a bot has with itself."""
     keys = itertools.count()
 
-    async def send(user: str, to: str) -> None:
-        await chat.execute(user, SendMessage(to=to, body="x" * 200, key=f"{run} {next(keys)}"))
+    def send(user: str, to: str) -> Awaitable[object]:
+        return chat.execute(user, SendMessage(to=to, body=BODY, key=f"{run} {next(keys)}"))
 
+    bot, users, peers = f"one-{run}", names("a", run), names("b", run)
     return {
-        "appends, one room": lambda number: send(f"one-{run}", f"one-{run}"),
-        "appends, many rooms": lambda number: send(f"a{number}-{run}", f"b{number}-{run}"),
-        "pages of 50, one room": lambda number: chat.execute(f"one-{run}", History(with_=f"one-{run}")),
-        "pages of 50, many rooms": lambda number: chat.execute(f"a{number}-{run}", History(with_=f"b{number}-{run}")),
+        "appends, one room": lambda number: send(bot, bot),
+        "appends, many rooms": lambda number: send(users[number], peers[number]),
+        "pages of 50, one room": lambda number: chat.execute(bot, History(with_=bot)),
+        "pages of 50, many rooms": lambda number: chat.execute(users[number], History(with_=peers[number])),
     }
+
+
+def names(kind: str, run: str) -> Sequence[str]:
+    return [f"{kind}{number}-{run}" for number in range(max(WRITERS))]
 
 
 class Sink:
@@ -85,7 +91,7 @@ class Sink:
 async def connected(chat: Chat, run: str) -> AsyncGenerator[None]:
     """Everybody who writes has a socket, as people who chat do."""
     async with AsyncExitStack() as stack:
-        for user in (f"one-{run}", *(f"a{number}-{run}" for number in range(max(WRITERS)))):
+        for user in (f"one-{run}", *names("a", run)):
             await stack.enter_async_context(chat.connect(Sink(user), user=user))
         yield
 
@@ -135,7 +141,7 @@ async def bare_inserts(store: MongoStore, seconds: float) -> float:
 def _bare_document(seq: int) -> dict[str, object]:
     room = f"pvt-a{seq % BATCH}-b{seq % BATCH}"
     became = {"kind": "private", "title": None, "count": 2, "shaped": ObjectId()}
-    event = {"body": "x" * 200, "version": 1}
+    event = {"body": BODY, "version": 1}
     who = {"author": f"a{seq}", "key": f"key {seq}", "at": 1_800_000_000_000, "digest": "x" * 43}
     return {"room": room, "seq": seq, **who, "kind": "message", "event": event, "ts": Timestamp(0, 0), "became": became}
 

@@ -49,7 +49,10 @@ class Background:
     async def _carry_out(self, work: Work | None) -> None:
         """This work, and what is given afterwards."""
         while work:
-            await _logged(work)
+            try:
+                await work()
+            except Exception:
+                log.exception("a background task failed")
             work = await self._next() if len(self._idle) < IDLE_MAX else None
 
     async def _next(self) -> Work:
@@ -97,13 +100,6 @@ class Background:
         elif group is not None:
             group.cancel_scope.cancel()
             await group.__aexit__(None, None, None)
-
-
-async def _logged(work: Work) -> None:
-    try:
-        await work()
-    except Exception:
-        log.exception("a background task failed")
 
 
 async def _kept(work: str, turn: Callable[[], Awaitable[None]], pause: float) -> None:

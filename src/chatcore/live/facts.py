@@ -13,6 +13,8 @@ from ..ports.store import Store
 from .existing import existing
 from .waiting import Waiting
 
+NOTHING_KNOWN = Facts()
+
 
 async def gather(commands: Iterable[Waiting], state: RoomState, store: Store, directory: Directory | None) -> Seq:
     """Give waiting commands facts that hold at ``state``; the room's head as it was seen, perhaps a higher one.
@@ -42,15 +44,17 @@ async def gather(commands: Iterable[Waiting], state: RoomState, store: Store, di
 
 async def _name(commands: Iterable[Waiting], state: RoomState, directory: Directory | None) -> None:
     """Give those commands facts that have none: whether the users whom they name exist."""
-    fresh = [one for one in commands if one.facts is None and not isinstance(one.command, ChatError)]
     named: dict[Waiting, frozenset[UserId]] = {}
-    for waiting in fresh:
-        if not isinstance(waiting.command, ChatError) and (names := waiting.command.wants(state)):
+    for waiting in commands:
+        if waiting.facts is not None or isinstance(waiting.command, ChatError):
+            continue
+        names = waiting.command.wants(state)
+        if names and directory:
             named[waiting] = frozenset(names)
+        else:
+            waiting.facts = NOTHING_KNOWN
     if named and directory:
         await _look_up(directory, named)
-    for waiting in fresh:
-        waiting.facts = waiting.facts or Facts()
 
 
 def hold(waiting: Waiting, command: Intent, head: Seq) -> bool:
@@ -69,4 +73,4 @@ async def _look_up(directory: Directory, named: Mapping[Waiting, frozenset[UserI
             waiting.command = failure
         return
     for waiting, names in named.items():
-        waiting.facts = evolve(waiting.facts or Facts(), unknown_users=names - exist)
+        waiting.facts = Facts(unknown_users=names - exist)
