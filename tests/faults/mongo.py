@@ -151,6 +151,20 @@ FAULTS = (
         UNERASED,
     ),
     Fault(
+        "an-append-waits-from-when-its-command-goes-out",
+        f"{MONGO}/committing.py",
+        ", since=since)",
+        ")",
+        f"{REAL}::test_what_waits_behind_slow_commands_is_answered_or_unavailable_in_time",
+    ),
+    Fault(
+        "a-store-used-while-closed-waits-for-nobody-ever-after",
+        f"{MONGO}/committing.py",
+        "            self._database.start(self._run)\n            self._under_way += 1\n",
+        "            self._under_way += 1\n            self._database.start(self._run)\n",
+        f"{REAL}::test_a_store_that_was_used_while_it_was_closed_works_once_it_is_entered_again",
+    ),
+    Fault(
         "what-becomes-visible-late-is-never-told",
         f"{MONGO}/following.py",
         "OVERLAP_S = 10",

@@ -23,6 +23,7 @@ from chatcore.testing.builders import conversation, deleted, edited, joined, mes
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
 from chatcore_mongo import Database, MongoAccounts, MongoRegistry, MongoStore
+from chatcore_mongo.committing import TOGETHER, UNDER_WAY
 from chatcore_mongo.documents import ENTRIES
 
 from .mongo_database import empty
@@ -181,6 +182,24 @@ async def test_a_call_of_several_commands_that_are_all_slow_is_unavailable_in_ti
     await healed(store)
 
 
+async def test_what_waits_behind_slow_commands_is_answered_or_unavailable_in_time(
+    own: Mongod, store: MongoStore
+) -> None:
+    rooms = [f"room {number}" for number in range(3 * UNDER_WAY * TOGETHER)]
+    await at_once([partial(store.append, [message(room)]) for room in rooms])
+
+    async def seconds(room: str) -> float:
+        begun = time.monotonic()
+        with suppress(Unavailable):
+            await store.append([message(room, 2)])
+        return time.monotonic() - begun
+
+    with failing(own, "insert", blockConnection=True, blockTimeMS=1_100):
+        waits = await at_once([partial(seconds, room) for room in rooms])
+    assert max(waits) < LIMIT_S
+    await healed(store)
+
+
 async def test_a_write_of_which_no_majority_tells_is_not_acknowledged(own: Mongod, store: MongoStore) -> None:
     entry = message("room", 4)
     for batch in ([entry], [entry, message("room", 5)]):
@@ -323,6 +342,18 @@ async def test_a_closed_store_is_unavailable(own: Mongod) -> None:
     for call in calls(store, 1):
         with pytest.raises(Unavailable):
             await call()
+
+
+async def test_a_store_that_was_used_while_it_was_closed_works_once_it_is_entered_again(own: Mongod) -> None:
+    empty(f"{own.url}faults")
+    store = MongoStore(f"{own.url}faults")
+    async with store:
+        await write(store, [message("room")])
+    for _ in range(UNDER_WAY):
+        with pytest.raises(Unavailable):
+            await store.append([message("room", 2)])
+    async with store:
+        await write(store, [message("room", 2)])
 
 
 async def test_a_standalone_server_will_do() -> None:

@@ -36,15 +36,20 @@ class Appender:
         self._tails = Tails()
 
     async def append(self, entries: Sequence[Entry]) -> Appended:
-        prepared = await self._prepared(entries)
-        if prepared is None:
-            return Appended(written=0)
-        documents, tails = prepared
+        first = entries[0]
+        known = self._tails.get(first.room, first.seq - 1)
+        if known and all(map(is_plain, entries)):
+            return await self._insert(entries, *plain_documents(entries, known))
+        async with self._database.limited():
+            prepared = await self._prepared(entries)
+            return await self._insert(entries, *prepared) if prepared else Appended(written=0)
+
+    async def _insert(self, entries: Sequence[Entry], documents: Sequence[Document], tails: Sequence[Tail]) -> Appended:
         inserted = await self._committer.insert(documents)
         room = entries[0].room
         if inserted.written:
             self._tails.put(room, tails[inserted.written - 1])
-        await self._erase(documents[: inserted.written])
+            await self._erase(documents[: inserted.written])
         if inserted.clash == "key":
             return Appended(written=inserted.written, taken=await self._taken(room, entries[inserted.written]))
         return Appended(written=inserted.written)
@@ -52,9 +57,6 @@ class Appender:
     async def _prepared(self, entries: Sequence[Entry]) -> tuple[list[Document], list[Tail]] | None:
         """Documents, and what the room is with each of them; None where there is no entry just below the first."""
         first = entries[0]
-        known = self._tails.get(first.room, first.seq - 1)
-        if known and all(map(is_plain, entries)):
-            return plain_documents(entries, known)
         async with self._database.reading() as reading:
             tail = await tail_at(reading, self._tails, first.room, first.seq - 1) if first.seq > 1 else None
             if tail is None and first.seq > 1:

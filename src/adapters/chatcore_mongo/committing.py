@@ -1,10 +1,11 @@
 """Inserting entries: what waits at the same time goes out together, and each gets its own verdict."""
 
 import asyncio
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 from bson import encode
 from bson.raw_bson import RawBSONDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -18,8 +19,10 @@ from .database import Database
 from .documents import ENTRIES, Document
 from .faults import DUPLICATE
 
-TOGETHER = 1_000
+TOGETHER = 32
 """Entries, each of another room, that go out in one command."""
+UNDER_WAY = 2
+"""Commands that the server has at once: it carries one out while we make the next."""
 
 Clash: TypeAlias = Literal["seq", "key"]
 
@@ -34,9 +37,9 @@ class Inserted:
 
 @define(eq=False)
 class _Waiting:
-    room: RoomId
     document: RawBSONDocument
-    inserted: asyncio.Future[Inserted] = field(factory=lambda: asyncio.get_running_loop().create_future())
+    since: float
+    inserted: asyncio.Future[Inserted]
 
 
 class Committer:
@@ -45,19 +48,20 @@ class Committer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: list[_Waiting] = []
-        self._running = False
+        self._waiting: OrderedDict[RoomId, deque[_Waiting]] = OrderedDict()
+        self._under_way = 0
 
     async def insert(self, documents: Sequence[Document]) -> Inserted:
-        """Insert documents of one room. Raises `Unavailable`: the outcome is unknown then."""
+        """Insert documents of one room. Raises `Unavailable`, in time: the outcome is unknown then."""
         raw = [RawBSONDocument(encode(document)) for document in documents]
         if len(raw) > 1:
             return await self._database.write(lambda database, session: _in_order(database, session, raw))
-        waiting = _Waiting(documents[0]["room"], raw[0])
-        self._waiting.append(waiting)
-        if not self._running:
-            self._running = True
-            self._database.start(self._run())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(raw[0], loop.time(), loop.create_future())
+        if self._under_way < UNDER_WAY:
+            self._database.start(self._run)
+            self._under_way += 1
+        self._waiting.setdefault(documents[0]["room"], deque()).append(waiting)
         return await waiting.inserted
 
     async def _run(self) -> None:
@@ -65,22 +69,23 @@ class Committer:
             while self._waiting:
                 await self._together(self._next())
         finally:
-            self._running = False
+            self._under_way -= 1
 
     def _next(self) -> Sequence[_Waiting]:
-        """One of each room, the one that came first."""
-        chosen: dict[RoomId, _Waiting] = {}
-        for waiting in self._waiting:
-            if len(chosen) < TOGETHER:
-                chosen.setdefault(waiting.room, waiting)
-        found = set(chosen.values())
-        self._waiting = [waiting for waiting in self._waiting if waiting not in found]
-        return list(chosen.values())
+        """One of each room, the one that came first; a room with more goes behind the others."""
+        group: list[_Waiting] = []
+        for _ in range(min(len(self._waiting), TOGETHER)):
+            room, queue = self._waiting.popitem(last=False)
+            group.append(queue.popleft())
+            if queue:
+                self._waiting[room] = queue
+        return group
 
     async def _together(self, group: Sequence[_Waiting]) -> None:
         raw = [waiting.document for waiting in group]
+        since = min(waiting.since for waiting in group)
         try:
-            outcomes = await self._database.write(lambda database, session: _each(database, session, raw))
+            outcomes = await self._database.write(lambda database, session: _each(database, session, raw), since=since)
         except Exception as error:  # noqa: BLE001 - each of those who wait gets it
             outcomes = [error] * len(group)
         for waiting, outcome in zip(group, outcomes, strict=True):

@@ -92,10 +92,14 @@ class Database:
                 await asyncio.shield(session.close())
 
     @asynccontextmanager
-    async def limited(self) -> AsyncGenerator[None]:
-        """Raises `Unavailable` when what is inside takes too long: all of it together, where these are nested."""
+    async def limited(self, since: float | None = None) -> AsyncGenerator[None]:
+        """Raises `Unavailable` when what is inside takes too long: all of it together, where these are nested.
+
+        ``since``, on the event loop's clock, is when somebody began to wait for it, where that was earlier.
+        """
+        began = asyncio.get_running_loop().time() if since is None else since
         try:
-            async with asyncio.timeout(GIVE_UP_S):
+            async with asyncio.timeout_at(began + GIVE_UP_S):
                 yield
         except TimeoutError as error:
             fault = Unavailable()
@@ -117,19 +121,22 @@ class Database:
         async with self.limited(), session.readers, session.operation() as operation:
             yield Reading(session.database, operation, session.uncancelled)
 
-    async def write(self, work: Callable[[AsyncDatabase[Document], AsyncClientSession], Awaitable[T]]) -> T:
-        """Carry out ``work``, which writes, and return what it gives.
+    async def write(
+        self, work: Callable[[AsyncDatabase[Document], AsyncClientSession], Awaitable[T]], since: float | None = None
+    ) -> T:
+        """Carry out ``work``, which writes, and return what it gives; ``since`` is as in `limited`.
 
         Raises `Unavailable` on temporary faults, and once it takes too long: the outcome is unknown then. So it is
         after a cancellation: who is cancelled leaves, ``work`` goes on.
         """
         session = self._opened()
-        async with self.limited():
+        async with self.limited(since):
             return await session.shielded(work)
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Carry out ``work``, which raises nothing, whoever waits for it; it ends before the database is closed."""
-        self._opened().start(work)
+        session = self._opened()
+        session.start(work())
 
     async def migrate(self, announce: Callable[[int, int, str], None], *, dry_run: bool = False) -> None:
         """Bring the database to this version without entering it; ``announce`` hears each step and how many there are.

@@ -100,9 +100,11 @@ class Follower:
         self, after: Position, told: _Told, late: Sequence[Document], new: Sequence[Document], limit: int
     ) -> Sequence[Change]:
         moment = after >> _BITS
+        times = list(map(time_of, new))
+        told.add(map(time_of, late))
+        told.add(times)
         changes = [_change(one, (moment << _BITS) + self._next()) for one in late]
-        changes += [_change(one, (time_of(one) << _BITS) + self._next()) for one in new]
-        told.add(map(time_of, (*late, *new)))
+        changes += [_change(one, (time << _BITS) + self._next()) for one, time in zip(new, times, strict=True)]
         told.to_be_continued = len(changes) == limit
         self._remember(changes[-1].position if changes else after, told)
         return changes

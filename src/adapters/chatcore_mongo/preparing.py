@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from attrs import evolve as changed
 from bson import ObjectId
 
-from chatcore.domain.entries import Deleted, Entry, RoleChanged
+from chatcore.domain.entries import Deleted, Entry, RoleChanged, Updated
 from chatcore.domain.rooms import evolve
 from chatcore.domain.state import Member, RoomState
 from chatcore.ids import RoomId, Seq, UserId
@@ -54,9 +54,7 @@ def touched(entry: Entry) -> Sequence[UserId]:
 
 def tail_after(tail: Tail, entry: Entry) -> Tail:
     """What a room is with an entry that changes nobody's standing."""
-    before = tail.became
-    state = evolve(RoomState(room=entry.room, head=tail.seq, kind=before.kind, title=before.title), entry)
-    became = before if state.title == before.title else changed(before, title=state.title)
+    became = changed(tail.became, title=entry.event.title) if isinstance(entry.event, Updated) else tail.became
     return Tail(entry.seq, became, tail.members)
 
 

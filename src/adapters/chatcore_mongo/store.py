@@ -52,10 +52,7 @@ class MongoStore(Store):
         await self.database.write(probe)
 
     async def append(self, entries: Sequence[Entry]) -> Appended:
-        if not entries:
-            return Appended(written=0)
-        async with self.database.limited():
-            return await self._appender.append(entries)
+        return await self._appender.append(entries) if entries else Appended(written=0)
 
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
         async with self.database.reading() as reading:
