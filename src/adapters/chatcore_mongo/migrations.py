@@ -14,6 +14,7 @@ from chatcore.ids import new_id
 
 from .documents import ENTRIES, META, SESSIONS, SOCKETS, Document
 
+OLDEST_SERVER = (6, 0)
 STORE = {"_id": "store"}
 
 _EXISTS = {"$exists": True}
@@ -86,7 +87,11 @@ async def version(database: AsyncDatabase[Document]) -> int:
 
 
 async def check(database: AsyncDatabase[Document], where: str) -> int:
-    """The database's version. Raises `StoreError` where that is newer than this program."""
+    """The database's version. Raises `StoreError` where that is newer than this program, or the server too old."""
+    server = await database.client.server_info()
+    if tuple(server["versionArray"][:2]) < OLDEST_SERVER:
+        needed = ".".join(map(str, OLDEST_SERVER))
+        raise StoreError(f"The server at {where} is MongoDB {server['version']}; {needed} or newer is needed.")
     found = await version(database)
     if found > len(MIGRATIONS):
         raise StoreError(
