@@ -20,6 +20,13 @@ class Fault:
 
 FAULTS = (
     Fault(
+        "contents-of-a-key-run-into-each-other",
+        "src/chatcore/commands/command.py",
+        'f"{len(value)}:{value}"',
+        "value",
+        "tests/unit/test_domain.py::test_contents_have_one_digest_exactly_when_they_are_equal",
+    ),
+    Fault(
         "who-comes-back-in-a-fill-is-told-nothing",
         "src/chatcore/live/room.py",
         "        rooms = await self._announcements(missing, (follower.socket.user,))",

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from chatcore import ChatError, CreateRoom, Entry, Forbidden, Invalid, JoinRoom, NotFound, SendMessage
+from chatcore import BanUser, ChatError, CreateRoom, Entry, Forbidden, Invalid, JoinRoom, NotFound, SendMessage
 from chatcore.commands.command import RoomCommand
 from chatcore.domain.entries import Joined, Message
 from chatcore.domain.permissions import RIGHTS
@@ -136,6 +138,20 @@ def test_the_way_a_room_is_addressed_is_no_part_of_a_messages_content() -> None:
 )
 def test_another_content_has_another_digest(other: SendMessage) -> None:
     assert SendMessage(to="bob", body="hi", key="k").digest != other.digest
+
+
+TEXTS = st.text(",:-1", min_size=1, max_size=4)
+CONTENTS = st.tuples(TEXTS, TEXTS, st.none() | TEXTS)
+
+
+@given(one=CONTENTS, other=CONTENTS)
+@example(one=("room", "user", None), other=("room", "user", "-"))
+@example(one=("room,1", "1", None), other=("room", "1,1", None))
+def test_contents_have_one_digest_exactly_when_they_are_equal(
+    one: tuple[str, str, str | None], other: tuple[str, str, str | None]
+) -> None:
+    first, second = (BanUser(room=room, user=user, reason=reason) for room, user, reason in (one, other))
+    assert (first.digest == second.digest) is (one == other)
 
 
 def test_the_order_of_names_in_data_makes_no_difference() -> None:

@@ -81,12 +81,20 @@ class RoomCommand(Command[Answer_co], Intent):
     @cached_property
     def _digest(self) -> str:
         # Looked at when the command is decided and when its entry is recognised: hashed once.
-        content = _CANONICAL_JSON.encode([self.name, self.content()])
+        content = ",".join([self.name, *map(_unmistakable, self.content().values())])
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
     def content(self) -> Mapping[str, Any]:
         """What a repetition with the same key must repeat."""
         return attrs.asdict(self, filter=lambda attribute, _: attribute.name != "key")
+
+
+def _unmistakable(value: object) -> str:
+    """A text that no other value has, nor other values joined: JSON, but for what most of a message is, which is
+    written in a third of the time."""
+    if value is None:
+        return "-"
+    return f"{len(value)}:{value}" if isinstance(value, str) else _CANONICAL_JSON.encode(value)
 
 
 @frozen(kw_only=True)

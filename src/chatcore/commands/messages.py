@@ -66,7 +66,7 @@ class SendMessage(RoomCommand[Sent]):
         return fields.each_once(self.mentions)
 
     def content(self) -> Mapping[str, Any]:
-        return {"body": self.body, "data": self.data, "reply_to": self.reply_to, "mentions": self._mentioned}
+        return {"body": self.body, "data": self.data, "reply_to": self.reply_to, "mentions": self._mentioned or None}
 
     def room_id(self, user: UserId, key: Key) -> RoomId:
         return self.room if self.room is not None else private_room_id(user, self.to or user)

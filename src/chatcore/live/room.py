@@ -90,6 +90,7 @@ class LiveRoom:
         elif place.after < self.head:
             self._behind.append(follower)
         self.raise_known(max(place.after, known))
+        self._wake()
 
     def unfollow(self, socket: LiveSocket) -> Place:
         """Stop following; the place up to which the socket was served."""
@@ -109,7 +110,7 @@ class LiveRoom:
         if seq > self.known:
             self.known = seq
             self._hinted = entry
-        self._wake()
+            self._wake()
 
     def tell(self, moved: MarkerMoved, *, everyone: bool, but: LiveSocket | None) -> None:
         """Push a marker: to its user's sockets, ``but`` one, with what is for the user alone; and to ``everyone``."""
