@@ -23,7 +23,7 @@ class Heard:
 
     @pytest.fixture(autouse=True)
     def heard(self, request: pytest.FixtureRequest, mongo_commands: Commands) -> None:
-        mongo_commands.suites.add(f"{type(self).__name__}.{request.function.__name__}")
+        mongo_commands.suites.add(f"{type(self).__name__}.{request.node.originalname}")
 
 
 def suites() -> Iterator[str]:
@@ -36,8 +36,10 @@ def suites() -> Iterator[str]:
 
 def commands_of_all(heard: Commands, server: str, folder: Path) -> Commands:
     """What the suites have sent in this run; where not all of them have run, what they send in one of their own."""
-    if heard.suites >= {*suites()}:
+    missing = {*suites()} - heard.suites
+    if not missing:
         return heard
+    print(f"the contract suites are run for themselves: {len(missing)} of their tests have not run, as {min(missing)}")
     kept = folder / "commands.bson"
     files = [f"tests/integration/{module}.py" for module in MODULES]
     ran = subprocess.run(
