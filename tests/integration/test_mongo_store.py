@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Generator
 import pytest
 
 from chatcore.testing.markers import MarkersContract
-from chatcore.testing.room_histories import HistoriesContract
+from chatcore.testing.room_histories import HistoriesContract, every_answer
 from chatcore.testing.room_log import RoomLogContract
 from chatcore.testing.rooms import RoomsContract
 from chatcore.testing.store import StoreContract, Stores
@@ -53,7 +53,8 @@ class TestMongoRooms(MongoFixtures, RoomsContract): ...
 class TestMongoMarkers(MongoFixtures, MarkersContract): ...
 
 
-class TestMongoHistories(MongoFixtures, HistoriesContract): ...
+class TestMongoHistories(MongoFixtures, HistoriesContract):
+    test_every_answer_is_what_the_log_comes_to = every_answer(30)
 
 
 class TestMongoStore(MongoFixtures, StoreContract):

@@ -1,6 +1,6 @@
 """Every method of a store after random histories: the same answers as by folding the log the slow way."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 
 import pytest
@@ -21,22 +21,17 @@ WIDE = 10_000_000
 _numbers = count()
 
 
-@pytest.mark.anyio
-class HistoriesContract:
-    """Subclass it, with a fixture ``store`` that gives an open store; it need not stay empty."""
-
-    @pytest.fixture
-    async def store(self) -> Store:
-        raise NotImplementedError
+def every_answer(examples: int) -> Callable[..., None]:
+    """The contract's test on so many histories; for a suite of a store that is slow to ask."""
 
     @settings(
-        max_examples=60,
+        max_examples=examples,
         deadline=None,  # a store may be slow
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
     )
     @given(moves=MOVES, sizes=SIZES, changes=CHANGES)
-    async def test_every_answer_is_what_the_log_comes_to(
-        self,
+    async def test(
+        self: object,
         store: Store,
         moves: Sequence[Move],
         sizes: Sequence[int],
@@ -56,6 +51,19 @@ class HistoriesContract:
                 if left:
                     await _mark(store, entries[:written], *left.pop(), marks)
         await check(store, entries, marks)
+
+    return test
+
+
+@pytest.mark.anyio
+class HistoriesContract:
+    """Subclass it, with a fixture ``store`` that gives an open store; it need not stay empty."""
+
+    @pytest.fixture
+    async def store(self) -> Store:
+        raise NotImplementedError
+
+    test_every_answer_is_what_the_log_comes_to = every_answer(60)
 
 
 async def _mark(store: Store, entries: Sequence[Entry], user: UserId, change: MarkerChange, marks: Marks) -> None:
