@@ -12,7 +12,7 @@ from chatcore_security import JwtTokens
 from tests.integration.clients import RawClient
 from tests.integration.http_node import SECRET, HttpNode
 from tests.integration.rights_requests import HttpRequest, Question
-from tests.integration.rights_rooms import Cast, Cell
+from tests.integration.rights_rooms import Cast, Cell, Facts
 from tests.integration.rights_table import UNKNOWING
 
 LETTERS = {"forbidden": "F", "not_found": "N", "invalid": "I", "unauthenticated": "U"}
@@ -72,20 +72,19 @@ class Asking:
         """What the table should say. Something else where it would be right, but for what happened beside it."""
         before = await self.cast.facts(self.cell)
         said = await self.ask(self.cell)
-        after = await self.cast.facts(self.cell)
-        found = said.refusal or _letter(question, self.cell, said.body, before[0].head, after[0].head)
+        of_none = await self.ask(evolve(self.cell, room=self.cell.unborn)) if self.cell.rank in UNKNOWING else None
+        after = await self.cast.look_again(self.cell)
+        if after == before:
+            self.cast.give_back(self.cell)
+        found = said.refusal or _letter(question, self.cell, said.body, before.log.head, after.log.head)
         if found != "+" and after != before:
             return f"{found}, but something has changed"
-        if self.cell.rank in UNKNOWING and found in ("N", "F", "-") and not await self._is_as_of_none(said):
+        if of_none and found in ("N", "F", "-") and not self._is_the_same(said, of_none, after):
             return f"{found}, but not as of a room that is not there"
         return found
 
-    async def _is_as_of_none(self, said: Said) -> bool:
-        unborn = await self.ask(evolve(self.cell, room=self.cell.unborn))
-        return unborn.text.replace(self.cell.unborn, self.cell.room) == said.text and await self._is_unborn()
-
-    async def _is_unborn(self) -> bool:
-        return (await self.cast.node.store.state(self.cell.unborn)).head == 0
+    def _is_the_same(self, said: Said, of_none: Said, after: Facts) -> bool:
+        return of_none.text.replace(self.cell.unborn, self.cell.room) == said.text and after.unborn.head == 0
 
 
 def _letter(question: Question, cell: Cell, body: Mapping[str, Any], before: int, after: int) -> str:

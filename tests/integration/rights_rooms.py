@@ -1,8 +1,8 @@
-"""A fresh room for each cell of the matrix of rights, and the people in it."""
+"""A room for each cell of the matrix of rights, and the people in it."""
 
 import itertools
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
@@ -10,7 +10,9 @@ from chatcore.chat import Chat
 from chatcore.commands.membership import BanUser, ChangeRole, InviteUser, LeaveRoom, RemoveUser
 from chatcore.commands.messages import React, SendMessage
 from chatcore.commands.rooms import CreateRoom
+from chatcore.domain.state import Marker, RoomState, RoomView
 from chatcore.ids import RoomId, Seq, UserId, created_room_id, new_id, private_room_id
+from chatcore.ports.room_log import News, Window
 from tests.integration.http_node import HttpNode
 from tests.integration.rights_table import RANKS, Kind, Rank
 
@@ -32,6 +34,9 @@ class Cell:
 
     kind: Kind
     rank: Rank
+    owners: Owners
+    reacted: bool
+    """Whether the subject has put `EMOJI` on the message of another, where they may."""
     room: RoomId
     unborn: RoomId
     """The id of a room of this kind that does not exist."""
@@ -47,11 +52,28 @@ class Cell:
 
 
 @frozen
+class Facts:
+    """All that the store holds of a cell's room, and of its unborn one."""
+
+    log: News
+    state: RoomState
+    markers: Mapping[UserId, Marker]
+    window: Window
+    views: Mapping[UserId, RoomView]
+    unborn: RoomState
+
+
+Place: TypeAlias = tuple[Kind, Rank, Owners, bool]
+
+
+@frozen
 class Cast:
-    """Users of their own for one row of the matrix, so that what they have does not grow from row to row."""
+    """Users of their own for some rows of the matrix, so that what they have does not grow from row to row."""
 
     node: HttpNode
     number: int = field(factory=lambda: next(_numbers))
+    _unchanged: dict[Place, list[Cell]] = field(factory=dict, init=False)
+    _known: dict[RoomId, Facts] = field(factory=dict, init=False)
 
     def subject(self, rank: Rank) -> UserId:
         """Who asks as somebody of this rank."""
@@ -71,10 +93,17 @@ class Cast:
         await self.node.accounts_store.create(user, "nobody signs in with this", None)
         return user
 
-    async def cell(self, kind: Kind, rank: Rank, *, owners: Owners = "two") -> Cell:
-        """A room in which the subject has the rank."""
-        if kind == "private":
-            return await self._private(rank)
+    async def cell(self, kind: Kind, rank: Rank, owners: Owners = "two", *, reacted: bool = False) -> Cell:
+        """A room in which the subject has the rank: one that was given back, or a fresh one."""
+        if found := self._unchanged.get((kind, rank, owners, reacted)):
+            return found.pop()
+        cell = await (self._private(rank, reacted) if kind == "private" else self._shared(kind, rank, owners, reacted))
+        if reacted and rank in ("member", "admin", "owner"):
+            react = React(room=cell.room, seq=cell.others, emoji=EMOJI, on=True)
+            await self.node.chat.execute(cell.subject, react)
+        return cell
+
+    async def _shared(self, kind: Literal["group", "public"], rank: Rank, owners: Owners, reacted: bool) -> Cell:
         subject, key = self.subject(rank), new_id()
         founder = subject if owners == "alone" else self.other("owner")
         chat, room = self.node.chat, created_room_id(founder, key)
@@ -93,6 +122,8 @@ class Cast:
         return Cell(
             kind=kind,
             rank=rank,
+            owners=owners,
+            reacted=reacted,
             room=room,
             unborn=unborn,
             subject=subject,
@@ -105,7 +136,7 @@ class Cast:
         found: dict[Whom, UserId] = {whom: self.other(whom) for whom in (*WITH_ACCOUNTS, NOBODY)}
         return found
 
-    async def _private(self, rank: Rank) -> Cell:
+    async def _private(self, rank: Rank, reacted: bool) -> Cell:
         subject = self.subject(rank)
         one = subject if rank == "member" else self.other("member")
         peer = await self._account(f"peer-{next(_numbers)}")
@@ -114,6 +145,8 @@ class Cast:
         return Cell(
             kind="private",
             rank=rank,
+            owners="two",
+            reacted=reacted,
             room=private_room_id(one, peer),
             unborn=private_room_id(self.other("owner"), peer),
             subject=subject,
@@ -126,10 +159,20 @@ class Cast:
         await execute(founder, InviteUser(room=room, user=self.other("invited")))
         await execute(founder, BanUser(room=room, user=self.other("banned")))
 
-    async def facts(self, cell: Cell) -> Any:
-        """All that the store holds of the cell's room, and of its unborn one."""
+    async def facts(self, cell: Cell) -> Facts:
+        """What is in the cell; of one that was given back, what was seen then."""
+        if cell.room not in self._known:
+            self._known[cell.room] = await self.look_again(cell)
+        return self._known[cell.room]
+
+    def give_back(self, cell: Cell) -> None:
+        """Nothing has changed in its room: whoever wants such a one may have it."""
+        self._unchanged.setdefault((cell.kind, cell.rank, cell.owners, cell.reacted), []).append(cell)
+
+    async def look_again(self, cell: Cell) -> Facts:
+        """What is in the cell by now."""
         store, users = self.node.store, [cell.subject, *cell.people.values()]
-        return (
+        return Facts(
             await store.read_on(cell.room, 0, 1_000),
             await store.state(cell.room),
             await store.markers(cell.room, users),
@@ -137,12 +180,6 @@ class Cast:
             await store.views(cell.room, users),
             await store.state(cell.unborn),
         )
-
-
-async def react(chat: Chat, cell: Cell) -> None:
-    """The subject puts `EMOJI` on the message of another, where they may."""
-    if cell.rank in ("member", "admin", "owner"):
-        await chat.execute(cell.subject, React(room=cell.room, seq=cell.others, emoji=EMOJI, on=True))
 
 
 async def _say(chat: Chat, user: UserId, room: RoomId) -> Seq:

@@ -1,18 +1,27 @@
-"""The matrix of rights on MongoDB: the same rows, with the same answers. What a socket adds has no store in it."""
+"""The matrix of rights on MongoDB: the same rows, with the same answers, over HTTP and on sockets."""
 
 from collections.abc import AsyncGenerator
 
 import pytest
 
 from chatcore_mongo import MongoAccounts, MongoStore
+from tests.integration import test_rights_matrix as matrix
 from tests.integration.http_node import HttpNode, http_node
+from tests.integration.rights_rooms import Cast
 from tests.integration.test_rights_matrix import anyio_backend as anyio_backend
-from tests.integration.test_rights_matrix import cast as cast
-from tests.integration.test_rights_matrix import test_over_http_everybody_gets_the_answer_of_the_table as over_http
+from tests.integration.test_rights_matrix import clients as clients
 
 pytestmark = pytest.mark.anyio
 
-test_over_http_everybody_gets_the_answer_of_the_table = over_http
+test_over_http_everybody_gets_the_answer_of_the_table = matrix.test_over_http_everybody_gets_the_answer_of_the_table
+test_over_a_socket_everybody_gets_the_answer_of_the_table = (
+    matrix.test_over_a_socket_everybody_gets_the_answer_of_the_table
+)
+test_without_a_good_token_nothing_is_told_or_done = matrix.test_without_a_good_token_nothing_is_told_or_done
+test_ready_shows_the_rooms_that_one_belongs_to_or_is_invited_to = (
+    matrix.test_ready_shows_the_rooms_that_one_belongs_to_or_is_invited_to
+)
+test_nobody_connects_without_a_good_token = matrix.test_nobody_connects_without_a_good_token
 
 
 @pytest.fixture(scope="module")
@@ -20,3 +29,18 @@ async def node(anyio_backend: str, mongo_url: str) -> AsyncGenerator[HttpNode]:
     store = MongoStore(mongo_url)
     async with http_node(store=store, accounts_store=MongoAccounts(store.database)) as node:
         yield node
+
+
+@pytest.fixture(scope="module")
+def casts() -> dict[str, Cast]:
+    """One for each test, whose rows share the rooms in which nothing has changed: MongoDB is slow to make them."""
+    return {}
+
+
+@pytest.fixture
+async def cast(node: HttpNode, casts: dict[str, Cast], request: pytest.FixtureRequest) -> Cast:
+    name = request.function.__name__
+    if name not in casts:
+        casts[name] = Cast(node)
+        await casts[name].enter()
+    return casts[name]

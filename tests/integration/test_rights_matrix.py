@@ -15,7 +15,7 @@ from tests.integration.clients import RawClient, RawClients, raw_clients
 from tests.integration.http_node import HttpNode, http_node
 from tests.integration.rights_asking import Asking, Said, expired_token, over_http, over_socket
 from tests.integration.rights_requests import Question, http_request, question
-from tests.integration.rights_rooms import Cast, Cell, react
+from tests.integration.rights_rooms import Cast, Cell
 from tests.integration.rights_table import IN_A_ROOM, KINDS, Kind, Rank
 
 pytestmark = pytest.mark.anyio
@@ -56,13 +56,6 @@ def asked(row: str) -> Iterator[tuple[Kind, Rank, str]]:
                 yield kind, rank, letter
 
 
-async def new_cell(cast: Cast, wanted: Question, kind: Kind, rank: Rank) -> Cell:
-    cell = await cast.cell(kind, rank, owners=wanted.owners)
-    if wanted.reacted:
-        await react(cast.node.chat, cell)
-    return cell
-
-
 async def ask_http(node: HttpNode, wanted: Question, route: str, token: str | None, cell: Cell) -> Said:
     fields = {name: value for name, value in wanted.fields(cell).items() if name not in wanted.method_says}
     success = 201 if wanted.created else 200
@@ -82,7 +75,7 @@ async def test_over_http_everybody_gets_the_answer_of_the_table(row: str, cast: 
     }
     found: dict[tuple[Kind, Rank, str], str] = {}
     for kind, rank, route in expected:
-        cell = await new_cell(cast, wanted, kind, rank)
+        cell = await cast.cell(kind, rank, wanted.owners, reacted=wanted.reacted)
         ask = partial(ask_http, cast.node, wanted, route, cast.node.tokens[cell.subject])
         found[kind, rank, route] = await Asking(cast, cell, ask).letter(wanted)
     assert found == expected
@@ -92,7 +85,9 @@ async def test_over_http_everybody_gets_the_answer_of_the_table(row: str, cast: 
 async def test_over_a_socket_everybody_gets_the_answer_of_the_table(row: str, cast: Cast, clients: RawClients) -> None:
     wanted = question(row)
     expected: dict[tuple[Kind, Rank], str] = {(kind, rank): letter for kind, rank, letter in asked(row)}
-    cells = {(kind, rank): await new_cell(cast, wanted, kind, rank) for kind, rank in expected}
+    cells = {
+        (kind, rank): await cast.cell(kind, rank, wanted.owners, reacted=wanted.reacted) for kind, rank in expected
+    }
     tokens = {cell.subject: cast.node.tokens[cell.subject] for cell in cells.values()}
     sockets = {subject: await clients.connect(token) for subject, token in tokens.items()}
     found = {}
@@ -105,14 +100,16 @@ async def test_over_a_socket_everybody_gets_the_answer_of_the_table(row: str, ca
 async def test_without_a_good_token_nothing_is_told_or_done(row: str, cast: Cast) -> None:
     wanted, node = question(row), cast.node
     for kind in KINDS:
-        cell = await new_cell(cast, wanted, kind, "member" if kind == "private" else "owner")
+        rank: Rank = "member" if kind == "private" else "owner"
+        cell = await cast.cell(kind, rank, wanted.owners, reacted=wanted.reacted)
+        before = await cast.facts(cell)
         for token in (None, expired_token(node, cell.subject)):
             for route in wanted.routes:
-                before = await cast.facts(cell)
                 said = await ask_http(node, wanted, route, token, cell)
                 assert said.code == "unauthenticated"
                 assert await ask_http(node, wanted, route, token, evolve(cell, room=cell.unborn)) == said
-                assert await cast.facts(cell) == before
+        assert await cast.look_again(cell) == before
+        cast.give_back(cell)
 
 
 async def test_ready_shows_the_rooms_that_one_belongs_to_or_is_invited_to(cast: Cast, clients: RawClients) -> None:
