@@ -44,8 +44,8 @@ class Line:
         try:
             async with asyncio.TaskGroup() as group:
                 back = group.create_task(self._carry(upstream, writer))
-                await self._listen(reader, downstream)
-                back.cancel()
+                if not await self._listen(reader, downstream):
+                    back.cancel()
         except* OSError:
             pass
         finally:
@@ -60,19 +60,21 @@ class Line:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _listen(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
-        """What the driver says, until the line is cut."""
-        while not self.is_cut and (message := await _message(reader)):
-            name = _command(message)
-            if name is not None:
+    async def _listen(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter) -> bool:
+        """What the driver says, until the line is cut; whether the server still has to carry out the last of it."""
+        while (message := await _message(reader)) and not self.is_cut:
+            if name := _command(message):
                 self.commands.append(name)
-                if len(self.commands) == self.cut_at:
-                    self.is_cut = True
-            if not self.is_cut or (name is not None and self.cut == "after"):
+                self.is_cut = len(self.commands) == self.cut_at
+            if not self.is_cut or self.cut == "after":
                 server.write(message)
                 await server.drain()
+            if self.is_cut:
+                return self.cut == "after"
+        return False
 
     async def _carry(self, server: asyncio.StreamReader, driver: asyncio.StreamWriter) -> None:
+        """What the server says, until the first answer after the line was cut, which nobody gets."""
         while message := await _message(server):
             if self.is_cut:
                 return
