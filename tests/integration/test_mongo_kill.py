@@ -15,7 +15,8 @@ from .test_kill import SOCKETS, UNANSWERED_MIN, Writer, check, finish, sign_up, 
 pytestmark = pytest.mark.anyio
 
 SERVER_KILLS = 2
-DATABASE_KILLS = 2
+BACK_AT_ONCE = (False, True)
+"""Of each time that the database is killed: whether it comes back before anybody is refused."""
 SECRET = "a secret of the tests, of 32 bytes or more"
 
 
@@ -41,7 +42,7 @@ async def test_what_was_acknowledged_survives_kills_of_the_server_and_of_the_dat
         async with serving(tmp_path, environment=told) as server:
             assert await write_until_killed(server, writers) >= UNANSWERED_MIN
     async with serving(tmp_path, environment=told) as server:
-        unavailable = sum([await kill_the_database(server, own, writers) for _ in range(DATABASE_KILLS)])
+        unavailable = sum([await kill_the_database(server, own, writers, at_once=at_once) for at_once in BACK_AT_ONCE])
         await finish(server, writers)
         for writer in writers:
             await check(server, writer)
@@ -52,8 +53,8 @@ async def test_what_was_acknowledged_survives_kills_of_the_server_and_of_the_dat
     assert unavailable
 
 
-async def kill_the_database(server: Server, own: Mongod, writers: Sequence[Writer]) -> int:
-    """Kill it amid sends, and start it again once everything is answered; how many were unavailable.
+async def kill_the_database(server: Server, own: Mongod, writers: Sequence[Writer], *, at_once: bool) -> int:
+    """Kill it amid sends, and start it again, at once or when somebody was refused; how many were unavailable.
 
     It is paused before, with as much under way as there is: so enough is unanswered however quick it was.
     """
@@ -63,10 +64,12 @@ async def kill_the_database(server: Server, own: Mongod, writers: Sequence[Write
         sent = await asyncio.gather(*map(Writer.send_on, writers, opened))
         own.signal(signal.SIGSTOP)
         own.kill()
+        if not at_once:
+            await opened[0].until(lambda client: not all(answer["ok"] for answer in client.answers.values()))
+        await asyncio.to_thread(own.start)
         for writer, client, numbered in zip(writers, opened, sent, strict=True):
             refused = {number for number in numbered if not (await client.answered(number))["ok"]}
             assert all(client.answers[number]["error"]["code"] == "unavailable" for number in refused)
             writer.take(client, {number: key for number, key in numbered.items() if number not in refused})
             unavailable += len(refused)
-    await asyncio.to_thread(own.start)
     return unavailable
