@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import product
 
 import pytest
 
@@ -11,7 +12,7 @@ from ..ids import Seq
 from ..ports.room_log import Anchor, FirstUnread, RoomLog, Window
 from .builders import conversation, joined, message
 from .logs import HOSTILE_NAMES, say, write
-from .tasks import meanwhile
+from .tasks import at_once, meanwhile
 
 COUNTS = (0, 1, 2, 3, 20)
 
@@ -67,11 +68,12 @@ class WindowContract:
         await write(log, entries)
         unread = [FirstUnread(user=user, read=read) for user in ("alice", "bob", "carol") for read in range(14)]
         anchors: list[Anchor] = ["newest", "oldest", *range(1, 15), 2**53, *unread]
+        sizes = [*product(COUNTS, COUNTS)]
         for anchor in anchors:
-            for before in COUNTS:
-                for after in COUNTS:
-                    window = await log.window("alice", "room", anchor, before, after, messages_only=messages_only)
-                    assert window == expected(entries, anchor, before, after, messages_only=messages_only)
+            ask = partial(log.window, "alice", "room", anchor, messages_only=messages_only)
+            windows = await at_once([partial(ask, before, after) for before, after in sizes])
+            for (before, after), window in zip(sizes, windows, strict=True):
+                assert window == expected(entries, anchor, before, after, messages_only=messages_only)
 
     @pytest.mark.parametrize("room", ["room", "", *HOSTILE_NAMES])
     async def test_the_window_of_an_unborn_room_is_empty(self, log: RoomLog, room: str) -> None:

@@ -1,6 +1,7 @@
 """Every method of a store after random histories: the same answers as by folding the log the slow way."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 
 import pytest
@@ -15,6 +16,7 @@ from .builders import message
 from .histories import CHANGES, MOVES, SIZES, USERS, Move, history
 from .logs import everything
 from .model import Marks, as_present, as_written, state_of, unread_of, view_of
+from .tasks import at_once
 
 WIDE = 10_000_000
 
@@ -81,8 +83,7 @@ async def check(store: Store, entries: Sequence[Entry], marks: Marks) -> None:
     views = await store.views(room, USERS)
     assert views == {user: view_of(entries, user, marks) for user in USERS}
     assert await store.markers(room, USERS) == {user: one.marker for user, one in views.items() if one.marker}
-    for user in USERS:
-        await _check_for(store, entries, user, marks)
+    await at_once([partial(_check_for, store, entries, user, marks) for user in USERS])
     again = [message(room, state.head + 1, entry.author, key=entry.key) for entry in entries]
     assert [(await store.append([one])).taken for one in again] == list(as_written(entries))
 
