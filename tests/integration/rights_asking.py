@@ -76,7 +76,7 @@ class Asking:
         after = await self.cast.look_again(self.cell)
         if after == before:
             self.cast.give_back(self.cell)
-        found = said.refusal or _letter(question, self.cell, said.body, before.log.head, after.log.head)
+        found = said.refusal or _letter(question, self.cell, said.body, before.head, after.head)
         if found != "+" and after != before:
             return f"{found}, but something has changed"
         if of_none and found in ("N", "F", "-") and not self._is_the_same(said, of_none, after):
@@ -84,7 +84,7 @@ class Asking:
         return found
 
     def _is_the_same(self, said: Said, of_none: Said, after: Facts) -> bool:
-        return of_none.text.replace(self.cell.unborn, self.cell.room) == said.text and after.unborn.head == 0
+        return of_none.text.replace(self.cell.unborn, self.cell.room) == said.text and after.unborn == 0
 
 
 def _letter(question: Question, cell: Cell, body: Mapping[str, Any], before: int, after: int) -> str:

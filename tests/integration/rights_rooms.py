@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
@@ -10,9 +10,7 @@ from chatcore.chat import Chat
 from chatcore.commands.membership import BanUser, ChangeRole, InviteUser, LeaveRoom, RemoveUser
 from chatcore.commands.messages import React, SendMessage
 from chatcore.commands.rooms import CreateRoom
-from chatcore.domain.state import Marker, RoomState, RoomView
 from chatcore.ids import RoomId, Seq, UserId, created_room_id, new_id, private_room_id
-from chatcore.ports.room_log import News, Window
 from tests.integration.http_node import HttpNode
 from tests.integration.rights_table import RANKS, Kind, Rank
 
@@ -53,14 +51,12 @@ class Cell:
 
 @frozen
 class Facts:
-    """All that the store holds of a cell's room, and of its unborn one."""
+    """What a store holds of a cell's room."""
 
-    log: News
-    state: RoomState
-    markers: Mapping[UserId, Marker]
-    window: Window
-    views: Mapping[UserId, RoomView]
-    unborn: RoomState
+    head: Seq
+    everything: Any
+    unborn: Seq
+    """The head of the room that does not exist."""
 
 
 Place: TypeAlias = tuple[Kind, Rank, Owners, bool]
@@ -172,14 +168,15 @@ class Cast:
     async def look_again(self, cell: Cell) -> Facts:
         """What is in the cell by now."""
         store, users = self.node.store, [cell.subject, *cell.people.values()]
-        return Facts(
-            await store.read_on(cell.room, 0, 1_000),
+        log = await store.read_on(cell.room, 0, 1_000)
+        everything = (
+            log,
             await store.state(cell.room),
             await store.markers(cell.room, users),
             await store.window(cell.subject, cell.room, "newest", 100, 0),
             await store.views(cell.room, users),
-            await store.state(cell.unborn),
         )
+        return Facts(log.head, everything, (await store.state(cell.unborn)).head)
 
 
 async def _say(chat: Chat, user: UserId, room: RoomId) -> Seq:

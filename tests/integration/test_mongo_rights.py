@@ -4,10 +4,11 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from chatcore_mongo import MongoAccounts, MongoStore
+from chatcore_mongo import MongoAccounts, MongoStore, queries
+from chatcore_mongo.documents import marker_id
 from tests.integration import test_rights_matrix as matrix
 from tests.integration.http_node import HttpNode, http_node
-from tests.integration.rights_rooms import Cast
+from tests.integration.rights_rooms import Cast, Cell, Facts
 from tests.integration.test_rights_matrix import anyio_backend as anyio_backend
 from tests.integration.test_rights_matrix import clients as clients
 
@@ -24,6 +25,22 @@ test_ready_shows_the_rooms_that_one_belongs_to_or_is_invited_to = (
 test_nobody_connects_without_a_good_token = matrix.test_nobody_connects_without_a_good_token
 
 
+class MongoCast(Cast):
+    """Looks at the documents of a room, all with one command."""
+
+    async def look_again(self, cell: Cell) -> Facts:
+        """What is in the cell by now."""
+        assert isinstance(self.node.store, MongoStore)
+        of_users = [marker_id(cell.room, user) for user in (cell.subject, *cell.people.values())]
+        async with self.node.store.database.reading() as reading:
+            log, markers, unborn = await reading.ask(
+                queries.above(cell.room, 0, 1_000, 1_000),
+                queries.markers(of_users),
+                queries.above(cell.unborn, 0, 1_000, 1_000),
+            )
+        return Facts(len(log), (log, markers), len(unborn))
+
+
 @pytest.fixture(scope="module")
 async def node(anyio_backend: str, mongo_url: str) -> AsyncGenerator[HttpNode]:
     store = MongoStore(mongo_url)
@@ -32,15 +49,15 @@ async def node(anyio_backend: str, mongo_url: str) -> AsyncGenerator[HttpNode]:
 
 
 @pytest.fixture(scope="module")
-def casts() -> dict[str, Cast]:
+def casts() -> dict[str, MongoCast]:
     """One for each test, whose rows share the rooms in which nothing has changed: MongoDB is slow to make them."""
     return {}
 
 
 @pytest.fixture
-async def cast(node: HttpNode, casts: dict[str, Cast], request: pytest.FixtureRequest) -> Cast:
+async def cast(node: HttpNode, casts: dict[str, MongoCast], request: pytest.FixtureRequest) -> Cast:
     name = request.function.__name__
     if name not in casts:
-        casts[name] = Cast(node)
+        casts[name] = MongoCast(node)
         await casts[name].enter()
     return casts[name]

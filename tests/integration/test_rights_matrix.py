@@ -5,12 +5,14 @@ for byte, the answer for a room that does not exist.
 """
 
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import partial
+from typing import TypeVar
 
 import pytest
 from attrs import evolve
 
+from chatcore.testing.tasks import at_once
 from tests.integration.clients import RawClient, RawClients, raw_clients
 from tests.integration.http_node import HttpNode, http_node
 from tests.integration.rights_asking import Asking, Said, expired_token, over_http, over_socket
@@ -56,6 +58,22 @@ def asked(row: str) -> Iterator[tuple[Kind, Rank, str]]:
                 yield kind, rank, letter
 
 
+Place = TypeVar("Place", tuple[Kind, Rank], tuple[Kind, Rank, str])
+
+
+async def at_each(places: Iterable[Place], letter: Callable[[Place], Awaitable[str]]) -> Mapping[Place, str]:
+    """The letters of all places. Each rank is asked one thing after the other, all ranks at the same time."""
+    of_rank: dict[Rank, list[Place]] = {}
+    for place in places:
+        of_rank.setdefault(place[1], []).append(place)
+
+    async def letters(places: Iterable[Place]) -> Mapping[Place, str]:
+        return {place: await letter(place) for place in places}
+
+    found = await at_once([partial(letters, places) for places in of_rank.values()])
+    return {place: letter for of_one in found for place, letter in of_one.items()}
+
+
 async def ask_http(node: HttpNode, wanted: Question, route: str, token: str | None, cell: Cell) -> Said:
     fields = {name: value for name, value in wanted.fields(cell).items() if name not in wanted.method_says}
     success = 201 if wanted.created else 200
@@ -73,27 +91,29 @@ async def test_over_http_everybody_gets_the_answer_of_the_table(row: str, cast: 
     expected: dict[tuple[Kind, Rank, str], str] = {
         (kind, rank, route): letter for kind, rank, letter in asked(row) for route in wanted.routes
     }
-    found: dict[tuple[Kind, Rank, str], str] = {}
-    for kind, rank, route in expected:
+
+    async def letter(place: tuple[Kind, Rank, str]) -> str:
+        kind, rank, route = place
         cell = await cast.cell(kind, rank, wanted.owners, reacted=wanted.reacted)
         ask = partial(ask_http, cast.node, wanted, route, cast.node.tokens[cell.subject])
-        found[kind, rank, route] = await Asking(cast, cell, ask).letter(wanted)
-    assert found == expected
+        return await Asking(cast, cell, ask).letter(wanted)
+
+    assert await at_each(expected, letter) == expected
 
 
 @pytest.mark.parametrize("row", ON_SOCKETS)
 async def test_over_a_socket_everybody_gets_the_answer_of_the_table(row: str, cast: Cast, clients: RawClients) -> None:
     wanted = question(row)
     expected: dict[tuple[Kind, Rank], str] = {(kind, rank): letter for kind, rank, letter in asked(row)}
-    cells = {
-        (kind, rank): await cast.cell(kind, rank, wanted.owners, reacted=wanted.reacted) for kind, rank in expected
-    }
-    tokens = {cell.subject: cast.node.tokens[cell.subject] for cell in cells.values()}
-    sockets = {subject: await clients.connect(token) for subject, token in tokens.items()}
-    found = {}
-    for place, cell in cells.items():
-        found[place] = await Asking(cast, cell, partial(ask_socket, sockets[cell.subject], wanted)).letter(wanted)
-    assert found == expected
+    ranks = {rank for _, rank in expected}
+    sockets = {rank: await clients.connect(cast.node.tokens[cast.subject(rank)]) for rank in ranks}
+
+    async def letter(place: tuple[Kind, Rank]) -> str:
+        kind, rank = place
+        cell = await cast.cell(kind, rank, wanted.owners, reacted=wanted.reacted)
+        return await Asking(cast, cell, partial(ask_socket, sockets[rank], wanted)).letter(wanted)
+
+    assert await at_each(expected, letter) == expected
 
 
 @pytest.mark.parametrize("row", ROWS)
