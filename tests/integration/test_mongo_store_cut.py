@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from attrs import define, field
@@ -16,6 +17,7 @@ from chatcore.testing.builders import NOON, joined, message, opened, opens
 from chatcore.testing.histories import marks_of
 from chatcore.testing.logs import write
 from chatcore.testing.room_histories import check
+from chatcore.testing.tasks import at_once
 from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore, standing
 
 from .mongo_database import a_database, empty
@@ -30,6 +32,8 @@ WRITTEN = {"insert entries", "update entries", "update markers", "insert account
 """Some of what the contract suites write."""
 LOG = [*THERE, *MORE]
 DAY = timedelta(days=1)
+AT_ONCE = 4
+"""Databases in which something is cut at the same time."""
 SOCKET = SocketInfo(id="s", user="erin", device="phone", node="node", since=NOON)
 
 Steps = Callable[[MongoStore, "Progress"], Awaitable[None]]
@@ -98,25 +102,46 @@ async def commands_of(url: str, steps: Steps) -> Sequence[str]:
     return line.commands
 
 
+async def cut_at_each(server: str, commands: Sequence[str], cut_at: Callable[[str, int], Awaitable[None]]) -> None:
+    """Cut at each of the commands, in some databases at the same time."""
+
+    async def some(first: int) -> None:
+        with a_database(server) as url:
+            for number in range(first, len(commands) + 1, AT_ONCE):
+                await cut_at(url, number)
+
+    await at_once([partial(some, first) for first in range(1, AT_ONCE + 1)])
+
+
 @pytest.mark.parametrize("cut", ["before", "after"])
-async def test_whoever_asks_first_after_a_cut_sees_all_of_a_write_or_nothing(mongo_url: str, cut: Cut) -> None:
+async def test_whoever_asks_first_after_a_cut_sees_all_of_a_write_or_nothing(
+    mongod: str, mongo_url: str, cut: Cut
+) -> None:
     commands = await commands_of(mongo_url, appends)
     print(f"{len(commands)} cuts, each {cut} a command")
-    for number in range(1, len(commands) + 1):
-        await prepared(mongo_url)
-        async with cut_line(mongo_url, number, cut) as line:
+
+    async def cut_at(url: str, number: int) -> None:
+        await prepared(url)
+        async with cut_line(url, number, cut) as line:
             progress = await run(line, appends)
         assert line.is_cut
-        async with MongoStore(mongo_url) as store:
-            heads = {room: (await store.state(room)).head for room in ("room", "born")}
-            logs = [log[: heads[log[0].room]] for log in (LOG, BORN) if heads[log[0].room]]
-            assert all(entry.seq <= heads[entry.room] for entry in progress.entries)
-            assert heads["room"] in (len(THERE), *range(len(THERE) + 4, len(LOG) + 1)), "a batch came in parts"
-            for user in ("erin", "mallory"):
-                await as_a_newcomer(store, user, logs)
-            for log in logs:
-                await check(store, log, marks_of(log))
-                await store.append([message(log[0].room, len(log) + 1, key="goes on")])
+        async with MongoStore(url) as store:
+            await check_all(store, progress)
+
+    await cut_at_each(mongod, commands, cut_at)
+
+
+async def check_all(store: MongoStore, progress: Progress) -> None:
+    """What was acknowledged is there, what there is of a batch is all of it, and it goes on."""
+    heads = {room: (await store.state(room)).head for room in ("room", "born")}
+    logs = [log[: heads[log[0].room]] for log in (LOG, BORN) if heads[log[0].room]]
+    assert all(entry.seq <= heads[entry.room] for entry in progress.entries)
+    assert heads["room"] in (len(THERE), *range(len(THERE) + 4, len(LOG) + 1)), "a batch came in parts"
+    for user in ("erin", "mallory"):
+        await as_a_newcomer(store, user, logs)
+    for log in logs:
+        await check(store, log, marks_of(log))
+        await store.append([message(log[0].room, len(log) + 1, key="goes on")])
 
 
 async def marks_and_accounts(store: MongoStore, progress: Progress) -> None:
@@ -141,14 +166,15 @@ async def marks_and_accounts(store: MongoStore, progress: Progress) -> None:
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
-async def test_what_was_cut_can_be_done_again_and_comes_to_the_same(mongo_url: str, cut: Cut) -> None:
+async def test_what_was_cut_can_be_done_again_and_comes_to_the_same(mongod: str, mongo_url: str, cut: Cut) -> None:
     commands = await commands_of(mongo_url, marks_and_accounts)
     print(f"{len(commands)} cuts, each {cut} a command")
-    for number in range(1, len(commands) + 1):
-        await prepared(mongo_url)
-        async with cut_line(mongo_url, number, cut) as line:
+
+    async def cut_at(url: str, number: int) -> None:
+        await prepared(url)
+        async with cut_line(url, number, cut) as line:
             await run(line, marks_and_accounts)
-        async with MongoStore(mongo_url) as store:
+        async with MongoStore(url) as store:
             await marks_and_accounts(store, Progress())
             accounts, registry = MongoAccounts(store.database), MongoRegistry(store.database)
             assert await store.markers("room", ["bob"]) == {"bob": Marker(4, 4)}
@@ -156,6 +182,8 @@ async def test_what_was_cut_can_be_done_again_and_comes_to_the_same(mongo_url: s
             assert await accounts.session("s1") == Session(id="s1", user="erin", device="phone", generation=2)
             assert await registry.of_user("erin") == []
             assert (await registry.renew("node", [SOCKET])).to_close == {"s": "kicked"}
+
+    await cut_at_each(mongod, commands, cut_at)
 
 
 async def test_a_database_whose_making_was_cut_is_made_by_the_next(mongod: str) -> None:
