@@ -117,6 +117,5 @@ def soak(session: nox.Session) -> None:
     install(session, "test")
     install_mongod(session)
     session.run("pytest", "tests/integration/test_simulation.py", env={"CHATCORE_TEST_SEEDS": "20000"})
-    session.run("pytest", "tests/integration/test_mongo_races.py", env={"CHATCORE_TEST_MONGODB_RACES": "1000"})
     length = {"CHATCORE_TEST_LOG_LENGTH": "1000000"}
     session.run("pytest", "tests/integration/test_mongo_store_plans.py", "--timeout=3600", env=length)

@@ -76,8 +76,8 @@ class Tally:
     orders: Mapping[str, int]
 
 
-async def run(race: Race, store: Store, other: Store | None = None, *, races: int = RACES) -> Tally:
-    """Run a race so many times. Asserts of each that the order of the two explains answers, log and state.
+async def run(race: Race, store: Store, other: Store | None = None) -> Tally:
+    """Run a race 1,000 times. Asserts of each that the order of the two explains answers, log and state.
 
     ``other`` is the second Chat's store, of the same database; without it both have one.
     """
@@ -91,7 +91,7 @@ async def run(race: Race, store: Store, other: Store | None = None, *, races: in
                 orders[await _run_one(race, number, store, barrier, (here, there))] += 1
 
         async with anyio.create_task_group() as tasks:
-            for number in range(races):
+            for number in range(RACES):
                 tasks.start_soon(one, number)
     return Tally(barrier.conflicts, orders)
 
