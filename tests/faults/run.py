@@ -6,6 +6,7 @@ when a fault no longer fits the code.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -74,15 +75,23 @@ def noticed(copy: Path, fault: Fault) -> str | None:
     paths = [copy / "src", copy / "src" / "adapters", copy / "src" / "entrypoints"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", fault.test]
-    try:
-        ran = subprocess.run(
-            command, cwd=copy, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return None  # a test that hangs over the fault does not pass
-    if ran.returncode == 1:
+    with subprocess.Popen(
+        command,
+        cwd=copy,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        try:
+            printed, _ = running.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)  # with the servers that its tests have started
+            return None  # a test that hangs over the fault does not pass
+    if running.returncode == 1:
         return None
-    return f"{fault.test} ended with {ran.returncode}\n{ran.stdout[-2000:]}"
+    return f"{fault.test} ended with {running.returncode}\n{printed[-2000:]}"
 
 
 if __name__ == "__main__":

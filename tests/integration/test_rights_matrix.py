@@ -105,7 +105,7 @@ async def test_over_http_everybody_gets_the_answer_of_the_table(row: str, cast: 
 async def test_over_a_socket_everybody_gets_the_answer_of_the_table(row: str, cast: Cast, clients: RawClients) -> None:
     wanted = question(row)
     expected: dict[tuple[Kind, Rank], str] = {(kind, rank): letter for kind, rank, letter in asked(row)}
-    ranks = {rank for _, rank in expected}
+    ranks: set[Rank] = {rank for _, rank in expected}
     sockets = {rank: await clients.connect(cast.node.tokens[cast.subject(rank)]) for rank in ranks}
 
     async def letter(place: tuple[Kind, Rank]) -> str:
