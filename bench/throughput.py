@@ -4,8 +4,8 @@
 
 Each number is the median of alternating rounds; the ratio is that to one writer in one room, and its spread. On MongoDB
 the same run inserts batches of 64 documents, shaped as entries and under the same indexes, by the bare driver: at 64
-writers in many rooms at least half of that is promised. The database is emptied of what this makes, not dropped. The
-garbage collector is set as in the bundled server.
+writers in many rooms at least half of that is promised. The database is emptied of what this makes, not dropped. Event
+loop and garbage collector are those of the bundled server.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from statistics import median
 from uuid import uuid4
 
+import uvloop
 from bson import ObjectId, Timestamp
 
 from chatcore import Chat, History, Push, SendMessage
@@ -183,4 +184,4 @@ if __name__ == "__main__":
         at = given.index("--seconds")
         limit = float(given[at + 1])
         del given[at : at + 2]
-    asyncio.run(main(given or ["memory", "sqlite"], limit))
+    uvloop.run(main(given or ["memory", "sqlite"], limit))

@@ -32,22 +32,22 @@ FAULTS = (
     Fault(
         "one-verdict-for-all-that-went-out-together",
         f"{MONGO}/committing.py",
-        '            outcomes[one["index"]] = _verdict(one, error)',
-        "            outcomes = [_verdict(one, error)] * len(documents)",
+        '        outcomes[one["index"]] = _verdict(one)',
+        "        outcomes = [_verdict(one)] * len(documents)",
         VERDICTS,
     ),
     Fault(
         "every-entry-goes-out-alone",
         f"{MONGO}/committing.py",
-        "            if len(chosen) < TOGETHER:",
-        "            if len(chosen) < 1:",
+        "range(min(len(self._waiting), TOGETHER))",
+        "range(1)",
         VERDICTS,
     ),
     Fault(
         "entries-of-one-room-go-out-in-any-order",
         f"{MONGO}/committing.py",
-        "                chosen.setdefault(waiting.room, waiting)",
-        '                chosen.setdefault(f"{id(waiting)}", waiting)',
+        "            group.append(queue.popleft())\n",
+        "            group += queue\n            queue.clear()\n",
         f"{COMMANDS}::test_of_one_room_no_two_entries_go_out_in_any_order",
     ),
     Fault(
@@ -60,8 +60,15 @@ FAULTS = (
     Fault(
         "what-no-majority-tells-of-is-written",
         f"{MONGO}/committing.py",
-        '    return bool(error.details["writeConcernErrors"])',
-        "    return False",
+        '    if "writeConcernError" in said:\n',
+        "    if False:\n",
+        f"{REAL}::test_a_write_of_which_no_majority_tells_is_not_acknowledged",
+    ),
+    Fault(
+        "a-batch-of-which-no-majority-tells-is-written",
+        f"{MONGO}/committing.py",
+        '        if error.details["writeConcernErrors"]:\n            raise\n',
+        '        if not error.details["writeErrors"]:\n            return Inserted(len(documents))\n',
         f"{REAL}::test_a_write_of_which_no_majority_tells_is_not_acknowledged",
     ),
     Fault(
