@@ -132,8 +132,8 @@ FAULTS = (
     Fault(
         "each-command-of-a-call-has-all-of-its-time",
         f"{MONGO}/database.py",
-        "            async with asyncio.timeout(GIVE_UP_S):",
-        "            async with asyncio.timeout(None):",
+        "            async with asyncio.timeout_at(began + GIVE_UP_S):",
+        "            async with asyncio.timeout_at(None):",
         f"{REAL}::test_a_call_of_several_commands_that_are_all_slow_is_unavailable_in_time",
     ),
     Fault(
@@ -181,7 +181,7 @@ FAULTS = (
     Fault(
         "what-was-told-is-told-with-each-call",
         f"{MONGO}/following.py",
-        "        told.add(map(time_of, (*late, *new)))\n",
+        "        told.add(map(time_of, late))\n        told.add(times)\n",
         "",
         f"{COMMANDS}::test_what_becomes_visible_behind_a_position_is_told_with_the_next_calls_and_once",
     ),
