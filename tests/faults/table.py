@@ -20,6 +20,13 @@ class Fault:
 
 FAULTS = (
     Fault(
+        "a-store-that-hangs-holds-commands-beyond-their-time",
+        "src/chatcore/live/room.py",
+        "            step = self._step_in_time\n",
+        "",
+        "tests/unit/live/test_rules.py::test_a_store_that_hangs_when_it_is_asked_again_fails_a_command_after_five_seconds",
+    ),
+    Fault(
         "contents-of-a-key-run-into-each-other",
         "src/chatcore/commands/command.py",
         'f"{len(value)}:{value}"',

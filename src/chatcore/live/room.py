@@ -1,6 +1,7 @@
 """A live room: one task that appends, catches up and delivers. The rules are in ``docs/live.md``."""
 
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
 from datetime import datetime
@@ -145,9 +146,10 @@ class LiveRoom:
 
     async def _run(self) -> None:
         self._pause = PAUSE_MIN_S
+        step = self._step
         while self._pending():
             try:
-                await self._step()
+                await step()
             except Unavailable:
                 await self._hold()
             except Exception:
@@ -155,11 +157,19 @@ class LiveRoom:
                 self._state = self._state_ahead = None
                 self.fail(Internal())
                 await self._hold()
+            step = self._step_in_time
         self._running = False
         self._rest()
 
-    async def _step(self) -> None:
+    async def _step_in_time(self) -> None:
+        """A step that is given up at the first deadline. The first step of a run needs no watch: it begins as soon as
+        something waits, and a store answers in less than 2 s."""
         self._expire()
+        first = self._waiting.first()
+        with anyio.CancelScope(deadline=first.deadline if first else math.inf):
+            await self._step()
+
+    async def _step(self) -> None:
         if self._behind and self.head is not None:
             await self._fill(self.head)
         elif self.head is not None and (self._unsure or self._lags()):
