@@ -4,15 +4,12 @@ from typing import TypeAlias
 
 from bson import Timestamp
 
-from .documents import Document
-
 Time: TypeAlias = int
 
 SECOND: Time = 1 << 32
 
 
-def time_of(document: Document) -> Time:
-    found: Timestamp = document["ts"]
+def time_of(found: Timestamp) -> Time:
     return found.time << 32 | found.inc
 
 
