@@ -13,6 +13,9 @@ SERVER = "tests/integration/test_serve_mongo.py"
 DURABLE = f"{COMMANDS}::test_whatever_the_address_says_reads_see_what_a_majority_has_and_writes_wait_for_it"
 VERDICTS = f"{COMMANDS}::test_what_waits_in_many_rooms_goes_out_together_and_each_entry_has_its_own_verdict"
 UNERASED = f"{REAL}::test_a_text_whose_erasure_failed_is_told_by_nobody_and_erased_by_whoever_sweeps"
+LOST = (
+    f"{REAL}::test_a_database_that_is_not_the_one_that_was_opened_is_refused_from_a_look_at_it_until_it_is_opened_anew"
+)
 
 FAULTS = (
     Fault(
@@ -282,9 +285,45 @@ FAULTS = (
     Fault(
         "a-database-that-can-only-be-read-is-ready",
         f"{MONGO}/probing.py",
-        '    await mongo[META].update_one(STORE, {"$currentDate": {"probed": True}}, session=its)',
-        "    await mongo[META].find_one(STORE, session=its)",
+        '    written = await mongo[META].update_one(store, {"$currentDate": {"probed": True}}, session=its)\n'
+        "    return written.matched_count == 1",
+        "    return await mongo[META].find_one(store, session=its) is not None",
         f"{REAL}::test_a_database_that_takes_no_writes_is_found_out_by_a_probe",
+    ),
+    Fault(
+        "a-probe-takes-any-database",
+        f"{MONGO}/probing.py",
+        "    return written.matched_count == 1",
+        "    return True",
+        LOST,
+    ),
+    Fault(
+        "whoever-follows-takes-any-database",
+        f"{MONGO}/store.py",
+        '            if [one.get("epoch") for one in stores] != [self.epoch]:',
+        "            if False:",
+        LOST,
+    ),
+    Fault(
+        "a-database-that-was-lost-is-used",
+        f"{MONGO}/database.py",
+        "        if self._session is None or self._session.lost:\n            raise Unavailable",
+        "        if self._session is None:\n            raise Unavailable",
+        LOST,
+    ),
+    Fault(
+        "a-database-that-was-lost-is-entered",
+        f"{MONGO}/database.py",
+        "            elif self._session.lost:",
+        "            elif False:",
+        LOST,
+    ),
+    Fault(
+        "what-is-remembered-of-a-dropped-database-is-appended-to",
+        f"{MONGO}/store.py",
+        "            self._know_nothing()  # what",
+        "            pass  # what",
+        LOST,
     ),
     Fault(
         "the-log-shows-the-databases-password",

@@ -98,7 +98,8 @@ class Plan:
 
     @property
     def indexes(self) -> set[str]:
-        return {stage["indexName"] for stage in self.stages if "indexName" in stage}
+        by_id = {"_id_" for stage in self.stages if stage["stage"] == "IDHACK"}
+        return by_id | {stage["indexName"] for stage in self.stages if "indexName" in stage}
 
 
 def explain(database: Database[Any], command: Mapping[str, Any]) -> Plan:

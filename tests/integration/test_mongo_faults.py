@@ -17,14 +17,14 @@ from pymongo.write_concern import WriteConcern
 
 from chatcore.domain.entries import Entry, Message
 from chatcore.domain.state import MarkerChange
-from chatcore.errors import Unavailable
+from chatcore.errors import StoreError, Unavailable
 from chatcore.ports.room_log import Appended
 from chatcore.testing.builders import conversation, deleted, edited, joined, message
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
 from chatcore_mongo import Database, MongoAccounts, MongoRegistry, MongoStore
 from chatcore_mongo.committing import TOGETHER, UNDER_WAY
-from chatcore_mongo.documents import ENTRIES
+from chatcore_mongo.documents import ENTRIES, META
 
 from .mongo_database import empty
 from .mongod import Mongod, a_mongod
@@ -278,6 +278,51 @@ async def test_a_database_that_takes_no_writes_is_found_out_by_a_probe(own: Mong
         assert await everything(store, "room") == conversation("room", 3)
         await seconds_until_unavailable(store.probe)
     await until_available(store.probe)
+
+
+def dropped(own: Mongod) -> None:
+    with own.client() as client:
+        client.drop_database("faults")
+
+
+def replaced(own: Mongod) -> None:
+    """As somebody does who drops it, and starts a server before the others notice."""
+    dropped(own)
+    with own.client() as client:
+        client["faults"][META].insert_one({"_id": "store", "epoch": "another", "version": 5})
+
+
+def probe(store: MongoStore) -> Call:
+    return store.probe
+
+
+def follow(store: MongoStore) -> Call:
+    return partial(store.changes, None, 1)
+
+
+@pytest.mark.parametrize("look", [probe, follow])
+@pytest.mark.parametrize("lose", [dropped, replaced])
+async def test_a_database_that_is_not_the_one_that_was_opened_is_refused_from_a_look_at_it_until_it_is_opened_anew(
+    own: Mongod, lose: Callable[[Mongod], None], look: Callable[[MongoStore], Call], caplog: pytest.LogCaptureFixture
+) -> None:
+    dropped(own)
+    store = MongoStore(f"{own.url}faults")
+    async with store:
+        await write(store, conversation("room", 3))
+        lose(own)
+        for call in [look(store), *calls(store, 4)]:
+            await seconds_until_unavailable(call)
+        with pytest.raises(StoreError, match="restart every server"):
+            await store.__aenter__()
+    assert [record.levelname for record in caplog.records if record.name.startswith("chatcore")] == ["ERROR"]
+    assert "dropped or replaced" in caplog.text
+    assert "restart every server" in caplog.text
+    dropped(own)
+    async with store:
+        assert await store.append([message("room", 4)]) == Appended(written=0)
+        await write(store, conversation("room", 3))
+        for call in calls(store, 4):
+            await call()
 
 
 async def texts(database: Database) -> str:

@@ -101,6 +101,7 @@ INDEXES: Sequence[tuple[Query, str, int]] = [
     (queries.below("long", 9_000, 50), "by_seq", 50),
     (queries.below("long", 9_000, 50, messages_only=True), "messages", 50),
     (queries.message_beyond("long", {"$lt": 9_000}, -1, 50), "messages", 0),
+    (queries.epoch(), "_id_", 1),
     (queries.markers(["room\0bob", "room\0alice"]), "_id_", 1),
     (queries.by_id([ObjectId(), ObjectId()]), "_id_", 0),
     (queries.holders("long", "alice", ["key-1", "key-3"]), "by_key", 2),

@@ -1,13 +1,14 @@
 """The database: who may open it, and how everything is written to it and read from it."""
 
 import asyncio
+import logging
 import re
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import Context, copy_context
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import pymongo
 from bson import CodecOptions
@@ -29,6 +30,8 @@ from .reading import Reading
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 LIMIT_S = 1.4
 """What the driver may take for what belongs together; it looks at the clock now and then."""
 GIVE_UP_S = 1.8
@@ -48,6 +51,11 @@ WRONG_FORM = (
 _CUT_BY_A_SLASH = re.compile(r"[^/]*//[^/?]*/[^?]*@")
 """A password with a bare slash: the driver would take its beginning for the host, and messages would show that."""
 WRONG_OPTION = "The address of MongoDB has an option that there is not, or a value that its option can't have."
+
+LOST = (
+    "The database at {} is not the one that was opened: it was dropped or replaced. Everything is refused from now on; "
+    "restart every server that uses it."
+)
 
 READ_CONCERN = ReadConcern("majority")
 WRITE_CONCERN = WriteConcern(w="majority", j=True)
@@ -75,10 +83,13 @@ class Database:
         return hosts[1] if hosts else ""
 
     async def __aenter__(self) -> Self:
-        """Open the database, and bring it to this version. Raises `StoreError` when it can't be reached or is newer."""
+        """Open the database, and bring it to this version. Raises `StoreError` when it can't be reached, is newer,
+        or was lost and is not closed yet."""
         async with self._gate:
             if self._session is None:
                 self._session = await self._open()
+            elif self._session.lost:
+                raise StoreError(LOST.format(self.where))
             self._entered += 1
         return self
 
@@ -104,11 +115,16 @@ class Database:
         except TimeoutError as error:
             fault = Unavailable()
             fault.__cause__ = error
-            self._faults.note(fault)
+            self._note(fault)
             raise fault from error
         except Unavailable as fault:
-            self._faults.note(fault)
+            self._note(fault)
             raise
+
+    def _note(self, fault: Unavailable) -> None:
+        """What was lost does not heal, and has been told."""
+        if self._session is None or not self._session.lost:
+            self._faults.note(fault)
 
     @property
     def epoch(self) -> str:
@@ -152,8 +168,17 @@ class Database:
             finally:
                 await client.close()
 
+    def lose(self) -> NoReturn:
+        """Refuse everything until it is opened anew: what was read says that it is not the database that was opened.
+
+        It would take what it is given without the indexes that decide, or against what its servers remember of it.
+        """
+        self._opened().lost = True
+        log.error(LOST.format(self.where))
+        raise Unavailable
+
     def _opened(self) -> "_Session":
-        if self._session is None:
+        if self._session is None or self._session.lost:
             raise Unavailable
         return self._session
 
@@ -229,6 +254,7 @@ class _Session:
         self._client = client
         self.database = database
         self.epoch = epoch
+        self.lost = False
         self.readers = asyncio.Semaphore(READERS)
         self._running: set[asyncio.Task[Any]] = set()
         self._last: AsyncClientSession | None = None

@@ -11,7 +11,8 @@ from attrs import frozen
 from chatcore.domain.state import UNREAD_MAX
 from chatcore.ids import Key, RoomId, Seq, UserId
 
-from .documents import ENTRIES, MARKERS, ROSTERS, Document
+from .documents import ENTRIES, MARKERS, META, ROSTERS, Document
+from .migrations import STORE
 from .times import Time, timestamp
 
 
@@ -120,6 +121,11 @@ def shapes(room: RoomId, after: Seq, upto: Seq, limit: int | None = None) -> Que
         *some,
         {"$project": {"seq": 1, "affects": 1}},
     )
+
+
+def epoch() -> Query:
+    """``{epoch}`` of the store, where it is there."""
+    return Query(META, [{"$match": STORE}, {"$project": {"_id": 0, "epoch": 1}}])
 
 
 def roster(room: RoomId) -> Query:

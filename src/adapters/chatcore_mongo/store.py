@@ -34,12 +34,18 @@ class MongoStore(Store):
 
     def __init__(self, url: str, **options: Any) -> None:
         self.database = Database(url, **options)
+        self._know_nothing()
+        self.epoch = ""
+
+    def _know_nothing(self) -> None:
         self._appender = Appender(self.database)
         self._follower = Follower()
 
     async def __aenter__(self) -> Self:
         await self.database.__aenter__()
-        self.epoch = self.database.epoch
+        if self.epoch != self.database.epoch:
+            self._know_nothing()  # what is remembered of the ends of logs is of other logs
+            self.epoch = self.database.epoch
         await self._appender.erase_what_is_pending()
         return self
 
@@ -49,7 +55,9 @@ class MongoStore(Store):
         await self.database.__aexit__(kind, error, traceback)
 
     async def probe(self) -> None:
-        await self.database.write(probe)
+        epoch = self.epoch
+        if not await self.database.write(lambda mongo, session: probe(mongo, session, epoch)):
+            self.database.lose()
 
     async def append(self, entries: Sequence[Entry]) -> Appended:
         return await self._appender.append(entries) if entries else Appended(written=0)
@@ -84,7 +92,9 @@ class MongoStore(Store):
 
     async def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
         async with self.database.reading() as reading:
-            (pending,) = await reading.ask(queries.all_pending(1))
+            pending, stores = await reading.ask(queries.all_pending(1), queries.epoch())
+            if [one.get("epoch") for one in stores] != [self.epoch]:
+                self.database.lose()
             found = await self._follower.changes(reading, after, limit)
         if pending:
             await self._appender.erase_what_is_pending()
