@@ -276,6 +276,13 @@ FAULTS = (
         f"{SERVER}::test_a_database_of_a_newer_version_ends_it",
     ),
     Fault(
+        "a-version-that-is-none-is-taken",
+        f"{MONGO}/migrations.py",
+        "    if type(its_version) not in (int, Int64) or its_version < 0:",
+        "    if False:",
+        f"{SERVER}::test_a_database_that_says_of_itself_what_can_not_be_ends_it_in_one_line",
+    ),
+    Fault(
         "each-of-many-servers-makes-its-secret",
         "src/entrypoints/chatcore_server/bootstrap.py",
         "    if settings.store.startswith(MONGODB):",

@@ -81,6 +81,28 @@ async def test_a_database_of_a_newer_version_ends_it(url: str, tmp_path: Path) -
         assert "written by a newer chatcore" in await refusal(tmp_path, *command, environment=told(url))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"version": "5"}, "version is no whole number"),
+        ({"version": 5.0}, "version is no whole number"),
+        ({"version": True}, "version is no whole number"),
+        ({"version": -1}, "version is no whole number"),
+        ({"version": None}, "version is no whole number"),
+        ({"epoch": 7}, "epoch is missing or no text"),
+    ],
+)
+async def test_a_database_that_says_of_itself_what_can_not_be_ends_it_in_one_line(
+    wrong: Mapping[str, Any], said: str, url: str, tmp_path: Path
+) -> None:
+    with MongoClient[Any](url) as client:
+        client.get_default_database()["meta"].insert_one({"_id": "store", "version": 5, "epoch": "e", **wrong})
+    for command in (("serve", "--port", "0"), ("migrate",)):
+        line = await refusal(tmp_path, *command, environment=told(url))
+        assert said in line
+        assert line.endswith("restore a backup.")
+
+
 async def test_it_says_where_it_keeps_everything_and_not_the_password(tmp_path: Path, url: str) -> None:
     async with serving(tmp_path, environment=told(url)) as server:
         assert f"in MongoDB at {url.split('/')[2]}" in "\n".join(server.printed)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from attrs import frozen
+from bson import Int64
 from pymongo import IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
@@ -81,9 +82,22 @@ MIGRATIONS: Sequence[Migration] = (
 """Number n brings a database of version n - 1 to version n. What was released is never changed, only added to."""
 
 
-async def version(database: AsyncDatabase[Document]) -> int:
-    found = await database[META].find_one(STORE)
-    return found.get("version", 0) if found else 0
+async def version(database: AsyncDatabase[Document], where: str) -> int:
+    """Raises `StoreError` where what stands there is none."""
+    found = await database[META].find_one(STORE) or {}
+    its_version = found.get("version", 0)
+    if type(its_version) not in (int, Int64) or its_version < 0:
+        raise StoreError(_damaged(where, "version is no whole number"))
+    if found and not isinstance(found.get("epoch"), str):
+        raise StoreError(_damaged(where, "epoch is missing or no text"))
+    return int(its_version)
+
+
+def _damaged(where: str, what: str) -> str:
+    return (
+        f"The database at {where} was changed by something else than chatcore: in its collection `{META}` the {what}; "
+        "restore a backup."
+    )
 
 
 async def check(database: AsyncDatabase[Document], where: str) -> int:
@@ -92,7 +106,7 @@ async def check(database: AsyncDatabase[Document], where: str) -> int:
     if tuple(server["versionArray"][:2]) < OLDEST_SERVER:
         needed = ".".join(map(str, OLDEST_SERVER))
         raise StoreError(f"The server at {where} is MongoDB {server['version']}; {needed} or newer is needed.")
-    found = await version(database)
+    found = await version(database, where)
     if found > len(MIGRATIONS):
         raise StoreError(
             f"The database at {where} was written by a newer chatcore (its version is {found}, this program knows up "
