@@ -9,6 +9,7 @@ REAL = "tests/integration/test_mongo_faults.py"
 RACES = "tests/integration/test_mongo_races.py"
 PLANS = "tests/integration/test_mongo_store_plans.py"
 CUT = "tests/integration/test_mongo_store_cut.py"
+OPENING = "tests/integration/test_mongo_opening.py"
 SERVER = "tests/integration/test_serve_mongo.py"
 DURABLE = f"{COMMANDS}::test_whatever_the_address_says_reads_see_what_a_majority_has_and_writes_wait_for_it"
 VERDICTS = f"{COMMANDS}::test_what_waits_in_many_rooms_goes_out_together_and_each_entry_has_its_own_verdict"
@@ -345,6 +346,20 @@ FAULTS = (
         "        return _Explained(self.where)",
         "        return _Explained(self._url)",
         f"{SERVER}::test_an_address_that_can_not_be_reached_ends_it_and_no_password_is_shown",
+    ),
+    Fault(
+        "mongo-a-name-with-a-dot-is-cut-at-it",
+        f"{MONGO}/database.py",
+        "        if name in _ITS_OWN or _NOT_IN_A_NAME.search(name) or",
+        "        if name in _ITS_OWN or",
+        "tests/unit/test_mongo_addresses.py",
+    ),
+    Fault(
+        "a-refusal-shows-what-entries-hold",
+        f"{MONGO}/database.py",
+        '            name = (details or {}).get("codeName")',
+        '            name = (details or {}).get("errmsg")',
+        f"{OPENING}::test_entries_that_contradict_each_other_are_told_without_what_they_hold",
     ),
     Fault(
         "mongo-an-option-is-shown-for-the-host",

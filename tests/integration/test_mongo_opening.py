@@ -7,6 +7,7 @@ from pymongo import MongoClient
 
 from chatcore.errors import StoreError
 from chatcore_mongo import MongoStore, migrations
+from chatcore_mongo.documents import ENTRIES
 
 pytestmark = pytest.mark.anyio
 
@@ -27,3 +28,37 @@ async def test_a_server_that_is_too_old_is_named_with_what_is_needed_and_not_tou
             async with MongoStore(mongo_url):
                 pass
         assert client.get_default_database().list_collection_names() == []
+
+
+async def refusal(url: str) -> str:
+    with pytest.raises(StoreError) as refused:
+        async with MongoStore(url, serverSelectionTimeoutMS=500):
+            pass
+    return str(refused.value)
+
+
+async def test_what_the_server_answers_is_told_with_its_name(mongo_url: str) -> None:
+    with MongoClient[Any](mongo_url) as client:
+        client.drop_database(client.get_default_database().name)
+        client.get_default_database()[ENTRIES].create_index("another", name="by_seq")
+        said = await refusal(mongo_url)
+        client.drop_database(client.get_default_database().name)
+    assert "it refuses (code 86, IndexKeySpecsConflict)" in said
+
+
+async def test_entries_that_contradict_each_other_are_told_without_what_they_hold(mongo_url: str) -> None:
+    with MongoClient[Any](mongo_url) as client:
+        client.drop_database(client.get_default_database().name)
+        client.get_default_database()[ENTRIES].insert_many([{"room": "geheim", "seq": 1} for _ in range(2)])
+        said = await refusal(mongo_url)
+        client.drop_database(client.get_default_database().name)
+    assert "its entries contradict each other (code 11000, DuplicateKey)" in said
+    assert said.endswith("restore a backup.")
+    assert "geheim" not in said
+
+
+@pytest.mark.parametrize("option", ["replicaSet=wrong", "tls=true"])
+async def test_where_an_option_does_not_fit_the_server_the_options_are_named(mongo_url: str, option: str) -> None:
+    assert "replicaSet, tls and other options of the address must fit the server" in await refusal(
+        f"{mongo_url}?{option}"
+    )

@@ -22,7 +22,12 @@ def anyio_backend() -> str:
         ("mongodb:///geheim", "mongodb://host:port/database"),
         ("mongodb://[geheim", "mongodb://host:port/database"),
         ("mongodb://h:geheim/", "mongodb://host:port/database"),
-        ("mongodb://h/$geheim", "mongodb://host:port/database"),
+        ("mongodb://h/$geheim", "names a database"),
+        ("mongodb://h/geheim%20b", "names a database"),
+        ("mongodb://h/local", "local and config are MongoDB's own"),
+        ("mongodb://h/a.geheim", "names a database"),
+        ("mongodb://bob:x@h/a%2Fgeheim?w=1", "names a database"),
+        ("mongodb://h/geheim" + 58 * "a", "names a database"),
         ("mongodb://bob:ge@heim@h/", "written as %2F %3A %40"),
         ("mongodb://bob:12/geheim@h/", "written as %2F %3A %40"),
         ("mongodb://bob:12/geheim@h", "written as %2F %3A %40"),
@@ -51,6 +56,10 @@ async def test_an_address_that_is_wrong_in_form_is_refused_in_one_line_that_show
 def test_where_a_database_is_are_its_hosts_alone(userinfo: str, path: str) -> None:
     for hosts in ("h", "h:27018", "a:1,[::1]:2"):
         assert Database(f"mongodb://{userinfo}{hosts}{path}").where == hosts
+
+
+def test_where_a_database_is_whose_address_is_a_host_alone_is_that_host() -> None:
+    assert Database("nonsense").where == "nonsense"
 
 
 async def test_what_is_said_of_a_fault_holds_nothing_secret_of_the_address(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager
 from contextvars import Context, copy_context
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
+from urllib.parse import unquote
 
 import pymongo
 from bson import CodecOptions
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
@@ -25,7 +26,7 @@ from chatcore.ports.fault_log import FaultLog
 
 from . import migrations
 from .documents import Document
-from .faults import translated
+from .faults import DUPLICATE, translated
 from .reading import Reading
 
 T = TypeVar("T")
@@ -51,6 +52,15 @@ WRONG_FORM = (
 _CUT_BY_A_SLASH = re.compile(r"[^/]*//[^/?]*/[^?]*@")
 """A password with a bare slash: the driver would take its beginning for the host, and messages would show that."""
 WRONG_OPTION = "The address of MongoDB has an option that there is not, or a value that its option can't have."
+
+WRONG_NAME = (
+    "The address of MongoDB names a database, behind the / that follows its hosts, that can't be: it has no space "
+    "and none of . $ / \\ \", and 63 bytes at most; local and config are MongoDB's own."
+)
+_NAMED = re.compile(r"[^/]+://(?:[^/?]*@)?[^/?]*/([^?]*)")
+_NOT_IN_A_NAME = re.compile(r'[\s.$/\\"\0]')
+_NAME_BYTES = 63
+_ITS_OWN = ("local", "config")
 
 LOST = (
     "The database at {} is not the one that was opened: it was dropped or replaced. Everything is refused from now on; "
@@ -79,7 +89,7 @@ class Database:
     @property
     def where(self) -> str:
         """Its hosts, without what is secret in the address."""
-        hosts = re.match(r"[^/]+://(?:[^/?]*@)?([^/?]*)", self._url)
+        hosts = re.match(r"(?:[^/]+://)?(?:[^/?]*@)?([^/?]*)", self._url)
         return hosts[1] if hosts else ""
 
     async def __aenter__(self) -> Self:
@@ -204,6 +214,10 @@ class Database:
         """Raises `StoreError` for an address that is wrong in form. What the driver says of it may hold a secret."""
         if _CUT_BY_A_SLASH.match(self._url):
             raise StoreError(WRONG_FORM)
+        named = _NAMED.match(self._url)
+        name = unquote(named[1]) if named else ""
+        if name in _ITS_OWN or _NOT_IN_A_NAME.search(name) or len(name.encode(errors="replace")) > _NAME_BYTES:
+            raise StoreError(WRONG_NAME)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", UserWarning)  # the driver would go on without an option it can't read
@@ -241,10 +255,21 @@ class _Explained:
 
 
 def _one_line(error: PyMongoError) -> str:
-    code = getattr(error, "code", None)
-    if code in (13, 18):
-        return "it does not let us in"
-    return "no server answers there that takes writes" if code is None else f"it answered with code {code}"
+    """What the server says of it in its own words may hold values of documents: its name for the code does not."""
+    match error:
+        case OperationFailure(code=13 | 18):
+            return "it does not let us in"
+        case OperationFailure(code=code, details=details) if code is not None:
+            name = (details or {}).get("codeName")
+            said = f"code {code}, {name}" if name else f"code {code}"
+            if code == DUPLICATE:
+                return f"its entries contradict each other ({said}); restore a backup"
+            return f"it refuses ({said})"
+        case _:
+            return (
+                "no server answers there that takes writes; replicaSet, tls and other options of the address must fit "
+                "the server"
+            )
 
 
 class _Session:
