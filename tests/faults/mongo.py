@@ -362,6 +362,13 @@ FAULTS = (
         f"{OPENING}::test_entries_that_contradict_each_other_are_told_without_what_they_hold",
     ),
     Fault(
+        "mongo-another-database-is-named",
+        "src/entrypoints/chatcore_server/welcome.py",
+        'return unquote(named[1]) if named else "chatcore"',
+        'return "chatcore"',
+        "tests/unit/test_server_welcome.py",
+    ),
+    Fault(
         "mongo-an-option-is-shown-for-the-host",
         "src/entrypoints/chatcore_server/welcome.py",
         "(?:[^/?]*@)?",

@@ -10,8 +10,21 @@ from chatcore_server.welcome import welcome
 @pytest.mark.parametrize(
     "userinfo", ["", "bob@", "bob:geheim@", "bob:geheim@geheim@", "bob:ge%40he%2Fim@", ":geheim@", "bob:geheim#@"]
 )
-@pytest.mark.parametrize("path", ["", "/", "/chat", "/chat?appname=a@geheim", "/?a=b/@geheim", "?appname=a@geheim/b"])
-def test_of_the_address_of_mongodb_it_shows_the_hosts_and_nothing_else(scheme: str, userinfo: str, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "database"),
+    [
+        ("", "chatcore"),
+        ("/", "chatcore"),
+        ("/chat", "chat"),
+        ("/ch%C3%A4t", "chät"),
+        ("/chat?appname=a@geheim", "chat"),
+        ("/?a=b/@geheim", "chatcore"),
+        ("?appname=a@geheim/b", "chatcore"),
+    ],
+)
+def test_of_the_address_of_mongodb_it_shows_the_hosts_and_the_database_and_nothing_else(
+    scheme: str, userinfo: str, path: str, database: str
+) -> None:
     for hosts in ("h", "h:27018", "a.example:1,[::1]:2", "%2Ftmp%2Fmongodb.sock"):
         said = welcome(Settings(store=f"{scheme}://{userinfo}{hosts}{path}"), [("127.0.0.1", 3001)])
-        assert f"It keeps everything in MongoDB at {hosts}. Ctrl-C ends it." in said
+        assert f"It keeps everything in MongoDB at {hosts}, database {database}. Ctrl-C ends it." in said

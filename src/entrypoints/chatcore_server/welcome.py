@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
+from urllib.parse import unquote
 
 from .serving import Address
 from .settings import Settings
@@ -32,13 +33,19 @@ def _place(settings: Settings) -> str:
         case "sqlite":
             return f"in {settings.data_dir.resolve()}"
         case address:
-            return f"in MongoDB at {_hosts(address)}"
+            return f"in MongoDB at {_hosts(address)}, database {_database(address)}"
 
 
 def _hosts(address: str) -> str:
     """Those of a connection string. User and password stand before the last ``@`` that comes before any ``/`` or ``?``;
     an ``@`` of its options is none of theirs."""
     return re.sub(r"^[^/]*//(?:[^/?]*@)?|[/?].*$", "", address)
+
+
+def _database(address: str) -> str:
+    """The path of a connection string; the store takes this name where there is none."""
+    named = re.match(r"[^/]*//[^/?]*/([^?]+)", address)
+    return unquote(named[1]) if named else "chatcore"
 
 
 def url(host: str, port: int) -> str:
