@@ -45,6 +45,7 @@ CODES = frozenset(
         175,  # QueryPlanKilled: an index was made or dropped meanwhile
         189,  # PrimarySteppedDown
         202,  # NetworkInterfaceExceededTimeLimit
+        246,  # SnapshotUnavailable: a collection was made a moment ago
         262,  # ExceededTimeLimit
         290,  # TransactionExceededLifetimeLimitSeconds
         9001,  # SocketException
