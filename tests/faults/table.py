@@ -20,13 +20,6 @@ class Fault:
 
 FAULTS = (
     Fault(
-        "a-change-that-is-told-again-keeps-the-sweep-asking",
-        "src/chatcore/live/sweep.py",
-        "                break  # a store may tell again what it told\n",
-        "                pass\n",
-        "tests/unit/live/test_enduring.py::test_a_store_that_tells_a_change_again_is_asked_again_with_the_next_sweep",
-    ),
-    Fault(
         "a-store-that-hangs-holds-commands-beyond-their-time",
         "src/chatcore/live/room.py",
         "            step = self._step_in_time\n",

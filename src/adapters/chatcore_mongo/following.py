@@ -28,7 +28,7 @@ class _Told:
     looked_back_at: Time = 0
     """The moment below which nothing was missing when it was looked at last."""
     to_be_continued: bool = False
-    """Whether there was more than was asked for: the next call belongs to the last."""
+    """Whether the last answer was full: the next call belongs to it."""
 
     def add(self, times: Iterable[Time]) -> None:
         for time in times:
@@ -63,21 +63,19 @@ class Follower:
         if not told.to_be_continued or moment - told.looked_back_at >= SECOND:
             late = await self._late(reading, moment, told, limit)
         new: Sequence[Document] = []
-        left = limit - _entries(late)
-        if left:
+        if len(late) < limit:
             told.looked_back_at = moment
-            (new,) = await reading.ask(queries.changes(moment, left))
-        told.to_be_continued = _entries(new) == left
-        return self._tell(after, told, late, new)
+            (new,) = await reading.ask(queries.changes(moment, limit - len(late)))
+        return self._tell(after, told, late, new, limit)
 
     async def _start(self, reading: Reading) -> Sequence[Change]:
         """The newest change; what can be read below it needs not be told to one who starts there."""
         newest = await reading.ask_one(queries.newest_change())
         if newest is None:
             return []
-        moment, told = _newest(newest), _Told()
+        moment, told = time_of(newest), _Told()
         (below,) = await reading.ask(queries.times_of_changes(_first_looked_at(moment), moment))
-        told.add(time_of(one["ts"]) for one in below)
+        told.add(map(time_of, below))
         change = _change(newest, (moment << _BITS) + self._next())
         self._remember(change.position, told)
         return [change]
@@ -89,23 +87,25 @@ class Follower:
         (seconds,) = await reading.ask(queries.seconds_of_changes(since, moment))
         late: list[Document] = []
         for one in sorted(seconds, key=lambda one: one["second"]):
-            known, begin, left = told.of(one["second"]), one["second"] * SECOND, limit - _entries(late)
-            if one["n"] == len(known) or not left:
+            known, begin = told.of(one["second"]), one["second"] * SECOND
+            if one["n"] == len(known) or len(late) == limit:
                 continue
             (times,) = await reading.ask(queries.times_of_changes(begin, min(begin + SECOND - 1, moment)))
-            missing = [time for each in times if (time := time_of(each["ts"])) not in known]
-            (found,) = await reading.ask(queries.changes_at(missing[:left]))
+            missing = [time for time in map(time_of, times) if time not in known][: limit - len(late)]
+            (found,) = await reading.ask(queries.changes_at(missing))
             late += found
         return late
 
     def _tell(
-        self, after: Position, told: _Told, late: Sequence[Document], new: Sequence[Document]
+        self, after: Position, told: _Told, late: Sequence[Document], new: Sequence[Document], limit: int
     ) -> Sequence[Change]:
         moment = after >> _BITS
-        for one in (*late, *new):
-            told.add(map(time_of, one["times"]))
+        times = list(map(time_of, new))
+        told.add(map(time_of, late))
+        told.add(times)
         changes = [_change(one, (moment << _BITS) + self._next()) for one in late]
-        changes += [_change(one, (_newest(one) << _BITS) + self._next()) for one in sorted(new, key=_newest)]
+        changes += [_change(one, (time << _BITS) + self._next()) for one, time in zip(new, times, strict=True)]
+        told.to_be_continued = len(changes) == limit
         self._remember(changes[-1].position if changes else after, told)
         return changes
 
@@ -124,16 +124,7 @@ def _first_looked_at(moment: Time) -> Time:
     return max(second_of(moment) - OVERLAP_S, 0) * SECOND
 
 
-def _entries(changes: Sequence[Document]) -> int:
-    """How many entries are behind what was found."""
-    return sum(len(one["times"]) for one in changes)
-
-
-def _newest(change: Document) -> Time:
-    return max(map(time_of, change["times"]))
-
-
 def _change(document: Document, position: Position) -> Change:
     """Somebody's role is no membership."""
-    affects = () if document["kind"] == "role" else tuple(document["affects"] or ())
-    return Change(position=position, room=document["_id"]["room"], seq=document["seq"], affects=affects)
+    affects = () if document["kind"] == "role" else tuple(one["user"] for one in document.get("affects", ()))
+    return Change(position=position, room=document["room"], seq=document["seq"], affects=affects)

@@ -199,30 +199,21 @@ def markers(identities: Collection[str]) -> Query:
     return Query(MARKERS, [{"$match": {"_id": {"$in": list(identities)}}}])
 
 
-_CHANGES: Document = {
-    "$group": {
-        "_id": {"room": "$room", "shape": {"$cond": [{"$gt": ["$affects", None]}, "$seq", None]}},
-        "seq": {"$max": "$seq"},
-        "kind": {"$first": "$kind"},
-        "affects": {"$first": "$affects.user"},
-        "times": {"$push": "$ts"},
-    }
-}
-"""An entry that changes whose standing in a room is a change of its own, all others of that room are one together."""
+_CHANGE: Document = {"$project": {"_id": 0, "ts": 1, "room": 1, "seq": 1, "kind": 1, "affects.user": 1}}
 
 
 def newest_change() -> Query:
-    return _entries({"$sort": {"ts": -1}}, {"$limit": 1}, _CHANGES)
+    return _entries({"$sort": {"ts": -1}}, {"$limit": 1}, _CHANGE)
 
 
 def changes(above: Time, limit: int) -> Query:
-    """``{_id: {room}, seq, kind, affects, times}`` of the first entries above a time."""
-    return _entries({"$match": {"ts": {"$gt": timestamp(above)}}}, {"$sort": {"ts": 1}}, {"$limit": limit}, _CHANGES)
+    """``{ts, room, seq, kind, affects}`` of entries by the server's time, ascending."""
+    return _entries({"$match": {"ts": {"$gt": timestamp(above)}}}, {"$sort": {"ts": 1}}, {"$limit": limit}, _CHANGE)
 
 
 def changes_at(times: Sequence[Time]) -> Query:
     """The same of the entries with these times."""
-    return _entries({"$match": {"ts": {"$in": list(map(timestamp, times))}}}, _CHANGES)
+    return _entries({"$match": {"ts": {"$in": list(map(timestamp, times))}}}, {"$sort": {"ts": 1}}, _CHANGE)
 
 
 def times_of_changes(above: Time, upto: Time) -> Query:

@@ -4,12 +4,15 @@ from typing import TypeAlias
 
 from bson import Timestamp
 
+from .documents import Document
+
 Time: TypeAlias = int
 
 SECOND: Time = 1 << 32
 
 
-def time_of(found: Timestamp) -> Time:
+def time_of(document: Document) -> Time:
+    found: Timestamp = document["ts"]
     return found.time << 32 | found.inc
 
 

@@ -21,7 +21,7 @@ class Sweep:
         await anyio.sleep(SWEEP_S)
         while changes := await self._store.changes(self._after, CHANGES_MAX):
             for change in changes:
+                self._after = change.position
                 self._hub.told(change.room, change.seq, change.affects)
-            if changes[-1].position == self._after:
-                break  # a store may tell again what it told
-            self._after = changes[-1].position
+            if len(changes) < CHANGES_MAX:
+                break

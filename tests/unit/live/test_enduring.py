@@ -1,7 +1,6 @@
 """What a Chat does by itself goes on after a fault that nobody expected, and says what it was."""
 
 import logging
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,9 +10,8 @@ import pytest
 from chatcore import Bye, Chat, InviteUser, SendMessage, Unavailable
 from chatcore.live.background import Background
 from chatcore.ports.bus import RoomAt
-from chatcore.ports.room_log import Change, Position
 from chatcore.testing import Recorder
-from chatcore_memory import MemoryRegistry, MemoryStore
+from chatcore_memory import MemoryRegistry
 from tests.unit.live.nodes import HeldBus, HeldStore, seqs
 from tests.unit.live.test_belonging import create
 
@@ -43,25 +41,6 @@ async def test_a_sweep_that_failed_is_followed_by_the_next(monkeypatch: pytest.M
         assert not faults
         await there.execute("alice", SendMessage(to="bob", body="hi", key="k"))
         await bob.until(lambda _: seqs(bob, ROOM) == [1], within=5)
-
-
-class RepeatingStore(MemoryStore):
-    """Tells the newest change again with each call, as a port may."""
-
-    asked = 0
-
-    async def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
-        self.asked += 1
-        return await super().changes(after and after - 1, limit)
-
-
-async def test_a_store_that_tells_a_change_again_is_asked_again_with_the_next_sweep() -> None:
-    store, bob = RepeatingStore(), Recorder()
-    async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob"):
-        for number in (1, 2):
-            await there.execute("alice", SendMessage(to="bob", body="hi", key=f"{number}"))
-            await bob.until(lambda _: seqs(bob, ROOM)[-1:] == [number], within=5)  # noqa: B023 - ends before the next
-        assert store.asked < 20
 
 
 async def test_a_check_of_memberships_that_failed_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
