@@ -5,7 +5,7 @@ calls were a sixth.
 """
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Awaitable, Generator
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -33,8 +33,8 @@ class Handover(Generic[T]):
         if not self._future.done():
             self._future.set_result(value)
 
-    async def take(self) -> T:
-        return await self._future
+    def take(self) -> Awaitable[T]:
+        return self._future
 
 
 def _new_future() -> "asyncio.Future[Any] | _Future[Any]":

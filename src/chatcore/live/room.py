@@ -234,9 +234,11 @@ class LiveRoom:
 
     async def _apply(self, entries: Sequence[Entry]) -> None:
         """Take the room over entries that follow its head: answers first, then everyone who stands just before."""
-        self._admit(entries)
-        # For everyone with a socket here: who connects, or whose `sync` ends, may begin to follow while this is read.
-        rooms = await self._announcements(entries, self._around.users)
+        rooms: Mapping[UserId, Room] = {}
+        if any(entry.affects for entry in entries):
+            self._admit(entries)
+            # For everyone with a socket here: who connects, or whose `sync` ends, may begin to follow while it is read.
+            rooms = await self._announcements(entries, self._around.users)
         for entry in entries:
             self._waiting.finish_from(entry)
             self._advance(entry)

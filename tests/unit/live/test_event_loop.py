@@ -36,8 +36,12 @@ async def test_a_value_waits_for_whoever_comes_later() -> None:
 
 async def test_a_value_may_be_given_to_somebody_who_has_left() -> None:
     value: Handover[int] = Handover()
+
+    async def take() -> None:
+        await value.take()
+
     async with anyio.create_task_group() as group:
-        group.start_soon(value.take)
+        group.start_soon(take)
         await anyio.wait_all_tasks_blocked()
         group.cancel_scope.cancel()
     value.give(7)
