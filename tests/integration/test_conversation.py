@@ -179,15 +179,16 @@ async def online(people: People, connect: Connect) -> AsyncGenerator[Sequence[De
 async def test_two_people_chat_on_two_devices_each_over_a_restart(
     tmp_path: Path, connect: Connect, settings: Mapping[str, str]
 ) -> None:
-    async with ClientSession() as http, AsyncExitStack() as stack:
-        server = await stack.enter_async_context(serving(tmp_path, environment=settings))
+    # The servers end after the clients: python-socketio's may miss that it is to end while it looks for its server.
+    async with ClientSession() as http, AsyncExitStack() as servers:
+        server = await servers.enter_async_context(serving(tmp_path, environment=settings))
         people = People(server, http)
         await people.sign_up()
-        devices = await stack.enter_async_context(online(people, connect))
-        await write_the_first_messages_at_once(people, devices)
-        room = await join_over_http(people, devices)
-        await restart(people, stack, partial(serving, tmp_path, environment=settings), room, devices)
-        await agree(people, room, devices)
+        async with online(people, connect) as devices:
+            await write_the_first_messages_at_once(people, devices)
+            room = await join_over_http(people, devices)
+            await restart(people, servers, partial(serving, tmp_path, environment=settings), room, devices)
+            await agree(people, room, devices)
 
 
 async def write_the_first_messages_at_once(people: People, devices: Sequence[Device]) -> None:
@@ -217,7 +218,7 @@ async def join_over_http(people: People, devices: Sequence[Device]) -> str:
     return room
 
 
-async def restart(people: People, stack: AsyncExitStack, serve: Serve, room: str, devices: Sequence[Device]) -> None:
+async def restart(people: People, servers: AsyncExitStack, serve: Serve, room: str, devices: Sequence[Device]) -> None:
     """While it is down, and before the clients are back, there is more to say; they come back by themselves."""
     for device in devices:
         await device.has(room, 3)
@@ -225,7 +226,7 @@ async def restart(people: People, stack: AsyncExitStack, serve: Serve, room: str
     for device in devices:
         await device.client.until(lambda client: client.life("disconnect"))
         assert device.client.bodies_of("bye") == [{"code": "shutdown", "resumable": True}]
-    people.server = await stack.enter_async_context(serve(port=people.server.port))
+    people.server = await servers.enter_async_context(serve(port=people.server.port))
     for n in range(20):
         await people.post("alice", "/users/bob", f"while you were away {n}")
         await people.post("bob", f"/rooms/{room}", f"is anybody here {n}")
