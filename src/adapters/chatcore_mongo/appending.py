@@ -1,7 +1,6 @@
 """Appending to a room's log."""
 
 import contextlib
-import logging
 from collections.abc import Sequence
 
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -21,8 +20,6 @@ from .preparing import Preparation, is_plain, plain_documents, tail_at
 from .presenting import as_written
 from .reading import gone_of
 from .tails import Tail, Tails
-
-log = logging.getLogger(__name__)
 
 ERASED_TOGETHER = 100
 

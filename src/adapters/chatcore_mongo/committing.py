@@ -113,7 +113,7 @@ async def _in_order(
 async def _each(
     database: AsyncDatabase[Document], session: AsyncClientSession, documents: Sequence[RawBSONDocument]
 ) -> list[Inserted | Exception]:
-    # The driver's insert_many would also try again, which whoever waits does by itself, and takes a third longer.
+    # The driver's insert_many would also try again, which whoever waits does by itself, and takes longer.
     how = {"ordered": False, "writeConcern": WRITE_CONCERN.document}
     said = await database.command({"insert": ENTRIES, "documents": documents, **how}, session=session)
     outcomes: list[Inserted | Exception]

@@ -2,21 +2,17 @@
 
 import asyncio
 import logging
-import re
-import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import Context, copy_context
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
-from urllib.parse import unquote
 
 import pymongo
 from bson import CodecOptions
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
@@ -25,8 +21,10 @@ from chatcore.errors import StoreError, Unavailable
 from chatcore.ports.fault_log import FaultLog
 
 from . import migrations
+from .addresses import client_of, hosts_of
 from .documents import Document
-from .faults import DUPLICATE, translated
+from .explaining import Explained
+from .faults import translated
 from .reading import Reading
 
 T = TypeVar("T")
@@ -44,23 +42,6 @@ NAME = "chatcore"
 
 READERS = 32
 """Reads at once. Under more load than there is time for, these come to an end, and the others to `Unavailable`."""
-
-WRONG_FORM = (
-    "The address of MongoDB must read mongodb://host:port/database or mongodb://user:password@host/database, and / : @ "
-    "? % in a user or password are written as %2F %3A %40 %3F %25."
-)
-_CUT_BY_A_SLASH = re.compile(r"[^/]*//[^/?]*/[^?]*@")
-"""A password with a bare slash: the driver would take its beginning for the host, and messages would show that."""
-WRONG_OPTION = "The address of MongoDB has an option that there is not, or a value that its option can't have."
-
-WRONG_NAME = (
-    "The address of MongoDB names a database, behind the / that follows its hosts, that can't be: it has no space "
-    "and none of . $ / \\ \", and 63 bytes at most; local and config are MongoDB's own."
-)
-_NAMED = re.compile(r"[^/]+://(?:[^/?]*@)?[^/?]*/([^?]*)")
-_NOT_IN_A_NAME = re.compile(r'[\s.$/\\"\0]')
-_NAME_BYTES = 63
-_ITS_OWN = ("local", "config")
 
 LOST = (
     "The database at {} is not the one that was opened: it was dropped or replaced. Everything is refused from now on; "
@@ -89,8 +70,7 @@ class Database:
     @property
     def where(self) -> str:
         """Its hosts, without what is secret in the address."""
-        hosts = re.match(r"(?:[^/]+://)?(?:[^/?]*@)?([^/?]*)", self._url)
-        return hosts[1] if hosts else ""
+        return hosts_of(self._url)
 
     async def __aenter__(self) -> Self:
         """Open the database, and bring it to this version. Raises `StoreError` when it can't be reached, is newer,
@@ -169,8 +149,8 @@ class Database:
 
         With ``dry_run`` nothing is changed. Raises `StoreError`.
         """
-        with self._explained():
-            client = self._client()
+        with Explained(self.where):
+            client = client_of(self._url, self._options)
             try:
                 with pymongo.timeout(OPEN_S):
                     version = await migrations.check(self._database_of(client), self.where)
@@ -193,8 +173,8 @@ class Database:
         return self._session
 
     async def _open(self) -> "_Session":
-        with self._explained():
-            client = self._client()
+        with Explained(self.where):
+            client = client_of(self._url, self._options)
             try:
                 database = self._database_of(client)
                 with pymongo.timeout(OPEN_S):
@@ -207,28 +187,6 @@ class Database:
                 await client.close()
                 raise
 
-    def _explained(self) -> "_Explained":
-        return _Explained(self.where)
-
-    def _client(self) -> AsyncMongoClient[Document]:
-        """Raises `StoreError` for an address that is wrong in form. What the driver says of it may hold a secret."""
-        if _CUT_BY_A_SLASH.match(self._url):
-            raise StoreError(WRONG_FORM)
-        named = _NAMED.match(self._url)
-        name = unquote(named[1]) if named else ""
-        if name in _ITS_OWN or _NOT_IN_A_NAME.search(name) or len(name.encode(errors="replace")) > _NAME_BYTES:
-            raise StoreError(WRONG_NAME)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", UserWarning)  # the driver would go on without an option it can't read
-                return AsyncMongoClient(self._url, appname="chatcore", **self._options)
-        except UserWarning as error:
-            raise StoreError(WRONG_OPTION) from error
-        except OSError as error:
-            raise StoreError("A file that the address of MongoDB names can't be read.") from error
-        except (PyMongoError, ValueError) as error:
-            raise StoreError(WRONG_FORM) from error
-
     def _database_of(self, client: AsyncMongoClient[Document]) -> AsyncDatabase[Document]:
         return client.get_default_database(
             NAME,
@@ -237,39 +195,6 @@ class Database:
             write_concern=WRITE_CONCERN,
             read_concern=READ_CONCERN,
         )
-
-
-class _Explained:
-    """Tells the operator why a database can't be opened, in one line without the address's secrets."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if isinstance(error, PyMongoError):
-            raise StoreError(f"MongoDB at {self._where} can't be opened: {_one_line(error)}.") from error
-
-
-def _one_line(error: PyMongoError) -> str:
-    """What the server says of it in its own words may hold values of documents: its name for the code does not."""
-    match error:
-        case OperationFailure(code=13 | 18):
-            return "it does not let us in"
-        case OperationFailure(code=code, details=details) if code is not None:
-            name = (details or {}).get("codeName")
-            said = f"code {code}, {name}" if name else f"code {code}"
-            if code == DUPLICATE:
-                return f"its entries contradict each other ({said}); restore a backup"
-            return f"it refuses ({said})"
-        case _:
-            return (
-                "no server answers there that takes writes; replicaSet, tls and other options of the address must fit "
-                "the server"
-            )
 
 
 class _Session:

@@ -17,7 +17,8 @@ from .marking import MarkerPushes, Moved
 from .memberships import Memberships
 from .pushes import MarkerMoved
 from .recent import Recent
-from .room import LiveRoom, Surroundings
+from .room import LiveRoom
+from .surroundings import Surroundings
 from .user import LiveSocket, LiveUser
 from .waiting import Waiting
 

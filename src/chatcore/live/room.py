@@ -3,28 +3,24 @@
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Container, Mapping, Sequence
 
 import anyio
 from attrs import evolve as changed
-from attrs import field, frozen
 
 from ..domain.entries import Deleted, Edited, Entry, Reacted
-from ..domain.rooms import Facts, Intent, Rules, decide, evolve
+from ..domain.rooms import Facts, Intent, decide, evolve
 from ..domain.state import RoomState
 from ..errors import ChatError, Internal, Unavailable
 from ..ids import Key, RoomId, Seq, UserId
 from ..ports.connection import Bye, Push
-from ..ports.directory import Directory
-from ..ports.store import Store
 from .event_loop import current_time
 from .facts import gather, hold
 from .followers import Follower, Followers, Place
 from .pushes import MarkerMoved, Room
+from .surroundings import Surroundings
 from .tail import Tail
-from .user import LiveSocket, LiveUser
+from .user import LiveSocket
 from .waiting import Done, Queue, Waiting, outcome_of
 
 MISSING_MAX = 200
@@ -33,21 +29,6 @@ BATCH_MAX = 500
 PAUSE_MIN_S, PAUSE_MAX_S = 0.02, 0.5
 
 log = logging.getLogger(__name__)
-
-
-@frozen(kw_only=True)
-class Surroundings:
-    """What a live room reaches outside itself; the same for all rooms of a Chat."""
-
-    store: Store
-    users: Mapping[UserId, LiveUser]
-    now: Callable[[], datetime]
-    start: Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
-    publish: Callable[[Sequence[Entry]], None]
-    idle: Callable[["LiveRoom"], None]
-    uniform: Callable[[float, float], float]
-    directory: Directory | None = None
-    rules: Rules = field(factory=Rules)
 
 
 class LiveRoom:
