@@ -110,7 +110,7 @@ class Chat:
     async def __aenter__(self) -> Self:
         await self._entered.enter_async_context(self.store)
         try:
-            changes = await self.store.changes(None, 1)
+            start = await self.store.changes(None, 1)
             await self._entered.enter_async_context(self._background)
             if self._bus:
                 await self._entered.enter_async_context(self._bus.subscribe(self._hear))
@@ -118,7 +118,7 @@ class Chat:
         except BaseException:
             await self._entered.aclose()
             raise
-        sweep = Sweep(self.store, self._hub, changes[-1].position if changes else 0)
+        sweep = Sweep(self.store, self._hub, start.changes[-1].position if start.changes else 0)
         self._background.keep("the sweep", sweep.turn, pause=0)
         self._background.keep("checking memberships", self._hub.memberships.check)
         self._sockets.keep(self._background)
@@ -151,10 +151,10 @@ class Chat:
         _check_user(user)
         addressed = self._dispatcher.addressed(command)
         match addressed:
-            case ReadingCommand():
-                return await self._dispatcher.read(user, addressed, None)
             case RoomCommand():
                 return await self._append(user, addressed)
+            case ReadingCommand():
+                return await self._dispatcher.read(user, addressed, None)
             case _:
                 raise TypeError(f"{type(command).__name__} neither reads nor appends")
 

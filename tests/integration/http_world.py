@@ -33,7 +33,7 @@ async def settle(chat: Chat) -> None:
 
 async def everything(node: HttpNode) -> Any:
     """All that the node's stores hold."""
-    changes = await node.store.changes(0, 1_000_000)
+    changes = (await node.store.changes(0, 1_000_000)).changes
     rooms = {change.room: await node.store.read_on(change.room, 0, 1_000_000) for change in changes}
     markers = {room: await node.store.markers(room, ["alice", "bob", "carol"]) for room in rooms}
     return changes, rooms, markers, copy.deepcopy(vars(node.accounts_store))

@@ -135,14 +135,14 @@ async def test_what_becomes_visible_behind_a_position_is_told_with_the_next_call
     store: MongoStore, other: MongoStore, url: str
 ) -> None:
     await write(store, conversation("room", 3))
-    (newest,) = await store.changes(None, 1)
+    (newest,) = (await store.changes(None, 1)).changes
     assert (newest.room, newest.seq) == ("room", 3)
     late = [f"late {number}" for number in range(5)]
     for seconds, room in enumerate(late, start=1):
         await write(other, [message(room)])
         put_back(url, room, seconds)
     told: list[Change] = []
-    while some := await store.changes(told[-1].position if told else newest.position, 2):
+    while some := (await store.changes(told[-1].position if told else newest.position, 2)).changes:
         told += some
     assert sorted((change.room, change.seq) for change in told) == [(room, 1) for room in late]
 
@@ -159,15 +159,23 @@ def put_back(url: str, room: RoomId, seconds: int) -> None:
 
 async def test_whoever_starts_is_not_told_what_could_be_read_before(store: MongoStore, other: MongoStore) -> None:
     await write(other, conversation("room", 3))
-    (newest,) = await store.changes(None, 1)
-    assert await store.changes(newest.position, 10) == []
+    (newest,) = (await store.changes(None, 1)).changes
+    assert (await store.changes(newest.position, 10)).changes == []
+
+
+async def test_there_is_more_behind_changes_that_were_put_together(store: MongoStore) -> None:
+    await write(store, conversation("room", 60))
+    first = await store.changes(0, 50)
+    assert (len(first.changes) < 50, first.more) == (True, True)
+    second = await store.changes(first.changes[-1].position, 50)
+    assert (max(change.seq for change in second.changes), second.more) == (60, False)
 
 
 async def test_whoever_is_far_behind_does_not_look_back_with_each_page(store: MongoStore, sent: Sent) -> None:
     await write(store, conversation("room", 60))
     sent.commands.clear()
     position, pages = 0, 0
-    while some := await store.changes(position, 10):
+    while some := (await store.changes(position, 10)).changes:
         position, pages = some[-1].position, pages + 1
     looked_back = [command for command in sent.of({"aggregate"}) if "$tsSecond" in repr(command["pipeline"])]
     # at the begin, once its pages have come to the present, and once for each second that the writing took

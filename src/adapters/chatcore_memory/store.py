@@ -11,7 +11,7 @@ from chatcore.domain.entries import Entry
 from chatcore.domain.state import Marker, MarkerChange, RoomState, RoomView
 from chatcore.domain.texts import text_bytes
 from chatcore.ids import Key, RoomId, Seq, UserId, new_id
-from chatcore.ports.room_log import Anchor, Appended, CaughtUp, Change, Membership, News, Position, Window
+from chatcore.ports.room_log import Anchor, Appended, CaughtUp, Change, Changes, Membership, News, Position, Window
 from chatcore.ports.rooms import RoomPage
 from chatcore.ports.store import Store
 
@@ -109,11 +109,12 @@ class MemoryStore(Store):
         await checkpoint()
         return found
 
-    async def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
+    async def changes(self, after: Position | None, limit: int) -> Changes:
         await checkpoint()
         changes = self._written[-1:] if after is None else self._written[after : after + limit]
+        more = after is not None and after + limit < len(self._written)
         await checkpoint()
-        return changes
+        return Changes(changes=changes, more=more)
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
         await checkpoint()

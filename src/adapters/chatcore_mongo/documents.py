@@ -43,6 +43,7 @@ SOCKETS = "sockets"
 MEMBERS_LISTED = MARKERS_SHOWN_TO
 """An entry that changes who belongs to a room lists all members where they are no more than these."""
 
+_SERVER_TIME = Timestamp(0, 0)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -75,10 +76,9 @@ class Changed:
     reactions: tuple[Given, ...] = ()
 
 
-def entry_document(entry: Entry, became: Became, identity: ObjectId) -> Document:
-    """An entry without what only some carry. The server puts its own time where ``ts`` is 0."""
+def entry_document(entry: Entry, became: Became, identity: ObjectId | None = None) -> Document:
+    """An entry without what only some carry. The server fills in its own time, and an ``_id`` where none is given."""
     document: Document = {
-        "_id": identity,
         "room": entry.room,
         "seq": entry.seq,
         "author": entry.author,
@@ -87,9 +87,11 @@ def entry_document(entry: Entry, became: Became, identity: ObjectId) -> Document
         "digest": entry.digest,
         "kind": KINDS[type(entry.event)],
         "event": _event_document(entry),
-        "ts": Timestamp(0, 0),
+        "ts": _SERVER_TIME,
         "became": {"kind": became.kind, "title": became.title, "count": became.count, "shaped": became.shaped},
     }
+    if identity is not None:
+        document["_id"] = identity
     if entry.opens:
         opens = opens_object(entry.opens)
         document["opens"] = {**opens, "members": list(opens["members"].items())}

@@ -70,7 +70,7 @@ def plain_documents(entries: Sequence[Entry], tail: Tail) -> tuple[list[Document
         tail = tail_after(tail, entry)
         tails.append(tail)
     made = zip(entries, tails, strict=True)
-    return [entry_document(entry, one.became, ObjectId()) for entry, one in made], tails
+    return [entry_document(entry, one.became) for entry, one in made], tails
 
 
 class Preparation:

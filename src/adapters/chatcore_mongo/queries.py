@@ -199,36 +199,38 @@ def markers(identities: Collection[str]) -> Query:
     return Query(MARKERS, [{"$match": {"_id": {"$in": list(identities)}}}])
 
 
-_CHANGE: Document = {"$project": {"_id": 0, "ts": 1, "room": 1, "seq": 1, "kind": 1, "affects.user": 1}}
+_CHANGES: Document = {
+    "$group": {
+        "_id": {"room": "$room", "second": {"$tsSecond": "$ts"}, "shape": {"$cond": ["$shape", "$seq", None]}},
+        "ts": {"$max": "$ts"},
+        "seq": {"$max": "$seq"},
+        "kind": {"$first": "$kind"},
+        "affects": {"$first": "$affects.user"},
+        "entries": {"$sum": 1},
+    }
+}
+"""An entry that changes who belongs to a room is a change of its own; a room's others of a second are one together."""
 
 
 def newest_change() -> Query:
-    return _entries({"$sort": {"ts": -1}}, {"$limit": 1}, _CHANGE)
+    return _entries({"$sort": {"ts": -1}}, {"$limit": 1}, _CHANGES)
 
 
 def changes(above: Time, limit: int) -> Query:
-    """``{ts, room, seq, kind, affects}`` of entries by the server's time, ascending."""
-    return _entries({"$match": {"ts": {"$gt": timestamp(above)}}}, {"$sort": {"ts": 1}}, {"$limit": limit}, _CHANGE)
+    """``{_id: {room, second}, ts, seq, kind, affects, entries}`` of the first entries above a time, in no order."""
+    return _entries({"$match": {"ts": {"$gt": timestamp(above)}}}, {"$sort": {"ts": 1}}, {"$limit": limit}, _CHANGES)
 
 
-def changes_at(times: Sequence[Time]) -> Query:
-    """The same of the entries with these times."""
-    return _entries({"$match": {"ts": {"$in": list(map(timestamp, times))}}}, {"$sort": {"ts": 1}}, _CHANGE)
+def changes_between(begin: Time, end: Time) -> Query:
+    """The same of the entries with times from ``begin`` to ``end``."""
+    return _entries({"$match": {"ts": {"$gte": timestamp(begin), "$lte": timestamp(end)}}}, _CHANGES)
 
 
-def times_of_changes(above: Time, upto: Time) -> Query:
-    """``{ts}`` of each entry with a time in between: read from the index alone."""
-    return _entries({"$match": _between(above, upto)}, {"$project": {"_id": 0, "ts": 1}})
-
-
-def seconds_of_changes(above: Time, upto: Time) -> Query:
-    """``{second, n}``: how many entries have times in each of the seconds in between, where there are any."""
+def seconds_of_changes(begin: Time, end: Time) -> Query:
+    """``{second, entries}``: how many entries have times in each of the seconds from ``begin`` to ``end``, where there
+    are any: read from the index alone."""
     return _entries(
-        {"$match": _between(above, upto)},
-        {"$group": {"_id": {"$tsSecond": "$ts"}, "n": {"$sum": 1}}},
-        {"$project": {"_id": 0, "second": "$_id", "n": 1}},
+        {"$match": {"ts": {"$gte": timestamp(begin), "$lte": timestamp(end)}}},
+        {"$group": {"_id": {"$tsSecond": "$ts"}, "entries": {"$sum": 1}}},
+        {"$project": {"_id": 0, "second": "$_id", "entries": 1}},
     )
-
-
-def _between(above: Time, upto: Time) -> Document:
-    return {"ts": {"$gt": timestamp(above), "$lte": timestamp(upto)}}

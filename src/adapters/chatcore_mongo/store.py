@@ -8,7 +8,7 @@ from chatcore.domain.cursors import ListCursor
 from chatcore.domain.entries import Entry
 from chatcore.domain.state import Marker, MarkerChange, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.room_log import Anchor, Appended, CaughtUp, Change, Membership, News, Position, Window
+from chatcore.ports.room_log import Anchor, Appended, CaughtUp, Changes, Membership, News, Position, Window
 from chatcore.ports.rooms import RoomPage
 from chatcore.ports.store import Store
 
@@ -90,7 +90,7 @@ class MongoStore(Store):
         async with self.database.reading() as reading:
             return await catch_up(reading, user, cursors, limit, size)
 
-    async def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
+    async def changes(self, after: Position | None, limit: int) -> Changes:
         async with self.database.reading() as reading:
             pending, stores = await reading.ask(queries.all_pending(1), queries.epoch())
             if [one.get("epoch") for one in stores] != [self.epoch]:

@@ -10,7 +10,7 @@ from chatcore.domain.entries import Entry, Message
 from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Member, RoomState, RoomView
 from chatcore.domain.texts import text_bytes
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.room_log import Anchor, CaughtUp, Change, FirstUnread, Membership, News, Position, Window
+from chatcore.ports.room_log import Anchor, CaughtUp, Changes, FirstUnread, Membership, News, Position, Window
 from chatcore.ports.rooms import RoomPage
 
 from . import statements
@@ -105,9 +105,9 @@ class Snapshot:
             return None
         return self._present(room, user, self._entries(room, statements.ENTRIES_ABOVE, after, limit))
 
-    def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
+    def changes(self, after: Position | None, limit: int) -> Changes:
         rows = self._all(statements.NEWEST_CHANGE) if after is None else self._all(statements.CHANGES, after, limit)
-        return [read_change(row) for row in rows]
+        return Changes(changes=[read_change(row) for row in rows], more=after is not None and len(rows) == limit)
 
     def page(self, user: UserId, after: ListCursor, limit: int) -> RoomPage:
         rows = self._all(statements.PAGE, user, after.at_ms, after.number, limit + 1)

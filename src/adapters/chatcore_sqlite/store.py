@@ -10,7 +10,7 @@ from chatcore.domain.cursors import ListCursor
 from chatcore.domain.entries import Entry
 from chatcore.domain.state import Marker, MarkerChange, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.room_log import Anchor, Appended, CaughtUp, Change, Membership, News, Position, Window
+from chatcore.ports.room_log import Anchor, Appended, CaughtUp, Changes, Membership, News, Position, Window
 from chatcore.ports.rooms import RoomPage
 from chatcore.ports.store import Store
 
@@ -74,7 +74,7 @@ class SqliteStore(Store):
     ) -> Mapping[RoomId, CaughtUp]:
         return await self._read(lambda snapshot: snapshot.catch_up(user, cursors, limit, size))
 
-    async def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
+    async def changes(self, after: Position | None, limit: int) -> Changes:
         return await self._read(lambda snapshot: snapshot.changes(after, limit))
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:

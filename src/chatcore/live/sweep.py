@@ -19,9 +19,10 @@ class Sweep:
 
     async def turn(self) -> None:
         await anyio.sleep(SWEEP_S)
-        while changes := await self._store.changes(self._after, CHANGES_MAX):
-            for change in changes:
+        more = True
+        while more:
+            found = await self._store.changes(self._after, CHANGES_MAX)
+            for change in found.changes:
                 self._after = change.position
                 self._hub.told(change.room, change.seq, change.affects)
-            if len(changes) < CHANGES_MAX:
-                break
+            more = found.more

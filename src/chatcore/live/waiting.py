@@ -1,6 +1,6 @@
 """The commands that wait in a room, in the order in which they came."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
@@ -48,7 +48,7 @@ class Queue:
 
     def __init__(self) -> None:
         self._items: deque[Waiting] = deque()
-        self._keys: Counter[tuple[UserId, Key]] = Counter()
+        self._keys: dict[tuple[UserId, Key], int] = {}
         """How many that are not answered have a key."""
 
     def __bool__(self) -> bool:
@@ -61,7 +61,8 @@ class Queue:
 
     def append(self, waiting: Waiting) -> None:
         self._items.append(waiting)
-        self._keys[waiting.user, waiting.key] += 1
+        name = waiting.user, waiting.key
+        self._keys[name] = self._keys.get(name, 0) + 1
 
     def first(self) -> Waiting | None:
         while self._items and self._items[0].answered:
@@ -86,7 +87,7 @@ class Queue:
 
     def finish_from(self, entry: Entry) -> None:
         """Answer the commands whose key stands in ``entry``, but never one before an earlier one of its socket."""
-        if not self._keys[entry.author, entry.key]:
+        if (entry.author, entry.key) not in self._keys:
             return
         earlier: set[object] = set()
         for item in self:
@@ -94,7 +95,7 @@ class Queue:
                 earlier.add(item.socket)
             elif item.socket is None or item.socket not in earlier:
                 self.finish(item, outcome_of(item, item.command, entry))
-                if not self._keys[entry.author, entry.key]:
+                if (entry.author, entry.key) not in self._keys:
                     return
 
     def _answer(self, waiting: Waiting, outcome: Outcome) -> None:

@@ -97,6 +97,14 @@ class Change:
     affects: tuple[UserId, ...] = ()
 
 
+@frozen(kw_only=True)
+class Changes:
+    """What changed, by ascending position, and whether there is ``more`` behind it already."""
+
+    changes: Sequence[Change]
+    more: bool
+
+
 class RoomLog(ABC):
     """Append-only logs of entries numbered 1, 2, 3 … without a hole.
 
@@ -150,12 +158,13 @@ class RoomLog(ABC):
         """
 
     @abstractmethod
-    async def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
-        """Up to ``limit`` changes since a call that gave ``after``, by ascending position; the last one's position
-        is the next ``after``. None gives only the newest change, to start from; where it gives nothing the store is
-        empty, and one starts from 0, which lies before every position.
+    async def changes(self, after: Position | None, limit: int) -> Changes:
+        """Up to ``limit`` changes since a call that gave ``after``; the last one's position is the next ``after``.
+        None gives only the newest change, to start from; where it gives nothing the store is empty, and one starts
+        from 0, which lies before every position.
 
         Complete, not exact: a change may come again, and of a room's changes without ``affects`` only the newest
-        need come. A store whose positions do not become visible in order reaches back far enough by itself (it looks
-        again at what was written in the last 10 seconds). Never bodies.
+        need come: so there may be more behind fewer than ``limit``. Where there are none there is no more. A store
+        whose positions do not become visible in order reaches back far enough by itself (it looks again at what was
+        written in the last 10 seconds). Never bodies.
         """

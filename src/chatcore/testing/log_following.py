@@ -9,7 +9,7 @@ import pytest
 from ..domain.entries import Data, Edited, Reacted
 from ..domain.state import Member
 from ..ids import RoomId, Seq, UserId
-from ..ports.room_log import Change, Position, RoomLog
+from ..ports.room_log import Change, Changes, Position, RoomLog
 from .builders import conversation, entry, joined, message, opens
 from .logs import HOSTILE_NAMES, everything, write
 from .tasks import at_once, meanwhile
@@ -113,13 +113,13 @@ class CatchUpContract:
 @pytest.mark.anyio
 class ChangesContract:
     async def test_an_empty_store_has_no_change(self, log: RoomLog) -> None:
-        assert await log.changes(None, 10) == []
-        assert await log.changes(0, 10) == []
+        nothing = Changes(changes=[], more=False)
+        assert await log.changes(None, 10) == await log.changes(0, 10) == nothing
 
     async def test_one_starts_from_the_newest_change(self, log: RoomLog) -> None:
         await write(log, conversation("a", 3))
         await write(log, [message("b"), joined("b", 2, "carol")])
-        (newest,) = await log.changes(None, 10)
+        (newest,) = (await log.changes(None, 10)).changes
         assert (newest.room, newest.seq, newest.affects) == ("b", 2, ("carol",))
 
     async def test_from_0_nothing_is_missed(self, log: RoomLog) -> None:
@@ -129,7 +129,7 @@ class ChangesContract:
 
     async def test_what_was_written_after_a_change_comes_after_it(self, log: RoomLog) -> None:
         await write(log, conversation("before", 3))
-        (start,) = await log.changes(None, 1)
+        (start,) = (await log.changes(None, 1)).changes
         await write(log, conversation("a", 3))
         await write(log, [message("before", 4, key="new"), joined("before", 5, "carol")])
         heads, memberships = await _told(log, start.position)
@@ -150,7 +150,7 @@ class ChangesContract:
     @pytest.mark.parametrize("name", HOSTILE_NAMES)
     async def test_a_change_names_room_and_users_exactly(self, log: RoomLog, name: str) -> None:
         await write(log, [message(name, opens=opens(name, "bob"))])
-        (change,) = await log.changes(None, 1)
+        (change,) = (await log.changes(None, 1)).changes
         assert (change.room, change.affects) == (name, (name, "bob"))
 
     async def test_whoever_follows_changes_learns_of_all_that_many_write(self, log: RoomLog) -> None:
@@ -165,7 +165,7 @@ class ChangesContract:
             position: Position = 0
             with anyio.fail_after(PATIENCE_S):
                 while running() or heads != dict.fromkeys(rooms, 30) or len(memberships) < 8 * 11:
-                    for change in await log.changes(position, 50):
+                    for change in (await log.changes(position, 50)).changes:
                         position = max(position, change.position)
                         heads[change.room] = max(heads.get(change.room, 0), change.seq)
                         if change.affects:
@@ -180,10 +180,13 @@ async def _write_mixed(log: RoomLog, room: RoomId) -> None:
 
 
 async def _followed(log: RoomLog, position: Position, limit: int) -> AsyncGenerator[Sequence[Change], None]:
-    """What calls one after the other give, until nothing new comes."""
-    while (some := await log.changes(position, limit)) and some[-1].position > position:
-        yield some
-        position = some[-1].position
+    """What calls one after the other give, as long as there is more."""
+    more = True
+    while more:
+        found = await log.changes(position, limit)
+        yield found.changes
+        assert found.changes or not found.more
+        position, more = found.changes[-1].position if found.changes else position, found.more
 
 
 async def _told(log: RoomLog, position: Position) -> tuple[Mapping[RoomId, Seq], Set[tuple[RoomId, Seq]]]:

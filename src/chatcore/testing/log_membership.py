@@ -85,7 +85,7 @@ class MembershipContract:
         entries = [message(), *(entry(event, seq=seq) for seq, event in enumerate(events, start=2))]
         await write(log, entries)
         assert await everything(log, "room") == entries
-        affects = {change.seq: change.affects for change in await log.changes(0, 100) if change.affects}
+        affects = {change.seq: change.affects for change in (await log.changes(0, 100)).changes if change.affects}
         assert affects == {1: ("alice", "bob"), **dict.fromkeys((2, 3, 5, 6, 7, 8, 10), (user,))}
 
     async def test_the_title_is_the_last_that_was_given(self, log: RoomLog) -> None:

@@ -52,7 +52,7 @@ class StoreContract:
             await write(store, conversation(count=3))
             epoch = store.epoch
             await store.probe()
-            assert {change.room for change in await store.changes(0, 10)} == {"room"}
+            assert {change.room for change in (await store.changes(0, 10)).changes} == {"room"}
         async with stores() as store:
             assert store.epoch == epoch
             assert len(await everything(store, "room")) == 3
@@ -63,15 +63,15 @@ class StoreContract:
             await write(store, entries)
             state = await store.state("room")
             page = await store.page("carol", None, 10)
-            (newest,) = await store.changes(None, 1)
+            (newest,) = (await store.changes(None, 1)).changes
         async with stores() as store:
             assert await everything(store, "room") == entries
             assert await store.state("room") == state
             assert await store.page("carol", None, 10) == page
             assert await store.markers("room", ["carol"]) == {"carol": Marker(4, 4)}
-            assert await store.changes(None, 1) == [newest]
+            assert (await store.changes(None, 1)).changes == [newest]
             await write(store, conversation("next", 2))
-            assert [change.room for change in await store.changes(newest.position, 10)][-1] == "next"
+            assert [change.room for change in (await store.changes(newest.position, 10)).changes][-1] == "next"
 
     async def test_the_next_opening_tells_of_messages_and_markers_what_the_last_did(self, stores: Stores) -> None:
         entries = [*conversation(count=6), edited(7, 1), edited(8, 3), reacted(9, "bob", target=3), deleted(10, 5)]

@@ -83,7 +83,7 @@ class Logs:
         """What the store holds, found by its changes; ``written`` has what was appended, before any deletion."""
         rooms: dict[RoomId, None] = {}
         after = 0
-        while changes := await store.changes(after, 1000):
+        while changes := (await store.changes(after, 1000)).changes:
             rooms.update((change.room, None) for change in changes)
             after = changes[-1].position
         logs: list[Log] = []

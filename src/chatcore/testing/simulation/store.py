@@ -10,7 +10,7 @@ from ...domain.entries import Entry
 from ...domain.state import Marker, MarkerChange, RoomState, RoomView
 from ...errors import Unavailable
 from ...ids import Key, RoomId, Seq, UserId
-from ...ports.room_log import Anchor, Appended, CaughtUp, Change, Membership, News, Position, Window
+from ...ports.room_log import Anchor, Appended, CaughtUp, Changes, Membership, News, Position, Window
 from ...ports.rooms import RoomPage
 from ...ports.store import Store
 from .owners import Owner
@@ -131,8 +131,8 @@ class FaultyStore(Store):
         found: Mapping[RoomId, CaughtUp] = await self._call(partial(self._inner.catch_up, user, cursors, limit, size))
         return found
 
-    async def changes(self, after: Position | None, limit: int) -> Sequence[Change]:
-        found: Sequence[Change] = await self._call(partial(self._inner.changes, after, limit))
+    async def changes(self, after: Position | None, limit: int) -> Changes:
+        found: Changes = await self._call(partial(self._inner.changes, after, limit))
         return found
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
