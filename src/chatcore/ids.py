@@ -8,6 +8,7 @@ import hashlib
 import re
 import secrets
 import unicodedata
+from functools import lru_cache
 from typing import TypeAlias
 
 UserId: TypeAlias = str
@@ -72,6 +73,7 @@ def new_id() -> str:
     return secrets.token_urlsafe(16)
 
 
+@lru_cache(10_000)  # whoever writes does so again
 def _escape(user: UserId) -> str:
     return _TO_ESCAPE.sub(lambda found: b"~%02X" % found[0][0], user.encode("utf-8")).decode("ascii")
 

@@ -134,6 +134,13 @@ FAULTS = (
         f"{RULES}::test_a_room_that_no_hint_told_of_is_found_by_the_sweep",
     ),
     Fault(
+        "a-sweep-asks-once",
+        "src/chatcore/live/sweep.py",
+        "            more = found.more\n",
+        "            more = False\n",
+        f"{RULES}::test_one_sweep_asks_as_long_as_the_store_has_more",
+    ),
+    Fault(
         "two-live-rooms",
         ROOM,
         "        if self._running or self._pending():\n            return",

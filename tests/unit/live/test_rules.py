@@ -4,6 +4,8 @@ import anyio
 import pytest
 
 from chatcore import Chat, CreateRoom, Cursor, History, JoinRoom, NotFound, SendMessage, Sync, Unavailable
+from chatcore.ids import private_room_id
+from chatcore.live import sweep
 from chatcore.testing import Recorder
 from tests.unit.live.nodes import HeldBus, HeldStore, Teller, ghosts, seqs
 
@@ -47,6 +49,16 @@ async def test_a_room_that_no_hint_told_of_is_found_by_the_sweep() -> None:
         assert bob.bodies(ROOM) == ["one", "two"]
         (room,) = bob.rooms(ROOM)
         assert room.announced_at == 0
+
+
+async def test_one_sweep_asks_as_long_as_the_store_has_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bob hears of every room within 3 s, although it is told of one change at a time, and sweeps are 2 s apart."""
+    monkeypatch.setattr(sweep, "CHANGES_MAX", 1)
+    store, bob, users = HeldStore(), Recorder(), ("alice", "carol", "dave")
+    async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob"):
+        for user in users:
+            await say(there, user, "bob", "hi")
+        await bob.until(lambda _: all(seqs(bob, private_room_id("bob", user)) == [1] for user in users), within=3)
 
 
 async def test_a_hint_of_a_later_entry_does_not_hide_a_birth_that_was_not_told() -> None:
