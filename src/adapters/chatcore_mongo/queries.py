@@ -24,6 +24,10 @@ class Query:
     stages: Sequence[Document]
 
 
+_AS_WRITTEN: Document = {"$project": {"_id": 0, "ts": 0, "became": 0, "affects": 0, "members": 0, "message": 0}}
+"""Leaves out what a page does not need: to read that takes the driver a third of its time."""
+
+
 def _entries(*stages: Document) -> Query:
     return Query(ENTRIES, stages)
 
@@ -55,8 +59,8 @@ def below(room: RoomId, seq: Seq, limit: int, *, messages_only: bool = False) ->
 def _in_order(place: Document, direction: int, limit: int, messages_only: bool) -> Query:
     if messages_only:
         order = {"room": direction, "kind": direction, "seq": direction}
-        return _entries({"$match": {**place, "kind": "message"}}, {"$sort": order}, {"$limit": limit})
-    return _entries({"$match": place}, {"$sort": {"room": direction, "seq": direction}}, {"$limit": limit})
+        return _entries({"$match": {**place, "kind": "message"}}, {"$sort": order}, {"$limit": limit}, _AS_WRITTEN)
+    return _entries({"$match": place}, {"$sort": {"room": direction, "seq": direction}}, {"$limit": limit}, _AS_WRITTEN)
 
 
 def message_beyond(room: RoomId, place: Document, direction: int, count: int) -> Query:
