@@ -112,6 +112,7 @@ INDEXES: Sequence[tuple[Query, str, int]] = [
     (queries.standings(["user 7"], None), "by_affected", 1),
     (queries.shapes("room", 1, 300), "shapes", 100),
     (queries.last_changes("room", [1, 2, 3], 1_000), "changes", 3),
+    (queries.last_changes("room", range(1, 4), 1_000), "changes", 3),
     (queries.reactions_of("room", ["user 7"], [2], 1_000), "reactions", 1),
     (queries.reactions_to("room", 2, 1_000), "changes", 50),
     (queries.first_unread("long", "bob", 9_000, LENGTH, [9_001]), "messages", 0),

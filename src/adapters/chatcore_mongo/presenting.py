@@ -35,10 +35,19 @@ class Edit:
 
 
 async def present(
-    reading: Reading, user: UserId, entries: Sequence[Entry], heads: Mapping[RoomId, Seq], gone: Gone
+    reading: Reading,
+    user: UserId,
+    entries: Sequence[Entry],
+    heads: Mapping[RoomId, Seq],
+    gone: Gone,
+    changes: Sequence[Document] | None = None,
 ) -> Sequence[Entry]:
-    """Entries as written, of some rooms, with the messages among them as ``user`` sees them as of the rooms' heads."""
-    changed = await _changed(reading, entries, heads)
+    """Entries as written, of some rooms, with the messages among them as ``user`` sees them as of the rooms' heads.
+
+    ``changes`` are the last of these messages, where they have been read already.
+    """
+    found = await _changes(reading, entries, heads) if changes is None else changes
+    changed = {(one["room"], one["_id"]): read_changed(one) for one in found}
     if not changed:
         return entries
     edits = await _edits(reading, changed, gone)
@@ -46,14 +55,14 @@ async def present(
     return [_present(entry, user, changed.get((entry.room, entry.seq)), edits, mine) for entry in entries]
 
 
-async def _changed(reading: Reading, entries: Sequence[Entry], heads: Mapping[RoomId, Seq]) -> Mapping[Place, Changed]:
+async def _changes(reading: Reading, entries: Sequence[Entry], heads: Mapping[RoomId, Seq]) -> Sequence[Document]:
     targets: dict[RoomId, list[Seq]] = {}
     for entry in entries:
         if isinstance(entry.event, Message) and entry.seq < heads[entry.room]:
             targets.setdefault(entry.room, []).append(entry.seq)
     asked = [queries.last_changes(room, seqs, heads[room]) for room, seqs in targets.items()]
     found = await reading.ask(*asked)
-    return {(one["room"], one["_id"]): read_changed(one) for documents in found for one in documents}
+    return [one for documents in found for one in documents]
 
 
 async def _edits(reading: Reading, changed: Mapping[Place, Changed], gone: Gone) -> Mapping[object, Edit]:

@@ -137,10 +137,14 @@ def roster(room: RoomId) -> Query:
 
 
 def last_changes(room: RoomId, targets: Collection[Seq], upto: Seq) -> Query:
-    """Of each message that was changed ``{_id: its seq, room, entry, message}``, as of ``upto``."""
+    """Of each message that was changed ``{_id: its seq, room, entry, message}``, as of ``upto``.
+
+    ``targets`` may be a range: of all messages in it, before it is known which they are.
+    """
+    about = {"$gte": targets.start, "$lt": targets.stop} if isinstance(targets, range) else {"$in": list(targets)}
     last = {"room": {"$first": "$room"}, "entry": {"$first": "$_id"}, "message": {"$first": "$message"}}
     return _entries(
-        {"$match": {"room": room, "about": {"$in": list(targets)}, "seq": {"$lte": upto}}},
+        {"$match": {"room": room, "about": about, "seq": {"$lte": upto}}},
         {"$sort": {"room": -1, "about": -1, "seq": -1}},
         {"$group": {"_id": "$about", **last}},
     )

@@ -36,17 +36,19 @@ async def window(reading: Reading, page: Page) -> Window:
         return Window(head=0, kind=None, member=None, entries=[], has_before=False, has_after=False)
     gone, upto = gone_of(pending), head["seq"]
     place = await _place(reading, page, upto, gone.get(room, ()))
-    standings, *documents = await reading.ask(
-        queries.standings([user], [room], upto), *_around(page, place, upto), *_beyond(page, place, upto)
+    standings, behind, at, ahead, *rest = await reading.ask(
+        queries.standings([user], [room], upto), *_around(page, place, upto), *_beside(page, place, upto)
     )
-    behind, at, ahead, *more = documents
     entries = as_written([*reversed(behind), *at, *ahead], gone.get(room, ()))
-    has_before, has_after = map(bool, more) if more else (place - 1 > page.before, upto - place > page.after)
+    if page.messages_only:
+        changes, (has_before, has_after) = None, map(bool, rest)
+    else:
+        (changes,), has_before, has_after = rest, place - 1 > page.before, upto - place > page.after
     return Window(
         head=upto,
         kind=read_became(head).kind,
         member=standings_at(standings, {room: upto}).get((room, user)),
-        entries=await present(reading, user, entries, {room: upto}, gone),
+        entries=await present(reading, user, entries, {room: upto}, gone, changes),
         has_before=has_before,
         has_after=has_after,
     )
@@ -62,10 +64,11 @@ def _around(page: Page, place: Seq, upto: Seq) -> Sequence[Query | None]:
     ]
 
 
-def _beyond(page: Page, place: Seq, upto: Seq) -> Sequence[Query]:
-    """Whether there is more; of entries, which have no hole between them, that is known without asking."""
+def _beside(page: Page, place: Seq, upto: Seq) -> Sequence[Query]:
+    """Of messages only, whether there are more on either side. Of entries, which have no hole between them, that is
+    known, and so is which messages there can be: their last changes."""
     if not page.messages_only:
-        return []
+        return [queries.last_changes(page.room, range(place - page.before, place + page.after + 1), upto)]
     behind, ahead = {"$lt": place}, {"$gt": place, "$lte": upto}
     return [
         queries.message_beyond(page.room, behind, -1, page.before),
