@@ -20,6 +20,13 @@ LOST = (
 
 FAULTS = (
     Fault(
+        "the-last-message-of-a-page-is-as-it-was-written",
+        f"{MONGO}/windows.py",
+        "place + page.after + 1)",
+        "place + page.after)",
+        f"{IN_MONGO}::TestMongoLog::test_after_a_deletion_no_read_tells_the_text_whatever_the_batches",
+    ),
+    Fault(
         "every-duplicate-is-taken-for-the-keys",
         f"{MONGO}/committing.py",
         '    return "key" if "key" in one["keyPattern"] else "seq"',
