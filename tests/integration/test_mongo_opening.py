@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anyio
 import pytest
 from pymongo import MongoClient
 
@@ -28,6 +29,16 @@ async def test_a_server_that_is_too_old_is_named_with_what_is_needed_and_not_tou
             async with MongoStore(mongo_url):
                 pass
         assert client.get_default_database().list_collection_names() == []
+
+
+async def enter(store: MongoStore) -> None:
+    async with store:
+        pass
+
+
+def test_on_trio_it_is_said_that_asyncio_is_needed(mongo_url: str) -> None:
+    with pytest.raises(RuntimeError, match=r"run the program on asyncio\.$"):
+        anyio.run(enter, MongoStore(mongo_url), backend="trio")
 
 
 async def refusal(url: str) -> str:

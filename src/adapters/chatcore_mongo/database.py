@@ -48,6 +48,10 @@ LOST = (
     "restart every server that uses it."
 )
 
+NEEDS_ASYNCIO = (
+    "MongoDB's driver runs on asyncio alone, and here another event loop runs (trio's?): run the program on asyncio."
+)
+
 READ_CONCERN = ReadConcern("majority")
 WRITE_CONCERN = WriteConcern(w="majority", j=True)
 
@@ -74,7 +78,11 @@ class Database:
 
     async def __aenter__(self) -> Self:
         """Open the database, and bring it to this version. Raises `StoreError` when it can't be reached, is newer,
-        or was lost and is not closed yet."""
+        or was lost and is not closed yet; RuntimeError where no asyncio event loop runs."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(NEEDS_ASYNCIO) from None
         async with self._gate:
             if self._session is None:
                 self._session = await self._open()
