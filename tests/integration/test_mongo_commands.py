@@ -144,6 +144,7 @@ async def test_what_becomes_visible_behind_a_position_is_told_with_the_next_call
     told: list[Change] = []
     while some := (await store.changes(told[-1].position if told else newest.position, 2)).changes:
         told += some
+        assert len(told) <= len(late), "something is told again and again"
     assert sorted((change.room, change.seq) for change in told) == [(room, 1) for room in late]
 
 
