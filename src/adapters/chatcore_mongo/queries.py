@@ -25,7 +25,7 @@ class Query:
 
 
 _AS_WRITTEN: Document = {"$project": {"_id": 0, "ts": 0, "became": 0, "affects": 0, "members": 0, "message": 0}}
-"""Leaves out what a page does not need: to read that takes the driver a third of its time."""
+"""Leaves out what a page does not need: ids and times are what the driver takes longest to read."""
 
 
 def _entries(*stages: Document) -> Query:
