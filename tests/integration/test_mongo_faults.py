@@ -410,6 +410,6 @@ async def test_a_standalone_server_will_do() -> None:
             (present,) = (await store.window("alice", "room", 1, 0, 0)).entries
             assert isinstance(present.event, Message)
             assert present.event.version == 2
-            assert max(change.seq for change in (await store.changes(0, 10)).changes) == 4
+            assert {change.seq for change in (await store.changes(0, 10)).changes} >= {1, 4}
             await MongoAccounts(store.database).create("bob", "$hash$", None)
             assert await MongoAccounts(store.database).password_hash("bob") == "$hash$"

@@ -77,8 +77,7 @@ class Follower:
         newest = await reading.ask_one(queries.newest_change())
         if newest is None:
             return Changes(changes=[], more=False)
-        moment = time_of(newest)
-        told = _Told(looked_back_at=moment)
+        moment, told = time_of(newest), _Told()
         (seconds,) = await reading.ask(queries.seconds_of_changes(_first_looked_at(moment), moment))
         told.entries.update({one["second"]: one["entries"] for one in seconds})
         change = _change(newest, (moment << _BITS) + self._next())

@@ -231,14 +231,18 @@ def changes(above: Time, limit: int) -> Query:
 
 def changes_between(begin: Time, end: Time) -> Query:
     """The same of the entries with times from ``begin`` to ``end``."""
-    return _entries({"$match": {"ts": {"$gte": timestamp(begin), "$lte": timestamp(end)}}}, _CHANGES)
+    return _entries({"$match": _between(begin, end)}, _CHANGES)
 
 
 def seconds_of_changes(begin: Time, end: Time) -> Query:
     """``{second, entries}``: how many entries have times in each of the seconds from ``begin`` to ``end``, where there
     are any: read from the index alone."""
     return _entries(
-        {"$match": {"ts": {"$gte": timestamp(begin), "$lte": timestamp(end)}}},
+        {"$match": _between(begin, end)},
         {"$group": {"_id": {"$tsSecond": "$ts"}, "entries": {"$sum": 1}}},
         {"$project": {"_id": 0, "second": "$_id", "entries": 1}},
     )
+
+
+def _between(begin: Time, end: Time) -> Document:
+    return {"ts": {"$gte": timestamp(begin), "$lte": timestamp(end)}}
