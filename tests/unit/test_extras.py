@@ -12,6 +12,7 @@ import pytest
         ("chatcore_security", "argon2", "server"),
         ("chatcore_security", "jwt", "server"),
         ("chatcore_security", "precis_i18n", "server"),
+        ("chatcore_limits", "limits", "server"),
         ("chatcore_mongo", "pymongo", "mongo"),
     ],
 )

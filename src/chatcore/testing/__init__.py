@@ -13,6 +13,7 @@ for _suite in (
     "log_windows",
     "logs",
     "markers",
+    "rate_limiter",
     "registry",
     "room_histories",
     "rooms",
@@ -26,6 +27,8 @@ from .bus import BusContract as BusContract  # noqa: E402
 from .clock import VirtualTimeLoop as VirtualTimeLoop  # noqa: E402
 from .clock import virtual_time as virtual_time  # noqa: E402
 from .markers import MarkersContract as MarkersContract  # noqa: E402
+from .rate_limiter import RateLimiterContract as RateLimiterContract  # noqa: E402
+from .rate_limiter import RateLimiters as RateLimiters  # noqa: E402
 from .recorder import Recorder as Recorder  # noqa: E402
 from .registry import SocketRegistryContract as SocketRegistryContract  # noqa: E402
 from .room_histories import HistoriesContract as HistoriesContract  # noqa: E402

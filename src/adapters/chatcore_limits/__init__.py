@@ -1,0 +1,11 @@
+"""Rate limits by the library limits, in memory."""
+
+try:
+    from .limiter import MemoryRateLimiter as MemoryRateLimiter
+    from .limiter import parse_rate as parse_rate
+except ModuleNotFoundError as missing:
+    if missing.name != "limits":
+        raise
+    raise ModuleNotFoundError(
+        f"chatcore_limits needs {missing.name}; in a clone of chatcore: pip install '.[server]'", name=missing.name
+    ) from missing
