@@ -1,0 +1,255 @@
+"""The reader of WebSocket frames, against RFC 6455 and against wsproto."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from wsproto.frame_protocol import FrameProtocol, Opcode, ParseFailed
+
+from chatcore_socketio.frame_reader import (
+    MESSAGE_MAX,
+    START_SIZE,
+    WHOLE_MAX,
+    Close,
+    Event,
+    Fragment,
+    FrameError,
+    FrameReader,
+    Ping,
+    Pong,
+    TruncatedText,
+)
+
+from .client_frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
+
+
+def read_all(reader: FrameReader, *chunks: bytes) -> list[Event]:
+    found = []
+    for chunk in chunks:
+        reader.feed(chunk)
+        while (event := reader.read()) is not None:
+            found.append(event)
+    return found
+
+
+def bytewise(data: bytes) -> list[bytes]:
+    return [data[at : at + 1] for at in range(len(data))]
+
+
+def refusal(data: bytes) -> int:
+    with pytest.raises(FrameError) as caught:
+        read_all(FrameReader(), data)
+    return caught.value.code
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 125, 126, 127, 65_535, 65_536])
+def test_text_of_any_length_is_read_whole(size: int) -> None:
+    text = "ü" * (size // 2) + "x" * (size % 2)
+    assert read_all(FrameReader(), client_frame(TEXT, text.encode())) == [text]
+
+
+def test_frames_that_arrive_byte_by_byte_are_read_whole() -> None:
+    frames = client_frame(TEXT, "grüße".encode()) + client_frame(PING, b"p") + client_frame(BINARY, b"\xff\0")
+    assert read_all(FrameReader(), *bytewise(frames)) == ["grüße", Ping(b"p"), b"\xff\0"]
+
+
+def test_fragments_make_one_message_and_control_frames_may_stand_between() -> None:
+    frames = (
+        client_frame(TEXT, "grü".encode()[:3], final=False)
+        + client_frame(PONG)
+        + client_frame(CONTINUATION, final=False)
+        + client_frame(CONTINUATION, "üße".encode()[1:])
+    )
+    assert read_all(FrameReader(), frames) == [Fragment(3), Pong(b""), Fragment(0), "grüße"]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        client_frame(TEXT, b"x", mask=None),
+        client_frame(PING, mask=None),
+        *(client_frame(TEXT, reserved=bit) for bit in (1, 2, 4)),
+        *(client_frame(opcode) for opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)),
+        client_frame(PING, final=False),
+        client_frame(PING, b"x" * 126),
+        client_frame(CONTINUATION, b"x"),
+        client_frame(TEXT, final=False) + client_frame(TEXT),
+        client_frame(TEXT, final=False) + client_frame(CONTINUATION) + client_frame(CONTINUATION),
+        client_frame(TEXT, b"x" * 125, length_size=2),
+        client_frame(TEXT, b"x" * 126, length_size=8),
+        client_frame(TEXT, length_size=8, length=1 << 63),
+        client_frame(CLOSE, b"\x03"),
+        *(client_frame(CLOSE, code.to_bytes(2, "big")) for code in (0, 999, 1004, 1005, 1006, 1015, 2999, 5000)),
+    ],
+    ids=repr,
+)
+def test_frame_against_the_rfc_is_refused_with_1002(frame: bytes) -> None:
+    assert refusal(frame) == 1002
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        client_frame(TEXT, b"\xff"),
+        client_frame(TEXT, b"\xed\xa0\x80"),
+        client_frame(TEXT, "ü".encode()[:1], final=False) + client_frame(CONTINUATION),
+        client_frame(CLOSE, b"\x03\xe8\xff"),
+    ],
+    ids=repr,
+)
+def test_text_that_is_not_utf_8_is_refused_with_1007(frames: bytes) -> None:
+    assert refusal(frames) == 1007
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1003, 1007, 1011, 1014, 3000, 4999])
+def test_close_frame_gives_its_code(code: int) -> None:
+    assert read_all(FrameReader(), client_frame(CLOSE, code.to_bytes(2, "big") + "tschüß".encode())) == [Close(code)]
+
+
+def test_close_frame_without_payload_has_no_code() -> None:
+    assert read_all(FrameReader(), client_frame(CLOSE)) == [Close(None)]
+
+
+# Sizes.
+
+
+def test_message_above_the_bound_is_refused_as_soon_as_its_length_shows_it() -> None:
+    assert refusal(client_frame(TEXT, length=WHOLE_MAX + 1)) == 1009
+
+
+def test_fragments_that_pass_the_bound_together_are_refused() -> None:
+    frames = client_frame(TEXT, b"x" * 60_000, final=False) + client_frame(CONTINUATION, length=5_537)
+    assert refusal(frames) == 1009
+
+
+@pytest.mark.parametrize("split", [1, 50, 65_530, 65_536])
+def test_long_text_gives_its_start_once_it_has_ended(split: int) -> None:
+    reader = FrameReader()
+    reader.message_max = MESSAGE_MAX
+    payload = b"4217[" + b"x" * 200_000
+    frames = client_frame(TEXT, payload[:split], final=False) + client_frame(CONTINUATION, payload[split:])
+    chunks = [frames[at : at + 999] for at in range(0, len(frames), 999)]
+    found = read_all(reader, *chunks, client_frame(TEXT, b"next"))
+    assert found == [Fragment(split), payload[:START_SIZE].decode(), "next"]
+    assert type(found[1]) is TruncatedText
+
+
+def test_text_beyond_one_mebibyte_is_refused() -> None:
+    reader = FrameReader()
+    reader.message_max = MESSAGE_MAX
+    with pytest.raises(FrameError) as caught:
+        read_all(reader, client_frame(TEXT, length=MESSAGE_MAX + 1))
+    assert caught.value.code == 1009
+
+
+def held(reader: FrameReader) -> int:
+    return reader._received.__alloc__() + reader._message.__alloc__()
+
+
+def test_unfinished_message_takes_at_most_128_kib() -> None:
+    reader = FrameReader()
+    reader.message_max = MESSAGE_MAX
+    frames = client_frame(TEXT, b"x", final=False)
+    frames += client_frame(CONTINUATION, b"", final=False) * 1_000 + client_frame(CONTINUATION, b"y", final=False) * 900
+    frames += client_frame(CONTINUATION, b"z" * 64_000, final=False)
+    frames += client_frame(CONTINUATION, b"z" * 900_000, final=False)
+    most = 0
+    for at in range(0, len(frames), 777):
+        read_all(reader, frames[at : at + 777])
+        most = max(most, held(reader))
+    assert 64_000 < most <= 128 * 1024
+    assert held(reader) < 1024  # of a long message the start alone is kept
+
+
+def test_reader_that_has_read_everything_keeps_nothing() -> None:
+    reader = FrameReader()
+    read_all(reader, client_frame(TEXT, b"x" * 100) * 2_000)
+    assert held(reader) < 1024
+    assert reader.pending == 0
+
+
+# Against wsproto.
+
+PAYLOADS = st.one_of(
+    st.binary(max_size=8),
+    st.text(max_size=4).map(str.encode),
+    st.sampled_from([b"x" * size for size in (124, 125, 126, 127, 1_000)]),
+)
+CODES = st.sampled_from([0, 999, 1000, 1003, 1004, 1005, 1006, 1007, 1011, 1012, 1015, 2999, 3000, 4999, 5000])
+VALID = st.builds(
+    client_frame,
+    st.sampled_from([TEXT, TEXT, BINARY, CONTINUATION, CONTINUATION, PING, PONG]),
+    st.one_of(st.text(max_size=4).map(str.encode), st.binary(max_size=8)),
+    final=st.booleans(),
+    mask=st.binary(min_size=4, max_size=4),
+)
+CLOSES = st.builds(lambda code, reason: client_frame(CLOSE, code.to_bytes(2, "big") + reason), CODES, PAYLOADS)
+BROKEN = st.builds(
+    client_frame,
+    st.integers(0, 15),
+    PAYLOADS,
+    final=st.booleans(),
+    reserved=st.sampled_from([0, 0, 0, 1, 2, 4]),
+    mask=st.one_of(st.none(), st.binary(min_size=4, max_size=4)),
+)
+LONG = st.builds(
+    lambda opcode, payload, size: client_frame(opcode, payload, length_size=size),
+    st.sampled_from([TEXT, CONTINUATION]),
+    PAYLOADS,
+    st.sampled_from([2, 8]),
+)
+FRAMES = st.lists(st.one_of(VALID, VALID, VALID, CLOSES, BROKEN, LONG), min_size=1, max_size=12).map(b"".join)
+CUTS = st.lists(st.integers(0, 400), max_size=6)
+
+
+def messages_of_wsproto(chunks: list[bytes]) -> tuple[list[str | bytes], bool]:
+    """Its whole messages, and whether it refused what followed them."""
+    protocol = FrameProtocol(client=False, extensions=[])
+    found: list[str | bytes] = []
+    parts: list[str | bytes] = []
+    try:
+        for chunk in chunks:
+            protocol.receive_bytes(chunk)
+            for frame in protocol.received_frames():
+                if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
+                    assert isinstance(frame.payload, (str, bytes, bytearray))
+                    parts.append(frame.payload if isinstance(frame.payload, str) else bytes(frame.payload))
+                    if frame.message_finished:
+                        found.append("".join(parts) if frame.opcode is Opcode.TEXT else b"".join(parts))  # type: ignore[arg-type]
+                        parts = []
+                elif frame.opcode is Opcode.CLOSE:
+                    return found, False
+    except ParseFailed:
+        return found, True
+    return found, False
+
+
+def messages_of_reader(chunks: list[bytes]) -> tuple[list[str | bytes], bool, bool]:
+    """The same, and whether a message was left unfinished."""
+    reader = FrameReader()
+    found: list[str | bytes] = []
+    try:
+        for chunk in chunks:
+            reader.feed(chunk)
+            while (event := reader.read()) is not None:
+                if isinstance(event, (str, bytes)):
+                    found.append(event)
+                elif isinstance(event, Close):
+                    return found, False, bool(reader._kind)
+    except FrameError:
+        return found, True, False
+    return found, False, bool(reader._kind)
+
+
+@given(FRAMES, CUTS)
+@example(client_frame(TEXT, b"\xff", final=False) + client_frame(CONTINUATION), [3])
+@example(client_frame(TEXT, b"x" * 65_536, mask=b"abcd"), [1, 2, 3, 300])
+def test_reader_takes_and_refuses_the_same_messages_as_wsproto(frames: bytes, cuts: list[int]) -> None:
+    edges = [0, *sorted(min(cut, len(frames)) for cut in cuts), len(frames)]
+    chunks = [frames[begin:end] for begin, end in pairwise(edges)]
+    theirs, they_refused = messages_of_wsproto(chunks)
+    ours, refused, unfinished = messages_of_reader(chunks)
+    assert ours == theirs
+    # wsproto looks at a text's bytes as they come, the reader once the message is whole.
+    assert refused == they_refused or (they_refused and unfinished)
