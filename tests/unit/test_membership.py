@@ -9,6 +9,7 @@ from chatcore import (
     ChangeRole,
     ChatError,
     Conflict,
+    CreateRoom,
     Entry,
     Forbidden,
     Invalid,
@@ -18,11 +19,24 @@ from chatcore import (
     NotFound,
     RemoveUser,
     Rules,
+    SendMessage,
     UnbanUser,
     UpdateRoom,
 )
 from chatcore.commands.command import RoomCommand
-from chatcore.domain.entries import Banned, Event, Invited, Joined, Left, Removed, Role, RoleChanged, RoomKind, Unbanned
+from chatcore.domain.entries import (
+    Banned,
+    Event,
+    Invited,
+    Joined,
+    Left,
+    Opened,
+    Removed,
+    Role,
+    RoleChanged,
+    RoomKind,
+    Unbanned,
+)
 from chatcore.domain.permissions import RIGHTS, Rank, Rights
 from chatcore.domain.rooms import Facts, decide, evolve
 from chatcore.domain.state import Member, RoomState
@@ -179,6 +193,32 @@ def test_a_full_room_is_not_joined() -> None:
     rules = Rules(members_max=5)
     assert kind_of(outcome("ina", JoinRoom(room=ROOM), rules=rules)) is Conflict
     assert outcome("ina", JoinRoom(room=ROOM), rules=Rules(members_max=6)) == Joined(user="ina")
+
+
+@pytest.mark.parametrize(
+    ("members", "wrong"),
+    [
+        (["bob", "carol"], None),
+        (["bob", "carol", "alice", "bob"], None),
+        (["bob", "carol", "dave"], "members"),
+    ],
+    ids=["as many as fit", "the creator and a repeated name", "too many"],
+)
+def test_room_create_above_members_max_is_invalid(members: list[str], wrong: str | None) -> None:
+    create = CreateRoom(kind="group", title="Tea", members=members, key="k")
+    found = outcome("alice", create, RoomState(room=ROOM), Rules(members_max=3))
+    assert (found.field if isinstance(found, Invalid) else None) == wrong
+    assert isinstance(found, Opened) is (wrong is None)
+
+
+def test_full_room_can_invite() -> None:
+    assert isinstance(outcome("olga", InviteUser(room=ROOM, user="eve"), rules=Rules(members_max=5)), Invited)
+
+
+def test_private_room_has_two_members_whatever_members_max_is() -> None:
+    message = SendMessage(to="bob", body="hi", key="k")
+    found = decide(RoomState(room=ROOM), Facts(), "alice", message, "k", NOW, Rules(members_max=1))
+    assert isinstance(found, Entry)
 
 
 def test_a_host_may_give_other_rights() -> None:

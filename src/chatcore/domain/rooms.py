@@ -8,7 +8,7 @@ from typing import ClassVar
 import attrs
 from attrs import frozen
 
-from ..errors import ChatError, Conflict
+from ..errors import ChatError, Conflict, Invalid
 from ..ids import Key, Seq, UserId
 from . import permissions
 from .entries import (
@@ -111,8 +111,8 @@ def decide(
     event = command.event(state, facts, user)
     if event is None or isinstance(event, ChatError):
         return event
-    if isinstance(event, Joined) and state.count() >= rules.members_max:
-        return Conflict(f"This room is full: it has {rules.members_max} members.")
+    if refusal := _too_many_members(state, event, opens, rules.members_max):
+        return refusal
     return Entry(
         room=state.room,
         seq=state.head + 1,
@@ -123,6 +123,16 @@ def decide(
         event=event,
         opens=opens,
     )
+
+
+def _too_many_members(state: RoomState, event: Event, opens: Opens | None, members_max: int) -> ChatError | None:
+    match event:
+        case Joined() if state.count() >= members_max:
+            return Conflict(f"This room is full: it has {members_max} members.")
+        case Opened() if opens and len(opens.members) > members_max:
+            return Invalid(f"A room has at most {members_max} members, its creator included.", field="members")
+        case _:
+            return None
 
 
 def evolve(state: RoomState, entry: Entry) -> RoomState:
