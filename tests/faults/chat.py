@@ -5,7 +5,24 @@ from .table import Fault
 DECIDER = "src/chatcore/domain/rooms.py"
 MEMBERS_MAX = "tests/integration/test_serve_members_max.py"
 
+MARKING = "src/chatcore/live/marking.py"
+MARKERS = "tests/unit/live/test_markers.py"
+
 FAULTS = (
+    Fault(
+        "an-unchanged-marker-is-pushed-to-others",
+        MARKING,
+        "        everyone = self._is_news(marker) and moved.everyone\n",
+        "        everyone = moved.everyone\n",
+        f"{MARKERS}::test_mark_that_moves_nothing_is_pushed_to_own_sockets_alone",
+    ),
+    Fault(
+        "a-marker-that-was-never-pushed-counts-as-unknown-to-others",
+        "src/chatcore/commands/marking.py",
+        "            context.hub.marks(user, view)\n",
+        "",
+        f"{MARKERS}::test_first_mark_of_muted_alone_is_not_pushed_to_others",
+    ),
     Fault(
         "room-create-ignores-members-max",
         DECIDER,

@@ -43,7 +43,8 @@ class Mark(ReadingCommand[Marks]):
         change = MarkerChange(read=self.read, delivered=self.delivered, unread_from=self.unread_from, muted=self.muted)
         view = (await store.views(self.room, [user])).get(user)
         self._check(view, context.rights)
-        if change != MarkerChange():
+        if view and change != MarkerChange():
+            context.hub.marks(user, view)
             view = await store.mark(user, self.room, change)
             if view and view.marker:
                 context.hub.marked(user, view, context.socket)

@@ -154,8 +154,13 @@ class Hub:
             for user in affects:
                 self.memberships.doubt(user, room)
 
+    def marks(self, user: UserId, view: RoomView) -> None:
+        """A user is about to change their marker, which stands as ``view`` shows it."""
+        if view.marker is not None:
+            self.markers.begin(view.room, user, (view.marker.read, view.marker.delivered))
+
     def marked(self, user: UserId, view: RoomView, by: LiveSocket | None) -> None:
-        """A user has moved their marker in a room, over the socket ``by``."""
+        """A user has changed their marker in a room, over the socket ``by``."""
         if view.marker is None or not self.open:
             return
         moved = MarkerMoved(

@@ -1,9 +1,10 @@
 """Pushes of markers: at most one per room and user in 250 ms, the newest one, and never one that goes back."""
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import anyio
-from attrs import frozen
+from attrs import define, evolve, frozen
 
 from ..ids import RoomId, Seq, UserId
 from ..ports.bus import MarkerAt
@@ -15,14 +16,26 @@ from .user import LiveSocket
 COALESCED_S = 0.25
 REMEMBERED_MAX = 10_000
 
+Name: TypeAlias = tuple[RoomId, UserId]
+Position: TypeAlias = tuple[Seq, Seq]
+"""The read and the delivered position of a marker."""
+
 
 @frozen(kw_only=True)
 class Moved:
-    """A marker that moved: whether everyone in the room hears of it, and the socket that knows already."""
+    """A marker after a change: whether the other members are told its position, and the socket that knows already."""
 
     marker: MarkerMoved
     everyone: bool
     by: LiveSocket | None
+
+
+@define
+class _Known:
+    """The highest position of a marker, and the position that the other members know."""
+
+    furthest: Position = (0, 0)
+    shared: Position | None = None
 
 
 class MarkerPushes:
@@ -30,7 +43,8 @@ class MarkerPushes:
     of each quarter of a second.
 
     Neither hints nor the answers of a store come in the order in which markers moved. How far each of the 10,000 that
-    moved last has come is remembered, and what lies behind it is dropped.
+    moved last has come is remembered, and what lies behind it is dropped. The user's own sockets get every change; the
+    other members get a position that they do not know yet.
     """
 
     def __init__(
@@ -44,11 +58,20 @@ class MarkerPushes:
         self._node = node
         self._rooms = rooms
         self._publish = publish
-        self._later: dict[tuple[RoomId, UserId], Moved | None] = {}
-        self._furthest: dict[tuple[RoomId, UserId], tuple[Seq, Seq]] = {}  # what moved last comes last
+        self._later: dict[Name, Moved | None] = {}
+        self._known: dict[Name, _Known] = {}  # in the order of the last use
+
+    def begin(self, room: RoomId, user: UserId, position: Position) -> None:
+        """Remember ``position`` as the one that the other members know, unless one is remembered.
+
+        Called before a marker is changed, so that a change whose outcome stays unknown is told with the next one.
+        """
+        known = self._remembered((room, user))
+        if known.shared is None:
+            known.shared = position
 
     def put(self, moved: Moved) -> None:
-        """A marker has moved here."""
+        """A marker has been changed here."""
         name = moved.marker.room, moved.marker.user
         if not self._goes_on(moved.marker):
             return
@@ -60,14 +83,14 @@ class MarkerPushes:
         self._background.start(lambda: self._hold_back(name))
 
     def told(self, hint: MarkerAt) -> None:
-        """A hint says that a marker has moved."""
-        moved = MarkerMoved(
+        """A hint says that a marker has been changed on another node."""
+        marker = MarkerMoved(
             room=hint.room, user=hint.user, read=hint.read, delivered=hint.delivered, unread=hint.unread
         )
-        if hint.node != self._node and self._goes_on(moved):
-            self._tell(Moved(marker=moved, everyone=hint.everyone, by=None))
+        if hint.node != self._node and self._goes_on(marker):
+            self._tell(Moved(marker=marker, everyone=hint.everyone and self._is_news(marker), by=None))
 
-    async def _hold_back(self, name: tuple[RoomId, UserId]) -> None:
+    async def _hold_back(self, name: Name) -> None:
         await anyio.sleep(COALESCED_S)
         while moved := self._later[name]:
             self._later[name] = None
@@ -78,16 +101,27 @@ class MarkerPushes:
 
     def _goes_on(self, marker: MarkerMoved) -> bool:
         """Whether the marker is not behind what was asked about before."""
-        name = marker.room, marker.user
-        read, delivered = self._furthest.pop(name, (0, 0))
-        self._furthest[name] = max(read, marker.read), max(delivered, marker.delivered)
-        if len(self._furthest) > REMEMBERED_MAX:
-            del self._furthest[next(iter(self._furthest))]
+        known = self._remembered((marker.room, marker.user))
+        read, delivered = known.furthest
+        known.furthest = max(read, marker.read), max(delivered, marker.delivered)
         return marker.read >= read and marker.delivered >= delivered
 
+    def _is_news(self, marker: MarkerMoved) -> bool:
+        """Whether the other members do not know this position; from here on they do."""
+        known = self._remembered((marker.room, marker.user))
+        before, known.shared = known.shared, (marker.read, marker.delivered)
+        return before != known.shared
+
+    def _remembered(self, name: Name) -> _Known:
+        known = self._known[name] = self._known.pop(name, _Known())
+        if len(self._known) > REMEMBERED_MAX:
+            del self._known[next(iter(self._known))]
+        return known
+
     def _push(self, moved: Moved) -> None:
-        self._tell(moved)
         marker = moved.marker
+        everyone = self._is_news(marker) and moved.everyone
+        self._tell(evolve(moved, everyone=everyone))
         self._publish(
             MarkerAt(
                 node=self._node,
@@ -96,7 +130,7 @@ class MarkerPushes:
                 read=marker.read,
                 delivered=marker.delivered,
                 unread=marker.unread or 0,
-                everyone=moved.everyone,
+                everyone=everyone,
             )
         )
 

@@ -30,7 +30,7 @@ class Check:
 
 @frozen(kw_only=True)
 class MarkerAt:
-    """That a user's marker has moved; ``everyone`` says whether others in the room hear of it.
+    """A change of a user's marker; ``everyone`` says whether it is pushed to the other members too.
 
     ``node`` is where that happened: it has told its own sockets, and the bus may bring it its own hints.
     """

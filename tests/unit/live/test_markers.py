@@ -6,12 +6,12 @@ import anyio
 import pytest
 from attrs import evolve
 
-from chatcore import Chat, CreateRoom, History, Invalid, ListRooms, Mark, NotFound, SendMessage
+from chatcore import Chat, CreateRoom, History, Invalid, ListRooms, Mark, NotFound, SendMessage, Unavailable
 from chatcore.live.marking import REMEMBERED_MAX
 from chatcore.live.pushes import MarkerMoved
 from chatcore.ports.bus import MarkerAt
 from chatcore.testing import Recorder
-from chatcore_memory import MemoryBus
+from chatcore_memory import MemoryBus, MemoryStore
 from tests.unit.live.nodes import HeldStore
 
 pytestmark = pytest.mark.anyio
@@ -43,6 +43,83 @@ async def test_ones_other_sockets_hear_the_unread_count_and_others_only_how_far_
             assert markers(phone) == []
             assert markers(laptop) == [MarkerMoved(room=ROOM, user="bob", read=2, delivered=2, unread=1)]
             assert markers(alice) == [MarkerMoved(room=ROOM, user="bob", read=2, delivered=2)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"unread_from": 1}, {"muted": True}, {"read": 2}, {"delivered": 1}],
+    ids=["unread_from", "muted", "read", "delivered"],
+)
+async def test_mark_that_moves_nothing_is_pushed_to_own_sockets_alone(change: dict[str, Any]) -> None:
+    async with Chat(HeldStore()) as chat:
+        await talk(chat, 3)
+        await chat.execute("bob", Mark(room=ROOM, read=2))
+        await anyio.sleep(1)
+        laptop, alice = Recorder(), Recorder()
+        async with chat.connect(laptop, user="bob"), chat.connect(alice, user="alice"):
+            marks = await chat.execute("bob", Mark(room=ROOM, **change))
+            await anyio.sleep(1)
+            assert markers(laptop) == [MarkerMoved(room=ROOM, user="bob", read=2, delivered=2, unread=marks.unread)]
+            assert markers(alice) == []
+
+
+async def test_first_mark_of_muted_alone_is_not_pushed_to_others() -> None:
+    """The Chat has not pushed this marker before."""
+    store = HeldStore()
+    async with Chat(store) as chat:
+        await talk(chat, 3)
+        await chat.execute("bob", Mark(room=ROOM, read=2))
+    alice = Recorder()
+    async with Chat(store) as chat, chat.connect(alice, user="alice"):
+        await chat.execute("bob", Mark(room=ROOM, muted=True))
+        await anyio.sleep(1)
+        assert markers(alice) == []
+
+
+async def test_position_held_back_reaches_others_though_muted_is_marked_after_it() -> None:
+    async with Chat(HeldStore()) as chat:
+        await talk(chat, 3)
+        alice = Recorder()
+        async with chat.connect(alice, user="alice"):
+            await chat.execute("bob", Mark(room=ROOM, read=1))
+            await chat.execute("bob", Mark(room=ROOM, read=2))
+            await chat.execute("bob", Mark(room=ROOM, muted=True))
+            await anyio.sleep(1)
+            assert [marker.read for marker in markers(alice)] == [1, 2]
+
+
+async def test_repeated_mark_is_pushed_where_the_first_was_carried_out_but_unanswered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, alice = HeldStore(), Recorder()
+
+    async def lost(*arguments: Any) -> None:
+        await MemoryStore.mark(store, *arguments)
+        raise Unavailable
+
+    async with Chat(store) as chat:
+        await talk(chat, 3)
+        async with chat.connect(alice, user="alice"):
+            with monkeypatch.context() as patch:
+                patch.setattr(store, "mark", lost)
+                with pytest.raises(Unavailable):
+                    await chat.execute("bob", Mark(room=ROOM, read=2))
+            assert markers(alice) == []
+            await chat.execute("bob", Mark(room=ROOM, read=2))
+            assert markers(alice) == [MarkerMoved(room=ROOM, user="bob", read=2, delivered=2)]
+
+
+async def test_mark_of_muted_alone_reaches_own_sockets_alone_on_other_nodes() -> None:
+    store, bus, laptop, alice = HeldStore(), MemoryBus(), Recorder(), Recorder()
+    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+        await talk(there, 3)
+        async with here.connect(laptop, user="bob"), here.connect(alice, user="alice"):
+            await there.execute("bob", Mark(room=ROOM, read=2))
+            await anyio.sleep(1)
+            await there.execute("bob", Mark(room=ROOM, muted=True))
+            await anyio.sleep(1)
+            assert [marker.read for marker in markers(laptop)] == [2, 2]
+            assert [marker.read for marker in markers(alice)] == [2]
 
 
 async def test_asking_for_ones_marker_tells_nobody() -> None:
@@ -105,7 +182,7 @@ async def test_hints_in_another_order_do_not_take_a_marker_back() -> None:
         async with chat.connect(alice, user="alice"):
             for read in (3, 1, 3, 4, 2):
                 await bus.publish([marker_at(read)])
-            assert [marker.read for marker in markers(alice)] == [3, 3, 4]
+            assert [marker.read for marker in markers(alice)] == [3, 4]
 
 
 async def test_what_is_held_back_here_does_not_take_back_what_another_node_told_meanwhile() -> None:
@@ -149,7 +226,7 @@ async def test_how_far_markers_have_come_is_remembered_of_so_many_and_no_more() 
         pushes = chat._hub.markers
         for number in range(REMEMBERED_MAX + 5):
             pushes.told(evolve(marker_at(1), user=str(number)))
-        assert len(pushes._furthest) == REMEMBERED_MAX
+        assert len(pushes._known) == REMEMBERED_MAX
 
 
 async def test_in_a_room_of_more_than_20_others_hear_no_markers() -> None:
