@@ -121,6 +121,7 @@ class Chat:
         sweep = Sweep(self.store, self._hub, start.changes[-1].position if start.changes else 0)
         self._background.keep("the sweep", sweep.turn, pause=0)
         self._background.keep("checking memberships", self._hub.memberships.check)
+        self._background.keep("expiring commands", self._hub.timeouts.turn)
         self._sockets.keep(self._background)
         self._hub.open = True
         return self

@@ -4,6 +4,7 @@ from attrs import frozen
 
 ROOM = "src/chatcore/live/room.py"
 RULES = "tests/unit/live/test_rules.py"
+RECOVERY = "tests/unit/live/test_recovery.py"
 SIMULATION = "tests/integration/test_simulation.py"
 
 
@@ -20,11 +21,39 @@ class Fault:
 
 FAULTS = (
     Fault(
-        "a-store-that-hangs-holds-commands-beyond-their-time",
-        "src/chatcore/live/room.py",
-        "            step = self._step_in_time\n",
+        "store-that-never-answers-holds-a-room-up-for-ever",
+        ROOM,
+        "            step = self._step_with_limit\n",
         "",
-        "tests/unit/live/test_rules.py::test_a_store_that_hangs_when_it_is_asked_again_fails_a_command_after_five_seconds",
+        f"{RULES}::test_a_store_that_hangs_when_it_is_asked_again_fails_a_command_after_five_seconds",
+    ),
+    Fault(
+        "step-is-given-up-with-the-first-command",
+        ROOM,
+        "anyio.CancelScope(deadline=current_time() + STEP_S)",
+        "anyio.CancelScope(deadline=min([one.deadline for one in self._waiting], default=current_time() + STEP_S))",
+        f"{RECOVERY}::test_busy_room_serves_again_within_a_second_of_the_stores_return",
+    ),
+    Fault(
+        "commands-do-not-expire",
+        "src/chatcore/live/hub.py",
+        "            self.timeouts.watch(live)\n",
+        "",
+        f"{RECOVERY}::test_busy_room_serves_again_within_a_second_of_the_stores_return",
+    ),
+    Fault(
+        "commands-of-a-socket-expire-one-by-one",
+        "src/chatcore/live/waiting.py",
+        "            if item.deadline <= now or item.socket in failed:",
+        "            if item.deadline <= now:",
+        f"{RECOVERY}::test_commands_of_a_socket_fail_with_its_first_that_expires",
+    ),
+    Fault(
+        "entry-from-before-the-first-try-is-ones-own",
+        "src/chatcore/live/waiting.py",
+        "waiting.tried_above is not None and entry.seq > waiting.tried_above",
+        "waiting.tried_above is not None",
+        f"{RECOVERY}::test_entry_that_stood_before_the_first_try_is_a_duplicate",
     ),
     Fault(
         "contents-of-a-key-run-into-each-other",

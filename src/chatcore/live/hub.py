@@ -12,6 +12,7 @@ from ..ports.bus import MarkerAt
 from ..ports.directory import Directory
 from ..ports.store import Store
 from .background import Background
+from .command_timeouts import CommandTimeouts
 from .followers import Place
 from .marking import MarkerPushes, Moved
 from .memberships import Memberships
@@ -47,6 +48,7 @@ class Hub:
         self._rooms: dict[RoomId, LiveRoom] = {}
         self._users: dict[UserId, LiveUser] = {}
         self._recent = Recent()
+        self.timeouts = CommandTimeouts()
         self.memberships = Memberships(store, self._users, self.follow)
         self._around = Surroundings(
             store=store,
@@ -64,7 +66,9 @@ class Hub:
     def submit(self, room: RoomId, waiting: Waiting) -> None:
         """Queue a command at its room."""
         if self.open:
-            self._room(room).submit(waiting)
+            live = self._room(room)
+            live.submit(waiting)
+            self.timeouts.watch(live)
         else:
             waiting.answer(Unavailable())
 
@@ -176,4 +180,5 @@ class Hub:
     def _drop(self, room: LiveRoom) -> None:
         if self._rooms.get(room.room) is room:
             del self._rooms[room.room]
+            self.timeouts.forget(room)
             self._recent.note(room.room, room.known)

@@ -1,7 +1,6 @@
 """A live room: one task that appends, catches up and delivers. The rules are in ``docs/live.md``."""
 
 import logging
-import math
 from collections import deque
 from collections.abc import Container, Mapping, Sequence
 
@@ -26,6 +25,9 @@ from .waiting import Done, Queue, Waiting, outcome_of
 MISSING_MAX = 200
 """A follower that lacks more than this is cut as slow: paging brings it up again."""
 BATCH_MAX = 500
+STEP_S = 5
+"""Seconds after which a step is given up. A step that makes no progress of its own asks the store twice at most, and
+a store answers within 2 s: only a store that breaks its contract gets here."""
 PAUSE_MIN_S, PAUSE_MAX_S = 0.02, 0.5
 
 log = logging.getLogger(__name__)
@@ -106,6 +108,10 @@ class LiveRoom:
             elif everyone:
                 follower.socket.connection.send(others)
 
+    def expire(self, now: float) -> float | None:
+        """Fail the commands whose deadline has passed; the first deadline of those that are left."""
+        return self._waiting.expire(now)
+
     def fail(self, error: ChatError) -> None:
         """Answer all that waits with an error."""
         for waiting in self._waiting:
@@ -138,16 +144,14 @@ class LiveRoom:
                 self._state = self._state_ahead = None
                 self.fail(Internal())
                 await self._hold()
-            step = self._step_in_time
+            step = self._step_with_limit
         self._running = False
         self._rest()
 
-    async def _step_in_time(self) -> None:
-        """A step that is given up at the first deadline. The first step of a run needs no watch: it begins as soon as
-        something waits, and a store answers in less than 2 s."""
-        self._expire()
-        first = self._waiting.first()
-        with anyio.CancelScope(deadline=first.deadline if first else math.inf):
+    async def _step_with_limit(self) -> None:
+        """A step that a store which never answers can't hold up for ever. The first step of a run has no limit: a
+        scope costs 10 % of a command, and a store answers within 2 s."""
+        with anyio.CancelScope(deadline=current_time() + STEP_S):
             await self._step()
 
     async def _step(self) -> None:
@@ -159,10 +163,8 @@ class LiveRoom:
             await self._serve(state)
 
     async def _hold(self) -> None:
-        """Wait a little after a fault, longer each time until a write succeeds, but not beyond the first deadline."""
-        first = self._waiting.first()
-        left = first.deadline - current_time() if first else self._pause
-        await anyio.sleep(max(0.0, min(self._pause, left)))
+        """Wait a little after a fault, longer each time until a write succeeds."""
+        await anyio.sleep(self._pause)
         self._pause = min(2 * self._pause, PAUSE_MAX_S)
 
     def _rest(self) -> None:
@@ -174,11 +176,6 @@ class LiveRoom:
             self._followers.remove(socket)
         if not self._followers:
             self._around.idle(self)
-
-    def _expire(self) -> None:
-        now = current_time()
-        while (first := self._waiting.first()) and first.deadline <= now:
-            self._waiting.finish(first, Unavailable())
 
     # Catching up.
 
@@ -330,9 +327,10 @@ class LiveRoom:
 
     async def _append(self, batch: Sequence[tuple[Waiting, Entry]]) -> None:
         began = current_time()
-        tried = [waiting.tried for waiting, _ in batch]
+        tried = [waiting.tried_above for waiting, _ in batch]
         for waiting, _ in batch:
-            waiting.tried = True
+            if waiting.tried_above is None:
+                waiting.tried_above = self.head
         self._unsure = True
         appended = await self._around.store.append([entry for _, entry in batch])
         self._unsure = False
@@ -340,7 +338,7 @@ class LiveRoom:
         written = [entry for _, entry in batch[: appended.written]]
         left = batch[appended.written :]
         for (waiting, _), before in zip(left, tried[appended.written :], strict=True):
-            waiting.tried = before
+            waiting.tried_above = before
         if written:
             self.known = max(self.known, written[-1].seq)
             self._around.publish(written)
@@ -355,7 +353,7 @@ class LiveRoom:
     def _meet(self, waiting: Waiting, entry: Entry, taken: Entry) -> None:
         """The key of ``waiting`` stands in ``taken``: an answer now, or when the room has come so far."""
         self.known = max(self.known, taken.seq)
-        if taken.seq < entry.seq and not isinstance(waiting.command, ChatError):
+        if taken.seq < entry.seq and not waiting.answered and not isinstance(waiting.command, ChatError):
             self._waiting.finish(waiting, outcome_of(waiting, waiting.command, taken))
 
     async def _settle(self, state: RoomState) -> None:

@@ -8,7 +8,7 @@ from attrs import define, evolve, field, frozen
 
 from ..domain.entries import Entry
 from ..domain.rooms import Facts, Intent
-from ..errors import ChatError, KeyReused
+from ..errors import ChatError, KeyReused, Unavailable
 from ..ids import Key, Seq, UserId
 
 
@@ -29,7 +29,8 @@ class Waiting:
 
     ``command`` is a refusal where the command alone decided it (a field out of bounds): it only keeps its place.
     ``socket`` groups commands whose answers keep their order; None for a caller of `Chat.execute`. ``deadline`` is
-    on the event loop's clock. ``tried`` says that a write of it may have landed without our knowing.
+    on the event loop's clock. ``tried_above`` is the room's head when its entry was first appended with an unknown
+    outcome: an entry above it may be this command's own.
     """
 
     user: UserId
@@ -39,7 +40,7 @@ class Waiting:
     deadline: float
     socket: object | None = None
     facts: Facts | None = None
-    tried: bool = False
+    tried_above: Seq | None = None
     answered: bool = field(default=False, init=False)
 
 
@@ -77,6 +78,23 @@ class Queue:
                 if item.socket is waiting.socket:
                     self._answer(item, outcome)
 
+    def expire(self, now: float) -> float | None:
+        """Fail the commands whose deadline has passed, each with the later ones of its socket, so that order is kept.
+
+        Returns the first deadline of those that are left, None where there are none.
+        """
+        first = self.first()
+        if first is None or first.deadline > now:
+            return first and first.deadline
+        failed: set[object] = set()
+        for item in self:
+            if item.deadline <= now or item.socket in failed:
+                self._answer(item, Unavailable())
+                if item.socket is not None:
+                    failed.add(item.socket)
+        first = self.first()
+        return first and first.deadline
+
     def forget(self, target: Seq, changed_at: Seq) -> None:
         """What commands know of the message at ``target`` does not hold from ``changed_at`` on, unless they read it
         there or later."""
@@ -111,4 +129,5 @@ def outcome_of(waiting: Waiting, command: Intent, entry: Entry) -> Outcome:
     """What a command comes to whose key stands in ``entry``; without a digest, erased by a deletion, all are equal."""
     if entry.digest is not None and entry.digest != command.digest:
         return KeyReused()
-    return Done(entry, duplicate=not waiting.tried)
+    own = waiting.tried_above is not None and entry.seq > waiting.tried_above
+    return Done(entry, duplicate=not own)

@@ -25,7 +25,7 @@ from .world import World
 
 WITHIN_S = 5
 ENOUGH_S = 3_600
-OWN_TASKS = 6
+OWN_TASKS = 7
 
 
 @frozen(kw_only=True)

@@ -1,0 +1,48 @@
+"""Commands that are not answered in time fail, whatever their room waits for."""
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from .event_loop import current_time
+
+if TYPE_CHECKING:
+    from .room import LiveRoom
+
+RESOLUTION_S = 0.05
+"""Shortest time between two rounds. A round looks at every queued command of a room, so it serves many at once."""
+
+
+class CommandTimeouts:
+    """Fails expired commands with `Unavailable`, in every room of a Chat that has queued commands.
+
+    All commands have the same time limit, so a command that is queued later expires later: a round sleeps until the
+    first deadline that it saw and misses no other.
+    """
+
+    def __init__(self) -> None:
+        self._rooms: dict[LiveRoom, None] = {}
+        self._watched = anyio.Event()
+
+    def watch(self, room: "LiveRoom") -> None:
+        """Look after the commands of ``room`` until it has none."""
+        if not self._rooms:
+            self._watched.set()
+        self._rooms[room] = None
+
+    def forget(self, room: "LiveRoom") -> None:
+        """``room`` has no commands."""
+        self._rooms.pop(room, None)
+
+    async def turn(self) -> None:
+        """Fail what has expired, then wait until the next command may expire."""
+        while not self._rooms:
+            self._watched = anyio.Event()
+            await self._watched.wait()
+        now = current_time()
+        deadlines = {room: room.expire(now) for room in tuple(self._rooms)}
+        for room, deadline in deadlines.items():
+            if deadline is None:
+                self.forget(room)
+        first = min((deadline for deadline in deadlines.values() if deadline is not None), default=now)
+        await anyio.sleep(max(RESOLUTION_S, first - now))

@@ -1,0 +1,216 @@
+"""A busy room serves commands again soon after an outage of its store, and answers each command in time meanwhile."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import TypeVar
+
+import anyio
+import pytest
+from attrs import define, field
+
+from chatcore import Chat, CreateRoom, Entry, JoinRoom, SendMessage, Unavailable
+from chatcore.domain.state import RoomState
+from chatcore.ids import Key, RoomId, Seq, UserId
+from chatcore.ports.room_log import Appended, News
+from chatcore.protocol import Object
+from chatcore.testing import Recorder
+from chatcore_memory import MemoryStore
+from tests.unit.live.nodes import HeldStore
+
+pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
+
+CALL_S = 0.02
+LIMIT_S = 1.7
+OUTAGE_S = 6
+BEFORE_S, AFTER_S = 1, 3
+COMMAND_S = 5
+RECOVERY_S = 1
+
+
+class PausedStore(MemoryStore):
+    """A memory store whose calls take 20 ms. While it is paused a call waits, and fails after 1.7 s as a store has to.
+
+    A call that waits when the pause ends is carried out, as by a database that was stopped or locked.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._resumed = anyio.Event()
+        self._resumed.set()
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncGenerator[None]:
+        self._resumed = anyio.Event()
+        try:
+            yield
+        finally:
+            self._resumed.set()
+
+    async def _call(self, call: Callable[[], Awaitable[T]]) -> T:
+        with anyio.move_on_after(LIMIT_S):
+            await self._resumed.wait()
+        if not self._resumed.is_set():
+            raise Unavailable
+        await anyio.sleep(CALL_S)
+        return await call()
+
+    async def append(self, entries: Sequence[Entry]) -> Appended:
+        return await self._call(partial(super().append, entries))
+
+    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
+        return await self._call(partial(super().read_on, room, after, limit, keys))
+
+    async def state(self, room: RoomId) -> RoomState:
+        return await self._call(partial(super().state, room))
+
+
+@define
+class Load:
+    """What a load of equal commands was answered. Times are seconds of the event loop's clock."""
+
+    succeeded: list[float] = field(factory=list)
+    failed: list[float] = field(factory=list)
+    waited: list[float] = field(factory=list)
+    """Seconds from each command to its answer."""
+
+    def note(self, sent: float, *, ok: bool) -> None:
+        now = anyio.current_time()
+        (self.succeeded if ok else self.failed).append(now)
+        self.waited.append(now - sent)
+
+    def check(self, returned: float) -> None:
+        """The promises, for an outage that ended at ``returned``."""
+        first = next(at for at in self.succeeded if at >= returned)
+        assert first - returned < RECOVERY_S
+        assert all(at < returned + RECOVERY_S for at in self.failed), "commands fail although the store is back"
+        assert max(self.waited) < COMMAND_S + 0.1
+        assert self.failed, "the outage was too short to matter"
+
+
+async def run_load(store: PausedStore, interval: float, send: Callable[[int], Awaitable[None]]) -> float:
+    """Send a command every ``interval`` seconds, before, during and after an outage; the time of the store's return."""
+
+    async def commands() -> None:
+        number = 0
+        while True:
+            await send(number)
+            number += 1
+            await anyio.sleep(interval)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(commands)
+        await anyio.sleep(BEFORE_S)
+        async with store.paused():
+            await anyio.sleep(OUTAGE_S)
+        returned = anyio.current_time()
+        await anyio.sleep(AFTER_S)
+        tasks.cancel_scope.cancel()
+    return returned
+
+
+@pytest.mark.parametrize("interval", [0.05, 0.01, 0.002])
+async def test_busy_room_serves_again_within_a_second_of_the_stores_return(interval: float) -> None:
+    store, load = PausedStore(), Load()
+    async with Chat(store) as chat, anyio.create_task_group() as callers:
+
+        async def send_one(number: int) -> None:
+            sent = anyio.current_time()
+            try:
+                await chat.execute("alice", SendMessage(to="bob", body="hi", key=str(number)))
+            except Unavailable:
+                load.note(sent, ok=False)
+            else:
+                load.note(sent, ok=True)
+
+        async def send(number: int) -> None:
+            callers.start_soon(send_one, number)
+
+        returned = await run_load(store, interval, send)
+        load.check(returned)
+
+
+async def test_busy_room_with_many_sockets_serves_again_within_a_second() -> None:
+    store, load = PausedStore(), Load()
+    async with Chat(store) as chat, AsyncExitStack() as connected:
+        room = (await chat.execute("owner", CreateRoom(kind="public", title="t", key="k"))).view.room
+        users = [f"user{number}" for number in range(50)]
+        sockets = []
+        for user in users:
+            await chat.execute(user, JoinRoom(room=room))
+            sockets.append(await connected.enter_async_context(chat.connect(Recorder(), user=user)))
+
+        async def send(number: int) -> None:
+            sent = anyio.current_time()
+
+            def answer(answer: Object) -> None:
+                load.note(sent, ok=bool(answer["ok"]))
+
+            command = {"room": room, "key": str(number), "body": "hi"}
+            await sockets[number % len(sockets)].receive("message.send", command, answer)
+
+        returned = await run_load(store, 0.01, send)
+        load.check(returned)
+
+
+@pytest.mark.parametrize("operation", ["state", "append"])
+async def test_command_at_a_store_that_never_answers_fails_after_five_seconds(operation: str) -> None:
+    """Also where this is the first call of all; the room goes on once the store answers."""
+    store = HeldStore()
+    gate = store.hold(operation, done=False)
+    async with Chat(store) as chat:
+        began = anyio.current_time()
+        with pytest.raises(Unavailable):
+            await chat.execute("alice", SendMessage(to="bob", body="one", key="k1"))
+        assert anyio.current_time() - began == pytest.approx(COMMAND_S, abs=0.1)
+        gate.open()
+        sent = await chat.execute("alice", SendMessage(to="bob", body="two", key="k2"))
+        assert sent.seq in (1, 2)
+
+
+async def test_commands_of_a_socket_fail_with_its_first_that_expires() -> None:
+    """A later command of the same socket must not overtake one that failed; other sockets' commands wait on."""
+    store, answers = HeldStore(), list[tuple[str, bool]]()
+    gate = store.hold("state", done=False)
+    async with (
+        Chat(store) as chat,
+        chat.connect(Recorder(), user="alice") as alice,
+        chat.connect(Recorder(), user="bob") as bob,
+    ):
+
+        def answer_of(name: str) -> Callable[[Object], None]:
+            return lambda answer: answers.append((name, bool(answer["ok"])))
+
+        await alice.receive("message.send", {"to": "bob", "body": "1", "key": "1"}, answer_of("alice 1"))
+        await anyio.sleep(3)
+        await bob.receive("message.send", {"to": "alice", "body": "2", "key": "2"}, answer_of("bob 2"))
+        await alice.receive("message.send", {"to": "bob", "body": "3", "key": "3"}, answer_of("alice 3"))
+        await anyio.sleep(2.1)
+        assert answers == [("alice 1", False), ("alice 3", False)]
+        gate.open()
+        await alice.receive("message.send", {"to": "bob", "body": "4", "key": "4"}, answer_of("alice 4"))
+        await anyio.sleep(1)
+        assert answers[2:] == [("bob 2", True), ("alice 4", True)]
+
+
+async def test_entry_that_stood_before_the_first_try_is_a_duplicate() -> None:
+    """A repetition whose first append fails before it takes effect is answered by the old entry."""
+    store = HeldStore()
+    async with Chat(store) as chat:
+        first = await chat.execute("alice", SendMessage(to="bob", body="one", key="k"))
+        await chat.execute("alice", SendMessage(to="bob", body="two", key="another"))
+        store.fail("append", done=False)
+        again = await chat.execute("alice", SendMessage(to="bob", body="one", key="k"))
+        assert (first.seq, first.duplicate) == (1, False)
+        assert (again.seq, again.duplicate) == (1, True)
+
+
+async def test_entry_of_an_append_with_unknown_outcome_is_the_commands_own() -> None:
+    store = HeldStore()
+    async with Chat(store) as chat:
+        await chat.execute("alice", SendMessage(to="bob", body="one", key="k1"))
+        store.fail("append", done=True)
+        sent = await chat.execute("alice", SendMessage(to="bob", body="two", key="k2"))
+        assert (sent.seq, sent.duplicate) == (2, False)
