@@ -85,7 +85,7 @@ class Queue:
         """
         first = self.first()
         if first is None or first.deadline > now:
-            return first and first.deadline
+            return first.deadline if first else None
         failed: set[object] = set()
         for item in self:
             if item.deadline <= now or item.socket in failed:
@@ -93,7 +93,7 @@ class Queue:
                 if item.socket is not None:
                     failed.add(item.socket)
         first = self.first()
-        return first and first.deadline
+        return first.deadline if first else None
 
     def forget(self, target: Seq, changed_at: Seq) -> None:
         """What commands know of the message at ``target`` does not hold from ``changed_at`` on, unless they read it
