@@ -121,15 +121,16 @@ async def python_client(url: str, token: str) -> AsyncGenerator[PythonClient]:
 
 @asynccontextmanager
 async def javascript_client(
-    url: str, token: str, node_modules: Path, *, ready: bool = True
+    url: str, token: str, node_modules: Path, *, ready: bool = True, library: str = "socket.io-client"
 ) -> AsyncGenerator[JavascriptClient]:
-    """The same; without ``ready`` nothing is waited for."""
+    """The same, with the package ``library`` of `package.json`; without ``ready`` nothing is waited for."""
     program = shutil.copy(HERE / "client.mjs", node_modules.parent)  # packages are looked for beside a program
     process = await asyncio.create_subprocess_exec(
         NODE,
         program,
         url,
         token,
+        library,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=2**22,

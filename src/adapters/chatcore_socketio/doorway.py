@@ -1,28 +1,36 @@
-"""Polling is a doorway, not a road: what a default client does by HTTP before its websocket stands.
+"""The polling handshake: what a client with default options does by HTTP before its websocket is open.
 
-It shakes hands by GET, sends CONNECT by POST, and lets a GET hang while it opens the websocket. It only moves over
-once that GET has been answered; so from the probe on every GET is answered with NOOP.
+The client opens a session by GET, sends CONNECT by POST, and keeps a GET waiting while it opens the websocket. It only
+upgrades once that GET has been answered; so from the probe on every GET is answered with NOOP.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from enum import Enum, auto
 
 from engineio import packet as engine
 from socketio import packet as socketio
 
-from chatcore.errors import Invalid, Unavailable
+from chatcore.errors import ChatError, Invalid, Unavailable
 from chatcore.ids import new_id
+from chatcore.ports.log_throttle import LogThrottle
 
 from .caps import Cap
 from .janitor import Janitor
-from .packets import NOOP, EnginePacket, Packet, connect_error
+from .packets import CLOSE, NOOP, EnginePacket, Packet
 
 PACKETS_MAX = 16
 """In one POST."""
 SEPARATOR = "\x1e"
 
-NO_WEBSOCKET = "No websocket was opened in time, and nothing goes by polling here; perhaps a proxy stands in its way."
+NO_WEBSOCKET = (
+    "No websocket was opened in time, and polling carries the handshake only. Let the proxies on the way pass "
+    'websocket upgrades, or use the client option transports: ["websocket"].'
+)
+CLOSING = "The server is about to end."
+
+log = logging.getLogger(__name__)
 
 
 class Stage(Enum):
@@ -32,25 +40,25 @@ class Stage(Enum):
     """The websocket has been probed."""
     MOVED = auto()
     """The websocket stands."""
-    REFUSED = auto()
-    """The websocket did not come in time; the next GET says so."""
     GONE = auto()
+    """The session has ended without a websocket."""
 
 
 class Doorway:
-    """One polling session, until its websocket stands or does not come in time."""
+    """One polling session, until its websocket stands or the session ends without one."""
 
-    def __init__(self, *, deadline: float, over: Callable[["Doorway"], None]) -> None:
+    def __init__(self, address: str | None, *, deadline: float, over: Callable[["Doorway"], None]) -> None:
         self.sid = new_id()
+        self.address = address
         self.deadline = deadline
         self.connect: str | None = None
         """CONNECT as it came by POST; it is carried out on the websocket."""
         self.stage = Stage.WAITING
         self._over = over
-        self._namespace: str | None = None
         self._moved = asyncio.Event()
         self._is_polled = False
         self._is_claimed = False
+        self._last: str | ChatError = NOOP
 
     def claim(self) -> None:
         """A websocket wants to be its continuation; there is one try. Raises `Invalid`."""
@@ -67,6 +75,16 @@ class Doorway:
         if stage in (Stage.MOVED, Stage.GONE):
             self._over(self)
 
+    def end(self, last: str | ChatError) -> None:
+        """End the session, unless its websocket stands. A waiting GET is answered with the packet or error ``last``.
+
+        An error fails the GET. Official clients of every version then start again by themselves, which they do not
+        after a `connect_error`.
+        """
+        if self.stage in (Stage.WAITING, Stage.MOVING):
+            self._last = last
+            self.move(Stage.GONE)
+
     def post(self, body: str) -> None:
         """Take what a POST carries: CONNECT, or the end. Raises `Invalid` for everything else."""
         packets = body.split(SEPARATOR)
@@ -81,30 +99,27 @@ class Doorway:
         except ValueError:
             raise Invalid("This is no Engine.IO packet.") from None
         if packet.packet_type == engine.CLOSE:
-            self.move(Stage.GONE)
+            self.end(NOOP)
         elif packet.packet_type == engine.MESSAGE and not packet.binary and self.connect is None:
-            self._namespace = _namespace_of_connect(packet.data)
+            _check_connect(packet.data)
             self.connect = packet.data
         else:
             raise Invalid("By polling there is one CONNECT, and nothing else; use websocket.")
 
-    async def poll(self) -> str:
-        """What a GET is answered with, as soon as there is anything. Raises `Invalid`."""
+    async def poll(self) -> str | ChatError:
+        """The answer to a GET, once there is one: a packet, or the error with which the session ended.
+
+        A second GET at the same time ends the session, as in Engine.IO's own server: the first is answered with CLOSE.
+        """
         if self._is_polled:
-            raise Invalid("There is a GET already.")
+            self.end(CLOSE)
+            return Invalid("Another GET of this session is waiting; the session has ended.", field="sid")
         self._is_polled = True
         try:
             await self._moved.wait()
         finally:
             self._is_polled = False
-        match self.stage:
-            case Stage.REFUSED:
-                self.move(Stage.GONE)
-                return connect_error(Unavailable(NO_WEBSOCKET), self._namespace)
-            case Stage.GONE:
-                raise Invalid("This session has ended.", field="sid")
-            case _:
-                return NOOP
+        return self._last if self.stage is Stage.GONE else NOOP
 
 
 class Doorways:
@@ -115,6 +130,7 @@ class Doorways:
         self._janitor = janitor
         self._within = within
         self._doorways: dict[str, Doorway] = {}
+        self._throttle = LogThrottle()
 
     def __len__(self) -> int:
         return len(self._doorways)
@@ -129,7 +145,7 @@ class Doorways:
             if not self._doorways:
                 self._janitor.forget(self)
 
-        doorway = Doorway(deadline=asyncio.get_running_loop().time() + self._within, over=over)
+        doorway = Doorway(address, deadline=asyncio.get_running_loop().time() + self._within, over=over)
         self._doorways[doorway.sid] = doorway
         self._janitor.watch(self)
         return doorway
@@ -140,6 +156,11 @@ class Doorways:
             return found
         raise Invalid("There is no such session, or its websocket stands.", field="sid")
 
+    def end(self, sid: str | None, error: ChatError) -> None:
+        """End the session ``sid``, if there is such a session without a websocket."""
+        if sid is not None and (doorway := self._doorways.get(sid)):
+            doorway.end(error)
+
     def tick(self, now: float) -> None:
         for doorway in tuple(self._doorways.values()):
             if now >= doorway.deadline:
@@ -147,17 +168,21 @@ class Doorways:
 
     def close(self) -> None:
         for doorway in tuple(self._doorways.values()):
-            doorway.move(Stage.GONE)
+            doorway.end(Unavailable(CLOSING))
 
     def _expire(self, doorway: Doorway) -> None:
-        """In time or never: a client that sent CONNECT is told why it is not answered, once it asks."""
-        told = doorway.connect is not None and doorway.stage is not Stage.REFUSED
-        doorway.deadline += self._within
-        doorway.move(Stage.REFUSED if told else Stage.GONE)
+        if doorway.connect is not None and self._throttle.admits(doorway.address):
+            log.warning(
+                "Polling session ended without a websocket: address=%s seconds=%g. Let the proxies between client and "
+                'server pass websocket upgrades; a client that needs no polling sets transports: ["websocket"].',
+                doorway.address,
+                self._within,
+            )
+        doorway.end(Unavailable(NO_WEBSOCKET))
 
 
-def _namespace_of_connect(text: str) -> str | None:
-    """Where CONNECT goes to. Raises `Invalid` for what is no CONNECT."""
+def _check_connect(text: str) -> None:
+    """Raises `Invalid` for anything but CONNECT."""
     packet = Packet()
     try:
         packet.decode(text)
@@ -165,5 +190,3 @@ def _namespace_of_connect(text: str) -> str | None:
         raise Invalid("This is no Socket.IO packet.") from None
     if packet.packet_type != socketio.CONNECT:
         raise Invalid("The first packet is CONNECT.")
-    namespace: str | None = packet.namespace
-    return namespace

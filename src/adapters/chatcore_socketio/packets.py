@@ -113,6 +113,7 @@ def _engine(kind: int, data: object = None) -> str:
 
 PING = _engine(engine.PING)
 NOOP = _engine(engine.NOOP)
+CLOSE = _engine(engine.CLOSE)
 PROBE = _engine(engine.PING, "probe")
 PROBED = _engine(engine.PONG, "probe")
 UPGRADE = _engine(engine.UPGRADE)

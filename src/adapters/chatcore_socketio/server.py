@@ -12,6 +12,7 @@ from chatcore.errors import ChatError, Invalid, TooLarge, Unavailable
 from chatcore.ids import new_id
 from chatcore.ports.authenticator import Authenticator
 from chatcore.ports.connection import Bye
+from chatcore.ports.log_throttle import LogThrottle
 from chatcore_aiohttp.bodies import no_leave_yet, read_bytes
 from chatcore_aiohttp.credentials import credentials
 from chatcore_aiohttp.guard import EVERYWHERE
@@ -19,11 +20,11 @@ from chatcore_aiohttp.origins import Origins, is_preflight, preflight
 from chatcore_aiohttp.problems import problem
 
 from .caps import Cap, Caps
-from .doorway import Doorway, Doorways, Stage
+from .doorway import CLOSING, NO_WEBSOCKET, Doorway, Doorways
 from .frames import text_frame
 from .janitor import Janitor
 from .line import Flusher, Line
-from .packets import FRAME_MAX, open_packet
+from .packets import CLOSE, FRAME_MAX, open_packet
 from .session import Session
 from .timing import Timing
 
@@ -74,6 +75,7 @@ class SocketioServer:
         )
         self._sessions: set[Session] = set()
         self._flusher = Flusher()
+        self._old_clients = LogThrottle()
         self._is_closing = False
         self._empty = asyncio.Event()
 
@@ -130,20 +132,34 @@ class SocketioServer:
         if request.method not in (hdrs.METH_GET, hdrs.METH_POST):
             error = Invalid("Socket.IO uses GET and POST.")
             return problem(error, status=HTTPStatus.METHOD_NOT_ALLOWED, headers={hdrs.ALLOW: METHODS})
-        if request.query.get("EIO") != "4":
-            raise Invalid("This is Engine.IO 4: use a Socket.IO client of version 3 or later.", field="EIO")
+        if (version := request.query.get("EIO")) != "4":
+            raise self._wrong_version(request, version)
         if self._is_closing:
-            raise Unavailable("The server is about to end.")
+            raise Unavailable(CLOSING)
         sid = request.query.get("sid")
         match request.query.get("transport"), request.method:
             case "websocket", hdrs.METH_GET:
-                return await self._serve_websocket(request, sid)
+                return await self._upgrade(request, sid)
             case "polling", hdrs.METH_GET:
                 return _packets(self._shake_hands(request) if sid is None else await self._doorways.find(sid).poll())
             case "polling", hdrs.METH_POST:
                 return await self._post(request, self._doorways.find(sid or ""))
             case _:
                 raise Invalid("There are websocket, and polling on the way to it.", field="transport")
+
+    def _wrong_version(self, request: web.Request, version: str | None) -> Invalid:
+        if version == "3" and self._old_clients.admits(request.remote):
+            log.warning(
+                "Client of Socket.IO 2 (EIO=3) refused: address=%s. Install version 3 or 4 of its client library, for "
+                "example socket.io-client 4 or python-socketio 5.",
+                request.remote,
+            )
+        named = "This client speaks Engine.IO 3, of Socket.IO 2. The server" if version == "3" else "The server"
+        return Invalid(
+            f"{named} speaks Engine.IO 4 (query parameter EIO=4): install version 3 or 4 of the Socket.IO client, for "
+            "example socket.io-client 4 or python-socketio 5.",
+            field="EIO",
+        )
 
     # Polling.
 
@@ -158,9 +174,20 @@ class SocketioServer:
                 raise TooLarge(f"By polling there is one CONNECT, of {POSTED_MAX} bytes at most.")
             doorway.post(_text(body))
         except (ChatError, web.HTTPException):
-            doorway.move(Stage.GONE)
+            doorway.end(CLOSE)
             raise
         return _packets("ok")
+
+    async def _upgrade(self, request: web.Request, sid: str | None) -> web.StreamResponse:
+        """Serve a websocket. A polling session whose websocket is refused for now, or ends before it stands, ends."""
+        try:
+            response = await self._serve_websocket(request, sid)
+        except ChatError as error:
+            if error.temporary:  # told as another error: this one's traceback refers to the session
+                self._doorways.end(sid, Unavailable(error.message, retry_after_ms=error.retry_after_ms))
+            raise
+        self._doorways.end(sid, Unavailable(NO_WEBSOCKET))
+        return response
 
     # Websocket.
 
@@ -219,8 +246,8 @@ class SocketioServer:
         )
 
 
-def _packets(text: str) -> web.Response:
-    return web.Response(text=text)
+def _packets(answer: str | ChatError) -> web.Response:
+    return problem(answer) if isinstance(answer, ChatError) else web.Response(text=answer)
 
 
 def _text(body: bytes) -> str:

@@ -184,6 +184,15 @@ async def test_a_request_that_means_nothing_is_invalid(node: SocketioNode, query
         assert (await answer.json(content_type="application/problem+json"))["code"] == "invalid"
 
 
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_request_of_version_2_names_the_versions_to_install(node: SocketioNode, transport: str) -> None:
+    async with node.clients.http.get(f"{node.url}?EIO=3&transport={transport}") as answer:
+        problem = await answer.json(content_type="application/problem+json")
+    assert (answer.status, problem["code"], problem["field"]) == (400, "invalid", "EIO")
+    assert "Socket.IO 2" in problem["detail"]
+    assert "install version 3 or 4" in problem["detail"]
+
+
 async def test_one_address_opens_so_many_websockets_and_no_more() -> None:
     async with socketio_node(caps=Caps(websockets_per_address=2)) as node:
         first = await node.clients.connect()

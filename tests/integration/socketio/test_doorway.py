@@ -5,9 +5,9 @@ import json
 from collections.abc import AsyncGenerator
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, WSServerHandshakeError
 
-from chatcore_socketio import Caps
+from chatcore_socketio import Caps, Timing
 
 from .node import QUICK, SocketioNode, socketio_node
 
@@ -27,6 +27,12 @@ class Poller:
     async def get(self) -> tuple[int, str]:
         async with self._node.clients.http.get(self._node.url, params=self._query) as answer:
             return answer.status, await answer.text()
+
+    async def waiting_get(self) -> asyncio.Task[tuple[int, str]]:
+        """A GET that has reached the server and waits there."""
+        get = asyncio.create_task(self.get())
+        await self._node.until(lambda: self._node.server._doorways.find(self.sid)._is_polled)
+        return get
 
     async def post(self, body: str | bytes) -> tuple[int, str]:
         async with self._node.clients.http.post(self._node.url, params=self._query, data=body) as answer:
@@ -86,22 +92,60 @@ async def test_once_the_websocket_stands_the_polling_session_is_over(node: Socke
     assert not client.is_closed
 
 
-async def test_without_an_upgrade_a_connect_error_names_websocket(quick: SocketioNode) -> None:
+async def test_waiting_get_fails_when_no_websocket_comes_in_time(quick: SocketioNode) -> None:
     poller = await shake_hands(quick)
     await poller.post(CONNECT)
-    status, packet = await poller.get()
-    refused = json.loads(packet.removeprefix("44"))
-    assert (status, refused["data"]["code"], refused["data"]["temporary"]) == (200, "unavailable", True)
-    assert "websocket" in refused["message"]
+    status, answer = await poller.get()
+    problem = json.loads(answer)
+    assert (status, problem["code"], problem["temporary"]) == (503, "unavailable", True)
+    assert 'transports: ["websocket"]' in problem["detail"]
     assert (await poller.get())[0] == 400
     await quick.nothing_left()
 
 
-async def test_who_asks_late_is_still_told_that_there_was_no_upgrade(quick: SocketioNode) -> None:
+async def test_missing_websocket_is_logged_once_a_minute_and_address(
+    quick: SocketioNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    for poller in [await shake_hands(quick), await shake_hands(quick)]:
+        await poller.post(CONNECT)
+    await quick.nothing_left()
+    (line,) = caplog.messages
+    assert "address=127.0.0.1" in line
+    assert "pass websocket upgrades" in line
+    assert 'transports: ["websocket"]' in line
+
+
+async def test_polling_session_without_connect_ends_without_a_log_line(
+    quick: SocketioNode, caplog: pytest.LogCaptureFixture
+) -> None:
     poller = await shake_hands(quick)
-    await poller.post(CONNECT)
-    await asyncio.sleep(1.2 * QUICK.connect_within)
-    assert (await poller.get())[1].startswith("44")
+    assert (await poller.get())[0] == 503
+    assert not caplog.messages
+
+
+async def test_waiting_get_fails_when_its_websocket_is_refused_at_the_cap() -> None:
+    async with socketio_node(caps=Caps(websockets_per_address=1)) as node:
+        await node.clients.connect()
+        poller = await shake_hands(node)
+        waiting = await poller.waiting_get()
+        await poller.post(CONNECT)
+        with pytest.raises(WSServerHandshakeError, match="429"):
+            await node.clients.open(sid=poller.sid)
+        status, answer = await waiting
+        assert (status, json.loads(answer)["code"]) == (503, "unavailable")
+        assert "too many connections" in json.loads(answer)["detail"]
+
+
+@pytest.mark.parametrize("frames", [(), ("2probe",)], ids=["unprobed", "probed"])
+async def test_polling_session_ends_with_a_websocket_that_never_upgraded(frames: tuple[str, ...]) -> None:
+    async with socketio_node(timing=Timing(connect_within=600)) as node:
+        poller = await shake_hands(node)
+        await poller.post(CONNECT)
+        client = await node.clients.open(sid=poller.sid)
+        await client.send(*frames)
+        await client.close()
+        await node.until(lambda: node.server.doorways == 0)
+        assert (await poller.get())[0] == 400
 
 
 async def test_a_polling_session_that_is_left_alone_goes(quick: SocketioNode) -> None:
@@ -118,7 +162,7 @@ async def test_a_websocket_that_probes_and_never_moves_over_is_closed(quick: Soc
     client = await quick.clients.open(sid=poller.sid)
     await client.send("2probe")
     assert await client.closed() == 1008
-    assert (await poller.get())[1].startswith("44")
+    assert (await poller.get())[0] == 400
 
 
 @pytest.mark.parametrize("first", ["2", "5", CONNECT, "", "xyz", "3probe", "2probe2"])
@@ -155,13 +199,15 @@ async def test_a_polling_session_has_one_websocket(node: SocketioNode) -> None:
     await client.connect()
 
 
-async def test_of_two_gets_the_second_is_refused(node: SocketioNode) -> None:
+async def test_second_get_at_the_same_time_ends_the_session(node: SocketioNode) -> None:
+    """As in Engine.IO's own server: the first GET is answered with CLOSE."""
     poller = await shake_hands(node)
     both = [asyncio.create_task(poller.get()) for _ in range(2)]
-    done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-    assert [task.result()[0] for task in done] == [400]
-    await node.server.close()
-    await asyncio.wait(both)
+    answers = sorted([await task for task in both])
+    assert answers[0] == (200, "1")
+    assert answers[1][0] == 400
+    assert (await poller.get())[0] == 400
+    assert node.server.doorways == 0
 
 
 @pytest.mark.parametrize(
@@ -201,12 +247,20 @@ async def test_a_second_connect_ends_the_session(node: SocketioNode) -> None:
     assert (await poller.get())[0] == 400
 
 
-async def test_close_by_post_ends_the_session(quick: SocketioNode) -> None:
-    poller = await shake_hands(quick)
-    hanging = asyncio.create_task(poller.get())
+async def test_close_by_post_answers_the_waiting_get_with_noop(node: SocketioNode) -> None:
+    poller = await shake_hands(node)
+    waiting = await poller.waiting_get()
     assert await poller.post("1") == (200, "ok")
-    assert (await hanging)[0] == 400
-    await quick.nothing_left()
+    assert await waiting == (200, "6")
+    assert (await poller.get())[0] == 400
+    await node.nothing_left()
+
+
+async def test_refused_post_answers_the_waiting_get_with_close(node: SocketioNode) -> None:
+    poller = await shake_hands(node)
+    waiting = await poller.waiting_get()
+    assert (await poller.post("xyz"))[0] == 400
+    assert await waiting == (200, "1")
 
 
 async def test_a_post_that_is_too_large_is_refused(node: SocketioNode) -> None:
@@ -250,10 +304,9 @@ def assert_too_many(answer: ClientResponse) -> None:
 async def test_a_closing_server_lets_hanging_gets_go_and_takes_no_more(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     client = await node.clients.open(sid=poller.sid)
-    hanging = asyncio.create_task(poller.get())
-    await node.until(lambda: node.server.doorways == 1)
+    hanging = await poller.waiting_get()
     await node.server.close()
-    assert (await hanging)[0] in (400, 503)
+    assert (await hanging)[0] == 503
     assert await client.closed() == 1001
     async with node.clients.http.get(f"{node.url}?EIO=4&transport=polling") as answer:
         assert answer.status == 503

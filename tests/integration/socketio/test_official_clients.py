@@ -8,16 +8,19 @@ from typing import Any, TypeAlias
 
 import pytest
 import socketio
-from aiohttp import web
-from aiohttp.typedefs import Handler
 from socketio.exceptions import ConnectionError as SocketIOConnectionError
 
 from chatcore.ports.connection import Bye, ByeCode
+from chatcore_socketio import Caps, Timing
 
-from ..official import COMES_BACK_S, OfficialClient, javascript_client, python_client
+from ..official import COMES_BACK_S, OfficialClient, PythonClient, javascript_client, python_client
+from .cutting_proxy import upgrade_cutter
 from .node import QUICK, SocketioNode, socketio_node
 
 pytestmark = pytest.mark.anyio
+
+BRIEF = Timing(connect_within=2)
+"""The product's own deadlines, but for a websocket that does not come."""
 
 Connect: TypeAlias = Callable[[SocketioNode, str], AbstractAsyncContextManager[OfficialClient]]
 
@@ -135,16 +138,67 @@ async def test_a_javascript_client_tries_again_while_it_can_not_be_told(node: So
             await client.until(lambda client: client.bodies_of("ready"), COMES_BACK_S)
 
 
-async def test_where_websockets_are_blocked_a_javascript_client_is_told(node_modules: Path) -> None:
-    @web.middleware
-    async def proxy(request: web.Request, handler: Handler) -> web.StreamResponse:
-        return web.Response(status=502) if "Upgrade" in request.headers else await handler(request)
+JAVASCRIPT = ["socket.io-client", "socket.io-client-4.0", "socket.io-client-3.1"]
+"""Packages of `package.json`: the newest version, and older ones that speak the same protocol."""
 
+
+@pytest.mark.parametrize("library", JAVASCRIPT)
+async def test_javascript_client_connects_after_one_upgrade_was_reset(library: str, node_modules: Path) -> None:
     async with (
-        socketio_node(timing=QUICK, middlewares=[proxy]) as node,
-        javascript_client(node.origin, "alice", node_modules, ready=False) as client,
+        socketio_node(timing=BRIEF) as node,
+        upgrade_cutter(node.port, cuts=1) as (cutter, origin),
+        javascript_client(origin, "alice", node_modules, ready=False, library=library) as client,
     ):
-        await client.until(lambda client: client.life("connect_error"))
-        (error,) = client.life("connect_error")
-        assert error["data"]["code"] == "unavailable"
-        assert "websocket" in error["message"]
+        await client.until(lambda client: client.bodies_of("ready"), COMES_BACK_S)
+        assert cutter.cuts == 0
+        assert client.life("connect_error")[0]["status"] == 503
+        assert len(client.life("connect")) == 1
+
+
+async def test_python_client_connects_after_its_upgrade_was_reset() -> None:
+    client = PythonClient()
+    # aiohttp repeats a GET whose reused connection breaks, so two are cut.
+    async with socketio_node(timing=BRIEF) as node, upgrade_cutter(node.port, cuts=2) as (cutter, origin):
+        await client.client.connect(origin, auth={"token": "alice"}, wait_timeout=COMES_BACK_S)
+        await client.until(lambda client: client.bodies_of("ready"))
+        assert cutter.cuts == 0
+        await client.client.shutdown()
+
+
+async def test_client_comes_back_when_the_upgrade_of_its_return_is_reset(node_modules: Path) -> None:
+    async with (
+        socketio_node(timing=BRIEF) as node,
+        upgrade_cutter(node.port, cuts=0) as (cutter, origin),
+        javascript_client(origin, "alice", node_modules) as javascript,
+        python_client(origin, "alice") as python,
+    ):
+        cutter.cuts = 3
+        for session in tuple(node.server._sessions):
+            session.abort()
+        for client in (javascript, python):
+            await client.until(lambda client: len(client.bodies_of("ready")) == 2, 2 * COMES_BACK_S)
+
+
+@pytest.mark.parametrize("library", JAVASCRIPT)
+async def test_client_refused_at_its_addresss_cap_connects_later(library: str, node_modules: Path) -> None:
+    async with socketio_node(caps=Caps(websockets_per_address=1)) as node:
+        first = await node.clients.connect("bob")
+        async with javascript_client(node.origin, "alice", node_modules, ready=False, library=library) as client:
+            await client.until(lambda client: client.life("connect_error"), COMES_BACK_S)
+            await first.close()
+            await client.until(lambda client: client.bodies_of("ready"), COMES_BACK_S)
+        assert all(error["data"] is None for error in client.life("connect_error"))
+
+
+async def test_client_of_version_2_is_refused_and_the_log_says_what_to_do(
+    node: SocketioNode, node_modules: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with javascript_client(
+        node.origin, "alice", node_modules, ready=False, library="socket.io-client-2"
+    ) as client:
+        await client.until(lambda client: len(client.life("connect_error")) == 2, COMES_BACK_S)
+    assert client.life("connect_error")[0]["status"] == 400
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "EIO=3" in line
+    assert "address=127.0.0.1" in line
+    assert "Install version 3 or 4" in line
