@@ -8,8 +8,9 @@ from chatcore.ids import new_id
 from chatcore.ports.connection import Bye, ByeCode, Push
 from chatcore.protocol import Object
 
+from .close_codes import GOING_AWAY, INTERNAL, NORMAL, PROTOCOL_ERROR, TRY_AGAIN
 from .frames import text_frame
-from .line import GOING_AWAY, INTERNAL, NORMAL, PROTOCOL_ERROR, TRY_AGAIN, Line
+from .line import Line
 from .packets import acknowledgement, connect_error, connected, disconnect, event, push_frame
 
 CLOSE_CODES: Mapping[ByeCode, int] = {

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -15,10 +16,14 @@ from chatcore.ports.connection import Bye
 from chatcore.protocol import error_object
 from chatcore.socket import Socket
 
+from .close_codes import INTERNAL, NORMAL, TOO_BIG, TRY_AGAIN
 from .connection import SocketConnection
+from .frame_reader import TruncatedText
 from .inbox import Inbox
-from .line import INTERNAL, NORMAL, TOO_BIG, TRY_AGAIN, Line
-from .packets import RESERVED, Packet, is_too_large
+from .line import Line
+from .packets import RESERVED, Packet
+
+_ACKNOWLEDGED_EVENT = re.compile(r"42([0-9]+)\[")
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +52,11 @@ class Dispatcher:
         self._line = line
         self._connect_within = connect_within
         self._socket: Socket | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether CONNECT has been accepted."""
+        return self._socket is not None
 
     async def run(self) -> None:
         """Serve the client until nothing comes any more, or the line has been ended."""
@@ -85,12 +95,13 @@ class Dispatcher:
 
     def _read(self, text: str) -> Packet | None:
         """The packet that ``text`` is; None for one that has been answered with an error. Raises `Violation`."""
+        if isinstance(text, TruncatedText):
+            self._answer_truncated(text)
+            return None
         packet = Packet()
         try:
             if packet.decode(text):
                 raise Violation  # it has binary attachments
-            if is_too_large(text):
-                raise TooLarge
         except ChatError as error:
             self._answer_unread(packet, error)
             return None
@@ -98,11 +109,17 @@ class Dispatcher:
             raise Violation from None
         return packet
 
+    def _answer_truncated(self, text: TruncatedText) -> None:
+        """Answer a message that was too large to be kept; without an acknowledgement's id in its start, end."""
+        found = _ACKNOWLEDGED_EVENT.match(text)
+        if found and self._socket is not None:
+            self.connection.answer(int(found[1]), {"ok": False, "error": error_object(TooLarge())})
+        else:
+            self._line.end(TOO_BIG)
+
     def _answer_unread(self, packet: Packet, error: ChatError) -> None:
         if self._socket is not None and packet.packet_type == kinds.EVENT and packet.id is not None:
             self.connection.answer(packet.id, {"ok": False, "error": error_object(error)})
-        elif isinstance(error, TooLarge):
-            self._line.end(TOO_BIG)
         else:
             raise Violation
 

@@ -1,4 +1,4 @@
-"""What a client has sent and nobody has looked at yet: bounded, from one reader to one dispatcher."""
+"""Packets that a client has sent and the dispatcher has not taken: bounded, in their order."""
 
 import asyncio
 from collections import deque
@@ -8,9 +8,10 @@ BYTES_MAX = 256 * 1024
 
 
 class Inbox:
-    """A queue of packets with one task on either side.
+    """A queue of packets from one receiver to one dispatcher.
 
-    When it is full its reader stops reading, and TCP slows the client down: who pipelines is slowed, not cut.
+    When it is full the receiver stops reading, and TCP slows the client down: a client that pipelines is slowed, not
+    cut. A text message above the bound is a `TruncatedText`.
     """
 
     __slots__ = ("_characters", "_closed", "_filled", "_packets", "_room", "taken")
@@ -38,13 +39,11 @@ class Inbox:
         self._characters += len(packet)
         _wake(self._filled)
 
-    async def room(self) -> None:
-        """Return once half of the bound is free, or the inbox has been closed."""
-        self._room = asyncio.get_running_loop().create_future()
-        try:
-            await self._room
-        finally:
-            self._room = None
+    def room(self) -> asyncio.Future[None]:
+        """Return a future that is done once half of the bound is free, or the inbox has been closed."""
+        if self._room is None:
+            self._room = asyncio.get_running_loop().create_future()
+        return self._room
 
     async def take(self) -> str | None:
         """The next packet; None when the inbox is closed and empty."""
@@ -60,19 +59,23 @@ class Inbox:
         self._characters -= len(packet)
         self.taken += 1
         if self._room is not None and len(self._packets) <= FRAMES_MAX // 2 and self._characters <= BYTES_MAX // 2:
-            _wake(self._room)
+            self._wake_reader()
         return packet
 
     def close(self) -> None:
         """Nothing comes any more; what is there can still be taken."""
         self._closed = True
         _wake(self._filled)
-        _wake(self._room)
+        self._wake_reader()
 
     def clear(self) -> None:
         """Forget what is there."""
         self._packets.clear()
         self._characters = 0
+
+    def _wake_reader(self) -> None:
+        _wake(self._room)
+        self._room = None
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

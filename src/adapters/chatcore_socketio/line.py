@@ -15,15 +15,6 @@ DRAINED = 256 * 1024
 GATHERED_MAX = 64 * 1024
 """Bytes that are not held back for what else is to be written in the same turn of the loop."""
 
-NORMAL = 1000
-GOING_AWAY = 1001
-PROTOCOL_ERROR = 1002
-POLICY = 1008
-TOO_BIG = 1009
-INTERNAL = 1011
-TRY_AGAIN = 1013
-"""Codes of a websocket's end (RFC 6455, 7.4.1)."""
-
 log = logging.getLogger(__name__)
 
 
@@ -65,6 +56,7 @@ class Line:
         "_flusher",
         "_gathered",
         "_gathered_size",
+        "_is_lost",
         "_killer",
         "_transport",
         "_writer",
@@ -88,6 +80,7 @@ class Line:
         self._close_within = close_within
         self._gathered: list[bytes] = []
         self._gathered_size = 0
+        self._is_lost = False
         self._killer: asyncio.TimerHandle | None = None
 
     def write(self, frame: bytes) -> None:
@@ -139,15 +132,22 @@ class Line:
             self.on_end()
 
     def hang_up(self) -> None:
-        """Nobody reads from here any more: close when what is written has gone out, or soon in any case."""
+        """Close the transport once everything written has gone out, or after ``close_within`` in any case."""
+        self.on_end = self.on_overflow = None
         self.flush()
         self._transport.close()
         self._kill_soon()
+
+    def lose(self) -> None:
+        """The connection is lost: forget the timer that would have cut it."""
+        self._is_lost = True
+        if self._killer is not None:
+            self._killer.cancel()
 
     def abort(self) -> None:
         """Close now; what is outstanding is lost."""
         self._transport.abort()
 
     def _kill_soon(self) -> None:
-        if self._killer is None:
+        if self._killer is None and not self._is_lost:
             self._killer = asyncio.get_running_loop().call_later(self._close_within, self._transport.abort)

@@ -15,8 +15,6 @@ from chatcore_aiohttp.codec import decode, encode
 
 from .frames import text_frame
 
-FRAME_MAX = 64 * 1024
-"""Bytes of a client's frame."""
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
 """Names that a client's library gives to its own events."""
 
@@ -91,12 +89,6 @@ def event(name: str, body: object) -> str:
     return _message(Packet(socket.EVENT, data=[name, push_object(body)]))
 
 
-def is_too_large(text: str) -> bool:
-    """Whether the frame that brought the packet ``text`` was over its bound."""
-    size = len(text) + len("4")
-    return size > FRAME_MAX or (4 * size > FRAME_MAX and len(text.encode()) + len("4") > FRAME_MAX)
-
-
 def push_frame(push: Push) -> bytes:
     """A push as a websocket frame, the same for all who get it."""
     return text_frame(event(push.event, push.body))
@@ -111,9 +103,11 @@ def _engine(kind: int, data: object = None) -> str:
     return str(text)
 
 
-PING = _engine(engine.PING)
-NOOP = _engine(engine.NOOP)
 CLOSE = _engine(engine.CLOSE)
+PING = _engine(engine.PING)
+PONG = _engine(engine.PONG)
+MESSAGE = _engine(engine.MESSAGE)
+NOOP = _engine(engine.NOOP)
 PROBE = _engine(engine.PING, "probe")
 PROBED = _engine(engine.PONG, "probe")
 UPGRADE = _engine(engine.UPGRADE)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import hdrs, web
 
@@ -19,17 +20,18 @@ from chatcore_aiohttp.guard import EVERYWHERE
 from chatcore_aiohttp.origins import Origins, is_preflight, preflight
 from chatcore_aiohttp.problems import problem
 
+from . import websocket_handshake
 from .caps import Cap, Caps
 from .doorway import CLOSING, NO_WEBSOCKET, Doorway, Doorways
+from .frame_reader import WHOLE_MAX
 from .frames import text_frame
 from .janitor import Janitor
 from .line import Flusher, Line
-from .packets import CLOSE, FRAME_MAX, open_packet
+from .packets import CLOSE, open_packet
+from .receiver import Receiver
 from .session import Session
 from .timing import Timing
 
-READ_MAX = 128 * 1024
-"""Bytes of a frame, from which on the websocket is closed with 1009 instead of answering `too_large`."""
 POSTED_MAX = 16 * 1024
 """Bytes of a POST: it carries CONNECT, which carries a token."""
 PATH = "/socket.io/"
@@ -139,7 +141,7 @@ class SocketioServer:
         sid = request.query.get("sid")
         match request.query.get("transport"), request.method:
             case "websocket", hdrs.METH_GET:
-                return await self._upgrade(request, sid)
+                return websocket_handshake.other_version(request) or await self._upgrade(request, sid)
             case "polling", hdrs.METH_GET:
                 return _packets(self._shake_hands(request) if sid is None else await self._doorways.find(sid).poll())
             case "polling", hdrs.METH_POST:
@@ -192,42 +194,33 @@ class SocketioServer:
     # Websocket.
 
     async def _serve_websocket(self, request: web.Request, sid: str | None) -> web.StreamResponse:
-        websocket = web.WebSocketResponse(
-            autoclose=False,
-            autoping=False,
-            compress=False,
-            max_msg_size=READ_MAX,
-            timeout=self._timing.close_within,
-        )
-        if not websocket.can_prepare(request):
-            raise Invalid("This is no websocket request, or something on the way took that away.")
+        websocket_handshake.check(request)
         doorway = None if sid is None else self._doorways.find(sid)
         address = request.remote
         self._websockets.enter(address)
         try:
             if doorway is not None:
                 doorway.claim()
-            await self._run_session(request, websocket, doorway)
+            response = websocket_handshake.acceptance(request)
+            await self._run_session(request, response, doorway)
         finally:
             self._websockets.leave(address)
-        return websocket
+        return response
 
-    async def _run_session(
-        self, request: web.Request, websocket: web.WebSocketResponse, doorway: Doorway | None
-    ) -> None:
-        writer = await websocket.prepare(request)
-        if request.transport is None:
+    async def _run_session(self, request: web.Request, response: web.StreamResponse, doorway: Doorway | None) -> None:
+        writer = await response.prepare(request)
+        if writer is None or request.transport is None:
             return  # gone already
         line = Line(request.transport, writer, self._flusher, self._timing.close_within)
-        session = Session(
-            self._chat, self._authenticate, partial(credentials, request), websocket, line, self._timing, doorway
-        )
         if doorway is None:
             line.write(text_frame(self._open_packet(new_id(), upgrades=[])))
+        session = Session(self._chat, self._authenticate, partial(credentials, request), line, self._timing, doorway)
         self._sessions.add(session)
         self._janitor.watch(session)
         if self._is_closing:
             session.close(Bye(code="shutdown"))
+        receiver: Any = Receiver(session, request.transport)
+        request.protocol.set_parser(receiver)
         try:
             await session.run()
         finally:
@@ -242,7 +235,7 @@ class SocketioServer:
             upgrades=upgrades,
             ping_interval=self._timing.ping_interval,
             ping_timeout=self._timing.ping_timeout,
-            max_payload=FRAME_MAX,
+            max_payload=WHOLE_MAX,
         )
 
 

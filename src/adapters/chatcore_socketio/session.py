@@ -1,28 +1,27 @@
-"""One websocket, from its opening or upgrade to its end."""
+"""One WebSocket, from its opening or upgrade to its end."""
 
 import asyncio
 from collections.abc import Callable
-
-from aiohttp import WSMsgType, web
-from engineio import packet as kinds
 
 from chatcore.chat import Chat
 from chatcore.ports.authenticator import Authenticator, Credentials
 from chatcore.ports.connection import Bye
 
+from .close_codes import GOING_AWAY, NORMAL, POLICY
 from .dispatcher import Dispatcher
 from .doorway import Doorway, Stage
+from .frame_reader import MESSAGE_MAX, WHOLE_MAX, Close, Event, FrameError, Ping, TruncatedText
 from .frames import text_frame
 from .heartbeat import Heartbeat
-from .line import GOING_AWAY, NORMAL, POLICY, Line
-from .packets import PROBE, PROBED, UPGRADE, EnginePacket
+from .line import Line
+from .packets import CLOSE, MESSAGE, NOOP, PONG, PROBE, PROBED, UPGRADE
 from .timing import Timing
 
 
 class Session:
-    """A reader that never waits for a command, and a dispatcher that takes what was read in its order.
+    """What a client sends comes in by `take`, which never waits; a dispatcher's task takes it in its order.
 
-    They are two tasks, so that PONG and the client's end are noticed while a command runs.
+    So PONG and the client's end are noticed while a command runs.
     """
 
     def __init__(
@@ -30,13 +29,13 @@ class Session:
         chat: Chat,
         authenticate: Authenticator,
         credentials: Callable[[str | None], Credentials],
-        websocket: web.WebSocketResponse,
         line: Line,
         timing: Timing,
         doorway: Doorway | None,
     ) -> None:
-        """``doorway`` is the polling session that is to move over to the websocket; None where there was none."""
-        self._websocket = websocket
+        """``doorway`` is the polling session that is to move over to the WebSocket; None where there was none."""
+        self.is_receiving = True
+        """False once nothing that arrives is looked at any more."""
         self._doorway = doorway
         self._line = line
         self._timing = timing
@@ -47,14 +46,14 @@ class Session:
         self._inbox = self._dispatcher.inbox
         self._connection = self._dispatcher.connection
         self._heartbeat = Heartbeat(line, self._inbox, timing, now)
+        self._client_left = asyncio.Event()
         line.on_end = self._drop
 
     async def run(self) -> None:
-        """Serve the client until the websocket has ended."""
+        """Serve the client until the WebSocket has ended."""
         dispatching = asyncio.create_task(self._dispatcher.run())
         try:
-            if self._doorway is None or await self._moves_over(self._doorway):
-                await self._read()
+            await self._client_left.wait()
         finally:
             self._dispatcher.end()
             await self._leave(dispatching)
@@ -73,7 +72,7 @@ class Session:
 
     def close(self, bye: Bye) -> None:
         """Tell the client why, and end."""
-        if self._doorway is None or self._doorway.stage is Stage.MOVED:
+        if self._doorway is None:
             self._connection.close(bye)
         else:
             self._line.end(GOING_AWAY)
@@ -97,62 +96,79 @@ class Session:
             self._line.hang_up()
         await asyncio.wait({dispatching})
 
-    async def _moves_over(self, doorway: Doorway) -> bool:
-        """Whether the client comes over from polling: it probes, lets its last GET end, and says so."""
-        if await self._frame() == PROBE:
-            self._line.write(text_frame(PROBED))
-            doorway.move(Stage.MOVING)
-            last = await self._frame()
-            if doorway.stage is Stage.MOVING:
-                doorway.move(Stage.MOVED if last == UPGRADE else Stage.WAITING)
-        if doorway.stage is not Stage.MOVED:
-            self._line.end(POLICY)
-            return False
-        if doorway.connect is not None:
-            self._inbox.put(doorway.connect)
-        return True
+    # What arrives.
 
-    async def _read(self) -> None:
-        """Read until the websocket ends. After an end from here what still comes is dropped."""
-        while (text := await self._frame()) is not None:
-            if self._line.ended:
-                continue
-            if not self._take(text):
-                return
+    @property
+    def message_max(self) -> int:
+        """Bytes of a message that is answered, and above which the connection ends at once."""
+        return MESSAGE_MAX if self._dispatcher.is_connected else WHOLE_MAX
+
+    def take(self, event: Event) -> asyncio.Future[None] | None:
+        """Take a frame. A future that is returned is done when the next one may be taken.
+
+        What arrives after an end from here is dropped, except the client's close frame.
+        """
+        if isinstance(event, Close):
+            self._end_receiving()
+        elif self._line.ended:
+            pass
+        elif isinstance(event, str):
+            self._take_text(event)
             if self._inbox.full:
                 self._heartbeat.hold_up()
-                await self._inbox.room()
+                return self._inbox.room()
+        elif isinstance(event, Ping):
+            self._line.pong(event.payload)
+        elif isinstance(event, bytes):
+            self._refuse()
+        return None
 
-    async def _frame(self) -> str | None:
-        """The next text frame; None when the websocket ends."""
-        while True:
-            message = await self._websocket.receive()
-            match message.type:
-                case WSMsgType.TEXT:
-                    return str(message.data)
-                case WSMsgType.BINARY:
-                    self.close(Bye(code="protocol"))
-                case WSMsgType.PING:
-                    self._line.pong(message.data)
-                case WSMsgType.PONG:
-                    pass
-                case _:
-                    return None
+    def fail(self, error: FrameError) -> None:
+        """The client broke the WebSocket protocol: end with the error's code and discard what still arrives."""
+        self.is_receiving = False
+        self._line.end(error.code)
 
-    def _take(self, text: str) -> bool:
-        """Sort an Engine.IO packet; False when it is the client's last."""
-        try:
-            packet = EnginePacket(encoded_packet=text)
-        except ValueError:
-            self._connection.close(Bye(code="protocol"))
-            return True
-        kind = packet.packet_type
-        if kind == kinds.MESSAGE and not packet.binary:
-            self._inbox.put(packet.data)
-        elif kind == kinds.PONG:
+    def lose(self) -> None:
+        """The connection is lost."""
+        self._line.lose()
+        self._end_receiving()
+
+    def _end_receiving(self) -> None:
+        self.is_receiving = False
+        self._client_left.set()
+
+    def _take_text(self, text: str) -> None:
+        if self._doorway is not None:
+            self._move_over(self._doorway, text)
+            return
+        kind = text[:1]
+        if isinstance(text, TruncatedText):
+            self._inbox.put(text)
+        elif kind == MESSAGE:
+            self._inbox.put(text[1:])
+        elif kind == PONG:
             self._heartbeat.pong(self._loop.time())
-        elif kind == kinds.CLOSE:
-            return False
-        elif kind != kinds.NOOP:
+        elif kind == CLOSE:
+            self._end_receiving()
+        elif kind != NOOP:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """The client does not speak Engine.IO as the contract has it."""
+        if self._doorway is None:
             self._connection.close(Bye(code="protocol"))
-        return True
+        else:
+            self._line.end(POLICY)
+
+    def _move_over(self, doorway: Doorway, text: str) -> None:
+        """Take a step from polling to the WebSocket: a probe, which some clients leave out, then the upgrade."""
+        if text == PROBE and doorway.stage is Stage.WAITING:
+            self._line.write(text_frame(PROBED))
+            doorway.move(Stage.MOVING)
+        elif text == UPGRADE and doorway.stage in (Stage.WAITING, Stage.MOVING):
+            self._doorway = None
+            doorway.move(Stage.MOVED)
+            if doorway.connect is not None:
+                self._inbox.put(doorway.connect)
+        else:
+            self._refuse()

@@ -15,13 +15,19 @@ class SilentClient:
         self._loop = asyncio.get_running_loop()
 
     @classmethod
-    async def open(cls, node: SocketioNode, receive_buffer: int = 4096) -> Self:
-        """A websocket, and CONNECT sent as ``silent``."""
+    async def dial(cls, node: SocketioNode, receive_buffer: int = 4096) -> Self:
+        """A TCP connection."""
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.setblocking(False)
         client = cls(sock)
         await client._loop.sock_connect(sock, ("127.0.0.1", node.port))
+        return client
+
+    @classmethod
+    async def open(cls, node: SocketioNode, receive_buffer: int = 4096) -> Self:
+        """A websocket."""
+        client = await cls.dial(node, receive_buffer)
         await client.write(
             b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
             b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"

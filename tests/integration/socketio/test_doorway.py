@@ -165,7 +165,21 @@ async def test_a_websocket_that_probes_and_never_moves_over_is_closed(quick: Soc
     assert (await poller.get())[0] == 400
 
 
-@pytest.mark.parametrize("first", ["2", "5", CONNECT, "", "xyz", "3probe", "2probe2"])
+async def test_upgrade_without_a_probe_moves_over_and_answers_the_hanging_get(node: SocketioNode) -> None:
+    poller = await shake_hands(node)
+    assert await poller.post(CONNECT) == (200, "ok")
+    hanging = asyncio.create_task(poller.get())
+    client = await node.clients.open(sid=poller.sid)
+    await node.until(lambda: node.server._doorways.find(poller.sid)._is_polled)
+    await client.send("5")
+    assert await hanging == (200, "6")
+    await client.text('42["ready"')
+    assert client.texts[0].startswith("40")
+    assert client.ready["user"] == "alice"
+    assert node.server.doorways == 0
+
+
+@pytest.mark.parametrize("first", ["2", CONNECT, "", "xyz", "3probe", "2probe2"])
 async def test_a_websocket_that_does_not_probe_is_closed(node: SocketioNode, first: str) -> None:
     poller = await shake_hands(node)
     client = await node.clients.open(sid=poller.sid)
@@ -173,7 +187,7 @@ async def test_a_websocket_that_does_not_probe_is_closed(node: SocketioNode, fir
     assert await client.closed() == 1008
 
 
-@pytest.mark.parametrize("second", ["2probe", CONNECT, "", "3"])
+@pytest.mark.parametrize("second", ["2probe", CONNECT, "", "3", "5x"])
 async def test_a_websocket_that_does_something_else_than_moving_over_is_closed(node: SocketioNode, second: str) -> None:
     poller = await shake_hands(node)
     client = await node.clients.open(sid=poller.sid)

@@ -96,21 +96,6 @@ async def test_a_text_frame_that_is_no_utf_8_is_closed_with_1007(node: SocketioN
     await node.nothing_left()
 
 
-@pytest.mark.parametrize("size", [131_072, 200_000, 1_000_000])
-async def test_a_huge_frame_is_closed_with_1009(node: SocketioNode, size: int) -> None:
-    client = await node.clients.connect()
-    await client.send("42" + "[" * size)
-    assert await client.closed() == 1009
-    await node.nothing_left()
-
-
-async def test_a_client_that_does_not_stop_sending_its_frame_is_cut(node: SocketioNode) -> None:
-    client = await node.clients.connect()
-    with pytest.raises(ConnectionError):
-        await client.send("42" + "[" * 30_000_000)
-    await node.nothing_left()
-
-
 async def test_noop_and_websocket_pings_mean_nothing(node: SocketioNode) -> None:
     client = await node.clients.connect()
     await client.send("6", "3", "3probe")

@@ -1,0 +1,55 @@
+"""The server's side of the WebSocket opening handshake (RFC 6455, section 4.2)."""
+
+import base64
+import hashlib
+import re
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+
+from chatcore.errors import Invalid
+from chatcore_aiohttp.problems import problem
+
+VERSION = "13"
+_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""RFC 7230, section 3.2.6."""
+
+
+def other_version(request: web.Request) -> web.Response | None:
+    """Return the answer to a request for another version of the protocol; None where there is no such."""
+    if request.headers.get(hdrs.SEC_WEBSOCKET_VERSION, VERSION) == VERSION:
+        return None
+    error = Invalid(f"This server speaks version {VERSION} of the WebSocket protocol.")
+    headers: dict[str, str] = {hdrs.UPGRADE: "websocket", hdrs.SEC_WEBSOCKET_VERSION: VERSION}
+    return problem(error, status=HTTPStatus.UPGRADE_REQUIRED, headers=headers)
+
+
+def check(request: web.Request) -> None:
+    """Raise `Invalid` for a request that opens no WebSocket."""
+    # aiohttp logs the protocols that the client offers, unless the first of them is known.
+    if not web.WebSocketResponse(protocols=[_offered_protocol(request)]).can_prepare(request):
+        raise Invalid("This is no websocket request, or a proxy removed its Upgrade header.")
+
+
+def acceptance(request: web.Request) -> web.StreamResponse:
+    """Return the response that opens the WebSocket; `check` has accepted the request.
+
+    A client that offers subprotocols gets the first, since browsers fail without any. There are no extensions:
+    compression would take four times the memory of a socket.
+    """
+    digest = hashlib.sha1(f"{request.headers[hdrs.SEC_WEBSOCKET_KEY]}{_GUID}".encode()).digest()
+    headers = {
+        hdrs.UPGRADE: "websocket",
+        hdrs.CONNECTION: "upgrade",
+        hdrs.SEC_WEBSOCKET_ACCEPT: base64.b64encode(digest).decode(),
+    }
+    if _TOKEN.fullmatch(protocol := _offered_protocol(request)):
+        headers[hdrs.SEC_WEBSOCKET_PROTOCOL] = protocol
+    response = web.StreamResponse(status=HTTPStatus.SWITCHING_PROTOCOLS, headers=headers)
+    response.force_close()
+    return response
+
+
+def _offered_protocol(request: web.Request) -> str:
+    return request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").partition(",")[0].strip()
