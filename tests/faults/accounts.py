@@ -30,6 +30,13 @@ FAULTS = (
         f"{REFRESHING}::test_within_5_s_a_spent_token_gives_the_same_new_one_again_on_any_node",
     ),
     Fault(
+        "accounts-clock-set-back-repeats-a-spent-token",
+        "src/chatcore/accounts/ports/account_store.py",
+        "    return None if age is None or age < timedelta(0) else age",
+        "    return age",
+        f"{REFRESHING}::test_spent_token_revokes_its_session_after_the_clock_was_set_back",
+    ),
+    Fault(
         "accounts-reuse-without-revocation",
         ACCOUNTS,
         "            await self._end(rotation.session)\n",

@@ -78,6 +78,17 @@ async def test_after_5_s_a_spent_token_revokes_its_session(node: Node) -> None:
     assert len(node.ended) == 1
 
 
+async def test_spent_token_revokes_its_session_after_the_clock_was_set_back(node: Node) -> None:
+    first = await signed_in(node)
+    second = await node.accounts.refresh(first.refresh_token)
+    node.clock.tick(60)
+    node.clock.tick(-3600)
+    with pytest.raises(Unauthenticated):
+        await node.accounts.refresh(first.refresh_token)
+    assert [user for user, _ in node.ended] == ["bob"]
+    assert not await is_open(node, second)
+
+
 async def test_the_5_s_count_from_the_first_use_not_from_the_last(node: Node) -> None:
     first = await signed_in(node)
     await node.accounts.refresh(first.refresh_token)

@@ -108,8 +108,9 @@ class Accounts:
     async def refresh(self, refresh_token: str) -> Tokens:
         """New tokens for a session; the refresh token shown is spent by it.
 
-        Within `REPEAT_FOR` of its first use it gives the same successor again; later its reuse says that two hold
-        it, and ends the session. Raises `Unauthenticated`.
+        Within `REPEAT_FOR` of its first use it gives the same successor again. Its reuse later, or at an unknown time
+        after it (the store's clock was set back), means that two clients hold it, and ends the session. Raises
+        `Unauthenticated`.
         """
         read = self._tokens.read_refresh(refresh_token)
         rotation = read and await self._store.rotate(*read, self._session_idle)
@@ -119,7 +120,11 @@ class Accounts:
         if rotation.spent_for is not None and rotation.spent_for <= REPEAT_FOR:
             return self._issue(rotation.session, generation + 1)
         if generation < rotation.session.generation:
-            _log.warning("Session %s ends: a refresh token of it was used again after %s.", session, REPEAT_FOR)
+            _log.warning(
+                "Session %s ends: a refresh token of it was used again, and not within %s of its first use.",
+                session,
+                REPEAT_FOR,
+            )
             await self._end(rotation.session)
         raise Unauthenticated
 

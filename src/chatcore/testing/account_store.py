@@ -47,7 +47,7 @@ class AccountStoreContract:
 
     @pytest.fixture
     def pass_time(self) -> PassTime:
-        """An async function of a timedelta, after which the store's clock is later by as much."""
+        """An async function of a timedelta that moves the store's clock by it; a negative one sets the clock back."""
         raise NotImplementedError
 
     async def test_an_account_is_kept_as_it_was_made(self, store: AccountStore) -> None:
@@ -145,6 +145,16 @@ class AccountStoreContract:
         await store.open_session(a_session(), DAY)
         for generation in (0, 2, 3, 2**40):
             assert _age(await store.rotate("s1", generation, DAY), generation=1) is None
+
+    async def test_spent_generation_has_no_age_when_the_clock_was_set_back_behind_it(
+        self, store: AccountStore, pass_time: PassTime
+    ) -> None:
+        await store.open_session(a_session(), DAY)
+        await store.rotate("s1", 1, DAY)
+        await pass_time(60 * SECOND)
+        await pass_time(-3600 * SECOND)
+        assert _age(await store.rotate("s1", 1, DAY), generation=2) is None
+        assert _age(await store.rotate("s1", 2, DAY), generation=3) == 0
 
     async def test_of_many_who_spend_a_generation_at_once_one_changes_something(self, store: AccountStore) -> None:
         await store.open_session(a_session(), DAY)

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ...ids import UserId
 from ...ports.directory import Profile
@@ -20,13 +20,23 @@ class Session:
     generation: int
 
 
+def _known_age(age: timedelta | None) -> timedelta | None:
+    return None if age is None or age < timedelta(0) else age
+
+
 @frozen(kw_only=True)
 class Rotation:
-    """What came of showing a session's refresh token: the session as it is now, and for how long the token has been
-    spent: zero when this call spent it; None when that was too long ago to be remembered, or never happened."""
+    """The result of showing a session's refresh token.
+
+    Attributes:
+        session: the session as it is now.
+        spent_for: how long ago the token was spent; zero when this call spent it. None when the token was never spent,
+            when that was too long ago to be remembered, and when the age is negative: the store's clock was set back
+            behind the time at which the token was spent, so the age is unknown.
+    """
 
     session: Session
-    spent_for: timedelta | None
+    spent_for: timedelta | None = field(converter=_known_age)
 
 
 class AccountStore(ABC):
@@ -35,6 +45,9 @@ class AccountStore(ABC):
     Every method is one atomic operation, durable before it returns. All of them raise `Unavailable` when the store
     can't be reached, or does not answer within 2 seconds; whether something was written is unknown then. Time is the
     store's own, never a node's. A session that has ended, or outlived its lifetime, is gone for every method.
+
+    A session's end is a time on the store's clock. When the clock is set back, sessions live longer by as much; when
+    it is set forward, sessions with less time left end at once.
     """
 
     @abstractmethod
