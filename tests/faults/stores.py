@@ -7,6 +7,7 @@ MEMORY = "src/adapters/chatcore_memory"
 IN_SQLITE = "tests/integration/test_sqlite_store.py"
 IN_MEMORY = "tests/unit/test_memory_store.py"
 ERASING = "tests/integration/test_sqlite_erasing.py"
+BROKEN = "tests/integration/test_sqlite_faults.py"
 VIEWS = "tests/integration/test_sqlite_views.py"
 
 FAULTS = (
@@ -16,6 +17,20 @@ FAULTS = (
         "        await self._write(writing.probe)",
         "        await self._read(Snapshot.epoch)",
         "tests/integration/test_serve_ready.py::test_a_server_whose_database_is_locked_says_so_and_why_until_it_is_free",
+    ),
+    Fault(
+        "sqlite-finished-calls-are-given-up",
+        f"{SQLITE}/jobs.py",
+        "            job.abandoned = not job.done\n",
+        "            job.abandoned = True\n            job.done = False\n",
+        f"{BROKEN}::test_call_done_while_the_loop_was_blocked_returns_its_result",
+    ),
+    Fault(
+        "sqlite-time-of-a-blocked-loop-counts",
+        f"{SQLITE}/jobs.py",
+        "        self._ran += passed if passed < STALL_S else TICK_S",
+        "        self._ran += passed",
+        f"{BROKEN}::test_call_that_could_not_begin_while_the_loop_was_blocked_gets_its_time",
     ),
     Fault(
         "edits-keep-a-deleted-text-in-memory",
@@ -156,7 +171,7 @@ FAULTS = (
     Fault(
         "a-deletion-is-not-noted",
         f"{SQLITE}/threads.py",
-        "        if any(job.erases for job in wanted):",
+        "        if any(job.erases for job in jobs):",
         "        if False:",
         ERASING,
     ),

@@ -53,6 +53,13 @@ async def queued(database: Database, count: int) -> None:
         await checkpoint()
 
 
+async def handed_over(database: Database, count: int) -> None:
+    """Return once ``count`` calls wait for their results."""
+    assert database._session
+    while len(database._session.desk._waiting) < count:
+        await checkpoint()
+
+
 async def together(database: Database, works: Sequence[Work]) -> Sequence[Outcome]:
     """What comes of works that run in one group, in their order."""
     outcomes: dict[int, Outcome] = {}

@@ -16,9 +16,20 @@ from chatcore.errors import Unavailable
 from chatcore.testing.builders import conversation, message
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
-from chatcore_sqlite import Database, SqliteStore
+from chatcore_sqlite import Database, SqliteStore, jobs
 
-from .sqlite_group import Work, database_of_things, insert, other_process, outcome_of, things, together, writer_held
+from .sqlite_group import (
+    Work,
+    database_of_things,
+    handed_over,
+    insert,
+    other_process,
+    outcome_of,
+    queued,
+    things,
+    together,
+    writer_held,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -97,6 +108,52 @@ async def test_while_the_disk_hangs_nobody_waits_longer_than_promised(tmp_path: 
             assert await things(database) == []
         assert await database.write(insert(2)) == 1
         assert await things(database) == [2]
+
+
+BLOCKED_S = 2.5
+"""Longer than any call waits."""
+
+
+@pytest.mark.parametrize("stall_s", [jobs.STALL_S, float("inf")], ids=["a stall", "time that counts"])
+async def test_call_done_while_the_loop_was_blocked_returns_its_result(
+    stall_s: float, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host blocks the event loop; the threads finish meanwhile."""
+    monkeypatch.setattr(jobs, "STALL_S", stall_s)
+    blocked = threading.Event()
+
+    def work(_: Connection) -> str:
+        blocked.wait()
+        return "done"
+
+    async with database_of_things(tmp_path) as database:
+        results: list[str] = []
+
+        async def call(function: Callable[[Work], Awaitable[str]]) -> None:
+            results.append(await function(work))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call, database.write)
+            tasks.start_soon(call, database.read)
+            await handed_over(database, 2)
+            blocked.set()
+            time.sleep(BLOCKED_S)  # noqa: ASYNC251 - a host that blocks the loop
+        assert results == ["done"] * 2
+    assert not caplog.messages
+
+
+async def test_call_that_could_not_begin_while_the_loop_was_blocked_gets_its_time(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The threads stand still as well, as those of a process that is stopped and continued."""
+    async with database_of_things(tmp_path) as database, anyio.create_task_group() as tasks:
+        async with writer_held(database):
+            tasks.start_soon(database.write, insert(1))
+            await queued(database, 1)
+            time.sleep(BLOCKED_S)  # noqa: ASYNC251 - a host that blocks the loop
+        await database.write(insert(2))
+        assert await things(database) == [1, 2]
+    assert not caplog.messages
 
 
 async def test_a_read_that_hangs_is_unavailable_in_time(tmp_path: Path) -> None:

@@ -67,8 +67,8 @@ class Database:
 
         What was called during one commit shares the next. An exception of ``work`` undoes its own changes and is
         raised here; the others' stand. ``work`` may run more than once, so it has no effect but on the database; it
-        neither begins nor ends a transaction. Raises `Unavailable` on temporary faults and at the latest after 2 s:
-        the outcome is unknown then, as it is after a cancellation.
+        neither begins nor ends a transaction. Raises `Unavailable` on temporary faults and at the latest after 2 s in
+        which the event loop ran: the outcome is unknown then, as it is after a cancellation.
         """
         session = self._opened()
         return await self._wait(session, Job(work, erases=erases), session.writes)

@@ -18,20 +18,30 @@ LIMIT_S = 1.7
 """A caller waits no longer than this, whatever SQLite, the disk or another program does."""
 
 TICK_S = 0.1
-"""How often it is looked whether somebody waits too long."""
+"""Seconds between two checks of the waiting calls against `LIMIT_S`."""
+
+STALL_S = 0.5
+"""A longer time between two checks means that the event loop or the process stood still. It counts as one `TICK_S`."""
 
 
 class Job(Generic[T]):
-    """One call of `Database.write` or `Database.read`. A thread fills it in; it is settled in the loop's thread."""
+    """One call of `Database.write` or `Database.read`. A thread fills it in; it is settled in the loop's thread.
 
-    __slots__ = ("abandoned", "deadline", "erases", "error", "result", "settled", "work")
+    Attributes:
+        abandoned: no caller waits for it any more, so a thread need not begin it.
+        done: a thread has finished it; ``result`` or ``error`` is its outcome.
+        deadline: when the caller stops waiting, on the clock of its `Desk`.
+    """
+
+    __slots__ = ("abandoned", "deadline", "done", "erases", "error", "result", "settled", "work")
 
     def __init__(self, work: Work[T], *, erases: bool = False) -> None:
         self.work = work
         self.erases = erases
-        self.deadline = time.monotonic() + LIMIT_S - TICK_S
+        self.deadline = 0.0
         self.settled = anyio.Event()
-        self.abandoned = False  # nobody waits any more: it need not be begun
+        self.abandoned = False
+        self.done = False
         self.result: T | None = None
         self.error: BaseException | None = None
 
@@ -43,9 +53,14 @@ class Job(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - it is the caller's: raised in `outcome`
             self.error = error
 
+    def refuse(self) -> None:
+        """Make a missing answer its outcome."""
+        self.error = Unavailable()
+        self.error.__cause__ = TimeoutError(f"there was no answer within {LIMIT_S} s")
+
     def outcome(self) -> T:
-        if self.abandoned:
-            raise Unavailable from TimeoutError(f"there was no answer within {LIMIT_S} s")
+        if not self.done:
+            self.refuse()
         if self.error is not None:
             raise self.error
         return cast("T", self.result)
@@ -55,17 +70,26 @@ AnyJob: TypeAlias = Job[Any]
 
 
 class Desk:
-    """Where callers wait. Made in an event loop; `settle` is called from other threads."""
+    """The waiting calls. Made in an event loop; `settle` is called from other threads.
+
+    A call is given up after `LIMIT_S` in which the event loop ran. A loop that stood still could neither hand jobs over
+    nor take results, and a process that stood still ran no thread either: that time says nothing about the database.
+    """
 
     def __init__(self) -> None:
         loop: Any = current_token().native_token  # an asyncio event loop or a trio token
         self._soon: Callable[..., object] = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
         self._waiting: dict[AnyJob, None] = {}  # the one that came first stands first
+        self._ran = 0.0  # seconds in which the loop ran while calls waited
+        self._checked = 0.0  # when `_ran` was brought up to date, on the monotonic clock
         self._closed = threading.Event()
         threading.Thread(target=self._tick, name="chatcore-sqlite-clock", daemon=True).start()
 
     async def wait(self, job: Job[T], hand_over: Callable[[Job[T]], None]) -> T:
         """Hand the job to a thread and return its outcome. Whoever is cancelled leaves; the job's group goes on."""
+        if not self._waiting:
+            self._checked = time.monotonic()
+        job.deadline = self._ran + LIMIT_S
         self._waiting[job] = None
         try:
             hand_over(job)
@@ -78,7 +102,9 @@ class Desk:
         return job.outcome()
 
     def settle(self, jobs: Sequence[AnyJob]) -> None:
-        """Wake the callers of these jobs."""
+        """Wake the callers of these jobs, which are finished."""
+        for job in jobs:
+            job.done = True
         self._call(_wake, jobs)
 
     def close(self) -> None:
@@ -97,10 +123,12 @@ class Desk:
 
     def _give_up(self) -> None:
         now = time.monotonic()
+        passed, self._checked = now - self._checked, now
+        self._ran += passed if passed < STALL_S else TICK_S
         for job in self._waiting:
-            if job.deadline > now:
+            if job.deadline > self._ran:
                 break
-            job.abandoned = True
+            job.abandoned = not job.done
             job.settled.set()
 
 

@@ -44,7 +44,7 @@ class Lane(ABC):
         found: list[AnyJob | None] = []
         while None not in found:
             found = self._next()
-            jobs = [job for job in found if job is not None]
+            jobs = [job for job in found if job is not None and not job.abandoned]
             self._carry_out(jobs)
             self._desk.settle(jobs)
         self._end()
@@ -77,9 +77,8 @@ class Reader(Lane):
 
     def _carry_out(self, jobs: Sequence[AnyJob]) -> None:
         for job in jobs:
-            if not job.abandoned:
-                with self._gate.inside():
-                    self._read(job)
+            with self._gate.inside():
+                self._read(job)
 
     def _read(self, job: AnyJob) -> None:
         try:
@@ -119,12 +118,13 @@ class Writer(Lane):
         return found
 
     def _carry_out(self, jobs: Sequence[AnyJob]) -> None:
-        wanted = [job for job in jobs if not job.abandoned]
-        if wanted and not self._together(wanted):
-            for job in wanted:
-                if not job.abandoned:
+        if jobs and not self._together(jobs):
+            for job in jobs:
+                if job.abandoned:
+                    job.refuse()
+                else:
                     self._together([job])
-        if any(job.erases for job in wanted):
+        if any(job.erases for job in jobs):
             self._eraser.note()
 
     def _together(self, jobs: Sequence[AnyJob]) -> bool:
