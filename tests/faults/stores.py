@@ -8,6 +8,7 @@ IN_SQLITE = "tests/integration/test_sqlite_store.py"
 IN_MEMORY = "tests/unit/test_memory_store.py"
 ERASING = "tests/integration/test_sqlite_erasing.py"
 BROKEN = "tests/integration/test_sqlite_faults.py"
+LOSS = "tests/integration/test_sqlite_loss.py"
 VIEWS = "tests/integration/test_sqlite_views.py"
 
 FAULTS = (
@@ -17,6 +18,48 @@ FAULTS = (
         "        await self._write(writing.probe)",
         "        await self._read(Snapshot.epoch)",
         "tests/integration/test_serve_ready.py::test_a_server_whose_database_is_locked_says_so_and_why_until_it_is_free",
+    ),
+    Fault(
+        "sqlite-acknowledges-what-is-in-a-removed-file",
+        f"{SQLITE}/threads.py",
+        "        return self._confirm(jobs)",
+        "        return True",
+        f"{LOSS}::test_append_after_a_loss_is_not_acknowledged",
+    ),
+    Fault(
+        "sqlite-loss-is-not-noticed-while-nothing-is-written",
+        f"{SQLITE}/watch.py",
+        "                self.confirm_all()\n",
+        "                pass\n",
+        f"{LOSS}::test_idle_store_notices_a_loss_within_2_s",
+    ),
+    Fault(
+        "sqlite-closing-writes-into-a-moved-folder",
+        f"{SQLITE}/threads.py",
+        "            truncate(self._confirmed())",
+        "            truncate(self._connection())",
+        f"{LOSS}::test_closing_after_a_loss_changes_no_file_that_is_not_the_stores_own",
+    ),
+    Fault(
+        "sqlite-closing-deletes-the-log-of-others",
+        f"{SQLITE}/database.py",
+        "        if self.watch.hinders_closing():",
+        "        if False:",
+        f"{LOSS}::test_closing_after_a_loss_changes_no_file_that_is_not_the_stores_own",
+    ),
+    Fault(
+        "sqlite-new-connections-open-any-database-at-the-path",
+        f"{SQLITE}/watch.py",
+        "        self.confirm_all()\n        connection = connect(",
+        "        connection = connect(",
+        f"{LOSS}::test_new_connection_after_a_loss_opens_no_foreign_database",
+    ),
+    Fault(
+        "sqlite-lost-store-is-entered-again",
+        f"{SQLITE}/database.py",
+        "                elif self._session.watch.lost:",
+        "                elif False:",
+        f"{LOSS}::test_lost_store_stays_refused_until_it_is_opened_anew",
     ),
     Fault(
         "sqlite-finished-calls-are-given-up",

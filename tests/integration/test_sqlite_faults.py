@@ -229,18 +229,6 @@ async def test_a_file_that_may_not_grow_loses_nothing_acknowledged_and_heals(
             assert len({entry.key for entry in entries}) == acknowledged
 
 
-async def test_a_database_that_vanished_is_not_made_anew(tmp_path: Path) -> None:
-    async with SqliteStore(tmp_path) as store:
-        await write(store, conversation("room", 3))
-        await store.database.write(pragma("query_only = ON"))
-        (tmp_path / "chatcore.sqlite3").rename(tmp_path / "gone")
-        for _ in range(3):
-            with pytest.raises(Unavailable):
-                await write(store, [message("room", 4)])
-        (tmp_path / "gone").rename(tmp_path / "chatcore.sqlite3")
-        await write(store, [message("room", 4)])
-
-
 async def test_an_error_of_the_caller_is_not_called_unavailable(tmp_path: Path) -> None:
     def fail(_: Connection) -> None:
         raise ZeroDivisionError

@@ -28,7 +28,13 @@ def reading(file: Path) -> sqlite3.Connection:
 
 def _connect(file: Path, *pragmas: str) -> sqlite3.Connection:
     address = f"{file.absolute().as_uri()}?mode=rw"
-    connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=BUSY_S)
+    connection = sqlite3.connect(
+        address,
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_S,
+        check_same_thread=False,  # one at a time uses it; another may close it
+    )
     try:
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")

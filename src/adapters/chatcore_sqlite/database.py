@@ -1,8 +1,7 @@
 """The database file in its folder: who may open it, and how everything is written to it and read from it."""
 
+import contextlib
 import sqlite3
-from contextlib import closing
-from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -19,6 +18,7 @@ from .erasing import Eraser, Gate
 from .jobs import Desk, Job, Work
 from .lock import FolderLock
 from .threads import Queue, Reader, Writer
+from .watch import LOST, Watch
 
 T = TypeVar("T")
 
@@ -43,12 +43,18 @@ class Database:
         self._faults = FaultLog(str(self.file))
 
     async def __aenter__(self) -> Self:
-        """Open the folder. Raises `StoreError` when another process or object has it, or it is not ours to read."""
+        """Open the folder.
+
+        Raises `StoreError` when another process or object has it, when it is not ours to read, and when it was removed
+        or replaced under those who have entered and not left yet.
+        """
         with anyio.CancelScope(shield=True):
             async with self._gate:
                 if self._session is None:
-                    lock = await anyio.to_thread.run_sync(_open, self.folder, self.file)
-                    self._session = _Session(self.file, lock, self._erased_within)
+                    lock, watch = await anyio.to_thread.run_sync(_open_watched, self.folder, self.file)
+                    self._session = _Session(lock, watch, self._erased_within)
+                elif self._session.watch.lost:
+                    raise StoreError(LOST.format(self.folder))
                 self._entered += 1
         return self
 
@@ -82,7 +88,8 @@ class Database:
         try:
             return await session.desk.wait(job, queue.put)
         except Unavailable as fault:
-            self._faults.note(fault)
+            if not session.watch.lost:  # the watch has logged it
+                self._faults.note(fault)
             raise
 
     async def migrate(self, announce: schema.Announce, *, dry_run: bool = False) -> None:
@@ -97,7 +104,7 @@ class Database:
             lock.release()
 
     def _opened(self) -> "_Session":
-        if self._session is None:
+        if self._session is None or self._session.watch.lost:
             raise Unavailable
         return self._session
 
@@ -105,25 +112,34 @@ class Database:
 class _Session:
     """What there is between opening and closing."""
 
-    def __init__(self, file: Path, lock: FolderLock, erased_within: float) -> None:
+    def __init__(self, lock: FolderLock, watch: Watch, erased_within: float) -> None:
         self._lock = lock
+        self.watch = watch
         self.desk = Desk()
         self.writes: Queue = SimpleQueue()
         self.reads: Queue = SimpleQueue()
         gate = Gate()
         eraser = Eraser(gate, erased_within)
-        connect = partial(connections.reading, file)
-        self._writer = Writer(self.desk, self.writes, partial(connections.writing, file), eraser)
-        self._readers = [Reader(self.desk, self.reads, connect, gate) for _ in range(READERS)]
+        self._writer = Writer(self.desk, self.writes, watch, eraser)
+        self._readers = [Reader(self.desk, self.reads, watch, gate) for _ in range(READERS)]
 
     def close(self) -> None:
-        """Finish what was called, and leave one file with everything in it."""
+        """Finish what was called, and leave one file with everything in it. Nothing is written to files that were lost.
+
+        Where SQLite would delete a file of others, all stays open until the process ends.
+        """
+        with contextlib.suppress(Unavailable):
+            self.watch.confirm_all()
+        if self.watch.hinders_closing():
+            self.desk.close()
+            return
         for _ in self._readers:
             self.reads.put(None)
         for reader in self._readers:
             reader.join()
         self.writes.put(None)
         self._writer.join()
+        self.watch.let_go()
         self.desk.close()
         self._lock.release()
 
@@ -141,10 +157,21 @@ def _open(folder: Path, file: Path, announce: schema.Announce = _unheard) -> Fol
     return lock
 
 
+def _open_watched(folder: Path, file: Path) -> tuple[FolderLock, Watch]:
+    lock = _open(folder, file)
+    try:
+        return lock, Watch(file, lock)
+    except (OSError, sqlite3.Error) as error:
+        lock.release()
+        raise StoreError(f"{file} can't be opened: {error}.") from error
+
+
 def _look(file: Path, announce: schema.Announce) -> None:
     """Tell what would be done to the file, which need not be there."""
     try:
-        with closing(connections.reading(file) if file.exists() else sqlite3.connect(":memory:")) as connection:
+        with contextlib.closing(
+            connections.reading(file) if file.exists() else sqlite3.connect(":memory:")
+        ) as connection:
             schema.migrate(connection, file, announce, dry_run=True)
     except sqlite3.Error as error:
         raise StoreError(f"{file} can't be opened: {error}.") from error

@@ -14,12 +14,13 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.path = folder / "lock"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"The data folder {folder} can't be made: {error.strerror}; choose another.") from error
         try:
-            self._file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StoreError(f"The data folder {folder} can't be used: {error.strerror}.") from error
         try:
@@ -33,6 +34,8 @@ class FolderLock:
             ) from error
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
+        found = os.fstat(self._file)
+        self.identity = found.st_dev, found.st_ino
 
     def release(self) -> None:
         os.close(self._file)

@@ -4,13 +4,16 @@ import contextlib
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
-from . import faults
+from chatcore.errors import Unavailable
+
+from . import connections, faults
 from .erasing import Eraser, Gate, truncate
 from .jobs import AnyJob, Desk
+from .watch import Watch
 
 Queue: TypeAlias = SimpleQueue[AnyJob | None]
 """None tells a thread to end."""
@@ -22,16 +25,20 @@ END_S = 5
 class Lane(ABC):
     """A thread with a connection of its own, which carries out the jobs of a queue."""
 
-    def __init__(self, desk: Desk, queue: Queue, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, desk: Desk, queue: Queue, watch: Watch) -> None:
         self._desk = desk
         self._queue = queue
-        self._connect = connect
+        self._watch = watch
         self._open: sqlite3.Connection | None = None
         self._thread = threading.Thread(target=self._run, name="chatcore-sqlite", daemon=True)
         self._thread.start()
 
     def join(self) -> None:
         self._thread.join(END_S)
+
+    @abstractmethod
+    def _connect(self) -> sqlite3.Connection:
+        """Open a connection. Raises `Unavailable` and `sqlite3.Error`."""
 
     @abstractmethod
     def _carry_out(self, jobs: Sequence[AnyJob]) -> None:
@@ -45,7 +52,10 @@ class Lane(ABC):
         while None not in found:
             found = self._next()
             jobs = [job for job in found if job is not None and not job.abandoned]
-            self._carry_out(jobs)
+            if self._watch.lost:
+                _failed(jobs, Unavailable())
+            else:
+                self._carry_out(jobs)
             self._desk.settle(jobs)
         self._end()
 
@@ -71,9 +81,12 @@ class Lane(ABC):
 class Reader(Lane):
     """Carries out reads one by one, each on one snapshot."""
 
-    def __init__(self, desk: Desk, queue: Queue, connect: Callable[[], sqlite3.Connection], gate: Gate) -> None:
+    def __init__(self, desk: Desk, queue: Queue, watch: Watch, gate: Gate) -> None:
         self._gate = gate
-        super().__init__(desk, queue, connect)
+        super().__init__(desk, queue, watch)
+
+    def _connect(self) -> sqlite3.Connection:
+        return self._watch.connect(connections.reading)
 
     def _carry_out(self, jobs: Sequence[AnyJob]) -> None:
         for job in jobs:
@@ -86,7 +99,7 @@ class Reader(Lane):
             connection.execute("BEGIN")
             job.attempt(connection)
             connection.execute("ROLLBACK")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, Unavailable) as error:
             job.error = job.error or error
         if job.error is not None:
             self._drop_unless_locked(job.error)
@@ -101,12 +114,16 @@ class Writer(Lane):
     """Group commit: everything that arrived during one commit goes into the next.
 
     Each job runs in a savepoint of its own, so that an error of one does not touch the others. Where the transaction
-    of a group is lost before it was committed, each of its jobs is tried again alone.
+    of a group is lost before it was committed, each of its jobs is tried again alone. A commit into files that were
+    removed or replaced is not acknowledged.
     """
 
-    def __init__(self, desk: Desk, queue: Queue, connect: Callable[[], sqlite3.Connection], eraser: Eraser) -> None:
+    def __init__(self, desk: Desk, queue: Queue, watch: Watch, eraser: Eraser) -> None:
         self._eraser = eraser
-        super().__init__(desk, queue, connect)
+        super().__init__(desk, queue, watch)
+
+    def _connect(self) -> sqlite3.Connection:
+        return self._watch.connect(connections.writing)
 
     def _next(self) -> list[AnyJob | None]:
         self._erase()
@@ -134,7 +151,7 @@ class Writer(Lane):
         try:
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, Unavailable) as error:
             self._drop_unless_locked(error)
             return _failed(jobs, error)
         try:
@@ -152,18 +169,30 @@ class Writer(Lane):
                 return _rolled_back(connection, jobs, error)
             self._drop()  # nobody knows what reached the disk: another COMMIT on this connection might be a lie
             return _failed(jobs, error)
+        return self._confirm(jobs)
+
+    def _confirm(self, jobs: Sequence[AnyJob]) -> bool:
+        try:
+            self._watch.confirm()
+        except Unavailable as error:
+            return _failed(jobs, error)
         return True
 
     def _erase(self) -> None:
         try:
-            self._eraser.attempt(self._connection)
-        except sqlite3.Error as error:
+            self._eraser.attempt(self._confirmed)
+        except (sqlite3.Error, Unavailable) as error:
             self._drop_unless_locked(error)
 
     def _end(self) -> None:
-        with contextlib.suppress(sqlite3.Error):
-            truncate(self._connection())
+        with contextlib.suppress(sqlite3.Error, Unavailable):
+            truncate(self._confirmed())
         self._drop()
+
+    def _confirmed(self) -> sqlite3.Connection:
+        """The connection, to files that stand where they were opened. Raises `Unavailable` where they do not."""
+        self._watch.confirm_all()
+        return self._connection()
 
 
 def _attempt(connection: sqlite3.Connection, job: AnyJob) -> None:

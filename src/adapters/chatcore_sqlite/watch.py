@@ -1,0 +1,139 @@
+"""Whether the data folder and its files are still the ones that were opened.
+
+SQLite goes on writing into a file that was unlinked or moved, and reports success: what it commits is gone at the end.
+"""
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from sqlite3 import Connection
+from typing import TypeAlias
+
+from chatcore.errors import Unavailable
+
+from . import connections
+from .lock import FolderLock
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 1.0
+"""Seconds between two checks of all files, whether or not anything is written or read."""
+
+LOST = (
+    "{} was removed or replaced while it was in use. Everything is refused from now on: stop the server, put the data "
+    "folder back as it was (or restore a backup), and start the server again."
+)
+
+Identity: TypeAlias = tuple[int, int]
+"""Device and inode. No other file gets those of a file that is held open."""
+
+
+class Watch:
+    """Notices when the folder, its lock, the database or one of SQLite's files beside it is removed or replaced.
+
+    From then on `lost` is true, for ever: a file that comes back may lack what was written meanwhile. A connection that
+    is idle holds SQLite's files open, so that they stay the same as long as they are not tampered with.
+
+    Raises `OSError` and `sqlite3.Error` where the files cannot be opened.
+    """
+
+    def __init__(self, file: Path, lock: FolderLock) -> None:
+        self.lost = False
+        self._file = file
+        self._noticing = threading.Lock()
+        self._closed = threading.Event()
+        self._keeper = connections.reading(file)
+        try:
+            self._keeper.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens -wal and -shm
+            self._folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except BaseException:
+            self._keeper.close()
+            raise
+        wal, shared_memory = (Path(f"{file}{suffix}") for suffix in ("-wal", "-shm"))
+        self._wal = str(wal)
+        self._known = {
+            str(file.parent): _identity(file.parent),
+            str(lock.path): lock.identity,
+            **{str(path): _identity(path) for path in (file, wal, shared_memory)},
+        }
+        self._written = {str(path): self._known[str(path)] for path in (file, wal)}
+        threading.Thread(target=self._tick, name="chatcore-sqlite-watch", daemon=True).start()
+
+    def confirm(self) -> None:
+        """Raise `Unavailable` unless the database and its write-ahead log stand where they were opened.
+
+        Two calls of ``stat``: it is called after every commit, before the commit is acknowledged.
+        """
+        self._confirm(self._written)
+
+    def confirm_all(self) -> None:
+        """`confirm`, for the folder and all of its files."""
+        self._confirm(self._known)
+
+    def connect(self, connect: Callable[[Path], Connection]) -> Connection:
+        """A connection to the database that was opened, and to no other. Raises `Unavailable` and `sqlite3.Error`."""
+        self.confirm_all()
+        connection = connect(self._file)
+        try:
+            self.confirm_all()
+        except Unavailable:
+            connection.close()
+            raise
+        return connection
+
+    def hinders_closing(self) -> bool:
+        """Whether SQLite would delete a file that is not ours when the last connection is closed.
+
+        That is a write-ahead log which was put beside our database. (Where the database was moved or replaced, SQLite
+        notices, and leaves the others' files alone.)
+        """
+        if not self.lost:
+            return False
+        file = str(self._file)
+        try:
+            return _identity(file) == self._known[file] and _identity(self._wal) not in (None, self._known[self._wal])
+        except OSError:
+            return True
+
+    def let_go(self) -> None:
+        """End the watch, and close the idle connection: as the last one, it removes the files beside the database."""
+        self._closed.set()
+        self._keeper.close()
+        os.close(self._folder)
+
+    def _confirm(self, known: Mapping[str, Identity | None]) -> None:
+        try:
+            if not self.lost and not _stand(known.items()):
+                self._lose()
+        except OSError as error:
+            raise Unavailable from error
+        if self.lost:
+            raise Unavailable
+
+    def _lose(self) -> None:
+        with self._noticing:
+            if not self.lost and not self._closed.is_set():
+                missing = [path for path, identity in self._known.items() if _identity(path) != identity]
+                self.lost = True
+                log.error(LOST.format(missing[0] if missing else self._file))
+
+    def _tick(self) -> None:
+        while not self._closed.wait(CHECK_S) and not self.lost:
+            with contextlib.suppress(Unavailable):
+                self.confirm_all()
+
+
+def _stand(known: Iterable[tuple[str, Identity | None]]) -> bool:
+    return all(_identity(path) == identity for path, identity in known)
+
+
+def _identity(path: str | Path) -> Identity | None:
+    """None where there is no such file. Raises `OSError` where that cannot be found out."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - it is on the path of every commit, and Path.stat takes longer
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,71 @@
+"""The data folder is removed under a running server."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+
+from chatcore_sqlite.watch import LOST
+
+from .serve_client import User, signed_in
+from .serving import Server, serving
+
+pytestmark = pytest.mark.anyio
+
+NOTICED_S = 2.0
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def status(server: Server, path: str) -> int:
+    async with ClientSession(server.url) as client, client.get(path) as answer:
+        return answer.status
+
+
+async def refusal(user: User, key: str) -> tuple[int, str]:
+    """The status and the code with which a message is refused."""
+    url = f"{user.api}/users/{user.name}/messages"
+    async with user.http.post(url, json={"key": key, "body": "x"}, headers=user.bearer) as answer:
+        return answer.status, (await answer.json())["code"]
+
+
+def losses(server: Server) -> list[str]:
+    return [event["event"] for event in server.events if "was removed or replaced" in event["event"]]
+
+
+async def test_server_whose_folder_is_removed_refuses_and_leaves_the_next_one_alone(tmp_path: Path) -> None:
+    data = tmp_path / "chatcore-data"
+    async with serving(tmp_path) as first, signed_in(first, "alice") as alice:
+        for number in range(3):
+            await alice.send("alice", f"key {number}")
+        shutil.rmtree(data)
+        assert await refusal(alice, "after") == (503, "unavailable")
+        assert await status(first, "/readyz") == 503
+        assert await status(first, "/healthz") == 200
+        assert losses(first) == [LOST.format(data)]
+        async with serving(tmp_path) as second, signed_in(second, "bob") as bob:
+            await bob.send("bob", "before the first one stops")
+            assert await refusal(alice, "after") == (503, "unavailable")
+            assert await first.stop() == 0
+            await bob.send("bob", "after the first one stopped")
+            assert await status(second, "/readyz") == 200
+            assert await second.stop() == 0
+            assert not losses(second)
+        async with serving(tmp_path) as third, signed_in(third, "bob") as bob:
+            assert len(await bob.entries("bob")) == 2
+    assert len(losses(first)) == 1
+
+
+async def test_idle_server_whose_folder_is_removed_says_so_within_2_s(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        shutil.rmtree(tmp_path / "chatcore-data")
+        async with asyncio.timeout(3 * NOTICED_S):
+            await server.until(losses)
+        assert await status(server, "/readyz") == 503
+        assert await server.stop() == 0
+    assert not (tmp_path / "chatcore-data").exists()
