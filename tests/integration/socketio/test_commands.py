@@ -53,6 +53,15 @@ async def test_without_a_callback_a_command_is_carried_out_and_nothing_answered(
     assert list(client.answers) == [0]
 
 
+@pytest.mark.parametrize("arguments", [(), ({}, {}), (1, "2", {"3": [True]}), ([],), (None,)])
+async def test_event_with_other_arguments_than_one_object_is_invalid(
+    node: SocketioNode, arguments: tuple[object, ...]
+) -> None:
+    client = await node.clients.connect()
+    await client.emit("rooms", *arguments, number=7)
+    assert (await client.answered(7))["error"]["code"] == "invalid"
+
+
 async def test_a_reading_command_sees_what_the_socket_sent_before_and_nothing_that_it_sent_after(
     node: SocketioNode,
 ) -> None:

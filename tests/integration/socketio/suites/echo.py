@@ -1,0 +1,153 @@
+"""The servers that the official suites ask for: Engine.IO and Socket.IO that send back what a client sends.
+
+Both are the product's `SocketioServer`. Engine.IO sends back the payload of a message. Socket.IO sends back the object
+of an event, as a push or as the acknowledgement.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+from aiohttp import web
+from attrs import define
+
+from chatcore import Chat, Credentials, Principal
+from chatcore.ports.connection import Connection, Push
+from chatcore.protocol import Object
+from chatcore_socketio import SocketioServer, Timing, session
+from chatcore_socketio.dispatcher import Dispatcher
+from chatcore_socketio.frames import text_frame
+
+from ...clients import PATIENCE_S, RawClient, RawClients, raw_clients
+
+STRICT = Timing(ping_interval=0.3, ping_timeout=0.2, connect_within=0.5)
+"""The heartbeat that the suites ask for."""
+PATIENT = Timing(ping_interval=0.3)
+"""The same interval; a PONG may take 20 s, so that a busy machine fails no test."""
+WITHOUT_TOKEN = "guest"
+
+
+class EchoPush(Push):
+    """An event with any object; the domain has no pushes of that kind."""
+
+    def encoded(self, encode: Callable[[Push], bytes]) -> bytes:
+        return text_frame("42" + json.dumps([self.event, self.body], separators=(",", ":")))
+
+
+class EchoSocket:
+    """Stands where the server has a `chatcore.Socket`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def receive(self, event: str, data: object, answer: Callable[[Object], None] | None = None) -> None:
+        if event == "message-with-ack" and answer:
+            answer(cast("Object", data))
+        elif event == "message":
+            self._connection.send(EchoPush("message-back", data))
+
+    def end(self) -> None:
+        """Nothing waits in `receive`."""
+
+
+class EchoChat:
+    """Stands where the server has a `Chat`. The first push shows what CONNECT carried."""
+
+    @asynccontextmanager
+    async def connect(self, connection: Connection, *, user: str, **_: object) -> AsyncGenerator[EchoSocket]:
+        connection.send(EchoPush("auth", {} if user == WITHOUT_TOKEN else {"token": user}))
+        yield EchoSocket(connection)
+
+
+class EngineDispatcher(Dispatcher):
+    """Stands where the server has Socket.IO's dispatcher: Engine.IO alone."""
+
+    async def run(self) -> None:
+        self.has_met_connect = True
+        while (payload := await self.inbox.take()) is not None:
+            self._line.write(text_frame("4" + payload))
+
+
+async def authenticate(credentials: Credentials) -> Principal:
+    return Principal(credentials.token or WITHOUT_TOKEN)
+
+
+@define
+class Echo:
+    """A running server."""
+
+    server: SocketioServer
+    clients: RawClients
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait for a state of the server that no event announces."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    async def request(self, method: str, query: dict[str, str], body: str | None = None) -> tuple[int, str]:
+        async with self.clients.http.request(method, self.clients.url, params=query, data=body) as answer:
+            return answer.status, await answer.text()
+
+    async def open_polling(self) -> str:
+        """A session by long polling; its id."""
+        _, packet = await self.request("GET", {"EIO": "4", "transport": "polling"})
+        return str(json.loads(packet[1:])["sid"])
+
+    async def poll(self, sid: str) -> tuple[int, str]:
+        return await self.request("GET", {"EIO": "4", "transport": "polling", "sid": sid})
+
+    async def start_poll(self, sid: str) -> asyncio.Task[tuple[int, str]]:
+        """A GET that the server has received and not answered."""
+        waiting = asyncio.create_task(self.poll(sid))
+        await self.until(lambda: self.server._doorways.find(sid)._is_polled)
+        return waiting
+
+    async def post(self, sid: str, body: str) -> tuple[int, str]:
+        return await self.request("POST", {"EIO": "4", "transport": "polling", "sid": sid}, body)
+
+    async def upgrade(self, sid: str) -> RawClient:
+        """A websocket that continues the session and has been probed."""
+        client = await self.clients.open(sid=sid)
+        await client.send("2probe")
+        await client.text("3probe")
+        return client
+
+
+@asynccontextmanager
+async def socket_echo(timing: Timing, *, path: str = "/socket.io/", port: int = 0) -> AsyncGenerator[Echo]:
+    """Socket.IO that sends back events."""
+    server = SocketioServer(cast("Chat", EchoChat()), authenticate, timing=timing)
+    app = web.Application()
+    server.add_to(app, path)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", port)
+        await site.start()
+        async with raw_clients(f"http://127.0.0.1:{site.port}{path}") as clients:
+            yield Echo(server, clients)
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def engine_echo(timing: Timing, *, path: str = "/engine.io/", port: int = 0) -> AsyncGenerator[Echo]:
+    """Engine.IO that sends back messages."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(session, "Dispatcher", EngineDispatcher)
+        async with socket_echo(timing, path=path, port=port) as echo:
+            yield echo
+
+
+def opened(packet: str) -> Any:
+    """What an ``open`` packet carries."""
+    assert packet.startswith("0")
+    found = json.loads(packet[1:])
+    assert found.keys() == {"sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"}
+    assert type(found["sid"]) is str
+    assert (found["pingInterval"], found["pingTimeout"], found["maxPayload"]) == (300, 200, 65_536)
+    return found
