@@ -9,7 +9,7 @@ import pytest
 
 from chatcore.accounts import Session, Tokens
 from chatcore.accounts.known_sessions import KnownSessions
-from chatcore.errors import Conflict, Invalid, RateLimited, Unauthenticated, Unavailable
+from chatcore.errors import Conflict, Invalid, Unauthenticated, Unavailable
 from chatcore.ports.authenticator import Authenticator, Credentials, Principal
 from chatcore.ports.directory import Directory, Profile
 from chatcore_memory import MemoryAccounts
@@ -150,14 +150,6 @@ async def test_a_refused_sign_in_opens_no_session() -> None:
     for user, password in [("bob", "wrong password"), ("nobody", PASSWORD)]:
         with pytest.raises(Unauthenticated):
             await node.accounts.sign_in(user, password)
-
-
-async def test_a_hasher_with_too_much_to_do_is_rate_limited_to_the_caller(node: Node) -> None:
-    await node.accounts.sign_up("bob", PASSWORD)
-    node.hasher._most = 0
-    for call in (node.accounts.sign_in("bob", PASSWORD), node.accounts.sign_up("eve", PASSWORD)):
-        with pytest.raises(RateLimited):
-            await call
 
 
 # Who it is

@@ -8,7 +8,6 @@ import anyio.lowlevel
 import argon2
 import pytest
 
-from chatcore.errors import RateLimited
 from chatcore_security import Argon2Hasher
 
 pytestmark = pytest.mark.anyio
@@ -19,8 +18,8 @@ QUICK = argon2.profiles.CHEAPEST
 class HeldHasher(Argon2Hasher):
     """Verifies only once its block is left, and knows how many verifications ran at the same time."""
 
-    def __init__(self, *, threads: int, waiting: int) -> None:
-        super().__init__(QUICK, threads=threads, waiting=waiting)
+    def __init__(self, *, threads: int) -> None:
+        super().__init__(QUICK, threads=threads)
         self.go_on = threading.Event()
         self.running = self.most_running = 0
         self._counting = threading.Lock()
@@ -92,40 +91,10 @@ async def test_a_broken_hash_in_the_store_is_a_fault_and_no_wrong_password() -> 
 
 
 async def test_hashing_leaves_the_loop_alone_and_runs_as_many_at_once_as_it_may() -> None:
-    hasher = HeldHasher(threads=2, waiting=6)
+    hasher = HeldHasher(threads=2)
     async with anyio.create_task_group() as tasks:
         with hasher:
             for _ in range(8):
                 tasks.start_soon(hasher.verify, "password", None)
             await until(lambda: hasher.running == 2)
-    assert hasher.most_running == 2
-
-
-async def test_who_comes_when_enough_wait_is_told_at_once_when_to_come_again() -> None:
-    hasher = HeldHasher(threads=1, waiting=1)
-    async with anyio.create_task_group() as tasks:
-        with hasher:
-            for _ in range(2):
-                tasks.start_soon(hasher.verify, "password", None)
-            await until(lambda: hasher._admitted == 2)
-            for refused in (hasher.verify("password", None), hasher.hash("password")):
-                with anyio.fail_after(5), pytest.raises(RateLimited) as refusal:
-                    await refused
-                assert refusal.value.retry_after_ms == 1000
-    assert await hasher.hash("password")
-
-
-async def test_who_gives_up_waiting_leaves_the_place_to_others() -> None:
-    hasher = HeldHasher(threads=1, waiting=1)
-    async with anyio.create_task_group() as tasks:
-        with hasher:
-            tasks.start_soon(hasher.verify, "password", None)
-            await until(lambda: hasher.running == 1)
-            async with anyio.create_task_group() as given_up:
-                given_up.start_soon(hasher.verify, "password", None)
-                await until(lambda: hasher._admitted == 2)
-                given_up.cancel_scope.cancel()
-            assert hasher._admitted == 1
-            tasks.start_soon(hasher.verify, "password", None)
-            await until(lambda: hasher._admitted == 2)
-    assert hasher._admitted == 0
+    assert hasher.most_running == hasher.at_once == 2

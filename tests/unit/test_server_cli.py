@@ -9,11 +9,13 @@ from pathlib import Path
 import attrs
 import pytest
 
+from chatcore.ports.rate_limiter import Rate
 from chatcore_aiohttp import Origins
 from chatcore_server import cli, environment
 from chatcore_server.settings import Settings
 
 NUMBER = "must be a whole number from"
+RATE = "must be a rate"
 WRONG = [
     ("HOST", "", "is empty"),
     ("HOST", "   ", "is empty"),
@@ -58,6 +60,11 @@ WRONG = [
     ("LIMITS", "", "must be one of: on, off"),
     ("LIMITS", "0", "must be one of: on, off"),
     ("LIMITS", "false", "must be one of: on, off"),
+    ("LIMIT_SIGN_IN", "10", RATE),
+    ("LIMIT_SIGN_IN", "0/minute", RATE),
+    ("LIMIT_SIGN_IN_ADDRESS", "10/fortnight", RATE),
+    ("LIMIT_SIGN_IN_NAME", "off", RATE),
+    ("LIMIT_SIGN_UP", "", RATE),
 ]
 
 
@@ -154,6 +161,10 @@ def test_without_any_setting_there_are_defaults(started: list[Settings]) -> None
         "access_token_s": 900,
         "room_members_max": 5_000,
         "limits": "on",
+        "limit_sign_in": Rate(10, 300),
+        "limit_sign_in_address": Rate(100, 300),
+        "limit_sign_in_name": Rate(100, 300),
+        "limit_sign_up": Rate(300, 3600),
     }
     assert not settings.origins.allowed
 
@@ -168,6 +179,10 @@ VALUES = {
     "ACCESS_TOKEN_S": ("1", "2", "3"),
     "ROOM_MEMBERS_MAX": ("2", "30", "5000"),
     "LIMITS": ("off", "on", "off"),
+    "LIMIT_SIGN_IN": ("1/second", "2/5 seconds", "3/minute"),
+    "LIMIT_SIGN_IN_ADDRESS": ("1/hour", "2/5 hours", "3/day"),
+    "LIMIT_SIGN_IN_NAME": ("1/second", "2/5 seconds", "3/minute"),
+    "LIMIT_SIGN_UP": ("1/second", "2/5 seconds", "3/minute"),
 }
 """In a flag, in the environment, in .env."""
 

@@ -70,6 +70,10 @@ def test_every_setting_has_a_variable() -> None:
         "CHATCORE_ORIGINS",
         "CHATCORE_ACCESS_TOKEN_S",
         "CHATCORE_LIMITS",
+        "CHATCORE_LIMIT_SIGN_IN",
+        "CHATCORE_LIMIT_SIGN_IN_ADDRESS",
+        "CHATCORE_LIMIT_SIGN_IN_NAME",
+        "CHATCORE_LIMIT_SIGN_UP",
         "CHATCORE_ROOM_MEMBERS_MAX",
     }
 

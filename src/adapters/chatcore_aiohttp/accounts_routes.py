@@ -55,12 +55,12 @@ class AccountRoutes:
 
     async def _sign_up(self, request: web.Request, _: paths.Segments) -> web.Response:
         wanted = await _read(request, SignUp)
-        user = await self.accounts.sign_up(wanted.user, wanted.password, wanted.name)
+        user = await self.accounts.sign_up(wanted.user, wanted.password, wanted.name, address=request.remote)
         return _json({"user": user}, status=201)
 
     async def _sign_in(self, request: web.Request, _: paths.Segments) -> web.Response:
         shown = await _read(request, SignIn)
-        tokens = await self.accounts.sign_in(shown.user, shown.password, shown.device)
+        tokens = await self.accounts.sign_in(shown.user, shown.password, shown.device, address=request.remote)
         return _json(attrs.asdict(tokens), status=201)
 
     async def _refresh(self, request: web.Request, _: paths.Segments) -> web.Response:

@@ -9,15 +9,12 @@ import anyio
 import argon2
 
 from chatcore.accounts import PasswordHasher
-from chatcore.errors import RateLimited
-
-RETRY_AFTER_MS = 1000
 
 _Result = TypeVar("_Result")
 
 
 class Argon2Hasher(PasswordHasher):
-    """argon2id. At most ``threads`` hashes run at once, each in ``memory_cost`` KiB of memory, and ``waiting`` wait.
+    """argon2id. At most ``threads`` hashes run at once, each in ``memory_cost`` KiB of memory; further ones wait.
 
     The default parameters are the second recommended option of RFC 9106, section 4: 64 MiB, about 0.1 s of a core.
     Making a hasher takes as long as one hash.
@@ -28,13 +25,11 @@ class Argon2Hasher(PasswordHasher):
         parameters: argon2.Parameters = argon2.profiles.RFC_9106_LOW_MEMORY,
         *,
         threads: int = 2,
-        waiting: int = 32,
     ) -> None:
         self._argon2 = argon2.PasswordHasher.from_parameters(parameters)
         self._nobodys = self._argon2.hash(secrets.token_bytes(32))
         self._limiter = anyio.CapacityLimiter(threads)
-        self._admitted = 0
-        self._most = threads + waiting
+        self.at_once = threads
 
     async def hash(self, password: str) -> str:
         return await self._run(partial(self._argon2.hash, password))
@@ -50,10 +45,4 @@ class Argon2Hasher(PasswordHasher):
             return False
 
     async def _run(self, work: Callable[[], _Result]) -> _Result:
-        if self._admitted >= self._most:
-            raise RateLimited(retry_after_ms=RETRY_AFTER_MS)
-        self._admitted += 1
-        try:
-            return await anyio.to_thread.run_sync(work, limiter=self._limiter)
-        finally:
-            self._admitted -= 1
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)

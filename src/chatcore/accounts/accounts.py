@@ -8,12 +8,14 @@ from datetime import timedelta
 import anyio
 from attrs import field, frozen
 
-from ..errors import Invalid, Unauthenticated
+from ..errors import Conflict, Invalid, Unauthenticated
 from ..ids import UserId, new_id
 from ..ports.authenticator import Credentials, Principal
 from ..ports.directory import Profile
+from ..ports.rate_limiter import RateLimiter, Unlimited
 from .known_sessions import KnownSessions
 from .ports import AccountStore, Normaliser, PasswordHasher, Session, TokenIssuer
+from .sign_in_limits import SignInLimits
 
 REPEAT_FOR = timedelta(seconds=5)
 """How long a spent refresh token gives its successor again, to a client that lost the answer."""
@@ -57,6 +59,7 @@ class Accounts:
         normalise: Normaliser,
         *,
         on_ended: Callable[[UserId, str], Awaitable[None]] = _nothing,
+        limiter: RateLimiter | None = None,
         session_idle: timedelta = timedelta(days=30),
         monotonic: Callable[[], float] = anyio.current_time,
         new_id: Callable[[], str] = new_id,
@@ -70,12 +73,13 @@ class Accounts:
         self._monotonic = monotonic
         self._new_id = new_id
         self._known = KnownSessions()
+        self._limits = SignInLimits(limiter or Unlimited(), hasher.at_once, monotonic=monotonic)
 
-    async def sign_up(self, user: str, password: str, name: str | None = None) -> UserId:
+    async def sign_up(self, user: str, password: str, name: str | None = None, *, address: str | None = None) -> UserId:
         """Make an account and give its user id, ``user`` as `canonical` writes it. It signs nobody in.
 
-        A password has 8 to 1024 characters, a name 1 to 100. Raises `Invalid`, `Conflict` when the name is taken,
-        and `RateLimited`.
+        A password has 8 to 1024 characters, a name 1 to 100. ``address`` is the client's, for the limits. Raises
+        `Invalid`, `Conflict` when the name is taken, and `RateLimited`.
         """
         found = self.canonical(user)
         if found is None:
@@ -85,22 +89,32 @@ class Accounts:
         _check_password(password)
         if name is not None:
             _check_line(name, NAME_LENGTH, "name")
-        await self._store.create(found, await self._hasher.hash(password), name)
+        async with self._limits.sign_up(found, address) as attempt:
+            if await self._store.password_hash(found) is not None:
+                raise Conflict
+            async with attempt.hashing():
+                password_hash = await self._hasher.hash(password)
+            await self._store.create(found, password_hash, name)
         return found
 
-    async def sign_in(self, user: str, password: str, device: str | None = None) -> Tokens:
+    async def sign_in(
+        self, user: str, password: str, device: str | None = None, *, address: str | None = None
+    ) -> Tokens:
         """Open a session for a device, of 1 to 64 characters, which gets a name of its own when it has none.
 
+        ``address`` is the client's. Limits look at it and at the name before a password is hashed, see `SignInLimits`.
         Raises `Invalid`, `RateLimited`, and `Unauthenticated`, the same for an unknown user and a wrong password.
         """
         _check_password(password)
         if device is not None:
             _check_line(device, DEVICE_LENGTH, "device")
         found = self.canonical(user)
-        password_hash = None if found is None else await self._store.password_hash(found)
-        right = await self._hasher.verify(password, password_hash)
-        if found is None or not right:
-            raise Unauthenticated("This user name and this password don't belong together.")
+        async with self._limits.sign_in(found, address) as attempt:
+            password_hash = None if found is None else await self._store.password_hash(found)
+            async with attempt.hashing():
+                right = await self._hasher.verify(password, password_hash)
+            if found is None or not right:
+                raise Unauthenticated("This user name and this password don't belong together.")
         session = Session(id=self._new_id(), user=found, device=device or self._new_id(), generation=1)
         await self._store.open_session(session, self._session_idle)
         return self._issue(session, session.generation)

@@ -58,3 +58,16 @@ class RateLimiter(ABC):
     @abstractmethod
     def clear(self, limit: LimitName, key: str) -> None:
         """Uncount all events."""
+
+
+class Unlimited(RateLimiter):
+    """Admits everything."""
+
+    def take(self, limit: LimitName, key: str, cost: int = 1) -> int:
+        return 0
+
+    def give_back(self, limit: LimitName, key: str, cost: int = 1) -> None:
+        pass
+
+    def clear(self, limit: LimitName, key: str) -> None:
+        pass

@@ -11,8 +11,10 @@ from chatcore.chat import Chat
 from chatcore.domain.rooms import Rules
 from chatcore.errors import StoreError
 from chatcore.ids import UserId
+from chatcore.ports.rate_limiter import Rate, RateLimiter, Unlimited
 from chatcore.ports.registry import SocketRegistry
 from chatcore.ports.store import Store
+from chatcore_limits import MemoryRateLimiter
 from chatcore_memory import MemoryAccounts, MemoryRegistry, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_sqlite import SqliteAccounts, SqliteStore
@@ -20,6 +22,9 @@ from chatcore_sqlite import SqliteAccounts, SqliteStore
 from .secret_file import MADE_OF, kept_secret
 from .settings import PREFIX, Settings, SettingsError, named
 from .values import MONGODB
+
+GUESSED_NAME = Rate(1, 1)
+"""Attempts at a name above `Settings.limit_sign_in_name`."""
 
 
 @frozen
@@ -44,10 +49,25 @@ def bootstrap(settings: Settings) -> Parts:
         JwtTokens(secret, lifetime_s=settings.access_token_s),
         canonical_username,
         on_ended=end,
+        limiter=_limiter(settings),
     )
     rules = Rules(members_max=settings.room_members_max)
     chat = Chat(store, registry=registry, directory=accounts.directory, canonical=accounts.canonical, rules=rules)
     return Parts(chat, accounts)
+
+
+def _limiter(settings: Settings) -> RateLimiter:
+    if settings.limits == "off":
+        return Unlimited()
+    return MemoryRateLimiter(
+        {
+            "sign_in": settings.limit_sign_in,
+            "sign_in_address": settings.limit_sign_in_address,
+            "sign_in_name": settings.limit_sign_in_name,
+            "sign_in_slow": GUESSED_NAME,
+            "sign_up": settings.limit_sign_up,
+        }
+    )
 
 
 def _stores(settings: Settings) -> tuple[Store, AccountStore, SocketRegistry]:

@@ -1,13 +1,12 @@
 """How many connections one address may hold."""
 
-import ipaddress
 import logging
 import resource
 from typing import Any
 
+from chatcore.domain.addresses import client_network
+
 PER_ADDRESS_MAX = 10_000
-IPV6_PREFIX = 64
-"""One customer has so much of an IPv6 address (RFC 6177): the rest tells nobody apart."""
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +44,8 @@ class Doorman:
 
 
 def holder(peername: Any) -> str:
-    """Who holds a connection: an IPv4 address, a customer's part of an IPv6 one, or everybody else together."""
+    """Who holds a connection: an IPv4 address, an IPv6 network, or ``unknown``."""
     try:
-        address = ipaddress.ip_address(str(peername[0]).partition("%")[0])
-    except (ValueError, TypeError, IndexError):
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
-        return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
-    return str(address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else address)
+        return client_network(str(peername[0]))
+    except (TypeError, IndexError):
+        return client_network(None)

@@ -8,11 +8,17 @@ from attrs import field, frozen
 from cyclopts import Parameter, Token
 
 from chatcore.domain.state import MEMBERS_MAX
+from chatcore.ports.rate_limiter import Rate
 from chatcore_aiohttp import Origins
+from chatcore_limits import parse_rate
 
 from . import values
 
 PREFIX = "CHATCORE_"
+
+SIGN_IN = Rate(10, 5 * 60)
+SIGN_IN_ADDRESS = SIGN_IN_NAME = Rate(100, 5 * 60)
+SIGN_UP = Rate(300, 60 * 60)
 
 
 def named(setting: str) -> str:
@@ -24,6 +30,11 @@ class SettingsError(Exception):
     """A setting is wrong. The text is one line that says which and why, and never shows a value that may be secret."""
 
 
+def _whole(_: Any, variable: str, **__: Any) -> list[str]:
+    """A variable's value as one token, also where the setting's type has several fields."""
+    return [variable]
+
+
 def _setting(name: str, read: Callable[[str], object], text: str, default: bool = True) -> Parameter:
     """How cyclopts has a setting. Its own reading would take ``1.5`` for 2 and ``0x10`` for 16."""
 
@@ -32,9 +43,11 @@ def _setting(name: str, read: Callable[[str], object], text: str, default: bool 
 
     return Parameter(
         env_var=PREFIX + name,
+        env_var_split=_whole,
         converter=convert,
         help=text,
         accepts_keys=False,
+        n_tokens=1,
         show_choices=False,
         show_default=default,
     )
@@ -84,9 +97,30 @@ class Settings:
     access_token_s: Annotated[
         int, _setting("ACCESS_TOKEN_S", values.access_token_s, "Seconds for which an access token is good.")
     ] = 900
-    limits: Annotated[
-        Literal["on", "off"], _setting("LIMITS", values.limits, "Rate limits, on or off. There are none yet.")
-    ] = "on"
+    limits: Annotated[Literal["on", "off"], _setting("LIMITS", values.limits, "All rate limits below, on or off.")] = (
+        "on"
+    )
+    limit_sign_in: Annotated[
+        Rate, _setting("LIMIT_SIGN_IN", parse_rate, "Failed sign-ins of a user name from one address.")
+    ] = SIGN_IN
+    limit_sign_in_address: Annotated[
+        Rate,
+        _setting(
+            "LIMIT_SIGN_IN_ADDRESS",
+            parse_rate,
+            "Failed sign-ins from one address. It may go on with user names that it signed in with before.",
+        ),
+    ] = SIGN_IN_ADDRESS
+    limit_sign_in_name: Annotated[
+        Rate,
+        _setting(
+            "LIMIT_SIGN_IN_NAME",
+            parse_rate,
+            "Failed sign-ins of a user name from all addresses. Above it, addresses that never signed in with the name "
+            "get one attempt a second, together.",
+        ),
+    ] = SIGN_IN_NAME
+    limit_sign_up: Annotated[Rate, _setting("LIMIT_SIGN_UP", parse_rate, "Sign-ups from one address.")] = SIGN_UP
     room_members_max: Annotated[
         int, _setting("ROOM_MEMBERS_MAX", values.room_members_max, "Members that a room may have.")
     ] = MEMBERS_MAX

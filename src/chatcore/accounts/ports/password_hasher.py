@@ -4,7 +4,13 @@ from abc import ABC, abstractmethod
 
 
 class PasswordHasher(ABC):
-    """Slow hashes, off the event loop. Both methods raise `RateLimited` at once when too many callers wait already."""
+    """Slow hashes, off the event loop. `Accounts` calls it at most ``at_once`` times at the same time.
+
+    Attributes:
+        at_once: how many hashes the hasher computes at the same time.
+    """
+
+    at_once: int
 
     @abstractmethod
     async def hash(self, password: str) -> str:

@@ -1,0 +1,47 @@
+"""What a node remembers of attempts to sign in, in bounded memory."""
+
+import math
+from collections.abc import Callable
+
+HALF_LIFE_S = 30
+ATTEMPTS_KEYS_MAX = 20_000
+SUCCESS_S = 30 * 24 * 60 * 60
+SUCCESSES_MAX = 50_000
+
+
+class RecentAttempts:
+    """Counts the attempts under a key; an attempt counts half after 30 s. Times are monotonic seconds."""
+
+    def __init__(self, monotonic: Callable[[], float], keys_max: int = ATTEMPTS_KEYS_MAX) -> None:
+        self._monotonic = monotonic
+        self._keys_max = keys_max
+        self._counts: dict[str, tuple[float, float]] = {}
+
+    def count(self, key: str) -> float:
+        """Count one more attempt. Returns how many there are with it, at least 1."""
+        now = self._monotonic()
+        before, at = self._counts.pop(key, (0.0, now))
+        attempts = before * math.exp2((at - now) / HALF_LIFE_S) + 1
+        self._counts[key] = (attempts, now)
+        if len(self._counts) > self._keys_max:
+            del self._counts[next(iter(self._counts))]
+        return attempts
+
+
+class RecentSuccesses:
+    """The keys that succeeded in the last 30 days. Times are monotonic seconds."""
+
+    def __init__(self, monotonic: Callable[[], float], keys_max: int = SUCCESSES_MAX) -> None:
+        self._monotonic = monotonic
+        self._keys_max = keys_max
+        self._times: dict[str, float] = {}
+
+    def __contains__(self, key: str) -> bool:
+        succeeded_at = self._times.get(key)
+        return succeeded_at is not None and self._monotonic() - succeeded_at < SUCCESS_S
+
+    def add(self, key: str) -> None:
+        self._times.pop(key, None)
+        self._times[key] = self._monotonic()
+        if len(self._times) > self._keys_max:
+            del self._times[next(iter(self._times))]
