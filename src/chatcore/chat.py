@@ -52,7 +52,8 @@ class Chat:
         registry: knows every user's sockets on all nodes. Without one, nothing on other nodes is closed from here.
         directory: says which users exist; without one, every valid user id does.
         rules: who has the right to what, and how many members a room may have.
-        canonical: the one spelling of a user's name as clients write it, or None for a name nobody can have.
+        canonical: returns the one spelling of a user's name as clients write it, or None for a name that no user
+            can have. Where it raises, the command is `internal` and the fault is logged.
         clock: gives the UTC time that entries show.
         new_id: gives a fresh id of at least 64 random bits.
         uniform: gives a random number between two; nodes that lost a seq to each other wait that long.

@@ -88,7 +88,10 @@ class Socket:
             return Internal()
 
     async def _refuse(self, event: str, data: object, error: ChatError, reply: Callable[[Object], None]) -> None:
-        room = self._room_meant(event, data)
+        try:
+            room = self._room_meant(event, data)
+        except Internal as failed:
+            room, error = None, failed
         if room is None:
             reply(_failure(error))
             return

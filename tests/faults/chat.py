@@ -7,8 +7,23 @@ MEMBERS_MAX = "tests/integration/test_serve_members_max.py"
 
 MARKING = "src/chatcore/live/marking.py"
 MARKERS = "tests/unit/live/test_markers.py"
+CANONICAL = "tests/unit/test_canonical.py"
 
 FAULTS = (
+    Fault(
+        "a-canonical-that-raises-escapes",
+        "src/chatcore/commands/dispatch.py",
+        '            log.exception("canonical failed")\n            raise Internal from None',
+        "            raise",
+        CANONICAL,
+    ),
+    Fault(
+        "a-canonical-that-raises-for-a-refused-command-ends-the-socket",
+        "src/chatcore/socket.py",
+        "        except Internal as failed:\n            room, error = None, failed\n",
+        "        except KeyError:\n            room = None\n",
+        f"{CANONICAL}::test_canonical_that_raises_is_answered_internal_and_the_socket_goes_on",
+    ),
     Fault(
         "an-unchanged-marker-is-pushed-to-others",
         MARKING,

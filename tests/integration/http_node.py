@@ -4,7 +4,7 @@ Its stores are in memory unless others are given.
 """
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -103,6 +103,7 @@ async def http_node(
     origins: str | None = None,
     store: Store | None = None,
     accounts_store: AccountStore | None = None,
+    canonical: Callable[[str], str | None] = canonical_username,
 ) -> AsyncGenerator[HttpNode]:
     """A node that listens on a port of its own; ``more`` is served beside the product's endpoints."""
     store, accounts_store = store or MemoryStore(), accounts_store or MemoryAccounts()
@@ -111,7 +112,7 @@ async def http_node(
         await chat.close_session(user, session)
 
     hasher = Argon2Hasher(argon2.profiles.CHEAPEST)
-    accounts = Accounts(accounts_store, hasher, JwtTokens(SECRET), canonical_username, on_ended=end)
+    accounts = Accounts(accounts_store, hasher, JwtTokens(SECRET), canonical, on_ended=end)
     chat = Chat(store, directory=accounts.directory, canonical=accounts.canonical)
     endpoints = [*endpoints_of(chat, accounts), *more]
     app = web.Application()

@@ -100,3 +100,27 @@ async def test_a_fault_of_the_store_is_answered_and_heals(fault: Exception, refu
         assert b"planted" not in answer.body
         store.fault = None
         assert (await node.ask("GET", f"/rooms/{room}", user="alice")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/rooms/pvt-alice-bob/members/broken", None),
+        ("POST", "/users/broken/messages", {"key": "k", "body": "x"}),
+        ("POST", "/rooms", {"kind": "group", "title": "Tea", "members": ["broken"], "key": "k"}),
+    ],
+    ids=["self", "path", "body"],
+)
+async def test_canonical_that_raises_is_internal_and_the_next_request_is_served(
+    method: str, path: str, body: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    def canonical(name: str) -> str:
+        if name == "broken":
+            raise LookupError("the host's table of names is closed")
+        return name
+
+    async with http_node(canonical=canonical) as node:
+        await node.sign_in("alice")
+        assert (await node.ask(method, path, body, user="alice")).refusal == (500, "internal", None)
+        assert (await node.ask("GET", "/rooms", user="alice")).status == 200
+    assert "LookupError" in caplog.text

@@ -38,7 +38,10 @@ class Dispatcher:
     unanswered: Outstanding
 
     def addressed(self, command: Command[A]) -> Command[A]:
-        """The command with the names of users in their one spelling. Raises `NotFound` for nobody's name."""
+        """The command with the names of users in their one spelling.
+
+        Raises `NotFound` for a name that no user can have, `Internal` where the host's ``canonical`` fails.
+        """
         if self.canonical is None:
             return command
         named = {name: getattr(command, name) for name in command.user_fields}
@@ -109,8 +112,15 @@ class Dispatcher:
         )
 
     def spelled(self, user: UserId) -> UserId | None:
-        """The one spelling of a user's name; None for nobody's."""
-        return self.canonical(user) if self.canonical else user
+        """The one spelling of a user's name; None for a name that no user can have.
+
+        Raises `Internal` where the host's ``canonical`` fails; the fault is logged.
+        """
+        try:
+            return self.canonical(user) if self.canonical else user
+        except Exception:
+            log.exception("canonical failed")
+            raise Internal from None
 
     def _spelled(self, value: UserId | Sequence[UserId]) -> UserId | Sequence[UserId]:
         return self._spell(value) if isinstance(value, str) else [self._spell(one) for one in value]
