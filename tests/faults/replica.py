@@ -22,6 +22,20 @@ STUB = f"{IN_TIMELINE}::test_a_deletion_leaves_a_stub_and_no_text_anywhere"
 
 FAULTS = (
     # What a client has of its rooms.
+    Fault(
+        "client-takes-an-older-answer-for-an-invitation",
+        ROOMS,
+        'and shown["head"] <= cursor.seq',
+        "and False",
+        f"{IN_ROOMS}::test_room_get_answer_overtaken_by_joining_does_not_show_an_invitation",
+    ),
+    Fault(
+        "client-ignores-an-invitation-after-its-removal",
+        ROOMS,
+        'and shown["head"] <= cursor.seq',
+        "and True",
+        f"{IN_ROOMS}::test_who_was_removed_and_invited_again_while_away_is_shown_as_invited",
+    ),
     Fault("client-takes-entries-twice", ROOMS, "        if seq <= cursor.seq:", "        if seq == 0:", PUSHED),
     Fault(
         "client-does-not-see-what-was-passed-over",

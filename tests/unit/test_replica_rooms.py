@@ -3,7 +3,7 @@
 import pytest
 
 from chatcore import BanUser, InviteUser, JoinRoom, RemoveUser
-from chatcore.protocol import Object
+from chatcore.protocol import Object, entry_object
 from chatcore.replica import Cursor, Entries, Forget, Missed, Replica, Shown
 from tests.unit.replica_device import Device, events, kinds, seqs
 from tests.unit.replica_server import NOT_FOUND, UNAVAILABLE, Server
@@ -218,6 +218,43 @@ def test_who_was_removed_and_invited_again_while_away_is_shown_as_invited(server
     device.come()
     assert room not in device.held()
     assert device.shown[room]["me"]["state"] == "invited"
+
+
+def test_room_get_answer_overtaken_by_joining_does_not_show_an_invitation(server: Server) -> None:
+    room = server.create("bob", "tea")
+    server.do("alice", JoinRoom(room=room))
+    device = Device(server).come()
+    device.lose()
+    server.do("bob", RemoveUser(room=room, user="alice"))
+    server.do("bob", InviteUser(room=room, user="alice"))
+    device.connect()
+    device.hear("ready", server.ready("alice"))
+    assert events(device.answer()) == [("room.get", {"room": room})]
+    overtaken = device.ask_server(device.asked[0])
+    joined = server.do("alice", JoinRoom(room=room))
+    assert joined
+    device.hear("room", server.shown("alice", room, announced_at=4))
+    device.hear("entry", entry_object(joined))
+    assert Shown not in kinds(device.answer(overtaken))
+    assert device.settle().shown[room]["me"]["state"] == "member"
+    assert device.held() == server.logs("alice")
+
+
+def test_list_of_rooms_overtaken_by_joining_does_not_show_an_invitation(server: Server) -> None:
+    server.create("alice", "first")
+    room = server.create("bob", "tea")
+    server.do("bob", InviteUser(room=room, user="alice"))
+    device = Device(server)
+    device.connect()
+    device.hear("ready", server.ready("alice", limit=1))
+    assert device.asked[0].event == "rooms"
+    overtaken = device.ask_server(device.asked[0])
+    joined = server.do("alice", JoinRoom(room=room))
+    assert joined
+    device.hear("room", server.shown("alice", room, announced_at=2))
+    device.hear("entry", entry_object(joined))
+    assert Shown not in kinds(device.answer(overtaken))
+    assert device.settle().shown[room]["me"]["state"] == "member"
 
 
 # The answers of sync.

@@ -111,6 +111,8 @@ class Rooms:
         room = shown["room"]
         told = self._unknown.pop(room, 0)
         match shown:
+            case {"me": {"state": "invited"}} if self._has_joined_since(shown):
+                return []
             case {"me": {"state": "member"}} if room not in self.cursors:
                 self.cursors[room] = Cursor(shown["epoch"], 0).moved(max(shown["head"], told), lacking=True)
             case {"me": {"state": "invited"}}:
@@ -121,6 +123,11 @@ class Rooms:
                 # A stranger's view of a public room: it is not one of the user's any more.
                 return []
         return [Shown(room, shown)]
+
+    def _has_joined_since(self, shown: Object) -> bool:
+        """ "A Room that shows `me.state: "invited"` and whose `head` is not above the client's cursor … is older." """
+        cursor = self.cursors.get(shown["room"])
+        return cursor is not None and cursor.epoch == shown["epoch"] and shown["head"] <= cursor.seq
 
     def _forget(self, room: RoomId) -> Effects:
         """ "After `room.gone` forget the cursor." """
