@@ -17,7 +17,7 @@ from .domain.rooms import Rules
 from .errors import ChatError, Invalid, Unavailable
 from .ids import UserId
 from .live.background import Background
-from .live.event_loop import Handover
+from .live.event_loop import Handover, LoopGuard
 from .live.hints import HintQueue
 from .live.hub import Hub
 from .live.leases import Leases
@@ -33,6 +33,7 @@ from .sockets import Authenticate, Sockets
 
 DRAIN_S = 5
 NOT_ENTERED = "enter the Chat first: `async with Chat(store) as chat`"
+ENTERED_ONCE = "a Chat can be entered once; make a new one, which may have the same store"
 
 A = TypeVar("A")
 
@@ -45,6 +46,8 @@ def utc_now() -> datetime:
 
 class Chat:
     """Chat for one process: ``async with Chat(store) as chat``; it enters the store with it.
+
+    It can be entered once, and is used in the event loop in which it was entered.
 
     Args:
         store: keeps the logs; several Chats may share it.
@@ -81,6 +84,7 @@ class Chat:
         self._hints = HintQueue()
         self._background = Background()
         self._entered = AsyncExitStack()
+        self._loop = LoopGuard()
         self._hub = Hub(
             store,
             self._background,
@@ -104,28 +108,36 @@ class Chat:
         self._sockets = Sockets(
             self._dispatcher,
             Leases(registry, self.node) if registry else None,
+            loop=self._loop,
             clock=clock,
             publish=self._hints.put_one if bus else lambda _: None,
         )
 
     async def __aenter__(self) -> Self:
-        await self._entered.enter_async_context(self.store)
+        """Enter the store and start to serve. Raises what the store raises, and RuntimeError the second time."""
+        if self._loop.entered:
+            raise RuntimeError(ENTERED_ONCE)
+        self._loop.enter()
         try:
-            start = await self.store.changes(None, 1)
-            await self._entered.enter_async_context(self._background)
-            if self._bus:
-                await self._entered.enter_async_context(self._bus.subscribe(self._hear))
-                self._background.keep("publishing hints", partial(self._hints.publish, self._bus))
+            await self._open()
         except BaseException:
             await self._entered.aclose()
             raise
+        self._hub.open = True
+        return self
+
+    async def _open(self) -> None:
+        await self._entered.enter_async_context(self.store)
+        start = await self.store.changes(None, 1)
+        await self._entered.enter_async_context(self._background)
+        if self._bus:
+            await self._entered.enter_async_context(self._bus.subscribe(self._hear))
+            self._background.keep("publishing hints", partial(self._hints.publish, self._bus))
         sweep = Sweep(self.store, self._hub, start.changes[-1].position if start.changes else 0)
         self._background.keep("the sweep", sweep.turn, pause=0)
         self._background.keep("checking memberships", self._hub.memberships.check)
         self._background.keep("expiring commands", self._hub.timeouts.turn)
         self._sockets.keep(self._background)
-        self._hub.open = True
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -147,9 +159,11 @@ class Chat:
         """Carry out a command for a user and give its answer, when every follower here has what it caused.
 
         A command that appends is carried out even where the caller is cancelled once it was queued. Raises
-        `ChatError`; `Unavailable` once the Chat has been left, and RuntimeError before it is entered.
+        `ChatError`; `Unavailable` once the Chat has been left, and RuntimeError before it is entered and in another
+        event loop.
         """
         self._check_entered()
+        self._loop.check()
         _check_user(user)
         addressed = self._dispatcher.addressed(command)
         match addressed:
@@ -195,6 +209,7 @@ class Chat:
         Raises:
             Invalid: ``user`` or ``device`` can't be.
             Unavailable: the store can't be reached now, or the Chat is being left; nothing has been pushed.
+            RuntimeError: the Chat was not entered, or in another event loop.
         """
         self._check_entered()
         _check_user(user)
@@ -212,14 +227,17 @@ class Chat:
 
     async def sockets(self, user: UserId) -> Sequence[SocketInfo]:
         """A user's open sockets, oldest first: on all nodes where there is a registry. Raises `Unavailable`."""
+        self._loop.check()
         return await self._sockets.of_user(user)
 
     async def close_socket(self, user: UserId, socket: str) -> None:
         """Close one of a user's sockets, wherever it is, with `bye kicked`. Raises `NotFound`, `Unavailable`."""
+        self._loop.check()
         await self._sockets.close(user, socket)
 
     async def close_session(self, user: UserId, session: str) -> None:
         """Close every socket of a session with `bye signed_out`: here at once, on other nodes through the registry."""
+        self._loop.check()
         await self._sockets.close_session(user, session)
 
     def _hear(self, hint: Hint) -> None:

@@ -9,6 +9,7 @@ from .commands.dispatch import Dispatcher
 from .commands.table import COMMANDS
 from .errors import ChatError, Internal, Unavailable
 from .ids import RoomId, is_user_id, private_room_id
+from .live.event_loop import LoopGuard
 from .live.outstanding import Outstanding
 from .live.user import LiveSocket
 from .ports.connection import Bye, Push
@@ -23,8 +24,9 @@ log = logging.getLogger(__name__)
 class Socket:
     """One connection of a user, as `Chat.connect` gives it to a transport."""
 
-    def __init__(self, dispatcher: Dispatcher, live: LiveSocket, info: SocketInfo) -> None:
+    def __init__(self, dispatcher: Dispatcher, live: LiveSocket, info: SocketInfo, loop: LoopGuard) -> None:
         self.info = info
+        self._loop = loop
         self._dispatcher = dispatcher
         self._live = live
         self._unanswered = Outstanding()
@@ -36,9 +38,12 @@ class Socket:
         is carried out in here, once everything before it has been answered and less than 256 KiB is outstanding. So
         this may stand for seconds: heartbeat and close must not depend on it. ``answer`` is called once, with
         ``{"ok": true, …}`` or ``{"ok": false, "error": …}``, perhaps after this has returned; what it raises is logged,
-        and reaches nobody else. Cancelled before it is
-        queued a command is not carried out; after that it is.
+        and reaches nobody else. Cancelled before it is queued a command is not carried out; after that it is.
+
+        Raises:
+            RuntimeError: this is another event loop than the one in which the Chat was entered.
         """
+        self._loop.check()
         reply = _guarded(answer) if answer else _drop
         try:
             command = self._dispatcher.addressed(read_command(event, data))

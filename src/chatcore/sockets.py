@@ -12,6 +12,7 @@ from .errors import NotFound, Unauthenticated, Unavailable
 from .ids import UserId
 from .live.background import Background
 from .live.deadlines import Deadlines
+from .live.event_loop import LoopGuard
 from .live.followers import Place
 from .live.leases import Leases
 from .live.pushes import Expiring, Ready, Room
@@ -39,6 +40,7 @@ class Sockets:
         dispatcher: Dispatcher,
         leases: Leases | None,
         *,
+        loop: LoopGuard,
         clock: Callable[[], datetime],
         publish: Callable[[Check], None],
     ) -> None:
@@ -48,6 +50,7 @@ class Sockets:
         self._dispatcher = dispatcher
         self._store, self._hub = dispatcher.store, dispatcher.hub
         self._leases = leases
+        self._loop = loop
         self._clock = clock
         self._publish = publish
         self._deadlines = Deadlines(clock, self._warn, partial(self._close, code="expired"))
@@ -73,10 +76,11 @@ class Sockets:
         authenticate: Authenticate | None,
     ) -> AsyncGenerator[Socket]:
         """See `Chat.connect`."""
+        self._loop.check()
         live = LiveSocket(connection, info.user)
         if authenticate:
             live.refresh = partial(self._refresh, info, authenticate)
-        socket = Socket(self._dispatcher, live, info)
+        socket = Socket(self._dispatcher, live, info, self._loop)
         self._hub.enter(live)
         self.here[info.id] = socket
         try:

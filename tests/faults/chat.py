@@ -8,8 +8,61 @@ MEMBERS_MAX = "tests/integration/test_serve_members_max.py"
 MARKING = "src/chatcore/live/marking.py"
 MARKERS = "tests/unit/live/test_markers.py"
 CANONICAL = "tests/unit/test_canonical.py"
+CHAT = "src/chatcore/chat.py"
+LOOPS = "tests/unit/test_other_loops.py"
+REFUSED = f"{LOOPS}::test_call_from_another_threads_loop_is_refused_and_the_chat_goes_on"
+ENTERING = "tests/unit/test_entering.py"
 
 FAULTS = (
+    Fault(
+        "execute-is-taken-from-another-event-loop",
+        CHAT,
+        "        self._loop.check()\n        _check_user(user)\n",
+        "        _check_user(user)\n",
+        f"{REFUSED}[asyncio-execute a reading command-asyncio]",
+    ),
+    Fault(
+        "receive-is-taken-from-another-event-loop",
+        "src/chatcore/socket.py",
+        "        self._loop.check()\n",
+        "",
+        REFUSED,
+    ),
+    Fault(
+        "connect-is-taken-from-another-event-loop",
+        "src/chatcore/sockets.py",
+        "        self._loop.check()\n",
+        "",
+        f"{LOOPS}::test_socket_opened_here_and_entered_in_another_loop_is_refused",
+    ),
+    Fault(
+        "a-later-event-loop-of-the-same-thread-counts-as-the-chats",
+        "src/chatcore/live/event_loop.py",
+        "        if loop is not self._loop is not None:",
+        "        if loop is None:",
+        f"{LOOPS}::test_call_from_a_later_loop_of_the_same_thread_is_refused",
+    ),
+    Fault(
+        "a-chat-is-entered-again",
+        CHAT,
+        "        if self._loop.entered:\n            raise RuntimeError(ENTERED_ONCE)\n",
+        "",
+        f"{ENTERING}::test_chat_entered_again_is_refused_and_the_store_serves_a_new_one",
+    ),
+    Fault(
+        "entering-that-is-cancelled-leaves-the-background-task",
+        "src/chatcore/live/background.py",
+        "                await self.__aexit__(None, None, None)\n                raise\n",
+        "                raise\n",
+        f"{ENTERING}::test_entering_cancelled_with_its_task_at_any_step_leaves_nothing",
+    ),
+    Fault(
+        "entering-that-is-cancelled-leaves-the-store-open",
+        CHAT,
+        "            await self._entered.aclose()\n            raise\n",
+        "            raise\n",
+        f"{ENTERING}::test_entering_cancelled_by_a_scope_at_any_step_leaves_nothing",
+    ),
     Fault(
         "a-canonical-that-raises-escapes",
         "src/chatcore/commands/dispatch.py",

@@ -80,7 +80,11 @@ class Background:
         else:
             ready = anyio.Event()
             self._host = asyncio.create_task(self._live(ready))
-            await ready.wait()
+            try:
+                await ready.wait()
+            except BaseException:
+                await self.__aexit__(None, None, None)
+                raise
         return self
 
     async def _live(self, ready: anyio.Event) -> None:

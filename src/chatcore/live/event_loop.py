@@ -5,10 +5,17 @@ calls were a tenth.
 """
 
 import asyncio
+from asyncio import get_running_loop
 from collections.abc import Awaitable, Generator
 from typing import Any, Generic, TypeVar
 
 import anyio
+from anyio.lowlevel import current_token
+
+WRONG_LOOP = (
+    "this Chat was entered in another event loop, and is used there alone: hand the call over to that loop, with "
+    "asyncio.run_coroutine_threadsafe or anyio.from_thread.run"
+)
 
 T = TypeVar("T")
 
@@ -19,6 +26,42 @@ def current_time() -> float:
         return asyncio.get_running_loop().time()
     except RuntimeError:
         return anyio.current_time()
+
+
+class LoopGuard:
+    """The event loop in which a Chat was entered; a call from any other loop is refused.
+
+    Its tasks, events and timers belong to that loop: used from another thread they hang or fail for others.
+    """
+
+    __slots__ = ("_loop",)
+
+    def __init__(self) -> None:
+        self._loop: object | None = None
+
+    @property
+    def entered(self) -> bool:
+        return self._loop is not None
+
+    def enter(self) -> None:
+        self._loop = _running_loop()
+
+    def check(self) -> None:
+        """Raises RuntimeError where another event loop runs, or none, once there is one that was entered."""
+        try:
+            loop: object | None = get_running_loop()  # each command asks: on asyncio without a further call
+        except RuntimeError:
+            loop = _running_loop()
+        if loop is not self._loop is not None:
+            raise RuntimeError(WRONG_LOOP)
+
+
+def _running_loop() -> object | None:
+    """What identifies the event loop that runs in this thread; None where none does."""
+    try:
+        return current_token().native_token
+    except RuntimeError:
+        return None
 
 
 class Handover(Generic[T]):

@@ -17,7 +17,10 @@ class Store(RoomLog, Rooms, Markers):
 
     @abstractmethod
     async def __aenter__(self) -> Self:
-        """Open the database. Raises `StoreError` with a sentence for the operator where that is impossible."""
+        """Open the database; cancelled meanwhile, close it again.
+
+        Raises `StoreError` with a sentence for the operator where that is impossible.
+        """
 
     @abstractmethod
     async def probe(self) -> None:
@@ -26,4 +29,5 @@ class Store(RoomLog, Rooms, Markers):
     @abstractmethod
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        """Close the database, also where the task that leaves has been cancelled."""
