@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import accounts, chat, mongo, replica, rights, socketio, stores, table
+from . import accounts, chat, mongo, replica, rights, server, socketio, stores, table
 from .table import Fault
 
 FAULTS = (
@@ -23,6 +23,7 @@ FAULTS = (
     *accounts.FAULTS,
     *chat.FAULTS,
     *replica.FAULTS,
+    *server.FAULTS,
     *mongo.FAULTS,
 )
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import pytest
 
-from chatcore_aiohttp import origins
 from tests.integration.http_node import Answer, HttpNode, http_node
 
 pytestmark = pytest.mark.anyio
@@ -135,24 +134,22 @@ async def test_what_is_no_origin_is_refused_by_every_setting_and_not_repeated(or
             assert len(answer.json["detail"]) < 200
 
 
-async def test_a_refused_origin_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_refused_origin_is_logged_once_a_minute_and_address(caplog: pytest.LogCaptureFixture) -> None:
     async with http_node() as node:
-        for origin in (OTHER, "https://other.example", OTHER, OTHER):
+        for origin in (OTHER, "https://other.example", OTHER):
             await node.ask("GET", "/rooms", headers={"Origin": origin})
-    assert len(caplog.records) == 2
-    assert f"CHATCORE_ORIGINS={OTHER}" in caplog.messages[0]
+    (line,) = caplog.messages
+    assert f"CHATCORE_ORIGINS={OTHER}" in line
 
 
-async def test_a_hostile_origin_can_not_forge_or_flood_the_log(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(origins, "LOGGED_MAX", 5)
+@pytest.mark.parametrize("origin", ["x\u2028forged", "x\u009b31m", "x" * 8000])
+async def test_hostile_origin_can_not_forge_a_log_line(origin: str, caplog: pytest.LogCaptureFixture) -> None:
     async with http_node() as node:
-        for origin in ("x\u2028forged", "x\u009b31m", "x" * 8000, *(f"http://{n}.x" for n in range(20))):
-            await node.ask("GET", "/rooms", headers={"Origin": origin})
-    assert len(caplog.records) == 6
-    assert all(message.isascii() and message.isprintable() for message in caplog.messages)
-    assert max(map(len, caplog.messages)) < 500
+        await node.ask("GET", "/rooms", headers={"Origin": origin})
+    (line,) = caplog.messages
+    assert line.isascii()
+    assert line.isprintable()
+    assert len(line) < 500
 
 
 async def test_two_origins_are_none() -> None:

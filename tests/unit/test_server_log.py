@@ -80,6 +80,38 @@ def test_a_line_for_machines_is_one_object_with_the_traceback_in_it(configured: 
     assert found["timestamp"].endswith("Z")
 
 
+HOSTILE = "x\n12:00:00 [info     ] forged\r\x1b[2J\x9b31m\u2028\u202e"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_text_of_a_client_forges_no_line(terminal: bool, configured: Callable[[bool], Stream]) -> None:
+    stream = configured(terminal)
+    logging.getLogger("anybody").warning("it said %s", HOSTILE)
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError:
+        logging.getLogger("anybody").exception("it failed")
+    written = stream.getvalue()
+    assert not [line for line in written.split("\n") if line.startswith("12:00:00")]
+    assert not [part for part in ("\r", "\x1b[2J", "\x9b", "\u2028", "\u202e") if part in written]
+    assert "forged" in written
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_long_text_is_cut(terminal: bool, configured: Callable[[bool], Stream]) -> None:
+    stream = configured(terminal)
+    logging.getLogger("anybody").warning("it said %s, and ended", "a b " * 100_000)
+    try:
+        raise ValueError("a b " * 100_000)
+    except ValueError:
+        logging.getLogger("anybody").exception("it failed")
+    written = stream.getvalue()
+    assert written.count("characters left out]") == 2
+    assert "and ended" in written
+    assert "in test_long_text_is_cut" in written
+    assert len(written) < 45_000
+
+
 def test_a_malformed_request_leaves_no_line(configured: Callable[[bool], Stream]) -> None:
     """aiohttp would log it as an error, with the header's text: `Authorization` as well."""
     stream = configured(True)
@@ -91,3 +123,21 @@ def test_a_malformed_request_leaves_no_line(configured: Callable[[bool], Stream]
     assert stream.getvalue() == ""
     logger.error("something else")
     assert "something else" in stream.getvalue()
+
+
+def test_library_line_is_written_once_a_minute(configured: Callable[[bool], Stream]) -> None:
+    stream = configured(True)
+    for name in ("aiohttp.server", "aiohttp.internal", "asyncio"):
+        for number in range(3):
+            logging.getLogger(name).error("an error of %s, %d", name, number)
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 1  # these three have one place in the code
+    logging.getLogger("chatcore").error("another")
+    logging.getLogger("chatcore").error("another")
+    assert stream.getvalue().count("another") == 2
+
+
+def test_websocket_handshake_leaves_no_line(configured: Callable[[bool], Stream]) -> None:
+    stream = configured(True)
+    logging.getLogger("aiohttp.websocket").warning("Client protocols %r don't overlap", ["a" * 8000])
+    assert stream.getvalue() == ""

@@ -1,14 +1,16 @@
 """What stands around every handler: origins, errors, and the headers of every answer."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from http import HTTPStatus
+from traceback import walk_tb
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
-from attrs import frozen
+from attrs import field, frozen
 
 from chatcore.errors import ChatError, Internal, Invalid, NotFound, TooLarge
+from chatcore.ports.log_throttle import LogThrottle
 
 from .origins import Origins, is_preflight, preflight
 from .problems import problem
@@ -27,6 +29,8 @@ class Guard:
     """Lets requests of admitted origins in, and answers whatever their handlers raise."""
 
     origins: Origins
+    _throttle: LogThrottle = field(factory=LogThrottle, init=False)
+    """A failure is logged once a minute for each place in the code: a client without an account may cause it."""
 
     def add_to(self, app: web.Application) -> None:
         @web.middleware
@@ -50,7 +54,7 @@ class Guard:
                 raise
             return _problem_of(error)
         except Exception as error:
-            if not (request.transport is None and isinstance(error, ConnectionError)):  # the client went away
+            if not _is_of_a_client_that_left(error, request) and self._throttle.admits(_place(error)):
                 log.exception("%s %s failed", ascii(request.method), ascii(request.rel_url.raw_path))
             return problem(Internal())
 
@@ -58,6 +62,16 @@ class Guard:
         cors: Mapping[str, str] = {} if self.origins.refusal(request) else self.origins.headers(request)
         for name, value in {**EVERYWHERE, **cors}.items():
             response.headers.setdefault(name, value)
+
+
+def _is_of_a_client_that_left(error: Exception, request: web.Request) -> bool:
+    return isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing())
+
+
+def _place(error: Exception) -> Hashable:
+    """The line of code that raised ``error``."""
+    frames = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
+    return type(error), frames[-1]
 
 
 def _problem_of(error: web.HTTPException) -> web.Response:

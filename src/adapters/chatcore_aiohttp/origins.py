@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from attrs import field, frozen
 
 from chatcore.errors import Forbidden
+from chatcore.ports.log_throttle import LogThrottle
 
 SETTING = "CHATCORE_ORIGINS"
 ASK_THE_LOG = f"the server's log says how {SETTING} admits it"
@@ -16,7 +17,6 @@ NOTHING = "no setting admits it"
 METHODS = "GET, POST, PUT, PATCH, DELETE"
 HEADERS = "Authorization, Content-Type"
 MAX_AGE_S = 600
-LOGGED_MAX = 1000
 SHOWN_MAX = 300
 """Characters of an origin that are logged; a host's name has at most 253."""
 
@@ -35,7 +35,7 @@ class Origins:
     """
 
     allowed: Collection[str] = frozenset()
-    _logged: set[str] = field(factory=set, init=False, repr=False)
+    _throttle: LogThrottle = field(factory=LogThrottle, init=False, repr=False)
 
     @classmethod
     def parse(cls, setting: str | None) -> Self:
@@ -46,15 +46,20 @@ class Origins:
         return cls() if setting is None else cls(frozenset(map(_listed, setting.split(","))))
 
     def refusal(self, request: web.BaseRequest) -> Forbidden | None:
-        """None where the request may be answered. What would admit it the log says; the client is not told its own
-        origin, nor whether others are admitted."""
+        """None where the request may be answered.
+
+        The log says what would admit the origin, once a minute for each address; the client is not told its own
+        origin, nor whether others are admitted.
+        """
         origins = request.headers.getall(hdrs.ORIGIN, [])
         if not origins:
             return None
         origin = normalised(origins[0]) if len(origins) == 1 else None
         if origin is not None and (origin in self.allowed or _is_own(origin, request.headers.get(hdrs.HOST, ""))):
             return None
-        self._log(", ".join(origins), f"{self._remedy(origin)} to admit it" if origin else NOTHING)
+        if self._throttle.admits(request.remote):
+            remedy = f"{self._remedy(origin)} to admit it" if origin else NOTHING
+            log.warning("Refused the origin %s: %s.", ascii(", ".join(origins)[:SHOWN_MAX]), remedy)
         return Forbidden(f"This origin may not use this server; {ASK_THE_LOG if origin else NOTHING}.")
 
     def headers(self, request: web.BaseRequest) -> Mapping[str, str]:
@@ -69,15 +74,6 @@ class Origins:
 
     def _remedy(self, origin: str) -> str:
         return f"add {origin} to {SETTING}" if self.allowed else f"set {SETTING}={origin}"
-
-    def _log(self, origin: str, remedy: str) -> None:
-        shown = ascii(origin[:SHOWN_MAX])
-        if shown in self._logged or len(self._logged) >= LOGGED_MAX:
-            return
-        self._logged.add(shown)
-        log.warning("Refused the origin %s: %s.", shown, remedy)
-        if len(self._logged) == LOGGED_MAX:
-            log.warning("Refused %d different origins; further ones are refused without a line here.", LOGGED_MAX)
 
 
 def is_preflight(request: web.BaseRequest) -> bool:

@@ -43,6 +43,13 @@ class HttpProtocol(web.RequestHandler):
         if self._address is not None:
             super().eof_received()
 
+    async def start(self) -> None:
+        """Serve requests. One whose absolute target has an invalid host name fails before anything can answer it."""
+        try:
+            await super().start()
+        except UnicodeError:
+            self.force_close()
+
     def handle_error(
         self,
         request: web.BaseRequest,
