@@ -2,6 +2,8 @@
 
 from .chat import Chat as Chat
 from .commands.command import Changed as Changed
+from .commands.limits import CommandLimits as CommandLimits
+from .commands.limits import SendRates as SendRates
 from .commands.marking import Mark as Mark
 from .commands.marking import Marks as Marks
 from .commands.membership import BanUser as BanUser
@@ -51,4 +53,6 @@ from .ports.connection import Bye as Bye
 from .ports.connection import Connection as Connection
 from .ports.connection import Push as Push
 from .ports.directory import Profile as Profile
+from .ports.rate_limiter import Rate as Rate
+from .ports.rate_limiter import RateLimiter as RateLimiter
 from .socket import Socket as Socket

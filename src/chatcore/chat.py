@@ -13,6 +13,7 @@ import anyio
 from . import ids
 from .commands.command import Command, ReadingCommand, RoomCommand
 from .commands.dispatch import Dispatcher
+from .commands.limits import CommandLimits
 from .domain.rooms import Rules
 from .errors import ChatError, Invalid, Unavailable
 from .ids import UserId
@@ -57,6 +58,7 @@ class Chat:
         rules: who has the right to what, and how many members a room may have.
         canonical: returns the one spelling of a user's name as clients write it, or None for a name that no user
             can have. Where it raises, the command is `internal` and the fault is logged.
+        limits: how often users may send, create and invite; without one, as often as they like.
         clock: gives the UTC time that entries show.
         new_id: gives a fresh id of at least 64 random bits.
         uniform: gives a random number between two; nodes that lost a seq to each other wait that long.
@@ -71,6 +73,7 @@ class Chat:
         directory: Directory | None = None,
         canonical: Callable[[UserId], UserId | None] | None = None,
         rules: Rules | None = None,
+        limits: CommandLimits | None = None,
         clock: Callable[[], datetime] = utc_now,
         new_id: Callable[[], str] = ids.new_id,
         uniform: Callable[[float, float], float] = random.uniform,
@@ -104,6 +107,7 @@ class Chat:
             canonical=canonical,
             new_id=new_id,
             unanswered=Outstanding(),
+            limits=limits,
         )
         self._sockets = Sockets(
             self._dispatcher,

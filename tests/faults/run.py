@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import accounts, chat, mongo, replica, rights, server, socketio, stores, table
+from . import accounts, chat, limits, mongo, replica, rights, server, socketio, stores, table
 from .table import Fault
 
 FAULTS = (
@@ -21,6 +21,7 @@ FAULTS = (
     *stores.FAULTS,
     *rights.FAULTS,
     *accounts.FAULTS,
+    *limits.FAULTS,
     *chat.FAULTS,
     *replica.FAULTS,
     *server.FAULTS,

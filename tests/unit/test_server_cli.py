@@ -65,6 +65,11 @@ WRONG = [
     ("LIMIT_SIGN_IN_ADDRESS", "10/fortnight", RATE),
     ("LIMIT_SIGN_IN_NAME", "off", RATE),
     ("LIMIT_SIGN_UP", "", RATE),
+    ("LIMIT_SEND", "500", RATE),
+    ("LIMIT_SEND_ROOM", "1/2/3", RATE),
+    ("LIMIT_CREATE", "x/hour", RATE),
+    ("LIMIT_INVITE", "1.5/hour", RATE),
+    ("LIMIT_CONNECT", "-1/second", RATE),
 ]
 
 
@@ -165,6 +170,11 @@ def test_without_any_setting_there_are_defaults(started: list[Settings]) -> None
         "limit_sign_in_address": Rate(100, 300),
         "limit_sign_in_name": Rate(100, 300),
         "limit_sign_up": Rate(300, 3600),
+        "limit_send": Rate(500, 10),
+        "limit_send_room": Rate(2000, 4),
+        "limit_create": Rate(200, 3600),
+        "limit_invite": Rate(2000, 3600),
+        "limit_connect": Rate(6000, 60),
     }
     assert not settings.origins.allowed
 
@@ -183,6 +193,11 @@ VALUES = {
     "LIMIT_SIGN_IN_ADDRESS": ("1/hour", "2/5 hours", "3/day"),
     "LIMIT_SIGN_IN_NAME": ("1/second", "2/5 seconds", "3/minute"),
     "LIMIT_SIGN_UP": ("1/second", "2/5 seconds", "3/minute"),
+    "LIMIT_SEND": ("1/second", "2/5 seconds", "3/minute"),
+    "LIMIT_SEND_ROOM": ("1/second", "2/5 seconds", "3/minute"),
+    "LIMIT_CREATE": ("1/second", "2/5 seconds", "3/minute"),
+    "LIMIT_INVITE": ("1/second", "2/5 seconds", "3/minute"),
+    "LIMIT_CONNECT": ("1/second", "2/5 seconds", "3/minute"),
 }
 """In a flag, in the environment, in .env."""
 

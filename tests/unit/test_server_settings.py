@@ -74,6 +74,11 @@ def test_every_setting_has_a_variable() -> None:
         "CHATCORE_LIMIT_SIGN_IN_ADDRESS",
         "CHATCORE_LIMIT_SIGN_IN_NAME",
         "CHATCORE_LIMIT_SIGN_UP",
+        "CHATCORE_LIMIT_SEND",
+        "CHATCORE_LIMIT_SEND_ROOM",
+        "CHATCORE_LIMIT_CREATE",
+        "CHATCORE_LIMIT_INVITE",
+        "CHATCORE_LIMIT_CONNECT",
         "CHATCORE_ROOM_MEMBERS_MAX",
     }
 

@@ -18,6 +18,7 @@ from ..ids import Key, RoomId, Seq, UserId
 from ..live.hub import Hub
 from ..live.user import LiveSocket
 from ..ports.directory import Directory
+from ..ports.rate_limiter import LimitName
 from ..ports.store import Store
 from . import fields
 
@@ -60,7 +61,15 @@ class RoomCommand(Command[Answer_co], Intent):
     Repeated with its ``key`` it gets its first answer; without one it is another command each time.
     """
 
+    is_message: ClassVar[bool] = False
+    """Whether limits count it as a message that a user sends."""
+
     key: Key | None = field(default=None, validator=optional(fields.key))
+
+    @property
+    def counts(self) -> Mapping[LimitName, int]:
+        """How often limits on what is rare count it, by limit."""
+        return {}
 
     @abstractmethod
     def room_id(self, user: UserId, key: Key) -> RoomId:

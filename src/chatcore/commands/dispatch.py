@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from attrs import evolve, frozen
 
 from ..domain.permissions import Rights
-from ..errors import ChatError, Internal, NotFound
+from ..errors import ChatError, Forbidden, Internal, NotFound
 from ..ids import Key, RoomId, UserId, is_room_id
 from ..live.event_loop import current_time
 from ..live.hub import Hub
@@ -17,6 +17,7 @@ from ..live.waiting import Outcome, Waiting
 from ..ports.directory import Directory
 from ..ports.store import Store
 from .command import Command, Context, ReadingCommand, RoomCommand
+from .limits import CommandLimits
 
 COMMAND_S = 5
 """A command that could not be carried out for so long fails as `unavailable`."""
@@ -36,6 +37,7 @@ class Dispatcher:
     canonical: Callable[[UserId], UserId | None] | None
     new_id: Callable[[], str]
     unanswered: Outstanding
+    limits: CommandLimits | None = None
 
     def addressed(self, command: Command[A]) -> Command[A]:
         """The command with the names of users in their one spelling.
@@ -70,17 +72,32 @@ class Dispatcher:
     ) -> None:
         """Queue a command at its room; ``answer`` is called once, when it is carried out or refused."""
         key = command.key or self.new_id()
+        room = command.room_id(user, key)
+        limits = self.limits
+        if limits and (refusal := limits.refusal(user, room, command)):
+            self.refuse(room, user, refusal, answer, socket)
+            return
         epoch = self.store.epoch
 
         def finish(outcome: Outcome) -> None:
+            if limits and command.is_message and isinstance(outcome, NotFound | Forbidden):
+                limits.forget_in_room(room)
             answer(_answer_of(command, outcome, epoch))
 
-        self._queue(command.room_id(user, key), user, key, command, finish, socket)
+        self._queue(room, user, key, command, finish, socket)
 
     def refuse(
-        self, room: RoomId, user: UserId, error: ChatError, answer: Callable[[ChatError], None], socket: LiveSocket
+        self,
+        room: RoomId,
+        user: UserId,
+        error: ChatError,
+        answer: Callable[[ChatError], None],
+        socket: LiveSocket | None,
     ) -> None:
-        """Give a refusal its place among the commands that the socket sent to ``room``."""
+        """Give a refusal its place among the commands that the socket sent to ``room``; without a socket, at once."""
+        if socket is None:
+            answer(error)
+            return
 
         def finish(outcome: Outcome) -> None:
             answer(outcome if isinstance(outcome, ChatError) else error)

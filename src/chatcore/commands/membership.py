@@ -1,7 +1,7 @@
 """Who belongs to a room: joining and leaving, inviting, removing, banning, roles, and the list of members."""
 
 import base64
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from attrs import field, frozen
 from attrs.validators import optional
@@ -13,6 +13,7 @@ from ..domain.rooms import Facts
 from ..domain.state import RoomState
 from ..errors import ChatError, Forbidden, Invalid, NotFound
 from ..ids import RoomId, UserId
+from ..ports.rate_limiter import LimitName
 from . import fields
 from .command import ChangeCommand, Context, ReadingCommand, Route
 
@@ -63,6 +64,10 @@ class InviteUser(UserCommand):
     name = "room.invite"
     action = "invite"
     routes = (Route("PUT", "/rooms/{room}/invitations/{user}"),)
+
+    @property
+    def counts(self) -> Mapping[LimitName, int]:
+        return {"invite": 1}
 
     def wants(self, state: RoomState) -> Collection[UserId]:
         return (self.user,)

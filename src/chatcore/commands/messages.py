@@ -36,6 +36,7 @@ class SendMessage(RoomCommand[Sent]):
     """
 
     name = "message.send"
+    is_message = True
     action = "send"
     routes = (
         Route("POST", "/rooms/{room}/messages", created=True),
@@ -103,6 +104,7 @@ class EditMessage(RoomCommand[Edit]):
     """Give one's own message another body; ``version`` is the one seen, a stale one is `Conflict`."""
 
     name = "message.edit"
+    is_message = True
     action = "edit"
     changes_target = True
     routes = (Route("PATCH", "/rooms/{room}/messages/{seq}"),)
@@ -141,6 +143,7 @@ class DeleteMessage(ChangeCommand):
     """Erase the text of a message, for everybody and for ever."""
 
     name = "message.delete"
+    is_message = True
     action = "delete"
     changes_target = True
     routes = (Route("DELETE", "/rooms/{room}/messages/{seq}"),)
@@ -164,6 +167,7 @@ class React(ChangeCommand):
     """Put an emoji on a message, or take it back."""
 
     name = "message.react"
+    is_message = True
     action = "react"
     changes_target = True
     routes = (

@@ -12,6 +12,7 @@ from ..domain.state import MARKERS_SHOWN_TO, Marker, Member, RoomState, RoomView
 from ..errors import ChatError, NotFound
 from ..ids import Key, RoomId, UserId, created_room_id
 from ..live.pushes import Room
+from ..ports.rate_limiter import LimitName
 from . import fields
 from .command import ChangeCommand, Context, ReadingCommand, RoomCommand, Route
 
@@ -34,6 +35,10 @@ class CreateRoom(RoomCommand[Room]):
     title: str = field(validator=fields.title)
     members: Sequence[UserId] = field(default=(), converter=fields.ids, validator=fields.users(FIRST_MEMBERS_MAX))
     key: Key = field(validator=fields.key)
+
+    @property
+    def counts(self) -> Mapping[LimitName, int]:
+        return {"create": 1, "invite": len(self.members)} if self.members else {"create": 1}
 
     def room_id(self, user: UserId, key: Key) -> RoomId:
         return created_room_id(user, key)

@@ -4,10 +4,11 @@ import secrets
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from attrs import frozen
+from attrs import field, frozen
 
 from chatcore.accounts import Accounts, AccountStore
 from chatcore.chat import Chat
+from chatcore.commands.limits import CommandLimits, SendRates
 from chatcore.domain.rooms import Rules
 from chatcore.errors import StoreError
 from chatcore.ids import UserId
@@ -33,12 +34,14 @@ class Parts:
 
     chat: Chat
     accounts: Accounts
+    limiter: RateLimiter = field(factory=Unlimited)
 
 
 def bootstrap(settings: Settings) -> Parts:
     """Raises `StoreError` when the data folder's secret can't be had, and `SettingsError` when one must be given."""
     secret = _secret(settings)
     store, accounts_store, registry = _stores(settings)
+    limiter = _limiter(settings)
 
     async def end(user: UserId, session: str) -> None:
         await chat.close_session(user, session)
@@ -49,11 +52,18 @@ def bootstrap(settings: Settings) -> Parts:
         JwtTokens(secret, lifetime_s=settings.access_token_s),
         canonical_username,
         on_ended=end,
-        limiter=_limiter(settings),
+        limiter=limiter,
     )
     rules = Rules(members_max=settings.room_members_max)
-    chat = Chat(store, registry=registry, directory=accounts.directory, canonical=accounts.canonical, rules=rules)
-    return Parts(chat, accounts)
+    chat = Chat(
+        store,
+        registry=registry,
+        directory=accounts.directory,
+        canonical=accounts.canonical,
+        rules=rules,
+        limits=_command_limits(settings, limiter),
+    )
+    return Parts(chat, accounts, limiter)
 
 
 def _limiter(settings: Settings) -> RateLimiter:
@@ -66,8 +76,17 @@ def _limiter(settings: Settings) -> RateLimiter:
             "sign_in_name": settings.limit_sign_in_name,
             "sign_in_slow": GUESSED_NAME,
             "sign_up": settings.limit_sign_up,
+            "create": settings.limit_create,
+            "invite": settings.limit_invite,
+            "connect": settings.limit_connect,
         }
     )
+
+
+def _command_limits(settings: Settings, limiter: RateLimiter) -> CommandLimits | None:
+    if settings.limits == "off":
+        return None
+    return CommandLimits(SendRates(user=settings.limit_send, room=settings.limit_send_room), limiter)
 
 
 def _stores(settings: Settings) -> tuple[Store, AccountStore, SocketRegistry]:

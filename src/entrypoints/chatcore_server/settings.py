@@ -19,6 +19,9 @@ PREFIX = "CHATCORE_"
 SIGN_IN = Rate(10, 5 * 60)
 SIGN_IN_ADDRESS = SIGN_IN_NAME = Rate(100, 5 * 60)
 SIGN_UP = Rate(300, 60 * 60)
+SEND, SEND_ROOM = Rate(500, 10), Rate(2000, 4)
+CREATE, INVITE = Rate(200, 60 * 60), Rate(2000, 60 * 60)
+CONNECT = Rate(6000, 60)
 
 
 def named(setting: str) -> str:
@@ -121,6 +124,19 @@ class Settings:
         ),
     ] = SIGN_IN_NAME
     limit_sign_up: Annotated[Rate, _setting("LIMIT_SIGN_UP", parse_rate, "Sign-ups from one address.")] = SIGN_UP
+    limit_send: Annotated[
+        Rate, _setting("LIMIT_SEND", parse_rate, "Messages, edits, deletions and reactions of a user; so many at once.")
+    ] = SEND
+    limit_send_room: Annotated[
+        Rate, _setting("LIMIT_SEND_ROOM", parse_rate, "The same in a room, of all its users.")
+    ] = SEND_ROOM
+    limit_create: Annotated[Rate, _setting("LIMIT_CREATE", parse_rate, "Rooms that a user creates.")] = CREATE
+    limit_invite: Annotated[
+        Rate, _setting("LIMIT_INVITE", parse_rate, "Users whom a user invites, or names as members of a new room.")
+    ] = INVITE
+    limit_connect: Annotated[
+        Rate, _setting("LIMIT_CONNECT", parse_rate, "Socket.IO connections that an address opens.")
+    ] = CONNECT
     room_members_max: Annotated[
         int, _setting("ROOM_MEMBERS_MAX", values.room_members_max, "Members that a room may have.")
     ] = MEMBERS_MAX

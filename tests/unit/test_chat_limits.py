@@ -1,0 +1,203 @@
+"""What a user sends, creates and invites is limited, in the order of the socket; a host decides whether."""
+
+import logging
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Any
+
+import anyio
+import pytest
+
+from chatcore import Chat, CommandLimits, CreateRoom, InviteUser, RateLimited, SendMessage, SendRates
+from chatcore.domain.token_buckets import TokenBuckets
+from chatcore.errors import ChatError, NotFound
+from chatcore.ports.rate_limiter import Rate
+from chatcore.testing import Recorder
+from chatcore_limits import MemoryRateLimiter
+from chatcore_memory import MemoryStore
+
+from .accounts_node import Clock
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def limited(clock: Clock, user: Rate | None = None, room: Rate | None = None) -> AsyncGenerator[Chat]:
+    limiter = MemoryRateLimiter({"create": Rate(2, 60), "invite": Rate(3, 60)}, clock=clock)
+    async with Chat(MemoryStore(), limits=CommandLimits(SendRates(user=user, room=room), limiter, clock)) as chat:
+        yield chat
+
+
+def say(number: int, to: str = "bob") -> SendMessage:
+    return SendMessage(to=to, body=f"{number}", key=f"key-{number}")
+
+
+async def outcome(chat: Chat, user: str, command: Any) -> str | int:
+    """A message's seq, what else came out, or how long to wait."""
+    try:
+        answer = await chat.execute(user, command)
+    except RateLimited as error:
+        return f"wait {error.retry_after_ms}"
+    except ChatError as error:
+        return error.code
+    return getattr(answer, "seq", "done")
+
+
+async def test_user_may_send_a_burst_and_then_at_the_rate() -> None:
+    clock = Clock()
+    async with limited(clock, user=Rate(4, 2)) as chat:
+        assert [await outcome(chat, "alice", say(number)) for number in range(6)] == [
+            1,
+            2,
+            3,
+            4,
+            "wait 500",
+            "wait 500",
+        ]
+        clock.tick(0.5)
+        assert [await outcome(chat, "alice", say(number)) for number in (4, 5)] == [5, "wait 500"]
+        assert await outcome(chat, "eve", say(0)) == 1
+        clock.tick(60)
+        assert [await outcome(chat, "alice", say(number)) for number in range(5, 10)] == [6, 7, 8, 9, "wait 500"]
+
+
+async def test_room_may_get_a_burst_of_all_its_users_and_then_the_rate() -> None:
+    clock = Clock()
+    async with limited(clock, room=Rate(3, 3)) as chat:
+        sent = [
+            await outcome(chat, user, say(number, to)) for number, (user, to) in enumerate([("a", "b"), ("b", "a")] * 2)
+        ]
+        assert sent == [1, 2, 3, "wait 1000"]
+        assert await outcome(chat, "a", say(0, "c")) == 1
+
+
+async def test_refusal_by_the_room_does_not_count_for_the_user() -> None:
+    clock = Clock()
+    async with limited(clock, user=Rate(3, 3_000), room=Rate(1, 1)) as chat:
+        assert await outcome(chat, "alice", say(0)) == 1
+        assert [await outcome(chat, "alice", say(1)) for _ in range(9)] == ["wait 1000"] * 9
+        assert [await outcome(chat, "alice", say(2, to)) for to in ("carol", "dave")] == [1, 1]
+
+
+async def test_strangers_do_not_use_up_what_members_may_send() -> None:
+    async with limited(Clock(), room=Rate(2, 3_600)) as chat:
+        room = (await chat.execute("alice", say(0))).room
+        for number in range(20):
+            with pytest.raises(NotFound):
+                await chat.execute("eve", SendMessage(room=room, body="x", key=f"{number}"))
+        assert [await outcome(chat, "bob", say(number, "alice")) for number in (1, 2)] == [2, "wait 1800000"]
+
+
+async def test_retry_of_a_stored_message_is_limited_too() -> None:
+    async with limited(Clock(), user=Rate(2, 2)) as chat:
+        assert [await outcome(chat, "alice", say(0)) for _ in range(3)] == [1, 1, "wait 1000"]
+
+
+async def test_edits_deletions_and_reactions_count_as_messages() -> None:
+    async with limited(Clock(), user=Rate(4, 4_000)) as chat, chat.connect(Recorder(), user="alice") as socket:
+        answers: list[Any] = []
+        for event, fields in [
+            ("message.send", {"to": "bob", "body": "x", "key": "1"}),
+            ("message.edit", {"room": "pvt-alice-bob", "seq": 1, "version": 1, "body": "y"}),
+            ("message.react", {"room": "pvt-alice-bob", "seq": 1, "emoji": "+", "on": True}),
+            ("message.delete", {"room": "pvt-alice-bob", "seq": 1}),
+            ("message.react", {"room": "pvt-alice-bob", "seq": 1, "emoji": "+", "on": True}),
+        ]:
+            await socket.receive(event, fields, answers.append)
+        await socket.receive("rooms", {}, answers.append)
+    assert [answer["ok"] for answer in answers] == [True] * 4 + [False, True]
+    error = answers[4]["error"]
+    assert (error["code"], error["temporary"], error["retry_after_ms"]) == ("rate_limited", True, 1_000_000)
+
+
+async def test_refused_message_keeps_its_place_and_takes_later_ones_along() -> None:
+    clock = Clock()
+    async with limited(clock, user=Rate(2, 2)) as chat, chat.connect(Recorder(), user="alice") as socket:
+        answers: list[tuple[int, Any]] = []
+
+        def answer(number: int) -> Callable[[Any], None]:
+            return lambda found: answers.append((number, found["ok"]))
+
+        for number in range(4):
+            if number == 3:
+                clock.tick(1)
+            await socket.receive("message.send", {"to": "bob", "body": "x", "key": f"{number}"}, answer(number))
+        await socket.receive("rooms", {})
+        assert answers == [(0, True), (1, True), (2, False), (3, False)]
+
+
+async def test_created_rooms_and_invitations_of_a_user_are_limited() -> None:
+    clock = Clock()
+    async with limited(clock) as chat:
+
+        def create(key: str, *members: str) -> CreateRoom:
+            return CreateRoom(kind="group", title="t", key=key, members=members)
+
+        room = (await chat.execute("alice", create("1", "bob", "carol"))).view.room
+        assert await outcome(chat, "alice", create("2", "bob", "carol")) == "wait 60000"
+        assert await outcome(chat, "alice", InviteUser(room=room, user="dave")) == 2
+        assert await outcome(chat, "alice", InviteUser(room=room, user="eve")) == "wait 60000"
+        assert [await outcome(chat, "alice", create(key)) for key in ("3", "4")] == ["done", "wait 60000"]
+        clock.tick(60)
+        assert await outcome(chat, "alice", create("4", "bob")) == "done"
+
+
+async def test_chat_without_limits_has_none() -> None:
+    async with Chat(MemoryStore()) as chat:
+        for number in range(3_000):
+            await chat.execute("alice", say(number))
+
+
+async def test_limit_is_logged_once_a_minute_for_each_name(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    clock = Clock()
+    async with limited(clock, user=Rate(1, 3_600)) as chat:
+        for user in ("alice", "e\u2028ve"):
+            for number in range(5):
+                await outcome(chat, user, say(number))
+        clock.tick(60)
+        await outcome(chat, "alice", say(9))
+    lines = [f"command limit reached: limit=send key={shown}" for shown in ("'alice'", "'e\\u2028ve'", "'alice'")]
+    assert caplog.messages == lines
+
+
+async def test_limits_cost_at_most_four_calls_a_message() -> None:
+    def calls(chat: Chat) -> int:
+        count = 0
+
+        def profile(frame: FrameType, event: str, argument: object) -> None:
+            nonlocal count
+            count += event == "call"
+
+        command = say(1)
+        sys.setprofile(profile)
+        chat._dispatcher.submit("alice", command, lambda _: None)
+        sys.setprofile(None)
+        return count
+
+    rate = Rate(500, 10)
+    async with Chat(MemoryStore()) as without, limited(Clock(), user=rate, room=rate) as chat:
+        for one in (without, chat):
+            await one.execute("alice", say(0))
+        clocks = 1  # the clock of the tests is a call, the real one is none
+        assert calls(chat) - clocks - calls(without) <= 4
+        with anyio.fail_after(10):
+            for one in (without, chat):
+                await one._dispatcher.unanswered.at_most(0)
+
+
+def test_token_buckets_are_bounded_in_number() -> None:
+    buckets = TokenBuckets(1, 60, keys_max=10)
+    for number in range(1_000):
+        assert buckets.take(f"{number}", 0.0) == 0
+    assert len(buckets._full_at) == 10
+    assert [buckets.take(f"{number}", 0.0) > 0 for number in (999, 990, 989)] == [True, True, False]
+
+
+def test_token_bucket_gives_exactly_its_amount_whatever_the_clock_shows() -> None:
+    for now in (0.0, 0.1, 1e6 / 3, 1e9 / 7):
+        for amount, period_s in ((3, 7), (500, 10), (2000, 4), (7, 3600)):
+            buckets = TokenBuckets(amount, period_s)
+            assert [buckets.take("a", now) > 0 for _ in range(amount + 1)] == [False] * amount + [True]
