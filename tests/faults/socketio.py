@@ -198,6 +198,20 @@ FAULTS = (
         f"{TESTS}/test_doorway.py",
     ),
     Fault(
+        "socketio-floods-read-without-a-pause",
+        f"{SOURCE}/receiver.py",
+        "                if not frames or reader.pending < rest:",
+        "                if False:",
+        f"{TESTS}/test_bounds.py",
+    ),
+    Fault(
+        "socketio-floods-without-bound",
+        f"{SOURCE}/session.py",
+        "        if not self._allowance.spend():",
+        "        if False:",
+        f"{TESTS}/test_bounds.py",
+    ),
+    Fault(
         "socketio-binary-frames-ignored",
         f"{SOURCE}/session.py",
         "        elif isinstance(event, bytes):\n            self._refuse()",

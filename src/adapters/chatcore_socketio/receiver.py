@@ -5,17 +5,23 @@ import asyncio
 from .frame_reader import FrameError, FrameReader
 from .session import Session
 
+FRAMES_PER_TURN = 16
+"""Frames that are read of a connection before other connections have their turn."""
+BYTES_PER_TURN = 64 * 1024
+"""Bytes, after which the same holds; a frame is read to its end."""
+
 
 class Receiver:
     """Takes over the bytes of an aiohttp connection (`RequestHandler.set_parser`).
 
-    It stops reading while the session waits.
+    It reads a bounded number of frames in a turn of the event loop, and stops reading while the session waits.
     """
 
     def __init__(self, session: Session, transport: asyncio.Transport) -> None:
         self._session = session
         self._transport = transport
         self._reader = FrameReader()
+        self._loop = asyncio.get_running_loop()
         self._is_paused = False
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
@@ -33,18 +39,23 @@ class Receiver:
         self._session.lose()
 
     def _read(self, _: object = None) -> None:
+        """Read what has arrived, up to a turn's bounds or until the session waits."""
         reader, session = self._reader, self._session
         reader.message_max = session.message_max
+        frames, rest = FRAMES_PER_TURN, reader.pending - BYTES_PER_TURN
         try:
             while session.is_receiving:
-                event = reader.read()
-                if event is None:
-                    self._resume()
+                if not frames or reader.pending < rest:
+                    self._pause()
+                    self._loop.call_soon(self._read)  # after what other connections have to do
                     return
+                if (event := reader.read()) is None:
+                    break
                 if waits := session.take(event):
                     self._pause()
                     waits.add_done_callback(self._read)
                     return
+                frames -= 1
         except FrameError as error:
             session.fail(error)
         self._resume()

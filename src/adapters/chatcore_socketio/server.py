@@ -208,9 +208,12 @@ class SocketioServer:
         return response
 
     async def _run_session(self, request: web.Request, response: web.StreamResponse, doorway: Doorway | None) -> None:
-        writer = await response.prepare(request)
+        try:
+            writer = await response.prepare(request)
+        except ConnectionError:
+            return  # the client has gone
         if writer is None or request.transport is None:
-            return  # gone already
+            return
         line = Line(request.transport, writer, self._flusher, self._timing.close_within)
         if doorway is None:
             line.write(text_frame(self._open_packet(new_id(), upgrades=[])))

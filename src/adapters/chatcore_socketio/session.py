@@ -10,12 +10,16 @@ from chatcore.ports.connection import Bye
 from .close_codes import GOING_AWAY, NORMAL, POLICY
 from .dispatcher import Dispatcher
 from .doorway import Doorway, Stage
-from .frame_reader import MESSAGE_MAX, WHOLE_MAX, Close, Event, FrameError, Ping, TruncatedText
+from .frame_allowance import FrameAllowance
+from .frame_reader import MESSAGE_MAX, WHOLE_MAX, Close, Event, Fragment, FrameError, Ping, TruncatedText
 from .frames import text_frame
 from .heartbeat import Heartbeat
 from .line import Line
 from .packets import CLOSE, MESSAGE, NOOP, PONG, PROBE, PROBED, UPGRADE
 from .timing import Timing
+
+FRAGMENT_MIN = 1024
+"""Bytes of a fragment of a message, below which it counts as a frame without a command."""
 
 
 class Session:
@@ -47,6 +51,7 @@ class Session:
         self._connection = self._dispatcher.connection
         self._heartbeat = Heartbeat(line, self._inbox, timing, now)
         self._client_left = asyncio.Event()
+        self._allowance = FrameAllowance(self._loop.time)
         line.on_end = self._drop
 
     async def run(self) -> None:
@@ -117,10 +122,12 @@ class Session:
             if self._inbox.full:
                 self._heartbeat.hold_up()
                 return self._inbox.room()
-        elif isinstance(event, Ping):
-            self._line.pong(event.payload)
         elif isinstance(event, bytes):
             self._refuse()
+        elif not (isinstance(event, Fragment) and event.size >= FRAGMENT_MIN):
+            self._count_idle_frame()
+            if isinstance(event, Ping):
+                self._line.pong(event.payload)
         return None
 
     def fail(self, error: FrameError) -> None:
@@ -147,10 +154,19 @@ class Session:
         elif kind == MESSAGE:
             self._inbox.put(text[1:])
         elif kind == PONG:
+            self._count_idle_frame()
             self._heartbeat.pong(self._loop.time())
         elif kind == CLOSE:
             self._end_receiving()
-        elif kind != NOOP:
+        elif kind == NOOP:
+            self._count_idle_frame()
+        else:
+            self._refuse()
+
+    def _count_idle_frame(self) -> None:
+        """Count a frame that carries no command, and end a client that sends too many; the rest is discarded."""
+        if not self._allowance.spend():
+            self.is_receiving = False
             self._refuse()
 
     def _refuse(self) -> None:

@@ -8,9 +8,12 @@ import pytest
 
 from chatcore import SendMessage
 from chatcore_socketio import Timing
+from chatcore_socketio.frame_allowance import FRAMES_AT_ONCE
 from chatcore_socketio.line import DRAINED, OUTSTANDING_MAX
-from chatcore_socketio.session import Session
+from chatcore_socketio.receiver import BYTES_PER_TURN, Receiver
+from chatcore_socketio.session import FRAGMENT_MIN, Session
 
+from ...unit.client_frames import CONTINUATION, PING, PONG, TEXT, client_frame
 from .node import SocketioNode, socketio_node
 from .silent import SilentClient, frame
 
@@ -173,3 +176,72 @@ async def test_the_end_of_a_client_is_noticed_while_its_command_hangs(node: Sock
             await silent.send('427["rooms",{}]')
             end(silent)
             await node.until(lambda: node.server.sessions == 0)
+
+
+# Frames that carry no command.
+
+IDLE = {
+    "NOOP": client_frame(TEXT, b"6"),
+    "PONG": client_frame(TEXT, b"3"),
+    "a websocket ping": client_frame(PING, b"x" * 125),
+    "a websocket pong": client_frame(PONG),
+    "an empty fragment": client_frame(CONTINUATION, final=False),
+    "a short fragment": client_frame(CONTINUATION, b"x" * 100, final=False),
+}
+
+
+@pytest.mark.parametrize("connects", [True, False], ids=["connected", "before CONNECT"])
+@pytest.mark.parametrize("idle", IDLE.values(), ids=IDLE.keys())
+async def test_client_that_floods_with_idle_frames_is_ended_with_bye_protocol(
+    node: SocketioNode, idle: bytes, connects: bool
+) -> None:
+    flooder = await SilentClient.open(node, receive_buffer=400_000)
+    if connects:
+        await flooder.connect()
+    begun = client_frame(TEXT, b"42", final=False) if idle[0] == CONTINUATION else b""
+    await flooder.write(begun + idle * (FRAMES_AT_ONCE + 100))
+    found = await flooder.read_until(b"\x88\x02\x03\xea")
+    assert b'42["bye",{"code":"protocol","resumable":false}]' in found
+    flooder.close()
+    await node.nothing_left()
+
+
+async def test_idle_frames_below_the_rate_mean_nothing(node: SocketioNode) -> None:
+    client = await (await SilentClient.open(node)).connect()
+    await client.write(client_frame(TEXT, b"6") * (FRAMES_AT_ONCE - 10))
+    await client.send('427["rooms",{}]')
+    await client.read_until(b'437[{"ok":true')
+    client.close()
+
+
+async def test_fragments_of_a_kibibyte_are_no_idle_frames(node: SocketioNode) -> None:
+    client = await (await SilentClient.open(node)).connect()
+    start = b'427["nonsense",{"a":"'
+    for _ in range(FRAMES_AT_ONCE // 60 + 2):
+        await client.write(client_frame(TEXT, start.ljust(FRAGMENT_MIN, b"x"), final=False))
+        await client.write(client_frame(CONTINUATION, b"x" * FRAGMENT_MIN, final=False) * 60)
+        await client.write(client_frame(CONTINUATION, b'"}]'))
+    await client.read_until(b"437[", FRAMES_AT_ONCE // 60 + 2)
+    client.close()
+
+
+async def test_commands_of_others_are_answered_in_the_midst_of_a_flood(node: SocketioNode) -> None:
+    flooder = await (await SilentClient.open(node)).connect()
+    (session,) = node.server._sessions
+    bystander = await node.clients.connect("bob")
+    await flooder.write(client_frame(TEXT, b"6") * (FRAMES_AT_ONCE - 10))
+    assert (await bystander.call("rooms", {}))["ok"]
+    assert session._allowance._left > 100  # most of the flood has not been read yet
+    await node.until(lambda: session._allowance._left == 10)
+    assert (await bystander.call("rooms", {}))["ok"]
+    flooder.close()
+
+
+async def test_large_messages_of_a_flood_are_read_a_turn_at_a_time(node: SocketioNode) -> None:
+    flooder = await (await SilentClient.open(node)).connect()
+    (session,) = node.server._sessions
+    receiver = Receiver(session, session._line._transport)
+    receiver.feed_data(client_frame(TEXT, b"4" + b"x" * 30_000) * 5)
+    assert len(session._inbox._packets) == BYTES_PER_TURN // 30_000 + 1
+    await flooder.read_until(b"\x88\x02\x03\xea")  # this was no Socket.IO
+    flooder.close()
