@@ -14,6 +14,7 @@ from .live.background import Background
 from .live.deadlines import Deadlines
 from .live.event_loop import LoopGuard
 from .live.followers import Place
+from .live.guarded_connection import GuardedConnection
 from .live.leases import Leases
 from .live.pushes import Expiring, Ready, Room
 from .live.user import LiveSocket
@@ -77,7 +78,7 @@ class Sockets:
     ) -> AsyncGenerator[Socket]:
         """See `Chat.connect`."""
         self._loop.check()
-        live = LiveSocket(connection, info.user)
+        live = LiveSocket(GuardedConnection(connection), info.user)
         if authenticate:
             live.refresh = partial(self._refresh, info, authenticate)
         socket = Socket(self._dispatcher, live, info, self._loop)

@@ -12,8 +12,46 @@ CHAT = "src/chatcore/chat.py"
 LOOPS = "tests/unit/test_other_loops.py"
 REFUSED = f"{LOOPS}::test_call_from_another_threads_loop_is_refused_and_the_chat_goes_on"
 ENTERING = "tests/unit/test_entering.py"
+CONNECTION = "src/chatcore/live/guarded_connection.py"
+CONNECTIONS = "tests/unit/live/test_failing_connections.py"
+CUT_ONCE = f"{CONNECTIONS}::test_connection_that_raises_is_closed_once_and_logged_once"
 
 FAULTS = (
+    Fault(
+        "a-connection-that-raises-silences-those-behind-it",
+        "src/chatcore/sockets.py",
+        "LiveSocket(GuardedConnection(connection), info.user)",
+        "LiveSocket(connection, info.user)",
+        f"{CONNECTIONS}::test_whichever_connections_raise_all_others_get_every_push",
+    ),
+    Fault(
+        "a-connection-that-raised-gets-further-pushes",
+        CONNECTION,
+        "        self._closed, self._send = True, _drop\n",
+        "        self._closed = True\n",
+        CUT_ONCE,
+    ),
+    Fault(
+        "a-connection-that-raised-is-not-closed",
+        CONNECTION,
+        "        self._note(fault)\n        self.close(CUT)\n",
+        "        self._note(fault)\n        self._send = _drop\n",
+        CUT_ONCE,
+    ),
+    Fault(
+        "a-connection-that-raises-is-logged-each-time",
+        CONNECTION,
+        "        if not self._failed:",
+        "        if True:",
+        CUT_ONCE,
+    ),
+    Fault(
+        "a-cancelled-future-of-a-connection-passes-the-guard",
+        CONNECTION,
+        "            self._send(push)\n        except (Exception, CancelledError)",
+        "            self._send(push)\n        except Exception",
+        CUT_ONCE,
+    ),
     Fault(
         "execute-is-taken-from-another-event-loop",
         CHAT,

@@ -69,10 +69,15 @@ class Followers:
     def deliver(self, entry: Entry, rooms: Mapping[UserId, Room]) -> None:
         """Give an entry to everyone who stands just before it; the push is one for all of them."""
         push = Push("entry", entry)
-        before = entry.seq - 1
-        for follower in tuple(self):
-            if follower.at == before:
+        before = [follower for follower in self if follower.at == entry.seq - 1]
+        if entry.affects:
+            for follower in before:
                 _pass(follower, entry, push, rooms)
+            return
+        for follower in before:  # what `_pass` does here: one call less for each of them
+            follower.at = entry.seq
+            if follower.member:
+                follower.socket.connection.send(push)
 
     def fill(self, follower: Follower, entries: Sequence[Entry], rooms: Mapping[UserId, Room]) -> None:
         """Take one follower, if it still stands, over the entries that it lacks."""

@@ -40,7 +40,10 @@ class Push:
 
 
 class Connection(Protocol):
-    """One client's line, as a transport implements it. Reading from it is the transport's own affair."""
+    """One client's line, as a transport implements it. Reading from it is the transport's own affair.
+
+    A connection that raises is cut: the fault is logged, it is closed with `bye slow`, and it gets no further push.
+    """
 
     @property
     def id(self) -> str:

@@ -1,0 +1,66 @@
+"""A host's connection, with its faults kept inside."""
+
+import logging
+from asyncio import CancelledError
+from collections.abc import Callable
+
+from ..ports.connection import Bye, Connection, Push
+
+CUT = Bye(code="slow")
+"""Resumable: the client lacks a push, and gets it when it comes back."""
+
+log = logging.getLogger(__name__)
+
+
+class GuardedConnection:
+    """The `Connection` that the domain uses in place of the host's own.
+
+    A connection that raises, whatever it raises, is cut: it is closed with `bye slow` and gets no further push. The
+    fault is logged once, and the caller goes on with the other sockets.
+    """
+
+    __slots__ = ("_closed", "_connection", "_failed", "_id", "_send")
+
+    def __init__(self, connection: Connection) -> None:
+        self._id = connection.id
+        self._connection = connection
+        self._send: Callable[[Push], None] = connection.send
+        self._closed = self._failed = False
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    def send(self, push: Push) -> None:
+        try:
+            self._send(push)
+        except (Exception, CancelledError) as fault:  # noqa: BLE001  # CancelledError: of a future
+            self._cut(fault)
+
+    def close(self, bye: Bye) -> None:
+        if self._closed:
+            return
+        self._closed, self._send = True, _drop
+        try:
+            self._connection.close(bye)
+        except (Exception, CancelledError) as fault:  # noqa: BLE001
+            self._note(fault)
+
+    async def drained(self) -> None:
+        try:
+            await self._connection.drained()
+        except Exception as fault:  # noqa: BLE001
+            self._cut(fault)
+
+    def _cut(self, fault: BaseException) -> None:
+        self._note(fault)
+        self.close(CUT)
+
+    def _note(self, fault: BaseException) -> None:
+        if not self._failed:
+            self._failed = True
+            log.error("connection failed and was cut: socket=%r", self._id, exc_info=fault)
+
+
+def _drop(_: Push) -> None:
+    """A closed connection takes no push."""
