@@ -76,6 +76,20 @@ FAULTS = (
         f"{BROKEN}::test_call_that_could_not_begin_while_the_loop_was_blocked_gets_its_time",
     ),
     Fault(
+        "sqlite-is-ready-without-space-for-a-message",
+        f"{SQLITE}/writing.py",
+        "    connection.execute(statements.TAKE_SPACE)\n    connection.execute(statements.FREE_SPACE)\n",
+        '    connection.execute("UPDATE store SET epoch = epoch")\n',
+        "tests/integration/test_serve_ready.py::test_server_is_not_ready_where_there_is_no_space_for_a_message",
+    ),
+    Fault(
+        "sqlite-is-ready-with-a-full-database",
+        f"{SQLITE}/writing.py",
+        "    connection.execute(statements.TAKE_SPACE)\n    connection.execute(statements.FREE_SPACE)\n",
+        '    connection.execute("UPDATE store SET epoch = epoch")\n',
+        f"{BROKEN}::test_appends_to_a_full_database_are_unavailable_and_heal",
+    ),
+    Fault(
         "edits-keep-a-deleted-text-in-memory",
         f"{MEMORY}/room.py",
         "        for seq in (target, *edits):",

@@ -34,6 +34,14 @@ async def append_on(store: SqliteStore, acknowledged: dict[str, int], room: str,
     return 0
 
 
+async def probe(store: SqliteStore) -> str:
+    try:
+        await store.probe()
+    except Unavailable:
+        return "refused"
+    return "succeeded"
+
+
 def limit_files(size: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
@@ -57,10 +65,13 @@ async def main(folder: Path) -> None:
             refused = await at_once([partial(append_on, store, acknowledged, room, 50) for room in ROOMS])
         heads = {room: (await store.read_on(room, 0, 0)).head for room in ROOMS}
         assert all(heads[room] >= acknowledged[room] for room in ROOMS), "reading goes on, of what was acknowledged"
+        probes = [await probe(store)]
         limit_files(resource.RLIM_INFINITY)
+        probes.append(await probe(store))
         assert not any(await at_once([partial(append_on, store, acknowledged, room, 3) for room in ROOMS]))
         renewed = await store.database.write(cache_size) != -1234
-    print(json.dumps({"acknowledged": acknowledged, "refused": sum(refused), "connection renewed": renewed}))
+    told = {"acknowledged": acknowledged, "refused": sum(refused), "connection renewed": renewed, "probes": probes}
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -127,8 +127,8 @@ async def test_a_sqlite_folder_is_migrated_by_the_same_command(tmp_path: Path) -
     assert not (tmp_path / "chatcore-data").exists()
     made = await run(tmp_path, "migrate", environment={})
     again = await run(tmp_path, "migrate", "--dry-run", environment={})
-    assert [line.split()[0] for line in foretold.printed] == ["1/2", "2/2"]
-    assert "2/2 done" in made.printed[-1]
+    assert [line.split()[0] for line in foretold.printed] == ["1/3", "2/3", "3/3"]
+    assert "3/3 done" in made.printed[-1]
     assert again.printed == ["There is nothing to do: the database is as this version wants it."]
 
 

@@ -1,7 +1,9 @@
 """What a supervisor asks."""
 
+import resource
 import sqlite3
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from chatcore_memory import MemoryAccounts, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_server.app import build
 from chatcore_server.bootstrap import Parts
+from tests.integration.serve_client import signed_in
 from tests.integration.serving import serving
 
 pytestmark = pytest.mark.anyio
@@ -62,6 +65,38 @@ async def test_a_server_whose_store_fails_is_alive_but_not_ready_until_it_heals(
         store.fault = None
         assert await ask("/readyz") == (200, None)
         await runner.cleanup()
+
+
+@contextmanager
+def files_limited(process: int, size: int) -> Generator[None]:
+    """While the block runs, no file of the process may grow beyond ``size`` bytes, as on a full disk."""
+    _, hard = resource.prlimit(process, resource.RLIMIT_FSIZE)
+    resource.prlimit(process, resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+async def test_server_is_not_ready_where_there_is_no_space_for_a_message(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, signed_in(server, "alice") as alice:
+
+        async def statuses(key: str) -> tuple[int, int]:
+            """Of a message and of the question whether the server is ready."""
+            url = f"{alice.api}/users/alice/messages"
+            message = {"key": key, "body": "x"}
+            async with (
+                alice.http.post(url, json=message, headers=alice.bearer) as sent,
+                alice.http.get(f"{server.url}/readyz") as ready,
+            ):
+                return sent.status, ready.status
+
+        assert await statuses("first") == (201, 200)
+        log = tmp_path / "chatcore-data" / "chatcore.sqlite3-wal"
+        with files_limited(server.process.pid, log.stat().st_size + 20_000):  # four pages: a message takes more
+            assert await statuses("second") == (503, 503)
+            assert await statuses("second") == (503, 503)
+        assert await statuses("second") == (201, 200)
 
 
 async def test_a_server_whose_database_is_locked_says_so_and_why_until_it_is_free(tmp_path: Path) -> None:

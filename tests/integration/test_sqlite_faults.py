@@ -197,8 +197,23 @@ async def test_appends_to_a_full_database_are_unavailable_and_heal(tmp_path: Pat
             written += 1
         assert 0 < written < 1000
         assert len(await everything(store, "room")) == written
+        with pytest.raises(Unavailable):
+            await store.probe()
         await store.database.write(pragma("max_page_count = 1000000"))
+        await store.probe()
         await write(store, [message("room", written + 1, body="x" * 1000)])
+
+
+async def test_probes_let_the_database_grow_once(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path) as store:
+        sizes: list[int] = []
+        for _ in range(50):
+            await store.probe()
+            (pages,) = await store.database.read(pragma("page_count"))
+            sizes.append(pages)
+        assert len(set(sizes)) == 1
+        used = await store.database.read(lambda connection: connection.execute("SELECT id FROM probes").fetchall())
+        assert not used
 
 
 async def test_a_read_only_database_is_unavailable_and_heals_by_itself(tmp_path: Path) -> None:
@@ -222,6 +237,7 @@ async def test_a_file_that_may_not_grow_loses_nothing_acknowledged_and_heals(
     told = json.loads(run.stdout)
     assert told["refused"] == 16
     assert told["connection renewed"]
+    assert told["probes"] == ["refused", "succeeded"]
     async with SqliteStore(tmp_path) as store:
         for room, acknowledged in told["acknowledged"].items():
             entries = await everything(store, room)

@@ -23,7 +23,7 @@ from chatcore_sqlite.schema import MIGRATIONS
 
 pytestmark = pytest.mark.anyio
 
-LOG = {"entries", "store", "markers", "accounts", "sessions", "rooms"}
+LOG = {"entries", "store", "markers", "accounts", "sessions", "rooms", "probes"}
 """The tables that are no views; of `rooms` id and name."""
 
 TO_VERSION_1 = """
@@ -31,6 +31,7 @@ TO_VERSION_1 = """
     DROP INDEX entries_of_messages; DROP INDEX entries_of_edits;
     ALTER TABLE store DROP COLUMN views; ALTER TABLE store DROP COLUMN folded;
     ALTER TABLE markers DROP COLUMN unread_from; ALTER TABLE markers DROP COLUMN muted;
+    DROP TABLE probes;
     PRAGMA user_version = 1;
 """
 

@@ -126,6 +126,10 @@ CREATE TABLE reactions (
 ) STRICT, WITHOUT ROWID;
 """
 
+PROBES = """
+CREATE TABLE probes (id INTEGER PRIMARY KEY, space BLOB NOT NULL) STRICT;  -- empty after every transaction
+"""
+
 
 @frozen
 class Migration:
@@ -138,6 +142,7 @@ class Migration:
 MIGRATIONS: Sequence[Migration] = (
     Migration("make the tables of rooms, their logs, accounts and sessions", ROOMS + ACCOUNTS),
     Migration("make the views of messages in their present state", PRESENT),
+    Migration("make the table with which it is found out whether there is space", PROBES),
 )
 """Number n brings a file of version n - 1 to version n. What was released is never changed, only added to."""
 

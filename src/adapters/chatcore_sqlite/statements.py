@@ -6,7 +6,11 @@ ENTRY = "seq, author, key, at, digest, kind, event, opens"
 ROOM = "rooms.id, rooms.room, rooms.kind, title, head, at, members_count"
 
 EPOCH = "SELECT epoch FROM store"
-REWRITE_EPOCH = "UPDATE store SET epoch = epoch"
+
+PROBE_SIZE = 128 * 1024
+"""Bytes. The largest entry takes 98 KiB, and pages of the indexes and views."""
+TAKE_SPACE = f"INSERT INTO probes (id, space) VALUES (1, zeroblob({PROBE_SIZE}))"
+FREE_SPACE = "DELETE FROM probes WHERE id = 1"
 
 # Writing the log.
 

@@ -94,8 +94,13 @@ def mark(connection: sqlite3.Connection, user: UserId, room: RoomId, change: Mar
 
 
 def probe(connection: sqlite3.Connection) -> None:
-    """Write a row as it is: it takes the lock, the log's space and the sync of any other write."""
-    connection.execute(statements.REWRITE_EPOCH)
+    """Write and delete a row that is larger than any entry.
+
+    It takes the lock, new pages, their space in the write-ahead log and the sync of any other write. The pages stay in
+    the database, free: the next entries or the next probe use them, so that it does not grow with every probe.
+    """
+    connection.execute(statements.TAKE_SPACE)
+    connection.execute(statements.FREE_SPACE)
 
 
 def _set_marker(connection: sqlite3.Connection, room: RoomRow, user: UserId, marker: Marker) -> None:

@@ -24,7 +24,10 @@ class Store(RoomLog, Rooms, Markers):
 
     @abstractmethod
     async def probe(self) -> None:
-        """Write something that nobody reads. Raises `Unavailable` where an entry could not be written now either."""
+        """Write something that nobody reads. Raises `Unavailable` where an entry could not be written now either.
+
+        It needs as much space as the largest entry, and leaves none of it occupied.
+        """
 
     @abstractmethod
     async def __aexit__(
