@@ -350,8 +350,8 @@ FAULTS = (
     Fault(
         "the-log-shows-the-databases-password",
         f"{MONGO}/database.py",
-        '        self._faults = FaultLog(f"MongoDB at {self.where}")',
-        '        self._faults = FaultLog(f"MongoDB at {self._url}")',
+        '        self._write_faults = FaultLog(f"MongoDB at {self.where}", "written to")',
+        '        self._write_faults = FaultLog(f"MongoDB at {self._url}", "written to")',
         "tests/unit/test_mongo_addresses.py::test_what_is_said_of_a_fault_holds_nothing_secret_of_the_address",
     ),
     Fault(

@@ -8,6 +8,7 @@ IN_SQLITE = "tests/integration/test_sqlite_store.py"
 IN_MEMORY = "tests/unit/test_memory_store.py"
 ERASING = "tests/integration/test_sqlite_erasing.py"
 BROKEN = "tests/integration/test_sqlite_faults.py"
+FAULT_LOG = "tests/unit/test_fault_log.py"
 LOSS = "tests/integration/test_sqlite_loss.py"
 VIEWS = "tests/integration/test_sqlite_views.py"
 
@@ -17,6 +18,27 @@ FAULTS = (
         f"{SQLITE}/store.py",
         "        await self._write(writing.probe)",
         "        await self._read(Snapshot.epoch)",
+        "tests/integration/test_serve_ready.py::test_a_server_whose_database_is_locked_says_so_and_why_until_it_is_free",
+    ),
+    Fault(
+        "a-fault-without-text-has-no-reason",
+        "src/chatcore/ports/fault_log.py",
+        " or _type_and_place(cause)",
+        "",
+        f"{FAULT_LOG}::test_reason_of_a_cause_without_text_is_its_type_and_place",
+    ),
+    Fault(
+        "the-end-of-a-fault-is-not-logged",
+        "src/chatcore/ports/fault_log.py",
+        "        if self._reported:",
+        "        if False:",
+        f"{FAULT_LOG}::test_end_of_a_fault_is_logged_once_with_duration_and_failures",
+    ),
+    Fault(
+        "sqlite-successes-end-no-fault",
+        f"{SQLITE}/database.py",
+        "        faults.succeeded()\n",
+        "",
         "tests/integration/test_serve_ready.py::test_a_server_whose_database_is_locked_says_so_and_why_until_it_is_free",
     ),
     Fault(

@@ -1,5 +1,6 @@
 """What a supervisor asks."""
 
+import asyncio
 import resource
 import sqlite3
 from collections.abc import Generator
@@ -18,7 +19,7 @@ from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_server.app import build
 from chatcore_server.bootstrap import Parts
 from tests.integration.serve_client import signed_in
-from tests.integration.serving import serving
+from tests.integration.serving import PATIENCE_S, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -110,5 +111,8 @@ async def test_a_server_whose_database_is_locked_says_so_and_why_until_it_is_fre
         with closing(sqlite3.connect(tmp_path / "chatcore-data" / "chatcore.sqlite3", isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             assert await status() == 503
-            await server.until(lambda server: "can't be used: database is locked" in server.log)
-        assert await status() == 200
+            await server.until(lambda server: "can't be written to: database is locked" in server.log)
+        async with asyncio.timeout(PATIENCE_S):
+            while "can be written to again" not in server.log:
+                assert await status() == 200
+        assert server.log.count("can be written to again after ") == 1

@@ -88,7 +88,7 @@ async def test_a_fault_is_logged_with_its_cause_and_once_however_many_meet_it(
         async with other_process(LOCK, tmp_path / "chatcore.sqlite3"):
             await at_once([partial(seconds_until_unavailable, store.probe)] * 5)
     (line,) = caplog.messages
-    assert line.startswith(f"{tmp_path / 'chatcore.sqlite3'} can't be used: ")
+    assert line.startswith(f"{tmp_path / 'chatcore.sqlite3'} can't be written to: ")
     assert "database is locked" in line or "no answer" in line
 
 

@@ -67,5 +67,5 @@ async def test_what_is_said_of_a_fault_holds_nothing_secret_of_the_address(caplo
     with pytest.raises(Unavailable):
         async with database.limited():
             raise Unavailable
-    assert "MongoDB at db.example:27017 can't be used" in caplog.text
+    assert "MongoDB at db.example:27017 can't be written to" in caplog.text
     assert "geheim" not in caplog.text

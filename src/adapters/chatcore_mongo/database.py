@@ -69,7 +69,8 @@ class Database:
         self._entered = 0
         self._gate = asyncio.Lock()
         self._session: _Session | None = None
-        self._faults = FaultLog(f"MongoDB at {self.where}")
+        self._write_faults = FaultLog(f"MongoDB at {self.where}", "written to")
+        self._read_faults = FaultLog(f"MongoDB at {self.where}", "read")
 
     @property
     def where(self) -> str:
@@ -101,28 +102,31 @@ class Database:
                 await asyncio.shield(session.close())
 
     @asynccontextmanager
-    async def limited(self, since: float | None = None) -> AsyncGenerator[None]:
+    async def limited(self, since: float | None = None, faults: FaultLog | None = None) -> AsyncGenerator[None]:
         """Raises `Unavailable` when what is inside takes too long: all of it together, where these are nested.
 
-        ``since``, on the event loop's clock, is when somebody began to wait for it, where that was earlier.
+        ``since``, on the event loop's clock, is when somebody began to wait for it, where that was earlier. A fault is
+        noted in ``faults``, or as one of writing.
         """
+        faults = faults or self._write_faults
         began = asyncio.get_running_loop().time() if since is None else since
         try:
             async with asyncio.timeout_at(began + GIVE_UP_S):
                 yield
-        except TimeoutError as error:
+        except TimeoutError:
             fault = Unavailable()
-            fault.__cause__ = error
-            self._note(fault)
-            raise fault from error
+            cause = TimeoutError(f"there was no answer within {GIVE_UP_S} s")
+            fault.__cause__ = cause
+            self._note(fault, faults)
+            raise fault from cause
         except Unavailable as fault:
-            self._note(fault)
+            self._note(fault, faults)
             raise
 
-    def _note(self, fault: Unavailable) -> None:
+    def _note(self, fault: Unavailable, faults: FaultLog) -> None:
         """What was lost does not heal, and has been told."""
         if self._session is None or not self._session.lost:
-            self._faults.note(fault)
+            faults.note(fault)
 
     @property
     def epoch(self) -> str:
@@ -132,8 +136,9 @@ class Database:
     async def reading(self) -> AsyncGenerator[Reading]:
         """Reads that belong together. Raises `Unavailable` on temporary faults, and once they take too long."""
         session = self._opened()
-        async with self.limited(), session.readers, session.operation() as operation:
+        async with self.limited(faults=self._read_faults), session.readers, session.operation() as operation:
             yield Reading(session.database, operation, session.uncancelled)
+        self._read_faults.succeeded()
 
     async def write(
         self, work: Callable[[AsyncDatabase[Document], AsyncClientSession], Awaitable[T]], since: float | None = None
@@ -145,7 +150,9 @@ class Database:
         """
         session = self._opened()
         async with self.limited(since):
-            return await session.shielded(work)
+            result = await session.shielded(work)
+        self._write_faults.succeeded()
+        return result
 
     def start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Carry out ``work``, which raises nothing, whoever waits for it; it ends before the database is closed."""

@@ -40,7 +40,8 @@ class Database:
         self._entered = 0
         self._gate = anyio.Lock()
         self._session: _Session | None = None
-        self._faults = FaultLog(str(self.file))
+        self._write_faults = FaultLog(str(self.file), "written to")
+        self._read_faults = FaultLog(str(self.file), "read")
 
     async def __aenter__(self) -> Self:
         """Open the folder.
@@ -77,20 +78,22 @@ class Database:
         which the event loop ran: the outcome is unknown then, as it is after a cancellation.
         """
         session = self._opened()
-        return await self._wait(session, Job(work, erases=erases), session.writes)
+        return await self._wait(session, Job(work, erases=erases), session.writes, self._write_faults)
 
     async def read(self, work: Work[T]) -> T:
         """Run ``work`` on one snapshot, in a thread, and return what it gives. Raises `Unavailable` like `write`."""
         session = self._opened()
-        return await self._wait(session, Job(work), session.reads)
+        return await self._wait(session, Job(work), session.reads, self._read_faults)
 
-    async def _wait(self, session: "_Session", job: Job[T], queue: Queue) -> T:
+    async def _wait(self, session: "_Session", job: Job[T], queue: Queue, faults: FaultLog) -> T:
         try:
-            return await session.desk.wait(job, queue.put)
+            result = await session.desk.wait(job, queue.put)
         except Unavailable as fault:
             if not session.watch.lost:  # the watch has logged it
-                self._faults.note(fault)
+                faults.note(fault)
             raise
+        faults.succeeded()
+        return result
 
     async def migrate(self, announce: schema.Announce, *, dry_run: bool = False) -> None:
         """Bring the database to this version without entering it; ``announce`` hears each step and how many there are.

@@ -11,6 +11,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ..errors import ChatError
+from ..ports.fault_log import reason
 from .event_loop import Handover
 
 PAUSE_S = 0.5
@@ -115,7 +116,7 @@ async def _kept(work: str, turn: Callable[[], Awaitable[None]], pause: float) ->
         except Exception as error:
             new = type(error) is not last
             if new and isinstance(error, ChatError):
-                log.warning("%s failed, and goes on: %s", work, error)
+                log.warning("%s failed, and goes on: %s", work, reason(error))
             elif new:
                 log.exception("%s failed, and goes on", work)
             last = type(error)

@@ -9,6 +9,7 @@ import anyio
 from ..errors import ChatError
 from ..ids import UserId
 from ..ports.connection import ByeCode
+from ..ports.fault_log import reason
 from ..ports.registry import SocketInfo, SocketRegistry
 
 RENEWAL_S = 10
@@ -75,7 +76,7 @@ class Leases:
 def _tolerated() -> Generator[None]:
     try:
         yield
-    except ChatError:
-        log.warning("the socket registry can't be reached; it is repaired with the next renewal")
+    except ChatError as error:
+        log.warning("the socket registry can't be reached: %s; it is repaired with the next renewal", reason(error))
     except Exception:
         log.exception("the socket registry failed; it is repaired with the next renewal")

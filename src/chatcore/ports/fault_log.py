@@ -1,31 +1,78 @@
-"""What an operator reads while a store fails; for adapters, which know where it is and what it said."""
+"""Log lines about the faults of a store; for adapters, which know where the store is and what it said."""
 
 import logging
 import time
+import traceback
 from collections.abc import Callable
+from pathlib import Path
+from weakref import WeakSet
 
 from ..errors import Unavailable
 
 EVERY_S = 10
+QUIET_S = 1
 
 log = logging.getLogger(__name__)
 
 
 class FaultLog:
-    """Says why a store can't be used: one line in ten seconds, however many callers meet the fault.
+    """Reports the cause of a fault while it lasts, one line in 10 s however many calls fail, and the fault's end.
 
-    ``where`` is what the operator knows it by, without secrets; ``clock`` gives seconds and never goes back.
+    A fault has ended with the first success that comes 1 s or more after the last failure.
+
+    Args:
+        where: what the operator knows the store by, without secrets.
+        use: what fails, as a participle: "X can't be read".
+        clock: monotonic seconds.
     """
 
-    def __init__(self, where: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, where: str, use: str = "used", clock: Callable[[], float] = time.monotonic) -> None:
         self._where = where
+        self._use = use
         self._clock = clock
         self._next = float("-inf")
+        self._reported = False
+        self._failures = 0
+        self._first = self._last = 0.0
+        self._seen = WeakSet[Unavailable]()  # an exception may pass several calls that are parts of each other
 
     def note(self, fault: Unavailable) -> None:
-        if self._clock() >= self._next:
-            self._next = self._clock() + EVERY_S
-            why = str(fault.__cause__ or fault).rstrip(".")
+        """Record that a call failed."""
+        if fault in self._seen:
+            return
+        self._seen.add(fault)
+        self._last = self._clock()
+        if not self._failures:
+            self._first = self._last
+        self._failures += 1
+        if self._last >= self._next:
+            self._next = self._last + EVERY_S
+            self._reported = True
             log.warning(
-                "%s can't be used: %s. Whoever needs it is told `unavailable` until it heals.", self._where, why
+                "%s can't be %s: %s. Calls fail with `unavailable` until it can.", self._where, self._use, reason(fault)
             )
+
+    def succeeded(self) -> None:
+        """Record that a call succeeded. It costs next to nothing unless a fault lasts."""
+        if self._failures and self._clock() - self._last >= QUIET_S:
+            self._end(self._clock() - self._first)
+
+    def _end(self, lasted: float) -> None:
+        if self._reported:
+            log.warning(
+                "%s can be %s again after %.1f s; failed calls: %d.", self._where, self._use, lasted, self._failures
+            )
+        self._reported = False
+        self._failures = 0
+
+
+def reason(error: BaseException) -> str:
+    """Why something failed, in one line: the text of the cause; its type and place where it has no text."""
+    cause = error.__cause__ or error
+    return " ".join(str(cause).split()).rstrip(".") or _type_and_place(cause)
+
+
+def _type_and_place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {frames[-1].name}, {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + place
