@@ -106,7 +106,8 @@ class Database:
         """Raises `Unavailable` when what is inside takes too long: all of it together, where these are nested.
 
         ``since``, on the event loop's clock, is when somebody began to wait for it, where that was earlier. A fault is
-        noted in ``faults``, or as one of writing.
+        noted in ``faults``, or as one of writing. Time in which the event loop is blocked counts, here and in the
+        driver: calls under way fail when it is blocked for longer than `LIMIT_S`, also where the server has answered.
         """
         faults = faults or self._write_faults
         began = asyncio.get_running_loop().time() if since is None else since
