@@ -6,12 +6,13 @@ import resource
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 
-from chatcore_server import connections
-from chatcore_server.connections import per_address_max
+from chatcore_aiohttp import Proxies
+from chatcore_server.connections import Doorman, per_address_max
 from chatcore_server.serving import Times, running
 from chatcore_server.settings import Settings
 from tests.integration.clients import PATIENCE_S, raw_clients
@@ -29,9 +30,9 @@ def anyio_backend() -> str:
 
 
 @asynccontextmanager
-async def served(times: Times = TIMES) -> AsyncGenerator[int]:
+async def served(times: Times = TIMES, **settings: Any) -> AsyncGenerator[int]:
     """The port of a server."""
-    async with running(Settings(port=0, store="memory", secret=SECRET), times) as [(_, port)]:
+    async with running(Settings(port=0, store="memory", secret=SECRET, **settings), times) as [(_, port)]:
         yield port
 
 
@@ -137,10 +138,9 @@ async def read_all(line: socket.socket) -> bytes:
 
 
 async def test_one_address_holds_so_many_connections_and_no_more(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(connections, "PER_ADDRESS_MAX", 3)
-    async with served(Times(idle=30)) as port:
+    async with served(Times(idle=30), sockets_per_address=1) as port:
         held = [await Line.open(port, HEALTHZ) for _ in range(3)]
         for line in held:
             await line.reader.readuntil(b'{"status":"alive"}')
@@ -177,13 +177,14 @@ async def is_served(port: int) -> bool:
 def test_an_address_is_an_ipv4_address_or_a_customers_part_of_an_ipv6_one(
     one: object, other: object, together: bool
 ) -> None:
-    assert (connections.holder(one) == connections.holder(other)) is together
+    doorman = Doorman(1, Proxies())
+    assert (doorman.holder(one) == doorman.holder(other)) is together
 
 
 def test_one_address_never_gets_all_the_files_that_the_process_may_open() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert 0 < per_address_max() <= 10_000
+    assert 0 < per_address_max(4_096) <= 10_240
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert hard == before[1]
     assert soft == hard
-    assert hard == resource.RLIM_INFINITY or 2 * per_address_max() <= hard
+    assert hard == resource.RLIM_INFINITY or 2 * per_address_max(1_000_000) <= hard

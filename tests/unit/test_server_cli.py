@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from chatcore.ports.rate_limiter import Rate
-from chatcore_aiohttp import Origins
+from chatcore_aiohttp import Origins, Proxies
 from chatcore_server import cli, environment
 from chatcore_server.settings import Settings
 
@@ -60,6 +60,13 @@ WRONG = [
     ("LIMITS", "", "must be one of: on, off"),
     ("LIMITS", "0", "must be one of: on, off"),
     ("LIMITS", "false", "must be one of: on, off"),
+    ("SIGNUP", "shut", "must be one of: open, closed"),
+    ("SOCKETS_PER_ADDRESS", "0", NUMBER),
+    ("TRUSTED_PROXIES", "", "must hold addresses or networks"),
+    ("TRUSTED_PROXIES", "127.0.0.1,", "must hold addresses or networks"),
+    ("TRUSTED_PROXIES", "10.0.0.1/8", "must hold addresses or networks"),
+    ("TRUSTED_PROXIES", "proxy.example", "must hold addresses or networks"),
+    ("TRUSTED_PROXIES", "*", "must hold addresses or networks"),
     ("LIMIT_SIGN_IN", "10", RATE),
     ("LIMIT_SIGN_IN", "0/minute", RATE),
     ("LIMIT_SIGN_IN_ADDRESS", "10/fortnight", RATE),
@@ -165,6 +172,9 @@ def test_without_any_setting_there_are_defaults(started: list[Settings]) -> None
         "secret": None,
         "access_token_s": 900,
         "room_members_max": 5_000,
+        "signup": "open",
+        "trusted_proxies": Proxies(),
+        "sockets_per_address": 4_096,
         "limits": "on",
         "limit_sign_in": Rate(10, 300),
         "limit_sign_in_address": Rate(100, 300),
@@ -188,6 +198,9 @@ VALUES = {
     "ORIGINS": ("https://f.example", "https://e.example,http://e.example:1", "https://d.example"),
     "ACCESS_TOKEN_S": ("1", "2", "3"),
     "ROOM_MEMBERS_MAX": ("2", "30", "5000"),
+    "SIGNUP": ("closed", "open", "closed"),
+    "SOCKETS_PER_ADDRESS": ("1", "20", "300"),
+    "TRUSTED_PROXIES": ("127.0.0.1/32,::1/128", "10.0.0.0/8", "2001:db8::/32"),
     "LIMITS": ("off", "on", "off"),
     "LIMIT_SIGN_IN": ("1/second", "2/5 seconds", "3/minute"),
     "LIMIT_SIGN_IN_ADDRESS": ("1/hour", "2/5 hours", "3/day"),
@@ -220,6 +233,8 @@ def _written(value: object) -> str:
     match value:
         case bytes():
             return value.decode()
+        case Proxies():
+            return ",".join(map(str, value.trusted))
         case Origins():
             return ",".join(sorted(value.allowed, reverse=True))
         case _:

@@ -11,7 +11,18 @@ from chatcore_server.settings import Settings, SettingsError
 
 READERS: dict[str, Callable[[str], object]] = {
     name: getattr(values, name)
-    for name in ("port", "access_token_s", "room_members_max", "store", "limits", "secret", "text", "folder")
+    for name in (
+        "port",
+        "access_token_s",
+        "room_members_max",
+        "store",
+        "limits",
+        "signup",
+        "sockets_per_address",
+        "secret",
+        "text",
+        "folder",
+    )
 }
 
 RIGHT = [
@@ -27,6 +38,9 @@ RIGHT = [
     ("store", "mongodb://bob:secret@a:1,b/chat?w=1", "mongodb://bob:secret@a:1,b/chat?w=1"),
     ("store", "mongodb+srv://cluster.example/", "mongodb+srv://cluster.example/"),
     ("limits", "off", "off"),
+    ("signup", "closed", "closed"),
+    ("sockets_per_address", "1", 1),
+    ("sockets_per_address", "1000000", 1_000_000),
     ("secret", "x" * 32, b"x" * 32),
     ("secret", "é" * 16, "é".encode() * 16),
     ("secret", "\udcff" * 32, b"\xff" * 32),
@@ -41,6 +55,8 @@ WRONG = [
     *[("access_token_s", text) for text in [*NO_INTEGERS, "0", "86401"]],
     *[("store", text) for text in ["", "SQLite", "postgres", "memory ", "http://a/", "mongodb://a\n"]],
     *[("limits", text) for text in ["", "yes", "OFF"]],
+    *[("signup", text) for text in ["", "shut", "Open"]],
+    *[("sockets_per_address", text) for text in [*NO_INTEGERS, "0", "1000001"]],
     *[("secret", text) for text in ["", "x" * 31, "é" * 15]],
     *[("text", text) for text in ["", "  ", "a\0b", "a\nb", "\x1b[31m"]],
     *[("folder", text) for text in ["", "  ", "a\0b"]],
@@ -74,6 +90,9 @@ def test_every_setting_has_a_variable() -> None:
         "CHATCORE_LIMIT_SIGN_IN_ADDRESS",
         "CHATCORE_LIMIT_SIGN_IN_NAME",
         "CHATCORE_LIMIT_SIGN_UP",
+        "CHATCORE_SIGNUP",
+        "CHATCORE_TRUSTED_PROXIES",
+        "CHATCORE_SOCKETS_PER_ADDRESS",
         "CHATCORE_LIMIT_SEND",
         "CHATCORE_LIMIT_SEND_ROOM",
         "CHATCORE_LIMIT_CREATE",

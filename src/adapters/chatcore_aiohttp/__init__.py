@@ -9,6 +9,7 @@ try:
     from .guard import Guard as Guard
     from .origins import Origins as Origins
     from .problems import problem as problem
+    from .proxies import Proxies as Proxies
     from .routes import CommandRoutes as CommandRoutes
     from .sockets_routes import SocketsRoutes as SocketsRoutes
 except ModuleNotFoundError as missing:

@@ -8,7 +8,7 @@ from aiohttp import web
 from attrs import field, frozen
 
 from chatcore.accounts import Accounts
-from chatcore.errors import Invalid
+from chatcore.errors import Forbidden, Invalid
 
 from . import paths
 from .bodies import read_nothing, read_object
@@ -44,6 +44,7 @@ class AccountRoutes:
     """Sign-up, sessions and their tokens over HTTP."""
 
     accounts: Accounts
+    is_sign_up_open: bool = True
 
     def endpoints(self) -> Iterable[Endpoint]:
         return (
@@ -54,6 +55,8 @@ class AccountRoutes:
         )
 
     async def _sign_up(self, request: web.Request, _: paths.Segments) -> web.Response:
+        if not self.is_sign_up_open:
+            raise Forbidden("Sign-up is closed on this server; ask its operator for an account.")
         wanted = await _read(request, SignUp)
         user = await self.accounts.sign_up(wanted.user, wanted.password, wanted.name, address=request.remote)
         return _json({"user": user}, status=201)

@@ -9,11 +9,13 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from chatcore.chat import Chat
-from chatcore.errors import ChatError, Invalid, TooLarge, Unavailable
+from chatcore.domain.addresses import client_network
+from chatcore.errors import ChatError, Invalid, RateLimited, TooLarge, Unavailable
 from chatcore.ids import new_id
-from chatcore.ports.authenticator import Authenticator
+from chatcore.ports.authenticator import Authenticator, Credentials, Principal
 from chatcore.ports.connection import Bye
 from chatcore.ports.log_throttle import LogThrottle
+from chatcore.ports.rate_limiter import RateLimiter, Unlimited
 from chatcore_aiohttp.bodies import no_leave_yet, read_bytes
 from chatcore_aiohttp.credentials import credentials
 from chatcore_aiohttp.guard import EVERYWHERE
@@ -51,6 +53,7 @@ class SocketioServer:
         authenticate: asked at each CONNECT, with the token from ``auth`` (never from the URL).
         origins: which web pages may connect, besides those of the same host.
         caps: how much clients may open; a client's address is ``request.remote``.
+        limiter: counts, under ``connect``, the connections that each address opens.
         timing: how long what may take.
     """
 
@@ -61,12 +64,15 @@ class SocketioServer:
         *,
         origins: Origins | None = None,
         caps: Caps | None = None,
+        limiter: RateLimiter | None = None,
         timing: Timing | None = None,
     ) -> None:
         caps = caps or Caps()
         self._chat = chat
         self._authenticate = authenticate
         self._origins = origins or Origins()
+        self._limiter = limiter or Unlimited()
+        self._limit_lines = LogThrottle()
         self._timing = timing or Timing()
         self._websockets = Cap(per_address=caps.websockets_per_address)
         self._janitor = Janitor(self._timing.tick)
@@ -166,6 +172,7 @@ class SocketioServer:
     # Polling.
 
     def _shake_hands(self, request: web.Request) -> str:
+        self._count_connection(request)
         doorway = self._doorways.open(request.remote)
         return self._open_packet(doorway.sid, upgrades=["websocket"])
 
@@ -217,7 +224,8 @@ class SocketioServer:
         line = Line(request.transport, writer, self._flusher, self._timing.close_within)
         if doorway is None:
             line.write(text_frame(self._open_packet(new_id(), upgrades=[])))
-        session = Session(self._chat, self._authenticate, partial(credentials, request), line, self._timing, doorway)
+        authenticate = self._authenticate if doorway else self._counting_authenticator(request)
+        session = Session(self._chat, authenticate, partial(credentials, request), line, self._timing, doorway)
         self._sessions.add(session)
         self._janitor.watch(session)
         if self._is_closing:
@@ -231,6 +239,27 @@ class SocketioServer:
             self._janitor.forget(session)
             if not self._sessions:
                 self._empty.set()
+
+    def _counting_authenticator(self, request: web.Request) -> Authenticator:
+        """Counts a websocket at its CONNECT, once; a polling session was counted when it began."""
+        is_counted = False
+
+        async def authenticate(shown: Credentials) -> Principal | None:
+            nonlocal is_counted
+            if not is_counted:
+                is_counted = True
+                self._count_connection(request)
+            return await self._authenticate(shown)
+
+        return authenticate
+
+    def _count_connection(self, request: web.Request) -> None:
+        """Raises `RateLimited`."""
+        network = client_network(request.remote)
+        if wait_ms := self._limiter.take("connect", network):
+            if self._limit_lines.admits(network):
+                log.warning("connection limit reached: limit=connect address=%s", network)
+            raise RateLimited("Too many connections were opened; try again later.", retry_after_ms=wait_ms)
 
     def _open_packet(self, sid: str, *, upgrades: list[str]) -> str:
         return open_packet(

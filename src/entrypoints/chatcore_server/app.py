@@ -6,15 +6,25 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from chatcore.chat import Chat
-from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoints, Guard, Origins, SocketsRoutes
+from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoints, Guard, Origins, Proxies, SocketsRoutes
 from chatcore_aiohttp.codec import encode
-from chatcore_socketio import SocketioServer
+from chatcore_socketio import Caps, SocketioServer
 
 from .bootstrap import Parts
 from .page import Page
 
+NO_PROXIES = Proxies()
 
-def build(parts: Parts, origins: Origins, *, sending: float) -> web.Application:
+
+def build(
+    parts: Parts,
+    origins: Origins,
+    *,
+    sending: float,
+    proxies: Proxies = NO_PROXIES,
+    caps: Caps | None = None,
+    is_sign_up_open: bool = True,
+) -> web.Application:
     """Everything that a server serves; ``parts.chat`` is entered for longer than the application runs.
 
     A client has ``sending`` seconds to read an answer, which has 512 KiB at most.
@@ -25,12 +35,15 @@ def build(parts: Parts, origins: Origins, *, sending: float) -> web.Application:
     Guard(origins).add_to(app)
     app.middlewares.insert(0, _sent_within(sending))
     sockets = SocketsRoutes(chat=chat, authenticate=accounts.authenticate)
-    Endpoints([*AccountRoutes(accounts).endpoints(), *sockets.endpoints(), *commands.endpoints()]).add_to(app)
-    SocketioServer(chat, accounts.admit, origins=origins).add_to(app)
+    Endpoints(
+        [*AccountRoutes(accounts, is_sign_up_open).endpoints(), *sockets.endpoints(), *commands.endpoints()]
+    ).add_to(app)
+    SocketioServer(chat, accounts.admit, origins=origins, caps=caps, limiter=parts.limiter).add_to(app)
     app.router.add_get("/", Page().answer)
     app.router.add_get("/healthz", _alive)
     app.router.add_get("/readyz", _ready(chat))
     app.on_response_prepare.append(_sign)
+    proxies.add_to(app)
     return app
 
 

@@ -1,34 +1,46 @@
 """How many connections one address may hold."""
 
 import logging
+import math
 import resource
 from typing import Any
 
 from chatcore.domain.addresses import client_network
+from chatcore_aiohttp import Proxies
 
-PER_ADDRESS_MAX = 10_000
+PER_SOCKET = 2.5
+"""Connections that an address may hold for each of its websockets: clients poll first, and use HTTP besides."""
+PROXY = "trusted proxy"
 
 log = logging.getLogger(__name__)
 
 
-def per_address_max() -> int:
-    """`PER_ADDRESS_MAX`, or half of the files that this process may open, for which it asks as many as it can get."""
+def per_address_max(sockets: int) -> int:
+    """Connections that an address with ``sockets`` websockets may hold: at most half of the files that this process may
+    open. It asks for as many files as it can get."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return PER_ADDRESS_MAX if hard == resource.RLIM_INFINITY else min(PER_ADDRESS_MAX, hard // 2)
+    wanted = math.ceil(PER_SOCKET * sockets)
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard // 2)
 
 
 class Doorman:
-    """Counts the connections of each address, of which none holds more than ``most``."""
+    """Counts the connections of each address. None holds more than ``most``, but for trusted proxies."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, proxies: Proxies) -> None:
         self._most = most
+        self._proxies = proxies
         self._held: dict[str, int] = {}
         self._full: set[str] = set()
 
+    def holder(self, peername: Any) -> str:
+        """Who holds a connection: an IPv4 address, an IPv6 network, the trusted proxies together, or ``unknown``."""
+        address = peername[0] if isinstance(peername, tuple) and peername else None
+        return PROXY if self._proxies.trusts(address) else client_network(address)
+
     def enter(self, address: str) -> bool:
         held = self._held.get(address, 0)
-        if held >= self._most:
+        if held >= self._most and address != PROXY:
             if address not in self._full:
                 log.warning("%s holds %d connections: further ones are refused.", address, held)
                 self._full.add(address)
@@ -41,11 +53,3 @@ class Doorman:
         if not self._held[address]:
             del self._held[address]
             self._full.discard(address)
-
-
-def holder(peername: Any) -> str:
-    """Who holds a connection: an IPv4 address, an IPv6 network, or ``unknown``."""
-    try:
-        return client_network(str(peername[0]))
-    except (TypeError, IndexError):
-        return client_network(None)

@@ -10,7 +10,7 @@ from chatcore.errors import Internal, Invalid
 from chatcore_aiohttp import problem
 from chatcore_aiohttp.guard import EVERYWHERE
 
-from .connections import Doorman, holder
+from .connections import Doorman
 
 
 class HttpProtocol(web.RequestHandler):
@@ -27,7 +27,7 @@ class HttpProtocol(web.RequestHandler):
         self._address: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        address = holder(transport.get_extra_info("peername"))
+        address = self._doorman.holder(transport.get_extra_info("peername"))
         if self._doorman.enter(address):
             self._address = address
             super().connection_made(transport)

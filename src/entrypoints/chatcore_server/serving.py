@@ -15,6 +15,8 @@ from typing import TypeAlias
 from aiohttp import web
 from attrs import frozen
 
+from chatcore_socketio import Caps
+
 from . import app, collector
 from .bootstrap import bootstrap
 from .connections import Doorman, per_address_max
@@ -67,9 +69,18 @@ async def running(settings: Settings, times: Times = Times()) -> AsyncGenerator[
     is closed. Raises `SettingsError` and `StoreError` where it can't begin.
     """
     parts = bootstrap(settings)
-    runner = web.AppRunner(app.build(parts, settings.origins, sending=times.sending), shutdown_timeout=times.handling)
+    served = app.build(
+        parts,
+        settings.origins,
+        sending=times.sending,
+        proxies=settings.trusted_proxies,
+        caps=Caps(websockets_per_address=settings.sockets_per_address),
+        is_sign_up_open=settings.signup == "open",
+    )
+    runner = web.AppRunner(served, shutdown_timeout=times.handling)
+    doorman = Doorman(per_address_max(settings.sockets_per_address), settings.trusted_proxies)
     async with (
-        _listener(settings, partial(_protocol, runner, Doorman(per_address_max()), times)) as listener,
+        _listener(settings, partial(_protocol, runner, doorman, times)) as listener,
         parts.chat,
         _set_up(runner),
     ):

@@ -9,7 +9,7 @@ from cyclopts import Parameter, Token
 
 from chatcore.domain.state import MEMBERS_MAX
 from chatcore.ports.rate_limiter import Rate
-from chatcore_aiohttp import Origins
+from chatcore_aiohttp import Origins, Proxies
 from chatcore_limits import parse_rate
 
 from . import values
@@ -100,6 +100,25 @@ class Settings:
     access_token_s: Annotated[
         int, _setting("ACCESS_TOKEN_S", values.access_token_s, "Seconds for which an access token is good.")
     ] = 900
+    signup: Annotated[
+        Literal["open", "closed"],
+        _setting(
+            "SIGNUP", values.signup, "Whether everybody who reaches the server may make an account: open or closed."
+        ),
+    ] = "open"
+    trusted_proxies: Annotated[
+        Proxies,
+        _setting(
+            "TRUSTED_PROXIES",
+            Proxies.parse,
+            "Addresses and networks of reverse proxies, separated by commas: 127.0.0.1,10.0.0.0/8. Their "
+            "X-Forwarded-For says which address a client has, for limits and log lines.",
+            default=False,
+        ),
+    ] = field(factory=Proxies)
+    sockets_per_address: Annotated[
+        int, _setting("SOCKETS_PER_ADDRESS", values.sockets_per_address, "Websockets that an address may hold open.")
+    ] = 4096
     limits: Annotated[Literal["on", "off"], _setting("LIMITS", values.limits, "All rate limits below, on or off.")] = (
         "on"
     )

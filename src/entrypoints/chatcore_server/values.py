@@ -9,6 +9,7 @@ from chatcore.domain.state import MEMBERS_MAX
 
 SECRET_MIN = 32
 PORT_MAX = 65_535
+SOCKETS_MAX = 1_000_000
 TOKEN_S_MAX = 24 * 60 * 60
 MONGODB = ("mongodb://", "mongodb+srv://")
 
@@ -42,6 +43,14 @@ def store(given: str) -> str:
     if given.startswith(MONGODB):
         return text(given)
     return _one_of(given, "sqlite", "memory", also="mongodb://…")
+
+
+def sockets_per_address(given: str) -> int:
+    return _integer(given, 1, SOCKETS_MAX)
+
+
+def signup(given: str) -> str:
+    return _one_of(given, "open", "closed")
 
 
 def limits(given: str) -> str:

@@ -1,0 +1,174 @@
+"""A server's limits over the wire: what is refused, with which words, and whose address counts."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from chatcore.ports.rate_limiter import Rate
+from chatcore_aiohttp import Proxies
+from chatcore_server.serving import running
+from chatcore_server.settings import Settings
+from tests.integration.clients import PATIENCE_S, RawClient, RawClients
+from tests.integration.serve_client import PASSWORD, sign_in
+
+pytestmark = pytest.mark.anyio
+
+SECRET = b"a secret of the tests, of 32 bytes or more"
+LOOPBACK = Proxies.parse("127.0.0.1")
+POLLING = "/socket.io/?EIO=4&transport=polling"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@asynccontextmanager
+async def served(**settings: Any) -> AsyncGenerator[tuple[str, ClientSession]]:
+    """The URL of a server, and a client."""
+    async with (
+        running(Settings(port=0, store="memory", secret=SECRET, **settings)) as [(_, port)],
+        ClientSession() as http,
+    ):
+        yield f"http://127.0.0.1:{port}", http
+
+
+async def post(
+    http: ClientSession, url: str, path: str, body: object, forwarded: str | None = None
+) -> tuple[int, Mapping[str, Any], str | None]:
+    """Status, answer and Retry-After."""
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    async with http.post(f"{url}/api/v1{path}", json=body, headers=headers) as answer:
+        return answer.status, await answer.json(), answer.headers.get("Retry-After")
+
+
+def wrong(user: str) -> Mapping[str, str]:
+    return {"user": user, "password": "a wrong password"}
+
+
+async def test_wrong_passwords_get_429_with_the_time_to_come_back() -> None:
+    async with served(limit_sign_in=Rate(2, 60)) as (url, http):
+        assert [(await post(http, url, "/sessions", wrong("bob")))[0] for _ in range(2)] == [401, 401]
+        status, problem, retry_after = await post(http, url, "/sessions", wrong("bob"))
+        assert (status, problem["code"], problem["temporary"]) == (429, "rate_limited", True)
+        assert 0 < int(retry_after or 0) <= 60
+        assert int(retry_after or 0) - 1 <= problem["retry_after_ms"] / 1000 <= int(retry_after or 0)
+
+
+async def test_switched_off_limits_admit_everything() -> None:
+    one = Rate(1, 3_600)
+    async with served(
+        limits="off", limit_sign_in=one, limit_sign_up=one, limit_send=one, limit_create=one, limit_connect=one
+    ) as (url, http):
+        assert [(await post(http, url, "/sessions", wrong("bob")))[0] for _ in range(3)] == [401] * 3
+        alice, bob = [await sign_in(http, url, name) for name in ("alice", "bob")]
+        assert [await alice.send(bob.name, f"{number}") for number in range(3)] == [1, 2, 3]
+        for _ in range(3):
+            async with http.get(url + POLLING) as answer:
+                assert answer.status == 200
+
+
+async def test_sends_over_http_get_429_with_the_time_to_come_back() -> None:
+    async with served(limit_send=Rate(1, 3_600)) as (url, http):
+        alice = await sign_in(http, url, "alice")
+        await alice.send("alice", "1")
+        async with http.post(
+            f"{alice.api}/users/alice/messages", json={"key": "2", "body": "x"}, headers=alice.bearer
+        ) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (429, "rate_limited")
+            assert 3_590 < int(answer.headers["Retry-After"]) <= 3_600
+
+
+async def test_connections_above_the_limit_get_429_by_polling_and_1013_by_websocket() -> None:
+    async with served(limit_connect=Rate(2, 3_600)) as (url, http):
+        alice = await sign_in(http, url, "alice")
+        async with AsyncExitStack() as opened:
+            clients = RawClients(http, f"{url}/socket.io/")
+            first = await clients.connect(alice.token)
+            opened.push_async_callback(first.close)
+            async with http.get(url + POLLING) as answer:
+                assert answer.status == 200
+            async with http.get(url + POLLING) as answer:
+                assert (answer.status, (await answer.json())["code"]) == (429, "rate_limited")
+                assert 3_590 < int(answer.headers["Retry-After"]) <= 3_600
+            refused = await clients.open()
+            await refused.send("40" + json.dumps({"token": alice.token}))
+            assert await refused.closed() == 1013
+            assert not [text for text in refused.texts if text.startswith("4")]
+
+
+async def test_upgrade_of_a_polling_session_is_not_counted_again() -> None:
+    async with served(limit_connect=Rate(1, 3_600)) as (url, http):
+        alice = await sign_in(http, url, "alice")
+        async with http.get(url + POLLING) as answer:
+            sid = json.loads((await answer.text())[1:])["sid"]
+        async with http.post(f"{url}{POLLING}&sid={sid}", data="40" + json.dumps({"token": alice.token})) as answer:
+            assert answer.status == 200
+        client = await RawClients(http, f"{url}/socket.io/").open(sid=sid)
+        await client.send("2probe")
+        await client.text("3probe")
+        await client.send("5")
+        await client.text('42["ready"')
+        await client.close()
+
+
+async def test_closed_sign_up_is_forbidden_and_says_so() -> None:
+    async with served(signup="closed") as (url, http):
+        status, problem, _ = await post(http, url, "/accounts", {"user": "bob", "password": PASSWORD})
+        assert (status, problem["code"], problem["temporary"]) == (403, "forbidden", False)
+        assert "Sign-up is closed" in problem["detail"]
+        assert (await post(http, url, "/sessions", wrong("bob")))[0] == 401
+
+
+async def test_trusted_proxy_names_the_client_whom_limits_count() -> None:
+    async with served(limit_sign_in=Rate(1, 60), trusted_proxies=LOOPBACK) as (url, http):
+        for client in ("198.51.100.1", "198.51.100.2", "203.0.113.66, 198.51.100.3"):
+            assert [(await post(http, url, "/sessions", wrong("bob"), client))[0] for _ in range(2)] == [401, 429]
+        assert (await post(http, url, "/sessions", wrong("bob"), "203.0.113.67, 198.51.100.3"))[0] == 429
+
+
+async def test_forwarded_address_of_an_untrusted_peer_does_not_count() -> None:
+    async with served(limit_sign_in=Rate(1, 60)) as (url, http):
+        found = [(await post(http, url, "/sessions", wrong("bob"), f"198.51.100.{number}"))[0] for number in range(2)]
+        assert found == [401, 429]
+
+
+async def test_websockets_of_an_address_are_capped_by_the_setting() -> None:
+    async with served(sockets_per_address=2, trusted_proxies=LOOPBACK) as (url, http):
+        alice = await sign_in(http, url, "alice")
+
+        async def opened(address: str) -> RawClient:
+            query = "/socket.io/?EIO=4&transport=websocket"
+            websocket = await http.ws_connect(url + query, headers={"X-Forwarded-For": address})
+            return RawClient(websocket, answers_pings=True)
+
+        async def status(address: str) -> int:
+            headers = {"X-Forwarded-For": address, "Connection": "Upgrade", "Upgrade": "websocket"}
+            headers |= {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+            async with http.get(f"{url}/socket.io/?EIO=4&transport=websocket", headers=headers) as answer:
+                return answer.status
+
+        held = [await opened("198.51.100.1") for _ in range(2)]
+        assert await status("198.51.100.1") == 429
+        for number in range(8):  # more connections of the proxy than one address may hold
+            other = await opened(f"198.51.100.{10 + number}")
+            await other.connect(alice.token)
+            held.append(other)
+        for client in held:
+            await client.close()
+
+
+async def test_idle_connections_of_a_trusted_proxy_are_not_capped() -> None:
+    async with served(sockets_per_address=1, trusted_proxies=LOOPBACK) as (url, _):
+        port = int(url.rpartition(":")[2])
+        lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
+        async with asyncio.timeout(PATIENCE_S):
+            for reader, writer in lines:
+                writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                await reader.readuntil(b'{"status":"alive"}')
+                writer.close()
