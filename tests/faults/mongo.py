@@ -20,6 +20,13 @@ LOST = (
 
 FAULTS = (
     Fault(
+        "mongo-opening-that-is-cancelled-leaves-the-database-open",
+        "src/adapters/chatcore_mongo/store.py",
+        "            await self.database.__aexit__(None, None, None)\n            raise\n",
+        "            raise\n",
+        "tests/integration/test_mongo_opening.py::test_opening_cancelled_in_its_last_step_closes_the_database",
+    ),
+    Fault(
         "the-last-message-of-a-page-is-as-it-was-written",
         f"{MONGO}/windows.py",
         "place + page.after + 1)",

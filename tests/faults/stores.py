@@ -11,8 +11,16 @@ BROKEN = "tests/integration/test_sqlite_faults.py"
 FAULT_LOG = "tests/unit/test_fault_log.py"
 LOSS = "tests/integration/test_sqlite_loss.py"
 VIEWS = "tests/integration/test_sqlite_views.py"
+ENTERING = "tests/integration/test_sqlite_entering.py"
 
 FAULTS = (
+    Fault(
+        "sqlite-opening-that-is-cancelled-keeps-the-folder",
+        f"{SQLITE}/database.py",
+        "            if outcome == [None]:\n                await self.__aexit__(None, None, None)\n",
+        "",
+        f"{ENTERING}::test_entering_cancelled_with_its_task_at_any_step_frees_the_folder",
+    ),
     Fault(
         "a-store-that-can-only-be-read-is-ready",
         f"{SQLITE}/store.py",

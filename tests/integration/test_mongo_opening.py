@@ -1,13 +1,15 @@
 """Which servers and databases a store opens."""
 
+import asyncio
 from typing import Any
 
 import anyio
 import pytest
 from pymongo import MongoClient
 
-from chatcore.errors import StoreError
+from chatcore.errors import StoreError, Unavailable
 from chatcore_mongo import MongoStore, migrations
+from chatcore_mongo.appending import Appender
 from chatcore_mongo.documents import ENTRIES
 
 pytestmark = pytest.mark.anyio
@@ -66,6 +68,27 @@ async def test_entries_that_contradict_each_other_are_told_without_what_they_hol
     assert "its entries contradict each other (code 11000, DuplicateKey)" in said
     assert said.endswith("restore a backup.")
     assert "geheim" not in said
+
+
+async def test_opening_cancelled_in_its_last_step_closes_the_database(
+    mongo_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = asyncio.Event()
+
+    async def hang(_: object) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Appender, "erase_what_is_pending", hang)
+    store = MongoStore(mongo_url)
+    entering = asyncio.create_task(store.__aenter__())
+    await reached.wait()
+    assert store.database.epoch
+    entering.cancel()
+    await asyncio.wait([entering])
+    assert entering.cancelled()
+    with pytest.raises(Unavailable):
+        _ = store.database.epoch
 
 
 @pytest.mark.parametrize("option", ["replicaSet=wrong", "tls=true"])

@@ -43,10 +43,14 @@ class MongoStore(Store):
 
     async def __aenter__(self) -> Self:
         await self.database.__aenter__()
-        if self.epoch != self.database.epoch:
-            self._know_nothing()  # what is remembered of the ends of logs is of other logs
-            self.epoch = self.database.epoch
-        await self._appender.erase_what_is_pending()
+        try:
+            if self.epoch != self.database.epoch:
+                self._know_nothing()  # what is remembered of the ends of logs is of other logs
+                self.epoch = self.database.epoch
+            await self._appender.erase_what_is_pending()
+        except BaseException:
+            await self.database.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(

@@ -44,11 +44,34 @@ class Database:
         self._read_faults = FaultLog(str(self.file), "read")
 
     async def __aenter__(self) -> Self:
-        """Open the folder.
+        """Open the folder; cancelled meanwhile, close it again.
 
         Raises `StoreError` when another process or object has it, when it is not ours to read, and when it was removed
         or replaced under those who have entered and not left yet.
         """
+        outcome: list[Exception | None] = []
+
+        async def enter() -> None:
+            try:
+                await self._enter()
+            except Exception as error:  # noqa: BLE001  # it is raised below, without a group
+                outcome.append(error)
+            else:
+                outcome.append(None)
+
+        try:
+            # On asyncio a task's own cancellation passes a shield, but a task group waits for what it has started.
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(enter)
+        except BaseException:
+            if outcome == [None]:
+                await self.__aexit__(None, None, None)
+            raise
+        if error := outcome[0]:
+            raise error
+        return self
+
+    async def _enter(self) -> None:
         with anyio.CancelScope(shield=True):
             async with self._gate:
                 if self._session is None:
@@ -57,7 +80,6 @@ class Database:
                 elif self._session.watch.lost:
                     raise StoreError(LOST.format(self.folder))
                 self._entered += 1
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
