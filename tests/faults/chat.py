@@ -95,6 +95,13 @@ FAULTS = (
         f"{ENTERING}::test_entering_cancelled_with_its_task_at_any_step_leaves_nothing",
     ),
     Fault(
+        "the-end-of-a-background-fault-is-not-logged",
+        "src/chatcore/live/background.py",
+        '                log.info("%s works again", work)\n',
+        "                pass\n",
+        "tests/unit/live/test_enduring.py::test_end_of_a_fault_in_the_background_is_logged_once",
+    ),
+    Fault(
         "entering-that-is-cancelled-leaves-the-store-open",
         CHAT,
         "            await self._entered.aclose()\n            raise\n",

@@ -69,7 +69,8 @@ class Background:
     def keep(self, work: str, turn: Callable[[], Awaitable[None]], pause: float = PAUSE_S) -> None:
         """Call ``turn`` again and again; after one that failed, whatever with, ``pause`` seconds later.
 
-        A turn waits for something itself. ``work`` names it in the log, where equal faults in a row stand once.
+        A turn waits for something itself. ``work`` names it in the log: equal faults in a row are one line, and the
+        first turn that succeeds after a fault is one.
         """
         self.start(partial(_kept, work, turn, pause))
 
@@ -112,12 +113,15 @@ async def _kept(work: str, turn: Callable[[], Awaitable[None]], pause: float) ->
     while True:
         try:
             await turn()
-            last = None
         except Exception as error:
             new = type(error) is not last
             if new and isinstance(error, ChatError):
-                log.warning("%s failed, and goes on: %s", work, reason(error))
+                log.warning("%s failed, and is tried again: %s", work, reason(error))
             elif new:
-                log.exception("%s failed, and goes on", work)
+                log.exception("%s failed, and is tried again", work)
             last = type(error)
             await anyio.sleep(pause)
+        else:
+            if last is not None:
+                log.info("%s works again", work)
+            last = None

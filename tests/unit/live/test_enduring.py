@@ -102,6 +102,26 @@ async def test_deadlines_are_looked_at_after_a_look_that_failed() -> None:
         assert not faults
 
 
+async def test_end_of_a_fault_in_the_background_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    outcomes = [None, Unavailable(), Unavailable(), OSError("one"), None, None]
+    over = anyio.Event()
+
+    async def turn() -> None:
+        if not outcomes:
+            over.set()
+            await anyio.sleep_forever()
+        if error := outcomes.pop(0):
+            raise error
+
+    async with Background() as background:
+        with caplog.at_level(logging.INFO, "chatcore"):
+            background.keep("counting", turn, 1)
+            await over.wait()
+    lines = [record.getMessage().split(":")[0] for record in caplog.records]
+    failed = "counting failed, and is tried again"
+    assert lines == [failed, failed, "counting works again"]
+
+
 async def test_equal_faults_in_a_row_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     outcomes = [OSError("one"), OSError("two"), Unavailable(), Unavailable(), None, Unavailable()]
     over = anyio.Event()
