@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,16 +39,27 @@ def losses(server: Server) -> list[str]:
     return [event["event"] for event in server.events if "was removed or replaced" in event["event"]]
 
 
-async def test_server_whose_folder_is_removed_refuses_and_leaves_the_next_one_alone(tmp_path: Path) -> None:
+def remove_lock(data: Path) -> None:
+    """Another server can be started on the same database now."""
+    (data / "lock").unlink()
+
+
+@pytest.mark.parametrize(("lose", "named"), [(shutil.rmtree, ""), (remove_lock, "lock")], ids=["folder", "lock"])
+async def test_server_whose_folder_is_lost_refuses_and_leaves_the_next_one_alone(
+    lose: Callable[[Path], object], named: str, tmp_path: Path
+) -> None:
     data = tmp_path / "chatcore-data"
     async with serving(tmp_path) as first, signed_in(first, "alice") as alice:
         for number in range(3):
             await alice.send("alice", f"key {number}")
-        shutil.rmtree(data)
+        lose(data)
+        if not named:
+            assert await refusal(alice, "after") == (503, "unavailable")
+        async with asyncio.timeout(3 * NOTICED_S):
+            await first.until(losses)
         assert await refusal(alice, "after") == (503, "unavailable")
         assert await status(first, "/readyz") == 503
         assert await status(first, "/healthz") == 200
-        assert losses(first) == [LOST.format(data)]
         async with serving(tmp_path) as second, signed_in(second, "bob") as bob:
             await bob.send("bob", "before the first one stops")
             assert await refusal(alice, "after") == (503, "unavailable")
@@ -56,9 +68,11 @@ async def test_server_whose_folder_is_removed_refuses_and_leaves_the_next_one_al
             assert await status(second, "/readyz") == 200
             assert await second.stop() == 0
             assert not losses(second)
-        async with serving(tmp_path) as third, signed_in(third, "bob") as bob:
+        async with serving(tmp_path) as third, signed_in(third, "bob") as bob, signed_in(third, "alice") as alice:
             assert len(await bob.entries("bob")) == 2
-    assert len(losses(first)) == 1
+            if named:
+                assert len(await alice.entries("alice")) == 3
+    assert losses(first) == [LOST.format(data / named)]
 
 
 async def test_idle_server_whose_folder_is_removed_says_so_within_2_s(tmp_path: Path) -> None:

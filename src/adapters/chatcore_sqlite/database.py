@@ -164,7 +164,7 @@ class _Session:
             reader.join()
         self.writes.put(None)
         self._writer.join()
-        self.watch.let_go()
+        self.watch.close()
         self.desk.close()
         self._lock.release()
 

@@ -98,7 +98,7 @@ class Watch:
         except OSError:
             return True
 
-    def let_go(self) -> None:
+    def close(self) -> None:
         """End the watch, and close the idle connection: as the last one, it removes the files beside the database."""
         self._closed.set()
         self._keeper.close()
@@ -106,7 +106,7 @@ class Watch:
 
     def _confirm(self, known: Mapping[str, Identity | None]) -> None:
         try:
-            if not self.lost and not _stand(known.items()):
+            if not self.lost and not _unchanged(known.items()):
                 self._lose()
         except OSError as error:
             raise Unavailable from error
@@ -126,7 +126,7 @@ class Watch:
                 self.confirm_all()
 
 
-def _stand(known: Iterable[tuple[str, Identity | None]]) -> bool:
+def _unchanged(known: Iterable[tuple[str, Identity | None]]) -> bool:
     return all(_identity(path) == identity for path, identity in known)
 
 
