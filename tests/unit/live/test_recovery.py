@@ -100,6 +100,7 @@ async def run_load(store: PausedStore, interval: float, send: Callable[[int], Aw
             number += 1
             await anyio.sleep(interval)
 
+    returned = 0.0
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(commands)
         await anyio.sleep(BEFORE_S)
