@@ -66,6 +66,9 @@ def wheel(session: nox.Session) -> None:
 
     session.install(str(built))
     session.run("python", "-I", "-c", f"import {', '.join(CORE_ALONE)}")
+    check_refusal(session)
+    session.install(f"{built}[testing]")
+    session.run("pytest", "examples", "--collect-only", "-q", "-p", "no:cacheprovider", silent=True)
     session.install(f"{built}[all]", *nox.project.dependency_groups(PYPROJECT, "test"))
     for folder in FOLDERS:
         session.run("python", "-I", "-c", f"import {folder}", success_codes=[1], silent=True)
@@ -74,6 +77,13 @@ def wheel(session: nox.Session) -> None:
     )
     session.run("chatcore", "--version")
     session.run("pytest", "tests/unit", "-p", "no:cacheprovider", *session.posargs)
+
+
+def check_refusal(session: nox.Session) -> None:
+    """Without the extra `server` the command says in one line what to install."""
+    said = str(session.run("chatcore", "serve", success_codes=[2], silent=True)).strip()
+    if "\n" in said or not said.endswith("pip install '.[server]'"):
+        session.error(f"chatcore without its extra says: {said}")
 
 
 def check_names(session: nox.Session, built: Path) -> None:
@@ -117,5 +127,6 @@ def soak(session: nox.Session) -> None:
     install(session, "test")
     install_mongod(session)
     session.run("pytest", "tests/integration/test_simulation.py", env={"CHATCORE_TEST_SEEDS": "20000"})
+    session.run("pytest", "tests/integration/test_cutting_proxy.py", env={"CHATCORE_TEST_CUTS": "1000"})
     length = {"CHATCORE_TEST_LOG_LENGTH": "1000000"}
     session.run("pytest", "tests/integration/test_mongo_store_plans.py", "--timeout=3600", env=length)
