@@ -1,4 +1,4 @@
-"""The page at ``/``: what runs here, and how to say the first word."""
+"""The page at ``/``: what runs here, and three steps to the first messages."""
 
 import base64
 import hashlib
@@ -10,17 +10,20 @@ from importlib.metadata import version
 from aiohttp import hdrs, web
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
-_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 
 class Page:
-    """``page.html``, with the version and the address at which its reader found it filled in."""
+    """``page.html`` with the version and the server's address.
+
+    A script of the page replaces the address by the browser's: a proxy may change scheme and host, and add a path.
+    """
 
     def __init__(self) -> None:
         text = resources.files(__package__ or "").joinpath("page.html").read_text("utf-8")
         self._text = text.replace("{{version}}", html.escape(version("chatcore")))
         self._headers = {
-            "Content-Security-Policy": f"default-src 'none'; style-src {_hashes(text)}; img-src data:; "
+            "Content-Security-Policy": f"default-src 'none'; style-src {_hash(text, 'style')}; "
+            f"script-src {_hash(text, 'script')}; img-src data:; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
             "Referrer-Policy": "no-referrer",
             hdrs.CACHE_CONTROL: "no-cache",
@@ -31,10 +34,10 @@ class Page:
         return web.Response(text=text, content_type="text/html", headers=self._headers)
 
 
-def _hashes(text: str) -> str:
-    """The styles that the page itself has, and no others (Content Security Policy, "hash-source")."""
-    digests = (hashlib.sha256(style.encode()).digest() for style in _STYLE.findall(text))
-    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+def _hash(page: str, tag: str) -> str:
+    """The source expression that allows the content of the page's one element ``tag`` (Content Security Policy)."""
+    (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
 def _address(request: web.BaseRequest) -> str:
