@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import accounts, chat, limits, mongo, replica, rights, server, socketio, stores, table
+from . import accounts, chat, examples, limits, mongo, replica, rights, server, socketio, stores, table
 from .table import Fault
 
 FAULTS = (
@@ -26,10 +26,11 @@ FAULTS = (
     *replica.FAULTS,
     *server.FAULTS,
     *mongo.FAULTS,
+    *examples.FAULTS,
 )
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("src", "tests", "docs", "README.md", "pyproject.toml")
+COPIED = ("src", "tests", "docs", "examples", "README.md", "pyproject.toml")
 SECONDS = 300
 
 

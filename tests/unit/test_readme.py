@@ -18,6 +18,11 @@ def test_the_store_of_somebody_else_is_the_one_in_the_examples() -> None:
     assert printed in tests
 
 
+def test_printed_part_of_the_chat_program_is_in_the_program() -> None:
+    program = (README.parent / "examples" / "chat.mjs").read_text(encoding="utf-8")
+    assert example("js", "sync") in program
+
+
 async def test_the_domain_runs_in_memory_as_the_readme_says() -> None:
     names: dict[str, Any] = {}
     exec(compile(example("python", "MemoryStore()"), "README.md", "exec"), names)
