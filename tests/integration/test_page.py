@@ -170,7 +170,7 @@ async def test_page_without_scripts_shows_the_address_requested(tmp_path: Path) 
 
 
 async def test_page_allows_no_script_and_no_style_but_its_own(tmp_path: Path) -> None:
-    async with serving(tmp_path, "--store", "memory") as server, ClientSession() as client:
+    async with serving(tmp_path, "--store", "memory", "--hosts", "*") as server, ClientSession() as client:
         async with client.get(server.url) as answer:
             page, headers = await answer.text(), answer.headers
         async with client.get(server.url, headers={"Host": 'x"><script>alert(1)</script>'}) as answer:

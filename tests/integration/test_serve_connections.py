@@ -61,12 +61,12 @@ class Line:
 
 
 ASKED = 40
-HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HALF = {
     "nothing": b"",
     "a part of a line": b"GET /heal",
     "a line": b"GET /healthz HTTP/1.1\r\n",
-    "a part of the headers": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 1000,
+    "a part of the headers": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 1000,
     "a request and nothing more": HEALTHZ,
     "a request and a half": HEALTHZ + HEALTHZ[:-2],
 }
@@ -113,7 +113,8 @@ async def test_who_does_not_read_their_answers_is_cut() -> None:
         alice = await sign_in(http, f"http://127.0.0.1:{port}", "alice")
         for number in range(30):
             await alice.send("alice", f"{number}", body="x" * 16_000)
-        request = f"GET /api/v1/users/alice/entries HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {alice.token}\r\n\r\n"
+        head = "GET /api/v1/users/alice/entries HTTP/1.1\r\nHost: localhost\r\n"
+        request = f"{head}Authorization: Bearer {alice.token}\r\n\r\n"
         with socket.socket() as deaf:
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             deaf.connect(("127.0.0.1", port))

@@ -13,7 +13,7 @@ from aiohttp import ClientError, ClientSession
 
 from tests.integration.clients import raw_clients
 from tests.integration.serve_client import User, sign_in, signed_in
-from tests.integration.serving import Server, serving
+from tests.integration.serving import Server, launch, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -41,12 +41,12 @@ async def open_line(server: Server, data: bytes) -> asyncio.StreamWriter:
 
 def half_a_message(user: User) -> bytes:
     return (
-        f"POST /api/v1/users/{user.name}/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {user.token}\r\n"
+        f"POST /api/v1/users/{user.name}/messages HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {user.token}\r\n"
         'Content-Type: application/json\r\nContent-Length: 30\r\n\r\n{"key": '
     ).encode()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 async def test_it_ends_with_0_within_10_seconds_whoever_is_connected(number: signal.Signals, server: Server) -> None:
     async with signed_in(server, "alice") as alice, raw_clients(f"{server.url}/socket.io/") as clients:
         await alice.send("alice", "k")
@@ -83,6 +83,35 @@ async def test_a_second_signal_ends_it_at_once(number: signal.Signals, server: S
         assert time.monotonic() - begun < 1
         for line in lines:
             line.close()
+
+
+async def test_second_sighup_does_not_end_it_before_it_has_drained(server: Server) -> None:
+    async with signed_in(server, "alice") as alice, raw_clients(f"{server.url}/socket.io/") as clients:
+        client = await clients.connect(alice.token)
+        line = await open_line(server, half_a_message(alice))
+        await alice.send("alice", "k")
+        server.process.send_signal(signal.SIGHUP)
+        await server.until(lambda server: "stopping" in server.log)
+        assert await server.stop(signal.SIGHUP) == 0
+        assert await client.closed() == 1001
+        line.close()
+
+
+async def test_sighup_that_is_ignored_at_the_start_stays_ignored(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup: a child inherits it
+    try:
+        server = await launch(tmp_path, "serve", "--port", "0", "--store", "memory")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    try:
+        await server.until(lambda server: server.url)
+        server.process.send_signal(signal.SIGHUP)
+        async with signed_in(server, "alice") as alice:
+            await alice.send("alice", "k")
+        assert await server.stop() == 0
+        assert [event["event"] for event in server.events] == ["stopping; a second signal ends it at once", "stopped"]
+    finally:
+        await server.kill()
 
 
 async def test_what_is_acknowledged_while_it_stops_is_there_afterwards(server: Server, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from chatcore.ports.rate_limiter import Rate
-from chatcore_aiohttp import Origins, Proxies
+from chatcore_aiohttp import Hosts, Origins, Proxies
 from chatcore_server import cli, environment
 from chatcore_server.settings import Settings
 
@@ -49,6 +49,14 @@ WRONG = [
     ("ORIGINS", "https://chat.example/", "must hold origins such as"),
     ("ORIGINS", "null", "must hold origins such as"),
     ("ORIGINS", '["https://chat.example"]', "must hold origins such as"),
+    ("HOSTS", "", "is empty, or has an empty place"),
+    ("HOSTS", "a.example,", "is empty, or has an empty place"),
+    ("HOSTS", "a.example,*", "must be * alone"),
+    ("HOSTS", "*.example", "must be * alone"),
+    ("HOSTS", "https://a.example", "must hold hosts such as"),
+    ("HOSTS", "a.example:3001", "must hold hosts such as"),
+    ("HOSTS", "a.example/", "must hold hosts such as"),
+    ("HOSTS", "[::x]", "must hold hosts such as"),
     ("ACCESS_TOKEN_S", "", NUMBER),
     ("ACCESS_TOKEN_S", "0", NUMBER),
     ("ACCESS_TOKEN_S", "-900", NUMBER),
@@ -170,6 +178,7 @@ def test_without_any_setting_there_are_defaults(started: list[Settings]) -> None
         "store": "sqlite",
         "data_dir": Path("chatcore-data"),
         "secret": None,
+        "hosts": None,
         "access_token_s": 900,
         "room_members_max": 5_000,
         "signup": "open",
@@ -196,6 +205,7 @@ VALUES = {
     "STORE": ("memory", "sqlite", "memory"),
     "SECRET": ("f" * 32, '{$e} "quoted" # and no comment here', "d" * 40),
     "ORIGINS": ("https://f.example", "https://e.example,http://e.example:1", "https://d.example"),
+    "HOSTS": ("f.example", "e.example,[::1]", "d.example"),
     "ACCESS_TOKEN_S": ("1", "2", "3"),
     "ROOM_MEMBERS_MAX": ("2", "30", "5000"),
     "SIGNUP": ("closed", "open", "closed"),
@@ -235,8 +245,8 @@ def _written(value: object) -> str:
             return value.decode()
         case Proxies():
             return ",".join(map(str, value.trusted))
-        case Origins():
-            return ",".join(sorted(value.allowed, reverse=True))
+        case Origins() | Hosts():
+            return ",".join(sorted(value.allowed or (), reverse=True))
         case _:
             return str(value)
 

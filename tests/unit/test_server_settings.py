@@ -84,6 +84,7 @@ def test_every_setting_has_a_variable() -> None:
         "CHATCORE_STORE",
         "CHATCORE_SECRET",
         "CHATCORE_ORIGINS",
+        "CHATCORE_HOSTS",
         "CHATCORE_ACCESS_TOKEN_S",
         "CHATCORE_LIMITS",
         "CHATCORE_LIMIT_SIGN_IN",

@@ -7,6 +7,7 @@ try:
     from .endpoints import Endpoint as Endpoint
     from .endpoints import Endpoints as Endpoints
     from .guard import Guard as Guard
+    from .hosts import Hosts as Hosts
     from .origins import Origins as Origins
     from .problems import problem as problem
     from .proxies import Proxies as Proxies

@@ -1,7 +1,7 @@
-"""What stands around every handler: origins, errors, and the headers of every answer."""
+"""What stands around every handler: hosts, origins, errors, and the headers of every answer."""
 
 import logging
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from http import HTTPStatus
 from traceback import walk_tb
 
@@ -12,6 +12,7 @@ from attrs import field, frozen
 from chatcore.errors import ChatError, Internal, Invalid, NotFound, TooLarge
 from chatcore.ports.log_throttle import LogThrottle
 
+from .hosts import Hosts
 from .origins import Origins, is_preflight, preflight
 from .problems import problem
 
@@ -26,9 +27,15 @@ log = logging.getLogger(__name__)
 
 @frozen
 class Guard:
-    """Lets requests of admitted origins in, and answers whatever their handlers raise."""
+    """Lets requests for admitted hosts and of admitted origins in, and answers whatever their handlers raise.
+
+    Attributes:
+        any_host: paths that are served whatever the host: a supervisor asks them by an address.
+    """
 
     origins: Origins
+    hosts: Hosts = field(factory=Hosts)
+    any_host: Collection[str] = ()
     _throttle: LogThrottle = field(factory=LogThrottle, init=False)
     """A failure is logged once a minute for each place in the code: a client without an account may cause it."""
 
@@ -41,6 +48,8 @@ class Guard:
         app.on_response_prepare.append(self._add_headers)
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path not in self.any_host and (misdirected := self.hosts.refusal(request)):
+            return misdirected
         if refusal := self.origins.refusal(request):
             return problem(refusal)
         if is_preflight(request):
@@ -59,7 +68,8 @@ class Guard:
             return problem(Internal())
 
     async def _add_headers(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        cors: Mapping[str, str] = {} if self.origins.refusal(request) else self.origins.headers(request)
+        is_readable = self.hosts.admits(request) and not self.origins.refusal(request)
+        cors: Mapping[str, str] = self.origins.headers(request) if is_readable else {}
         for name, value in {**EVERYWHERE, **cors}.items():
             response.headers.setdefault(name, value)
 

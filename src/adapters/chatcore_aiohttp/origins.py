@@ -45,6 +45,11 @@ class Origins:
         """
         return cls() if setting is None else cls(frozenset(map(_listed, setting.split(","))))
 
+    @property
+    def hosts(self) -> Collection[str]:
+        """The hosts of the allowed origins, with their ports."""
+        return [origin.partition("://")[2] for origin in self.allowed]
+
     def refusal(self, request: web.BaseRequest) -> Forbidden | None:
         """None where the request may be answered.
 

@@ -6,19 +6,21 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from chatcore.chat import Chat
-from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoints, Guard, Origins, Proxies, SocketsRoutes
+from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoints, Guard, Hosts, Origins, Proxies, SocketsRoutes
 from chatcore_aiohttp.codec import encode
 from chatcore_socketio import Caps, SocketioServer
 
 from .bootstrap import Parts
 from .page import Page
 
+HEALTHZ, READYZ = "/healthz", "/readyz"
 NO_PROXIES = Proxies()
 
 
 def build(
     parts: Parts,
     origins: Origins,
+    hosts: Hosts,
     *,
     sending: float,
     proxies: Proxies = NO_PROXIES,
@@ -32,7 +34,7 @@ def build(
     chat, accounts = parts.chat, parts.accounts
     commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate, canonical=accounts.canonical)
     app = web.Application()
-    Guard(origins).add_to(app)
+    Guard(origins, hosts, any_host=(HEALTHZ, READYZ)).add_to(app)
     app.middlewares.insert(0, _sent_within(sending))
     sockets = SocketsRoutes(chat=chat, authenticate=accounts.authenticate)
     Endpoints(
@@ -40,8 +42,8 @@ def build(
     ).add_to(app)
     SocketioServer(chat, accounts.admit, origins=origins, caps=caps, limiter=parts.limiter).add_to(app)
     app.router.add_get("/", Page().answer)
-    app.router.add_get("/healthz", _alive)
-    app.router.add_get("/readyz", _ready(chat))
+    app.router.add_get(HEALTHZ, _alive)
+    app.router.add_get(READYZ, _ready(chat))
     app.on_response_prepare.append(_sign)
     proxies.add_to(app)
     return app

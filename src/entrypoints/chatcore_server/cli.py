@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def serve(*, settings: Settings | None = None) -> int:
-    """Start the server, until Ctrl-C or SIGTERM.
+    """Start the server, until Ctrl-C, SIGTERM or SIGHUP.
 
     A setting is a flag, a variable of the environment, or a line in the file .env of the working directory: where
     several say something, the first of these counts.
@@ -66,6 +67,8 @@ def migrate(
     settings: Settings | None = None,
 ) -> int:
     """Bring the store's database to this version. Servers do it by themselves at their start, where that is quick."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # the progress bar gives the cursor back
     settings = settings or Settings()
     with _refusals_of_the_store(settings):
         asyncio.run(migrating.run(settings, dry_run=dry_run))

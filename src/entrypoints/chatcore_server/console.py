@@ -1,13 +1,23 @@
-"""The console command `chatcore`: a missing dependency is an error in one line."""
+"""The console command `chatcore`: a missing dependency is an error in one line, and Ctrl-C ends the start silently.
 
+The imports of the server take a second. Until the server has its own signal handlers, an interrupt ends the process at
+once: as an exception it would show a traceback, or get lost in a callback of an import.
+"""
+
+import os
+import signal
 import sys
+from types import FrameType
 
+INTERRUPTED = 130
 MISSING = 2
 """Exit code without the extra `server`, as for a wrong command line."""
 
 
 def main() -> int:
     """Run the command line, and return the exit code."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
+        signal.signal(signal.SIGINT, _end)
     try:
         from .cli import main as run
     except ModuleNotFoundError as missing:
@@ -19,3 +29,7 @@ def main() -> int:
         )
         return MISSING
     return run()
+
+
+def _end(_: int, __: FrameType | None) -> None:
+    os._exit(INTERRUPTED)

@@ -9,12 +9,12 @@ import socket
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TypeAlias
 
 from aiohttp import web
 from attrs import frozen
 
+from chatcore_aiohttp import Hosts
 from chatcore_socketio import Caps
 
 from . import app, collector
@@ -50,12 +50,14 @@ class Times:
 
 
 async def serve(settings: Settings, announce: Callable[[Sequence[Address]], None]) -> None:
-    """Serve until SIGINT or SIGTERM; ``announce`` is told host and port once requests are answered.
+    """Serve until SIGINT, SIGTERM or SIGHUP; ``announce`` is told host and port once requests are answered.
+
+    Before that a signal ends the process at once: nothing is acknowledged yet.
 
     Raises `SettingsError` and `StoreError` where it can't begin.
     """
-    stop = _stop_by_signal()
     async with running(settings) as addresses:
+        stop = _stop_by_signal()
         announce(addresses)
         await stop.wait()
     log.info("stopped")
@@ -69,45 +71,57 @@ async def running(settings: Settings, times: Times = Times()) -> AsyncGenerator[
     is closed. Raises `SettingsError` and `StoreError` where it can't begin.
     """
     parts = bootstrap(settings)
-    served = app.build(
-        parts,
-        settings.origins,
-        sending=times.sending,
-        proxies=settings.trusted_proxies,
-        caps=Caps(websockets_per_address=settings.sockets_per_address),
-        is_sign_up_open=settings.signup == "open",
-    )
-    runner = web.AppRunner(served, shutdown_timeout=times.handling)
     doorman = Doorman(per_address_max(settings.sockets_per_address), settings.trusted_proxies)
-    async with (
-        _listener(settings, partial(_protocol, runner, doorman, times)) as listener,
-        parts.chat,
-        _set_up(runner),
-    ):
-        collector.set_for_serving()
-        await listener.start_serving()
-        try:
-            yield [one.getsockname()[:2] for one in listener.sockets]
-        finally:
-            listener.close()
+    async with _listener(settings, lambda: _protocol(runner, doorman, times)) as listener:
+        addresses: Sequence[Address] = [one.getsockname()[:2] for one in listener.sockets]
+        served = app.build(
+            parts,
+            settings.origins,
+            _hosts(settings, addresses),
+            sending=times.sending,
+            proxies=settings.trusted_proxies,
+            caps=Caps(websockets_per_address=settings.sockets_per_address),
+            is_sign_up_open=settings.signup == "open",
+        )
+        runner = web.AppRunner(served, shutdown_timeout=times.handling)
+        async with parts.chat, _set_up(runner):
+            collector.set_for_serving()
+            await listener.start_serving()
+            try:
+                yield addresses
+            finally:
+                listener.close()
+
+
+def _hosts(settings: Settings, addresses: Sequence[Address]) -> Hosts:
+    if settings.hosts is not None:
+        return settings.hosts
+    return Hosts.unset([host for host, _ in addresses], named=[settings.host, *settings.origins.hosts])
 
 
 def _stop_by_signal() -> asyncio.Event:
-    """An event that the first SIGINT or SIGTERM sets; a second one ends the process at once."""
+    """An event that the first SIGINT, SIGTERM or SIGHUP sets; a second SIGINT or SIGTERM ends the process at once.
+
+    A second SIGHUP does not: a terminal that is closed may send several. Where SIGHUP is ignored, as under nohup, it
+    stays ignored.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
 
     def first() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_IGN if number == signal.SIGHUP else signal.SIG_DFL)
         log.info("stopping; a second signal ends it at once")
         last_resort = threading.Timer(STOP_S, os._exit, [0])
         last_resort.daemon = True  # it is gone when the process ends by itself
         last_resort.start()
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in numbers:
         loop.add_signal_handler(number, first)
     return stop
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter, Token
 
 from chatcore.domain.state import MEMBERS_MAX
 from chatcore.ports.rate_limiter import Rate
-from chatcore_aiohttp import Origins, Proxies
+from chatcore_aiohttp import Hosts, Origins, Proxies
 from chatcore_limits import parse_rate
 
 from . import values
@@ -97,6 +97,16 @@ class Settings:
             default=False,
         ),
     ] = field(factory=Origins)
+    hosts: Annotated[
+        Hosts | None,
+        _setting(
+            "HOSTS",
+            Hosts.parse,
+            "Hosts that the server answers to, without port, separated by commas; * is any. Unset: any, but on a "
+            "loopback address only localhost, 127.0.0.1, [::1], that address and the hosts of the origins.",
+            default=False,
+        ),
+    ] = None
     access_token_s: Annotated[
         int, _setting("ACCESS_TOKEN_S", values.access_token_s, "Seconds for which an access token is good.")
     ] = 900

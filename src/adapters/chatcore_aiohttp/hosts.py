@@ -1,0 +1,126 @@
+"""The hosts that a server answers to.
+
+A web page of a foreign name that resolves to the server's address (DNS rebinding) sends that name as its host: its
+origin then looks like the server's own, and only the name tells it apart.
+"""
+
+import ipaddress
+import logging
+import re
+from collections.abc import Collection, Iterable
+from http import HTTPStatus
+from typing import Self
+
+from aiohttp import hdrs, web
+from attrs import field, frozen
+
+from chatcore.errors import Invalid
+from chatcore.ports.log_throttle import LogThrottle
+
+from .problems import problem
+
+SETTING = "CHATCORE_HOSTS"
+ANY = "*"
+LENGTH_MAX = 300
+"""Characters of a host with its port; a name has at most 253."""
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]*)?")
+_ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
+
+log = logging.getLogger(__name__)
+
+
+@frozen(eq=False)
+class Hosts:
+    """The names and addresses that requests may be for.
+
+    Attributes:
+        allowed: hosts as `normalised` gives them; None admits any.
+    """
+
+    allowed: Collection[str] | None = None
+    _throttle: LogThrottle = field(factory=LogThrottle, init=False, repr=False)
+
+    @classmethod
+    def parse(cls, setting: str) -> Self:
+        """The meaning of `SETTING`: hosts separated by commas, or `ANY`.
+
+        Raises ValueError; its text goes on after the setting's name.
+        """
+        return cls() if setting.strip() == ANY else cls(frozenset(map(_listed, setting.split(","))))
+
+    @classmethod
+    def unset(cls, listening: Iterable[str], named: Iterable[str]) -> Self:
+        """The hosts of a server without the setting: any, or on loopback addresses alone the usual names of these.
+
+        Args:
+            listening: IP addresses that the server listens on.
+            named: further names for which the operator configured the server.
+        """
+        addresses = [ipaddress.ip_address(address.partition("%")[0]) for address in listening]
+        if not all(address.is_loopback for address in addresses):
+            return cls()
+        own = (f"[{address}]" if address.version == 6 else str(address) for address in addresses)
+        found = map(normalised, (*LOOPBACK, *own, *named))
+        return cls(frozenset(host for host in found if host))
+
+    def admits(self, request: web.BaseRequest) -> bool:
+        """Return whether the request is for a host that the server answers to."""
+        return self.allowed is None or requested_host(request) in self.allowed
+
+    def refusal(self, request: web.BaseRequest) -> web.Response | None:
+        """Return None where the request may be answered: else 421 (RFC 9110, 15.5.20), or 400 where no host is named.
+
+        The log says once a minute which setting admits the host.
+        """
+        if self.admits(request):
+            return None
+        host = requested_host(request)
+        if host is None:
+            return problem(Invalid("A request names one host: Host, once, with a name or an address (RFC 9112, 3.2)."))
+        if self._throttle.admits(None):
+            log.warning("Host refused: host=%s. To answer to it, set %s=%s.", host, SETTING, self._with(host))
+        error = Invalid(f"This server does not answer to this host; the server's log says how {SETTING} admits it.")
+        return problem(error, status=HTTPStatus.MISDIRECTED_REQUEST)
+
+    def _with(self, host: str) -> str:
+        return ",".join([*sorted(self.allowed or ()), host])
+
+
+def requested_host(request: web.BaseRequest) -> str | None:
+    """The host of a request, normalised; None where it names none, several or an invalid one.
+
+    An absolute target counts before the header Host (RFC 9112, 3.2.2).
+    """
+    hosts = request.headers.getall(hdrs.HOST, [])
+    if len(hosts) != 1:
+        return None
+    absolute = _ABSOLUTE.match(request.raw_path)
+    return normalised(absolute[1].rpartition("@")[2] if absolute else hosts[0])
+
+
+def normalised(text: str) -> str | None:
+    """A host in lower case, without port and final dot, an IPv6 address in brackets; None for anything else."""
+    found = _HOST.fullmatch(text.lower()) if len(text) <= LENGTH_MAX and text.isascii() else None
+    if found is None:
+        return None
+    host = found[1]
+    if not host.startswith("["):
+        return host.removesuffix(".") or None
+    try:
+        return f"[{ipaddress.IPv6Address(host[1:-1])}]"
+    except ValueError:
+        return None
+
+
+def _listed(text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise ValueError(f"is empty, or has an empty place; leave it unset, or write {ANY} for any host")
+    if ANY in text:
+        raise ValueError(f"must be {ANY} alone, or name the hosts one by one")
+    host = normalised(text)
+    if host is None or re.search(r":[0-9]*$", text.rpartition("]")[2]):
+        raise ValueError("must hold hosts such as chat.example or [::1], without a scheme, a port or a path")
+    return host
