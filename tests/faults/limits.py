@@ -63,7 +63,7 @@ FAULTS = (
     Fault(
         "limits-hash-queue-is-first-come-first-served",
         LINE,
-        "            if last.rank[0] <= attempts:",
+        "            if last.attempts() <= attempts():",
         "            if True:",
         f"{ACCOUNTS_TEST}::test_user_signs_in_while_50_addresses_guess_the_name",
     ),
@@ -150,5 +150,12 @@ FAULTS = (
         "        if held >= self._most and address != PROXY:",
         "        if held >= self._most:",
         "tests/integration/test_serve_limits.py::test_idle_connections_of_a_trusted_proxy_are_not_capped",
+    ),
+    Fault(
+        "limits-waiting-callers-keep-the-rank-they-came-with",
+        SIGN_IN,
+        "partial(self._attempts.of, key)",
+        "(lambda count: lambda: count)(self._attempts.of(key))",
+        f"{ACCOUNTS_TEST}::test_user_signs_in_although_the_queue_was_full_of_first_attempts_before",
     ),
 )

@@ -158,7 +158,7 @@ async def test_fault_of_the_server_is_no_failure_of_the_client(node: SignInNode)
         for user in users:
             tasks.start_soon(node.sign_in, user, HOME)
     assert node.hasher.hashes < 50
-    assert await node.sign_in("bob", HOME) == "in"
+    assert [await node.sign_in(f"name-{number}", HOME, WRONG) for number in range(100)] == ["wrong"] * 100
 
 
 async def test_sign_ups_of_an_address_are_limited_before_hashing() -> None:
@@ -261,6 +261,12 @@ async def test_other_users_sign_in_while_one_address_guesses_names(node: SignInN
 @pytest.mark.parametrize("after", AFTER)
 async def test_other_users_sign_in_while_50_addresses_guess_names(node: SignInNode, after: float) -> None:
     assert await flood(node, 100_000, 50, ("alice", HOME), after) < 5
+
+
+async def test_user_signs_in_although_the_queue_was_full_of_first_attempts_before(node: SignInNode) -> None:
+    """Hashes that take long: the queue still holds the first attempts of addresses that have made others since."""
+    node.hasher.seconds = 1.0
+    assert await flood(node, None, 50, ("bob", HOME), 1.5) < 5
 
 
 async def test_user_who_signs_in_again_and_again_does_not_keep_others_out(node: SignInNode) -> None:

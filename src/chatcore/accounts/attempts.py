@@ -17,15 +17,19 @@ class RecentAttempts:
         self._keys_max = keys_max
         self._counts: dict[str, tuple[float, float]] = {}
 
-    def count(self, key: str) -> float:
-        """Count one more attempt. Returns how many there are with it, at least 1."""
-        now = self._monotonic()
-        before, at = self._counts.pop(key, (0.0, now))
-        attempts = before * math.exp2((at - now) / HALF_LIFE_S) + 1
-        self._counts[key] = (attempts, now)
+    def add(self, key: str) -> None:
+        """Count one more attempt."""
+        attempts = self.of(key) + 1
+        self._counts.pop(key, None)
+        self._counts[key] = (attempts, self._monotonic())
         if len(self._counts) > self._keys_max:
             del self._counts[next(iter(self._counts))]
-        return attempts
+
+    def of(self, key: str) -> float:
+        """Return how many attempts there were, as they count now."""
+        now = self._monotonic()
+        attempts, at = self._counts.get(key, (0.0, now))
+        return attempts * math.exp2((at - now) / HALF_LIFE_S)
 
 
 class RecentSuccesses:

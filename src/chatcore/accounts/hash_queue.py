@@ -47,7 +47,7 @@ class HashQueue:
         self._booked_until = -math.inf
 
     @asynccontextmanager
-    async def turn(self, *, known: bool, attempts: float) -> AsyncGenerator[None]:
+    async def turn(self, *, known: bool, attempts: Callable[[], float]) -> AsyncGenerator[None]:
         """Wait for a turn, which lasts as long as the block.
 
         Raises `RateLimited` where too many wait, or where callers with fewer attempts take this one's place.
@@ -60,7 +60,7 @@ class HashQueue:
             self._hash_s += (self._monotonic() - started - self._hash_s) / SMOOTHING
             self._end()
 
-    async def _begin(self, line: WaitingLine, attempts: float) -> None:
+    async def _begin(self, line: WaitingLine, attempts: Callable[[], float]) -> None:
         if self._running < self._at_once:
             self._running += 1
             return

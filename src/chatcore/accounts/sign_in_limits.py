@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import partial
 from typing import TypeAlias
 
 from attrs import frozen
@@ -41,8 +42,8 @@ class Attempt:
     """An attempt that is looked at. ``known`` says that its address signed in with its name in the last 30 days."""
 
     known: bool
-    count: float
-    """Recent attempts: of the name and address where they are known, of the address otherwise."""
+    count: Callable[[], float]
+    """Recent attempts by now: of the name and address where they are known, of the address otherwise."""
     queue: HashQueue
 
     def hashing(self) -> AbstractAsyncContextManager[None]:
@@ -87,7 +88,7 @@ class SignInLimits:
         """
         source = Source(user or "", client_network(address))
         known = source.pair in self._successes
-        attempt = Attempt(known, self._attempts.count(source.pair if known else source.network), self._queue)
+        attempt = self._attempt(known, source.pair if known else source.network)
         taken: list[tuple[LimitName, str]] = [("sign_in", source.pair)]
         if not known:
             taken.append(("sign_in_address", source.network))
@@ -111,12 +112,16 @@ class SignInLimits:
         Raises `RateLimited`.
         """
         source = Source(user, client_network(address))
-        attempt = Attempt(False, self._attempts.count(source.network), self._queue)
+        attempt = self._attempt(False, source.network)
         taken: Taken = [("sign_in", f"sign-up {source.pair}"), ("sign_up", source.network)]
         self._take(taken, source)
         with self._uncounted_if_temporary(taken):
             yield attempt
         self._successes.add(source.pair)
+
+    def _attempt(self, known: bool, key: str) -> Attempt:
+        self._attempts.add(key)
+        return Attempt(known, partial(self._attempts.of, key), self._queue)
 
     def _take(self, wanted: Taken, source: Source) -> None:
         """Count under all limits, or under none. Raises `RateLimited`."""

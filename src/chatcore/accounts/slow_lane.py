@@ -28,7 +28,7 @@ class SlowLane:
         self._uniform = uniform
         self._lines: dict[str, WaitingLine] = {}
 
-    async def turn(self, name: str, attempts: float) -> None:
+    async def turn(self, name: str, attempts: Callable[[], float]) -> None:
         """Wait for a turn. Raises `RateLimited` where too many wait, or after 10 s."""
         line = self._lines.setdefault(name, WaitingLine(PLACES))
         waiter = line.enter(attempts) if sum(map(len, self._lines.values())) < PLACES_IN_ALL else None

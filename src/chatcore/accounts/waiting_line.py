@@ -1,6 +1,7 @@
 """A bounded line of callers. Those with the fewest recent attempts are served first."""
 
 import itertools
+from collections.abc import Callable
 
 import anyio
 from attrs import define, field
@@ -10,7 +11,9 @@ from attrs import define, field
 class Waiter:
     """A caller in a line; ``left`` is set once it is served or displaced."""
 
-    rank: tuple[float, int]
+    attempts: Callable[[], float]
+    """How many recent attempts the caller has made by now, also while it waits."""
+    number: int
     left: anyio.Event = field(factory=anyio.Event)
     served: bool = False
 
@@ -29,12 +32,12 @@ class WaitingLine:
     def __len__(self) -> int:
         return len(self._waiters)
 
-    def enter(self, attempts: float) -> Waiter | None:
-        """Wait in the line. Returns None where it is full, and displaces nobody with as few attempts."""
-        waiter = Waiter((attempts, next(self._numbers)))
+    def enter(self, attempts: Callable[[], float]) -> Waiter | None:
+        """Wait in the line. Returns None where it is full of callers with as few attempts."""
+        waiter = Waiter(attempts, next(self._numbers))
         if len(self._waiters) >= self._places:
             last = max(self._waiters, key=_rank)
-            if last.rank[0] <= attempts:
+            if last.attempts() <= attempts():
                 return None
             self.leave(last)
         self._waiters.append(waiter)
@@ -60,4 +63,4 @@ class WaitingLine:
 
 
 def _rank(waiter: Waiter) -> tuple[float, int]:
-    return waiter.rank
+    return waiter.attempts(), waiter.number
