@@ -212,6 +212,20 @@ FAULTS = (
         f"{TESTS}/test_bounds.py",
     ),
     Fault(
+        "socketio-client-is-read-on-after-its-end",
+        f"{SOURCE}/receiver.py",
+        "            self._discarded += len(data)",
+        "            self._discarded = 0",
+        f"{TESTS}/test_bounds.py::test_client_that_goes_on_after_its_end_is_not_read_on",
+    ),
+    Fault(
+        "socketio-packets-of-other-namespaces-without-bound",
+        f"{SOURCE}/dispatcher.py",
+        "        if not self._spend():",
+        "        if False:",
+        f"{TESTS}/test_bounds.py::test_client_that_floods_with_idle_frames_is_ended_with_bye_protocol",
+    ),
+    Fault(
         "socketio-binary-frames-ignored",
         f"{SOURCE}/session.py",
         "        elif isinstance(event, bytes):\n            self._refuse()",

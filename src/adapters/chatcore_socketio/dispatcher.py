@@ -42,7 +42,9 @@ class Dispatcher:
         credentials: Callable[[str | None], Credentials],
         line: Line,
         connect_within: float,
+        spend: Callable[[], bool],
     ) -> None:
+        """``spend`` counts a packet that carries no command, and is False when it is one too many."""
         self.inbox = Inbox()
         self.connection = SocketConnection(line)
         self.has_met_connect = False
@@ -51,6 +53,7 @@ class Dispatcher:
         self._credentials = credentials
         self._line = line
         self._connect_within = connect_within
+        self._spend = spend
         self._socket: Socket | None = None
 
     @property
@@ -124,6 +127,8 @@ class Dispatcher:
             raise Violation
 
     def _answer_elsewhere(self, packet: Packet) -> None:
+        if not self._spend():
+            raise Violation
         if packet.packet_type == kinds.CONNECT:
             self.connection.refuse(Invalid("There is no such namespace; connect to /."), packet.namespace)
         elif packet.packet_type != kinds.DISCONNECT:

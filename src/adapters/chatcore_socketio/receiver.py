@@ -9,6 +9,8 @@ FRAMES_PER_TURN = 16
 """Frames that are read of a connection before other connections have their turn."""
 BYTES_PER_TURN = 64 * 1024
 """Bytes, after which the same holds; a frame is read to its end."""
+DISCARDED_MAX = 64 * 1024
+"""Bytes that are read of a client after the session has ended; a close frame may stand in them."""
 
 
 class Receiver:
@@ -23,10 +25,15 @@ class Receiver:
         self._reader = FrameReader()
         self._loop = asyncio.get_running_loop()
         self._is_paused = False
+        self._discarded = 0
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Called by aiohttp with what has arrived. Returns that the connection goes on, and no unread rest."""
-        if self._session.is_receiving:
+        if self._session.has_ended:
+            self._discarded += len(data)
+        if self._discarded > DISCARDED_MAX:
+            self._pause()  # for ever: the line cuts the client soon
+        elif self._session.is_receiving:
             self._reader.feed(data)
             if self._is_paused:
                 self._transport.pause_reading()  # aiohttp has resumed it
@@ -66,6 +73,8 @@ class Receiver:
             self._transport.pause_reading()
 
     def _resume(self) -> None:
+        if self._discarded > DISCARDED_MAX:
+            return
         was_paused, self._is_paused = self._is_paused, False
         if was_paused and not self._transport.is_closing():
             self._transport.resume_reading()

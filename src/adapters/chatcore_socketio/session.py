@@ -46,12 +46,14 @@ class Session:
         self._loop = asyncio.get_running_loop()
         now = self._loop.time()
         self._connect_by = doorway.deadline if doorway else now + timing.connect_within
-        self._dispatcher = Dispatcher(chat, authenticate, credentials, line, timing.connect_within)
+        self._allowance = FrameAllowance(self._loop.time)
+        self._dispatcher = Dispatcher(
+            chat, authenticate, credentials, line, timing.connect_within, self._allowance.spend
+        )
         self._inbox = self._dispatcher.inbox
         self._connection = self._dispatcher.connection
         self._heartbeat = Heartbeat(line, self._inbox, timing, now)
         self._client_left = asyncio.Event()
-        self._allowance = FrameAllowance(self._loop.time)
         line.on_end = self._drop
 
     async def run(self) -> None:
@@ -102,6 +104,11 @@ class Session:
         await asyncio.wait({dispatching})
 
     # What arrives.
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing that arrives has an effect any more, except the client's close frame."""
+        return self._line.ended or not self.is_receiving
 
     @property
     def message_max(self) -> int:

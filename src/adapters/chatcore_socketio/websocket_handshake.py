@@ -5,7 +5,7 @@ import hashlib
 import re
 from http import HTTPStatus
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 
 from chatcore.errors import Invalid
 from chatcore_aiohttp.problems import problem
@@ -28,7 +28,8 @@ def other_version(request: web.Request) -> web.Response | None:
 def check(request: web.Request) -> None:
     """Raise `Invalid` for a request that opens no WebSocket."""
     # aiohttp logs the protocols that the client offers, unless the first of them is known.
-    if not web.WebSocketResponse(protocols=[_offered_protocol(request)]).can_prepare(request):
+    is_websocket = web.WebSocketResponse(protocols=[_offered_protocol(request)]).can_prepare(request)
+    if request.version < HttpVersion11 or not is_websocket:
         raise Invalid("This is no websocket request, or a proxy removed its Upgrade header.")
 
 

@@ -187,6 +187,8 @@ IDLE = {
     "a websocket pong": client_frame(PONG),
     "an empty fragment": client_frame(CONTINUATION, final=False),
     "a short fragment": client_frame(CONTINUATION, b"x" * 100, final=False),
+    "a CONNECT elsewhere": client_frame(TEXT, b"40/x,"),
+    "a DISCONNECT elsewhere": client_frame(TEXT, b"41/x,"),
 }
 
 
@@ -245,3 +247,14 @@ async def test_large_messages_of_a_flood_are_read_a_turn_at_a_time(node: Socketi
     assert len(session._inbox._packets) == BYTES_PER_TURN // 30_000 + 1
     await flooder.read_until(b"\x88\x02\x03\xea")  # this was no Socket.IO
     flooder.close()
+
+
+async def test_client_that_goes_on_after_its_end_is_not_read_on(node: SocketioNode) -> None:
+    flooder = await SilentClient.open(node)
+    await flooder.write(client_frame(TEXT, b"6") * (FRAMES_AT_ONCE + 100))
+    try:
+        with pytest.raises(ConnectionError):
+            await flooder.write(bytes(64 * 1024 * 1024))  # the kernel's buffers take a tenth of that
+    finally:
+        flooder.close()
+    await node.nothing_left()

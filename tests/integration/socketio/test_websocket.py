@@ -94,6 +94,17 @@ async def test_another_version_of_the_protocol_gets_426_and_the_right_one(node: 
         assert (await answer.json(content_type="application/problem+json"))["code"] == "invalid"
 
 
+async def test_upgrade_over_http_1_0_is_invalid(node: SocketioNode) -> None:
+    """RFC 6455, section 4.2.1: the request is of HTTP/1.1 or higher."""
+    client = await SilentClient.dial(node)
+    await client.write(
+        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.0\r\nHost: x\r\nConnection: Upgrade\r\n"
+        b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    assert b" 400 " in (await client.read_until(b"\r\n")).split(b"\r\n")[0]
+    client.close()
+
+
 @pytest.mark.parametrize(
     "changes",
     [
