@@ -128,5 +128,6 @@ def soak(session: nox.Session) -> None:
     install_mongod(session)
     session.run("pytest", "tests/integration/test_simulation.py", env={"CHATCORE_TEST_SEEDS": "20000"})
     session.run("pytest", "tests/integration/test_cutting_proxy.py", env={"CHATCORE_TEST_CUTS": "1000"})
+    session.run("pytest", "tests/integration/socketio/test_memory.py", env={"CHATCORE_TEST_CONNECTIONS": "100000"})
     length = {"CHATCORE_TEST_LOG_LENGTH": "1000000"}
     session.run("pytest", "tests/integration/test_mongo_store_plans.py", "--timeout=3600", env=length)

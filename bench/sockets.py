@@ -52,9 +52,9 @@ async def serve(store: Store) -> None:
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        collector.set_for_serving()
         print(site.port, flush=True)
-        await asyncio.Event().wait()
+        with collector.set_for_serving():
+            await asyncio.Event().wait()
 
 
 class Client:

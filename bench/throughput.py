@@ -165,16 +165,16 @@ async def emptied(store: MongoStore) -> AsyncGenerator[None]:
 
 
 async def main(stores: list[str], seconds: float) -> None:
-    collector.set_for_serving()
-    for name in stores:
-        match name:
-            case "memory":
-                await measure(name, MemoryStore(), seconds)
-            case "sqlite":
-                with tempfile.TemporaryDirectory(dir=".") as folder:
-                    await measure(name, SqliteStore(folder), seconds)
-            case address:
-                await measure("mongodb", MongoStore(address), seconds)
+    with collector.set_for_serving():
+        for name in stores:
+            match name:
+                case "memory":
+                    await measure(name, MemoryStore(), seconds)
+                case "sqlite":
+                    with tempfile.TemporaryDirectory(dir=".") as folder:
+                        await measure(name, SqliteStore(folder), seconds)
+                case address:
+                    await measure("mongodb", MongoStore(address), seconds)
 
 
 if __name__ == "__main__":

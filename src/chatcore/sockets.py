@@ -94,6 +94,7 @@ class Sockets:
             del self.here[info.id]
             self._deadlines.forget(info.id)
             socket.end()
+            live.refresh = None  # it refers to the transport, which refers to the socket: a cycle
             if self._leases:
                 await self._leases.remove(info)
 

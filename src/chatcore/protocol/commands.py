@@ -3,7 +3,7 @@
 from typing import Any
 
 import attrs
-from cattrs import AttributeValidationNote, ClassValidationError, ForbiddenExtraKeysError
+from cattrs import AttributeValidationNote, BaseValidationError, ClassValidationError, ForbiddenExtraKeysError
 
 from ..commands.command import Command
 from ..commands.fields import wire_name
@@ -22,7 +22,20 @@ def read_command(name: str, data: object) -> Command[Any]:
     try:
         return CONVERTER.structure(data, command)
     except ClassValidationError as error:
-        raise _what_is_wrong(error) from None
+        wrong = _what_is_wrong(error)
+        _forget_frames(error)
+    try:
+        raise wrong
+    finally:
+        del wrong  # this frame, to which the error's traceback refers, would refer to the error
+
+
+def _forget_frames(group: BaseValidationError) -> None:
+    """Break the reference cycles of cattrs: its frames keep lists of errors, which refer to the frames."""
+    for error in group.exceptions:
+        error.__traceback__ = None
+        if isinstance(error, BaseValidationError):
+            _forget_frames(error)
 
 
 def _what_is_wrong(group: ClassValidationError) -> ChatError:

@@ -85,10 +85,10 @@ async def running(settings: Settings, times: Times = Times()) -> AsyncGenerator[
         )
         runner = web.AppRunner(served, shutdown_timeout=times.handling)
         async with parts.chat, _set_up(runner):
-            collector.set_for_serving()
             await listener.start_serving()
             try:
-                yield addresses
+                with collector.set_for_serving():
+                    yield addresses
             finally:
                 listener.close()
 

@@ -80,6 +80,7 @@ class SocketioNode:
     attempts: list[Credentials]
     """Every CONNECT."""
     clients: RawClients
+    runner: web.AppRunner
 
     @property
     def origin(self) -> str:
@@ -156,6 +157,6 @@ async def socketio_node(
         url = f"http://127.0.0.1:{site.port}/socket.io/"
         try:
             async with raw_clients(url) as clients:
-                yield SocketioNode(store, registry, chat, server, url, site.port, attempts, clients)
+                yield SocketioNode(store, registry, chat, server, url, site.port, attempts, clients, runner)
         finally:
             await runner.cleanup()

@@ -1,0 +1,282 @@
+"""Ended connections leave nothing behind: no table entry, and no reference cycle for the garbage collector."""
+
+import gc
+import os
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from aiohttp import web
+
+from chatcore.live.user import LiveSocket
+from chatcore.ports.connection import Bye
+from chatcore.socket import Socket
+from chatcore_socketio import Timing
+from chatcore_socketio.connection import SocketConnection
+from chatcore_socketio.dispatcher import Dispatcher
+from chatcore_socketio.doorway import Doorway
+from chatcore_socketio.frame_allowance import FRAMES_AT_ONCE
+from chatcore_socketio.line import Line
+from chatcore_socketio.receiver import Receiver
+from chatcore_socketio.session import Session
+
+from ...unit.client_frames import CLOSE, TEXT, client_frame
+from .node import SocketioNode, socketio_node
+from .silent import SilentClient
+
+pytestmark = pytest.mark.anyio
+
+CONNECTIONS = 200
+LONG_RUN = int(os.environ.get("CHATCORE_TEST_CONNECTIONS", "2000"))
+TYPES = (
+    Dispatcher,
+    Doorway,
+    Line,
+    LiveSocket,
+    Receiver,
+    Session,
+    Socket,
+    SocketConnection,
+    web.Request,
+    web.RequestHandler,
+    web.StreamResponse,
+)
+"""What a connection is made of."""
+Way: TypeAlias = Callable[[SocketioNode], Awaitable[None]]
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """uvloop, on which the server runs: each transport of asyncio itself is a reference cycle."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture
+async def node() -> AsyncGenerator[SocketioNode]:
+    async with socketio_node(timing=Timing(connect_within=0.2, close_within=0.2)) as found:
+        yield found
+
+
+# The ways in which connections end.
+
+
+async def connected(node: SocketioNode) -> SilentClient:
+    return await (await SilentClient.open(node)).connect()
+
+
+async def end(client: SilentClient) -> None:
+    """Read up to the server's close frame, and go."""
+    await client.read_until(b"\x88\x02")
+    client.close()
+
+
+async def disconnects(node: SocketioNode) -> None:
+    client = await connected(node)
+    await client.send("41")
+    await end(client)
+
+
+async def closes(node: SocketioNode) -> None:
+    client = await connected(node)
+    await client.write(client_frame(CLOSE))
+    await end(client)
+
+
+async def goes(node: SocketioNode) -> None:
+    (await connected(node)).close()
+
+
+async def vanishes(node: SocketioNode) -> None:
+    (await connected(node)).vanish()
+
+
+async def never_connects(node: SocketioNode) -> None:
+    (await SilentClient.open(node)).close()
+
+
+async def is_refused(node: SocketioNode, token: str = "nobody") -> None:
+    client = await SilentClient.open(node)
+    await client.send(f'40{{"token":"{token}"}}')
+    await end(client)
+
+
+async def finds_the_server_unavailable(node: SocketioNode) -> None:
+    await is_refused(node, "down")
+
+
+async def goes_while_it_connects(node: SocketioNode) -> None:
+    client = await SilentClient.open(node)
+    await client.send('40{"token":"hanging"}')
+    client.close()
+
+
+async def is_kicked(node: SocketioNode) -> None:
+    client = await connected(node)
+    for session in node.server._sessions:
+        session.close(Bye(code="kicked"))
+    await end(client)
+
+
+async def ignores_its_end(node: SocketioNode) -> None:
+    client = await connected(node)
+    for session in node.server._sessions:
+        session.close(Bye(code="kicked"))
+    while await client.read():
+        pass
+    client.close()
+
+
+async def speaks_another_protocol(node: SocketioNode) -> None:
+    client = await connected(node)
+    await client.send("what?")
+    await end(client)
+
+
+async def breaks_the_rfc(node: SocketioNode) -> None:
+    client = await connected(node)
+    await client.write(client_frame(TEXT, b"6", mask=None))
+    await end(client)
+
+
+async def floods(node: SocketioNode) -> None:
+    client = await SilentClient.open(node)
+    await client.write(client_frame(TEXT, b"6") * (FRAMES_AT_ONCE + 1))
+    await end(client)
+
+
+async def writes(node: SocketioNode) -> None:
+    client = await connected(node)
+    await client.send('427["message.send",{"to":"bob","key":"k","body":"hi"}]')
+    await client.send('428["message.send",{"to":"bob"}]')
+    await client.read_until(b"438[")
+    await client.send("41")
+    await end(client)
+
+
+async def asks_for_another_version(node: SocketioNode) -> None:
+    client = await SilentClient.dial(node)
+    await client.write(
+        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Version: 8\r\n\r\n"
+    )
+    await client.read_until(b"426")
+    client.close()
+
+
+async def upgrades(node: SocketioNode) -> None:
+    polling = await SilentClient.dial(node)
+    get = b"GET /socket.io/?EIO=4&transport=%s HTTP/1.1\r\nHost: x\r\n"
+    await polling.write(get % b"polling" + b"\r\n")
+    sid = (await polling.read_until(b"}")).split(b'"sid":"')[1].split(b'"')[0]
+    connect = b'40{"token":"silent"}'
+    post = (get % (b"polling&sid=" + sid)).replace(b"GET", b"POST")
+    await polling.write(post + b"Content-Length: %d\r\n\r\n" % len(connect) + connect)
+    await polling.read_until(b"ok")
+    await polling.write(get % (b"polling&sid=" + sid) + b"\r\n")
+    client = await SilentClient.dial(node)
+    await client.write(
+        get % (b"websocket&sid=" + sid)
+        + b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        + b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    await client.read_until(b"\r\n\r\n")
+    await client.send("2probe")
+    await polling.read_until(b"\r\n\r\n6")
+    await client.send("5")
+    await client.read_until(b'42["ready"')
+    client.close()
+    polling.close()
+
+
+WAYS = (
+    disconnects,
+    closes,
+    goes,
+    vanishes,
+    never_connects,
+    is_refused,
+    finds_the_server_unavailable,
+    goes_while_it_connects,
+    is_kicked,
+    speaks_another_protocol,
+    breaks_the_rfc,
+    floods,
+    writes,
+    asks_for_another_version,
+    upgrades,
+)
+
+
+@contextmanager
+def uncollected() -> Generator[list[Any]]:
+    """No collection while the block runs; then the list of all objects that only a collection could have freed."""
+    found: list[Any] = []
+    gc.collect()
+    gc.disable()
+    try:
+        yield found
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        found += gc.garbage
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+def living() -> Counter[str]:
+    return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, TYPES))
+
+
+async def end_all(node: SocketioNode, way: Way, times: int) -> None:
+    for _ in range(times):
+        await way(node)
+    await node.nothing_left()
+    await node.until(lambda: not node.runner.server or not node.runner.server.connections)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+async def test_connection_that_has_ended_leaves_no_reference_cycle(node: SocketioNode, way: Way) -> None:
+    await end_all(node, way, 3)  # caches fill
+    before = living()
+    with uncollected() as found:
+        await end_all(node, way, CONNECTIONS)
+        after = living()
+    assert after == before
+    assert len(found) < CONNECTIONS, Counter(type(one).__name__ for one in found)
+
+
+async def test_connection_that_ignored_its_end_leaves_no_reference_cycle(node: SocketioNode) -> None:
+    await end_all(node, ignores_its_end, 1)
+    before = living()
+    with uncollected() as found:
+        await end_all(node, ignores_its_end, 10)  # each takes the time that a client has for its end
+        after = living()
+    assert after == before
+    assert len(found) < 10, Counter(type(one).__name__ for one in found)
+
+
+def resident() -> int:
+    """Bytes of this process's memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.timeout(LONG_RUN // 20)
+async def test_memory_stays_flat_over_many_connections_without_a_collection(node: SocketioNode) -> None:
+    async def churn(times: int) -> None:
+        for _ in range(times // len(WAYS) + 1):
+            for way in WAYS:
+                await way(node)
+            node.attempts.clear()
+        await end_all(node, disconnects, 1)
+
+    await churn(500)
+    with uncollected() as found:
+        before = resident()
+        await churn(LONG_RUN)
+        grown = resident() - before
+    assert len(found) < LONG_RUN
+    assert grown < 2_000_000 + 100 * LONG_RUN  # one connection takes more than 15 KB while it lasts
