@@ -1,7 +1,7 @@
 """What a user sends, creates and invites is limited, in the order of the socket; a host decides whether."""
 
-import logging
 import gc
+import logging
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
