@@ -110,7 +110,8 @@ def integration(session: nox.Session) -> None:
     """Real sockets, real processes, real databases, the official clients, and the examples."""
     install(session, "test")
     install_mongod(session)
-    session.run("pytest", "tests/integration", "examples", *session.posargs)
+    # Most of these tests wait for processes: one worker for each core, a file's tests on one worker.
+    session.run("pytest", "tests/integration", "examples", "-n", "auto", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session

@@ -82,7 +82,7 @@ FAULTS = (
     Fault(
         "log-origins-each-time",
         "src/adapters/chatcore_aiohttp/origins.py",
-        "        if self._throttle.admits(request.remote):",
+        "        if self._throttle.admits(client_network(request.remote)):",
         "        if True:",
         "tests/integration/test_http_origins.py::test_refused_origin_is_logged_once_a_minute_and_address",
     ),

@@ -277,14 +277,14 @@ FAULTS = (
     Fault(
         "socketio-missing-websocket-not-logged",
         f"{SOURCE}/doorway.py",
-        "        if doorway.connect is not None and self._throttle.admits(doorway.address):",
+        "        if doorway.connect is not None and self._throttle.admits(client_network(doorway.address)):",
         "        if False:",
         f"{TESTS}/test_doorway.py::test_missing_websocket_is_logged_once_a_minute_and_address",
     ),
     Fault(
         "socketio-missing-websocket-logged-each-time",
         f"{SOURCE}/doorway.py",
-        "        if doorway.connect is not None and self._throttle.admits(doorway.address):",
+        "        if doorway.connect is not None and self._throttle.admits(client_network(doorway.address)):",
         "        if doorway.connect is not None:",
         f"{TESTS}/test_doorway.py::test_missing_websocket_is_logged_once_a_minute_and_address",
     ),
@@ -319,7 +319,7 @@ FAULTS = (
     Fault(
         "socketio-version-2-not-logged",
         f"{SOURCE}/server.py",
-        """        if version == "3" and self._old_clients.admits(request.remote):""",
+        """        if version == "3" and self._old_clients.admits(client_network(request.remote)):""",
         "        if False:",
         f"{TESTS}/test_official_clients.py::test_client_of_version_2_is_refused_and_the_log_says_what_to_do",
     ),

@@ -8,6 +8,7 @@ from typing import Self
 from aiohttp import hdrs, web
 from attrs import field, frozen
 
+from chatcore.domain.addresses import client_network
 from chatcore.errors import Forbidden
 from chatcore.ports.log_throttle import LogThrottle
 
@@ -62,7 +63,7 @@ class Origins:
         origin = normalised(origins[0]) if len(origins) == 1 else None
         if origin is not None and (origin in self.allowed or _is_own(origin, request.headers.get(hdrs.HOST, ""))):
             return None
-        if self._throttle.admits(request.remote):
+        if self._throttle.admits(client_network(request.remote)):
             remedy = f"{self._remedy(origin)} to admit it" if origin else NOTHING
             log.warning("Refused the origin %s: %s.", ascii(", ".join(origins)[:SHOWN_MAX]), remedy)
         return Forbidden(f"This origin may not use this server; {ASK_THE_LOG if origin else NOTHING}.")

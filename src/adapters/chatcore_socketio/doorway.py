@@ -12,6 +12,7 @@ from enum import Enum, auto
 from engineio import packet as engine
 from socketio import packet as socketio
 
+from chatcore.domain.addresses import client_network
 from chatcore.errors import ChatError, Invalid, Unavailable
 from chatcore.ids import new_id
 from chatcore.ports.log_throttle import LogThrottle
@@ -171,7 +172,7 @@ class Doorways:
             doorway.end(Unavailable(CLOSING))
 
     def _expire(self, doorway: Doorway) -> None:
-        if doorway.connect is not None and self._throttle.admits(doorway.address):
+        if doorway.connect is not None and self._throttle.admits(client_network(doorway.address)):
             log.warning(
                 "Polling session ended without a websocket: address=%s seconds=%g. Let the proxies between client and "
                 'server pass websocket upgrades; a client that needs no polling sets transports: ["websocket"].',

@@ -156,7 +156,7 @@ class SocketioServer:
                 raise Invalid("There are websocket, and polling on the way to it.", field="transport")
 
     def _wrong_version(self, request: web.Request, version: str | None) -> Invalid:
-        if version == "3" and self._old_clients.admits(request.remote):
+        if version == "3" and self._old_clients.admits(client_network(request.remote)):
             log.warning(
                 "Client of Socket.IO 2 (EIO=3) refused: address=%s. Install version 3 or 4 of its client library, for "
                 "example socket.io-client 4 or python-socketio 5.",
