@@ -16,7 +16,7 @@ PAUSE_S = 0.001
 
 @contextmanager
 def set_for_serving() -> Generator[None]:
-    """Collect after each fifth of a second of work while the block runs, and stop the event loop for a bounded time only.
+    """Collect after each fifth of a second of work while the block runs; the event loop stops for a bounded time only.
 
     Python itself collects when there are some hundred more objects than before, and looks through all of them again
     and again: with 4,000 open sockets that took up to 220 ms at a time, and a third of the processor under load.
