@@ -14,12 +14,13 @@ import pytest
 from chatcore import Chat, CommandLimits, CreateRoom, InviteUser, RateLimited, SendMessage, SendRates
 from chatcore.domain.token_buckets import TokenBuckets
 from chatcore.errors import ChatError, NotFound
-from chatcore.ports.rate_limiter import Rate
+from chatcore.ports.rate_limiter import Rate, Unlimited
 from chatcore.testing import Recorder
 from chatcore_limits import MemoryRateLimiter
 from chatcore_memory import MemoryStore
 
 from .accounts_node import Clock
+from .live.nodes import HeldStore
 
 pytestmark = pytest.mark.anyio
 
@@ -127,6 +128,26 @@ async def test_refused_message_keeps_its_place_and_takes_later_ones_along() -> N
             await socket.receive("message.send", {"to": "bob", "body": "x", "key": f"{number}"}, answer(number))
         await socket.receive("rooms", {})
         assert answers == [(0, True), (1, True), (2, False), (3, False)]
+
+
+async def test_refused_message_waits_for_no_other_socket_and_no_store() -> None:
+    store, answers = HeldStore(), list[Any]()
+    limits = CommandLimits(SendRates(user=Rate(1, 2_000)), Unlimited())
+    async with (
+        Chat(store, limits=limits) as chat,
+        chat.connect(Recorder(), user="alice") as alice,
+        chat.connect(Recorder(), user="bob") as bob,
+    ):
+        held = store.hold("append", done=False)
+        await bob.receive("message.send", {"to": "alice", "body": "x", "key": "1"})
+        await held.reached.wait()
+        await chat.execute("alice", SendMessage(to="carol", body="x", key="1"))
+        calls = list(store.calls)
+        for to in ("bob", "dave"):
+            await alice.receive("message.send", {"to": to, "body": "x", "key": "2"}, answers.append)
+        held.open()
+        assert [answer["error"]["code"] for answer in answers] == ["rate_limited"] * 2
+        assert store.calls == calls
 
 
 async def test_created_rooms_and_invitations_of_a_user_are_limited() -> None:

@@ -94,8 +94,11 @@ class Dispatcher:
         answer: Callable[[ChatError], None],
         socket: LiveSocket | None,
     ) -> None:
-        """Give a refusal its place among the commands that the socket sent to ``room``; without a socket, at once."""
-        if socket is None:
+        """Answer with a refusal, after the commands that the socket sent to ``room`` before it.
+
+        Where there are none it is answered at once: a client that is refused again and again costs the room nothing.
+        """
+        if socket is None or not self.hub.has_queued(room, socket):
             answer(error)
             return
 

@@ -40,9 +40,11 @@ class CommandTimeouts:
             self._watched = anyio.Event()
             await self._watched.wait()
         now = current_time()
-        deadlines = {room: room.expire(now) for room in tuple(self._rooms)}
-        for room, deadline in deadlines.items():
+        deadlines: list[float] = []
+        for room in tuple(self._rooms):
+            deadline = room.expire(now)
             if deadline is None:
                 self.forget(room)
-        first = min((deadline for deadline in deadlines.values() if deadline is not None), default=now)
-        await anyio.sleep(max(RESOLUTION_S, first - now))
+            else:
+                deadlines.append(deadline)
+        await anyio.sleep(max(RESOLUTION_S, min(deadlines, default=now) - now))

@@ -72,6 +72,11 @@ class Hub:
         else:
             waiting.answer(Unavailable())
 
+    def has_queued(self, room: RoomId, socket: LiveSocket) -> bool:
+        """Return whether a command of ``socket`` is queued at ``room`` and not answered."""
+        live = self._rooms.get(room)
+        return live is not None and live.has_queued(socket)
+
     def follow(self, socket: LiveSocket, room: RoomId, place: Place, known: Seq) -> None:
         """Let a socket follow a room; see `LiveRoom.follow`. Nothing happens when the socket has ended meanwhile."""
         if self.open and not socket.ended:

@@ -65,6 +65,10 @@ class LiveRoom:
         self._waiting.append(waiting)
         self._wake()
 
+    def has_queued(self, socket: LiveSocket) -> bool:
+        """Return whether a command of ``socket`` is queued and not answered."""
+        return self._waiting.has_of(socket)
+
     def follow(self, socket: LiveSocket, place: Place, known: Seq) -> None:
         """Give the socket every entry above its place, once and in order. ``known`` is the highest seq told with it."""
         follower = self._followers.add(socket, place)
@@ -115,8 +119,7 @@ class LiveRoom:
     def fail(self, error: ChatError) -> None:
         """Answer all that waits with an error."""
         for waiting in self._waiting:
-            if not waiting.answered:
-                self._waiting.finish(waiting, error)
+            self._waiting.finish(waiting, error)
 
     # The one task.
 
@@ -358,9 +361,7 @@ class LiveRoom:
 
     async def _settle(self, state: RoomState) -> None:
         """Answer the first commands that write nothing, once the store has shown that nothing lies above ``state``."""
-        first = self._waiting.first()
-        if first and isinstance(first.command, ChatError):
-            self._waiting.finish(first, first.command)
+        if self._refuse_first():
             return
         items = list(self._waiting)[:BATCH_MAX]
         keys = list({(one.user, one.key): None for one in items})
@@ -381,3 +382,11 @@ class LiveRoom:
             if isinstance(outcome, Entry):
                 return
             self._waiting.finish(waiting, outcome or Done(None))
+
+    def _refuse_first(self) -> bool:
+        """Answer the refusals before the first command. Returns False where there are none."""
+        found = False
+        while (first := self._waiting.first()) and isinstance(first.command, ChatError):
+            self._waiting.finish(first, first.command)
+            found = True
+        return found

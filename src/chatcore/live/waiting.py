@@ -51,6 +51,8 @@ class Queue:
         self._items: deque[Waiting] = deque()
         self._keys: dict[tuple[UserId, Key], int] = {}
         """How many that are not answered have a key."""
+        self._sockets: dict[object, int] = {}
+        """How many that are not answered came from a socket."""
 
     def __bool__(self) -> bool:
         return bool(self._keys)
@@ -64,6 +66,11 @@ class Queue:
         self._items.append(waiting)
         name = waiting.user, waiting.key
         self._keys[name] = self._keys.get(name, 0) + 1
+        self._sockets[waiting.socket] = self._sockets.get(waiting.socket, 0) + 1
+
+    def has_of(self, socket: object) -> bool:
+        """Return whether a command of ``socket`` is not answered yet."""
+        return socket in self._sockets
 
     def first(self) -> Waiting | None:
         while self._items and self._items[0].answered:
@@ -118,10 +125,13 @@ class Queue:
 
     def _answer(self, waiting: Waiting, outcome: Outcome) -> None:
         waiting.answered = True
-        name = waiting.user, waiting.key
+        name, socket = (waiting.user, waiting.key), waiting.socket
         self._keys[name] -= 1
         if not self._keys[name]:
             del self._keys[name]
+        self._sockets[socket] -= 1
+        if not self._sockets[socket]:
+            del self._sockets[socket]
         waiting.answer(outcome)
 
 
