@@ -340,7 +340,7 @@ FAULTS = (
     Fault(
         "socketio-addresses-without-cap",
         f"{SOURCE}/caps.py",
-        " or self._counts[address] >= self._per_address:",
+        " or self._counts[network] >= self._per_address:",
         ":",
         f"{TESTS}/test_connect.py",
     ),

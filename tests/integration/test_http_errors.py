@@ -1,5 +1,6 @@
 """Whatever happens in a handler is answered, and nothing secret is said of it, here or in the log."""
 
+import gc
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
@@ -125,3 +126,20 @@ async def test_canonical_that_raises_is_internal_and_the_next_request_is_served(
         assert (await node.ask(method, path, body, user="alice")).refusal == (500, "internal", None)
         assert (await node.ask("GET", "/rooms", user="alice")).status == 200
     assert "LookupError" in caplog.text
+
+
+def requests_in_memory() -> int:
+    return sum(isinstance(found, web.Request) for found in gc.get_objects())
+
+
+async def test_request_for_an_unknown_path_leaves_no_request_in_a_cycle() -> None:
+    async with http_node() as node:
+        gc.collect()
+        gc.disable()
+        try:
+            before = requests_in_memory()
+            for _ in range(3):
+                assert (await node.send("GET", "/nothing", None, {})).status == 404
+            assert requests_in_memory() <= before + 1  # the connection still has the last one
+        finally:
+            gc.enable()

@@ -155,7 +155,7 @@ async def test_one_address_holds_so_many_connections_and_no_more(
                 pass
         for line in held:
             line.writer.close()
-    assert caplog.messages == ["127.0.0.1 holds 3 connections: further ones are refused."]
+    assert caplog.messages == ["open connections limit reached: address=127.0.0.1 connections=3"]
 
 
 async def is_served(port: int) -> bool:

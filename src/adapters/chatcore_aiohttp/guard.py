@@ -61,6 +61,7 @@ class Guard:
         except web.HTTPException as error:
             if error.status < HTTPStatus.BAD_REQUEST:
                 raise
+            error.__traceback__ = None  # the route refers to its error, whose frames refer to the route: a cycle
             return _problem_of(error)
         except Exception as error:
             if not _is_of_a_client_that_left(error, request) and self._throttle.admits(_place(error)):

@@ -1,9 +1,10 @@
-"""How many may be here at once, in all and from one address."""
+"""How many connections clients may hold open, in all and from one address."""
 
 from collections import Counter
 
 from attrs import frozen
 
+from chatcore.domain.addresses import client_network
 from chatcore.errors import RateLimited
 
 RETRY_AFTER_MS = 5_000
@@ -11,7 +12,7 @@ RETRY_AFTER_MS = 5_000
 
 @frozen(kw_only=True)
 class Caps:
-    """Bounds on what clients may open. An address is what ``remote`` gives: behind a proxy that nobody told of, one.
+    """Bounds on what clients may hold open. Addresses are counted as `client_network` gives them: IPv6 by /64.
 
     Attributes:
         websockets_per_address: open websockets.
@@ -25,21 +26,23 @@ class Caps:
 
 
 class Cap:
-    """A count in all and per address. Not known (None) is an address, too."""
+    """A count in all and per address. Clients whose address is unknown share one."""
 
     def __init__(self, *, per_address: int, total: int | None = None) -> None:
         self._per_address = per_address
         self._total = total
-        self._counts: Counter[str | None] = Counter()
+        self._counts: Counter[str] = Counter()
 
     def enter(self, address: str | None) -> None:
-        """Be one more, until `leave`. Raises `RateLimited` where there are enough."""
+        """Count one more, until `leave`. Raises `RateLimited` where there are enough."""
+        network = client_network(address)
         full = self._total is not None and self._counts.total() >= self._total
-        if full or self._counts[address] >= self._per_address:
+        if full or self._counts[network] >= self._per_address:
             raise RateLimited("There are too many connections; try again later.", retry_after_ms=RETRY_AFTER_MS)
-        self._counts[address] += 1
+        self._counts[network] += 1
 
     def leave(self, address: str | None) -> None:
-        self._counts[address] -= 1
-        if not self._counts[address]:
-            del self._counts[address]
+        network = client_network(address)
+        self._counts[network] -= 1
+        if not self._counts[network]:
+            del self._counts[network]

@@ -55,12 +55,11 @@ class Job(Generic[T]):
 
     def refuse(self) -> None:
         """Make a missing answer its outcome."""
-        self.error = Unavailable()
-        self.error.__cause__ = TimeoutError(f"there was no answer within {LIMIT_S} s")
+        self.error = _late()
 
     def outcome(self) -> T:
         if not self.done:
-            self.refuse()
+            raise _late()  # `error` is still the thread's to set
         if self.error is not None:
             raise self.error
         return cast("T", self.result)
@@ -130,6 +129,12 @@ class Desk:
                 break
             job.abandoned = not job.done
             job.settled.set()
+
+
+def _late() -> Unavailable:
+    error = Unavailable()
+    error.__cause__ = TimeoutError(f"there was no answer within {LIMIT_S} s")
+    return error
 
 
 def _wake(jobs: Sequence[AnyJob]) -> None:

@@ -38,8 +38,8 @@ class SlowLane:
         finally:
             if waiter is not None:
                 line.leave(waiter)
-            if not line:
-                self._lines.pop(name, None)
+            if not line and self._lines.get(name) is line:  # a displaced waiter may leave after a new line began
+                del self._lines[name]
 
     async def _comes(self, name: str, line: WaitingLine, waiter: Waiter) -> bool:
         """Wait until it is the waiter's turn; False where it was displaced, or waited for too long."""

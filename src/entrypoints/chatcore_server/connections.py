@@ -1,4 +1,4 @@
-"""How many connections one address may hold."""
+"""How many connections an address may hold."""
 
 import logging
 import math
@@ -6,6 +6,7 @@ import resource
 from typing import Any
 
 from chatcore.domain.addresses import client_network
+from chatcore.ports.log_throttle import LogThrottle
 from chatcore_aiohttp import Proxies
 
 PER_SOCKET = 2.5
@@ -25,13 +26,13 @@ def per_address_max(sockets: int) -> int:
 
 
 class Doorman:
-    """Counts the connections of each address. None holds more than ``most``, but for trusted proxies."""
+    """Counts the connections of each address. An address holds at most ``most``; trusted proxies hold any number."""
 
     def __init__(self, most: int, proxies: Proxies) -> None:
         self._most = most
         self._proxies = proxies
         self._held: dict[str, int] = {}
-        self._full: set[str] = set()
+        self._throttle = LogThrottle()
 
     def holder(self, peername: Any) -> str:
         """Who holds a connection: an IPv4 address, an IPv6 network, the trusted proxies together, or ``unknown``."""
@@ -39,11 +40,11 @@ class Doorman:
         return PROXY if self._proxies.trusts(address) else client_network(address)
 
     def enter(self, address: str) -> bool:
+        """Count one more, until `leave`. Returns False where there are enough."""
         held = self._held.get(address, 0)
         if held >= self._most and address != PROXY:
-            if address not in self._full:
-                log.warning("%s holds %d connections: further ones are refused.", address, held)
-                self._full.add(address)
+            if self._throttle.admits(address):
+                log.warning("open connections limit reached: address=%s connections=%d", address, held)
             return False
         self._held[address] = held + 1
         return True
@@ -52,4 +53,3 @@ class Doorman:
         self._held[address] -= 1
         if not self._held[address]:
             del self._held[address]
-            self._full.discard(address)

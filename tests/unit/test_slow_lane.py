@@ -1,0 +1,65 @@
+"""Where sign-ins of a guessed name wait."""
+
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import pytest
+from anyio.abc import TaskGroup
+
+from chatcore.accounts.slow_lane import PLACES, SlowLane
+from chatcore.errors import RateLimited
+from chatcore.ports.rate_limiter import Rate
+from chatcore.testing import virtual_time
+from chatcore_limits import MemoryRateLimiter
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    return virtual_time(request.param)
+
+
+class Crowd:
+    """Attempts at one name; ``refused`` counts those that were not admitted."""
+
+    def __init__(self, tasks: TaskGroup) -> None:
+        limiter = MemoryRateLimiter({"sign_in_slow": Rate(1, 3600)}, clock=anyio.current_time)
+        limiter.take("sign_in_slow", "bob")  # so none is admitted in the time of a test
+        self.lane = SlowLane(limiter)
+        self.tasks = tasks
+        self.refused = 0
+
+    async def enter(self, attempts: int) -> Callable[[], None]:
+        """Begin an attempt; returns what cancels it."""
+        scope = anyio.CancelScope()
+
+        async def wait() -> None:
+            with scope:
+                try:
+                    await self.lane.turn("bob", lambda: attempts)
+                except RateLimited:
+                    self.refused += 1
+
+        self.tasks.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        return scope.cancel
+
+
+async def test_line_of_a_name_stays_bounded_after_a_displaced_attempt() -> None:
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks)
+        await crowd.enter(9)
+        ends = [await crowd.enter(1) for _ in range(PLACES)]  # the last one displaces the first attempt
+        for end in ends:
+            end()
+        await anyio.wait_all_tasks_blocked()
+        await crowd.enter(1)
+        await anyio.sleep(0.1)
+        assert crowd.refused == 1  # the displaced one, which knew that after all others had gone
+        for _ in range(PLACES):
+            await crowd.enter(1)
+        await anyio.sleep(0.1)
+        assert crowd.refused == 2
+        tasks.cancel_scope.cancel()
