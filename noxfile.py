@@ -110,8 +110,8 @@ def integration(session: nox.Session) -> None:
     """Real sockets, real processes, real databases, the official clients, and the examples."""
     install(session, "test")
     install_mongod(session)
-    # Most of these tests wait for processes: one worker for each core, a file's tests on one worker.
-    session.run("pytest", "tests/integration", "examples", "-n", "auto", "--dist", "loadfile", *session.posargs)
+    # One worker for each core: most of these tests wait for processes. `tests/integration/conftest.py` has the groups.
+    session.run("pytest", "tests/integration", "examples", "-n", "auto", "--dist", "loadgroup", *session.posargs)
 
 
 @nox.session

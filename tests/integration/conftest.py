@@ -13,6 +13,13 @@ from tests.integration.mongo_plans import Commands
 from tests.integration.mongod import any_mongod
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests run on one worker; those of MongoDB's store together: their queries are looked at afterwards."""
+    for item in items:
+        name = item.path.stem
+        item.add_marker(pytest.mark.xdist_group("test_mongo_store" if name.startswith("test_mongo_store") else name))
+
+
 @pytest.fixture(scope="session")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The official JavaScript client, installed once in a run of the tests."""

@@ -9,7 +9,7 @@ from chatcore.testing.room_histories import HistoriesContract, every_answer
 from chatcore.testing.room_log import RoomLogContract
 from chatcore.testing.rooms import RoomsContract
 from chatcore.testing.store import StoreContract, Stores
-from chatcore_mongo import MongoStore
+from chatcore_mongo import MongoStore, database
 
 from .mongo_contracts import Heard
 from .mongo_database import a_database, empty
@@ -17,6 +17,12 @@ from .mongo_plans import Commands
 
 
 class MongoFixtures(Heard):
+    @pytest.fixture(autouse=True)
+    def patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The suites judge what a store answers; a busy machine may take three times as long as an operator allows."""
+        monkeypatch.setattr(database, "LIMIT_S", 3 * database.LIMIT_S)
+        monkeypatch.setattr(database, "GIVE_UP_S", 3 * database.GIVE_UP_S)
+
     @pytest.fixture
     def anyio_backend(self) -> str:
         return "asyncio"
