@@ -1,4 +1,4 @@
-"""Turns for password hashes, which are slow and few: bounded, fair, and with a time to come back."""
+"""A bounded queue for password hashes, which take long: who hashes next, and when a refused caller may come back."""
 
 import math
 import random
@@ -84,7 +84,7 @@ class HashQueue:
             self._running -= 1
 
     def _refusal(self) -> RateLimited:
-        """Every refused caller is told a time of its own, one hash after the one before: they come back one by one."""
+        """Give each refused caller a later time to come back, one hash apart, so that their hashes do not overlap."""
         now = self._monotonic()
         step = max(self._hash_s, 0.001) / self._at_once
         waiting = len(self._known) + len(self._others)

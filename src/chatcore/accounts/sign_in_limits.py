@@ -1,4 +1,4 @@
-"""Which sign-ins and sign-ups are looked at, and when: decided before any password is hashed."""
+"""Limits on sign-ins and sign-ups, which apply before a password is hashed."""
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
@@ -54,7 +54,7 @@ class Attempt:
 class SignInLimits:
     """Limits on failed sign-ins and on sign-ups, and the queue of hashes.
 
-    Failures of a name from an address are limited strictly, so nobody guesses from one address. Failures from an
+    Failures of a name from an address are limited strictly, against guessing from one address. Failures from an
     address are limited unless the address signed in with the name before, so users behind one address don't lock each
     other out. Above the limit of a name over all addresses, attempts from addresses that never signed in with it wait
     in a slow lane, so strangers don't lock its user out.

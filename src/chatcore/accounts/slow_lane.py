@@ -1,4 +1,4 @@
-"""Where sign-ins of a name wait that is being guessed: a stranger's flood must not lock its user out."""
+"""Lets sign-ins of a name wait while the name is being guessed, so that strangers can't lock its user out."""
 
 import random
 from collections.abc import Callable

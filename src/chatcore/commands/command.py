@@ -68,7 +68,7 @@ class RoomCommand(Command[Answer_co], Intent):
 
     @property
     def counts(self) -> Mapping[LimitName, int]:
-        """How often limits on what is rare count it, by limit."""
+        """The events that the command is for limits of a `RateLimiter`: their number, by limit."""
         return {}
 
     @abstractmethod

@@ -20,7 +20,7 @@ from .command import Command, Context, ReadingCommand, RoomCommand
 from .limits import CommandLimits
 
 COMMAND_S = 5
-"""A command that could not be carried out for so long fails as `unavailable`."""
+"""Seconds until a queued command fails with `unavailable`."""
 
 A = TypeVar("A")
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Commands that are not answered in time fail, whatever their room waits for."""
+"""Fails queued commands at their deadlines, also while their room waits for the store."""
 
 from typing import TYPE_CHECKING
 

@@ -26,8 +26,8 @@ MISSING_MAX = 200
 """A follower that lacks more than this is cut as slow: paging brings it up again."""
 BATCH_MAX = 500
 STEP_S = 5
-"""Seconds after which a step is given up. A step that makes no progress of its own asks the store twice at most, and
-a store answers within 2 s: only a store that breaks its contract gets here."""
+"""Seconds until a step is given up. Between two points at which it makes progress a step asks the store at most twice,
+and a store answers within 2 s: a step takes longer only where the store breaks that promise."""
 PAUSE_MIN_S, PAUSE_MAX_S = 0.02, 0.5
 
 log = logging.getLogger(__name__)
@@ -113,13 +113,12 @@ class LiveRoom:
                 follower.socket.connection.send(others)
 
     def expire(self, now: float) -> float | None:
-        """Fail the commands whose deadline has passed; the first deadline of those that are left."""
+        """Fail the commands whose deadline has passed. Returns the first deadline of those that are left, if any."""
         return self._waiting.expire(now)
 
     def fail(self, error: ChatError) -> None:
         """Answer all that waits with an error."""
-        for waiting in self._waiting:
-            self._waiting.finish(waiting, error)
+        self._waiting.fail(error)
 
     # The one task.
 
@@ -152,8 +151,10 @@ class LiveRoom:
         self._rest()
 
     async def _step_with_limit(self) -> None:
-        """A step that a store which never answers can't hold up for ever. The first step of a run has no limit: a
-        scope costs 10 % of a command, and a store answers within 2 s."""
+        """Take a step, and give it up after `STEP_S`, in case the store never answers.
+
+        The first step of a run has no limit: a scope costs 10 % of a command, and a store answers within 2 s.
+        """
         with anyio.CancelScope(deadline=current_time() + STEP_S):
             await self._step()
 

@@ -102,6 +102,11 @@ class Queue:
         first = self.first()
         return first.deadline if first else None
 
+    def fail(self, error: ChatError) -> None:
+        """Answer all commands with ``error``."""
+        for item in self:
+            self._answer(item, error)
+
     def forget(self, target: Seq, changed_at: Seq) -> None:
         """What commands know of the message at ``target`` does not hold from ``changed_at`` on, unless they read it
         there or later."""
@@ -136,7 +141,10 @@ class Queue:
 
 
 def outcome_of(waiting: Waiting, command: Intent, entry: Entry) -> Outcome:
-    """What a command comes to whose key stands in ``entry``; without a digest, erased by a deletion, all are equal."""
+    """Return the result of a command whose key ``entry`` already uses.
+
+    A redacted entry has no digest and matches any content.
+    """
     if entry.digest is not None and entry.digest != command.digest:
         return KeyReused()
     own = waiting.tried_above is not None and entry.seq > waiting.tried_above

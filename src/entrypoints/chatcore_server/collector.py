@@ -11,7 +11,7 @@ BUSY_S = 0.2
 LOOK_S = 0.05
 """Time between two looks at that processor time."""
 PAUSE_S = 0.001
-"""Processor time of a collection, from which on the objects that it looked at are not looked at again."""
+"""Processor time of a collection above which its objects are frozen."""
 
 
 @contextmanager
@@ -24,8 +24,8 @@ def set_for_serving() -> Generator[None]:
 
     Here a collection looks at the objects that are new since the last one. Once it takes more than `PAUSE_S`, it
     freezes them: they are freed when nothing refers to them, and never looked at again. So a collection takes
-    `PAUSE_S` and what `BUSY_S` of work can create. Longer work makes longer pauses: after half a second each, they
-    were 84 ms while 3,000 sockets opened at once, 11 ms under load and 26 ms when all of them closed.
+    `PAUSE_S` and what `BUSY_S` of work can create. More work in between makes longer pauses: with half a second they
+    took 84 ms while 3,000 sockets opened at once, 11 ms under load and 26 ms when all of them closed.
 
     What this cannot free is a reference cycle that ends after it was frozen. No connection may leave one
     (``tests/integration/socketio/test_memory.py``).
