@@ -87,7 +87,7 @@ class Socket:
         try:
             return await self._dispatcher.read(self.info.user, command, self._live)
         except ChatError as error:
-            return error
+            return error.with_traceback(None)  # a frame of it that keeps the error would be a reference cycle
         except Exception:
             log.exception("%s failed", command.name)
             return Internal()

@@ -132,14 +132,17 @@ def requests_in_memory() -> int:
     return sum(isinstance(found, web.Request) for found in gc.get_objects())
 
 
-async def test_request_for_an_unknown_path_leaves_no_request_in_a_cycle() -> None:
+@pytest.mark.parametrize("path", ["/nothing", "/api/v1/rooms/pvt-bob-eve/entries"])
+async def test_refused_request_leaves_no_reference_cycle(path: str) -> None:
     async with http_node() as node:
+        await node.sign_in("alice")
+        headers = {"Authorization": f"Bearer {node.tokens['alice']}"}
         gc.collect()
         gc.disable()
         try:
             before = requests_in_memory()
             for _ in range(3):
-                assert (await node.send("GET", "/nothing", None, {})).status == 404
+                assert (await node.send("GET", path, None, headers)).status == 404
             assert requests_in_memory() <= before + 1  # the connection still has the last one
         finally:
             gc.enable()

@@ -54,15 +54,15 @@ class Guard:
             return problem(refusal)
         if is_preflight(request):
             return preflight()
+        # Refusals are freed without their tracebacks: a frame that keeps its error is a reference cycle.
         try:
             return await handler(request)
         except ChatError as error:
-            return problem(error)
+            return problem(error.with_traceback(None))
         except web.HTTPException as error:
             if error.status < HTTPStatus.BAD_REQUEST:
                 raise
-            error.__traceback__ = None  # the route refers to its error, whose frames refer to the route: a cycle
-            return _problem_of(error)
+            return _problem_of(error.with_traceback(None))
         except Exception as error:
             if not _is_of_a_client_that_left(error, request) and self._throttle.admits(_place(error)):
                 log.exception("%s %s failed", ascii(request.method), ascii(request.rel_url.raw_path))

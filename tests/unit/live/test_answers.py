@@ -1,5 +1,6 @@
 """What one caller, host or client does wrong is nobody else's matter."""
 
+import gc
 from collections.abc import Collection, Mapping
 
 import anyio
@@ -99,3 +100,14 @@ async def test_the_answer_of_a_sync_keeps_its_size_by_leaving_out_markers() -> N
         assert found[0]["markers"].keys() == {"alice", *members}
         assert "markers" not in found[-1]
         assert all(one["me"]["role"] == "owner" for one in found)
+
+
+async def test_refused_read_leaves_no_reference_cycle() -> None:
+    async with Chat(MemoryStore()) as chat, chat.connect(Recorder(), user="alice") as alice:
+        gc.collect()
+        gc.disable()
+        try:
+            await alice.receive("history", {"room": "pvt-bob-eve"})
+            assert not any(isinstance(found, History) for found in gc.get_objects())
+        finally:
+            gc.enable()
