@@ -95,6 +95,13 @@ FAULTS = (
         f"{ENTERING}::test_entering_cancelled_with_its_task_at_any_step_leaves_nothing",
     ),
     Fault(
+        "idle-background-task-keeps-its-last-work",
+        "src/chatcore/live/background.py",
+        "            del work  #",
+        "            #",
+        "tests/unit/live/test_background.py::test_idle_task_does_not_keep_its_last_work_in_memory",
+    ),
+    Fault(
         "the-end-of-a-background-fault-is-not-logged",
         "src/chatcore/live/background.py",
         '                log.info("%s works again", work)\n',

@@ -69,6 +69,8 @@ class CuttingProxy:
             await _Connection(self).carry((reader, writer), await asyncio.open_connection("127.0.0.1", self.port))
         except OSError:
             writer.close()  # the server is away
+        except asyncio.CancelledError:
+            pass  # by `end`
         finally:
             self._connections.discard(task)
 

@@ -47,14 +47,17 @@ class Background:
         else:
             self._group.start_soon(self._carry_out, work)
 
-    async def _carry_out(self, work: Work | None) -> None:
-        """This work, and what is given afterwards."""
-        while work:
+    async def _carry_out(self, work: Work) -> None:
+        """Carry out this work, then what is given to the idle task."""
+        while True:
             try:
                 await work()
             except Exception:
                 log.exception("a background task failed")
-            work = await self._next() if len(self._idle) < IDLE_MAX else None
+            if len(self._idle) >= IDLE_MAX:
+                return
+            del work  # while the task is idle, nothing that its last work refers to, such as a room, stays in memory
+            work = await self._next()
 
     async def _next(self) -> Work:
         idle: Handover[Work] = Handover()

@@ -1,5 +1,8 @@
 """Tasks that outlive the call that started them."""
 
+import gc
+import weakref
+
 import anyio
 import pytest
 
@@ -48,6 +51,21 @@ async def test_works_at_the_same_time_have_a_task_each_of_which_some_stay() -> N
         works.go_on.set()
         await anyio.wait_all_tasks_blocked()
         assert background.idle == IDLE_MAX
+
+
+async def test_idle_task_does_not_keep_its_last_work_in_memory() -> None:
+    async with Background() as background:
+        works = Works()
+        background.start(works.one)
+        await anyio.wait_all_tasks_blocked()
+        background.start(works.one)  # by the task that is idle now
+        await anyio.wait_all_tasks_blocked()
+        assert len(works.tasks) == 2
+        kept = weakref.ref(works)
+        del works
+        gc.collect()
+        assert background.idle == 1
+        assert kept() is None
 
 
 async def test_leaving_ends_what_runs_and_what_waits() -> None:
