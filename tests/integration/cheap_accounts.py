@@ -1,0 +1,40 @@
+"""Accounts for tests that are not about passwords: a real hash of a password takes a tenth of a second of a core."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+import argon2
+
+from chatcore_sqlite import Database, SqliteAccounts
+
+from .serve_client import PASSWORD
+
+DATA = "chatcore-data"
+"""Where `chatcore serve` keeps its data below its working directory."""
+
+
+async def make_accounts(folder: Path, users: Iterable[str]) -> None:
+    """Make the data of a server that is run in ``folder``, with accounts of the password `PASSWORD`."""
+    hashed = password_hash(argon2.profiles.CHEAPEST)
+    async with Database(folder / DATA) as database:
+        accounts = SqliteAccounts(database)
+        for user in users:
+            await accounts.create(user, hashed, None)
+
+
+async def make_sign_ins_slow(folder: Path) -> None:
+    """Give all accounts in ``folder``, which no server uses now, a password hash of the server's usual cost."""
+
+    def update() -> None:
+        hashed = password_hash(argon2.profiles.RFC_9106_LOW_MEMORY)
+        with closing(sqlite3.connect(folder / DATA / "chatcore.sqlite3")) as database, database:
+            database.execute("UPDATE accounts SET password_hash = ?", (hashed,))
+
+    await asyncio.to_thread(update)
+
+
+def password_hash(parameters: argon2.Parameters) -> str:
+    return argon2.PasswordHasher.from_parameters(parameters).hash(PASSWORD)
