@@ -1,4 +1,4 @@
-"""Many chat programs in one process, as `javascript/crowd.mjs`: python python_crowd.py EXAMPLES URL COUNT."""
+"""Many chat programs in one process, as `javascript/crowd.mjs`: python python_crowd.py EXAMPLES URL FIRST COUNT."""
 
 import asyncio
 import json
@@ -6,11 +6,11 @@ import sys
 from functools import partial
 
 
-async def main(url: str, count: int) -> None:
+async def main(url: str, first: int, count: int) -> None:
     from chat import Chat  # examples/ is on the path now
 
     loop = asyncio.get_running_loop()
-    keyboards = [asyncio.Queue[str | None]() for _ in range(count)]
+    keyboards = {number: asyncio.Queue[str | None]() for number in range(first, count, 2)}
 
     def show(user: str, line: str) -> None:
         print(json.dumps([user, line]), flush=True)
@@ -23,7 +23,7 @@ async def main(url: str, count: int) -> None:
         except Exception as error:  # noqa: BLE001 - whatever ends a program, the test sees it
             show(user, f"ended: {error!r}")
 
-    running = [asyncio.create_task(run(number)) for number in range(count)]
+    running = [asyncio.create_task(run(number)) for number in keyboards]
     input_ = asyncio.StreamReader()
     await loop.connect_read_pipe(partial(asyncio.StreamReaderProtocol, input_), sys.stdin)
     async for line in input_:
@@ -35,4 +35,4 @@ async def main(url: str, count: int) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, sys.argv[1])
-    asyncio.run(main(sys.argv[2], int(sys.argv[3])))
+    asyncio.run(main(sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))

@@ -1,132 +1,180 @@
-"""100 chat programs at once over a restart of the server."""
+"""100 chat programs at once over a crash of the server, JavaScript and Python in pairs."""
 
 import asyncio
 import json
 import shutil
 import sys
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession
 from attrs import define, field
 
+from tests.integration.cheap_accounts import DATA, make_accounts, make_sign_ins_slow
 from tests.integration.javascript import HERE, NODE
-from tests.integration.serve_client import PASSWORD
 from tests.integration.serving import serving
+from tests.integration.sign_in_proxy import SignInProxy, sign_in_proxy
 from tests.integration.terminals import EXAMPLES, javascript_program
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(1_000)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
 
 USERS = 100
-WITHIN_S = 300
-"""100 clients come back within seconds; their 100 password hashes before take long on a busy machine."""
+WITHIN_S = 150
+"""100 clients come back within seconds, but on a busy machine their 100 password hashes take long."""
+ACCESS_TOKEN_S = 5
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="module")
-async def accounts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose data has an account for each user."""
-    folder = tmp_path_factory.mktemp("accounts")
-    async with serving(folder, "--limits", "off") as server, ClientSession() as http, asyncio.TaskGroup() as group:
-        slots = asyncio.Semaphore(8)  # no more than the server hashes passwords of at once
-
-        async def sign_up(user: str) -> None:
-            account = {"user": user, "password": PASSWORD}
-            async with slots, http.post(f"{server.url}/api/v1/accounts", json=account) as answer:
-                assert answer.status == 201
-
-        for number in range(USERS):
-            group.create_task(sign_up(f"u{number}"))
-    return folder
-
-
-@pytest.fixture(params=["javascript", "python"])
-def command(request: pytest.FixtureRequest, node_modules: Path) -> Sequence[str]:
-    if request.param == "python":  # -P: a folder beside the program has the name of the client's package
-        return [sys.executable, "-P", str(Path(__file__).with_name("python_crowd.py")), str(EXAMPLES)]
+@pytest.fixture
+def commands(node_modules: Path) -> Sequence[Sequence[str]]:
+    """The programs that run the users with even and with odd numbers."""
     javascript_program(node_modules)  # crowd.mjs imports it
-    return [NODE, str(shutil.copy(HERE / "crowd.mjs", node_modules.parent / "crowd.mjs"))]
+    crowd = shutil.copy(HERE / "crowd.mjs", node_modules.parent / "crowd.mjs")
+    # -P: a folder beside the program has the name of the client's package
+    python = [sys.executable, "-P", str(Path(__file__).with_name("python_crowd.py")), str(EXAMPLES)]
+    return [NODE, str(crowd)], python
 
 
 @define(eq=False)
 class Crowd:
     """The programs of all users, and what each has shown."""
 
-    process: asyncio.subprocess.Process
+    processes: Sequence[asyncio.subprocess.Process]
     shown: dict[str, list[str]] = field(factory=lambda: {f"u{number}": [] for number in range(USERS)})
     _changed: asyncio.Event = field(factory=asyncio.Event)
 
-    async def read(self) -> None:
-        assert self.process.stdout
-        async for line in self.process.stdout:
+    async def read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout
+        async for line in process.stdout:
             user, shown = json.loads(line)
             self.shown[user].append(shown)
             self._changed.set()
 
     async def type(self, body: str) -> None:
         """Each user types a line."""
-        assert self.process.stdin
-        for user in self.shown:
-            self.process.stdin.write(json.dumps([user, f"{body} of {user}"]).encode() + b"\n")
-        await self.process.stdin.drain()
+        for number, user in enumerate(self.shown):
+            stdin = self.processes[number % 2].stdin
+            assert stdin
+            stdin.write(json.dumps([user, f"{body} of {user}"]).encode() + b"\n")
 
-    async def until_all(self, condition: Callable[[Sequence[str]], bool]) -> None:
-        """Wait until what each user was shown meets ``condition``."""
+    async def until_all(
+        self, condition: Callable[[Sequence[str]], object], after: Mapping[str, int] | None = None
+    ) -> None:
+        """Wait until what each user was shown meets ``condition``; without the first ``after`` lines of each."""
+
+        def missing() -> Sequence[str]:
+            start = after or {}
+            return [user for user, lines in self.shown.items() if not condition(lines[start.get(user, 0) :])]
+
         try:
             async with asyncio.timeout(WITHIN_S):
-                while not all(condition(lines) for lines in self.shown.values()):
+                while missing():
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            missing = {user: lines for user, lines in self.shown.items() if not condition(lines)}
-            raise TimeoutError(f"{len(missing)} are missing: {missing}") from None
+            raise TimeoutError(f"these are missing: {[(user, self.shown[user]) for user in missing()]}") from None
+
+    def check(self, *said: str) -> None:
+        """Both users of each pair were shown the same: each message once, and in the order of its author."""
+        for number in range(0, USERS, 2):
+            pair = f"u{number}", f"u{number + 1}"
+            one, other = (messages(self.shown[user]) for user in pair)
+            assert one == other
+            assert [line.partition(" ")[0] for line in one] == [str(seq + 1) for seq in range(2 * len(said))]
+            texts = [line.partition(" ")[2] for line in one]
+            for user in pair:
+                assert [text for text in texts if text.startswith(f"{user}:")] == [
+                    f"{user}: {body} of {user}" for body in said
+                ]
 
 
 @asynccontextmanager
-async def crowd(command: Sequence[str], url: str) -> AsyncGenerator[Crowd]:
-    process = await asyncio.create_subprocess_exec(
-        *command, url, str(USERS), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    found = Crowd(process)
-    reading = asyncio.create_task(found.read())
+async def crowd(commands: Sequence[Sequence[str]], url: str) -> AsyncGenerator[Crowd]:
+    pipe = asyncio.subprocess.PIPE
+    processes = [
+        await asyncio.create_subprocess_exec(*command, url, str(first), str(USERS), stdin=pipe, stdout=pipe)
+        for first, command in enumerate(commands)
+    ]
+    found = Crowd(processes)
+    reading = asyncio.gather(*map(found.read, processes))
     try:
         yield found
     finally:
-        process.kill()
-        await process.wait()
+        for process in processes:
+            process.kill()
+            await process.wait()
         await reading
 
 
-def is_online(times: int) -> Callable[[Sequence[str]], bool]:
-    return lambda lines: sum(line.endswith(" is online") for line in lines) >= times
+def is_online(lines: Sequence[str]) -> bool:
+    return [line for line in lines if line.endswith((" is online", " is offline"))][-1].endswith(" is online")
+
+
+def was_online(lines: Sequence[str]) -> bool:
+    return any(line.endswith(" is online") for line in lines)
 
 
 def messages(lines: Sequence[str]) -> Sequence[str]:
     return [line for line in lines if line.partition(" ")[0].isdigit()]
 
 
-async def test_100_clients_come_back_after_a_crash_and_lose_nothing(
-    tmp_path: Path, accounts: Path, command: Sequence[str]
+def has_messages(count: int) -> Callable[[Sequence[str]], bool]:
+    return lambda lines: len(messages(lines)) >= count
+
+
+async def crash(
+    folder: Path, commands: Sequence[Sequence[str]], while_away: Callable[[], Awaitable[None]], *flags: str
+) -> SignInProxy:
+    """Let the crowd come back after a crash, and lose nothing; what it asked for, from the crash on."""
+    async with serving(folder, "--limits", "off", *flags) as server, sign_in_proxy(server.port) as proxy:
+        async with crowd(commands, proxy.url) as users:
+            await users.until_all(was_online)
+            await users.type("before")
+            await users.until_all(has_messages(2))
+            await server.kill()
+            await users.type("meanwhile")
+            await users.until_all(lambda lines: not is_online(lines))
+            shown = {user: len(lines) for user, lines in users.shown.items()}
+            proxy.forget()
+            await while_away()
+            async with serving(folder, "--limits", "off", *flags, port=server.port):
+                await users.until_all(has_messages(4))
+                await users.until_all(was_online, after=shown)
+            users.check("before", "meanwhile")
+        return proxy
+
+
+@pytest.fixture
+async def accounts(tmp_path: Path) -> Path:
+    """A folder with data that has an account for each user."""
+    await make_accounts(tmp_path, [f"u{number}" for number in range(USERS)])
+    return tmp_path
+
+
+async def test_100_clients_that_must_refresh_come_back_and_lose_nothing(
+    accounts: Path, commands: Sequence[Sequence[str]]
 ) -> None:
-    folder = shutil.copytree(accounts, tmp_path / "served")
-    async with serving(folder, "--limits", "off") as server, crowd(command, server.url) as users:
-        await users.until_all(is_online(1))
-        await users.type("before")
-        await users.until_all(lambda lines: len(messages(lines)) >= 2)
-        await server.kill()
-        await users.type("meanwhile")
-        async with serving(folder, "--limits", "off", port=server.port):
-            await users.until_all(is_online(2))
-            await users.until_all(lambda lines: len(messages(lines)) >= 4)
-    for number in range(0, USERS, 2):
-        one, other = messages(users.shown[f"u{number}"]), messages(users.shown[f"u{number + 1}"])
-        assert one == other
-        assert [line.partition(" ")[0] for line in one] == ["1", "2", "3", "4"]
-        bodies = {f"{when} of u{author}" for when in ("before", "meanwhile") for author in (number, number + 1)}
-        assert {line.partition(": ")[2] for line in one} == bodies
+    async def until_tokens_expire() -> None:
+        await asyncio.sleep(ACCESS_TOKEN_S)
+
+    asked = (await crash(accounts, commands, until_tokens_expire, "--access-token-s", str(ACCESS_TOKEN_S))).asked
+    assert asked["/api/v1/sessions/refresh"] >= USERS
+    assert asked["/api/v1/sessions"] == 0
+
+
+async def test_100_clients_that_must_sign_in_obey_retry_after_and_lose_nothing(
+    accounts: Path, commands: Sequence[Sequence[str]]
+) -> None:
+    async def end_all_sessions() -> None:
+        (accounts / DATA / "secret").unlink()  # the server makes another, and no token is good any more
+        await make_sign_ins_slow(accounts)
+
+    proxy = await crash(accounts, commands, end_all_sessions)
+    assert proxy.asked["/api/v1/sessions"] >= USERS + proxy.refused
+    assert proxy.refused
+    assert proxy.early == []

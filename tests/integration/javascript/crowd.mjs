@@ -1,12 +1,13 @@
-// Many chat programs in one process: node crowd.mjs URL COUNT. A line of the standard input is [user, line typed], a line
-// of the standard output [user, line shown]. Users u0 and u1 talk to each other, u2 and u3, and so on.
+// Many chat programs in one process: node crowd.mjs URL FIRST COUNT. A line of the standard input is [user, line typed],
+// a line of the standard output [user, line shown]. Every second user from FIRST to COUNT runs here; u0 and u1 talk to
+// each other, u2 and u3, and so on.
 import { createInterface } from "node:readline";
 import { PassThrough } from "node:stream";
 import { chat } from "./chat.mjs";
 
-const [url, count] = process.argv.slice(2);
+const [url, first, count] = process.argv.slice(2);
 const keyboards = new Map();
-for (let number = 0; number < count; number++) {
+for (let number = Number(first); number < Number(count); number += 2) {
   const user = `u${number}`;
   const show = (line) => console.log(JSON.stringify([user, line]));
   keyboards.set(user, new PassThrough({ objectMode: true }));

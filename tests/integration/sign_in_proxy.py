@@ -1,0 +1,103 @@
+"""A TCP proxy that counts sign-ins and refreshes, and compares each repetition with the `Retry-After` before it."""
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from attrs import define, field
+
+CHUNK = 65_536
+
+_REQUEST = re.compile(rb"POST (/api/v1/sessions\S*) ")
+_USER = re.compile(rb'"user": ?"(\w+)"')
+_RETRY_AFTER = re.compile(rb"\r\nRetry-After: (\d+)\r\n", re.IGNORECASE)
+
+
+@define(eq=False)
+class SignInProxy:
+    """Passes everything on.
+
+    Attributes:
+        asked: requests by path.
+        refused: answers with a `Retry-After`.
+        early: users who repeated a sign-in before the time that the last refusal named.
+    """
+
+    port: int
+    url: str = ""
+    asked: Counter[str] = field(factory=Counter)
+    refused: int = 0
+    early: list[str] = field(factory=list)
+    _not_before: dict[str, float] = field(factory=dict)
+    _connections: set[asyncio.Task[None]] = field(factory=set)
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._connections.add(task)
+        users: list[str] = []
+        """Of the request under way on this connection; no client pipelines."""
+        try:
+            back, server = await asyncio.open_connection("127.0.0.1", self.port)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._up(reader, server, users))
+                group.create_task(self._down(back, writer, users))
+        except* OSError:
+            pass  # one of the two has ended, or the server is away
+        except* asyncio.CancelledError:
+            pass  # by `end`
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+    async def _up(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, users: list[str]) -> None:
+        while data := await reader.read(CHUNK):
+            if found := _REQUEST.match(data):
+                self.asked[found[1].decode()] += 1
+            if b'"password"' in data and (user := _USER.search(data)):
+                self._ask(user[1].decode())
+                users[:] = [user[1].decode()]
+            server.write(data)
+            await server.drain()
+        server.close()
+
+    async def _down(self, back: asyncio.StreamReader, writer: asyncio.StreamWriter, users: list[str]) -> None:
+        while data := await back.read(CHUNK):
+            if users and data.startswith(b"HTTP/1.1 "):
+                user = users.pop()
+                if wait := _RETRY_AFTER.search(data):
+                    self.refused += 1
+                    self._not_before[user] = time.monotonic() + int(wait[1])
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    def forget(self) -> None:
+        """Count from here on."""
+        self.asked.clear()
+        self.refused = 0
+
+    def _ask(self, user: str) -> None:
+        if time.monotonic() < self._not_before.get(user, 0):
+            self.early.append(user)
+
+    async def end(self) -> None:
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+
+@asynccontextmanager
+async def sign_in_proxy(port: int) -> AsyncGenerator[SignInProxy]:
+    proxy = SignInProxy(port)
+    listener = await asyncio.start_server(proxy.carry, "127.0.0.1", 0, backlog=1024)
+    proxy.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    try:
+        yield proxy
+    finally:
+        listener.close()
+        await proxy.end()
+        await listener.wait_closed()
