@@ -3,6 +3,7 @@
 from .table import Fault
 
 PROGRAMS = "tests/integration/test_chat_programs.py"
+CROWD = "tests/integration/test_chat_crowd.py::test_100_clients_that_must_sign_in_obey_retry_after_and_lose_nothing"
 PAGE = "tests/integration/test_page.py"
 
 FAULTS = (
@@ -21,11 +22,25 @@ FAULTS = (
         f"{PROGRAMS}::test_refused_sign_in_is_repeated_after_retry_after[javascript]",
     ),
     Fault(
+        "javascript-program-ignores-retry-after",
+        "examples/chat.mjs",
+        "Number(answer.retry_after) || wait_s",
+        "wait_s",
+        CROWD,
+    ),
+    Fault(
+        "python-program-ignores-retry-after",
+        "examples/chat.py",
+        'answer["retry_after"] or wait)',
+        "wait)",
+        CROWD,
+    ),
+    Fault(
         "javascript-program-sends-a-message-that-is-too-big-again",
         "examples/chat.mjs",
         "closeCode === MESSAGE_TOO_BIG",
         "false",
-        f"{PROGRAMS}::test_message_that_is_too_large_holds_up_no_other[javascript-3000000]",
+        f"{PROGRAMS}::test_message_that_ends_the_connection_holds_up_no_other[javascript]",
     ),
     Fault(
         "python-program-drops-entries-before-the-answer-of-sync",
