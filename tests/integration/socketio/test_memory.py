@@ -240,6 +240,7 @@ async def end_all(node: SocketioNode, way: Way, times: int) -> None:
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 async def test_connection_that_has_ended_leaves_no_reference_cycle(node: SocketioNode, way: Way) -> None:
     await end_all(node, way, 3)  # caches fill
+    gc.collect()
     before = living()
     with uncollected() as found:
         await end_all(node, way, CONNECTIONS)
@@ -250,6 +251,7 @@ async def test_connection_that_has_ended_leaves_no_reference_cycle(node: Socketi
 
 async def test_connection_that_ignored_its_end_leaves_no_reference_cycle(node: SocketioNode) -> None:
     await end_all(node, ignores_its_end, 1)
+    gc.collect()
     before = living()
     with uncollected() as found:
         await end_all(node, ignores_its_end, 10)  # each takes the time that a client has for its end
