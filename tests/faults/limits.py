@@ -158,4 +158,25 @@ FAULTS = (
         "(lambda count: lambda: count)(self._attempts.of(key))",
         f"{ACCOUNTS_TEST}::test_user_signs_in_although_the_queue_was_full_of_first_attempts_before",
     ),
+    Fault(
+        "limits-refusals-wait-for-their-room",
+        "src/chatcore/commands/dispatch.py",
+        "        if socket is None or not self.hub.has_queued(room, socket):",
+        "        if socket is None:",
+        "tests/unit/test_chat_limits.py::test_refused_message_waits_for_no_other_socket_and_no_store",
+    ),
+    Fault(
+        "limits-displaced-sign-in-removes-a-later-line",
+        "src/chatcore/accounts/slow_lane.py",
+        "            if not line and self._lines.get(name) is line:",
+        "            if not line and name in self._lines:",
+        "tests/unit/test_slow_lane.py",
+    ),
+    Fault(
+        "limits-ipv6-addresses-have-caps-of-their-own",
+        "src/adapters/chatcore_socketio/caps.py",
+        "        network = client_network(address)\n        full",
+        "        network = str(address)\n        full",
+        "tests/unit/test_connection_caps.py::test_addresses_of_one_ipv6_network_share_a_cap",
+    ),
 )
