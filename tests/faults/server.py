@@ -143,6 +143,13 @@ FAULTS = (
         "tests/unit/test_http_hosts.py::test_unset_admits_the_names_of_loopback_or_any_host",
     ),
     Fault(
+        "connections-above-the-limit-stay-open",
+        f"{SOURCE}/protocol.py",
+        'cast("asyncio.Transport", transport).abort()',
+        "pass",
+        "tests/integration/test_serve_connections.py::test_one_address_holds_so_many_connections_and_no_more",
+    ),
+    Fault(
         "interrupts-show-a-traceback",
         f"{SOURCE}/console.py",
         "        signal.signal(signal.SIGINT, _end)",

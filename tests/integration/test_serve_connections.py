@@ -24,9 +24,10 @@ SECRET = b"a secret of the tests, of 32 bytes or more"
 TIMES = Times(idle=0.3, sending=0.3, lingering=0.1, handling=0.1)
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """The server's own event loop is uvloop's; its transports are of no class of asyncio."""
+    return "asyncio", {"use_uvloop": request.param}
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The database file in its folder: who may open it, and how everything is written to it and read from it."""
 
 import contextlib
+import logging
 import sqlite3
 from pathlib import Path
 from queue import SimpleQueue
@@ -23,6 +24,8 @@ from .watch import LOST, Watch
 T = TypeVar("T")
 
 READERS = 4
+
+log = logging.getLogger(__name__)
 
 
 class Database:
@@ -205,6 +208,8 @@ def _look(file: Path, announce: schema.Announce) -> None:
 def _prepare(file: Path, announce: schema.Announce) -> None:
     try:
         # What people write is their owner's alone to read; SQLite gives its other files the rights of this one.
+        if not file.exists():
+            log.info("SQLite database created: file=%s", file)
         file.touch(mode=0o600)
         connection = connections.writing(file)
     except (OSError, sqlite3.Error) as error:

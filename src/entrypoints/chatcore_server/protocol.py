@@ -2,7 +2,7 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import hdrs, web
 
@@ -11,6 +11,8 @@ from chatcore_aiohttp import problem
 from chatcore_aiohttp.guard import EVERYWHERE
 
 from .connections import Doorman
+
+NOT_HTTP = "This is not a request of HTTP/1.1, or a line or header of it is too long (8 KiB)."
 
 
 class HttpProtocol(web.RequestHandler):
@@ -31,8 +33,8 @@ class HttpProtocol(web.RequestHandler):
         if self._doorman.enter(address):
             self._address = address
             super().connection_made(transport)
-        elif isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
+        else:
+            cast("asyncio.Transport", transport).abort()  # uvloop's transports are of no class of asyncio
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._address is not None:
@@ -58,9 +60,7 @@ class HttpProtocol(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         super().handle_error(request, status, exc, message)  # logs it, and raises where an answer has begun
-        error = (
-            Internal() if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Invalid("This is not a request of HTTP/1.1.")
-        )
+        error = Internal() if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Invalid(NOT_HTTP)
         response = problem(error, status=HTTPStatus(status), headers={**EVERYWHERE, hdrs.SERVER: "chatcore"})
         response.force_close()
         return response

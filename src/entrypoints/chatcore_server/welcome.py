@@ -16,14 +16,14 @@ SIGN_UP = """curl {url}/api/v1/accounts -H 'Content-Type: application/json' \\
 def welcome(settings: Settings, addresses: Sequence[Address]) -> str:
     """Where it listens, where it keeps what is said, and what to try first."""
     here = url("localhost" if _is_any(addresses[0][0]) else addresses[0][0], addresses[0][1])
-    return "\n".join(
-        [
-            f"chatcore {version('chatcore')} listens on {' and '.join(url(*address) for address in addresses)}",
-            f"It keeps everything {_place(settings)}. Ctrl-C ends it.",
-            f"To say the first word, open {here}/ in a browser, or begin with an account:",
-            f"  {SIGN_UP.format(url=here)}",
-        ]
-    )
+    lines = [
+        f"chatcore {version('chatcore')} listens on {' and '.join(url(*address) for address in addresses)}",
+        f"It keeps everything {_place(settings)}. Ctrl-C ends it.",
+    ]
+    if settings.signup == "open":
+        lines.append(f"To say the first word, open {here}/ in a browser, or begin with an account:")
+        lines.append(f"  {SIGN_UP.format(url=here)}")
+    return "\n".join(lines)
 
 
 def _place(settings: Settings) -> str:
