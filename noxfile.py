@@ -76,7 +76,7 @@ def wheel(session: nox.Session) -> None:
         "python", "-I", "-c", f"import chatcore as c; assert c.__file__.startswith({session.virtualenv.location!r})"
     )
     session.run("chatcore", "--version")
-    session.run("pytest", "tests/unit", "-p", "no:cacheprovider", *session.posargs)
+    session.run("pytest", "tests/unit", "-n", "auto", "-p", "no:cacheprovider", *session.posargs)
 
 
 def check_refusal(session: nox.Session) -> None:
@@ -102,7 +102,7 @@ def check_names(session: nox.Session, built: Path) -> None:
 def unit(session: nox.Session) -> None:
     """No network, no process, no clock that has to be waited for."""
     install(session, "test")
-    session.run("pytest", "tests/unit", *session.posargs)
+    session.run("pytest", "tests/unit", "-n", "auto", *session.posargs)
 
 
 @nox.session
@@ -110,8 +110,9 @@ def integration(session: nox.Session) -> None:
     """Real sockets, real processes, real databases, the official clients, and the examples."""
     install(session, "test")
     install_mongod(session)
-    # One worker for each core: most of these tests wait for processes. `tests/integration/conftest.py` has the groups.
-    session.run("pytest", "tests/integration", "examples", "-n", "auto", "--dist", "loadgroup", *session.posargs)
+    # These tests wait for processes more than they compute. `tests/integration/conftest.py` has the groups.
+    workers = str((os.cpu_count() or 1) + 1)
+    session.run("pytest", "tests/integration", "examples", "-n", workers, "--dist", "loadgroup", *session.posargs)
 
 
 @nox.session

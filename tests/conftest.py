@@ -14,6 +14,12 @@ settings.register_profile("chatcore", deadline=None)  # a loaded machine is slow
 settings.load_profile("chatcore")
 
 
+def pytest_collection_finish() -> None:
+    """Hide the collected tests from the garbage collector: looking through thousands of them stops a test for a second."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def sockets_of_the_driver_are_collected(request: pytest.FixtureRequest) -> Generator[None]:
     """A client of pymongo that met a dead server leaves a socket open, one time in three: not in another's test."""
