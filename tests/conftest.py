@@ -15,7 +15,7 @@ settings.load_profile("chatcore")
 
 
 def pytest_collection_finish() -> None:
-    """Hide the collected tests from the garbage collector: looking through thousands of them stops a test for a second."""
+    """Hide the collected tests from the garbage collector: it would stop a test for a second to look through them."""
     gc.collect()
     gc.freeze()
 
