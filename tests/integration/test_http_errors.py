@@ -129,7 +129,7 @@ async def test_canonical_that_raises_is_internal_and_the_next_request_is_served(
 
 
 def requests_in_memory() -> int:
-    return sum(isinstance(found, web.Request) for found in gc.get_objects())
+    return sum(issubclass(type(found), web.Request) for found in gc.get_objects())  # `isinstance` asks a dead proxy
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api/v1/rooms/pvt-bob-eve/entries"])

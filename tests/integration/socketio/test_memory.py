@@ -227,7 +227,7 @@ def uncollected() -> Generator[list[Any]]:
 
 
 def living() -> Counter[str]:
-    return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, TYPES))
+    return Counter(type(one).__name__ for one in gc.get_objects() if issubclass(type(one), TYPES))
 
 
 async def end_all(node: SocketioNode, way: Way, times: int) -> None:
