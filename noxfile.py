@@ -11,7 +11,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
 # nox writes a line of its own after each session: integration comes last, so that pytest's summary closes the output
-nox.options.sessions = ["lint", "types", "imports", "wheel", "unit", "integration"]
+nox.options.sessions = ["lint", "types", "imports", "wheel", "integration"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 CORE_ALONE = ["chatcore", "chatcore_memory", "chatcore_sqlite"]
@@ -100,7 +100,7 @@ def check_names(session: nox.Session, built: Path) -> None:
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """No network, no process, no clock that has to be waited for."""
+    """By name only, for `wheel` runs them too: no network, no process, no clock that has to be waited for."""
     install(session, "test")
     session.run("pytest", "tests/unit", "-n", "auto", *session.posargs)
 
