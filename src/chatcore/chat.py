@@ -98,6 +98,7 @@ class Chat:
             directory=directory,
             rules=rules,
             uniform=uniform,
+            room_refusal=limits.room_refusal if limits else lambda _: None,
         )
         self._dispatcher = Dispatcher(
             store=store,

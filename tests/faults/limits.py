@@ -6,6 +6,7 @@ SIGN_IN = "src/chatcore/accounts/sign_in_limits.py"
 QUEUE = "src/chatcore/accounts/hash_queue.py"
 LINE = "src/chatcore/accounts/waiting_line.py"
 COMMANDS = "src/chatcore/commands/limits.py"
+ROOM = "src/chatcore/live/room.py"
 ACCOUNTS_TEST = "tests/unit/test_accounts_limits.py"
 CHAT_TEST = "tests/unit/test_chat_limits.py"
 
@@ -112,9 +113,23 @@ FAULTS = (
     Fault(
         "limits-room-takes-the-users-token",
         COMMANDS,
-        "                self._users.give_back(user)\n",
-        "                pass\n",
+        "            self._users.give_back(user)\n",
+        "            pass\n",
         f"{CHAT_TEST}::test_refusal_by_the_room_does_not_count_for_the_user",
+    ),
+    Fault(
+        "limits-room-is-asked-whoever-sends",
+        ROOM,
+        "        if waiting.limited and isinstance(outcome, Entry):\n",
+        "        if waiting.limited:\n",
+        f"{CHAT_TEST}::test_room_at_its_limit_answers_a_stranger_as_one_that_does_not_exist",
+    ),
+    Fault(
+        "limits-room-counts-every-attempt",
+        ROOM,
+        "            waiting.limited = False\n",
+        "",
+        f"{CHAT_TEST}::test_message_counts_once_for_its_room_however_often_it_is_decided",
     ),
     Fault(
         "limits-any-peer-forwards",

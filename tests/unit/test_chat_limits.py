@@ -1,6 +1,5 @@
 """What a user sends, creates and invites is limited, in the order of the socket; a host decides whether."""
 
-import gc
 import logging
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -8,10 +7,11 @@ from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any
 
-import anyio
 import pytest
 
 from chatcore import Chat, CommandLimits, CreateRoom, InviteUser, RateLimited, SendMessage, SendRates
+from chatcore.commands import limits as commands_limits
+from chatcore.domain import token_buckets
 from chatcore.domain.token_buckets import TokenBuckets
 from chatcore.errors import ChatError, NotFound
 from chatcore.ports.rate_limiter import Rate, Unlimited
@@ -90,6 +90,34 @@ async def test_strangers_do_not_use_up_what_members_may_send() -> None:
             with pytest.raises(NotFound):
                 await chat.execute("eve", SendMessage(room=room, body="x", key=f"{number}"))
         assert [await outcome(chat, "bob", say(number, "alice")) for number in (1, 2)] == [2, "wait 1800000"]
+
+
+async def test_room_at_its_limit_answers_a_stranger_as_one_that_does_not_exist() -> None:
+    async with limited(Clock(), room=Rate(1, 3_600)) as chat:
+        private = (await chat.execute("alice", say(0))).room
+        group = (await chat.execute("alice", CreateRoom(kind="group", title="t", key="0"))).view.room
+        await chat.execute("alice", SendMessage(room=group, body="x", key="1"))
+        for room in (private, group):
+            full = await outcome(chat, "alice", SendMessage(room=room, body="x", key="2"))
+            assert str(full).startswith("wait"), full
+            assert await outcome(chat, "eve", SendMessage(room=room, body="x", key="3")) == "not_found"
+
+
+async def test_room_at_its_limit_answers_what_it_has_stored() -> None:
+    async with limited(Clock(), room=Rate(1, 3_600)) as chat:
+        first = await chat.execute("alice", say(0))
+        again = await chat.execute("alice", say(0))
+        assert (again.seq, first.duplicate, again.duplicate) == (1, False, True)
+        assert await outcome(chat, "alice", say(1)) == "wait 3600000"
+
+
+async def test_message_counts_once_for_its_room_however_often_it_is_decided() -> None:
+    store = HeldStore()
+    limits = CommandLimits(SendRates(room=Rate(2, 3_600)), Unlimited(), Clock())
+    async with Chat(store, limits=limits) as chat:
+        for _ in range(3):
+            store.fail("append", done=False)
+        assert [await outcome(chat, "alice", say(number)) for number in range(3)] == [1, 2, "wait 1800000"]
 
 
 async def test_retry_of_a_stored_message_is_limited_too() -> None:
@@ -186,30 +214,20 @@ async def test_limit_is_logged_once_a_minute_for_each_name(caplog: pytest.LogCap
 
 
 async def test_limits_cost_at_most_four_calls_a_message() -> None:
-    def calls(chat: Chat) -> int:
-        count = 0
+    files = {commands_limits.__file__, token_buckets.__file__}
+    calls: list[str] = []
 
-        def profile(frame: FrameType, event: str, argument: object) -> None:
-            nonlocal count
-            count += event == "call"
-
-        command = say(1)
-        gc.disable()  # finalisers and callbacks of the collector are calls too
-        sys.setprofile(profile)
-        chat._dispatcher.submit("alice", command, lambda _: None)
-        sys.setprofile(None)
-        gc.enable()
-        return count
+    def profile(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call" and frame.f_code.co_filename in files:
+            calls.append(frame.f_code.co_qualname)
 
     rate = Rate(500, 10)
-    async with Chat(MemoryStore()) as without, limited(Clock(), user=rate, room=rate) as chat:
-        for one in (without, chat):
-            await one.execute("alice", say(0))
-        clocks = 1  # the clock of the tests is a call, the real one is none
-        assert calls(chat) - clocks - calls(without) <= 4
-        with anyio.fail_after(10):
-            for one in (without, chat):
-                await one._dispatcher.unanswered.at_most(0)
+    async with limited(Clock(), user=rate, room=rate) as chat:
+        await chat.execute("alice", say(0))
+        sys.setprofile(profile)
+        await chat.execute("alice", say(1))
+        sys.setprofile(None)
+    assert 0 < len(calls) <= 4, calls
 
 
 def test_token_buckets_are_bounded_in_number() -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from attrs import evolve, frozen
 
 from ..domain.permissions import Rights
-from ..errors import ChatError, Forbidden, Internal, NotFound
+from ..errors import ChatError, Internal, NotFound, RateLimited
 from ..ids import Key, RoomId, UserId, is_room_id
 from ..live.event_loop import current_time
 from ..live.hub import Hub
@@ -74,17 +74,17 @@ class Dispatcher:
         key = command.key or self.new_id()
         room = command.room_id(user, key)
         limits = self.limits
-        if limits and (refusal := limits.refusal(user, room, command)):
+        if limits and (refusal := limits.refusal(user, command)):
             self.refuse(room, user, refusal, answer, socket)
             return
         epoch = self.store.epoch
 
         def finish(outcome: Outcome) -> None:
-            if limits and command.is_message and isinstance(outcome, NotFound | Forbidden):
-                limits.forget_in_room(room)
+            if limits and command.is_message and isinstance(outcome, RateLimited):
+                limits.forget(user)
             answer(_answer_of(command, outcome, epoch))
 
-        self._queue(room, user, key, command, finish, socket)
+        self._queue(room, user, key, command, finish, socket, limited=limits is not None and command.is_message)
 
     def refuse(
         self,
@@ -115,6 +115,8 @@ class Dispatcher:
         command: RoomCommand[Any] | ChatError,
         finish: Callable[[Outcome], None],
         socket: LiveSocket | None,
+        *,
+        limited: bool = False,
     ) -> None:
         if not is_room_id(room):
             finish(command if isinstance(command, ChatError) else NotFound())
@@ -128,7 +130,9 @@ class Dispatcher:
         deadline = current_time() + COMMAND_S
         self.hub.submit(
             room,
-            Waiting(user=user, key=key, command=command, answer=answer, deadline=deadline, socket=socket),
+            Waiting(
+                user=user, key=key, command=command, answer=answer, deadline=deadline, socket=socket, limited=limited
+            ),
         )
 
     def spelled(self, user: UserId) -> UserId | None:

@@ -32,7 +32,10 @@ class SendRates:
 
 
 class CommandLimits:
-    """Decides whether a command is refused as `RateLimited`, before it is queued at its room.
+    """Decides whether a command is refused as `RateLimited`.
+
+    The limits of its user come before it is queued. The limit of its room counts what the room accepts: were it
+    asked before, a stranger would learn from a refusal that the room exists.
 
     Args:
         rates: of messages, per user and per room.
@@ -47,23 +50,24 @@ class CommandLimits:
         self._clock = clock
         self._throttle = LogThrottle(clock=clock)
 
-    def refusal(self, user: UserId, room: RoomId, command: RoomCommand[Any]) -> RateLimited | None:
-        """Count a command. Returns None if it is admitted. At most three calls for a message: it is the hot path."""
+    def refusal(self, user: UserId, command: RoomCommand[Any]) -> RateLimited | None:
+        """Count a command for its user. Returns None if it is admitted. Two calls for a message: it is the hot path."""
         if not command.is_message:
             return self._rare_refusal(user, command) if command.counts else None
-        now = self._clock()
-        if self._users and (wait := self._users.take(user, now)):
+        if self._users and (wait := self._users.take(user, self._clock())):
             return self._refused("send", user, wait)
-        if self._rooms and (wait := self._rooms.take(room, now)):
-            if self._users:
-                self._users.give_back(user)
+        return None
+
+    def room_refusal(self, room: RoomId) -> RateLimited | None:
+        """Count a message for its room, which accepts it otherwise. Returns None if it is admitted."""
+        if self._rooms and (wait := self._rooms.take(room, self._clock())):
             return self._refused("send_room", room, wait)
         return None
 
-    def forget_in_room(self, room: RoomId) -> None:
-        """Uncount a message that its room refused, so strangers can't use up what members may send."""
-        if self._rooms:
-            self._rooms.give_back(room)
+    def forget(self, user: UserId) -> None:
+        """Uncount a message of a user that the limit of its room refused."""
+        if self._users:
+            self._users.give_back(user)
 
     def _rare_refusal(self, user: UserId, command: RoomCommand[Any]) -> RateLimited | None:
         taken: list[tuple[LimitName, int]] = []

@@ -6,7 +6,7 @@ from datetime import datetime
 from ..domain.entries import Entry
 from ..domain.rooms import Rules
 from ..domain.state import RoomView
-from ..errors import Unavailable
+from ..errors import ChatError, Unavailable
 from ..ids import RoomId, Seq, UserId
 from ..ports.bus import MarkerAt
 from ..ports.directory import Directory
@@ -42,6 +42,7 @@ class Hub:
         directory: Directory | None,
         rules: Rules,
         uniform: Callable[[float, float], float],
+        room_refusal: Callable[[RoomId], ChatError | None],
     ) -> None:
         self.open = False
         """While False nothing new is taken: there are no tasks that would carry it out, or they are being ended."""
@@ -60,6 +61,7 @@ class Hub:
             directory=directory,
             rules=rules,
             uniform=uniform,
+            room_refusal=room_refusal,
         )
         self.markers = MarkerPushes(background, node, self._rooms, publish_marker)
 

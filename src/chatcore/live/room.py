@@ -324,10 +324,15 @@ class LiveRoom:
     def _decide(self, state: RoomState, waiting: Waiting, command: Intent) -> Entry | ChatError | None:
         facts, around = waiting.facts or Facts(), self._around
         try:
-            return decide(state, facts, waiting.user, command, waiting.key, around.now(), around.rules)
+            outcome = decide(state, facts, waiting.user, command, waiting.key, around.now(), around.rules)
         except Exception:
             log.exception("room %s: a command could not be decided", self.room)
             return Internal()
+        if waiting.limited and isinstance(outcome, Entry):
+            if refusal := around.room_refusal(self.room):
+                return refusal
+            waiting.limited = False
+        return outcome
 
     async def _append(self, batch: Sequence[tuple[Waiting, Entry]]) -> None:
         began = current_time()

@@ -8,7 +8,8 @@ from attrs import field, frozen
 
 from ..domain.entries import Entry
 from ..domain.rooms import Rules
-from ..ids import UserId
+from ..errors import ChatError
+from ..ids import RoomId, UserId
 from ..ports.directory import Directory
 from ..ports.store import Store
 from .user import LiveUser
@@ -28,5 +29,7 @@ class Surroundings:
     publish: Callable[[Sequence[Entry]], None]
     idle: Callable[["LiveRoom"], None]
     uniform: Callable[[float, float], float]
+    room_refusal: Callable[[RoomId], ChatError | None]
+    """Counts a message for the limit of its room; gives the refusal where the limit is reached."""
     directory: Directory | None = None
     rules: Rules = field(factory=Rules)
