@@ -164,4 +164,11 @@ FAULTS = (
         "    rules = Rules()",
         MEMBERS_MAX,
     ),
+    Fault(
+        "rooms-that-are-gone-do-not-count-to-the-size-of-a-sync",
+        "src/chatcore/commands/reading.py",
+        "sum(map(synced_size, from_here))",
+        "sum(map(synced_size, found))",
+        "tests/unit/live/test_answers.py::test_answer_of_a_sync_counts_the_rooms_that_are_gone_to_its_size",
+    ),
 )

@@ -206,7 +206,7 @@ class Sync(ReadingCommand[Synced]):
             for room, cursor in self.cursors.items()
         }
         found = await context.store.catch_up(context.user, from_here, EVENTS_MAX, ANSWER_BYTES_MAX)
-        budget = Budget(left=ANSWER_BYTES_MAX - sum(map(synced_size, found)))
+        budget = Budget(left=ANSWER_BYTES_MAX - sum(map(synced_size, from_here)))
         rooms = {room: _within(budget, _sync_of(found.get(room), after)) for room, after in from_here.items()}
         return Synced(user=context.user, epoch=epoch, rooms=rooms)
 

@@ -43,8 +43,11 @@ def room_size(view: RoomView) -> int:
 
 
 def synced_size(room: RoomId) -> int:
-    """An upper bound of what stands of a room in a `sync`'s answer beside entries and markers."""
-    return _FIELDS // 2 + len(room)
+    """An upper bound of the bytes of a room in a `sync`'s answer beside entries and markers.
+
+    A cursor may name anything: what is no room's id is answered as `gone`, with its name.
+    """
+    return _FIELDS // 2 + _json_size(room)
 
 
 def markers_size(view: RoomView) -> int:

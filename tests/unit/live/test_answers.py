@@ -102,6 +102,23 @@ async def test_the_answer_of_a_sync_keeps_its_size_by_leaving_out_markers() -> N
         assert all(one["me"]["role"] == "owner" for one in found)
 
 
+async def test_answer_of_a_sync_counts_the_rooms_that_are_gone_to_its_size() -> None:
+    """As many names of unknown rooms as a command may hold, beside messages that fill an answer by themselves."""
+    async with Chat(MemoryStore()) as chat, chat.connect(Recorder(), user="alice") as alice:
+        await chat.execute("bob", SendMessage(to="alice", body="hi", key="few"))
+        for number in range(30):
+            await chat.execute("eve", SendMessage(to="alice", body="x" * 16_384, key=f"{number}"))
+        unknown = [f"{number:03}{'x' * 147}" for number in range(390)]
+        rooms = [ROOM, "pvt-alice-eve", *unknown]
+        command = {"cursors": {room: {"seq": 0} for room in rooms}}
+        assert len(encode(command)) <= 64 * 1024
+        answers: list[Object] = []
+        await alice.receive("sync", command, answers.append)
+        assert len(encode(answers[0])) <= 512 * 1024
+        found = answers[0]["rooms"]
+        assert [found[room]["status"] for room in rooms] == ["events", "gap", *["gone"] * len(unknown)]
+
+
 async def test_refused_read_leaves_no_reference_cycle() -> None:
     async with Chat(MemoryStore()) as chat, chat.connect(Recorder(), user="alice") as alice:
         gc.collect()
