@@ -15,6 +15,7 @@ ENTERING = "tests/unit/test_entering.py"
 CONNECTION = "src/chatcore/live/guarded_connection.py"
 CONNECTIONS = "tests/unit/live/test_failing_connections.py"
 CUT_ONCE = f"{CONNECTIONS}::test_connection_that_raises_is_closed_once_and_logged_once"
+LEFT_BY_CANCELLATION = "tests/unit/live/test_leaving.py::test_chat_left_by_cancellation_carries_out_what_was_queued"
 
 FAULTS = (
     Fault(
@@ -90,8 +91,8 @@ FAULTS = (
     Fault(
         "entering-that-is-cancelled-leaves-the-background-task",
         "src/chatcore/live/background.py",
-        "                await self.__aexit__(None, None, None)\n                raise\n",
-        "                raise\n",
+        "            await self.__aexit__(None, None, None)\n            raise\n",
+        "            raise\n",
         f"{ENTERING}::test_entering_cancelled_with_its_task_at_any_step_leaves_nothing",
     ),
     Fault(
@@ -170,5 +171,19 @@ FAULTS = (
         "sum(map(synced_size, from_here))",
         "sum(map(synced_size, found))",
         "tests/unit/live/test_answers.py::test_answer_of_a_sync_counts_the_rooms_that_are_gone_to_its_size",
+    ),
+    Fault(
+        "a-chat-left-by-cancellation-does-not-drain",
+        CHAT,
+        "anyio.move_on_after(DRAIN_S, shield=True)",
+        "anyio.move_on_after(DRAIN_S)",
+        LEFT_BY_CANCELLATION,
+    ),
+    Fault(
+        "on-trio-cancellation-ends-what-carries-out-the-queue",
+        "src/chatcore/live/background.py",
+        "        with anyio.CancelScope(shield=True):\n            async with anyio.create_task_group()",
+        "        with anyio.CancelScope():\n            async with anyio.create_task_group()",
+        LEFT_BY_CANCELLATION,
     ),
 )

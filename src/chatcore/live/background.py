@@ -24,16 +24,18 @@ log = logging.getLogger(__name__)
 
 
 class Background:
-    """A task group that on asyncio lives in a task of its own.
+    """A task group in a task of its own, whose tasks run on while the caller that entered it is cancelled.
 
-    There it may be entered and left in different tasks, as pytest's fixtures and aiohttp's start-up and clean-up do;
-    a bare task group raises at that. Leaving it cancels what still runs. A task that fails is logged and takes no
+    On asyncio it may be entered and left in different tasks, as pytest's fixtures and aiohttp's start-up and clean-up
+    do; a bare task group raises at that. Leaving it cancels what still runs. A task that fails is logged and takes no
     other one with it.
     """
 
     def __init__(self) -> None:
         self._group: TaskGroup | None = None
         self._host: asyncio.Task[None] | None = None
+        self._outer: TaskGroup | None = None
+        """Holds the task of ``_live`` where there is no asyncio."""
         self._stop = anyio.Event()
         self._idle: list[Handover[Work]] = []
         """Tasks that wait for something to do."""
@@ -78,37 +80,38 @@ class Background:
         self.start(partial(_kept, work, turn, pause))
 
     async def __aenter__(self) -> Self:
+        ready = anyio.Event()
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            self._group = await anyio.create_task_group().__aenter__()
+            self._outer = await anyio.create_task_group().__aenter__()
+            self._outer.start_soon(self._live, ready)
         else:
-            ready = anyio.Event()
             self._host = asyncio.create_task(self._live(ready))
-            try:
-                await ready.wait()
-            except BaseException:
-                await self.__aexit__(None, None, None)
-                raise
+        try:
+            await ready.wait()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def _live(self, ready: anyio.Event) -> None:
-        async with anyio.create_task_group() as self._group:
-            ready.set()
-            await self._stop.wait()
-            self._group.cancel_scope.cancel()
+        # Shielded: a Chat that is left by cancellation still carries out what was queued.
+        with anyio.CancelScope(shield=True):
+            async with anyio.create_task_group() as self._group:
+                ready.set()
+                await self._stop.wait()
+                self._group.cancel_scope.cancel()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        group = self._group
+        self._stop.set()
         if self._host is not None:
-            self._stop.set()
             with anyio.CancelScope(shield=True):
                 await self._host
-        elif group is not None:
-            group.cancel_scope.cancel()
-            await group.__aexit__(None, None, None)
+        elif self._outer is not None:
+            await self._outer.__aexit__(None, None, None)
 
 
 async def _kept(work: str, turn: Callable[[], Awaitable[None]], pause: float) -> None:

@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from chatcore import Chat, History, JoinRoom, Mark, Marks, SendMessage, Unavailable
+from chatcore.chat import DRAIN_S
 from chatcore.testing import Recorder
 from tests.unit.live.nodes import HeldStore, ghosts
 
@@ -53,6 +54,26 @@ async def test_a_command_that_is_not_carried_out_in_the_time_left_is_answered_un
             tasks.start_soon(send)
             await gate.reached.wait()
     assert refused
+
+
+async def test_chat_left_by_cancellation_carries_out_what_was_queued() -> None:
+    store, answers = HeldStore(), list[dict[str, Any]]()
+    gate = store.hold("append", done=False)
+    scope = anyio.CancelScope()
+
+    async def serve() -> None:
+        with scope:
+            async with Chat(store) as chat, chat.connect(Recorder(), user="bob") as socket:
+                await socket.receive("message.send", {"to": "alice", "body": "one", "key": "one"}, answers.append)
+                await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(serve)
+        await gate.reached.wait()
+        scope.cancel()
+        await anyio.sleep(DRAIN_S - 0.1)
+        gate.open()
+    assert [answer["ok"] for answer in answers] == [True]
 
 
 async def test_a_mark_that_is_written_while_the_chat_is_left_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
