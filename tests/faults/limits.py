@@ -91,9 +91,9 @@ FAULTS = (
     ),
     Fault(
         "limits-strangers-use-up-a-room",
-        "src/chatcore/commands/dispatch.py",
-        "                limits.forget_in_room(room)\n",
-        "                pass\n",
+        "src/chatcore/live/room.py",
+        "        if waiting.limited and isinstance(outcome, Entry):",
+        "        if waiting.limited:",
         f"{CHAT_TEST}::test_strangers_do_not_use_up_what_members_may_send",
     ),
     Fault(
