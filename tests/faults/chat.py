@@ -15,6 +15,13 @@ ENTERING = "tests/unit/test_entering.py"
 CONNECTION = "src/chatcore/live/guarded_connection.py"
 CONNECTIONS = "tests/unit/live/test_failing_connections.py"
 CUT_ONCE = f"{CONNECTIONS}::test_connection_that_raises_is_closed_once_and_logged_once"
+
+READING = "src/chatcore/commands/reading.py"
+RECENT = "src/chatcore/live/recent.py"
+BETWEEN = "tests/unit/live/test_between.py"
+RECENTS = "tests/unit/live/test_recent.py"
+HISTORY = "tests/unit/test_history.py"
+UNIT_CHAT = "tests/unit/test_chat.py"
 LEFT_BY_CANCELLATION = "tests/unit/live/test_leaving.py::test_chat_left_by_cancellation_carries_out_what_was_queued"
 
 FAULTS = (
@@ -166,11 +173,76 @@ FAULTS = (
         MEMBERS_MAX,
     ),
     Fault(
+        "the-head-of-a-dropped-room-is-not-remembered",
+        "src/chatcore/live/hub.py",
+        "            self._recent.note(room.room, room.known)\n",
+        "",
+        f"{BETWEEN}::test_entry_of_a_room_dropped_while_a_socket_connects_reaches_that_socket",
+    ),
+    Fault(
+        "recent-heads-are-remembered-too-short",
+        RECENT,
+        "REMEMBERED_S = 10\n",
+        "REMEMBERED_S = 1\n",
+        f"{RECENTS}::test_recent_head_is_remembered_while_a_connecting_socket_reads_its_rooms",
+    ),
+    Fault(
+        "a-late-hint-takes-a-recent-head-back",
+        RECENT,
+        "max(seq, self._told.pop(room, (0, now))[0]), now",
+        "(self._told.pop(room, (0, now)), seq)[1], now",
+        f"{RECENTS}::test_seq_told_late_does_not_take_a_recent_head_back",
+    ),
+    Fault(
+        "a-sync-answered-late-makes-its-ended-socket-follow",
+        "src/chatcore/live/hub.py",
+        "        if self.open and not socket.ended:",
+        "        if self.open:",
+        f"{BETWEEN}::test_sync_answered_after_its_socket_has_ended_leaves_no_room",
+    ),
+    Fault(
+        "a-page-cut-for-its-size-hides-older-messages",
+        READING,
+        "            has_before = True\n",
+        "",
+        f"{HISTORY}::test_page_cut_for_its_size_tells_which_entries_it_lacks",
+    ),
+    Fault(
+        "a-page-around-the-first-unread-is-cut-around-the-newest",
+        READING,
+        "            return next(unread, window.head)",
+        "            return window.head",
+        f"{HISTORY}::test_page_around_the_first_unread_message_is_cut_on_both_sides_of_it",
+    ),
+    Fault(
         "rooms-that-are-gone-do-not-count-to-the-size-of-a-sync",
-        "src/chatcore/commands/reading.py",
+        READING,
         "sum(map(synced_size, from_here))",
         "sum(map(synced_size, found))",
         "tests/unit/live/test_answers.py::test_answer_of_a_sync_counts_the_rooms_that_are_gone_to_its_size",
+    ),
+    Fault(
+        "refused-commands-are-not-bounded",
+        "src/chatcore/socket.py",
+        "        await self._unanswered.at_most(UNANSWERED_MAX - 1)\n"
+        "        self._unanswered.add()\n"
+        "        self._dispatcher.refuse(",
+        "        self._unanswered.add()\n        self._dispatcher.refuse(",
+        f"{UNIT_CHAT}::test_refused_commands_count_as_unanswered_while_they_wait",
+    ),
+    Fault(
+        "later-ones-do-not-fail-alike-after-internal",
+        "src/chatcore/live/waiting.py",
+        "outcome.temporary and waiting.socket is not None:",
+        'outcome.code == "unavailable" and waiting.socket is not None:',
+        f"{UNIT_CHAT}::test_internal_failure_takes_the_later_commands_of_its_socket_along",
+    ),
+    Fault(
+        "a-follower-that-lacks-200-entries-is-cut",
+        "src/chatcore/live/room.py",
+        "        if head - follower.at > MISSING_MAX:",
+        "        if head - follower.at >= MISSING_MAX:",
+        f"{UNIT_CHAT}::test_follower_that_lacks_more_than_200_entries_is_cut_as_slow",
     ),
     Fault(
         "a-chat-left-by-cancellation-does-not-drain",
@@ -185,5 +257,12 @@ FAULTS = (
         "        with anyio.CancelScope(shield=True):\n            async with anyio.create_task_group()",
         "        with anyio.CancelScope():\n            async with anyio.create_task_group()",
         LEFT_BY_CANCELLATION,
+    ),
+    Fault(
+        "a-socket-that-is-cancelled-stays-in-the-registry",
+        "src/chatcore/live/leases.py",
+        "anyio.move_on_after(PATIENCE_S, shield=True)",
+        "anyio.move_on_after(PATIENCE_S)",
+        "tests/unit/live/test_leases.py::test_socket_that_is_cancelled_is_removed_from_the_registry",
     ),
 )

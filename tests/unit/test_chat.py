@@ -11,6 +11,7 @@ import pytest
 from chatcore import (
     Bye,
     Chat,
+    CommandLimits,
     CreateRoom,
     Entry,
     GetRoom,
@@ -23,9 +24,11 @@ from chatcore import (
     NotFound,
     Profile,
     SendMessage,
+    SendRates,
     Unavailable,
 )
 from chatcore.domain.entries import Event, Message, Opens, Role
+from chatcore.ports.rate_limiter import Rate, Unlimited
 from chatcore.testing import Recorder, virtual_time
 from chatcore_memory import MemoryBus, MemoryRegistry, MemoryStore
 from tests.unit.live.nodes import HeldStore, Teller, ghosts, seqs
@@ -281,6 +284,29 @@ async def test_an_exception_in_a_decision_is_answered_internal(
     assert "planted" in caplog.text
 
 
+async def test_internal_failure_takes_the_later_commands_of_its_socket_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = SendMessage.event
+
+    def planted(command: SendMessage, *arguments: Any) -> Any:
+        if command.body == "2":
+            raise RuntimeError("planted")
+        return event(command, *arguments)
+
+    monkeypatch.setattr(SendMessage, "event", planted)
+    store, bob, carol = HeldStore(), Teller(), Teller()
+    async with Chat(store) as chat:
+        room = (await chat.execute("bob", CreateRoom(kind="group", title="t", members=["carol"], key="k"))).view.room
+        async with chat.connect(bob, user="bob") as socket, chat.connect(carol, user="carol") as other:
+            gate = store.hold("state", done=False)
+            for body in ("1", "2", "3"):
+                await socket.receive("message.send", {"room": room, "body": body, "key": body}, bob.answer)
+            await other.receive("message.send", {"room": room, "body": "4", "key": "4"}, carol.answer)
+            gate.open()
+            await carol.until(lambda _: carol.bodies(room) == ["1", "4"])
+        assert bob.story == ["ready", "answer 2", "entry 2", "answer internal", "answer internal", "entry 3"]
+        assert carol.story == ["ready", "entry 2", "answer 3", "entry 3"]
+
+
 async def test_an_exception_in_a_handler_is_answered_internal(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -329,6 +355,30 @@ async def test_at_most_64_commands_of_a_socket_are_unanswered() -> None:
         gate.open()
 
 
+@pytest.mark.parametrize("body", [5, "above the limit"])
+async def test_refused_commands_count_as_unanswered_while_they_wait(body: object) -> None:
+    """A field that is wrong, or a limit that is reached: such a refusal waits behind what the socket sent before."""
+    store, limits = HeldStore(), CommandLimits(SendRates(user=Rate(1, 3600)), Unlimited())
+    gate, bob, received = store.hold("append", done=False), Teller(), list[int]()
+    async with Chat(store, limits=limits) as chat, anyio.create_task_group() as tasks:
+
+        async def flood() -> None:
+            async with chat.connect(bob, user="bob") as socket:
+                await socket.receive("message.send", {"to": "alice", "body": "1", "key": "1"}, bob.answer)
+                for number in range(2, 101):
+                    await socket.receive("message.send", {"to": "alice", "body": body, "key": str(number)}, bob.answer)
+                    received.append(number)
+
+        tasks.start_soon(flood)
+        await gate.reached.wait()
+        await anyio.sleep(1)
+        assert len(received) == 63
+        assert bob.story == ["ready"]
+        gate.open()
+    code = "invalid" if body == 5 else "rate_limited"
+    assert [line for line in bob.story if line.startswith("answer")] == ["answer 1", *[f"answer {code}"] * 99]
+
+
 async def test_a_caller_that_is_cancelled_after_queueing_has_written() -> None:
     store = HeldStore()
     async with Chat(store) as chat:
@@ -351,7 +401,30 @@ async def test_a_push_is_made_once_for_all_who_hear_it() -> None:
         assert isinstance(phone.pushes[-1].body, Entry)
 
 
-async def test_a_follower_who_lacks_more_than_200_is_cut_as_slow() -> None:
+@pytest.mark.parametrize("missing", [200, 201])
+async def test_follower_that_lacks_more_than_200_entries_is_cut_as_slow(missing: int) -> None:
+    """The entries are written, and processed here, between the reading of bob's rooms and his following."""
+    store, bob = HeldStore(), Recorder()
+    async with Chat(store) as chat, chat.connect(Recorder(), user="alice"), anyio.create_task_group() as tasks:
+        await chat.execute("alice", SendMessage(to="bob", body="hi", key="first"))
+        gate = store.hold("page", done=True)
+
+        async def connect() -> None:
+            async with chat.connect(bob, user="bob"):
+                await bob.until(lambda _: bob.bye is not None or len(seqs(bob, ROOM)) == missing)
+
+        tasks.start_soon(connect)
+        await gate.reached.wait()
+        for number in range(missing):
+            await chat.execute("alice", SendMessage(to="bob", body="hi", key=str(number)))
+        gate.open()
+    if missing == 200:
+        assert (bob.bye, seqs(bob, ROOM)) == (None, list(range(2, 202)))
+    else:
+        assert (bob.bye, seqs(bob, ROOM)) == (Bye(code="slow"), [])
+
+
+async def test_room_that_catches_up_in_steps_cuts_no_follower() -> None:
     store = MemoryStore()
     async with Chat(store) as here, Chat(store) as there:
         await there.execute("alice", SendMessage(to="bob", body="hi", key="k"))
@@ -361,7 +434,7 @@ async def test_a_follower_who_lacks_more_than_200_is_cut_as_slow() -> None:
             for number in range(202):
                 await there.execute("alice", SendMessage(to="bob", body="hi", key=str(number)))
             await here.execute("alice", SendMessage(to="bob", body="last", key="last"))
-            assert bob.bye is None, "catching up in steps is not falling behind"
+            assert bob.bye is None
             assert seqs(bob, ROOM) == list(range(2, 205))
             await socket.receive("sync", sync, lambda _: None)
         assert ghosts(here, there) == []

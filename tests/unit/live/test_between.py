@@ -7,8 +7,10 @@ import anyio
 import pytest
 
 from chatcore import Chat, NotFound, Profile, SendMessage, Unavailable
+from chatcore.live.sweep import SWEEP_S
+from chatcore.protocol import Object
 from chatcore.testing import Recorder
-from tests.unit.live.nodes import HeldBus, HeldStore, seqs
+from tests.unit.live.nodes import HeldBus, HeldStore, ghosts, seqs
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +46,43 @@ async def test_what_was_told_between_the_reading_of_a_head_and_the_follow_is_not
             bus.deliver()
             opened.set()
         assert [room.view.head for room in bob.ready.rooms] == [1]
+
+
+async def test_entry_of_a_room_dropped_while_a_socket_connects_reaches_that_socket() -> None:
+    """Bob's head is read as 1; here 2 is written, the change poller passes it, and the room's last follower leaves."""
+    store, bob, connected = HeldStore(), Recorder(), anyio.Event()
+    async with Chat(store) as chat, anyio.create_task_group() as tasks:
+        await chat.execute("alice", SendMessage(to="bob", body="one", key="one"))
+        async with chat.connect(Recorder(), user="alice"):
+            gate = store.hold("page", done=True)
+
+            async def connect() -> None:
+                async with chat.connect(bob, user="bob"):
+                    await connected.wait()
+
+            tasks.start_soon(connect)
+            await gate.reached.wait()
+            await chat.execute("alice", SendMessage(to="bob", body="two", key="two"))
+            await anyio.sleep(SWEEP_S + 0.1)  # from here on no sweep finds it
+        assert not chat._hub._rooms
+        gate.open()
+        await bob.until(lambda _: seqs(bob, ROOM) == [2])
+        connected.set()
+    assert [room.view.head for room in bob.ready.rooms] == [1]
+
+
+async def test_sync_answered_after_its_socket_has_ended_leaves_no_room() -> None:
+    store, answers = HeldStore(), list[Object]()
+    async with Chat(store) as chat, anyio.create_task_group() as tasks:
+        await chat.execute("alice", SendMessage(to="bob", body="one", key="one"))
+        gate = store.hold("catch_up", done=True)
+        async with chat.connect(Recorder(), user="bob") as socket:
+            tasks.start_soon(socket.receive, "sync", {"cursors": {ROOM: {"seq": 0}}}, answers.append)
+            await gate.reached.wait()
+        gate.open()
+        await anyio.wait_all_tasks_blocked()
+        assert [answer["ok"] for answer in answers] == [True]
+        assert ghosts(chat) == []
 
 
 async def test_who_exists_is_asked_though_the_store_fails_in_between(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,12 @@
 import anyio
 import pytest
 
+from chatcore import Chat
 from chatcore.live.leases import Leases
 from chatcore.ports.registry import LEASE_S, SocketInfo
+from chatcore.testing import Recorder
 from chatcore.testing.registry import socket
-from chatcore_memory import MemoryRegistry
+from chatcore_memory import MemoryRegistry, MemoryStore
 
 pytestmark = pytest.mark.anyio
 
@@ -44,3 +46,13 @@ async def test_sockets_that_end_while_lost_leases_are_added_again_neither_stay_n
                 await leases.remove(gone)
     assert await leases.of_user("bob") == stay
     assert len(stay) == 1
+
+
+async def test_socket_that_is_cancelled_is_removed_from_the_registry() -> None:
+    async with Chat(MemoryStore(), registry=MemoryRegistry(anyio.current_time)) as chat:
+        with anyio.CancelScope() as scope:
+            async with chat.connect(Recorder(), user="bob"):
+                assert len(await chat.sockets("bob")) == 1
+                scope.cancel()
+                await anyio.sleep_forever()
+        assert await chat.sockets("bob") == []
