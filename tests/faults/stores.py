@@ -7,6 +7,7 @@ MEMORY = "src/adapters/chatcore_memory"
 IN_SQLITE = "tests/integration/test_sqlite_store.py"
 IN_MEMORY = "tests/unit/test_memory_store.py"
 ERASING = "tests/integration/test_sqlite_erasing.py"
+ERASER = "tests/unit/test_sqlite_eraser.py"
 BROKEN = "tests/integration/test_sqlite_faults.py"
 FAULT_LOG = "tests/unit/test_fault_log.py"
 LOSS = "tests/integration/test_sqlite_loss.py"
@@ -261,6 +262,34 @@ FAULTS = (
         "        if any(job.erases for job in jobs):",
         "        if False:",
         ERASING,
+    ),
+    Fault(
+        "sqlite-a-deletion-that-shares-its-commit-is-not-noted",
+        f"{SQLITE}/threads.py",
+        "        if any(job.erases for job in jobs):",
+        "        if jobs and jobs[0].erases:",
+        f"{ERASING}::test_text_deleted_in_a_group_with_other_writes_is_gone_in_time",
+    ),
+    Fault(
+        "sqlite-further-deletions-put-off-the-erasure",
+        f"{SQLITE}/erasing.py",
+        "        if self._at is None:\n            self._at = self._clock() + self._first",
+        "        if True:\n            self._at = self._clock() + self._first",
+        f"{ERASER}::test_deletions_without_a_pause_do_not_put_off_the_erasure",
+    ),
+    Fault(
+        "sqlite-locks-are-not-waited-for-after-an-erasure",
+        f"{SQLITE}/erasing.py",
+        '        connection.execute(f"PRAGMA busy_timeout = {round(BUSY_S * 1000)}")\n',
+        "        pass\n",
+        f"{BROKEN}::test_short_lock_after_an_erasure_is_waited_for",
+    ),
+    Fault(
+        "sqlite-a-refusal-that-is-not-committed-is-answered",
+        f"{SQLITE}/jobs.py",
+        "        if not self.done:\n",
+        "        if not self.done and self.error is None:\n",
+        "tests/integration/test_sqlite_groups.py::test_outcome_of_a_commit_that_does_not_come_in_time_is_nobodys_answer",
     ),
     Fault(
         "pages-are-not-overwritten",

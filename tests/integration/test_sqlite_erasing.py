@@ -20,7 +20,7 @@ from chatcore.testing.logs import everything, say, write
 from chatcore_sqlite import SqliteStore
 from chatcore_sqlite.erasing import KEPT_OUT_S
 
-from .sqlite_group import other_process
+from .sqlite_group import other_process, queued, writer_held
 
 pytestmark = pytest.mark.anyio
 
@@ -78,6 +78,12 @@ async def gone_in_time(folder: Path, since: float) -> bool:
     return held(folder) == {KEPT}
 
 
+async def log_emptied(folder: Path) -> None:
+    with anyio.fail_after(10):
+        while (folder / "chatcore.sqlite3-wal").stat().st_size:  # noqa: ASYNC110 - no event tells of it
+            await anyio.sleep(0.01)
+
+
 @asynccontextmanager
 async def a_store_that_forgets(folder: Path) -> AsyncGenerator[SqliteStore, None]:
     """One whose writes have been in both files, the database and its write-ahead log."""
@@ -99,6 +105,20 @@ async def test_it_is_gone_in_time(tmp_path: Path, idle_first: bool) -> None:
         assert set(SECRETS) & held(tmp_path), "nothing was looked at"
         assert await gone_in_time(tmp_path, since)
         assert len(await everything(store, "room")) == 8
+
+
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "in the middle", "last"])
+async def test_text_deleted_in_a_group_with_other_writes_is_gone_in_time(tmp_path: Path, place: int) -> None:
+    writes: list[Sequence[Entry]] = [[message("one")], [message("another")]]
+    writes.insert(place, GONE)
+    async with a_store_that_forgets(tmp_path) as store:
+        await log_emptied(tmp_path)  # from now on nothing is erased unless a deletion is noted
+        async with anyio.create_task_group() as tasks, writer_held(store.database):
+            for number, entries in enumerate(writes, start=1):
+                tasks.start_soon(write, store, entries)
+                await queued(store.database, number)
+        assert set(SECRETS) & held(tmp_path), "nothing was looked at"
+        assert await gone_in_time(tmp_path, time.monotonic())
 
 
 async def test_it_is_gone_at_the_end(tmp_path: Path) -> None:

@@ -1,19 +1,22 @@
 """Real faults of the disk and of other programs: nothing is acknowledged that is not there, and all of it heals."""
 
 import json
+import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from chatcore.errors import Unavailable
-from chatcore.testing.builders import conversation, message
+from chatcore.testing.builders import conversation, deleted, message
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
 from chatcore_sqlite import Database, SqliteStore, jobs
@@ -28,6 +31,7 @@ from .sqlite_group import (
     queued,
     things,
     together,
+    traced,
     writer_held,
 )
 
@@ -98,6 +102,35 @@ async def test_a_short_lock_is_waited_for(tmp_path: Path) -> None:
             tasks.start_soon(write, store, conversation("room", 3))
             await anyio.sleep(0.2)
         assert len(await everything(store, "room")) == 3
+
+
+async def until_traced(statements: Sequence[str], statement: str) -> None:
+    with anyio.fail_after(10):
+        while statement not in statements:
+            await checkpoint()
+
+
+@pytest.mark.parametrize("is_read", [False, True], ids=["done", "put off"])
+async def test_short_lock_after_an_erasure_is_waited_for(tmp_path: Path, is_read: bool) -> None:
+    """An erasure does not wait for locks; the writes that follow it on the same connection do."""
+    async with SqliteStore(tmp_path, erased_within=0.6) as store:
+        await write(store, conversation("room", 3))
+        statements = await traced(store.database)
+        connect = partial(sqlite3.connect, store.database.file, isolation_level=None)
+        with closing(connect()) as reader, closing(connect()) as locker:
+            if is_read:
+                reader.execute("BEGIN")
+                reader.execute("SELECT count(*) FROM entries").fetchone()
+            await write(store, [deleted(4, 1)])
+            await until_traced(statements, "PRAGMA wal_checkpoint(TRUNCATE)")
+            async with anyio.create_task_group() as tasks:
+                locker.execute("BEGIN EXCLUSIVE")
+                statements.clear()
+                tasks.start_soon(write, store, [message(seq=5)])
+                await until_traced(statements, "BEGIN IMMEDIATE")
+                await anyio.sleep(0.05)  # a write that does not wait fails at once
+                locker.execute("ROLLBACK")
+        assert len(await everything(store, "room")) == 5
 
 
 async def test_while_the_disk_hangs_nobody_waits_longer_than_promised(tmp_path: Path) -> None:
@@ -245,11 +278,15 @@ async def test_a_file_that_may_not_grow_loses_nothing_acknowledged_and_heals(
             assert len({entry.key for entry in entries}) == acknowledged
 
 
-async def test_an_error_of_the_caller_is_not_called_unavailable(tmp_path: Path) -> None:
+async def test_an_error_of_the_caller_is_not_called_unavailable_and_spoils_no_later_call(tmp_path: Path) -> None:
     def fail(_: Connection) -> None:
         raise ZeroDivisionError
 
     async with Database(tmp_path) as database:
         assert isinstance(await outcome_of(database, fail), ZeroDivisionError)
-        with pytest.raises(ZeroDivisionError):
-            await database.read(fail)
+        for _ in range(20):  # more than there are threads that read
+            with pytest.raises(ZeroDivisionError):
+                await database.read(fail)
+        await database.write(lambda connection: connection.execute("CREATE TABLE later (value)"))
+        for _ in range(20):
+            assert await database.read(lambda connection: connection.execute("SELECT * FROM later").fetchall()) == []

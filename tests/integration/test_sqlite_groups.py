@@ -16,7 +16,7 @@ from chatcore.errors import Unavailable
 from chatcore.testing.builders import conversation
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
-from chatcore_sqlite import Database, SqliteStore
+from chatcore_sqlite import Database, SqliteStore, jobs
 
 from .sqlite_group import Work, database_of_things, insert, outcome_of, queued, things, together, traced, writer_held
 
@@ -119,6 +119,25 @@ async def test_what_a_lost_transaction_came_to_is_nobodys_answer(database: Datab
         outcomes = await together(database, [insert_and_fail(1), lose_and_lock])
         assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
     assert await things(database) == []
+
+
+async def test_outcome_of_a_commit_that_does_not_come_in_time_is_nobodys_answer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal that the transaction may take back is in the job already, and its caller is not told."""
+    monkeypatch.setattr(jobs, "LIMIT_S", 1)
+    refused, release = threading.Event(), threading.Event()
+
+    def hang(_: Connection) -> None:
+        refused.set()
+        release.wait()
+
+    try:
+        outcomes = await together(database, [insert_and_fail(1), hang])
+    finally:
+        release.set()
+    assert refused.is_set()
+    assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
 
 
 async def test_a_result_is_handed_out_only_after_its_commit(database: Database) -> None:
@@ -247,9 +266,9 @@ async def test_a_caller_goes_on_when_its_own_commit_is_done_however_many_come_af
     assert max(waited) <= 6
 
 
-async def test_the_writing_connection_is_as_durable_as_promised(database: Database) -> None:
+async def test_the_writing_connection_is_as_durable_and_discreet_as_promised(database: Database) -> None:
     def pragmas(connection: Connection) -> object:
-        names = ("journal_mode", "synchronous", "secure_delete")
+        names = ("journal_mode", "synchronous", "secure_delete", "temp_store")
         return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
-    assert await database.write(pragmas) == ["wal", 2, 1]
+    assert await database.write(pragmas) == ["wal", 2, 1, 2]  # the last one: no temporary file

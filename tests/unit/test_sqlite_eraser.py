@@ -1,0 +1,72 @@
+"""When erased text is taken out of SQLite's write-ahead log."""
+
+import sqlite3
+import threading
+from collections.abc import Generator
+from contextlib import closing
+
+import pytest
+
+from chatcore.errors import Unavailable
+from chatcore_sqlite.erasing import Eraser, Gate
+
+WITHIN_S = 60
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def connection() -> Generator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        yield connection
+
+
+def test_deletions_without_a_pause_do_not_put_off_the_erasure(connection: sqlite3.Connection) -> None:
+    clock, erased_at = Clock(), list[float]()
+
+    def connect() -> sqlite3.Connection:
+        erased_at.append(clock.now)
+        return connection
+
+    eraser = Eraser(Gate(), WITHIN_S, clock)
+    for second in range(3 * WITHIN_S):
+        clock.now = second
+        eraser.note()
+        eraser.attempt(connect)
+    gaps = [later - earlier for earlier, later in zip([0, *erased_at], erased_at, strict=False)]
+    assert max(gaps) < WITHIN_S
+    assert erased_at[-1] > 2 * WITHIN_S
+
+
+def test_nothing_is_waited_for_once_all_is_erased(connection: sqlite3.Connection) -> None:
+    clock = Clock()
+    eraser = Eraser(Gate(), WITHIN_S, clock)
+    clock.now = WITHIN_S
+    eraser.attempt(lambda: connection)
+    assert eraser.wait() is None
+
+
+def test_readers_go_in_again_after_an_erasure_that_failed() -> None:
+    clock, gate = Clock(), Gate()
+    eraser = Eraser(gate, WITHIN_S, clock)
+    clock.now = WITHIN_S
+
+    def refuse() -> sqlite3.Connection:
+        raise Unavailable
+
+    def read() -> None:
+        with gate.inside():
+            pass
+
+    with pytest.raises(Unavailable):
+        eraser.attempt(refuse)
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(5)
+    assert not reader.is_alive()
+    assert 0 < (eraser.wait() or 0) < WITHIN_S  # it is tried again
