@@ -129,6 +129,30 @@ async def test_sessions_whose_lifetime_passed_leave_the_file(tmp_path: Path) -> 
 
 
 @pytest.mark.anyio
+async def test_session_ends_to_the_millisecond_with_its_lifetime(tmp_path: Path) -> None:
+    clock = Clock()
+    async with Database(tmp_path) as database:
+        store = SqliteAccounts(database, clock)
+        await store.open_session(Session(id="s1", user="bob", device="phone", generation=1), DAY)
+        clock.now += DAY.total_seconds() - 0.001
+        assert await store.session("s1")
+        clock.now += 0.001
+        assert await store.session("s1") is None
+        assert await store.rotate("s1", 1, DAY) is None
+
+
+@pytest.mark.anyio
+async def test_session_that_is_refreshed_for_years_does_not_grow(tmp_path: Path) -> None:
+    async with Database(tmp_path) as database:
+        store = SqliteAccounts(database, Clock())
+        await store.open_session(Session(id="s1", user="bob", device="phone", generation=1), DAY)
+        for generation in range(1, 20):
+            await store.rotate("s1", generation, DAY)
+        query = "SELECT json_array_length(spent_at) FROM sessions"
+        assert await database.read(lambda connection: connection.execute(query).fetchone()) == (16,)
+
+
+@pytest.mark.anyio
 async def test_a_closed_database_is_unavailable(tmp_path: Path) -> None:
     async with Database(tmp_path) as database:
         accounts = accounts_in(database)

@@ -2,9 +2,13 @@
 
 import os
 import sqlite3
+import threading
+from collections.abc import Collection
 from pathlib import Path
+from sqlite3 import Connection
 
 import anyio
+import anyio.to_thread
 import pytest
 from anyio.lowlevel import checkpoint
 
@@ -119,6 +123,14 @@ async def test_whoever_was_refused_holds_nothing(tmp_path: Path) -> None:
         await write(store, conversation())
 
 
+async def test_attempts_to_open_a_folder_in_use_leave_no_file_open(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path):
+        descriptors = len(names(Path("/proc/self/fd")))
+        for _ in range(3):
+            await refusal(tmp_path)
+        assert len(names(Path("/proc/self/fd"))) == descriptors
+
+
 async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with SqliteStore(tmp_path) as store:
         await write(store, conversation())
@@ -173,6 +185,45 @@ async def test_closing_finishes_what_was_called(tmp_path: Path) -> None:
     async with database:
         count = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 't_%' AND name GLOB 't[0-9]*'"
         assert await database.read(lambda connection: connection.execute(count).fetchone()) == (50,)
+
+
+def opened_since(before: Collection[threading.Thread]) -> list[str]:
+    """The names of the store's threads that were not there before."""
+    return [one.name for one in threading.enumerate() if one not in before and one.name.startswith("chatcore")]
+
+
+async def test_folder_is_refused_to_others_until_its_closing_has_ended(tmp_path: Path) -> None:
+    begun, release = threading.Event(), threading.Event()
+    before = set(threading.enumerate())
+    database = Database(tmp_path)
+
+    def hang(connection: Connection) -> None:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        begun.set()
+        release.wait()
+
+    await database.__aenter__()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(database.read, hang)
+        await anyio.to_thread.run_sync(begun.wait)
+        tasks.start_soon(database.__aexit__, None, None, None)
+        with anyio.fail_after(10):
+            # until only the thread that reads and the one that writes are left
+            while opened_since(before).count("chatcore-sqlite") > 2:  # noqa: ASYNC110 - no event tells of it
+                await anyio.sleep(0.01)
+        assert "in use by another store of this process" in await refusal(tmp_path)
+        release.set()
+    async with SqliteStore(tmp_path) as store:
+        await write(store, conversation())
+
+
+async def test_closing_ends_every_thread(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    async with SqliteStore(tmp_path):
+        assert set(opened_since(before)) == {"chatcore-sqlite", "chatcore-sqlite-clock", "chatcore-sqlite-watch"}
+    with anyio.fail_after(10):
+        while opened_since(before):  # noqa: ASYNC110 - no event tells of it
+            await anyio.sleep(0.01)
 
 
 async def test_a_database_that_is_not_open_is_unavailable(tmp_path: Path) -> None:

@@ -156,6 +156,13 @@ class AccountStoreContract:
         assert _age(await store.rotate("s1", 1, DAY), generation=2) is None
         assert _age(await store.rotate("s1", 2, DAY), generation=3) == 0
 
+    async def test_rotation_leaves_other_sessions_of_the_user_as_they_are(self, store: AccountStore) -> None:
+        for session_id in ("s1", "s2"):
+            await store.open_session(a_session(session_id), DAY)
+        await store.rotate("s1", 1, DAY)
+        assert await store.session("s2") == a_session("s2")
+        assert _age(await store.rotate("s2", 1, DAY), generation=2) == 0
+
     async def test_of_many_who_spend_a_generation_at_once_one_changes_something(self, store: AccountStore) -> None:
         await store.open_session(a_session(), DAY)
         outcomes = await together(lambda: store.rotate("s1", 1, DAY))
