@@ -345,6 +345,20 @@ FAULTS = (
         f"{TESTS}/test_connect.py",
     ),
     Fault(
+        "socketio-refused-websocket-keeps-its-place",
+        f"{SOURCE}/server.py",
+        "        try:\n            if doorway is not None:\n                doorway.claim()\n",
+        "        if doorway is not None:\n            doorway.claim()\n        try:\n",
+        f"{TESTS}/test_connect.py::test_websockets_that_do_not_open_leave_the_count_of_their_address",
+    ),
+    Fault(
+        "socketio-websocket-stays-in-a-closing-server",
+        f"{SOURCE}/server.py",
+        "        if self._is_closing:\n            session.close(",
+        "        if False:\n            session.close(",
+        f"{TESTS}/test_end.py::test_websocket_that_opens_while_the_server_closes_is_ended",
+    ),
+    Fault(
         "socketio-origins-not-checked",
         f"{SOURCE}/server.py",
         "        if refusal := self._origins.refusal(request):",

@@ -1,7 +1,7 @@
 """A node that serves Socket.IO in the test's own process, on a memory store; whoever shows a name has that name."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 
@@ -137,8 +137,9 @@ async def socketio_node(
     caps: Caps | None = None,
     origins: str | None = None,
     middlewares: Sequence[Middleware] = (),
+    on_prepare: Callable[[web.Request, web.StreamResponse], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[SocketioNode]:
-    """It listens on a port of its own."""
+    """It listens on a port of its own. ``on_prepare`` is awaited before the start of each answer is sent."""
     store, registry = FallibleStore(), MemoryRegistry()
     attempts: list[Credentials] = []
 
@@ -150,6 +151,8 @@ async def socketio_node(
         server = SocketioServer(chat, noticed, origins=Origins.parse(origins), caps=caps, timing=timing)
         app = web.Application(middlewares=middlewares)
         server.add_to(app)
+        if on_prepare is not None:
+            app.on_response_prepare.append(on_prepare)
         runner = web.AppRunner(app)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 
 import pytest
+from aiohttp import ClientError, WSServerHandshakeError, web
+from aiohttp.typedefs import Handler
 
 from chatcore import Unavailable
 from chatcore_socketio import Caps
@@ -11,6 +14,8 @@ from chatcore_socketio import Caps
 from .node import QUICK, SocketioNode, socketio_node
 
 pytestmark = pytest.mark.anyio
+
+VANISHES = "X-Vanishes"
 
 
 async def test_connect_is_answered_with_the_sockets_id_and_then_ready(node: SocketioNode) -> None:
@@ -211,3 +216,54 @@ async def test_one_address_opens_so_many_websockets_and_no_more() -> None:
         await first.close()
         await node.until(lambda: node.server.sessions == 1)
         await node.clients.connect()
+
+
+async def vanishing(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The client's connection is reset before its request is answered."""
+    if VANISHES in request.headers and request.transport is not None:
+        request.transport.abort()
+    return await handler(request)
+
+
+async def is_refused_at_the_cap(node: SocketioNode) -> None:
+    with pytest.raises(WSServerHandshakeError, match="429"):
+        await node.clients.open()
+
+
+async def is_refused_as_the_second_of_its_session(node: SocketioNode) -> None:
+    async with node.clients.http.get(f"{node.url}?EIO=4&transport=polling") as answer:
+        sid = json.loads((await answer.text())[1:])["sid"]
+    first = await node.clients.open(sid=sid)
+    for _ in range(3):
+        with pytest.raises(WSServerHandshakeError, match="400"):
+            await node.clients.open(sid=sid)
+    await first.close()
+    await node.until(lambda: node.server.sessions == 0)
+
+
+async def vanishes_in_its_handshake(node: SocketioNode) -> None:
+    with pytest.raises(ClientError):
+        await node.clients.http.ws_connect(f"{node.url}?EIO=4&transport=websocket", headers={VANISHES: "yes"})
+
+
+@pytest.mark.parametrize(
+    ("held", "attempt"),
+    [
+        (2, is_refused_at_the_cap),
+        (0, is_refused_as_the_second_of_its_session),
+        (1, vanishes_in_its_handshake),
+    ],
+)
+async def test_websockets_that_do_not_open_leave_the_count_of_their_address(
+    held: int, attempt: Callable[[SocketioNode], Awaitable[None]], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with socketio_node(caps=Caps(websockets_per_address=2), middlewares=[web.middleware(vanishing)]) as node:
+        clients = [await node.clients.open() for _ in range(held)]
+        for _ in range(3):
+            await attempt(node)
+        clients += [await node.clients.open() for _ in range(2 - held)]
+        await is_refused_at_the_cap(node)
+        for client in clients:
+            await client.close()
+        await node.nothing_left()
+    assert not caplog.messages

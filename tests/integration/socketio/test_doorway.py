@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 import pytest
 from aiohttp import ClientResponse, WSServerHandshakeError
 
+from chatcore_aiohttp import bodies
 from chatcore_socketio import Caps, Timing
 
 from .node import QUICK, SocketioNode, socketio_node
@@ -165,6 +166,16 @@ async def test_a_websocket_that_probes_and_never_moves_over_is_closed(quick: Soc
     assert (await poller.get())[0] == 400
 
 
+async def test_websocket_has_no_more_time_for_connect_than_its_polling_session() -> None:
+    async with socketio_node(timing=Timing(connect_within=600, ping_interval=0.5)) as node:
+        poller = await shake_hands(node)
+        node.server._doorways.find(poller.sid).deadline = asyncio.get_running_loop().time() + 1
+        client = await node.clients.open(sid=poller.sid)
+        await client.send("2probe", "5")
+        assert await client.closed() == 1008
+        await node.nothing_left()
+
+
 async def test_upgrade_without_a_probe_moves_over_and_answers_the_hanging_get(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     assert await poller.post(CONNECT) == (200, "ok")
@@ -282,6 +293,22 @@ async def test_a_post_that_is_too_large_is_refused(node: SocketioNode) -> None:
         poller = await shake_hands(node)
         status, answer = await poller.post("x" * size)
         assert (status, json.loads(answer)["code"]) == (413, "too_large")
+
+
+async def test_post_that_does_not_come_ends_the_session(node: SocketioNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_S", 0.05)
+    poller = await shake_hands(node)
+    waiting = await poller.waiting_get()
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+    writer.write(
+        f"POST /socket.io/?EIO=4&transport=polling&sid={poller.sid} HTTP/1.1\r\nHost: x\r\n"
+        f"Content-Length: {len(CONNECT)}\r\n\r\n{CONNECT[:7]}".encode()
+    )
+    assert (await reader.readline()).startswith(b"HTTP/1.1 408")
+    writer.close()
+    assert await waiting == (200, "1")
+    assert (await poller.get())[0] == 400
+    assert node.server.doorways == 0
 
 
 async def test_a_post_that_comes_in_two_pieces_is_read_whole(node: SocketioNode) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncGenerator
 
 import pytest
+from aiohttp import WSServerHandshakeError, web
 
 from chatcore.ports.connection import Bye, ByeCode
 from chatcore_socketio import Timing
@@ -113,6 +115,33 @@ async def test_close_says_shutdown_to_everybody_within_a_second(node: SocketioNo
         assert b'42["bye",{"code":"shutdown","resumable":true}]' in await silent.read_until(b"\x88\x02\x03\xe9")
         silent.close()
     await node.nothing_left()
+
+
+@pytest.mark.parametrize("polled", [False, True], ids=["alone", "after polling"])
+async def test_websocket_that_opens_while_the_server_closes_is_ended(polled: bool) -> None:
+    """Its request came before the end, and its answer is sent after `close` has looked for sockets."""
+    opening, closed = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: web.Request, response: web.StreamResponse) -> None:
+        if response.status == 101:
+            opening.set()
+            await closed.wait()
+
+    async with socketio_node(on_prepare=hold) as node:
+        sid = None
+        if polled:
+            async with node.clients.http.get(f"{node.url}?EIO=4&transport=polling") as answer:
+                sid = json.loads((await answer.text())[1:])["sid"]
+        entering = asyncio.create_task(node.clients.open(sid=sid))
+        await opening.wait()
+        await node.server.close()
+        closed.set()
+        client = await entering
+        assert await client.closed() == 1001
+        assert client.bodies_of("bye") == ([] if polled else [{"code": "shutdown", "resumable": True}])
+        await node.nothing_left()
+        with pytest.raises(WSServerHandshakeError, match="503"):
+            await node.clients.open()
 
 
 async def test_a_client_that_ignores_its_end_is_cut(node: SocketioNode) -> None:
