@@ -86,6 +86,14 @@ FAULTS = (
         f"{SIGNING_IN}::test_signing_out_ends_one_session_here_at_once_and_tells_so",
     ),
     Fault(
+        "accounts-sockets-are-refreshed-by-any-session",
+        "src/chatcore/sockets.py",
+        "(principal.user, principal.session) != (info.user, info.session)",
+        "principal.user != info.user",
+        "tests/unit/live/test_deadlines.py"
+        "::test_token_of_another_session_or_user_is_refused_and_the_socket_ends_as_before",
+    ),
+    Fault(
         "accounts-password-at-rest",
         ACCOUNTS,
         "                password_hash = await self._hasher.hash(password)",

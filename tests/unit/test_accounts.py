@@ -221,6 +221,21 @@ async def test_signing_out_ends_one_session_here_at_once_and_tells_so(node: Node
         await node.accounts.refresh(phone.refresh_token)
 
 
+async def test_session_is_refused_here_before_its_end_is_told() -> None:
+    """A socket that connects while the others of its session are ended would stay."""
+
+    class Asking(Node):
+        async def on_ended(self, user: str, session: str) -> None:
+            admitted.append(await asked(self, tokens))
+
+    admitted: list[Principal | None] = []
+    node = Asking()
+    tokens = await signed_in(node)
+    assert await asked(node, tokens)
+    await node.accounts.sign_out(session_of(node, tokens))
+    assert admitted == [None]
+
+
 async def test_signing_out_twice_is_told_once(node: Node) -> None:
     tokens = await signed_in(node)
     other = node.another()

@@ -131,6 +131,33 @@ async def test_reuse_ends_no_other_session_of_the_user(node: Node) -> None:
     await node.accounts.refresh(laptop.refresh_token)
 
 
+async def test_refresh_of_one_session_spends_no_token_of_another(node: Node) -> None:
+    phone = await signed_in(node)
+    laptop = await node.accounts.sign_in("bob", PASSWORD, "laptop")
+    for _ in range(3):
+        phone = await node.accounts.refresh(phone.refresh_token)
+        assert phone.device == "phone"
+    node.clock.tick(6)
+    assert (await node.accounts.refresh(laptop.refresh_token)).device == "laptop"
+    await node.accounts.refresh(phone.refresh_token)
+    assert not node.ended
+
+
+async def test_no_token_of_a_session_that_was_signed_out_is_refreshed_and_its_end_is_told_once(node: Node) -> None:
+    """Neither the present token, nor the one that would give it again within 5 s, nor one whose reuse would revoke."""
+    tokens = [await signed_in(node)]
+    tokens.append(await node.accounts.refresh(tokens[-1].refresh_token))
+    node.clock.tick(6)
+    tokens.append(await node.accounts.refresh(tokens[-1].refresh_token))
+    session, _ = node.tokens.read_refresh(tokens[0].refresh_token) or ("", 0)
+    await node.accounts.sign_out(session)
+    for asked in (node, node.another()):
+        for each in tokens:
+            with pytest.raises(Unauthenticated):
+                await asked.accounts.refresh(each.refresh_token)
+        assert asked.ended == ([("bob", session)] if asked is node else [])
+
+
 async def test_many_refreshes_at_once_on_two_nodes_get_one_new_token(node: Node) -> None:
     first, nodes = await signed_in(node), [node, node.another()]
     given: set[str] = set()

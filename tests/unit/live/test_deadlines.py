@@ -78,6 +78,22 @@ async def test_a_socket_that_was_refreshed_lives_on() -> None:
         assert (len(warnings(bob)), bob.bye) == (2, None)
 
 
+async def test_token_of_another_session_or_user_is_refused_and_the_socket_ends_as_before() -> None:
+    async def stands_for(token: str) -> Principal:
+        user, session = token.split()
+        return Principal(user, expires_at=after(300), session=session)
+
+    bob, answers = Recorder(), list[dict[str, Any]]()
+    async with (
+        Chat(HeldStore(), clock=passing_time()) as chat,
+        chat.connect(bob, user="bob", expires_at=after(90), session="phone", authenticate=stands_for) as socket,
+    ):
+        for token in ("bob laptop", "alice phone"):
+            await socket.receive("auth.refresh", {"token": token}, answers.append)
+        assert [answer["error"]["code"] for answer in answers] == ["unauthenticated"] * 2
+        await bob.until(lambda _: bob.bye == Bye(code="expired"), within=91)
+
+
 async def test_a_token_that_is_looked_at_beyond_the_end_of_its_socket_leaves_no_deadline() -> None:
     looking, seen = anyio.Event(), anyio.Event()
 
