@@ -83,6 +83,13 @@ FAULTS = (
         ACCOUNTS_TEST,
     ),
     Fault(
+        "limits-turn-of-a-cancelled-caller-is-lost",
+        QUEUE,
+        "            if waiter.served:\n                self._end()\n",
+        "",
+        "tests/unit/test_hash_queue.py::test_caller_whose_task_is_cancelled_as_its_turn_comes_hands_it_on",
+    ),
+    Fault(
         "limits-name-forges-a-log-line",
         SIGN_IN,
         "ascii(source.name[:NAME_SHOWN])",

@@ -182,6 +182,36 @@ async def test_sign_up_with_a_taken_name_hashes_nothing_and_is_limited(node: Sig
     assert node.hasher.hashes == 0
 
 
+async def test_sign_ups_with_a_taken_name_are_no_failed_sign_ins_of_its_user(node: SignInNode) -> None:
+    for _ in range(10):
+        with pytest.raises(Conflict):
+            await node.accounts.sign_up("bob", PASSWORD, address=ELSEWHERE)
+    assert await node.sign_in("bob", ELSEWHERE) == "in"
+
+
+async def test_sign_ups_that_find_the_queue_full_are_not_counted() -> None:
+    node = SignInNode(rates={**RATES, "sign_up": Rate(60, 3600)})
+    outcomes: list[bool] = []
+
+    async def sign_up(name: str) -> None:
+        try:
+            await node.accounts.sign_up(name, PASSWORD, address=HOME)
+        except RateLimited:
+            outcomes.append(False)
+        else:
+            outcomes.append(True)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(60):
+            tasks.start_soon(sign_up, f"crowd-{number}")
+    refused = outcomes.count(False)
+    assert refused > 20
+    outcomes.clear()
+    for number in range(refused + 1):
+        await sign_up(f"later-{number}")
+    assert outcomes == [True] * refused + [False]
+
+
 async def test_limit_is_logged_once_a_minute_without_password_or_raw_name(
     node: SignInNode, caplog: pytest.LogCaptureFixture
 ) -> None:

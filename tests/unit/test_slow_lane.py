@@ -7,7 +7,7 @@ import anyio
 import pytest
 from anyio.abc import TaskGroup
 
-from chatcore.accounts.slow_lane import PLACES, SlowLane
+from chatcore.accounts.slow_lane import PLACES, PLACES_IN_ALL, WAIT_S, SlowLane
 from chatcore.errors import RateLimited
 from chatcore.ports.rate_limiter import Rate
 from chatcore.testing import virtual_time
@@ -25,20 +25,20 @@ class Crowd:
     """Attempts at one name; ``refused`` counts those that were not admitted."""
 
     def __init__(self, tasks: TaskGroup) -> None:
-        limiter = MemoryRateLimiter({"sign_in_slow": Rate(1, 3600)}, clock=anyio.current_time)
-        limiter.take("sign_in_slow", "bob")  # so none is admitted in the time of a test
-        self.lane = SlowLane(limiter)
+        self.limiter = MemoryRateLimiter({"sign_in_slow": Rate(1, 3600)}, clock=anyio.current_time)
+        self.limiter.take("sign_in_slow", "bob")  # so none is admitted in the time of a test
+        self.lane = SlowLane(self.limiter)
         self.tasks = tasks
         self.refused = 0
 
-    async def enter(self, attempts: int) -> Callable[[], None]:
+    async def enter(self, attempts: int, name: str = "bob") -> Callable[[], None]:
         """Begin an attempt; returns what cancels it."""
         scope = anyio.CancelScope()
 
         async def wait() -> None:
             with scope:
                 try:
-                    await self.lane.turn("bob", lambda: attempts)
+                    await self.lane.turn(name, lambda: attempts)
                 except RateLimited:
                     self.refused += 1
 
@@ -62,4 +62,33 @@ async def test_line_of_a_name_stays_bounded_after_a_displaced_attempt() -> None:
             await crowd.enter(1)
         await anyio.sleep(0.1)
         assert crowd.refused == 2
+        tasks.cancel_scope.cancel()
+
+
+async def test_attempt_that_waited_for_10_s_is_refused() -> None:
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks)
+        await crowd.enter(1)
+        await anyio.sleep(WAIT_S - 0.1)
+        assert crowd.refused == 0
+        await anyio.sleep(0.2)
+        assert crowd.refused == 1
+        assert not crowd.lane._lines
+
+
+async def test_lines_of_all_names_together_are_bounded() -> None:
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks)
+        names = [f"user-{number}" for number in range(PLACES_IN_ALL)]
+        for name in names:
+            crowd.limiter.take("sign_in_slow", name)
+        ends = [await crowd.enter(1, name) for name in names]
+        assert crowd.refused == 0
+        await crowd.enter(0, "one more")
+        assert crowd.refused == 1
+        ends[0]()
+        await anyio.wait_all_tasks_blocked()
+        await crowd.enter(0)
+        assert crowd.refused == 1
+        assert len(crowd.lane._lines) == PLACES_IN_ALL
         tasks.cancel_scope.cancel()
