@@ -150,6 +150,13 @@ FAULTS = (
         "tests/integration/test_serve_connections.py::test_one_address_holds_so_many_connections_and_no_more",
     ),
     Fault(
+        "connections-above-the-limit-are-logged-each-time",
+        "src/entrypoints/chatcore_server/connections.py",
+        "            if self._throttle.admits(address):",
+        "            if True:",
+        "tests/unit/test_server_connections.py::test_refused_connections_are_logged_once_a_minute_and_address",
+    ),
+    Fault(
         "interrupts-show-a-traceback",
         f"{SOURCE}/console.py",
         "        signal.signal(signal.SIGINT, _end)",

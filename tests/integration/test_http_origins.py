@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
+from aiohttp import ClientSession, TCPConnector
 
 from tests.integration.http_node import Answer, HttpNode, http_node
 
@@ -138,8 +139,13 @@ async def test_refused_origin_is_logged_once_a_minute_and_address(caplog: pytest
     async with http_node() as node:
         for origin in (OTHER, "https://other.example", OTHER):
             await node.ask("GET", "/rooms", headers={"Origin": origin})
-    (line,) = caplog.messages
-    assert f"CHATCORE_ORIGINS={OTHER}" in line
+        (line,) = caplog.messages
+        assert f"CHATCORE_ORIGINS={OTHER}" in line
+        async with ClientSession(connector=TCPConnector(local_addr=("127.0.0.2", 0))) as elsewhere:
+            for _ in range(2):
+                async with elsewhere.get(f"{node.url}/api/v1/rooms", headers={"Origin": OTHER}) as answer:
+                    assert answer.status == 403
+    assert caplog.messages == [line, line]
 
 
 @pytest.mark.parametrize("origin", ["x\u2028forged", "x\u009b31m", "x" * 8000])

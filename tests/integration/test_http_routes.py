@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from urllib.parse import quote
 
 import pytest
+from multidict import CIMultiDict
 
 from chatcore.commands.table import COMMANDS
 from chatcore.ids import created_room_id, private_room_id
@@ -391,6 +392,13 @@ async def test_problem_details_have_the_fields_of_rfc_9457_and_ours(node: HttpNo
 async def test_a_token_in_the_url_is_never_read(node: HttpNode) -> None:
     answer = await node.ask("GET", f"/rooms?access_token={node.tokens['alice']}")
     assert answer.refusal == (401, "unauthenticated", None)
+
+
+async def test_two_tokens_in_headers_are_none(node: HttpNode) -> None:
+    tokens = [("Authorization", f"Bearer {node.tokens[user]}") for user in ("alice", "bob")]
+    for headers in (CIMultiDict(tokens), CIMultiDict(reversed(tokens)), CIMultiDict(tokens[:1] * 2)):
+        answer = await node.send("GET", "/api/v1/rooms", None, headers)
+        assert answer.refusal == (401, "unauthenticated", None)
 
 
 async def test_the_word_bearer_is_read_in_any_case(node: HttpNode) -> None:

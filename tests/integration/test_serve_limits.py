@@ -117,6 +117,28 @@ async def test_upgrade_of_a_polling_session_is_not_counted_again() -> None:
         await client.close()
 
 
+async def test_connections_above_the_limit_are_logged_once_a_minute_and_address(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with served(limit_connect=Rate(1, 3_600), trusted_proxies=LOOPBACK) as (url, http):
+        for _ in range(3):
+            for client in ("198.51.100.1", "198.51.100.2"):
+                async with http.get(url + POLLING, headers={"X-Forwarded-For": client}):
+                    pass
+    assert [message for message in caplog.messages if "limit" in message] == [
+        f"connection limit reached: limit=connect address={client}" for client in ("198.51.100.1", "198.51.100.2")
+    ]
+
+
+async def test_new_access_token_for_a_socket_is_no_connection() -> None:
+    async with served(limit_connect=Rate(1, 3_600)) as (url, http):
+        alice = await sign_in(http, url, "alice")
+        client = await RawClients(http, f"{url}/socket.io/").connect(alice.token)
+        for _ in range(3):
+            assert (await client.call("auth.refresh", {"token": alice.token}))["ok"]
+        await client.close()
+
+
 async def test_closed_sign_up_is_forbidden_and_says_so() -> None:
     async with served(signup="closed") as (url, http):
         status, problem, _ = await post(http, url, "/accounts", {"user": "bob", "password": PASSWORD})
