@@ -10,7 +10,7 @@ from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
 from chatcore_mongo import MongoStore
 from tests.races.first_messages import race_first_messages
-from tests.races.race import CONFLICTS_MIN, EACH_ORDER_MIN, Race, run
+from tests.races.race import CONFLICTS_MIN, EACH_ORDER_MIN, RACES, Race, run
 from tests.races.races import RACES_OF_TWO
 
 from .mongo_database import empty
@@ -31,7 +31,7 @@ def url(mongo_url: str) -> str:
 
 async def test_two_simultaneous_first_messages_make_one_room_with_two_messages(url: str) -> None:
     conflicts = await race_first_messages(MongoStore(url), MongoStore(url))
-    print(f"{conflicts} append conflicts in 1,000 races")
+    print(f"{conflicts} append conflicts in {RACES} races")
     assert conflicts >= CONFLICTS_MIN
 
 

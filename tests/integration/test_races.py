@@ -6,7 +6,7 @@ import pytest
 
 from chatcore_sqlite import SqliteStore
 from tests.races.first_messages import race_first_messages
-from tests.races.race import CONFLICTS_MIN, EACH_ORDER_MIN, Race, run
+from tests.races.race import CONFLICTS_MIN, EACH_ORDER_MIN, RACES, Race, run
 from tests.races.races import RACES_OF_TWO
 
 pytestmark = pytest.mark.anyio
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_two_simultaneous_first_messages_make_one_room_with_two_messages(tmp_path: Path) -> None:
     conflicts = await race_first_messages(SqliteStore(tmp_path))
-    print(f"{conflicts} append conflicts in 1,000 races")
+    print(f"{conflicts} append conflicts in {RACES} races")
     assert conflicts >= CONFLICTS_MIN
 
 

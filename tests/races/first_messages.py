@@ -14,7 +14,7 @@ from .race import AT_ONCE, RACES
 
 
 async def race_first_messages(store: Store, other: Store | None = None) -> int:
-    """1,000 pairs write to each other at the same instant, each side at another Chat; the number of conflicts.
+    """`RACES` pairs write to each other at the same instant, each side at another Chat; the number of conflicts.
 
     ``other`` is the second Chat's store, of the same database; without it both have one.
     Asserts that each pair has one room with both messages, in seqs 1 and 2.
