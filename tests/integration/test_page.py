@@ -169,6 +169,19 @@ async def test_page_without_scripts_shows_the_address_requested(tmp_path: Path) 
         assert f'url=<span class="url">{server.url}</span>' in await answer.text()
 
 
+async def test_page_says_whether_sign_up_is_closed(tmp_path: Path) -> None:
+    pages = []
+    for signup in ("open", "closed"):
+        async with (
+            serving(tmp_path, "--store", "memory", "--signup", signup) as server,
+            ClientSession() as http,
+            http.get(server.url) as answer,
+        ):
+            pages.append(await answer.text())
+    assert ["Sign-up is closed" in page for page in pages] == [False, True]
+    assert not any("{{" in page for page in pages)
+
+
 async def test_page_allows_no_script_and_no_style_but_its_own(tmp_path: Path) -> None:
     async with serving(tmp_path, "--store", "memory", "--hosts", "*") as server, ClientSession() as client:
         async with client.get(server.url) as answer:

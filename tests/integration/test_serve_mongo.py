@@ -123,6 +123,7 @@ async def test_a_migration_is_foretold_then_made_and_then_there_is_nothing_to_do
 
 
 async def test_a_sqlite_folder_is_migrated_by_the_same_command(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("CHATCORE_PORT=nonsense that only a server reads\n")
     foretold = await run(tmp_path, "migrate", "--dry-run", environment={})
     assert not (tmp_path / "chatcore-data").exists()
     made = await run(tmp_path, "migrate", environment={})

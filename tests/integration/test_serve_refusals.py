@@ -42,7 +42,7 @@ async def test_a_port_in_use(tmp_path: Path) -> None:
         assert line == (
             f"--port (CHATCORE_PORT): port {port} at 127.0.0.1 is in use; stop what runs there, or choose another port."
         )
-    assert not (tmp_path / DATA / "chatcore.sqlite3").exists()
+    assert not (tmp_path / DATA).exists()
 
 
 @pytest.mark.parametrize("host", ["host.invalid", "203.0.113.1", "a b", "-", "1.2.3.4.5", "x" * 300])

@@ -251,6 +251,12 @@ def _written(value: object) -> str:
             return str(value)
 
 
+def test_help_of_migrate_shows_what_it_uses(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["migrate", "--help"])
+    shown = capsys.readouterr().out
+    assert [flag(name) for name in VALUES if f"{flag(name)} " in shown] == ["--data-dir", "--store"]
+
+
 def test_a_wrong_value_that_does_not_count_is_not_looked_at(
     started: list[Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:

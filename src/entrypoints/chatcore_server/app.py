@@ -41,7 +41,7 @@ def build(
         [*AccountRoutes(accounts, is_sign_up_open).endpoints(), *sockets.endpoints(), *commands.endpoints()]
     ).add_to(app)
     SocketioServer(chat, accounts.admit, origins=origins, caps=caps, limiter=parts.limiter).add_to(app)
-    app.router.add_get("/", Page().answer)
+    app.router.add_get("/", Page(is_sign_up_open).answer)
     app.router.add_get(HEALTHZ, _alive)
     app.router.add_get(READYZ, _ready(chat))
     app.on_response_prepare.append(_sign)

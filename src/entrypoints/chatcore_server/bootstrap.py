@@ -21,7 +21,7 @@ from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_sqlite import SqliteAccounts, SqliteStore
 
 from .secret_file import MADE_OF, kept_secret
-from .settings import PREFIX, Settings, SettingsError, named
+from .settings import PREFIX, Settings, SettingsError, StoreSettings, named
 from .values import MONGODB
 
 GUESSED_NAME = Rate(1, 1)
@@ -103,7 +103,7 @@ def _stores(settings: Settings) -> tuple[Store, AccountStore, SocketRegistry]:
             return shared, MongoAccounts(shared.database), MongoRegistry(shared.database)
 
 
-async def migrate(settings: Settings, announce: Callable[[int, int, str], None], *, dry_run: bool) -> None:
+async def migrate(settings: StoreSettings, announce: Callable[[int, int, str], None], *, dry_run: bool) -> None:
     """Bring the store's database to this version; ``announce`` hears each step's number, of how many, and what it does.
 
     Raises `SettingsError` for a store without a database, and `StoreError`.

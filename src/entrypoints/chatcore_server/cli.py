@@ -18,7 +18,7 @@ from cyclopts.config import Dict
 from chatcore.errors import StoreError
 
 from . import environment, log, migrating, serving
-from .settings import PREFIX, Settings, SettingsError
+from .settings import PREFIX, Settings, SettingsError, StoreSettings
 from .welcome import welcome
 
 WRONG = 2
@@ -64,19 +64,19 @@ def serve(*, settings: Settings | None = None) -> int:
 def migrate(
     *,
     dry_run: Annotated[bool, Parameter(negative="", help="Say what would be done, and do nothing.")] = False,
-    settings: Settings | None = None,
+    settings: StoreSettings | None = None,
 ) -> int:
     """Bring the store's database to this version. Servers do it by themselves at their start, where that is quick."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # the progress bar gives the cursor back
-    settings = settings or Settings()
+    settings = settings or StoreSettings()
     with _refusals_of_the_store(settings):
         asyncio.run(migrating.run(settings, dry_run=dry_run))
     return 0
 
 
 @contextmanager
-def _refusals_of_the_store(settings: Settings) -> Generator[None]:
+def _refusals_of_the_store(settings: StoreSettings) -> Generator[None]:
     """A store does not know which setting led to it."""
     try:
         yield
@@ -93,7 +93,9 @@ def _app() -> App:
 
 def _dotenv(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Read `.env` for what neither a flag nor the environment says."""
+    flags = {argument.name for argument in arguments}
     found = environment.by_setting(environment.read_dotenv(DOTENV))
+    found = {name: value for name, value in found.items() if "--" + name.replace("_", "-") in flags}
     Dict(found, source=str(DOTENV), use_commands_as_keys=False)(app, commands, arguments)
 
 

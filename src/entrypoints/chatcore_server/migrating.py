@@ -4,12 +4,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from .bootstrap import migrate
-from .settings import Settings
+from .settings import StoreSettings
 
 NOTHING = "There is nothing to do: the database is as this version wants it."
 
 
-async def run(settings: Settings, *, dry_run: bool) -> None:
+async def run(settings: StoreSettings, *, dry_run: bool) -> None:
     """Migrate, or with ``dry_run`` say what that would do. Raises `SettingsError` and `StoreError`."""
     console = Console(highlight=False, markup=False)
     steps: list[str] = []
@@ -21,7 +21,7 @@ async def run(settings: Settings, *, dry_run: bool) -> None:
         await _show(settings, console, len(steps))
 
 
-async def _show(settings: Settings, console: Console, steps: int) -> None:
+async def _show(settings: StoreSettings, console: Console, steps: int) -> None:
     """Migrate behind a progress bar of so many steps."""
     columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False)
     with Progress(*columns, console=console) as progress:

@@ -12,14 +12,19 @@ from aiohttp import hdrs, web
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
 
 
+CLOSED = """<p>Sign-up is closed on this server (<code>CHATCORE_SIGNUP</code>): take two users that have an account.</p>
+"""
+
+
 class Page:
-    """``page.html`` with the version and the server's address.
+    """``page.html`` with the version and the server's address, and with `CLOSED` where nobody can sign up.
 
     A script of the page replaces the address by the browser's: a proxy may change scheme and host, and add a path.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_sign_up_open: bool) -> None:
         text = resources.files(__package__ or "").joinpath("page.html").read_text("utf-8")
+        text = text.replace("{{closed}}", "" if is_sign_up_open else CLOSED)
         self._text = text.replace("{{version}}", html.escape(version("chatcore")))
         self._headers = {
             "Content-Security-Policy": f"default-src 'none'; style-src {_hash(text, 'style')}; "

@@ -70,9 +70,9 @@ async def running(settings: Settings, times: Times = Times()) -> AsyncGenerator[
     Then it stops in this order: no more connections, ``bye`` to all sockets, what was queued is carried out, the store
     is closed. Raises `SettingsError` and `StoreError` where it can't begin.
     """
-    parts = bootstrap(settings)
     doorman = Doorman(per_address_max(settings.sockets_per_address), settings.trusted_proxies)
     async with _listener(settings, lambda: _protocol(runner, doorman, times)) as listener:
+        parts = bootstrap(settings)
         addresses: Sequence[Address] = [one.getsockname()[:2] for one in listener.sockets]
         served = app.build(
             parts,

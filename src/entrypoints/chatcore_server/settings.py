@@ -58,13 +58,9 @@ def _setting(name: str, read: Callable[[str], object], text: str, default: bool 
 
 @Parameter(name="*")
 @frozen(kw_only=True)
-class Settings:
-    """Every setting, with what it is when nobody says anything."""
+class StoreSettings:
+    """Where the store keeps what it has."""
 
-    host: Annotated[
-        str, _setting("HOST", values.text, "Address to listen on; 0.0.0.0 is every one of this machine.")
-    ] = "127.0.0.1"
-    port: Annotated[int, _setting("PORT", values.port, "Port to listen on; 0 is any that is free.")] = 3001
     store: Annotated[
         str,
         _setting(
@@ -77,6 +73,22 @@ class Settings:
     data_dir: Annotated[Path, _setting("DATA_DIR", values.folder, "Folder of the SQLite store; one server has it.")] = (
         Path("chatcore-data")
     )
+
+    @property
+    def place(self) -> str:
+        """The names of the setting that says where the store keeps what it has."""
+        return named("store" if self.store.startswith(values.MONGODB) else "data_dir")
+
+
+@Parameter(name="*")
+@frozen(kw_only=True)
+class Settings(StoreSettings):
+    """Every setting, with what it is when nobody says anything."""
+
+    host: Annotated[
+        str, _setting("HOST", values.text, "Address to listen on; 0.0.0.0 is every one of this machine.")
+    ] = "127.0.0.1"
+    port: Annotated[int, _setting("PORT", values.port, "Port to listen on; 0 is any that is free.")] = 3001
     secret: Annotated[
         bytes | None,
         _setting(
@@ -169,8 +181,3 @@ class Settings:
     room_members_max: Annotated[
         int, _setting("ROOM_MEMBERS_MAX", values.room_members_max, "Members that a room may have.")
     ] = MEMBERS_MAX
-
-    @property
-    def place(self) -> str:
-        """The names of the setting that says where the store keeps what it has."""
-        return named("store" if self.store.startswith(values.MONGODB) else "data_dir")
