@@ -1,5 +1,6 @@
 """The text of a deleted message leaves every file of the data folder: in time, whoever reads or writes meanwhile."""
 
+import errno
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 from chatcore.domain.entries import Entry
 from chatcore.testing.builders import deleted, edited, message, reacted
 from chatcore.testing.logs import everything, say, write
-from chatcore_sqlite import SqliteStore
+from chatcore_sqlite import SqliteStore, erasing
 from chatcore_sqlite.erasing import KEPT_OUT_S
 
 from .sqlite_group import other_process, queued, writer_held
@@ -208,6 +209,24 @@ async def test_while_another_program_reads_writing_goes_on_and_it_is_gone_once_t
                 await anyio.sleep(0.02)
             assert set(SECRETS) & held(tmp_path)
         assert await gone_in_time(tmp_path, time.monotonic())
+
+
+async def test_erasing_that_cannot_be_synced_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[Path] = []
+    synced = threading.Event()
+
+    def fail_at_first(path: Path) -> None:
+        tries.append(path)
+        if len(tries) == 1:
+            raise OSError(errno.EIO, "the disk fails")
+        synced.set()
+
+    async with a_store_that_forgets(tmp_path) as store:
+        monkeypatch.setattr(erasing, "sync", fail_at_first)
+        await write(store, GONE)
+        assert await anyio.to_thread.run_sync(synced.wait, 10)
+        assert tries[0] == tries[1] == tmp_path / "chatcore.sqlite3-wal"
+        assert len(await everything(store, "room")) == 8
 
 
 async def test_a_crash_right_after_a_deletion_leaves_nothing_once_the_store_is_open_again(tmp_path: Path) -> None:

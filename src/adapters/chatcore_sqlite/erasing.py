@@ -10,8 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
+
+from chatcore.errors import Unavailable
 
 from .connections import BUSY_S
+from .syncing import sync
 
 KEPT_OUT_S = 0.25
 """Readers wait no longer than this for one attempt."""
@@ -96,10 +100,22 @@ class Eraser:
 
 
 def truncate(connection: sqlite3.Connection) -> bool:
-    """Write the write-ahead log into the database file and empty it; False while somebody reads. Does not wait."""
+    """Write the write-ahead log into the database file and empty it; False while somebody reads. Does not wait.
+
+    SQLite syncs neither a log that it empties nor the folder in which it deletes one: without that, a loss of power
+    could bring the former pages back. Raises `Unavailable` where they cannot be synced.
+    """
     connection.execute("PRAGMA busy_timeout = 0")
     try:
         busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        file = Path(connection.execute("PRAGMA database_list").fetchone()[2])
     finally:
         connection.execute(f"PRAGMA busy_timeout = {round(BUSY_S * 1000)}")
-    return not busy
+    if busy:
+        return False
+    try:
+        sync(Path(f"{file}-wal"))
+        sync(file.parent)
+    except OSError as error:
+        raise Unavailable from error
+    return True

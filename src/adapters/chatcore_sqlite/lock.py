@@ -1,21 +1,26 @@
 """One process has a data folder: its lock file says so."""
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
 
 from chatcore.errors import StoreError
 
+from .syncing import sync
+
 
 class FolderLock:
     """A held lock on a data folder; the kernel ends it with the process, however that dies.
 
-    Raises `StoreError` when the folder can't be made or is locked, also when that is by this very process.
+    The folder is made where there is none, and its name is synced, so that a loss of power leaves it there. Raises
+    `StoreError` when the folder can't be made or is locked, also when that is by this very process.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "lock"
         try:
+            made = [path for path in folder.parents if not path.exists()]
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"The data folder {folder} can't be made: {error.strerror}; choose another.") from error
@@ -32,6 +37,9 @@ class FolderLock:
                 f"The data folder {folder} is in use by {holder}: stop that one, choose another folder, or use "
                 "MongoDB, which several can share."
             ) from error
+        for path in (folder, *made):
+            with contextlib.suppress(OSError):  # a folder that may not be read; SQLite takes that in the same way
+                sync(path.parent)
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
         found = os.fstat(self._file)
