@@ -131,6 +131,7 @@ def soak(session: nox.Session) -> None:
     session.run("pytest", "tests/integration/test_simulation.py", env={"CHATCORE_TEST_SEEDS": "20000"})
     races = ["tests/integration/test_races.py", "tests/integration/test_mongo_races.py"]
     session.run("pytest", *races, env={"CHATCORE_TEST_RACES": "1000"})
+    session.run("pytest", "tests/integration/test_sqlite_power_loss.py", env={"CHATCORE_TEST_POWER_LOSSES": "20000"})
     session.run("pytest", "tests/integration/test_cutting_proxy.py", env={"CHATCORE_TEST_CUTS": "1000"})
     session.run("pytest", "tests/integration/socketio/test_memory.py", env={"CHATCORE_TEST_CONNECTIONS": "100000"})
     length = {"CHATCORE_TEST_LOG_LENGTH": "1000000"}

@@ -12,6 +12,7 @@ BROKEN = "tests/integration/test_sqlite_faults.py"
 FAULT_LOG = "tests/unit/test_fault_log.py"
 LOSS = "tests/integration/test_sqlite_loss.py"
 VIEWS = "tests/integration/test_sqlite_views.py"
+POWER_LOSS = "tests/integration/test_sqlite_power_loss.py"
 ENTERING = "tests/integration/test_sqlite_entering.py"
 
 FAULTS = (
@@ -377,5 +378,54 @@ FAULTS = (
         "views INTEGER NOT NULL DEFAULT 0;",
         "views INTEGER NOT NULL DEFAULT 1;",
         VIEWS,
+    ),
+    Fault(
+        "sqlite-syncs-checkpoints-only",
+        f"{SQLITE}/connections.py",
+        '    "synchronous = FULL",',
+        '    "synchronous = NORMAL",',
+        POWER_LOSS,
+    ),
+    Fault(
+        "sqlite-syncs-nothing",
+        f"{SQLITE}/connections.py",
+        '    "synchronous = FULL",',
+        '    "synchronous = OFF",',
+        POWER_LOSS,
+    ),
+    Fault(
+        "sqlite-acknowledges-before-the-commit-is-synced",
+        f"{SQLITE}/threads.py",
+        "        return self._commit(connection, jobs)",
+        "        self._desk.settle(jobs)\n        return self._commit(connection, jobs)",
+        POWER_LOSS,
+    ),
+    Fault(
+        "sqlite-data-folder-is-not-synced",
+        f"{SQLITE}/lock.py",
+        "                sync(path.parent)\n",
+        "                pass\n",
+        POWER_LOSS,
+    ),
+    Fault(
+        "sqlite-emptied-log-is-not-synced",
+        f"{SQLITE}/erasing.py",
+        '        sync(Path(f"{file}-wal"))\n',
+        "",
+        POWER_LOSS,
+    ),
+    Fault(
+        "sqlite-deleted-log-is-not-synced",
+        f"{SQLITE}/erasing.py",
+        "        sync(file.parent)\n",
+        "",
+        POWER_LOSS,
+    ),
+    Fault(
+        "sqlite-version-is-set-before-its-tables-are-made",
+        f"{SQLITE}/schema.py",
+        'f"BEGIN IMMEDIATE; {script} {pragmas} COMMIT;"',
+        'f"{pragmas} BEGIN IMMEDIATE; {script} COMMIT;"',
+        POWER_LOSS,
     ),
 )

@@ -1,0 +1,272 @@
+"""What was acknowledged survives a loss of power between any two writes, and what was erased does not come back.
+
+The store runs while everything that SQLite does to its files is recorded (`sqlite_recorder`). The record says what may
+be left when the power is lost at any position of it (`simulated_disk`). The store opens what is left, and every promise
+is checked. The next session begins with one of these images.
+
+``CHATCORE_TEST_POWER_LOSSES`` says how many losses are checked (400), ``CHATCORE_TEST_POWER_SEED`` runs one seed again.
+"""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import anyio
+import pytest
+from anyio.lowlevel import current_token
+from attrs import evolve, frozen
+
+from chatcore.domain.entries import Entry
+from chatcore.domain.state import MarkerChange
+from chatcore.ids import RoomId, Seq
+from chatcore.testing.builders import message
+from chatcore.testing.histories import marks_of
+from chatcore.testing.logs import everything
+from chatcore.testing.model import as_written, state_of, view_of
+from chatcore.testing.tasks import at_once
+from chatcore_sqlite import SqliteAccounts, SqliteStore
+from tests.seeds import commit_id
+
+from .simulated_disk import Disk, Image, Name, Survival, Write
+from .sqlite_group import queued, writer_held
+from .sqlite_power_history import Account, Append, Call, Erasure, History, Mark, Opening, batch, deleted_texts
+from .sqlite_recorder import recorded
+from .test_sqlite_views import TO_VERSION_1
+
+pytestmark = pytest.mark.anyio
+
+LOSSES = int(os.environ.get("CHATCORE_TEST_POWER_LOSSES", "400"))
+SEED = os.environ.get("CHATCORE_TEST_POWER_SEED")
+SESSIONS = 4
+"""In a seed. Each but the first begins with an image that a loss of power in the one before it left."""
+GROUPS = 8
+"""Groups of writes in a session."""
+POINTS = 5
+"""How often a session loses power at a position chosen by chance, each time with every `Survival`."""
+
+AT_ONCE = 4
+"""Images that are checked at the same time, for their stores wait for a real disk."""
+
+FILE = "chatcore.sqlite3"
+ROOMS = ("one", "two", "three")
+FOLDER = Name("host/data")
+"""Neither of the two folders is there when the first session begins."""
+
+
+@frozen
+class Loss:
+    """A loss of power.
+
+    Attributes:
+        position: how many operations the disk had done.
+        image: what is left.
+        shared_memory: what SQLite's shared memory is left as, which may be anything.
+        what: its description, for the message of a failure.
+    """
+
+    position: int
+    image: Image
+    shared_memory: bytes
+    what: str
+
+
+async def play(store: SqliteStore, history: History, disk: Disk, random: Random, stamp: str) -> None:
+    """One session's writes, in groups that share a commit."""
+    pages = random.choice((20, 1000))  # 1,000 is what SQLite begins with; so many take too long to write
+    await store.database.write(lambda connection: connection.execute(f"PRAGMA wal_autocheckpoint = {pages}").close())
+    accounts = SqliteAccounts(store.database)
+
+    async def done(call: Call, work: Awaitable[object]) -> None:
+        history.calls.append(call)
+        await work
+        call.acknowledged = disk.position
+
+    await note_erasure_at_once(store, history, disk)
+    for group in range(GROUPS):
+        works: list[Callable[[], Coroutine[None, None, None]]] = []
+        for room in random.sample(ROOMS, random.randint(1, 3)):
+            log = history.log(room)
+            entries = batch(room, log, random, f"{stamp} {group}")
+            append = Append(disk.position, room=room, entries=entries)
+            works.append(partial(done, append, store.append(entries)))
+            if log and random.random() < 0.3:
+                mark = Mark(disk.position, room=room, read=len(log))
+                works.append(partial(done, mark, store.mark("bob", room, MarkerChange(read=len(log)))))
+        if random.random() < 0.2:
+            user = f"user {stamp} {group}"
+            works.append(partial(done, Account(disk.position, user=user), accounts.create(user, "hash", None)))
+        async with anyio.create_task_group() as tasks, writer_held(store.database):
+            for number, work in enumerate(works):
+                tasks.start_soon(work)
+                await queued(store.database, number + 1)
+        await note_erasure_at_once(store, history, disk)
+
+
+async def note_erasure_at_once(store: SqliteStore, history: History, disk: Disk) -> None:
+    if store.database._erased_within == 0:
+        await store.database.write(lambda connection: None)  # before it, the thread erases what it has to
+        note_erasure(history, disk)
+
+
+def note_erasure(history: History, disk: Disk) -> None:
+    texts = frozenset(text for room in ROOMS for text in deleted_texts(history.log(room)))
+    assert not held(disk.root / FOLDER, texts)
+    history.calls.append(Erasure(disk.position, disk.position, texts))
+
+
+def held(folder: Path, texts: frozenset[str]) -> set[str]:
+    """Which of the texts a file of the folder holds."""
+    content = b"".join(file.read_bytes() for file in folder.iterdir()) if folder.exists() else b""
+    return {text for text in texts if text.encode() in content}
+
+
+def lay_out(root: Path, image: Image) -> None:
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    for name, content in image.items():
+        if content is None:
+            (root / name).mkdir()
+        else:
+            (root / name).write_bytes(content)
+
+
+async def check(root: Path, history: History, position: int) -> History:
+    """Check what is left below ``root`` by a loss of power at ``position``. Returns the history of a next session."""
+    told = [call for call in history.calls if call.acknowledged <= position and not isinstance(call, Append)]
+    erased = frozenset(text for call in told if isinstance(call, Erasure) for text in call.texts)
+    users = [call.user for call in told if isinstance(call, Account)]
+    assert not held(root / FOLDER, erased), "a text that was erased is back"
+    async with SqliteStore(root / FOLDER) as store:
+        checked = await store.database.read(lambda connection: connection.execute("PRAGMA integrity_check").fetchall())
+        assert checked == [("ok",)]
+        assert {call.epoch for call in told if isinstance(call, Opening)} <= {store.epoch}, "another epoch"
+        assert set(await SqliteAccounts(store.database).profiles(users)) == set(users), "an account is lost"
+        reads = {call.room: call.read for call in told if isinstance(call, Mark)}  # the last one has read the most
+        logs: dict[RoomId, Sequence[Entry]] = {}
+
+        async def look_at(room: RoomId) -> None:
+            logs[room] = await check_room(store, room, history.allowed_logs(room, position), reads.get(room, 0))
+
+        await at_once([partial(look_at, room) for room in ROOMS])
+    assert not held(root / FOLDER, frozenset(text for log in logs.values() for text in deleted_texts(log)))
+    return History(logs, [evolve(call, begun=0, acknowledged=0) for call in told])
+
+
+async def check_room(
+    store: SqliteStore, room: RoomId, allowed: Sequence[Sequence[Entry]], read: Seq
+) -> Sequence[Entry]:
+    """Check that a room has an allowed log, that its views and markers agree, and that it goes on. Returns the log."""
+    found = await everything(store, room)
+    log = next((one for one in allowed if as_written(one) == found), None)
+    assert log is not None, f"{room} has {len(found)} entries, not {len(allowed[0])} to {len(allowed[-1])}"
+    if log:
+        markers = marks_of(log)
+        now_read = (await store.markers(room, ["bob"]))["bob"].read
+        assert now_read >= read, "a marker went back"
+        markers.mark("bob", MarkerChange(read=now_read), state_of(log))
+        views = await store.views(room, ["alice", "bob"])
+        assert views == {user: view_of(log, user, markers) for user in ("alice", "bob")}
+        assert (await store.append([log[-1]])).written == 0
+    assert (await store.append([message(room, len(log) + 1, key="goes on")])).written == 1
+    assert len(await everything(store, room)) == len(log) + 1
+    return log
+
+
+def whole(root: Path) -> Image:
+    """All files and folders below ``root``, but for the two files that need not survive."""
+    paths = [path for path in root.rglob("*") if path.name not in ("lock", f"{FILE}-shm")]
+    return {Name(path.relative_to(root)): path.read_bytes() if path.is_file() else None for path in sorted(paths)}
+
+
+async def first_version(root: Path, random: Random) -> tuple[Image, History]:
+    """A database of the first version of the schema, with rooms."""
+    lay_out(root, {})
+    logs = {room: batch(room, (), random, "first version") for room in ROOMS}
+    async with SqliteStore(root / FOLDER) as store:
+        for log in logs.values():
+            await store.append(log)
+    with closing(sqlite3.connect(root / FOLDER / FILE)) as connection:
+        connection.executescript(TO_VERSION_1)
+    return whole(root), History(logs, [Opening(0, 0, store.epoch)])
+
+
+async def lose_power(folder: Path, seed: str) -> int:
+    """Run a seed's sessions, and lose the power of each many times. Returns how many different losses there were."""
+    random = Random(seed)
+    image, history = await first_version(folder / "old", random) if random.random() < 0.3 else ({}, History())
+    erased_within = random.choice((0, 600))
+    checked = 0
+    for session in range(SESSIONS):
+        erased_within = 600 - erased_within  # so that one has to erase what the one before it has left
+        disk = Disk(folder / "live", image)
+        lay_out(disk.root, image)
+        with recorded(disk, current_token()):
+            async with SqliteStore(disk.root / FOLDER, erased_within=erased_within) as store:
+                history.calls.append(Opening(disk.position, disk.position, store.epoch))
+                await play(store, history, disk, random, f"{seed} {session}")
+                assert disk.image(disk.position, Survival.ALL, random) == whole(disk.root), "the record is not complete"
+        note_erasure(history, disk)
+        losses = losses_of(disk, history, random, f"seed {seed!r}, session {session}")
+        limiter = anyio.CapacityLimiter(AT_ONCE)
+        left = await at_once(
+            [partial(check_loss, folder / f"left {n}", history, loss, limiter) for n, loss in enumerate(losses)]
+        )
+        checked += len(losses)
+        image, history = random.choice([(loss.image, found) for loss, found in zip(losses, left, strict=True)])
+    return checked
+
+
+def losses_of(disk: Disk, history: History, random: Random, session: str) -> Sequence[Loss]:
+    """Different losses: after the first acknowledgement of each kind of call, and anywhere, but often beside syncs."""
+    acknowledged = [call.acknowledged for call in history.calls]
+    firsts = {type(call): call.acknowledged for call in reversed(history.calls) if call.begun}
+    edges = {at + n for at, one in enumerate(disk.operations) for n in (0, 1) if not isinstance(one, Write)}
+    anywhere = range(disk.position + 1)
+    near = sorted(edges.union(acknowledged).intersection(anywhere))
+    chosen = [random.choice(near if random.random() < 0.6 else anywhere) for _ in range(POINTS)]
+    losses: dict[object, Loss] = {}
+    for position in (*firsts.values(), *chosen):
+        told = sum(one <= position for one in acknowledged)
+        for survival in Survival:
+            image = disk.image(position, survival, random)
+            what = f"{session}, after {position} of {disk.position} operations, {survival.value} of what was not synced"
+            losses[told, *image.items()] = Loss(position, image, random.randbytes(40_000), what)
+    return list(losses.values())
+
+
+async def check_loss(root: Path, history: History, loss: Loss, limiter: anyio.CapacityLimiter) -> History:
+    async with limiter:
+        lay_out(root, loss.image)
+        if FOLDER in loss.image:
+            (root / FOLDER / f"{FILE}-shm").write_bytes(loss.shared_memory)
+        try:
+            found = await check(root, history, loss.position)
+        except Exception as error:
+            raise AssertionError(f"{loss.what}: {error}") from error
+        shutil.rmtree(root)
+        return found
+
+
+def seeds(backend: str) -> Iterator[str]:
+    """Seeds that stay the same, and as many that each commit has of its own."""
+    for number in count():
+        yield f"{backend} {number}"
+        yield f"{backend} {commit_id()} {number}"
+
+
+@pytest.mark.timeout(7_200)
+async def test_power_loss_takes_nothing_acknowledged_and_brings_back_nothing_erased(
+    tmp_path: Path, anyio_backend_name: str
+) -> None:
+    checked = 0
+    for seed in [SEED] if SEED else seeds(anyio_backend_name):
+        checked += await lose_power(tmp_path, seed)
+        if checked >= LOSSES / 2:  # the other half on the other event loop
+            break
+    print(f"{checked} losses of power")
