@@ -20,6 +20,7 @@ from chatcore import (
     SendMessage,
     UnbanUser,
 )
+from chatcore.live.room import MISSING_MAX
 from tests.unit.live.nodes import Gate, HeldBus, HeldStore, Teller, ghosts, seqs
 
 pytestmark = pytest.mark.anyio
@@ -256,3 +257,53 @@ async def test_a_list_shows_rooms_one_is_in_or_invited_to_and_no_others() -> Non
         await chat.execute("olga", InviteUser(room=invited, user="mia"))
         listed = await chat.execute("mia", ListRooms())
         assert {one.view.room: one.standing for one in listed.rooms} == {inside: "member", invited: "invited"}
+
+
+async def test_membership_read_before_a_removal_does_not_bring_the_removed_back() -> None:
+    """A hint of mia's joining comes again; what the store said of her then is looked at after her removal."""
+    store, bus, mia = HeldStore(), HeldBus(), Teller()
+    async with Chat(store, bus=bus) as here:
+        room = await create(here, "mia")
+        await bus.published(1)
+        hints = list(bus.hints)
+        bus.lose()
+        for number in range(MISSING_MAX):
+            await say(here, "olga", room, str(number))
+        async with here.connect(mia, user="mia"), here.connect(Teller(), user="olga"):
+            gate = store.hold("memberships", done=True)
+            bus.hints = hints
+            bus.deliver()
+            await gate.reached.wait()
+            await here.execute("olga", RemoveUser(room=room, user="mia"))
+            await say(here, "olga", room, "among us")
+            gate.open()
+            await anyio.sleep(1)
+            assert mia.story == ["ready", f"entry {MISSING_MAX + 2}", "room.gone"]
+            assert mia.bye is None
+
+
+async def test_invitation_that_was_accepted_meanwhile_is_told_by_the_joining_alone() -> None:
+    async with two_nodes() as (here, there, bus):
+        room, ina, olga = await create(there), Teller(), Teller()
+        async with here.connect(ina, user="ina"), here.connect(olga, user="olga"):
+            await there.execute("olga", InviteUser(room=room, user="ina"))
+            await there.execute("ina", JoinRoom(room=room))
+            await bus.published(3)
+            bus.deliver()
+            await olga.until(lambda _: seqs(olga, room) == [2, 3], within=1)
+            assert ina.story == ["ready", "room", "entry 3"]
+            assert [shown.announced_at for shown in ina.rooms(room)] == [2]
+
+
+async def test_late_hint_of_a_join_reaches_a_socket_though_its_room_began_above_it() -> None:
+    """When the hint of mia's joining comes, the room is alive here, from a later entry on."""
+    async with two_nodes() as (here, there, bus):
+        room, mia, olga = await create(there, kind="public"), Teller(), Teller()
+        async with here.connect(mia, user="mia"):
+            await there.execute("mia", JoinRoom(room=room))
+            await say(there, "olga", room, "welcome")
+            await bus.published(3)
+            async with here.connect(olga, user="olga"):
+                bus.deliver()
+                await mia.until(lambda _: seqs(mia, room) == [2, 3], within=1)  # no sweep finds it for her
+        assert mia.story == ["ready", "room", "entry 2", "entry 3"]

@@ -6,8 +6,10 @@ from typing import Any
 import anyio
 import pytest
 
-from chatcore import Chat, NotFound, Profile, SendMessage, Unavailable
+from chatcore import Chat, CreateRoom, JoinRoom, LeaveRoom, NotFound, Profile, SendMessage, Unavailable
+from chatcore.live.room import MISSING_MAX
 from chatcore.live.sweep import SWEEP_S
+from chatcore.ports.bus import RoomAt
 from chatcore.protocol import Object
 from chatcore.testing import Recorder
 from tests.unit.live.nodes import HeldBus, HeldStore, ghosts, seqs
@@ -83,6 +85,64 @@ async def test_sync_answered_after_its_socket_has_ended_leaves_no_room() -> None
         await anyio.wait_all_tasks_blocked()
         assert [answer["ok"] for answer in answers] == [True]
         assert ghosts(chat) == []
+
+
+async def test_join_noted_during_a_sync_is_followed_once() -> None:
+    """Bob joins during a sync, and has left when the next one names the room: it is gone, and his socket goes on."""
+    store, bob = HeldStore(), Recorder()
+    async with Chat(store) as chat, chat.connect(Recorder(), user="alice"):
+        room = (await chat.execute("alice", CreateRoom(kind="public", title="Tea", key="k"))).view.room
+        sync, answers = {"cursors": {room: {"seq": 0}}}, list[Object]()
+        async with chat.connect(bob, user="bob") as socket, anyio.create_task_group() as tasks:
+            gate = store.hold("catch_up", done=True)
+            tasks.start_soon(socket.receive, "sync", sync, answers.append)
+            await gate.reached.wait()
+            await chat.execute("bob", JoinRoom(room=room))
+            gate.open()
+            await bob.until(lambda _: seqs(bob, room) == [2])
+            for number in range(MISSING_MAX):
+                await chat.execute("alice", SendMessage(room=room, body="hi", key=str(number)))
+            await chat.execute("bob", LeaveRoom(room=room))
+            await socket.receive("sync", sync, answers.append)
+            await anyio.wait_all_tasks_blocked()
+            assert [answer["rooms"][room] for answer in answers] == [{"status": "gone"}] * 2
+            assert bob.bye is None
+
+
+async def test_follow_from_above_the_live_room_makes_it_catch_up() -> None:
+    """The phone's room stands at 1 and has lost the hint of 2, which the laptop's `ready` shows."""
+    store, bus, phone = HeldStore(), HeldBus(), Recorder()
+    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+        await there.execute("alice", SendMessage(to="bob", body="one", key="one"))
+        async with here.connect(phone, user="bob"):
+            await there.execute("alice", SendMessage(to="bob", body="two", key="two"))
+            await bus.published(2)
+            bus.lose()
+            async with here.connect(Recorder(), user="bob"):
+                await phone.until(lambda _: seqs(phone, ROOM) == [2], within=1)  # the sweep would find it later
+
+
+async def test_hint_above_what_the_store_has_is_looked_up_once() -> None:
+    store, bus = HeldStore(), HeldBus()
+    async with Chat(store, bus=bus) as chat:
+        await chat.execute("alice", SendMessage(to="bob", body="one", key="one"))
+        async with chat.connect(Recorder(), user="bob"):
+            store.calls.clear()
+            bus.hints = [RoomAt(room=ROOM, seq=99)]
+            bus.deliver()
+            for _ in range(50):
+                await anyio.lowlevel.checkpoint()
+            assert store.calls == ["read_on"]
+
+
+async def test_first_sweep_begins_behind_what_was_there_when_the_chat_was_entered() -> None:
+    store = HeldStore()
+    async with Chat(store) as earlier:
+        await earlier.execute("alice", SendMessage(to="bob", body="one", key="one"))
+    async with Chat(store) as chat, chat.connect(Recorder(), user="bob"), chat.connect(Recorder(), user="alice"):
+        store.calls.clear()
+        await anyio.sleep(2 * SWEEP_S)
+        assert store.calls == []
 
 
 async def test_who_exists_is_asked_though_the_store_fails_in_between(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from chatcore import Chat
-from chatcore.live.leases import Leases
+from chatcore.live.leases import PATIENCE_S, Leases
 from chatcore.ports.registry import LEASE_S, SocketInfo
 from chatcore.testing import Recorder
 from chatcore.testing.registry import socket
@@ -56,3 +56,21 @@ async def test_socket_that_is_cancelled_is_removed_from_the_registry() -> None:
                 scope.cancel()
                 await anyio.sleep_forever()
         assert await chat.sockets("bob") == []
+
+
+class HangingRegistry(MemoryRegistry):
+    """A registry that never answers to `add` and `remove`."""
+
+    async def add(self, socket: SocketInfo) -> None:
+        await anyio.sleep_forever()
+
+    async def remove(self, socket: SocketInfo) -> None:
+        await anyio.sleep_forever()
+
+
+async def test_registry_that_hangs_delays_a_connect_and_its_end_by_a_second() -> None:
+    async with Chat(MemoryStore(), registry=HangingRegistry(anyio.current_time)) as chat:
+        with anyio.fail_after(2 * PATIENCE_S + 0.1):
+            bob = Recorder()
+            async with chat.connect(bob, user="bob"):
+                assert bob.ready.user == "bob"

@@ -171,8 +171,11 @@ async def test_a_marker_is_told_once_though_the_bus_brings_a_node_its_own_hints(
             assert [len(markers(one)) for one in (phone, laptop, alice)] == [0, 1, 1]
 
 
-def marker_at(read: int) -> MarkerAt:
-    return MarkerAt(node="elsewhere", room=ROOM, user="bob", read=read, delivered=read, unread=9 - read, everyone=True)
+def marker_at(read: int, delivered: int | None = None) -> MarkerAt:
+    delivered = read if delivered is None else delivered
+    return MarkerAt(
+        node="elsewhere", room=ROOM, user="bob", read=read, delivered=delivered, unread=9 - read, everyone=True
+    )
 
 
 async def test_hints_in_another_order_do_not_take_a_marker_back() -> None:
@@ -183,6 +186,16 @@ async def test_hints_in_another_order_do_not_take_a_marker_back() -> None:
             for read in (3, 1, 3, 4, 2):
                 await bus.publish([marker_at(read)])
             assert [marker.read for marker in markers(alice)] == [3, 4]
+
+
+async def test_late_hints_take_neither_position_of_a_marker_back() -> None:
+    bus, alice = MemoryBus(), Recorder()
+    async with Chat(HeldStore(), bus=bus) as chat:
+        await talk(chat, 9)
+        async with chat.connect(alice, user="alice"):
+            for read, delivered in [(3, 3), (3, 5), (3, 3), (3, 4), (4, 5), (3, 5), (2, 2), (3, 5)]:
+                await bus.publish([marker_at(read, delivered)])
+            assert [(marker.read, marker.delivered) for marker in markers(alice)] == [(3, 3), (3, 5), (4, 5)]
 
 
 async def test_what_is_held_back_here_does_not_take_back_what_another_node_told_meanwhile() -> None:

@@ -9,7 +9,7 @@ import anyio
 import pytest
 from attrs import define, field
 
-from chatcore import Chat, CreateRoom, Entry, JoinRoom, SendMessage, Unavailable
+from chatcore import Chat, CreateRoom, Entry, JoinRoom, SendMessage, Sent, Unavailable
 from chatcore.domain.state import RoomState
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.room_log import Appended, News
@@ -215,3 +215,49 @@ async def test_entry_of_an_append_with_unknown_outcome_is_the_commands_own() -> 
         store.fail("append", done=True)
         sent = await chat.execute("alice", SendMessage(to="bob", body="two", key="k2"))
         assert (sent.seq, sent.duplicate) == (2, False)
+
+
+async def test_entry_written_elsewhere_while_an_append_lost_its_seq_is_a_duplicate() -> None:
+    store = HeldStore()
+    gate = store.hold("append", done=False)
+    command, sent = SendMessage(to="bob", body="one", key="k"), list[Sent]()
+    async with Chat(store) as here, Chat(store) as there, anyio.create_task_group() as tasks:
+
+        async def send() -> None:
+            sent.append(await here.execute("alice", command))
+
+        tasks.start_soon(send)
+        await gate.reached.wait()
+        assert not (await there.execute("alice", command)).duplicate
+        gate.open()
+    assert [(one.seq, one.duplicate) for one in sent] == [(1, True)]
+
+
+async def test_command_that_lost_its_seq_is_carried_out_without_waiting_for_a_sweep() -> None:
+    store, bob = HeldStore(), Recorder()
+    async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob"):
+        await here.execute("alice", SendMessage(to="bob", body="one", key="k1"))
+        await there.execute("alice", SendMessage(to="bob", body="two", key="k2"))
+        began = anyio.current_time()
+        sent = await here.execute("alice", SendMessage(to="bob", body="three", key="k3"))
+        assert sent.seq == 3
+        assert anyio.current_time() - began < 1
+        assert bob.bodies(sent.room) == ["one", "two", "three"]
+
+
+async def test_commands_of_callers_expire_one_by_one() -> None:
+    store, failed = HeldStore(), list[float]()
+    store.hold("state", done=False)
+    async with Chat(store) as chat, anyio.create_task_group() as tasks:
+
+        async def send(key: str) -> None:
+            with pytest.raises(Unavailable):
+                await chat.execute("alice", SendMessage(to="bob", body="hi", key=key))
+            failed.append(anyio.current_time() - began)
+
+        began = anyio.current_time()
+        tasks.start_soon(send, "k1")
+        await anyio.sleep(3)
+        store.hold("state", done=False)
+        tasks.start_soon(send, "k2")
+    assert failed == [pytest.approx(COMMAND_S, abs=0.1), pytest.approx(3 + COMMAND_S, abs=0.1)]

@@ -284,6 +284,19 @@ async def test_a_retry_is_answered_before_its_entry_is_delivered() -> None:
         assert bob.story == ["ready", "answer 1", "room", "entry 1"]
 
 
+async def test_retry_found_in_an_entry_is_not_answered_before_an_earlier_command_of_its_socket() -> None:
+    store, bob = HeldStore(), Teller()
+    async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob") as socket:
+        gate = store.hold("append", done=False)
+        for key in ("first", "retry"):
+            await socket.receive("message.send", {"to": "alice", "body": key, "key": key}, bob.answer)
+        await gate.reached.wait()
+        await there.execute("bob", SendMessage(to="alice", body="retry", key="retry"))
+        gate.open()
+        await bob.until(lambda _: len(seqs(bob, ROOM)) == 2 and "answer 1" in bob.story)
+        assert bob.story == ["ready", "room", "entry 1", "answer 2", "entry 2", "answer 1"]
+
+
 async def test_ones_own_entry_is_not_taken_for_anothers_with_the_same_key() -> None:
     """The same key with another content, written meanwhile on another node, is `key_reused`, not an answer."""
     store, bob = HeldStore(), Teller()
