@@ -307,6 +307,47 @@ async def test_internal_failure_takes_the_later_commands_of_its_socket_along(mon
         assert carol.story == ["ready", "entry 2", "answer 3", "entry 3"]
 
 
+async def test_internal_failure_of_one_caller_fails_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = SendMessage.event
+
+    def planted(command: SendMessage, *arguments: Any) -> Any:
+        if command.body == "1":
+            raise RuntimeError("planted")
+        return event(command, *arguments)
+
+    monkeypatch.setattr(SendMessage, "event", planted)
+    store, outcomes = HeldStore(), dict[str, str | int]()
+    async with Chat(store) as chat, anyio.create_task_group() as tasks:
+        gate = store.hold("state", done=False)
+
+        async def send(body: str) -> None:
+            try:
+                outcomes[body] = (await chat.execute("alice", SendMessage(to="bob", body=body, key=body))).seq
+            except Internal as error:
+                outcomes[body] = error.code
+
+        for body in ("1", "2"):
+            tasks.start_soon(send, body)
+            await anyio.wait_all_tasks_blocked()
+        gate.open()
+    assert outcomes == {"1": "internal", "2": 1}
+
+
+async def test_unexpected_fault_of_a_store_is_answered_internal_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Chat(MemoryStore()) as chat:
+        with monkeypatch.context() as patch:
+
+            async def broken(_: object) -> None:
+                raise OSError("planted")
+
+            patch.setattr(chat.store, "state", broken)
+            began = anyio.current_time()
+            with pytest.raises(Internal):
+                await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+            assert anyio.current_time() - began < 1
+        assert (await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))).seq == 1
+
+
 async def test_an_exception_in_a_handler_is_answered_internal(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -377,6 +418,45 @@ async def test_refused_commands_count_as_unanswered_while_they_wait(body: object
         gate.open()
     code = "invalid" if body == 5 else "rate_limited"
     assert [line for line in bob.story if line.startswith("answer")] == ["answer 1", *[f"answer {code}"] * 99]
+
+
+async def test_command_that_waits_for_its_turn_goes_on_when_its_socket_ends() -> None:
+    store = HeldStore()
+    store.hold("append", done=False)
+    async with Chat(store) as chat, anyio.create_task_group() as tasks:
+        received: list[int] = []
+        async with chat.connect(Recorder(), user="bob") as socket:
+
+            async def flood() -> None:
+                for number in range(65):
+                    await socket.receive("message.send", {"to": "alice", "body": "hi", "key": str(number)})
+                    received.append(number)
+
+            tasks.start_soon(flood)
+            await anyio.wait_all_tasks_blocked()
+            assert len(received) == 64
+        await anyio.wait_all_tasks_blocked()
+        assert len(received) == 65
+
+
+async def test_reading_command_waits_until_its_connection_has_drained() -> None:
+    class Slow(Teller):
+        def __init__(self) -> None:
+            super().__init__()
+            self.taken = anyio.Event()
+
+        async def drained(self) -> None:
+            await self.taken.wait()
+
+    store, bob = HeldStore(), Slow()
+    async with Chat(store) as chat, chat.connect(bob, user="bob") as socket, anyio.create_task_group() as tasks:
+        store.calls.clear()
+        tasks.start_soon(socket.receive, "rooms", {}, bob.answer)
+        await anyio.wait_all_tasks_blocked()
+        assert (store.calls, bob.story) == ([], ["ready"])
+        bob.taken.set()
+        await anyio.wait_all_tasks_blocked()
+        assert (store.calls, bob.story) == (["page"], ["ready", "answer None"])
 
 
 async def test_a_caller_that_is_cancelled_after_queueing_has_written() -> None:
@@ -473,6 +553,17 @@ async def test_a_session_that_ends_closes_its_sockets_on_every_node() -> None:
         assert phone.bye == Bye(code="signed_out")
         await laptop.until(lambda _: laptop.bye is not None, within=2)
         assert (laptop.bye, other.bye) == (Bye(code="signed_out"), None)
+
+
+async def test_session_of_another_user_with_the_same_name_is_not_closed() -> None:
+    alice, bob = Recorder(), Recorder()
+    async with (
+        Chat(MemoryStore(), registry=MemoryRegistry(anyio.current_time)) as chat,
+        chat.connect(alice, user="alice", session="s"),
+        chat.connect(bob, user="bob", session="s"),
+    ):
+        await chat.close_session("bob", "s")
+        assert (alice.bye, bob.bye) == (None, Bye(code="signed_out"))
 
 
 async def test_leaving_a_chat_says_goodbye_and_carries_out_what_was_queued() -> None:

@@ -1,12 +1,13 @@
 """What one caller, host or client does wrong is nobody else's matter."""
 
 import gc
+import weakref
 from collections.abc import Collection, Mapping
 
 import anyio
 import pytest
 
-from chatcore import Chat, CreateRoom, Forbidden, History, Mark, SendMessage, Unavailable
+from chatcore import Chat, CreateRoom, Forbidden, History, Mark, SendMessage, Socket, Unavailable
 from chatcore.domain.permissions import NOBODY, RIGHTS, Rights
 from chatcore.domain.rooms import Rules
 from chatcore.domain.state import Marker
@@ -117,6 +118,28 @@ async def test_answer_of_a_sync_counts_the_rooms_that_are_gone_to_its_size() -> 
         assert len(encode(answers[0])) <= 512 * 1024
         found = answers[0]["rooms"]
         assert [found[room]["status"] for room in rooms] == ["events", "gap", *["gone"] * len(unknown)]
+
+
+async def test_ended_socket_keeps_no_reference_to_its_transport() -> None:
+    """A transport holds the socket, and authenticates for it: left to the collector, it would stay for a while."""
+
+    class Transport:
+        socket: Socket | None = None
+
+        async def authenticate(self, _: str) -> None: ...
+
+    async with Chat(MemoryStore()) as chat:
+        gc.collect()
+        gc.disable()
+        try:
+            transport = Transport()
+            async with chat.connect(Recorder(), user="alice", authenticate=transport.authenticate) as socket:
+                transport.socket = socket
+            there = weakref.ref(transport)
+            del transport, socket
+            assert there() is None
+        finally:
+            gc.enable()
 
 
 async def test_refused_read_leaves_no_reference_cycle() -> None:

@@ -109,3 +109,28 @@ async def test_a_token_that_is_looked_at_beyond_the_end_of_its_socket_leaves_no_
         seen.set()
         await anyio.wait_all_tasks_blocked()
         assert not chat._sockets._deadlines._ends
+
+
+async def test_socket_refreshed_by_a_token_without_an_end_lives_on() -> None:
+    async def authenticate(_: str) -> Principal | None:
+        return Principal("bob")
+
+    bob, answers = Recorder(), list[dict[str, Any]]()
+    async with (
+        Chat(HeldStore(), clock=passing_time()) as chat,
+        chat.connect(bob, user="bob", expires_at=after(30), authenticate=authenticate) as socket,
+    ):
+        await socket.receive("auth.refresh", {"token": "t"}, answers.append)
+        assert answers == [{"ok": True}]
+        await anyio.sleep(60)
+        assert bob.bye is None
+
+
+async def test_socket_whose_access_has_run_out_is_told_that_no_second_is_left() -> None:
+    bob = Recorder()
+    async with (
+        Chat(HeldStore(), clock=passing_time()) as chat,
+        chat.connect(bob, user="bob", expires_at=after(-10)),
+    ):
+        assert (bob.ready.expires_in, warnings(bob)) == (0, [0])
+        await bob.until(lambda _: bob.bye == Bye(code="expired"), within=2)

@@ -126,3 +126,14 @@ async def test_what_a_socket_sends_while_the_chat_is_left_is_answered() -> None:
         tasks.start_soon(talk)
         await gate.reached.wait()
     assert [answer["error"]["code"] for answer in answers] == ["unavailable", "unavailable"]
+
+
+async def test_reading_command_of_a_socket_that_has_ended_is_answered_unavailable() -> None:
+    store, answers = HeldStore(), list[dict[str, Any]]()
+    async with Chat(store) as chat:
+        async with chat.connect(Recorder(), user="bob") as socket:
+            pass
+        store.calls.clear()
+        await socket.receive("sync", {"cursors": {"pvt-alice-bob": {"seq": 0}}}, answers.append)
+        assert [answer["error"]["code"] for answer in answers] == ["unavailable"]
+        assert store.calls == []
