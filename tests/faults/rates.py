@@ -9,22 +9,24 @@ import sys
 import tempfile
 from pathlib import Path
 
+from . import simulated, table
 from .run import broken, copy_tree
-from .table import FAULTS, Fault
+from .table import Fault
 
 SEEDS = 100
 LIVE = "src/chatcore/live/"
+FAULTS = (*(fault for fault in table.FAULTS if fault.file.startswith(LIVE)), *simulated.FAULTS)
 COUNT = f"""
 from chatcore.testing.simulation import simulate
-from chatcore_memory import MemoryStore
+from chatcore_memory import MemoryRegistry, MemoryStore
 
-print(sum(bool(simulate(seed, MemoryStore).broken) for seed in range({SEEDS})))
+print(sum(bool(simulate(seed, MemoryStore, MemoryRegistry).broken) for seed in range({SEEDS})))
 """
 
 
 def main(names: list[str]) -> None:
     for fault in FAULTS:
-        if fault.file.startswith(LIVE) and (not names or fault.name in names):
+        if not names or fault.name in names:
             print(f"| {fault.name} | {rate(fault)} |", flush=True)
 
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import accounts, chat, examples, limits, mongo, replica, rights, server, socketio, stores, table
+from . import accounts, chat, examples, limits, mongo, replica, rights, server, simulated, socketio, stores, table
 from .table import Fault
 
 FAULTS = (
@@ -27,6 +27,7 @@ FAULTS = (
     *server.FAULTS,
     *mongo.FAULTS,
     *examples.FAULTS,
+    *simulated.FAULTS,
 )
 
 ROOT = Path(__file__).parents[2]

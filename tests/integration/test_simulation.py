@@ -15,7 +15,7 @@ import pytest
 from chatcore.commands.table import COMMANDS
 from chatcore.protocol.events import EVENTS
 from chatcore.testing.simulation import FAULTS, SCENES, simulate
-from chatcore_memory import MemoryStore
+from chatcore_memory import MemoryRegistry, MemoryStore
 
 SEEDS = int(os.environ.get("CHATCORE_TEST_SEEDS", "500"))
 FIRST = int(os.environ.get("CHATCORE_TEST_FIRST_SEED", "0"))
@@ -25,13 +25,14 @@ SELDOM = 20
 """For the scene that alone is worth a seed's commands."""
 FULL = 500
 """From so many seeds on everything has to occur often; a replay of one shows only what it shows."""
-ANSWERS = ("ok", "invalid", "unauthenticated", "not_found", "forbidden", "conflict", "key_reused", "unavailable")
+REFUSED = ("invalid", "unauthenticated", "not_found", "forbidden", "conflict", "key_reused")
+ANSWERS = ("ok", *REFUSED, "unavailable", "internal")
 OCCURRENCES: Mapping[str, Iterable[str]] = {
     "command": COMMANDS,
     "kind": EVENTS,
     "answer": ANSWERS,
     "sync": ("events", "gap", "reset", "gone"),
-    "bye": ("slow", "shutdown", "expired"),
+    "bye": ("slow", "shutdown", "expired", "signed_out", "kicked"),
 }
 """A command counts when it was carried out, an entry's kind when it is in a log."""
 
@@ -47,7 +48,7 @@ def occurrences() -> Mapping[str, int]:
 def test_no_seed_breaks_a_promise_and_everything_occurs_often() -> None:
     counts: Counter[str] = Counter()
     for seed in range(FIRST, FIRST + SEEDS):
-        run = simulate(seed, MemoryStore, commands=COMMANDS_A_SEED)
+        run = simulate(seed, MemoryStore, MemoryRegistry, commands=COMMANDS_A_SEED)
         assert not run.broken, f"seed {seed} breaks {run.broken}"
         counts += run.counts
     if SEEDS >= FULL:
@@ -55,18 +56,18 @@ def test_no_seed_breaks_a_promise_and_everything_occurs_often() -> None:
 
 
 def test_the_same_seed_gives_the_same_run() -> None:
-    one, other = (simulate(7, MemoryStore, tracing=True) for _ in range(2))
+    one, other = (simulate(7, MemoryStore, MemoryRegistry, tracing=True) for _ in range(2))
     assert one.trace
     assert one == other
-    assert one.trace != simulate(8, MemoryStore, tracing=True).trace
+    assert one.trace != simulate(8, MemoryStore, MemoryRegistry, tracing=True).trace
 
 
 RUNS = """
 import hashlib
 from chatcore.testing.simulation import simulate
-from chatcore_memory import MemoryStore
+from chatcore_memory import MemoryRegistry, MemoryStore
 for seed in (35, 45, 62, 298):
-    run = simulate(seed, MemoryStore, tracing=True)
+    run = simulate(seed, MemoryStore, MemoryRegistry, tracing=True)
     print(seed, hashlib.sha256(repr(run.trace).encode()).hexdigest())
 """
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
@@ -59,6 +60,12 @@ class ShuffledLoop(VirtualTimeLoop):
         self._ready = []
         self._random = random.random
         self._shuffle = shuffle
+        self.hold_back: Callable[[asyncio.Handle], bool] | None = None
+        """Takes what must not run now, and returns whether it has."""
+
+    def make_ready(self, handles: Iterable[asyncio.Handle]) -> None:
+        """Run what was held back."""
+        self._ready.extend(handles)
 
     _stopping: bool
 
@@ -79,7 +86,7 @@ class ShuffledLoop(VirtualTimeLoop):
             left -= 1
             draw = random()
             handle = ready.pop(int(draw / shuffle * len(ready)) if draw < shuffle else 0)
-            if not handle.cancelled():
+            if not handle.cancelled() and not (self.hold_back and self.hold_back(handle)):
                 handle._run()  # noqa: SLF001
 
 

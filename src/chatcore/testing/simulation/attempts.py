@@ -37,6 +37,8 @@ class Attempt:
     began: float
     took: float = 0
     stopped: bool = False
+    raised: bool = False
+    """Whether a port or a callback of the host raised what it may not on the node meanwhile."""
     place: RoomId | None = None
     queued: bool = False
     doomed: str | None = None
@@ -86,6 +88,7 @@ class Attempts:
             self.world.fault(f"answered twice: {attempt} -> {attempt.answer}, {answer}")
         attempt.answer = answer
         attempt.stopped = attempt.node.ending
+        attempt.raised = self.world.raised(attempt.node, attempt.began)
         attempt.took = self.world.now - attempt.began
         attempt.high = dict(self.world.truth.tried)
         attempt.asked = dict(self.world.marks.asked.get(attempt.user, {}))

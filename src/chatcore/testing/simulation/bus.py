@@ -1,11 +1,11 @@
 """A bus that loses, doubles, delays and so reorders hints."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 
 from ...errors import Unavailable
-from ...ports.bus import Bus, Hint
+from ...ports.bus import Bus, Check, Hint
 from .owners import Owner
 from .world import World
 
@@ -16,8 +16,10 @@ FAULTS = ("hint: lost", "hint: doubled", "hint: late")
 class BusWorld:
     """The one bus of a world: who listens."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, checks: Callable[[Owner, Collection[str]], None]) -> None:
         self.world = world
+        self.checks = checks
+        """Notes that a node has heard which sockets may have been revoked."""
         self.listeners: dict[Owner, Subscription] = {}
 
     def carry(self, hint: Hint, to: "Subscription") -> None:
@@ -56,6 +58,8 @@ class Subscription:
             came, self._came = self._came, []
             for hint in came:
                 self._receive(hint)
+                if isinstance(hint, Check):
+                    self._around.checks(self._owner, hint.sockets)
 
     async def __aenter__(self) -> None:
         self._around.listeners[self._owner] = self

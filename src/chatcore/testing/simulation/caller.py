@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...errors import ChatError
+from ...errors import ChatError, Internal
 from ...ids import UserId
 from ...protocol import Object, answer_object, error_object, read_command
 from .attempts import Attempt, Attempts
+from .faults import Injected
 from .world import World
 
 if TYPE_CHECKING:
@@ -53,9 +54,12 @@ class Caller:
         attempts: Attempts = self._cluster.attempts
         try:
             command = read_command(self._event, self._data)
-            answer = await node.chat.execute(self._user, command)
+            executing = node.chat.execute(self._user, command)
+            answer = await self._world.cancellation.of(f"execute: {self._event}", executing)
         except ChatError as error:
             attempts.end(attempt, {"ok": False, "error": error_object(error)})
+        except Injected:
+            attempts.end(attempt, {"ok": False, "error": error_object(Internal())})  # as a transport answers
         else:
             attempts.end(attempt, {"ok": True, **answer_object(answer)})
 

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 class Client:
     """One device of a user. ``held`` is what it shows of each room; ``open`` are the commands it waits for."""
 
-    def __init__(self, world: World, cluster: "Cluster", user: UserId, device: str) -> None:
+    def __init__(self, world: World, cluster: "Cluster", user: UserId, device: str, session: str) -> None:
         self.user = user
         self.device = device
+        self.session = session
         self.wanted = False
         self.line: Line | None = None
         self.replica = Replica(user, page=world.random.choice((3, 20, 100)))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ...ids import UserId
 
@@ -17,20 +17,39 @@ HIGHEST: Mapping[str, float] = {
     "store: fails after": 0.08,
     "store: slow before": 0.06,
     "store: slow after": 0.06,
+    "store: slow read": 0.3,
     "store: hangs": 0.03,
+    "store: raises": 0.01,
     "store: lands late": 0.1,
     "hint: lost": 0.6,
     "hint: doubled": 0.2,
     "hint: late": 0.4,
     "bus: away": 0.1,
+    "registry: fails before": 0.03,
+    "registry: fails after": 0.03,
+    "registry: slow before": 0.03,
+    "registry: slow after": 0.03,
+    "registry: hangs": 0.03,
+    "registry: raises": 0.03,
+    "registry: lands late": 0.03,
     "directory: fails": 0.1,
     "directory: slow": 0.1,
+    "directory: hangs": 0.05,
+    "directory: raises": 0.05,
+    "canonical: raises": 0.05,
     "authenticator: fails": 0.6,
+    "authenticator: slow": 0.3,
+    "authenticator: raises": 0.3,
     "line: slow reader": 0.05,
+    "line: raises": 0.002,
     "line: expires": 0.15,
     "caller: cancelled": 0.15,
     "node: crashes": 0.02,
     "node: stops": 0.01,
+    "node: blocked": 0.03,
+    "clock: jumps": 0.05,
+    "socket: kicked": 0.04,
+    "session: signed out": 0.03,
     "line: cut": 0.05,
     "line: half open": 0.03,
     "line: bye": 0.02,
@@ -41,6 +60,10 @@ HIGHEST: Mapping[str, float] = {
 """Each fault, and how likely it is at most at each of its occasions: a store's call, a hint, a turn of the director."""
 
 FAULTS: Sequence[str] = tuple(HIGHEST)
+
+SLOW_AND_DEAF: Mapping[str, float] = {"store: slow read": 0.3, "hint: lost": 0.9}
+"""Reads that are old when they arrive, of rooms of which no hint tells: the rarest bugs were found by them."""
+SLOW_AND_DEAF_SHARE = 0.2
 
 PRESENT = 0.7
 """The share of faults that are about in one seed: some bugs need one that others would hide."""
@@ -66,7 +89,7 @@ class Climate:
     @classmethod
     def drawn(cls, random: Random) -> "Climate":
         bad = random.choice((0.3, 1.0, 1.0))
-        return cls(
+        climate = cls(
             nodes=random.randint(1, 3),
             users=random.sample(USERS, random.randint(2, 4)),
             devices=random.randint(1, 3),
@@ -81,3 +104,6 @@ class Climate:
                 if random.random() < PRESENT
             },
         )
+        if random.random() < SLOW_AND_DEAF_SHARE:
+            return evolve(climate, rates={**climate.rates, **SLOW_AND_DEAF})
+        return climate

@@ -1,65 +1,111 @@
 """The nodes, and the lines that clients have to them."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import partial
 
 from ...chat import Chat
-from ...errors import ChatError, Unavailable
-from ...ids import UserId
-from ...ports.directory import Profile
+from ...errors import ChatError
+from ...ports.registry import SocketRegistry
 from ...ports.store import Store
 from .attempts import Attempts
 from .bus import BusWorld, FaultyBus
 from .client import Client
-from .climate import NOBODY
+from .closings import Closings
+from .faults import Injected
+from .host import authenticate, canonical, directory
 from .line import Line
-from .owners import Owner
+from .owners import Owner, hold_back
+from .registry import FaultyRegistry, RegistryWorld
 from .store import FaultyStore, StoreWorld
-from .tokens import authenticate
 from .world import World
 
 SKEW_S = 3600
 RESTART_S = 2
 GONE_S = 5
+EXPIRED_S = 3
+"""A node looks once a second at what has expired."""
 
 
 class Node:
     """One life of one node: a Chat, and everything that runs in its process."""
 
-    def __init__(self, world: World, store: FaultyStore, bus: BusWorld, number: int) -> None:
+    def __init__(self, world: World, store: StoreWorld, registry: RegistryWorld, bus: BusWorld, number: int) -> None:
         self.number = number
         self.owner = Owner()
-        self.store = store
+        self.store = FaultyStore(store, self.owner)
+        self.registry = FaultyRegistry(registry, self.owner)
         self.lines: dict[Line, asyncio.Task[None]] = {}
-        self.clock = partial(world.clock, world.random.uniform(-SKEW_S, SKEW_S))
+        self.skew_s = world.random.uniform(-SKEW_S, SKEW_S)
+        self._world = world
+        self._blocked_at = self._jumped_at = float("-inf")
         self.chat = Chat(
-            store,
+            self.store,
             bus=FaultyBus(bus, self.owner),
-            directory=partial(_directory, world),
+            registry=self.registry,
+            directory=partial(directory, world, self.owner),
+            canonical=partial(canonical, world, self.owner),
             clock=self.clock,
             new_id=world.new_id,
             uniform=world.random.uniform,
         )
 
+    def clock(self) -> datetime:
+        """Wall-clock time as this node has it."""
+        return self._world.clock(self.skew_s)
 
-async def _directory(world: World, users: Collection[UserId]) -> Mapping[UserId, Profile]:
-    if world.faults.happens("directory: fails"):
-        raise Unavailable
-    if world.faults.happens("directory: slow"):
-        await asyncio.sleep(world.random.uniform(0, 1.9))
-    return {user: Profile() for user in users if user != NOBODY}
+    def block(self, seconds: float) -> None:
+        """Nothing of this node runs for so long: a callback does not return, or the process is paused."""
+        if self.owner.held is None and not self.owner.dead:
+            self.owner.held = []
+            self._world.blocked += 1
+            self._world.loop.hold_back = hold_back
+            self._world.later(seconds, self.release)
+
+    def release(self) -> None:
+        """The node runs on."""
+        if self.owner.held is not None:
+            self._world.loop.make_ready(self.owner.held)
+            self.owner.held = None
+            self._blocked_at = self._world.now
+            self._world.blocked -= 1
+            if not self._world.blocked:
+                self._world.loop.hold_back = None
+
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the node's clock; what ends by the clock has ended a little later."""
+        self.skew_s += seconds
+        self._jumped_at = self._world.now
+        self._world.later(EXPIRED_S, self._look_for_expired, self._world.now)
+
+    def _look_for_expired(self, since: float) -> None:
+        if self.owner.dead or self._jumped_at > since or self.blocked_since(since):
+            return
+        late = self.clock() - timedelta(seconds=EXPIRED_S)
+        for line in self.lines:
+            if line.ready and line.open and line.expires_at and line.expires_at < late:
+                self._world.fault(f"{line} is open at {self.clock()} and expired at {line.expires_at}")
+
+    def blocked_since(self, moment: float) -> bool:
+        """Whether the node was blocked at ``moment`` or later."""
+        return self.owner.held is not None or self._blocked_at >= moment
+
+    def disturbed_since(self, moment: float) -> bool:
+        """Whether at ``moment`` or later the node was blocked, or had trouble with the registry."""
+        return self.blocked_since(moment) or self.registry.disturbed_since(moment)
 
 
 class Cluster:
     """Some nodes on one store and one bus. A place is None while its node is down."""
 
-    def __init__(self, world: World, store: Store) -> None:
+    def __init__(self, world: World, store: Store, registry: SocketRegistry) -> None:
         self.world = world
         self.attempts = Attempts(world)
         self.store = StoreWorld(world, store)
-        self.bus = BusWorld(world)
+        self.registry = RegistryWorld(world, registry)
+        self.closings = Closings(world, self, self.registry)
+        self.bus = BusWorld(world, self.closings.heard)
         self.nodes: list[Node | None] = [None] * world.climate.nodes
         self.lines: list[Line] = []
         self._changed = asyncio.Event()
@@ -76,13 +122,13 @@ class Cluster:
     # Nodes come and go.
 
     def start(self, number: int) -> None:
-        node = Node(self.world, FaultyStore(self.store), self.bus, number)
+        node = Node(self.world, self.store, self.registry, self.bus, number)
         node.owner.start(self._start(node))
 
     async def _start(self, node: Node) -> None:
         try:
             await node.chat.__aenter__()
-        except ChatError:
+        except (ChatError, Injected):
             self.world.later(self.world.random.random(), self.start, node.number)
             return
         self.nodes[node.number] = node
@@ -102,6 +148,7 @@ class Cluster:
         self.world.tell("node %s crashes", node.number)
         self.nodes[node.number] = None
         self.bus.listeners.pop(node.owner, None)
+        node.release()
         node.owner.kill()
         for line in tuple(node.lines):
             line.end(abruptly=self.world.random.random() < 0.5)
@@ -121,6 +168,9 @@ class Cluster:
             self.world.later(self.world.random.uniform(0, RESTART_S), self.start, node.number)
 
     def _gone(self, node: Node) -> None:
+        if node.blocked_since(self.world.now - GONE_S):
+            self.world.later(GONE_S, self._gone, node)
+            return
         for task in node.owner.living():
             self.world.fault(f"node {node.number} has stopped, and {task} still runs")
 
@@ -131,27 +181,33 @@ class Cluster:
         node = self.any()
         if node is None:
             return None
-        line = Line(self.world, self.attempts, node.owner, client.user, client.hear)
+        line = Line(self.world, self.attempts, node.owner, client.user, client.session, client.hear)
+        self.closings.opened(line, node)
         self.lines.append(line)
         node.lines[line] = node.owner.start(self._serve(node, line, client.device))
         return line
 
     async def _serve(self, node: Node, line: Line, device: str) -> None:
         """What a transport does."""
+        if line.lasts_s:
+            line.expires_at = node.clock() + timedelta(seconds=line.lasts_s)
         try:
-            async with node.chat.connect(
+            connecting = node.chat.connect(
                 line,
                 user=line.user,
                 device=device,
-                expires_at=node.clock() + timedelta(seconds=line.lasts_s) if line.lasts_s else None,
-                authenticate=partial(authenticate, self.world, line.user, node.clock),
-            ) as socket:
+                session=line.session,
+                expires_at=line.expires_at,
+                authenticate=partial(authenticate, self.world, node.owner, line.user, line.session, node.clock),
+            )
+            async with self.world.cancellation.of_block(connecting) as socket:
                 while message := await line.next():
                     number, event, data = message
                     attempt = line.begin(event, data, node.owner)
-                    await socket.receive(event, data, partial(line.answer, number, attempt))
+                    receiving = socket.receive(event, data, partial(line.answer, number, attempt))
+                    await self.world.cancellation.of(f"receive: {event}", receiving)
                     attempt.queued = True
-        except ChatError:
+        except (ChatError, Injected):
             self.world.counts["connect: refused"] += 1
         except RuntimeError:
             if not node.owner.dead:

@@ -16,6 +16,8 @@ from .world import World
 
 SCENIC = 0.25
 """The share of the director's turns that are scenes."""
+HOUR_S, DAY_S = 3_600, 86_400
+JUMPS_S = (-HOUR_S, HOUR_S, -3 * DAY_S, 400 * DAY_S)
 
 
 class Director:
@@ -27,7 +29,7 @@ class Director:
         self.workload = Workload(world)
         self.callers: list[Caller] = []
         self.clients: list[Client] = [
-            Client(world, cluster, user, f"{user}-{n}")
+            Client(world, cluster, user, f"{user}-{n}", f"{user}'s session {n % 2}")
             for user in (*world.users, STRANGER)
             for n in range(1 if user == STRANGER else world.climate.devices)
         ]
@@ -48,6 +50,8 @@ class Director:
                 EVENTS[event](self)
             elif random.random() < 0.05:
                 self._come_or_go()
+            if (drive := CALLS.get(self.world.cancelled or "")) and random.random() < 0.5:
+                drive(self)
             if random.random() < SCENIC:
                 given += self._scene()
                 continue
@@ -125,6 +129,33 @@ class Director:
         if node := self.cluster.any():
             node.store.away_until = self.world.now + self.world.random.uniform(0, 8)
 
+    def block(self) -> None:
+        if node := self.cluster.any():
+            node.block(self.world.random.choice((0.5, 3, 8, 40)) * self.world.random.random())
+
+    def jump(self) -> None:
+        if node := self.cluster.any():
+            node.jump(self.world.random.choice(JUMPS_S))
+
+    def kick(self) -> None:
+        line = self.world.random.choice(self.clients).line
+        if line:
+            self.cluster.closings.kick(line.user, line.id, self.cluster.any())
+
+    def sign_out(self) -> None:
+        self.end_session(self.world.random.choice(self.clients), self.cluster.any())
+
+    def end_session(self, client: Client, at: Node | None) -> None:
+        """The session of a client ends, at a node; its devices sign in again before they come back."""
+        ended, new = client.session, f"{client.user}'s session {self.world.new_id()}"
+        for one in self._of_user[client.user]:
+            if one.session == ended:
+                one.session = new
+        self.cluster.closings.sign_out(client.user, ended, at)
+
+    def close(self) -> None:
+        self.world.random.choice((self.kick, self.sign_out))()
+
     def another_epoch(self) -> None:
         """The operator gives the store another epoch, which wants every node stopped."""
         self.world.epochs.append(f"{self.world.epoch}+")
@@ -135,6 +166,10 @@ class Director:
 EVENTS: Mapping[str, Callable[[Director], None]] = {
     "node: crashes": Director.crash,
     "node: stops": Director.stop,
+    "node: blocked": Director.block,
+    "clock: jumps": Director.jump,
+    "socket: kicked": Director.kick,
+    "session: signed out": Director.sign_out,
     "line: cut": Director.cut,
     "line: half open": Director.half_open,
     "line: bye": Director.bye,
@@ -142,3 +177,9 @@ EVENTS: Mapping[str, Callable[[Director], None]] = {
     "store: away for one": Director.store_away_for_one,
     "store: another epoch": Director.another_epoch,
 }
+CALLS: Mapping[str, Callable[[Director], None]] = {
+    "connect": Director.cut,
+    "disconnect": Director.bye,
+    "close": Director.close,
+}
+"""What makes the calls frequent that are cancelled and are no commands."""

@@ -8,6 +8,18 @@ from typing import TypeAlias
 Rates: TypeAlias = Mapping[str, float]
 
 
+class Injected(Exception):
+    """What a port or a callback of the host raises against its contract."""
+
+
+class InjectedValueError(Injected, ValueError):
+    """A ValueError that nobody expects."""
+
+
+class InjectedRuntimeError(Injected, RuntimeError):
+    """A RuntimeError that nobody expects."""
+
+
 class Faults:
     """Says when a fault happens, until the faults `end`. ``rates`` has the chance of each at each of its occasions."""
 

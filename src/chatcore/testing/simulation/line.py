@@ -1,7 +1,9 @@
 """The line between one client and one node: ordered, slow, and cut at any time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
+from random import Random
 from typing import Any, TypeAlias
 
 import anyio
@@ -18,6 +20,11 @@ from .world import World
 
 Message: TypeAlias = tuple[Any, ...]
 LASTS_S = (1, 15)
+
+
+def _lasts(random: Random) -> float:
+    """Soon over, or only where the node's clock jumps."""
+    return random.uniform(*LASTS_S) * random.choice((1, 40))
 
 
 class Pipe:
@@ -55,15 +62,28 @@ class Line:
     """
 
     def __init__(
-        self, world: World, attempts: Attempts, node: Owner, user: UserId, hear: Callable[["Line", Message], None]
+        self,
+        world: World,
+        attempts: Attempts,
+        node: Owner,
+        user: UserId,
+        session: str,
+        hear: Callable[["Line", Message], None],
     ) -> None:
         self.id = world.new_id()
         self.user = user
-        self.lasts_s = world.random.uniform(*LASTS_S) if world.faults.happens("line: expires") else None
+        self.session = session
+        self.ready = False
+        self.raised = False
+        """Whether a push of it has raised, by which it is cut."""
+        self.lasts_s = _lasts(world.random) if world.faults.happens("line: expires") else None
         """After how many seconds its access ends, if it does."""
+        self.expires_at: datetime | None = None
+        """When its access ends, by the node's clock, as far as it is known here."""
         self.bye: Bye | None = None
         self.ended = False
         self._world = world
+        self._node = node
         self._attempts = attempts
         self._law = PushLaw(world, node, user, self.id)
         self._down = Pipe(world, partial(hear, self))
@@ -89,12 +109,18 @@ class Line:
     def send(self, push: Push) -> None:
         if self.bye or self.ended:
             return
+        if self.raised:
+            self._world.fault(f"{self} is pushed {push.event} after it has raised")
+        if self._world.faults.happens("line: raises"):
+            self.raised = True
+            raise self._world.injected(self._node)
         match push.body:
             case Entry() as entry:
                 self._law.entry(entry)
                 self._answered_before(entry)
             case Ready() as ready:
                 self._law.ready(ready)
+                self.ready = True
             case _:
                 self._law.other(push)
         body = object_of(push)
@@ -105,6 +131,9 @@ class Line:
         if self.bye or self.ended:
             return
         self.bye = bye
+        closable = {"kicked": self.id, "signed_out": self.session}.get(bye.code)
+        if closable and (bye.code, closable) not in self._world.closable:
+            self._world.fault(f"{self} is {bye.code}, which nobody asked for")
         self._world.counts[f"bye: {bye.code}"] += 1
         self._down.put(("push", "bye", push_object(bye)))
         self._down.put(("end",))
@@ -131,8 +160,11 @@ class Line:
     def answer(self, number: int, attempt: Attempt, answer: Object) -> None:
         self._attempts.end(attempt, answer)
         self._in_order(attempt)
+        later = self._unanswered[self._unanswered.index(attempt) + 1 :]
         self._unanswered.remove(attempt)
-        self._fail_alike(attempt, answer)
+        self._fail_alike(attempt, answer, later)
+        if attempt.event == "auth.refresh":
+            self.expires_at = None
         if attempt.event == "sync" and answer["ok"]:
             self._law.synced(answer)
         if not (self.bye or self.ended):
@@ -145,6 +177,11 @@ class Line:
         if not self.ended and (abruptly or self.bye is None):
             self._down.put(("end",))
         self.ended = True
+
+    @property
+    def open(self) -> bool:
+        """Whether the node serves this line."""
+        return not (self.bye or self.ended)
 
     def unsaid(self) -> set[RoomId]:
         """The rooms that ended for its user, which was not told."""
@@ -166,14 +203,14 @@ class Line:
         if first is not attempt:
             self._world.fault(f"answered before what was sent before it: {attempt}, before {first}")
 
-    def _fail_alike(self, attempt: Attempt, answer: Object) -> None:
+    def _fail_alike(self, attempt: Attempt, answer: Object, later: Sequence[Attempt]) -> None:
         """ "Commands of the same socket to that room that were already received fail with the same code." """
         code = None if answer["ok"] else str(answer["error"]["code"])
         if attempt.doomed and code != attempt.doomed:
             self._world.fault(f"an earlier one failed with {attempt.doomed}, this did not: {attempt} -> {answer}")
         if attempt.place is None or answer["ok"] or not answer["error"]["temporary"]:
             return
-        for one in self._unanswered:
+        for one in later:
             if one.queued and one.place == attempt.place:
                 one.doomed = one.doomed or code
 

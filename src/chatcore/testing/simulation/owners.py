@@ -28,6 +28,8 @@ class Owner:
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[Any]] = []
         self.ending = self.dead = False
+        self.held: list[asyncio.Handle] | None = None
+        """What waits to run while this is blocked; None while it is not."""
         self.context: Context = copy_context()
         self.context.run(_OWNER.set, self)
 
@@ -48,6 +50,15 @@ class Owner:
 
     def add(self, task: asyncio.Task[Any]) -> None:
         self._tasks.append(task)
+
+
+def hold_back(handle: asyncio.Handle) -> bool:
+    """Keep what a blocked owner would run. Returns False for what may run now."""
+    owner = handle._context.get(_OWNER)  # type: ignore[attr-defined]  # noqa: SLF001
+    if owner is None or owner.held is None:
+        return False
+    owner.held.append(handle)
+    return True
 
 
 def own_tasks(loop: asyncio.AbstractEventLoop) -> None:

@@ -7,11 +7,11 @@ from ...commands.access import RefreshAuth
 from ...errors import Unauthenticated
 from ...protocol import Object, error_object
 from .attempts import Attempt
+from .host import GOOD, REFRESHED_S
 from .logs import Logs
 from .reading_history import history, sync
 from .reading_marks import mark
 from .reading_rooms import members, room, rooms
-from .tokens import GOOD, REFRESHED_S
 from .world import World
 
 Reading: TypeAlias = Callable[[World, Attempt, Any, Object, Logs], str | None]

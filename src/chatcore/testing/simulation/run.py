@@ -12,11 +12,16 @@ from random import Random
 import anyio
 from attrs import frozen
 
+from ...ports.registry import LEASE_S, SocketRegistry
 from ...ports.store import Store
 from ..clock import ShuffledLoop, Stuck
+from .cancellation import CancelAt
+from .climate import STRANGER
+from .closings import RENEWED_S
 from .cluster import Cluster, Node
 from .comparison import judge_clients
 from .director import Director
+from .faults import Injected
 from .logs import Logs
 from .owners import own_tasks
 from .verdict import judge_answers, judge_entries
@@ -25,7 +30,7 @@ from .world import World
 
 WITHIN_S = 5
 ENOUGH_S = 3_600
-OWN_TASKS = 7
+OWN_TASKS = 8
 
 
 @frozen(kw_only=True)
@@ -38,28 +43,39 @@ class Run:
     trace: tuple[str, ...]
 
 
-def simulate(seed: int, store: Callable[[], Store], *, commands: int = 200, tracing: bool = False) -> Run:
-    """Run one seed to its end and judge it. The same seed, store and size give the same run."""
-    world = World(seed, tracing=tracing)
-    loop_random = Random(world.random.random())
+def simulate(
+    seed: int,
+    store: Callable[[], Store],
+    registry: Callable[[Callable[[], float]], SocketRegistry],
+    *,
+    commands: int = 200,
+    tracing: bool = False,
+    cancel_at: CancelAt | None = None,
+) -> Run:
+    """Run one seed to its end and judge it. The same seed, store and size give the same run.
+
+    ``registry`` is given the clock of its leases, in seconds. ``cancel_at`` has calls of one kind cancelled at one of
+    their awaits; every second command is of that kind then.
+    """
+    world = World(seed, tracing=tracing, cancel_at=cancel_at)
+    world.loop = ShuffledLoop(Random(world.random.random()), world.climate.shuffle)
     with (
         _errors_logged(world),
         _unbegun_left(),
         _no_garbage(),
-        asyncio.Runner(loop_factory=lambda: ShuffledLoop(loop_random, world.climate.shuffle)) as runner,
+        asyncio.Runner(loop_factory=lambda: world.loop) as runner,
     ):
         try:
-            runner.run(_play(world, store(), commands))
+            runner.run(_play(world, store(), registry(world.loop.time), commands))
         except Stuck as error:
             world.fault(str(error))
     return Run(seed=seed, broken=tuple(world.broken), counts=world.counts, trace=tuple(world.trace or ()))
 
 
-async def _play(world: World, store: Store, commands: int) -> None:
-    world.loop = asyncio.get_running_loop()
+async def _play(world: World, store: Store, registry: SocketRegistry, commands: int) -> None:
     own_tasks(world.loop)
     world.loop.set_exception_handler(lambda _, context: world.fault(f"unhandled: {context}"))
-    cluster = Cluster(world, store)
+    cluster = Cluster(world, store, registry)
     director = Director(world, cluster)
     with anyio.fail_after(ENOUGH_S):
         for number in range(world.climate.nodes):
@@ -68,14 +84,18 @@ async def _play(world: World, store: Store, commands: int) -> None:
         await _quiet(world, cluster, director)
         logs = await Logs.read(store, world.truth.entries)
         await _judge(world, cluster, director, logs)
+        await _judge_sockets(world, cluster)
         await _end(world, cluster, director)
 
 
 async def _quiet(world: World, cluster: Cluster, director: Director) -> None:
     """The faults end; everybody is given 5 s."""
     await cluster.store.landed()
+    await cluster.registry.landed()
     await cluster.all_up()
     world.faults.over = True
+    for node in cluster.up:
+        node.release()
     world.tell("the faults end")
     for client in director.clients:
         client.poke()
@@ -93,9 +113,19 @@ async def _judge(world: World, cluster: Cluster, director: Director, logs: Logs)
     for line in cluster.lines:
         if not line.ended and not line.bye and line.silent():
             world.fault(f"never answered: {line.silent()[0]}")
-        if line.unsaid():
+        if line.unsaid() and not line.raised:
             world.fault(f"{line} was never told that these are gone: {line.unsaid()}")
     await judge_clients(world, cluster.up[0].chat, director.clients, logs)
+
+
+async def _judge_sockets(world: World, cluster: Cluster) -> None:
+    """The registry shows the sockets that are open, and those of nodes that crashed no longer than their lease."""
+    await asyncio.sleep(LEASE_S + RENEWED_S)
+    for user in (*world.users, STRANGER):
+        shown = {one.id for one in await cluster.up[0].chat.sockets(user)}
+        here = {line.id for node in cluster.up for line in node.lines if line.user == user}
+        if shown != here:
+            world.fault(f"the registry shows the sockets {sorted(shown)} of {user}, where {sorted(here)} are open")
 
 
 async def _end(world: World, cluster: Cluster, director: Director) -> None:
@@ -109,6 +139,9 @@ async def _end(world: World, cluster: Cluster, director: Director) -> None:
     for task in [cluster.stop(node, again=False) for node in cluster.up]:
         await task
     await asyncio.sleep(10)
+    for user in (*world.users, STRANGER):
+        for left in await cluster.registry.inner.of_user(user):
+            world.fault(f"the registry keeps {left}")
 
 
 def _ghosts(node: Node) -> Generator[object]:
@@ -123,12 +156,20 @@ def _ghosts(node: Node) -> Generator[object]:
         yield tasks
 
 
+def _is_due(record: logging.LogRecord) -> bool:
+    """Whether the error logs what a port or a callback of the host did against its contract."""
+    error = record.exc_info[1] if record.exc_info else None
+    return isinstance(error, Injected) or (isinstance(error, TimeoutError) and record.msg == "the directory failed")
+
+
 class _Errors(logging.Handler):
     def __init__(self, world: World) -> None:
         super().__init__(logging.ERROR)
         self._world = world
 
     def emit(self, record: logging.LogRecord) -> None:
+        if _is_due(record):
+            return
         self._world.fault(f"logged: {self.format(record)}")
 
 
@@ -152,7 +193,8 @@ def _errors_logged(world: World) -> Generator[None]:
 def _unbegun_left() -> Generator[None]:
     """A node that crashes leaves work that had not begun: anyio's tasks hold it, and it is awaited nowhere."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"coroutine '_(logged|kept)' was never awaited", RuntimeWarning)
+        unbegun = r"coroutine '(Background\._carry_out|_kept)' was never awaited"
+        warnings.filterwarnings("ignore", unbegun, RuntimeWarning)
         yield
 
 

@@ -1,10 +1,10 @@
 """A store between which and a node things go wrong."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 from ...domain.entries import Entry
 from ...domain.state import Marker, MarkerChange, RoomState, RoomView
@@ -13,13 +13,13 @@ from ...ids import Key, RoomId, Seq, UserId
 from ...ports.room_log import Anchor, Appended, CaughtUp, Changes, Membership, News, Position, Window
 from ...ports.rooms import RoomPage
 from ...ports.store import Store
+from .calls import TIMEOUT_S, Call, carry_out, faults_of
 from .owners import Owner
 from .world import World
 
-TIMEOUT_S = 2
 LATE_S = 8
-
-Call: TypeAlias = Callable[[], Awaitable[Any]]
+FAULTS = faults_of("store")
+READ_FAULTS = faults_of("store", read=True)
 
 
 class StoreWorld:
@@ -58,8 +58,9 @@ class StoreWorld:
 class FaultyStore(Store):
     """One node's way to the store."""
 
-    def __init__(self, around: StoreWorld) -> None:
+    def __init__(self, around: StoreWorld, node: Owner) -> None:
         self._around = around
+        self._node = node
         self._world = around.world
         self._inner = around.inner
         self.epoch = around.world.epoch
@@ -73,18 +74,13 @@ class FaultyStore(Store):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
 
-    async def _call(self, call: Call) -> Any:
+    async def _call(self, call: Call, faults: tuple[str, ...] = READ_FAULTS) -> Any:
         """One call, as it goes."""
         world = self._world
         if world.now < max(self.away_until, self._around.away_until) and not world.faults.over:
             await asyncio.sleep(world.delay())
             raise Unavailable
-        fault = world.faults.one_of(FAULTS)
-        if fault:
-            return await _GO_WRONG[fault](world, call)
-        if delay := world.delay():
-            await asyncio.sleep(delay)
-        return await call()
+        return await carry_out(world, self._node, world.faults.one_of(faults), call)
 
     async def probe(self) -> None:
         await self._call(self._inner.probe)
@@ -93,7 +89,7 @@ class FaultyStore(Store):
         self._world.truth.begins(entries)
         try:
             return await self._append(entries)
-        except Unavailable:
+        except BaseException:
             self._world.truth.unsure.update((entry.author, entry.key) for entry in entries)
             raise
 
@@ -103,7 +99,7 @@ class FaultyStore(Store):
             self._around.land(entries, delay)
             await asyncio.sleep(min(delay, TIMEOUT_S) * self._world.random.random())
             raise Unavailable
-        found: Appended = await self._call(partial(self._around.write, entries))
+        found: Appended = await self._call(partial(self._around.write, entries), FAULTS)
         return found
 
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
@@ -148,43 +144,5 @@ class FaultyStore(Store):
         return found
 
     async def mark(self, user: UserId, room: RoomId, change: MarkerChange) -> RoomView | None:
-        found: RoomView | None = await self._call(partial(self._inner.mark, user, room, change))
+        found: RoomView | None = await self._call(partial(self._inner.mark, user, room, change), FAULTS)
         return found
-
-
-async def _fails_before(world: World, _: Call) -> Any:
-    await asyncio.sleep(world.delay())
-    raise Unavailable
-
-
-async def _fails_after(_: World, call: Call) -> Any:
-    await call()
-    raise Unavailable
-
-
-async def _slow_before(world: World, call: Call) -> Any:
-    await asyncio.sleep(world.random.uniform(0, TIMEOUT_S))
-    return await call()
-
-
-async def _slow_after(world: World, call: Call) -> Any:
-    result = await call()
-    await asyncio.sleep(world.random.uniform(0, TIMEOUT_S))
-    return result
-
-
-async def _hangs(world: World, call: Call) -> Any:
-    if world.random.random() < 0.5:
-        await call()
-    await asyncio.sleep(TIMEOUT_S)
-    raise Unavailable
-
-
-_GO_WRONG: Mapping[str, Callable[[World, Call], Awaitable[Any]]] = {
-    "store: fails before": _fails_before,
-    "store: fails after": _fails_after,
-    "store: slow before": _slow_before,
-    "store: slow after": _slow_after,
-    "store: hangs": _hangs,
-}
-FAULTS = tuple(_GO_WRONG)

@@ -88,9 +88,12 @@ def _wrong(world: World, attempt: Attempt, answer: Object, logs: Logs) -> str | 
 
 
 def _wrong_failure(attempt: Attempt, command: Command[object] | ChatError, answer: Object) -> str | None:
-    """What appends is given up after 5 s only, unless the directory fails, an earlier one failed, or the node stops."""
-    if answer["error"]["code"] != "unavailable":
-        return "a fault of our own"
+    """What appends is given up after 5 s only, unless the directory fails, an earlier one failed, or the node stops.
+
+    It is `internal` only where a port or a callback of the host raised what it may not.
+    """
+    if answer["error"]["code"] == "internal":
+        return None if attempt.raised or attempt.doomed == "internal" else "a fault of our own"
     named = isinstance(command, RoomCommand) and command.wants(RoomState(room="unborn"))
     if isinstance(command, RoomCommand) and not (named or attempt.doomed or attempt.stopped or attempt.took > 4.9):
         return f"given up after {attempt.took:.1f} s"

@@ -32,7 +32,7 @@ ROWS: Mapping[str, tuple[float, Row]] = {
     "rooms": (0.5, rooms),
     "room.get": (1, get),
     "mark": (2, mark),
-    "auth.refresh": (0.5, refresh),
+    "auth.refresh": (1.5, refresh),
 }
 
 

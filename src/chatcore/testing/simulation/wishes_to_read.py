@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ...ids import UserId
 from ...protocol import Object
-from .tokens import TOKENS
+from .host import TOKENS
 
 if TYPE_CHECKING:
     from .workload import Workload

@@ -35,6 +35,9 @@ class Workload:
         return user, event, data
 
     def _new(self, user: UserId) -> Wish:
+        cancelled = (self.world.cancelled or "").rpartition(": ")[2]
+        if cancelled in ROWS and self.random.random() < 0.5:
+            return cancelled, ROWS[cancelled][1](self, user)
         (event,) = self.random.choices(list(ROWS), [weight for weight, _ in ROWS.values()])
         return event, ROWS[event][1](self, user)
 

@@ -1,6 +1,5 @@
 """What everything in a simulated world stands on: its chance, its faults, its time, and what has come to light."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextvars import copy_context
@@ -12,8 +11,11 @@ from attrs import frozen
 
 from ...domain.entries import Entry
 from ...ids import RoomId, Seq, UserId
+from ...ports.connection import ByeCode
+from ..clock import ShuffledLoop
+from .cancellation import CancelAt, Cancellation
 from .climate import Climate
-from .faults import Faults
+from .faults import Faults, Injected, InjectedRuntimeError, InjectedValueError
 from .marks import Marks
 from .owners import Owner
 from .truth import Truth
@@ -34,14 +36,17 @@ class Pushed:
 class World:
     """One seed's world. Everything that chance decides comes from ``random``."""
 
-    loop: asyncio.AbstractEventLoop
+    loop: ShuffledLoop
 
-    def __init__(self, seed: int, *, tracing: bool) -> None:
+    def __init__(self, seed: int, *, tracing: bool, cancel_at: CancelAt | None = None) -> None:
         self.seed = seed
         self.random = Random(seed)
         self.climate = Climate.drawn(self.random)
         self.counts: Counter[str] = Counter()
         self.faults = Faults(self.random, self.climate.rates, self.counts)
+        self.cancellation = Cancellation(cancel_at, self.faults, self.counts)
+        self.cancelled = cancel_at.call if cancel_at else None
+        """The calls that are cancelled, and are frequent therefore."""
         self.truth = Truth()
         self.marks = Marks()
         self.users: Sequence[UserId] = self.climate.users
@@ -50,6 +55,11 @@ class World:
         self.pushed: list[Pushed] = []
         self.shown: set[tuple[UserId, RoomId, Seq]] = set()
         """The joinings that users were told of by the push `room`."""
+        self.blocked = 0
+        """How many nodes are blocked."""
+        self.closable: set[tuple[ByeCode, str]] = set()
+        """The sockets that may be `kicked`, and the sessions that may be `signed_out`."""
+        self._raised: dict[Owner, float] = {}
         self.trace: list[str] | None = [] if tracing else None
         self.context = copy_context()
         self._ids = 0
@@ -69,6 +79,15 @@ class World:
     def clock(self, skew_s: float = 0) -> datetime:
         """Wall-clock time with whole milliseconds, as a node sees it whose clock is wrong by ``skew_s``."""
         return NOON + timedelta(milliseconds=int((self.now + skew_s) * 1000))
+
+    def injected(self, node: Owner) -> Injected:
+        """What a port or a callback of ``node`` raises against its contract, as it raises it."""
+        self._raised[node] = self.now
+        return self.random.choice((InjectedValueError, InjectedRuntimeError))("injected")
+
+    def raised(self, node: Owner, since: float) -> bool:
+        """Whether ``node`` was given an `injected` fault since then."""
+        return self._raised.get(node, float("-inf")) >= since
 
     def later(self, seconds: float, work: Any, *arguments: object) -> None:
         """Call ``work`` in nobody's name after so many seconds; 0 is soon."""
