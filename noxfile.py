@@ -40,7 +40,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy and pyright over src and tests."""
-    install(session, "types", "test")
+    install(session, "types", "test", "mutants")
     session.run("mypy")
     session.run("pyright")
 
@@ -110,9 +110,10 @@ def integration(session: nox.Session) -> None:
     """Real sockets, real processes, real databases, the official clients, and the examples."""
     install(session, "test")
     install_mongod(session)
-    # These tests wait for processes more than they compute. `tests/integration/conftest.py` has the groups.
-    workers = str((os.cpu_count() or 1) + 1)
-    session.run("pytest", "tests/integration", "examples", "-n", workers, "--dist", "loadgroup", *session.posargs)
+    # These tests wait for processes more than they compute. `tests/integration/conftest.py` has groups and order.
+    workers = str(2 * (os.cpu_count() or 1))
+    spread = ["-n", workers, "--dist", "loadgroup", "--no-loadscope-reorder", "--durations=20"]
+    session.run("pytest", "tests/integration", "examples", *spread, *session.posargs)
 
 
 @nox.session
@@ -121,6 +122,13 @@ def faults(session: nox.Session) -> None:
     install(session, "test")
     install_mongod(session)
     session.run("python", "-m", "tests.faults.run", *session.posargs)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """By name only, with the paths of modules: count the changes of a module's code that its tests notice."""
+    install(session, "test", "mutants")
+    session.run("python", "-m", "tests.mutants.run", *session.posargs)
 
 
 @nox.session
