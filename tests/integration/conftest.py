@@ -1,6 +1,8 @@
 """What several suites of the real things need."""
 
+import fcntl
 import os
+import shutil
 from collections.abc import Generator
 from pathlib import Path
 
@@ -12,18 +14,35 @@ from tests.integration.mongo_database import a_database
 from tests.integration.mongo_plans import Commands
 from tests.integration.mongod import any_mongod
 
+MONGO_STORE = "test_mongo_store"
+LONG = (
+    *(MONGO_STORE, "test_chat_programs", "test_simulation", "test_cutting_proxy", "test_chat_crowd"),
+    *("test_mongo_rights", "test_serve_floods", "test_official_clients", "test_kill", "test_outage", "test_mongo_kill"),
+    *("test_mongo_races", "test_conversation", "test_mongo_faults", "test_serve_loss", "test_serve_stop"),
+    *("test_sqlite_store", "test_bounds"),
+)
+"""The files that take longest, which begin first: the last one to begin would keep one worker busy at the end."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests run on one worker; those of MongoDB's store together: their queries are looked at afterwards."""
-    for item in items:
-        name = item.path.stem
-        item.add_marker(pytest.mark.xdist_group("test_mongo_store" if name.startswith("test_mongo_store") else name))
+    groups = {item: MONGO_STORE if item.path.stem.startswith(MONGO_STORE) else item.path.stem for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: LONG.index(groups[item]) if groups[item] in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The official JavaScript client, installed once in a run of the tests."""
-    return javascript.install(tmp_path_factory.mktemp("javascript"))
+    """The official JavaScript client, installed once in a run. A worker has a copy, to put programs beside it."""
+    base, folder = tmp_path_factory.getbasetemp(), tmp_path_factory.mktemp("javascript")
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "javascript"
+    with (shared.parent / "javascript.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            javascript.install(folder)
+            folder.rename(shared)
+    return shutil.copytree(shared, folder, symlinks=True, dirs_exist_ok=True) / "node_modules"
 
 
 @pytest.fixture(scope="session")
