@@ -156,5 +156,5 @@ async def test_a_server_whose_database_goes_away_is_not_ready_until_it_is_back(o
         async with asyncio.timeout(PATIENCE_S):
             assert await ready(client) == 503
         await asyncio.to_thread(own.start)
-        async with asyncio.timeout(HEALED_S):
+        async with asyncio.timeout(3 * HEALED_S):
             await until_ready(client)

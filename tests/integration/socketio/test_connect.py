@@ -16,6 +16,8 @@ from .node import QUICK, SocketioNode, socketio_node
 pytestmark = pytest.mark.anyio
 
 VANISHES = "X-Vanishes"
+CLOSED_S = 1
+"""Within this the contract has the transport of a refused client closed."""
 
 
 async def test_connect_is_answered_with_the_sockets_id_and_then_ready(node: SocketioNode) -> None:
@@ -52,7 +54,7 @@ async def test_a_stranger_gets_a_connect_error_with_the_error_object_and_the_end
     await client.send("40" + auth)
     refused = json.loads((await client.text("44"))[2:])
     assert refused["data"] == {"code": "unauthenticated", "message": refused["message"], "temporary": False}
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(3 * CLOSED_S):
         await client.closed()
         await node.nothing_left()
 
