@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import pytest
 
@@ -95,6 +95,24 @@ async def test_large_answers_wait_for_a_reader_and_never_cut_it(node: SocketioNo
     assert len(await silent.read_until(b'"has_after"', 30)) > 30 * 400_000
     assert not session._line.ended
     silent.close()
+
+
+@pytest.mark.parametrize("end", [SilentClient.close, SilentClient.vanish])
+async def test_client_that_goes_while_its_answers_wait_is_no_fault_of_the_server(
+    node: SocketioNode, end: Callable[[SilentClient], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    for n in range(40):
+        await node.chat.execute("silent", SendMessage(to="silent", body="x" * 16_000, key=f"k{n}"))
+    silent = await (await SilentClient.open(node)).connect()
+    (session,) = node.server._sessions
+    for n in range(30):
+        await silent.send(f'42{n}["history",{{"with":"silent"}}]')
+    await node.until(lambda: outstanding(session) >= DRAINED)
+    await node.clients.connect("bob")  # meanwhile the next answer has begun to wait
+    end(silent)
+    await node.clients.close()
+    await node.nothing_left()
+    assert not caplog.messages
 
 
 async def test_who_sends_commands_and_never_reads_their_answers_is_cut(node: SocketioNode) -> None:

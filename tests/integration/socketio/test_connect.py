@@ -55,7 +55,7 @@ async def test_a_stranger_gets_a_connect_error_with_the_error_object_and_the_end
     refused = json.loads((await client.text("44"))[2:])
     assert refused["data"] == {"code": "unauthenticated", "message": refused["message"], "temporary": False}
     async with asyncio.timeout(3 * CLOSED_S):
-        await client.closed()
+        assert await client.closed() == 1000
         await node.nothing_left()
 
 

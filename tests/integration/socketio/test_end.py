@@ -229,6 +229,14 @@ async def test_nothing_is_left_of_clients_that_vanish(quick: SocketioNode) -> No
     await quick.nothing_left()
 
 
+async def test_client_that_goes_with_nothing_to_do_is_forgotten_at_once() -> None:
+    async with socketio_node(timing=Timing(close_within=600)) as node:
+        for end in (SilentClient.close, SilentClient.vanish):
+            end(await (await SilentClient.open(node)).connect())
+        await (await node.clients.connect()).close()
+        await node.nothing_left()
+
+
 async def test_nothing_is_left_of_clients_that_stay_silent(quick: SocketioNode) -> None:
     silent = [await (await SilentClient.open(quick)).connect(f"user{n}") for n in range(5)]
     await quick.nothing_left()
