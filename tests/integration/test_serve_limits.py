@@ -117,6 +117,15 @@ async def test_upgrade_of_a_polling_session_is_not_counted_again() -> None:
         await client.close()
 
 
+async def test_sign_ups_of_each_client_of_a_trusted_proxy_are_limited() -> None:
+    async with served(limit_sign_up=Rate(1, 3_600), trusted_proxies=LOOPBACK) as (url, http):
+        statuses = [
+            (await post(http, url, "/accounts", {"user": f"user-{number}", "password": PASSWORD}, client))[0]
+            for number, client in enumerate(["198.51.100.1", "198.51.100.2", "198.51.100.1"])
+        ]
+    assert statuses == [201, 201, 429]
+
+
 async def test_connections_above_the_limit_are_logged_once_a_minute_and_address(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
