@@ -4,10 +4,12 @@ import sqlite3
 import threading
 from collections.abc import Generator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from chatcore.errors import Unavailable
+from chatcore_sqlite import connections
 from chatcore_sqlite.erasing import Eraser, Gate
 
 WITHIN_S = 60
@@ -21,8 +23,11 @@ class Clock:
 
 
 @pytest.fixture
-def connection() -> Generator[sqlite3.Connection]:
-    with closing(sqlite3.connect(":memory:")) as connection:
+def connection(tmp_path: Path) -> Generator[sqlite3.Connection]:
+    file = tmp_path / "database"
+    file.touch()
+    with closing(connections.writing(file)) as connection:
+        connection.execute("CREATE TABLE things (value)")
         yield connection
 
 
