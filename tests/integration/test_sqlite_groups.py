@@ -16,7 +16,7 @@ from chatcore.errors import Unavailable
 from chatcore.testing.builders import conversation
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
-from chatcore_sqlite import Database, SqliteStore, jobs
+from chatcore_sqlite import Database, SqliteStore
 
 from .sqlite_group import Work, database_of_things, insert, outcome_of, queued, things, together, traced, writer_held
 
@@ -121,11 +121,8 @@ async def test_what_a_lost_transaction_came_to_is_nobodys_answer(database: Datab
     assert await things(database) == []
 
 
-async def test_outcome_of_a_commit_that_does_not_come_in_time_is_nobodys_answer(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_outcome_of_a_commit_that_does_not_come_in_time_is_nobodys_answer(database: Database) -> None:
     """A refusal that the transaction may take back is in the job already, and its caller is not told."""
-    monkeypatch.setattr(jobs, "LIMIT_S", 1)
     refused, release = threading.Event(), threading.Event()
 
     def hang(_: Connection) -> None:
