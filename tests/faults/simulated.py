@@ -56,10 +56,10 @@ FAULTS = (
         SIMULATION,
     ),
     Fault(
-        "stop-leaves-commands-unanswered",
-        "src/chatcore/live/hub.py",
-        "            room.fail(Unavailable())\n",
-        "            pass\n",
+        "access-ends-only-where-its-second-is-seen",
+        "src/chatcore/live/deadlines.py",
+        "            if deadline.end <= now:\n",
+        "            if deadline.end <= now <= deadline.end + timedelta(seconds=3 * LOOK_S):\n",
         SIMULATION,
     ),
     Fault(

@@ -20,6 +20,8 @@ class Client:
         self.user = user
         self.device = device
         self.session = session
+        self.lasts_s: float | None = None
+        """After how many seconds the access ends that its next lines are opened with, if it does."""
         self.wanted = False
         self.line: Line | None = None
         self.replica = Replica(user, page=world.random.choice((3, 20, 100)))

@@ -57,7 +57,7 @@ class Node:
 
     def block(self, seconds: float) -> None:
         """Nothing of this node runs for so long: a callback does not return, or the process is paused."""
-        if self.owner.held is None and not self.owner.dead:
+        if self.owner.held is None and not self.owner.dead and not self._world.faults.over:
             self.owner.held = []
             self._world.blocked += 1
             self._world.loop.hold_back = hold_back
@@ -72,15 +72,19 @@ class Node:
             self._world.blocked -= 1
             if not self._world.blocked:
                 self._world.loop.hold_back = None
+            self._expect_expiry()
 
     def jump(self, seconds: float) -> None:
-        """Somebody sets the node's clock; what ends by the clock has ended a little later."""
+        """Set the node's clock; what ends by the clock has ended a little later."""
         self.skew_s += seconds
         self._jumped_at = self._world.now
+        self._expect_expiry()
+
+    def _expect_expiry(self) -> None:
         self._world.later(EXPIRED_S, self._look_for_expired, self._world.now)
 
     def _look_for_expired(self, since: float) -> None:
-        if self.owner.dead or self._jumped_at > since or self.blocked_since(since):
+        if self.owner.dead or max(self._jumped_at, self._blocked_at) > since or self.owner.held is not None:
             return
         late = self.clock() - timedelta(seconds=EXPIRED_S)
         for line in self.lines:
@@ -108,11 +112,17 @@ class Cluster:
         self.bus = BusWorld(world, self.closings.heard)
         self.nodes: list[Node | None] = [None] * world.climate.nodes
         self.lines: list[Line] = []
+        self._started: list[Node] = []
         self._changed = asyncio.Event()
 
     @property
     def up(self) -> list[Node]:
         return [node for node in self.nodes if node]
+
+    @property
+    def blocked(self) -> list[Node]:
+        """Also those that have been asked to end."""
+        return [node for node in self._started if node.owner.held is not None]
 
     def any(self, *, but: Node | None = None) -> Node | None:
         """A node that is up, if one is; another one than ``but``, if there is another."""
@@ -123,6 +133,7 @@ class Cluster:
 
     def start(self, number: int) -> None:
         node = Node(self.world, self.store, self.registry, self.bus, number)
+        self._started.append(node)
         node.owner.start(self._start(node))
 
     async def _start(self, node: Node) -> None:
@@ -181,7 +192,7 @@ class Cluster:
         node = self.any()
         if node is None:
             return None
-        line = Line(self.world, self.attempts, node.owner, client.user, client.session, client.hear)
+        line = Line(self.world, self.attempts, node.owner, client.user, client.session, client.hear, client.lasts_s)
         self.closings.opened(line, node)
         self.lines.append(line)
         node.lines[line] = node.owner.start(self._serve(node, line, client.device))
@@ -215,6 +226,10 @@ class Cluster:
         finally:
             node.lines.pop(line, None)
             line.end()
+
+    def node_of(self, line: Line | None) -> Node | None:
+        """The node that serves a line, while it does."""
+        return next((node for node in self.up if line in node.lines), None)
 
     def abandon(self, line: Line, *, at_once: bool) -> None:
         """The client has gone; the node notices, at once or after a while."""

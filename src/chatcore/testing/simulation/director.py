@@ -104,7 +104,8 @@ class Director:
     # Faults that take a whole node or line.
 
     def crash(self) -> None:
-        if node := self.cluster.any():
+        node = self.cluster.any()
+        if node and not self.world.faults.over:
             self.cluster.crash(node)
 
     def stop(self) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from random import Random
 from typing import Any, TypeAlias
 
 import anyio
@@ -20,11 +19,6 @@ from .world import World
 
 Message: TypeAlias = tuple[Any, ...]
 LASTS_S = (1, 15)
-
-
-def _lasts(random: Random) -> float:
-    """Soon over, or only where the node's clock jumps."""
-    return random.uniform(*LASTS_S) * random.choice((1, 40))
 
 
 class Pipe:
@@ -69,6 +63,7 @@ class Line:
         user: UserId,
         session: str,
         hear: Callable[["Line", Message], None],
+        lasts_s: float | None = None,
     ) -> None:
         self.id = world.new_id()
         self.user = user
@@ -76,7 +71,7 @@ class Line:
         self.ready = False
         self.raised = False
         """Whether a push of it has raised, by which it is cut."""
-        self.lasts_s = _lasts(world.random) if world.faults.happens("line: expires") else None
+        self.lasts_s = world.random.uniform(*LASTS_S) if world.faults.happens("line: expires") else lasts_s
         """After how many seconds its access ends, if it does."""
         self.expires_at: datetime | None = None
         """When its access ends, by the node's clock, as far as it is known here."""

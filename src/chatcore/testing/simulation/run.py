@@ -94,7 +94,7 @@ async def _quiet(world: World, cluster: Cluster, director: Director) -> None:
     await cluster.registry.landed()
     await cluster.all_up()
     world.faults.over = True
-    for node in cluster.up:
+    for node in cluster.blocked:
         node.release()
     world.tell("the faults end")
     for client in director.clients:

@@ -13,7 +13,7 @@ from .scenes_of_members import (
     left_while_syncing,
 )
 from .scenes_of_messages import changed_at_once, read_along, taken_back
-from .scenes_of_sockets import blocked_while_stopping, closed_while_connecting
+from .scenes_of_sockets import blocked_while_stopping, closed_while_connecting, expired_unseen
 
 if TYPE_CHECKING:
     from .director import Director
@@ -138,6 +138,7 @@ SCENES: Mapping[str, tuple[float, Scene]] = {
     "taken back": (1, taken_back),
     "read along": (1, read_along),
     "closed while connecting": (1.5, closed_while_connecting),
+    "expired unseen": (2.5, expired_unseen),
     "blocked while stopping": (0.5, blocked_while_stopping),
     "flood": (0.08, _flood),
 }

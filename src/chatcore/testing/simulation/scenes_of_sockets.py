@@ -36,6 +36,26 @@ def blocked_while_stopping(director: "Director") -> int:
     return COMMANDS
 
 
+def expired_unseen(director: "Director") -> int:
+    """The clock of a node jumps past the end of a device's access, or the node is blocked beyond it."""
+    world, blocked = director.world, director.world.random.random() < 0.5
+    client = world.random.choice(director.clients)
+    client.lasts_s = SOON_S if blocked else LONG_S
+    client.lose(half_open=False)
+    client.come()
+    client.lasts_s = None
+
+    def pass_the_end() -> None:
+        if node := director.cluster.node_of(client.line):
+            if blocked:
+                node.block(2 * SOON_S)
+            else:
+                node.jump(2 * LONG_S)
+
+    world.later(world.random.uniform(0, SOON_S), pass_the_end)
+    return 1
+
+
 def _close(director: "Director", client: "Client") -> None:
     node = director.cluster.any()
     if client.line and director.world.random.random() < 0.5:
@@ -46,3 +66,4 @@ def _close(director: "Director", client: "Client") -> None:
 
 CRASHES = 0.2
 COMMANDS = 3
+SOON_S, LONG_S = 4, 600
