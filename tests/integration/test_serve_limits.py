@@ -126,6 +126,15 @@ async def test_sign_ups_of_each_client_of_a_trusted_proxy_are_limited() -> None:
     assert statuses == [201, 201, 429]
 
 
+async def test_refused_origins_are_logged_for_each_client_of_a_trusted_proxy(caplog: pytest.LogCaptureFixture) -> None:
+    async with served(trusted_proxies=LOOPBACK) as (url, http):
+        for client in ("198.51.100.1", "198.51.100.2", "198.51.100.1"):
+            headers = {"Origin": "https://evil.example", "X-Forwarded-For": client}
+            async with http.get(f"{url}/api/v1/rooms", headers=headers) as answer:
+                assert answer.status == 403
+    assert len([message for message in caplog.messages if "Refused the origin" in message]) == 2
+
+
 async def test_connections_above_the_limit_are_logged_once_a_minute_and_address(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -253,7 +253,7 @@ async def vanishes_in_its_handshake(node: SocketioNode) -> None:
     [
         (2, is_refused_at_the_cap),
         (0, is_refused_as_the_second_of_its_session),
-        (1, vanishes_in_its_handshake),
+        (0, vanishes_in_its_handshake),
     ],
 )
 async def test_websockets_that_do_not_open_leave_the_count_of_their_address(
