@@ -16,6 +16,8 @@ CONNECTION = "src/chatcore/live/guarded_connection.py"
 CONNECTIONS = "tests/unit/live/test_failing_connections.py"
 CUT_ONCE = f"{CONNECTIONS}::test_connection_that_raises_is_closed_once_and_logged_once"
 
+LEASES = "src/chatcore/live/leases.py"
+LEASES_TEST = "tests/unit/live/test_leases.py"
 READING = "src/chatcore/commands/reading.py"
 RECENT = "src/chatcore/live/recent.py"
 BETWEEN = "tests/unit/live/test_between.py"
@@ -260,9 +262,59 @@ FAULTS = (
     ),
     Fault(
         "a-socket-that-is-cancelled-stays-in-the-registry",
-        "src/chatcore/live/leases.py",
+        LEASES,
         "anyio.move_on_after(PATIENCE_S, shield=True)",
         "anyio.move_on_after(PATIENCE_S)",
-        "tests/unit/live/test_leases.py::test_socket_that_is_cancelled_is_removed_from_the_registry",
+        f"{LEASES_TEST}::test_socket_that_is_cancelled_is_removed_from_the_registry",
+    ),
+    Fault(
+        "a-registry-that-hangs-holds-a-connect-up",
+        LEASES,
+        "anyio.move_on_after(PATIENCE_S), _tolerated()",
+        "_tolerated()",
+        f"{LEASES_TEST}::test_registry_that_hangs_delays_a_connect_and_its_end_by_a_second",
+    ),
+    Fault(
+        "a-temporary-failure-of-a-caller-fails-other-callers",
+        "src/chatcore/live/waiting.py",
+        "outcome.temporary and waiting.socket is not None:",
+        "outcome.temporary:",
+        f"{UNIT_CHAT}::test_internal_failure_of_one_caller_fails_no_other",
+    ),
+    Fault(
+        "a-retry-is-answered-before-an-earlier-command-of-its-socket",
+        "src/chatcore/live/waiting.py",
+        "            elif item.socket is None or item.socket not in earlier:",
+        "            else:",
+        "tests/unit/live/test_rules.py"
+        "::test_retry_found_in_an_entry_is_not_answered_before_an_earlier_command_of_its_socket",
+    ),
+    Fault(
+        "a-late-hint-takes-the-delivered-position-back",
+        MARKING,
+        "        return marker.read >= read and marker.delivered >= delivered",
+        "        return marker.read >= read",
+        f"{MARKERS}::test_late_hints_take_neither_position_of_a_marker_back",
+    ),
+    Fault(
+        "a-late-hint-of-a-join-is-dropped-where-the-room-began-above-it",
+        "src/chatcore/live/hub.py",
+        "        if live is None or live.started is None or seq <= live.started:",
+        "        if live is None or live.started is None:",
+        "tests/unit/live/test_belonging.py::test_late_hint_of_a_join_reaches_a_socket_though_its_room_began_above_it",
+    ),
+    Fault(
+        "an-invited-user-is-shown-the-last-entry",
+        "src/chatcore/protocol/objects.py",
+        '    elif view.member and view.member.standing == "member":',
+        "    elif view.member:",
+        "tests/unit/test_room_objects.py::test_invited_user_is_shown_no_entry_no_count_and_no_marker",
+    ),
+    Fault(
+        "an-entry-that-a-failed-task-had-processed-is-not-delivered",
+        "src/chatcore/live/room.py",
+        "                self._behind.extend(self._followers)",
+        "                self._behind.extend(())",
+        "tests/unit/live/test_enduring.py::test_room_that_failed_while_it_processed_an_entry_delivers_it_and_goes_on",
     ),
 )

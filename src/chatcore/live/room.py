@@ -144,6 +144,7 @@ class LiveRoom:
             except Exception:
                 log.exception("room %s: its task failed and starts again from the store", self.room)
                 self._state = self._state_ahead = None
+                self._behind.extend(self._followers)  # head may have passed an entry that was not delivered
                 self.fail(Internal())
                 await self._hold()
             step = self._step_with_limit

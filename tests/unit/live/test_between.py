@@ -9,6 +9,7 @@ import pytest
 from chatcore import Chat, CreateRoom, JoinRoom, LeaveRoom, NotFound, Profile, SendMessage, Unavailable
 from chatcore.live.room import MISSING_MAX
 from chatcore.live.sweep import SWEEP_S
+from chatcore.live.user import LiveSocket
 from chatcore.ports.bus import RoomAt
 from chatcore.protocol import Object
 from chatcore.testing import Recorder
@@ -107,6 +108,13 @@ async def test_join_noted_during_a_sync_is_followed_once() -> None:
             await anyio.wait_all_tasks_blocked()
             assert [answer["rooms"][room] for answer in answers] == [{"status": "gone"}] * 2
             assert bob.bye is None
+
+
+async def test_join_told_late_does_not_take_a_noted_join_back() -> None:
+    bob = LiveSocket(Recorder(), "bob")
+    for seq in (4, 2):
+        assert bob.note_join(ROOM, seq)
+    assert bob.noted == {ROOM: 4}
 
 
 async def test_follow_from_above_the_live_room_makes_it_catch_up() -> None:

@@ -8,6 +8,8 @@ import anyio
 import pytest
 
 from chatcore import Bye, Chat, InviteUser, SendMessage, Unavailable
+from chatcore.domain.rooms import evolve
+from chatcore.live import room as live_room
 from chatcore.live.background import Background
 from chatcore.ports.bus import RoomAt
 from chatcore.testing import Recorder
@@ -41,6 +43,26 @@ async def test_a_sweep_that_failed_is_followed_by_the_next(monkeypatch: pytest.M
         assert not faults
         await there.execute("alice", SendMessage(to="bob", body="hi", key="k"))
         await bob.until(lambda _: seqs(bob, ROOM) == [1], within=5)
+
+
+async def test_room_that_failed_while_it_processed_an_entry_delivers_it_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bob, faults = Recorder(), [OSError("out of the blue")]
+
+    def broken(*arguments: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return evolve(*arguments)
+
+    async with Chat(HeldStore()) as chat, chat.connect(bob, user="bob"):
+        await chat.execute("alice", SendMessage(to="bob", body="one", key="1"))
+        monkeypatch.setattr(live_room, "evolve", broken)
+        for body in ("two", "three"):
+            await chat.execute("alice", SendMessage(to="bob", body=body, key=body))
+        await bob.until(lambda _: len(seqs(bob, ROOM)) == 3, within=1)
+        assert not faults
+        assert bob.bodies(ROOM) == ["one", "two", "three"]
 
 
 async def test_a_check_of_memberships_that_failed_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
