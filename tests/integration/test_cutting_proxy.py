@@ -30,11 +30,13 @@ from .terminals import Program, Terminal, javascript_program, python_program
 CUTS = int(os.environ.get("CHATCORE_TEST_CUTS", "60"))
 ARRIVES_S = 180
 """An official client notices a dead connection within 45 s, by the server's pings; three times that, and a reserve."""
+IS_ONLINE_S = 600
+"""A sign-in that a fault swallows takes a program 30 s, and one in three is swallowed: twenty in a row never are."""
 TYPES_EVERY_S = 0.1
 AFTER_CUTS_TYPES_EVERY_S = 1
 SERVING = ("chatcore.live", "chatcore.socket", "chatcore_socketio", "chatcore_server", "aiohttp")
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(ARRIVES_S * 3 + CUTS * 5)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(IS_ONLINE_S + ARRIVES_S * 3 + CUTS * 5)]
 
 
 @pytest.fixture
@@ -165,7 +167,7 @@ async def converse_in_a_pair(
     ):
         conversation = Conversation(users, (one, other), [])
         for terminal in conversation.terminals:  # a message to a user without an account is refused
-            await terminal.is_online(within=ARRIVES_S)
+            await terminal.is_online(within=IS_ONLINE_S)
         while not striking.done():
             await conversation.type_on()
             await asyncio.wait({striking}, timeout=TYPES_EVERY_S)
