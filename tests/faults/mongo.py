@@ -302,7 +302,7 @@ FAULTS = (
         f"{MONGO}/migrations.py",
         "    if type(its_version) not in (int, Int64) or its_version < 0:",
         "    if False:",
-        f"{SERVER}::test_a_database_that_says_of_itself_what_can_not_be_ends_it_in_one_line",
+        f"{OPENING}::test_database_that_says_of_itself_what_can_not_be_is_refused",
     ),
     Fault(
         "each-of-many-servers-makes-its-secret",

@@ -1,6 +1,7 @@
 """Which servers and databases a store opens."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import anyio
@@ -68,6 +69,34 @@ async def test_entries_that_contradict_each_other_are_told_without_what_they_hol
     assert "its entries contradict each other (code 11000, DuplicateKey)" in said
     assert said.endswith("restore a backup.")
     assert "geheim" not in said
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"version": "5"}, "version is no whole number"),
+        ({"version": 5.0}, "version is no whole number"),
+        ({"version": True}, "version is no whole number"),
+        ({"version": -1}, "version is no whole number"),
+        ({"version": None}, "version is no whole number"),
+        ({"epoch": 7}, "epoch is missing or no text"),
+    ],
+)
+async def test_database_that_says_of_itself_what_can_not_be_is_refused(
+    wrong: Mapping[str, Any], said: str, mongo_url: str
+) -> None:
+    with MongoClient[Any](mongo_url) as client:
+        client.drop_database(client.get_default_database().name)
+        client.get_default_database()["meta"].insert_one({"_id": "store", "version": 5, "epoch": "e", **wrong})
+        refused = await refusal(mongo_url)
+        client.drop_database(client.get_default_database().name)
+    assert said in refused
+    assert refused.endswith("restore a backup.")
+
+
+@pytest.mark.parametrize("address", ["mongodb://", "mongodb://h:x/", "mongodb://a/b?w=geheim&x", "mongodb://[geheim"])
+async def test_address_that_is_none_is_refused_without_its_password(address: str) -> None:
+    assert "geheim" not in await refusal(address)
 
 
 async def test_opening_cancelled_in_its_last_step_closes_the_database(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from chatcore_server.serving import running
+from chatcore_server.settings import Settings, SettingsError
 from tests.integration.serving import PATIENCE_S, launch, serving
 
 pytestmark = pytest.mark.anyio
@@ -45,11 +47,17 @@ async def test_a_port_in_use(tmp_path: Path) -> None:
     assert not (tmp_path / DATA).exists()
 
 
-@pytest.mark.parametrize("host", ["host.invalid", "203.0.113.1", "a b", "-", "1.2.3.4.5", "x" * 300])
-async def test_an_address_that_is_not_this_machines(host: str, tmp_path: Path) -> None:
-    line = await refusal(tmp_path, f"--host={host}", "--store", "memory")
+async def test_an_address_that_is_not_this_machines(tmp_path: Path) -> None:
+    line = await refusal(tmp_path, "--host=203.0.113.1", "--store", "memory")
     assert line.startswith("--host (CHATCORE_HOST) ")
     assert "no address of this machine" in line
+
+
+@pytest.mark.parametrize("host", ["host.invalid", "a b", "-", "1.2.3.4.5", "x" * 300])
+async def test_what_is_no_address_of_any_machine(host: str) -> None:
+    with pytest.raises(SettingsError, match=r"^--host \(CHATCORE_HOST\) is no address of this machine"):
+        async with running(Settings(host=host, port=0, store="memory")):
+            pass
 
 
 async def test_a_data_folder_that_another_server_has(tmp_path: Path) -> None:

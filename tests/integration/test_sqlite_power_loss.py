@@ -4,7 +4,7 @@ The store runs while everything that SQLite does to its files is recorded (`sqli
 be left when the power is lost at any position of it (`simulated_disk`). The store opens what is left, and every promise
 is checked. The next session begins with one of these images.
 
-``CHATCORE_TEST_POWER_LOSSES`` says how many losses are checked (400), ``CHATCORE_TEST_POWER_SEED`` runs one seed again.
+``CHATCORE_TEST_POWER_LOSSES`` says how many losses are checked (200), ``CHATCORE_TEST_POWER_SEED`` runs one seed again.
 """
 
 import os
@@ -41,7 +41,7 @@ from .test_sqlite_views import TO_VERSION_1
 
 pytestmark = pytest.mark.anyio
 
-LOSSES = int(os.environ.get("CHATCORE_TEST_POWER_LOSSES", "400"))
+LOSSES = int(os.environ.get("CHATCORE_TEST_POWER_LOSSES", "200"))
 SEED = os.environ.get("CHATCORE_TEST_POWER_SEED")
 SESSIONS = 4
 """In a seed. Each but the first begins with an image that a loss of power in the one before it left."""
