@@ -1,6 +1,7 @@
 """The project's checks. `nox` runs them all in order; `nox -s unit -- -k rooms` runs one, with arguments for pytest."""
 
 import os
+import secrets
 import zipfile
 from pathlib import Path
 
@@ -136,10 +137,16 @@ def soak(session: nox.Session) -> None:
     """By name only: the long campaigns."""
     install(session, "test")
     install_mongod(session)
-    session.run("pytest", "tests/integration/test_simulation.py", env={"CHATCORE_TEST_SEEDS": "20000"})
     races = ["tests/integration/test_races.py", "tests/integration/test_mongo_races.py"]
     session.run("pytest", *races, env={"CHATCORE_TEST_RACES": "1000"})
     session.run("pytest", "tests/integration/test_sqlite_power_loss.py", env={"CHATCORE_TEST_POWER_LOSSES": "20000"})
+    fresh = {
+        "CHATCORE_TEST_SEEDS_FROM": os.environ.get("CHATCORE_TEST_SEEDS_FROM", secrets.token_hex(8)),
+        "CHATCORE_TEST_SIMULATION_HOURS": os.environ.get("CHATCORE_TEST_SIMULATION_HOURS", "1"),
+        "CHATCORE_TEST_SIMULATION_LARGE": "1",
+    }
+    # A worker for each chunk, for each takes the hours.
+    session.run("pytest", "tests/integration/test_simulation.py", "-n", "4", "--dist", "loadgroup", env=fresh)
     session.run("pytest", "tests/integration/test_cutting_proxy.py", env={"CHATCORE_TEST_CUTS": "1000"})
     session.run("pytest", "tests/integration/socketio/test_memory.py", env={"CHATCORE_TEST_CONNECTIONS": "100000"})
     length = {"CHATCORE_TEST_LOG_LENGTH": "1000000"}

@@ -1,6 +1,7 @@
-"""How often the simulation finds each fault of a live room: the table of ``docs/simulation.md``.
+"""How often the simulation finds each fault of a live room: the tables of ``docs/simulation.md``.
 
-`python -m tests.faults.rates` runs the seeds 0 to 99 over each, `python -m tests.faults.rates NAME …` over some.
+`python -m tests.faults.rates` runs the seeds 0 to 99 over each, `python -m tests.faults.rates NAME …` over some. Over a
+fault that only stress finds it also runs the seeds 0 to 5 of that stress.
 """
 
 import os
@@ -9,40 +10,48 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import simulated, table
+from . import simulated, stress, table
 from .run import broken, copy_tree
 from .table import Fault
 
-SEEDS = 100
+ORDINARY, UNDER_STRESS = 100, 6
 LIVE = "src/chatcore/live/"
-FAULTS = (*(fault for fault in table.FAULTS if fault.file.startswith(LIVE)), *simulated.FAULTS)
-COUNT = f"""
-from chatcore.testing.simulation import simulate
+IN_ROOMS = (fault for fault in table.FAULTS if fault.file.startswith(LIVE))
+FAULTS = (*IN_ROOMS, *simulated.FAULTS, *stress.FAULTS)
+COUNT = """
+import sys
+from chatcore.testing.simulation import STRESSES, simulate
 from chatcore_memory import MemoryRegistry, MemoryStore
 
-print(sum(bool(simulate(seed, MemoryStore, MemoryRegistry).broken) for seed in range({SEEDS})))
+stress = {name.replace(" ", "-"): name for name in STRESSES}.get(sys.argv[1])
+print(sum(bool(simulate(seed, MemoryStore, MemoryRegistry, stress=stress).broken) for seed in range(int(sys.argv[2]))))
 """
 
 
 def main(names: list[str]) -> None:
     for fault in FAULTS:
         if not names or fault.name in names:
-            print(f"| {fault.name} | {rate(fault)} |", flush=True)
+            print(f"| {fault.name} | {' | '.join(map(str, rates(fault)))} |", flush=True)
 
 
-def rate(fault: Fault) -> int:
-    """In how many seeds a promise is broken over the fault."""
+def rates(fault: Fault) -> list[int]:
+    """In how many seeds a promise is broken over the fault: of ordinary worlds, and of those under its stress."""
     with tempfile.TemporaryDirectory(prefix="chatcore-rate-") as folder:
         copy = Path(folder)
         copy_tree(copy)
         if complaint := broken(copy, fault):
             raise SystemExit(f"{fault.name}: {complaint}")
-        paths = os.pathsep.join(map(str, (copy / "src", copy / "src" / "adapters")))
-        environment = os.environ | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
-        ran = subprocess.run(
-            [sys.executable, "-c", COUNT], cwd=copy, env=environment, capture_output=True, text=True, check=True
-        )
-    return int(ran.stdout)
+        kinds = [("", ORDINARY)]
+        if fault in stress.FAULTS:
+            kinds.append((fault.test.partition("[")[2].rstrip("]"), UNDER_STRESS))
+        return [_count(copy, *kind) for kind in kinds]
+
+
+def _count(copy: Path, kind: str, seeds: int) -> int:
+    paths = os.pathsep.join(map(str, (copy / "src", copy / "src" / "adapters")))
+    environment = os.environ | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", COUNT, kind, str(seeds)]
+    return int(subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=True).stdout)
 
 
 if __name__ == "__main__":

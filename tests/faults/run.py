@@ -12,7 +12,21 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import accounts, chat, examples, limits, mongo, replica, rights, server, simulated, socketio, stores, table
+from . import (
+    accounts,
+    chat,
+    examples,
+    limits,
+    mongo,
+    replica,
+    rights,
+    server,
+    simulated,
+    socketio,
+    stores,
+    stress,
+    table,
+)
 from .table import Fault
 
 FAULTS = (
@@ -28,6 +42,7 @@ FAULTS = (
     *mongo.FAULTS,
     *examples.FAULTS,
     *simulated.FAULTS,
+    *stress.FAULTS,
 )
 
 ROOT = Path(__file__).parents[2]

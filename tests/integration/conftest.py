@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration import javascript
+from tests.integration import javascript, simulation_seeds
 from tests.integration.mongo_contracts import KEPT_IN, commands_of_all
 from tests.integration.mongo_database import a_database
 from tests.integration.mongo_plans import Commands
@@ -25,11 +25,20 @@ LONG = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests run on one worker; those of MongoDB's store together: their queries are looked at afterwards."""
-    groups = {item: MONGO_STORE if item.path.stem.startswith(MONGO_STORE) else item.path.stem for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: LONG.index(groups[item]) if groups[item] in LONG else len(LONG))
+    """A file's tests run on one worker; those of MongoDB's store together: their queries are looked at afterwards.
+    The simulation's campaign is shared by the workers."""
+    files = {item: MONGO_STORE if item.path.stem.startswith(MONGO_STORE) else item.path.stem for item in items}
+    for item, file in files.items():
+        shared = isinstance(item, pytest.Function) and file == "test_simulation" and hasattr(item, "callspec")
+        item.add_marker(pytest.mark.xdist_group(item.name if shared else file))
+    items.sort(key=lambda item: LONG.index(files[item]) if files[item] in LONG else len(LONG))
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Which seeds the simulation's campaign runs, where it is among what was asked for."""
+    campaign = Path(__file__).with_name("test_simulation.py")
+    asked = {Path(config.invocation_params.dir, one.partition("::")[0]).resolve() for one in config.args}
+    return simulation_seeds.header() if asked & {campaign, *campaign.parents} else None
 
 
 @pytest.fixture(scope="session")

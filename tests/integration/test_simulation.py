@@ -1,29 +1,31 @@
 """The simulation's campaign: many seeds, none of which breaks a promise, in which everything occurs that there is.
 
-``CHATCORE_TEST_SEEDS`` says how many seeds (500), ``CHATCORE_TEST_FIRST_SEED`` where they begin (0): a seed that fails
-is run again alone by setting these to 1 and to the seed.
+`simulation_seeds` has the seeds and the settings. The campaign runs in chunks, so that workers share it.
 """
 
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
 
 import pytest
 
 from chatcore.commands.table import COMMANDS
 from chatcore.protocol.events import EVENTS
-from chatcore.testing.simulation import FAULTS, SCENES, simulate
+from chatcore.testing.simulation import FAULTS, SCENES, STRESSES, simulate
 from chatcore_memory import MemoryRegistry, MemoryStore
 
-SEEDS = int(os.environ.get("CHATCORE_TEST_SEEDS", "500"))
-FIRST = int(os.environ.get("CHATCORE_TEST_FIRST_SEED", "0"))
+from .simulation_seeds import CHUNKS, HOURS, LARGE, Choice, choices, digest, seeds_from, stressed
+
 COMMANDS_A_SEED = 200
-OFTEN = 50
-SELDOM = 20
-"""For the scene that alone is worth a seed's commands."""
-FULL = 500
+OFTEN = 0.04
+UNDER_STRESS = ("scene: flood", "sync: gap")
+"""What a long room brings about, and chance too seldom."""
+ENOUGH = 90
 """From so many seeds on everything has to occur often; a replay of one shows only what it shows."""
 REFUSED = ("invalid", "unauthenticated", "not_found", "forbidden", "conflict", "key_reused")
 ANSWERS = ("ok", *REFUSED, "unavailable", "internal")
@@ -37,22 +39,58 @@ OCCURRENCES: Mapping[str, Iterable[str]] = {
 """A command counts when it was carried out, an entry's kind when it is in a log."""
 
 
-def occurrences() -> Mapping[str, int]:
-    """What has to occur, and how often."""
+def occurrences() -> Mapping[str, float]:
+    """What has to occur, and how often in a world on average."""
     names = [f"{group}: {what}" for group, all_of in OCCURRENCES.items() for what in all_of]
-    scenes = {f"scene: {name}": SELDOM if name == "flood" else OFTEN for name in SCENES}
-    return dict.fromkeys([*names, *FAULTS], OFTEN) | scenes
+    scenes = [f"scene: {name}" for name in SCENES]
+    return {name: OFTEN for name in (*names, *scenes, *FAULTS) if name not in UNDER_STRESS}
+
+
+@pytest.mark.timeout(3_600 * (1 + HOURS))
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_campaign_breaks_no_promise_and_everything_occurs_often(chunk: int) -> None:
+    ran, counts = _counts_of(choices(chunk))
+    if ran >= ENOUGH:
+        assert {name: counts[name] for name, often in occurrences().items() if counts[name] < often * ran} == {}
 
 
 @pytest.mark.timeout(3_600)
-def test_no_seed_breaks_a_promise_and_everything_occurs_often() -> None:
+@pytest.mark.parametrize("stress", [pytest.param(name, id=name.replace(" ", "-")) for name in STRESSES])
+def test_stress_breaks_no_promise(stress: str) -> None:
+    _, counts = _counts_of(stressed(stress))
+    if stress == "long room":
+        assert all(counts[name] for name in UNDER_STRESS)
+
+
+def _counts_of(worlds: Iterable[Choice]) -> tuple[int, Counter[str]]:
+    """How many worlds ran, and what occurred in them; they may break no promise."""
     counts: Counter[str] = Counter()
-    for seed in range(FIRST, FIRST + SEEDS):
-        run = simulate(seed, MemoryStore, MemoryRegistry, commands=COMMANDS_A_SEED)
-        assert not run.broken, f"seed {seed} breaks {run.broken}"
+    ran, began = 0, time.process_time()
+    for world in worlds:
+        run = simulate(
+            world.seed, MemoryStore, MemoryRegistry, commands=COMMANDS_A_SEED, stress=world.stress, large=LARGE
+        )
+        assert not run.broken, f"{world} breaks {run.broken}; again: {world.replay}"
         counts += run.counts
-    if SEEDS >= FULL:
-        assert {name: counts[name] for name, often in occurrences().items() if counts[name] < often} == {}
+        ran += 1
+    print(f"{ran} worlds, {ran / (time.process_time() - began):.1f} a second of the processor")
+    for excuse in sorted(name for name in counts if name.startswith("excuse: ")):
+        print(f"{counts[excuse]:6} {excuse}")
+    return ran, counts
+
+
+def test_fresh_seeds_follow_from_their_source_alone(tmp_path: Path) -> None:
+    def some(source: str, chunk: int = 0) -> list[int]:
+        return list(islice(seeds_from(source, chunk), 50))
+
+    assert some("one commit") == some("one commit")
+    assert not set(some("one commit")) & set(some("another"))
+    assert some("one commit") != some("one commit", chunk=1)
+    (tmp_path / "one.py").write_text("before")
+    before = digest(tmp_path)
+    assert before == digest(tmp_path)
+    (tmp_path / "one.py").write_text("after")
+    assert before != digest(tmp_path)
 
 
 def test_the_same_seed_gives_the_same_run() -> None:

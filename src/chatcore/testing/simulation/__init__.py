@@ -5,3 +5,4 @@ from .climate import FAULTS as FAULTS
 from .run import Run as Run
 from .run import simulate as simulate
 from .scenes import SCENES as SCENES
+from .stress import STRESSES as STRESSES

@@ -39,6 +39,8 @@ class Attempt:
     stopped: bool = False
     raised: bool = False
     """Whether a port or a callback of the host raised what it may not on the node meanwhile."""
+    failed: bool = False
+    """A port of the node failed while it had the command."""
     place: RoomId | None = None
     queued: bool = False
     doomed: str | None = None
@@ -89,6 +91,7 @@ class Attempts:
         attempt.answer = answer
         attempt.stopped = attempt.node.ending
         attempt.raised = self.world.raised(attempt.node, attempt.began)
+        attempt.failed = attempt.node.failed_at >= attempt.began
         attempt.took = self.world.now - attempt.began
         attempt.high = dict(self.world.truth.tried)
         attempt.asked = dict(self.world.marks.asked.get(attempt.user, {}))

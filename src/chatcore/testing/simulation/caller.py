@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import anyio
+
 from ...errors import ChatError, Internal
 from ...ids import UserId
 from ...protocol import Object, answer_object, error_object, read_command
@@ -28,7 +30,8 @@ class Caller:
         data: Object,
         then: Callable[[Object], None] | None = None,
     ) -> None:
-        self.settled = False
+        self.ended = anyio.Event()
+        """Set once no further attempt is made."""
         self._then = then
         self._world = world
         self._cluster = cluster
@@ -67,11 +70,12 @@ class Caller:
         answer = attempt.answer
         if answer is None or (not answer["ok"] and answer["error"]["temporary"]):
             if attempt.key is None:
-                self.settled = True
+                self._world.excuse("a caller gives a command without a key up")
+                self.ended.set()
             else:
                 self._later()
             return
-        self.settled = True
+        self.ended.set()
         if answer["ok"] and self._then:
             self._then(answer)
 

@@ -68,7 +68,7 @@ class Node:
         if self.owner.held is not None:
             self._world.loop.make_ready(self.owner.held)
             self.owner.held = None
-            self._blocked_at = self._world.now
+            self._blocked_at = self.owner.failed_at = self._world.now
             self._world.blocked -= 1
             if not self._world.blocked:
                 self._world.loop.hold_back = None
@@ -200,6 +200,7 @@ class Cluster:
 
     async def _serve(self, node: Node, line: Line, device: str) -> None:
         """What a transport does."""
+        began = self.world.now
         if line.lasts_s:
             line.expires_at = node.clock() + timedelta(seconds=line.lasts_s)
         try:
@@ -218,11 +219,15 @@ class Cluster:
                     receiving = socket.receive(event, data, partial(line.answer, number, attempt))
                     await self.world.cancellation.of(f"receive: {event}", receiving)
                     attempt.queued = True
-        except (ChatError, Injected):
-            self.world.counts["connect: refused"] += 1
+        except (ChatError, Injected) as error:
+            due = node.owner.ending or node.owner.failed_at >= began or self.world.raised(node.owner, began)
+            if not due:
+                self.world.fault(f"{line} was refused without a reason: {error!r}")
+            self.world.excuse("a socket is refused by a node that stops, or with a port that fails")
         except RuntimeError:
             if not node.owner.dead:
                 raise
+            self.world.excuse("a socket ends with its process")
         finally:
             node.lines.pop(line, None)
             line.end()

@@ -10,7 +10,7 @@ from .caller import Caller
 from .client import Client
 from .climate import STRANGER
 from .cluster import Cluster, Node
-from .scenes import SCENES
+from .scenes import SCENES, play
 from .workload import Workload
 from .world import World
 
@@ -28,14 +28,15 @@ class Director:
         self.cluster = cluster
         self.workload = Workload(world)
         self.callers: list[Caller] = []
-        self.clients: list[Client] = [
-            Client(world, cluster, user, f"{user}-{n}", f"{user}'s session {n % 2}")
-            for user in (*world.users, STRANGER)
-            for n in range(1 if user == STRANGER else world.climate.devices)
-        ]
+        self.clients: list[Client] = []
         self._of_user: dict[UserId, list[Client]] = {}
-        for client in self.clients:
-            self._of_user.setdefault(client.user, []).append(client)
+        self.add(
+            [
+                Client(world, cluster, user, f"{user}-{n}", f"{user}'s session {n % 2}")
+                for user in (*world.users, STRANGER)
+                for n in range(1 if user == STRANGER else world.climate.devices)
+            ]
+        )
 
     async def direct(self, commands: int) -> None:
         """Return when so many commands have been given."""
@@ -68,9 +69,13 @@ class Director:
 
     def _scene(self) -> int:
         (name,) = self.world.random.choices(list(SCENES), [weight for weight, _ in SCENES.values()])
-        self.world.counts[f"scene: {name}"] += 1
-        self.world.tell("scene: %s", name)
-        return SCENES[name][1](self)
+        return play(name, self)
+
+    def add(self, clients: list[Client]) -> None:
+        """Let more devices take part."""
+        self.clients.extend(clients)
+        for client in clients:
+            self._of_user.setdefault(client.user, []).append(client)
 
     def of_user(self, user: UserId) -> list[Client]:
         """The user's devices."""

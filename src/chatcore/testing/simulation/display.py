@@ -17,6 +17,8 @@ class Display:
         self._user = user
         self._timeline = Timeline()
         self._entries: dict[Seq, Object] = {}
+        self._titled_at: Seq = 0
+        """The head of the Room that named the title; a `sync` names none."""
 
     def give(self, found: Entries) -> set[Seq]:
         """Entries that were lacking; those that were not."""
@@ -32,6 +34,8 @@ class Display:
         never go back", whatever overtakes what."""
         before = self.room
         self.room = {**before, **fields}
+        if "kind" in fields:
+            self._titled_at = fields["head"]
         if "me" in fields:
             self.room["me"] = _kept_up(fields["me"], before.get("me", {}))
         if "markers" in fields:
@@ -52,6 +56,10 @@ class Display:
         for seq in sorted(self._entries):
             if seq > self.room.get("head", seq):
                 _fold(self.room, self._user, self._entries[seq])
+        titles = {seq: one["title"] for seq, one in self._entries.items() if one["kind"] == "updated"}
+        newest = max(titles, default=0)
+        if newest > self._titled_at:  # it may have been paged only after a `sync` that told a gap
+            self.room["title"] = titles[newest]
 
     def history(self) -> dict[Seq, Object]:
         """The entries, messages in their present state."""

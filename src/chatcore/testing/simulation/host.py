@@ -21,15 +21,24 @@ HANGS_S = 60
 """Longer than anything waits for a host."""
 
 
+async def _kept_waiting(world: World, node: Owner, seconds: float) -> None:
+    """The host answers so late that the node may give it up."""
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        node.failed_at = world.now
+
+
 async def directory(world: World, node: Owner, users: Collection[UserId]) -> Mapping[UserId, Profile]:
     """Everybody exists but one."""
     match world.faults.one_of(DIRECTORY_FAULTS):
         case "directory: fails":
+            node.failed_at = world.now
             raise Unavailable
         case "directory: slow":
-            await asyncio.sleep(world.random.uniform(0, 1.9))
+            await _kept_waiting(world, node, world.random.uniform(0, 1.9))
         case "directory: hangs":
-            await asyncio.sleep(HANGS_S)
+            await _kept_waiting(world, node, HANGS_S)
         case "directory: raises":
             raise world.injected(node)
         case _:
@@ -54,9 +63,10 @@ async def authenticate(
     await anyio.sleep(world.delay())
     match world.faults.one_of(AUTHENTICATOR_FAULTS):
         case "authenticator: fails":
+            node.failed_at = world.now
             raise Unavailable
         case "authenticator: slow":
-            await asyncio.sleep(world.random.uniform(0, 4))
+            await _kept_waiting(world, node, world.random.uniform(0, 4))
         case "authenticator: raises":
             raise world.injected(node)
         case _:

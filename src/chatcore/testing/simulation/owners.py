@@ -30,6 +30,8 @@ class Owner:
         self.ending = self.dead = False
         self.held: list[asyncio.Handle] | None = None
         """What waits to run while this is blocked; None while it is not."""
+        self.failed_at = -1.0
+        """When a port of this node last raised `Unavailable` or kept it waiting, or the node was last blocked."""
         self.context: Context = copy_context()
         self.context.run(_OWNER.set, self)
 

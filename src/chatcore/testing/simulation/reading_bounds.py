@@ -1,6 +1,7 @@
 """What bounds the answers of all commands that read."""
 
 from ...domain import permissions
+from ...domain.texts import compact_json
 from ...errors import NotFound
 from ...ids import Seq
 from ...protocol import Object, error_object
@@ -8,6 +9,14 @@ from .attempts import Attempt
 from .logs import Log
 
 REFUSED: Object = {"ok": False, "error": error_object(NotFound())}
+
+
+ANSWER_BYTES_MAX = 512 * 1024
+
+
+def size_of(answer: Object) -> int:
+    """How many bytes an object has on the wire."""
+    return len(compact_json(answer).encode())
 
 
 def wrong_head(log: Log, attempt: Attempt, head: Seq) -> str | None:

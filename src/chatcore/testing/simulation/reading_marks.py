@@ -31,7 +31,7 @@ def mark(world: World, attempt: Attempt, command: Mark, answer: Object, logs: Lo
         starts = {min(answer["read"], command.unread_from - 1)}
     elif command.read is not None:
         starts = {answer["read"]}
-    return _wrong_unread(log, attempt, starts, [state.head for state in members], answer)
+    return _wrong_unread(world, log, attempt, starts, [state.head for state in members], answer)
 
 
 def _wrong_refusal(log: Log, attempt: Attempt, command: Mark, answer: Object) -> str | None:
@@ -47,7 +47,7 @@ def wrong_me(world: World, log: Log, attempt: Attempt, head: Seq, me: Object) ->
     """Whether ``me`` of a Room shows positions that cannot have been the user's as of ``head``."""
     if wrong := _wrong_positions(log, attempt, head, me):
         return wrong
-    return _wrong_unread(log, attempt, _starts(world, log, attempt, me["read"]), [head], me)
+    return _wrong_unread(world, log, attempt, _starts(world, log, attempt, me["read"]), [head], me)
 
 
 def _wrong_positions(log: Log, attempt: Attempt, head: Seq, me: Object) -> str | None:
@@ -68,10 +68,13 @@ def _starts(world: World, log: Log, attempt: Attempt, read: Seq) -> set[Seq]:
     return {read, *(seq - 1 for seq in said if 0 < seq <= read)}
 
 
-def _wrong_unread(log: Log, attempt: Attempt, starts: set[Seq], heads: Sequence[Seq], me: Object) -> str | None:
-    if any(me["unread"] == unread(log, attempt.user, start, head) for start in starts for head in heads):
-        return None
-    return "never were so many unread"
+def _wrong_unread(
+    world: World, log: Log, attempt: Attempt, starts: set[Seq], heads: Sequence[Seq], me: Object
+) -> str | None:
+    fitting = {start for start in starts for head in heads if me["unread"] == unread(log, attempt.user, start, head)}
+    if fitting and me["read"] not in fitting and len(starts) > 1:
+        world.excuse("unread is counted from some `unread_from` of the user's")
+    return None if fitting else "never were so many unread"
 
 
 def unread(log: Log, user: UserId, above: Seq, head: Seq) -> int:

@@ -1,10 +1,12 @@
 """What must be true of the answers that show rooms and their members."""
 
+import base64
+
 from ...commands.membership import ListMembers
 from ...commands.reading import ListRooms
 from ...commands.rooms import GetRoom
 from ...domain import permissions
-from ...domain.state import RoomState
+from ...domain.state import MARKERS_SHOWN_TO, RoomState
 from ...ids import UserId
 from ...protocol import Object, entry_object
 from .attempts import Attempt
@@ -16,7 +18,7 @@ from .world import World
 
 def rooms(world: World, attempt: Attempt, command: ListRooms, answer: Object, logs: Logs) -> str | None:
     if not answer["ok"]:
-        return None if command.after is not None else "it was never to be refused"
+        return "it was never to be refused"
     listed = [room["room"] for room in answer["rooms"]]
     if len(set(listed)) != len(listed) or len(listed) > command.limit:
         return "too many"
@@ -60,8 +62,10 @@ def _wrong_room(world: World, log: Log, attempt: Attempt, room: Object) -> str |
 
 def _wrong_for_member(world: World, log: Log, attempt: Attempt, room: Object, state: RoomState) -> str | None:
     head, user = state.head, attempt.user
-    if room["last"] != entry_object(log.messages.present(head, head, user)):
+    if room["last"] != _cut(entry_object(log.messages.present(head, head, user))):
         return "not the last entry"
+    if len(state.members) > MARKERS_SHOWN_TO and state.count() > MARKERS_SHOWN_TO:
+        return "markers of a large room" if "markers" in room else wrong_me(world, log, attempt, head, room["me"])
     if room["markers"].keys() != {one for one in state.members if state.member(one)}:
         return "not the markers of its members"
     if any(not one["read"] <= one["delivered"] <= head for one in room["markers"].values()):
@@ -72,22 +76,29 @@ def _wrong_for_member(world: World, log: Log, attempt: Attempt, room: Object, st
     return wrong_me(world, log, attempt, head, me)
 
 
+def _cut(entry: Object) -> Object:
+    """ "A Room's `last` carries at most 256 bytes of body, with `cut: true`." """
+    body = entry.get("body", "").encode()
+    return entry if len(body) <= 256 else entry | {"body": body[:256].decode(errors="ignore"), "cut": True}
+
+
 def members(world: World, attempt: Attempt, command: ListMembers, answer: Object, logs: Logs) -> str | None:
     log = logs[command.room]
     if not answer["ok"]:
         return wrong_refusal(log, attempt, "read", answer)
     for state in log.during(attempt):
-        if state.member(attempt.user) and _page_of(state, attempt.user, command.limit) == _without_next(answer):
+        if state.member(attempt.user) and _page_of(state, attempt.user, command) == _without_next(answer):
             return None
     return "never were these its members"
 
 
-def _page_of(state: RoomState, user: UserId, limit: int) -> tuple[list[Object], bool]:
+def _page_of(state: RoomState, user: UserId, command: ListMembers) -> tuple[list[Object], bool]:
+    after, limit = base64.urlsafe_b64decode(f"{command.after or ''}===").decode(), command.limit
     sees_bans = permissions.rank(state.members.get(user)) in permissions.LEADERS
     rows: list[Object] = [
         {"user": one, "role": member.role, "state": member.standing}
         for one, member in sorted(state.members.items())
-        if sees_bans or member.standing != "banned"
+        if one > after and (sees_bans or member.standing != "banned")
     ]
     return rows[:limit], len(rows) > limit
 

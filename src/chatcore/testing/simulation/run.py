@@ -24,13 +24,19 @@ from .director import Director
 from .faults import Injected
 from .logs import Logs
 from .owners import own_tasks
-from .verdict import judge_answers, judge_entries
+from .stress import STRESSES, Stress
+from .verdict import judge_answers, judge_entries, judge_recovery
 from .verdict_on_pushes import judge_pushes
 from .world import World
 
 WITHIN_S = 5
 ENOUGH_S = 3_600
 OWN_TASKS = 8
+TRIED_AGAIN = (
+    "%s failed, and is tried again: %s",
+    "the socket registry can't be reached: %s; it is repaired with the next renewal",
+)
+UNBEGUN = "coroutine 'Background._carry_out' was never awaited"
 
 
 @frozen(kw_only=True)
@@ -51,28 +57,40 @@ def simulate(
     commands: int = 200,
     tracing: bool = False,
     cancel_at: CancelAt | None = None,
+    stress: str | None = None,
+    large: bool = False,
 ) -> Run:
-    """Run one seed to its end and judge it. The same seed, store and size give the same run.
+    """Run one seed to its end and judge it. The same arguments give the same run.
 
-    ``registry`` is given the clock of its leases, in seconds. ``cancel_at`` has calls of one kind cancelled at one of
-    their awaits; every second command is of that kind then.
+    Args:
+        seed: decides everything that chance decides.
+        store: makes the store.
+        registry: makes the registry; it is given the clock of its leases, in seconds.
+        commands: how many commands are given, without a ``stress``.
+        tracing: whether the run keeps its story.
+        cancel_at: has calls of one kind cancelled at one of their awaits; every second command is of that kind then.
+        stress: one of `STRESSES`: the world undergoes this.
+        large: whether the stress has the size that it has in the long campaigns.
     """
-    world = World(seed, tracing=tracing, cancel_at=cancel_at)
+    chosen = STRESSES[stress] if stress else None
+    world = World(seed, tracing=tracing, cancel_at=cancel_at, climate=chosen.climate if chosen else None)
     world.loop = ShuffledLoop(Random(world.random.random()), world.climate.shuffle)
     with (
-        _errors_logged(world),
-        _unbegun_left(),
+        _log_judged(world),
+        _warnings_judged(world),
         _no_garbage(),
         asyncio.Runner(loop_factory=lambda: world.loop) as runner,
     ):
         try:
-            runner.run(_play(world, store(), registry(world.loop.time), commands))
+            runner.run(_play(world, store(), registry(world.loop.time), commands, chosen, large=large))
         except Stuck as error:
             world.fault(str(error))
     return Run(seed=seed, broken=tuple(world.broken), counts=world.counts, trace=tuple(world.trace or ()))
 
 
-async def _play(world: World, store: Store, registry: SocketRegistry, commands: int) -> None:
+async def _play(
+    world: World, store: Store, registry: SocketRegistry, commands: int, stress: Stress | None, *, large: bool
+) -> None:
     own_tasks(world.loop)
     world.loop.set_exception_handler(lambda _, context: world.fault(f"unhandled: {context}"))
     cluster = Cluster(world, store, registry)
@@ -80,7 +98,9 @@ async def _play(world: World, store: Store, registry: SocketRegistry, commands: 
     with anyio.fail_after(ENOUGH_S):
         for number in range(world.climate.nodes):
             cluster.start(number)
-        await director.direct(commands)
+        if stress:
+            await stress.play(director, stress.large if large else 1)
+        await director.direct(stress.ordinary if stress else commands)
         await _quiet(world, cluster, director)
         logs = await Logs.read(store, world.truth.entries)
         await _judge(world, cluster, director, logs)
@@ -90,10 +110,11 @@ async def _play(world: World, store: Store, registry: SocketRegistry, commands: 
 
 async def _quiet(world: World, cluster: Cluster, director: Director) -> None:
     """The faults end; everybody is given 5 s."""
-    await cluster.store.landed()
-    await cluster.registry.landed()
     await cluster.all_up()
     world.faults.over = True
+    # What was sent until now may land late.
+    await cluster.store.landed()
+    await cluster.registry.landed()
     for node in cluster.blocked:
         node.release()
     world.tell("the faults end")
@@ -107,11 +128,14 @@ async def _judge(world: World, cluster: Cluster, director: Director, logs: Logs)
     judge_entries(world, cluster.attempts, logs)
     judge_answers(world, cluster.attempts, logs)
     judge_pushes(world, logs)
+    judge_recovery(world, cluster.attempts)
     for caller in director.callers:
-        if not caller.settled:
+        if not caller.ended.is_set():
             world.fault(f"never settled: {caller}")
     for line in cluster.lines:
-        if not line.ended and not line.bye and line.silent():
+        if line.silent() and (line.ended or line.bye):
+            world.excuse("a socket ends before its commands are answered")
+        elif line.silent():
             world.fault(f"never answered: {line.silent()[0]}")
         if line.unsaid() and not line.raised:
             world.fault(f"{line} was never told that these are gone: {line.unsaid()}")
@@ -162,24 +186,27 @@ def _is_due(record: logging.LogRecord) -> bool:
     return isinstance(error, Injected) or (isinstance(error, TimeoutError) and record.msg == "the directory failed")
 
 
-class _Errors(logging.Handler):
+class _Records(logging.Handler):
     def __init__(self, world: World) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__(logging.WARNING)
         self._world = world
 
     def emit(self, record: logging.LogRecord) -> None:
-        if _is_due(record):
-            return
-        self._world.fault(f"logged: {self.format(record)}")
+        if record.levelno == logging.WARNING and record.msg in TRIED_AGAIN:
+            self._world.excuse("a warning is logged: a port fails, and is tried again")
+        elif _is_due(record):
+            self._world.excuse("an error is logged: a port or a callback of the host broke its contract")
+        else:
+            self._world.fault(f"logged: {self.format(record)}")
 
 
 @contextmanager
-def _errors_logged(world: World) -> Generator[None]:
-    """While entered, an error that chatcore logs is a broken promise; warnings are to be expected."""
+def _log_judged(world: World) -> Generator[None]:
+    """While entered, what chatcore logs from warnings on is a broken promise, except where an excuse names it."""
     logger = logging.getLogger("chatcore")
-    handler, level, propagate = _Errors(world), logger.level, logger.propagate
+    handler, level, propagate = _Records(world), logger.level, logger.propagate
     logger.addHandler(handler)
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.WARNING)
     logger.propagate = False
     try:
         yield
@@ -190,12 +217,17 @@ def _errors_logged(world: World) -> Generator[None]:
 
 
 @contextmanager
-def _unbegun_left() -> Generator[None]:
-    """A node that crashes leaves work that had not begun: anyio's tasks hold it, and it is awaited nowhere."""
-    with warnings.catch_warnings():
-        unbegun = r"coroutine '(Background\._carry_out|_kept)' was never awaited"
-        warnings.filterwarnings("ignore", unbegun, RuntimeWarning)
+def _warnings_judged(world: World) -> Generator[None]:
+    """While entered, a warning is a broken promise, except where an excuse names it: a node that crashes leaves work
+    that had not begun, which anyio's tasks hold, and which is awaited nowhere."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         yield
+    for warning in caught:
+        if str(warning.message) == UNBEGUN:
+            world.excuse("work that had not begun ends with its process")
+        else:
+            world.fault(f"warned: {warning.message}")
 
 
 @contextmanager

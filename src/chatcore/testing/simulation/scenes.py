@@ -142,3 +142,10 @@ SCENES: Mapping[str, tuple[float, Scene]] = {
     "blocked while stopping": (0.5, blocked_while_stopping),
     "flood": (0.08, _flood),
 }
+
+
+def play(name: str, director: "Director") -> int:
+    """Play a scene; how many commands it has given."""
+    director.world.counts[f"scene: {name}"] += 1
+    director.world.tell("scene: %s", name)
+    return SCENES[name][1](director)

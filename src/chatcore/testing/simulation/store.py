@@ -76,6 +76,13 @@ class FaultyStore(Store):
 
     async def _call(self, call: Call, faults: tuple[str, ...] = READ_FAULTS) -> Any:
         """One call, as it goes."""
+        try:
+            return await self._carry(call, faults)
+        except Unavailable:
+            self._node.failed_at = self._world.now
+            raise
+
+    async def _carry(self, call: Call, faults: tuple[str, ...]) -> Any:
         world = self._world
         if world.now < max(self.away_until, self._around.away_until) and not world.faults.over:
             await asyncio.sleep(world.delay())
@@ -87,17 +94,11 @@ class FaultyStore(Store):
 
     async def append(self, entries: Sequence[Entry]) -> Appended:
         self._world.truth.begins(entries)
-        try:
-            return await self._append(entries)
-        except BaseException:
-            self._world.truth.unsure.update((entry.author, entry.key) for entry in entries)
-            raise
-
-    async def _append(self, entries: Sequence[Entry]) -> Appended:
         if self._world.faults.happens("store: lands late"):
             delay = self._world.random.uniform(0, LATE_S)
             self._around.land(entries, delay)
             await asyncio.sleep(min(delay, TIMEOUT_S) * self._world.random.random())
+            self._node.failed_at = self._world.now
             raise Unavailable
         found: Appended = await self._call(partial(self._around.write, entries), FAULTS)
         return found

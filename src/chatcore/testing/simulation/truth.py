@@ -7,7 +7,7 @@ from attrs import define, field
 from ...domain.entries import Deleted, Edited, Entry, Message
 from ...domain.rooms import evolve
 from ...domain.state import RoomState
-from ...ids import Key, RoomId, Seq, UserId
+from ...ids import RoomId, Seq, UserId
 
 
 @define(eq=False)
@@ -25,8 +25,6 @@ class Truth:
     versions: dict[RoomId, dict[Seq, int]] = field(factory=dict)
     """The messages of each room that have not been deleted, and the version of each."""
     members: dict[RoomId, dict[UserId, None]] = field(factory=dict)
-    unsure: set[tuple[UserId, Key]] = field(factory=set)
-    """What was in appends that failed: nobody can know whether they were carried out."""
 
     def begins(self, entries: Sequence[Entry]) -> None:
         room, seq = entries[-1].room, entries[-1].seq

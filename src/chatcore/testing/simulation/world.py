@@ -1,7 +1,7 @@
 """What everything in a simulated world stands on: its chance, its faults, its time, and what has come to light."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -38,10 +38,19 @@ class World:
 
     loop: ShuffledLoop
 
-    def __init__(self, seed: int, *, tracing: bool, cancel_at: CancelAt | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        tracing: bool,
+        cancel_at: CancelAt | None = None,
+        climate: Callable[[Climate], Climate] | None = None,
+    ) -> None:
         self.seed = seed
         self.random = Random(seed)
         self.climate = Climate.drawn(self.random)
+        if climate:
+            self.climate = climate(self.climate)
         self.counts: Counter[str] = Counter()
         self.faults = Faults(self.random, self.climate.rates, self.counts)
         self.cancellation = Cancellation(cancel_at, self.faults, self.counts)
@@ -60,6 +69,8 @@ class World:
         self.closable: set[tuple[ByeCode, str]] = set()
         """The sockets that may be `kicked`, and the sessions that may be `signed_out`."""
         self._raised: dict[Owner, float] = {}
+        self.outages: list[tuple[float, float]] = []
+        """From when to when the store was away in a world in which nothing else goes wrong."""
         self.trace: list[str] | None = [] if tracing else None
         self.context = copy_context()
         self._ids = 0
@@ -107,6 +118,10 @@ class World:
         """Write a line of the run's story, when somebody wants it. ``about`` fills ``what``."""
         if self.trace is not None:
             self.trace.append(f"{self.now:9.4f} {what % about if about else what}")
+
+    def excuse(self, why: str) -> None:
+        """Count what is not judged as strictly as it could be, and why; ``docs/simulation.md`` has the list."""
+        self.counts[f"excuse: {why}"] += 1
 
     def fault(self, promise: str) -> None:
         """Something is not as promised."""

@@ -1,0 +1,120 @@
+"""The seeds of a campaign of the simulation: fixed ones, and fresh ones that follow from the commit.
+
+``CHATCORE_TEST_SEED`` runs one seed alone, with ``CHATCORE_TEST_STRESS`` under one of `STRESSES`.
+``CHATCORE_TEST_SEEDS_FROM`` draws the fresh seeds from another text than the commit's id.
+``CHATCORE_TEST_SIMULATION_HOURS`` runs fresh seeds alone for so long. ``CHATCORE_TEST_SIMULATION_LARGE`` gives stresses
+their large size.
+"""
+
+import hashlib
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+from attrs import frozen
+
+from chatcore.testing.simulation import STRESSES
+
+ROOT = Path(__file__).parents[2]
+SEED = int(os.environ["CHATCORE_TEST_SEED"]) if "CHATCORE_TEST_SEED" in os.environ else None
+STRESS = os.environ.get("CHATCORE_TEST_STRESS")
+LARGE = "CHATCORE_TEST_SIMULATION_LARGE" in os.environ
+FIXED = 160
+FRESH = 200
+FIXED_STRESSED, FRESH_STRESSED = 2, 4
+"""For each stress."""
+STRESSED = 0.1
+"""The share of stresses in a campaign that goes on for hours."""
+HOURS = float(os.environ.get("CHATCORE_TEST_SIMULATION_HOURS", "0"))
+CHUNKS: Sequence[int] = range(1 if SEED is not None else 4)
+"""A campaign's parts, which run on several workers."""
+
+
+def commit() -> str:
+    """The id of the tree's commit; without git, as in an sdist, a digest of its source files."""
+    if (ROOT / ".git").exists():  # otherwise git looks in the folders above, which may be of another project
+        with suppress(OSError, subprocess.CalledProcessError):
+            command = ["git", "rev-parse", "HEAD"]
+            return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    return digest(ROOT / "src")
+
+
+def digest(folder: Path) -> str:
+    """A hash of the Python files in a folder."""
+    found = hashlib.sha256()
+    for file in sorted(folder.rglob("*.py")):
+        found.update(f"{file.relative_to(folder).as_posix()}\0{file.stat().st_size}\0".encode())
+        found.update(file.read_bytes())
+    return found.hexdigest()
+
+
+def seeds_from(source: str, part: object) -> Iterator[int]:
+    """The fresh seeds of a part of the campaign, without end. The same source gives the same seeds."""
+    random = Random(f"{source} {part}")
+    while True:
+        yield random.randrange(1_000, 1_000_000)
+
+
+def source() -> str:
+    return os.environ.get("CHATCORE_TEST_SEEDS_FROM") or commit()
+
+
+@frozen
+class Choice:
+    """A world that a campaign runs."""
+
+    seed: int
+    stress: str | None = None
+
+    @property
+    def replay(self) -> str:
+        """The command that runs this world again."""
+        settings = {"CHATCORE_TEST_SEED": self.seed, "CHATCORE_TEST_STRESS": self.stress}
+        if LARGE:
+            settings["CHATCORE_TEST_SIMULATION_LARGE"] = 1
+        given = " ".join(f"{name}={value!r}" for name, value in settings.items() if value is not None)
+        return f"{given} .venv/bin/pytest tests/integration/test_simulation.py -k campaign"
+
+
+def choices(chunk: int) -> Iterator[Choice]:
+    """The worlds that a chunk runs."""
+    fresh = seeds_from(source(), chunk)
+    if SEED is not None:
+        yield Choice(SEED, STRESS)
+    elif HOURS:
+        yield from _for_hours(fresh)
+    else:
+        yield from map(Choice, range(chunk, FIXED, len(CHUNKS)))
+        yield from map(Choice, islice(fresh, FRESH // len(CHUNKS)))
+
+
+def stressed(stress: str) -> Iterator[Choice]:
+    """The worlds that a campaign runs under one stress."""
+    fixed, fresh = (0, 1) if HOURS or SEED else (FIXED_STRESSED, FRESH_STRESSED)
+    for seed in (*range(fixed), *islice(seeds_from(source(), stress), fresh)):
+        yield Choice(seed, stress)
+
+
+def _for_hours(fresh: Iterator[int]) -> Iterator[Choice]:
+    end = time.monotonic() + HOURS * 3_600
+    while time.monotonic() < end:
+        seed = next(fresh)
+        random = Random(seed)
+        yield Choice(seed, random.choice(list(STRESSES)) if random.random() < STRESSED else None)
+
+
+def header() -> str:
+    """Which seeds a campaign runs, in one line."""
+    if SEED is not None:
+        return f"simulation: seed {SEED}"
+    drawn = f"drawn from {source()}"
+    if HOURS:
+        return f"simulation: seeds {drawn} for {HOURS:g} h"
+    parts = [(chunk, FRESH // len(CHUNKS)) for chunk in CHUNKS] + [(stress, FRESH_STRESSED) for stress in STRESSES]
+    fresh = [str(seed) for part, count in parts for seed in islice(seeds_from(source(), part), count)]
+    return f"simulation: seeds 0 to {FIXED - 1}, and {len(fresh)} {drawn}: {' '.join(fresh)}"
