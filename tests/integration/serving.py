@@ -14,7 +14,7 @@ from typing import Self
 from attrs import define, field
 
 CHATCORE = Path(sys.executable).with_name("chatcore")
-PATIENCE_S = 30
+PATIENCE_S = 60
 """What a slow machine may take for what should come at once."""
 
 _LISTENS = re.compile(r"listens on (http://\S+)")
