@@ -94,6 +94,15 @@ class FaultyStore(Store):
 
     async def append(self, entries: Sequence[Entry]) -> Appended:
         self._world.truth.begins(entries)
+        try:
+            return await self._append(entries)
+        except BaseException:
+            for entry in entries:
+                tries = self._world.truth.unsure.setdefault((self._node, entry.author, entry.key), [])
+                tries.append((self._world.now, entry.seq))
+            raise
+
+    async def _append(self, entries: Sequence[Entry]) -> Appended:
         if self._world.faults.happens("store: lands late"):
             delay = self._world.random.uniform(0, LATE_S)
             self._around.land(entries, delay)

@@ -7,7 +7,8 @@ from attrs import define, field
 from ...domain.entries import Deleted, Edited, Entry, Message
 from ...domain.rooms import evolve
 from ...domain.state import RoomState
-from ...ids import RoomId, Seq, UserId
+from ...ids import Key, RoomId, Seq, UserId
+from .owners import Owner
 
 
 @define(eq=False)
@@ -25,6 +26,8 @@ class Truth:
     versions: dict[RoomId, dict[Seq, int]] = field(factory=dict)
     """The messages of each room that have not been deleted, and the version of each."""
     members: dict[RoomId, dict[UserId, None]] = field(factory=dict)
+    unsure: dict[tuple[Owner, UserId, Key], list[tuple[float, Seq]]] = field(factory=dict)
+    """When a node was left without the outcome of its append of a key, and at which seq."""
 
     def begins(self, entries: Sequence[Entry]) -> None:
         room, seq = entries[-1].room, entries[-1].seq

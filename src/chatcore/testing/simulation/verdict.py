@@ -166,7 +166,7 @@ def _wrong_room_answer(
         return f"{due} was due"
     if answer.get("epoch", world.epoch) not in world.epochs:
         return "no such epoch"
-    return _wrong_duplicate(attempts, attempt, stands, answer)
+    return _wrong_duplicate(world, attempts, attempt, stands, answer)
 
 
 def _own_entry(log: Log, attempt: Attempt, seq: Seq) -> Entry | None:
@@ -192,12 +192,18 @@ def _may_be_reused(log: Log, attempt: Attempt, command: RoomCommand[object], ent
     return not erased and entry.digest != command.digest
 
 
-def _wrong_duplicate(attempts: Attempts, attempt: Attempt, entry: Entry, answer: Object) -> str | None:
+def _wrong_duplicate(world: World, attempts: Attempts, attempt: Attempt, entry: Entry, answer: Object) -> str | None:
     if answer["duplicate"]:
         if attempts.by_key.get((attempt.user, entry.key)) == [attempt]:
             return "it was the first attempt"
         return None if entry.seq <= attempt.high.get(entry.room, 0) else "it was not there yet"
-    return None if entry.seq > attempt.low.get(entry.room, 0) else "it was there before"
+    if entry.seq > attempt.low.get(entry.room, 0):
+        return None
+    tries = world.truth.unsure.get((attempt.node, entry.author, entry.key), ())
+    if not any(at >= attempt.began and seq <= entry.seq for at, seq in tries):
+        return "it was there before"
+    world.excuse("no duplicate: the node's own append, of unknown outcome, may have written it")
+    return None
 
 
 def _wrong_nothing(
