@@ -16,3 +16,33 @@ async def turn_round_and_round() -> None:
 def test_what_goes_round_in_a_circle_for_which_no_time_passes_is_ended() -> None:
     with asyncio.Runner(loop_factory=lambda: ShuffledLoop(Random(1))) as runner, pytest.raises(Stuck):
         runner.run(turn_round_and_round())
+
+
+async def count_seconds(counted: list[float]) -> None:
+    while True:
+        await asyncio.sleep(1)
+        counted.append(asyncio.get_running_loop().time())
+
+
+def test_what_is_held_back_does_not_run_until_it_is_made_ready() -> None:
+    loop = ShuffledLoop(Random(1))
+    held: list[asyncio.Handle] = []
+    counted: list[float] = []
+
+    def hold(handle: asyncio.Handle) -> bool:
+        blocked = loop.time() < 4.5
+        if blocked:
+            held.append(handle)
+        return blocked
+
+    async def block_between() -> None:
+        counting = asyncio.create_task(count_seconds(counted))
+        await asyncio.sleep(1.5)
+        loop.hold_back = hold
+        loop.call_at(4.5, lambda: loop.make_ready(held))
+        await asyncio.sleep(4.1)
+        counting.cancel()
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(block_between())
+    assert counted == [1, 4.5, 5.5]

@@ -41,7 +41,7 @@ HIGHEST: Mapping[str, float] = {
     "authenticator: slow": 0.3,
     "authenticator: raises": 0.3,
     "line: slow reader": 0.05,
-    "line: raises": 0.002,
+    "line: raises": 0.006,
     "line: expires": 0.15,
     "caller: cancelled": 0.15,
     "node: crashes": 0.02,
