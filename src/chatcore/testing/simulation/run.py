@@ -118,6 +118,7 @@ async def _quiet(world: World, cluster: Cluster, director: Director) -> None:
     for node in cluster.blocked:
         node.release()
     world.tell("the faults end")
+    director.sign_out()  # no fault comes between it and its end
     for client in director.clients:
         client.poke()
     await asyncio.sleep(WITHIN_S)
