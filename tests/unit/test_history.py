@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chatcore import Chat, DeleteMessage, History, Mark, SendMessage
+from chatcore import Chat, Cursor, DeleteMessage, History, Mark, SendMessage, Sync
 from chatcore.ids import Seq
 from chatcore.protocol import answer_object
 from chatcore_aiohttp.codec import encode
@@ -51,6 +51,18 @@ async def test_paging_back_through_pages_cut_for_their_size_gives_every_message(
             older, has_before, _ = await read(chat, anchor=found[0], before=100)
             found = older[:-1] + found
         assert found == list(range(1, 101))
+
+
+async def test_full_sync_says_events_of_rooms_in_which_nothing_is_missing() -> None:
+    async with Chat(MemoryStore()) as chat:
+        await fill(chat)
+        for peer in ("carol", "dave"):
+            await chat.execute(peer, SendMessage(to="bob", body="x", key="1"))
+        epoch = chat.store.epoch
+        cursors = {ROOM: Cursor(seq=0), "pvt-bob-carol": Cursor(seq=1, epoch=epoch), "pvt-bob-dave": Cursor(seq=0)}
+        synced = await chat.execute("bob", Sync(cursors=cursors))
+        assert [room.status for room in synced.rooms.values()] == ["gap", "events", "gap"]
+        assert list(synced.rooms["pvt-bob-carol"].entries or ()) == []
 
 
 @pytest.mark.parametrize(

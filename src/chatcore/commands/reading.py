@@ -228,9 +228,10 @@ def _sync_of(found: CaughtUp | None, after: Seq) -> RoomSync:
         return RoomSync(status="gone")
     if after > found.view.head:
         return RoomSync(status="reset", view=found.view)
-    if found.entries is None:
+    if found.entries is None and after < found.view.head:
         return RoomSync(status="gap", view=found.view)
-    return RoomSync(status="events", view=found.view, entries=found.entries)
+    # A store reads nothing more once it has read enough: for a room in which nothing is missing that is everything.
+    return RoomSync(status="events", view=found.view, entries=found.entries or ())
 
 
 @frozen(kw_only=True)

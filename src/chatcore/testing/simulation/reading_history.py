@@ -122,7 +122,7 @@ def _wrong_events(log: Log, attempt: Attempt, cursor: Cursor, one: Object) -> st
         return None if one["status"] == "reset" else "reset was due"
     if head - cursor.seq > EVENTS_MAX:
         return None if one["status"] == "gap" else "gap was due"
-    if one["status"] == "gap":
+    if one["status"] == "gap" and cursor.seq < head:
         return None  # the answer is full, which is judged for all its rooms together
     if one["status"] != "events":
         return "events was due"
