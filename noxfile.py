@@ -113,7 +113,7 @@ def integration(session: nox.Session) -> None:
     install_mongod(session)
     # These tests wait for processes more than they compute. `tests/integration/conftest.py` has groups and order.
     workers = str(2 * (os.cpu_count() or 1))
-    spread = ["-n", workers, "--dist", "loadgroup", "--no-loadscope-reorder", "--durations=20"]
+    spread = ["-n", workers, "--dist", "loadscope", "--no-loadscope-reorder", "--durations=20"]
     session.run("pytest", "tests/integration", "examples", *spread, *session.posargs)
 
 
@@ -146,7 +146,7 @@ def soak(session: nox.Session) -> None:
         "CHATCORE_TEST_SIMULATION_LARGE": "1",
     }
     # A worker for each chunk, for each takes the hours.
-    session.run("pytest", "tests/integration/test_simulation.py", "-n", "4", "--dist", "loadgroup", env=fresh)
+    session.run("pytest", "tests/integration/test_simulation.py", "-n", "4", "--dist", "loadscope", env=fresh)
     session.run("pytest", "tests/integration/test_cutting_proxy.py", env={"CHATCORE_TEST_CUTS": "1000"})
     session.run("pytest", "tests/integration/socketio/test_memory.py", env={"CHATCORE_TEST_CONNECTIONS": "100000"})
     length = {"CHATCORE_TEST_LOG_LENGTH": "1000000"}
