@@ -147,6 +147,7 @@ def soak(session: nox.Session) -> None:
     }
     # A worker for each chunk, for each takes the hours.
     session.run("pytest", "tests/integration/test_simulation.py", "-n", "4", "--dist", "loadscope", env=fresh)
+    session.run("pytest", "tests/integration/test_kill.py", env={"CHATCORE_TEST_KILLS": "50"})
     session.run("pytest", "tests/integration/test_cutting_proxy.py", env={"CHATCORE_TEST_CUTS": "1000"})
     session.run("pytest", "tests/integration/socketio/test_memory.py", env={"CHATCORE_TEST_CONNECTIONS": "100000"})
     length = {"CHATCORE_TEST_LOG_LENGTH": "1000000"}

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -11,14 +12,14 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.integration import javascript, simulation_seeds
-from tests.integration.mongo_contracts import KEPT_IN, commands_of_all
+from tests.integration.mongo_contracts import KEPT_IN, MODULES, commands_of_all
 from tests.integration.mongo_database import a_database
 from tests.integration.mongo_plans import Commands
 from tests.integration.mongod import any_mongod
 
-MONGO_STORE = "test_mongo_store"
+MONGO_SUITES = "MongoDB's contract suites, and what looks at their queries"
 LONG = (
-    *(MONGO_STORE, "test_chat_programs", "test_simulation", "test_cutting_proxy", "test_chat_crowd"),
+    *(MONGO_SUITES, "test_chat_programs", "test_simulation", "test_cutting_proxy", "test_chat_crowd"),
     *("test_mongo_rights", "test_serve_floods", "test_official_clients", "test_kill", "test_outage", "test_mongo_kill"),
     *("test_mongo_races", "test_conversation", "test_mongo_faults", "test_serve_loss", "test_serve_stop"),
     *("test_sqlite_store", "test_bounds"),
@@ -27,8 +28,8 @@ LONG = (
 
 
 class Groups(LoadScopeScheduling):
-    """Gives a worker the tests of a file together. Those of MongoDB's store are one group, for their queries are looked
-    at afterwards; each chunk of the simulation's campaign is one.
+    """Gives a worker the tests of a file together. MongoDB's suites are one group, for their queries are looked at
+    afterwards; each chunk of the simulation's campaign is one.
 
     xdist's own groups (`xdist_group`) are not seen: pytest 9.2 shows no node id that xdist 3.8 has changed.
     """
@@ -41,7 +42,7 @@ class Groups(LoadScopeScheduling):
 
 def _file(nodeid: str) -> str:
     stem = Path(nodeid.partition("::")[0]).stem
-    return MONGO_STORE if stem.startswith(MONGO_STORE) else stem
+    return MONGO_SUITES if stem in MODULES or stem.startswith("test_mongo_store") else stem
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
@@ -51,6 +52,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {file: rank for rank, file in enumerate(LONG)}
     items.sort(key=lambda item: ranks.get(_file(item.nodeid), len(LONG)))
+
+
+def pytest_sessionstart() -> None:
+    """Programs that tests start react to Ctrl-C and to a lost terminal, also where whoever runs the tests ignores these
+    (in the background of a shell, under nohup)."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -6,25 +6,21 @@
 their large size.
 """
 
-import hashlib
 import os
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import islice
-from pathlib import Path
 from random import Random
 
 from attrs import frozen
 
 from chatcore.testing.simulation import STRESSES
+from tests.seeds import commit_id
 
-ROOT = Path(__file__).parents[2]
 SEED = int(os.environ["CHATCORE_TEST_SEED"]) if "CHATCORE_TEST_SEED" in os.environ else None
 STRESS = os.environ.get("CHATCORE_TEST_STRESS")
 LARGE = "CHATCORE_TEST_SIMULATION_LARGE" in os.environ
-FIXED = 160
+FIXED = 60
 FRESH = 200
 FIXED_STRESSED, FRESH_STRESSED = 2, 4
 """For each stress."""
@@ -35,24 +31,6 @@ CHUNKS: Sequence[int] = range(1 if SEED is not None else 4)
 """A campaign's parts, which run on several workers."""
 
 
-def commit() -> str:
-    """The id of the tree's commit; without git, as in an sdist, a digest of its source files."""
-    if (ROOT / ".git").exists():  # otherwise git looks in the folders above, which may be of another project
-        with suppress(OSError, subprocess.CalledProcessError):
-            command = ["git", "rev-parse", "HEAD"]
-            return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    return digest(ROOT / "src")
-
-
-def digest(folder: Path) -> str:
-    """A hash of the Python files in a folder."""
-    found = hashlib.sha256()
-    for file in sorted(folder.rglob("*.py")):
-        found.update(f"{file.relative_to(folder).as_posix()}\0{file.stat().st_size}\0".encode())
-        found.update(file.read_bytes())
-    return found.hexdigest()
-
-
 def seeds_from(source: str, part: object) -> Iterator[int]:
     """The fresh seeds of a part of the campaign, without end. The same source gives the same seeds."""
     random = Random(f"{source} {part}")
@@ -61,7 +39,7 @@ def seeds_from(source: str, part: object) -> Iterator[int]:
 
 
 def source() -> str:
-    return os.environ.get("CHATCORE_TEST_SEEDS_FROM") or commit()
+    return os.environ.get("CHATCORE_TEST_SEEDS_FROM") or commit_id()
 
 
 @frozen

@@ -8,7 +8,6 @@ import asyncio
 import gc
 import itertools
 import os
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from attrs import frozen
 from chatcore.live.background import Background
 from chatcore_server.serving import running
 from chatcore_server.settings import Settings
+from tests.seeds import commit_id
 
 from .cutting_proxy import CuttingProxy, cutting_proxy, faults_of
 from .terminals import Program, Terminal, javascript_program, python_program
@@ -48,9 +48,7 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 def seeds() -> Sequence[str]:
     if seed := os.environ.get("CHATCORE_TEST_CUTS_SEED"):
         return [seed]
-    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    return ["first", commit or "no commit"]
+    return ["first", commit_id()]
 
 
 def is_idle(task: asyncio.Task[Any]) -> bool:

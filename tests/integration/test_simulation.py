@@ -18,14 +18,15 @@ from chatcore.commands.table import COMMANDS
 from chatcore.protocol.events import EVENTS
 from chatcore.testing.simulation import FAULTS, SCENES, STRESSES, simulate
 from chatcore_memory import MemoryRegistry, MemoryStore
+from tests.seeds import digest
 
-from .simulation_seeds import CHUNKS, HOURS, LARGE, Choice, choices, digest, seeds_from, stressed
+from .simulation_seeds import CHUNKS, HOURS, LARGE, Choice, choices, seeds_from, stressed
 
 COMMANDS_A_SEED = 200
 OFTEN = 0.04
 UNDER_STRESS = ("scene: flood", "sync: gap")
 """What a long room brings about, and chance too seldom."""
-ENOUGH = 90
+ENOUGH = 60
 """From so many seeds on everything has to occur often; a replay of one shows only what it shows."""
 REFUSED = ("invalid", "unauthenticated", "not_found", "forbidden", "conflict", "key_reused")
 ANSWERS = ("ok", *REFUSED, "unavailable", "internal")
