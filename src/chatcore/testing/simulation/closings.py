@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, TypeAlias
 
 from ...errors import ChatError, NotFound
@@ -91,7 +92,7 @@ class Closings:
         self._expect(*self._lines[socket], RENEWED_S + CALLS_S)
 
     async def _sign_out(self, user: UserId, session: str, node: "Node") -> None:
-        here = [line for line in node.lines if line.ready and (line.user, line.session) == (user, session)]
+        here = [line for line in node.lines if line.ready_at < inf and (line.user, line.session) == (user, session)]
         known = [one for one in self._known(user) if self._lines[one][0].session == session]
         try:
             await self._world.cancellation.of("close", node.chat.close_session(user, session))

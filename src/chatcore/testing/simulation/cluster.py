@@ -23,7 +23,8 @@ from .world import World
 
 SKEW_S = 3600
 RESTART_S = 2
-GONE_S = 5
+GONE_S = 10
+"""A read that was under way at the stop may ask the store several times, for 2 s each."""
 EXPIRED_S = 3
 """A node looks once a second at what has expired."""
 
@@ -88,7 +89,7 @@ class Node:
             return
         late = self.clock() - timedelta(seconds=EXPIRED_S)
         for line in self.lines:
-            if line.ready and line.open and line.expires_at and line.expires_at < late:
+            if line.ready_at <= since and line.open and line.expires_at and line.expires_at < late:
                 self._world.fault(f"{line} is open at {self.clock()} and expired at {line.expires_at}")
 
     def blocked_since(self, moment: float) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from math import inf
 from typing import Any, TypeAlias
 
 import anyio
@@ -68,7 +69,7 @@ class Line:
         self.id = world.new_id()
         self.user = user
         self.session = session
-        self.ready = False
+        self.ready_at = inf
         self.raised = False
         """Whether a push of it has raised, by which it is cut."""
         self.lasts_s = world.random.uniform(*LASTS_S) if world.faults.happens("line: expires") else lasts_s
@@ -115,7 +116,7 @@ class Line:
                 self._answered_before(entry)
             case Ready() as ready:
                 self._law.ready(ready)
-                self.ready = True
+                self.ready_at = self._world.now
             case _:
                 self._law.other(push)
         body = object_of(push)
