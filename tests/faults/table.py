@@ -56,6 +56,13 @@ FAULTS = (
         f"{RECOVERY}::test_entry_that_stood_before_the_first_try_is_a_duplicate",
     ),
     Fault(
+        "entry-below-the-first-try-is-ones-own",
+        ROOM,
+        "                waiting.tried_above = entry.seq - 1\n",
+        "                waiting.tried_above = self.head\n",
+        f"{RECOVERY}::test_entry_below_the_seq_of_the_first_try_is_a_duplicate",
+    ),
+    Fault(
         "contents-of-a-key-run-into-each-other",
         "src/chatcore/commands/command.py",
         'f"{len(value)}:{value}"',

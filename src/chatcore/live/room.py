@@ -338,9 +338,9 @@ class LiveRoom:
     async def _append(self, batch: Sequence[tuple[Waiting, Entry]]) -> None:
         began = current_time()
         tried = [waiting.tried_above for waiting, _ in batch]
-        for waiting, _ in batch:
+        for waiting, entry in batch:
             if waiting.tried_above is None:
-                waiting.tried_above = self.head
+                waiting.tried_above = entry.seq - 1
         self._unsure = True
         appended = await self._around.store.append([entry for _, entry in batch])
         self._unsure = False

@@ -29,8 +29,8 @@ class Waiting:
 
     ``command`` is a refusal where the command alone decided it (a field out of bounds): it only keeps its place.
     ``socket`` groups commands whose answers keep their order; None for a caller of `Chat.execute`. ``deadline`` is
-    on the event loop's clock. ``limited`` is True until the limit of the room has counted it. ``tried_above`` is the
-    room's head when its entry was first appended with an unknown outcome: an entry above it may be this command's own.
+    on the event loop's clock. ``limited`` is True until the limit of the room has counted it. An entry above
+    ``tried_above`` may be this command's own: its entry was first appended, with an unknown outcome, at the next seq.
     """
 
     user: UserId

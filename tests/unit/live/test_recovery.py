@@ -208,6 +208,27 @@ async def test_entry_that_stood_before_the_first_try_is_a_duplicate() -> None:
         assert (again.seq, again.duplicate) == (1, True)
 
 
+async def test_entry_below_the_seq_of_the_first_try_is_a_duplicate() -> None:
+    """A stale node tries the command behind another one, in a batch that fails; its key was written in between."""
+    store = HeldStore()
+    answers: dict[str, Sent] = {}
+    async with Chat(store) as here, Chat(store) as there:
+        await there.execute("alice", SendMessage(to="bob", body="one", key="k1"))
+        stale = store.hold("state", done=True)
+
+        async def send(key: str) -> None:
+            answers[key] = await here.execute("alice", SendMessage(to="bob", body="two", key=key))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(send, "first in the batch")
+            await stale.reached.wait()
+            tasks.start_soon(send, "k2")
+            await there.execute("alice", SendMessage(to="bob", body="two", key="k2"))
+            store.fail("append", done=False)
+            stale.open()
+        assert (answers["k2"].seq, answers["k2"].duplicate) == (2, True)
+
+
 async def test_entry_of_an_append_with_unknown_outcome_is_the_commands_own() -> None:
     store = HeldStore()
     async with Chat(store) as chat:
