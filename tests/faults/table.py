@@ -60,7 +60,14 @@ FAULTS = (
         ROOM,
         "                waiting.tried_above = entry.seq - 1\n",
         "                waiting.tried_above = self.head\n",
-        f"{RECOVERY}::test_entry_below_the_seq_of_the_first_try_is_a_duplicate",
+        f"{RECOVERY}::test_entry_below_the_seq_of_every_try_is_a_duplicate",
+    ),
+    Fault(
+        "only-the-first-try-is-ones-own",
+        ROOM,
+        "            if waiting.tried_above is None or entry.seq <= waiting.tried_above:\n",
+        "            if waiting.tried_above is None:\n",
+        f"{RECOVERY}::test_entry_tried_again_at_a_lower_seq_is_the_commands_own",
     ),
     Fault(
         "contents-of-a-key-run-into-each-other",

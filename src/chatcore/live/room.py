@@ -339,7 +339,7 @@ class LiveRoom:
         began = current_time()
         tried = [waiting.tried_above for waiting, _ in batch]
         for waiting, entry in batch:
-            if waiting.tried_above is None:
+            if waiting.tried_above is None or entry.seq <= waiting.tried_above:
                 waiting.tried_above = entry.seq - 1
         self._unsure = True
         appended = await self._around.store.append([entry for _, entry in batch])

@@ -30,7 +30,8 @@ class Waiting:
     ``command`` is a refusal where the command alone decided it (a field out of bounds): it only keeps its place.
     ``socket`` groups commands whose answers keep their order; None for a caller of `Chat.execute`. ``deadline`` is
     on the event loop's clock. ``limited`` is True until the limit of the room has counted it. An entry above
-    ``tried_above`` may be this command's own: its entry was first appended, with an unknown outcome, at the next seq.
+    ``tried_above`` may be this command's own: the next seq is the lowest at which its entry was appended, with an
+    unknown outcome. A later try may be at a lower seq, when the commands before it in its batch have been answered.
     """
 
     user: UserId

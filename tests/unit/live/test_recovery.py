@@ -208,7 +208,7 @@ async def test_entry_that_stood_before_the_first_try_is_a_duplicate() -> None:
         assert (again.seq, again.duplicate) == (1, True)
 
 
-async def test_entry_below_the_seq_of_the_first_try_is_a_duplicate() -> None:
+async def test_entry_below_the_seq_of_every_try_is_a_duplicate() -> None:
     """A stale node tries the command behind another one, in a batch that fails; its key was written in between."""
     store = HeldStore()
     answers: dict[str, Sent] = {}
@@ -227,6 +227,27 @@ async def test_entry_below_the_seq_of_the_first_try_is_a_duplicate() -> None:
             store.fail("append", done=False)
             stale.open()
         assert (answers["k2"].seq, answers["k2"].duplicate) == (2, True)
+
+
+async def test_entry_tried_again_at_a_lower_seq_is_the_commands_own() -> None:
+    """In a batch that fails a command stands behind a repetition, which has no entry of its own."""
+    store = HeldStore()
+    answers: dict[str, Sent] = {}
+    async with Chat(store) as chat:
+
+        async def send(key: str) -> None:
+            answers[key] = await chat.execute("alice", SendMessage(to="bob", body="one", key=key))
+
+        await send("k1")
+        loading = store.hold("state", done=True)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(send, "k1")
+            await loading.reached.wait()
+            tasks.start_soon(send, "k2")
+            await anyio.wait_all_tasks_blocked()
+            store.fail("append", done=False)
+            loading.open()
+        assert {key: (sent.seq, sent.duplicate) for key, sent in answers.items()} == {"k1": (1, True), "k2": (2, False)}
 
 
 async def test_entry_of_an_append_with_unknown_outcome_is_the_commands_own() -> None:
