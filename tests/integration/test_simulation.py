@@ -23,7 +23,7 @@ from tests.seeds import digest
 from .simulation_seeds import CHUNKS, HOURS, LARGE, Choice, choices, seeds_from, stressed
 
 COMMANDS_A_SEED = 200
-OFTEN = 0.04
+OFTEN = 0.02
 UNDER_STRESS = ("scene: flood", "sync: gap")
 """What a long room brings about, and chance too seldom."""
 ENOUGH = 60
