@@ -196,6 +196,15 @@ async def test_commands_of_a_socket_fail_with_its_first_that_expires() -> None:
         assert answers[2:] == [("bob 2", True), ("alice 4", True)]
 
 
+async def test_write_that_failed_is_tried_again_within_a_tenth_of_a_second() -> None:
+    store = HeldStore()
+    async with Chat(store) as chat:
+        store.fail("append", done=False)
+        began = anyio.current_time()
+        await chat.execute("alice", SendMessage(to="bob", body="one", key="k"))
+        assert anyio.current_time() - began < 0.1
+
+
 async def test_entry_that_stood_before_the_first_try_is_a_duplicate() -> None:
     """A repetition whose first append fails before it takes effect is answered by the old entry."""
     store = HeldStore()
