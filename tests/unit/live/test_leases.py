@@ -3,12 +3,14 @@
 import anyio
 import pytest
 
-from chatcore import Chat
+from chatcore import Bye, Chat, ChatError, NotFound, SendMessage
 from chatcore.live.leases import PATIENCE_S, Leases
 from chatcore.ports.registry import LEASE_S, SocketInfo
 from chatcore.testing import Recorder
 from chatcore.testing.registry import socket
 from chatcore_memory import MemoryRegistry, MemoryStore
+
+from .nodes import HeldStore
 
 pytestmark = pytest.mark.anyio
 
@@ -74,3 +76,43 @@ async def test_registry_that_hangs_delays_a_connect_and_its_end_by_a_second() ->
         async with chat.connect(bob, user="bob"):
             assert bob.ready.user == "bob"
         assert anyio.current_time() - began == pytest.approx(2 * PATIENCE_S, abs=0.1)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_host_closes_one_socket_of_a_user_and_no_other(shared: bool) -> None:
+    registry = MemoryRegistry(anyio.current_time) if shared else None
+    phone, laptop, other = Recorder("a"), Recorder("b"), Recorder("c")
+    async with (
+        Chat(MemoryStore(), registry=registry) as chat,
+        chat.connect(phone, user="alice"),
+        chat.connect(laptop, user="alice"),
+        chat.connect(other, user="bob"),
+    ):
+        assert [one.id for one in await chat.sockets("alice")] == ["a", "b"]
+        for user, socket_id in (("alice", "none"), ("alice", "c"), ("bob", "b")):
+            with pytest.raises(NotFound):
+                await chat.close_socket(user, socket_id)
+        await chat.close_socket("alice", "b")
+        assert (phone.bye, laptop.bye, other.bye) == (None, Bye(code="kicked"), None)
+
+
+async def test_command_that_the_end_of_a_chat_overtakes_is_unavailable() -> None:
+    """It was queued while the Chat was being left, so its own 5 s are not over."""
+    store, outcomes = HeldStore(), list[str]()
+    held = store.hold("append", done=False)
+
+    async def send(key: str, after_s: float) -> None:
+        await anyio.sleep(after_s)
+        try:
+            await chat.execute("alice", SendMessage(to="bob", body="x", key=key))
+        except ChatError as error:
+            outcomes.append(error.code)
+
+    async with anyio.create_task_group() as tasks:
+        async with Chat(store) as chat:
+            tasks.start_soon(send, "1", 0)
+            tasks.start_soon(send, "2", 2)
+            await held.reached.wait()
+        await anyio.wait_all_tasks_blocked()
+        assert outcomes == ["unavailable"] * 2
+        tasks.cancel_scope.cancel()
