@@ -252,6 +252,13 @@ FAULTS = (
         "tests/unit/test_chat.py::test_a_temporary_failure_takes_the_later_commands_of_that_socket_to_that_room_along",
     ),
     Fault(
+        "key-reused-by-what-was-read-before",
+        "src/chatcore/live/waiting.py",
+        "            if not isinstance(outcome, Done):",
+        "            if outcome is None:",
+        f"{RULES}::test_retry_after_a_deletion_gets_its_first_answer_where_the_message_was_read_before_it",
+    ),
+    Fault(
         "delivered-before-answered",
         ROOM,
         "            self._waiting.finish_from(entry)\n"

@@ -118,15 +118,22 @@ class Queue:
                 item.facts = evolve(facts, target=None, as_of=None)
 
     def finish_from(self, entry: Entry) -> None:
-        """Answer the commands whose key stands in ``entry``, but never one before an earlier one of its socket."""
+        """Answer the commands that ``entry`` carries out, but never one before an earlier one of its socket.
+
+        One of its key with another content stays: ``entry`` may have been read before a deletion erased the digest,
+        and the store is asked for it when that command is decided.
+        """
         if (entry.author, entry.key) not in self._keys:
             return
         earlier: set[object] = set()
         for item in self:
-            if isinstance(item.command, ChatError) or (item.user, item.key) != (entry.author, entry.key):
+            outcome = None
+            if not isinstance(item.command, ChatError) and (item.user, item.key) == (entry.author, entry.key):
+                outcome = outcome_of(item, item.command, entry)
+            if not isinstance(outcome, Done):
                 earlier.add(item.socket)
             elif item.socket is None or item.socket not in earlier:
-                self.finish(item, outcome_of(item, item.command, entry))
+                self.finish(item, outcome)
                 if (entry.author, entry.key) not in self._keys:
                     return
 

@@ -3,7 +3,18 @@
 import anyio
 import pytest
 
-from chatcore import Chat, CreateRoom, Cursor, History, JoinRoom, NotFound, SendMessage, Sync, Unavailable
+from chatcore import (
+    Chat,
+    CreateRoom,
+    Cursor,
+    DeleteMessage,
+    History,
+    JoinRoom,
+    NotFound,
+    SendMessage,
+    Sync,
+    Unavailable,
+)
 from chatcore.ids import private_room_id
 from chatcore.live import sweep
 from chatcore.testing import Recorder
@@ -308,6 +319,22 @@ async def test_ones_own_entry_is_not_taken_for_anothers_with_the_same_key() -> N
         await there.execute("bob", SendMessage(to="alice", body="something else", key="k"))
         gate.open()
         await bob.until(lambda _: "answer key_reused" in bob.story)
+
+
+async def test_retry_after_a_deletion_gets_its_first_answer_where_the_message_was_read_before_it() -> None:
+    """Whatever the retry's content is: the digest that it differs from was erased before it came."""
+    store, bob = HeldStore(), Teller()
+    async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob") as socket:
+        await say(there, "alice", "bob", "first")
+        await bob.until(lambda _: seqs(bob, ROOM) == [1])
+        gate = store.hold("read_on", done=True)
+        await say(there, "bob", "alice", "second")
+        await gate.reached.wait()
+        await there.execute("bob", DeleteMessage(room=ROOM, seq=2, key="delete"))
+        await socket.receive("message.send", {"to": "alice", "body": "another", "key": "second"}, bob.answer)
+        gate.open()
+        await bob.until(lambda _: any(said.startswith("answer") for said in bob.story))
+        assert "answer 2" in bob.story
 
 
 async def test_a_store_that_stays_away_fails_a_command_after_five_seconds() -> None:
