@@ -58,6 +58,11 @@ class Mutant:
 
 def main(modules: Sequence[str]) -> int:
     """Count for each module. Returns 1 where the tests fail without a mutant, else 0: survivors are for people."""
+    unknown = [module for module in modules if not (module.startswith(tuple(TESTS)) and (ROOT / module).is_file())]
+    if unknown or not modules:
+        print(f"Not a module with named tests: {', '.join(unknown) or 'nothing'}.")
+        print(f"Name files below {' or '.join(TESTS)}, or add their tests to tests/mutants/table.py.")
+        return 2
     for name in IMPORTED_BEFORE:
         import_module(name)
     print(f"CHATCORE_TEST_MUTANTS_SEED={SEED}", flush=True)
