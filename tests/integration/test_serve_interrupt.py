@@ -26,7 +26,7 @@ async def interrupted(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["asyncio", "attr", "orjson", "aiohttp", "cyclopts", "structlog", "chatcore_server.app"]
+    "module", ["asyncio", "attr", "orjson", "aiohttp", "cyclopts", "limits", "chatcore_server.app"]
 )
 async def test_interrupt_during_imports_ends_with_130(module: str, tmp_path: Path) -> None:
     server = await launch(tmp_path, "serve", "--port", "0", "--store", "memory", environment=IMPORTS)

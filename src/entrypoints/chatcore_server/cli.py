@@ -17,7 +17,7 @@ from cyclopts.config import Dict
 
 from chatcore.errors import StoreError
 
-from . import environment, log, migrating, serving
+from . import environment, log, serving
 from .settings import PREFIX, Settings, SettingsError, StoreSettings
 from .welcome import welcome
 
@@ -67,6 +67,8 @@ def migrate(
     settings: StoreSettings | None = None,
 ) -> int:
     """Bring the store's database to this version. Servers do it by themselves at their start, where that is quick."""
+    from . import migrating  # with rich, which a server has no use for
+
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # the progress bar gives the cursor back
     settings = settings or StoreSettings()

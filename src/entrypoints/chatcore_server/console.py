@@ -4,6 +4,7 @@ The imports of the server take a second. Until the server has its own signal han
 once: as an exception it would show a traceback, or get lost in a callback of an import.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ def main() -> int:
     """Run the command line, and return the exit code."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
         signal.signal(signal.SIGINT, _end)
+    gc.disable()  # imports create many objects and no garbage
     try:
         from .cli import main as run
     except ModuleNotFoundError as missing:
@@ -28,6 +30,8 @@ def main() -> int:
             file=sys.stderr,
         )
         return MISSING
+    finally:
+        gc.enable()
     return run()
 
 

@@ -18,6 +18,16 @@ _WORD = re.compile(r"[\w.-]+")
 """What a token stands in. It matches wherever it begins, so that no part of a text is read twice."""
 
 
+def safe_event(text: str) -> str:
+    """The text of a line, bounded and without tokens."""
+    return masked(bounded(text, EVENT_MAX))
+
+
+def safe_traceback(text: str) -> str:
+    """An exception with its traceback, bounded and without tokens: its text may quote what a client sent."""
+    return masked(bounded(text, TRACEBACK_MAX))
+
+
 def bounded(text: str, most: int) -> str:
     """The beginning and the end of ``text``, with at most ``most`` characters and a note of what is left out.
 
