@@ -63,6 +63,13 @@ FAULTS = (
         SIMULATION,
     ),
     Fault(
+        "commands-that-outlive-their-node-wait-for-ever",
+        "src/chatcore/chat.py",
+        "            self._hub.abandon()\n",
+        "            pass\n",
+        SIMULATION,
+    ),
+    Fault(
         "connection-that-raises-is-not-cut",
         "src/chatcore/live/guarded_connection.py",
         "            self._cut(fault)\n\n    def close",

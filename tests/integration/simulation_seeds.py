@@ -73,7 +73,7 @@ def choices(chunk: int) -> Iterator[Choice]:
 
 def stressed(stress: str) -> Iterator[Choice]:
     """The worlds that a campaign runs under one stress."""
-    fixed, fresh = (0, 1) if HOURS or SEED else (FIXED_STRESSED, FRESH_STRESSED)
+    fixed, fresh = (0, 1) if HOURS or SEED is not None else (FIXED_STRESSED, FRESH_STRESSED)
     for seed in (*range(fixed), *islice(seeds_from(source(), stress), fresh)):
         yield Choice(seed, stress)
 

@@ -139,7 +139,7 @@ SCENES: Mapping[str, tuple[float, Scene]] = {
     "read along": (1, read_along),
     "closed while connecting": (1.5, closed_while_connecting),
     "expired unseen": (2.5, expired_unseen),
-    "blocked while stopping": (0.5, blocked_while_stopping),
+    "blocked while stopping": (1.5, blocked_while_stopping),
     "flood": (0.08, _flood),
 }
 
