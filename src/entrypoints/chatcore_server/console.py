@@ -19,7 +19,7 @@ def main() -> int:
     """Run the command line, and return the exit code."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
         signal.signal(signal.SIGINT, _end)
-    gc.disable()  # imports create many objects and no garbage
+    gc.disable()  # imports create many objects and hardly any garbage
     try:
         from .cli import main as run
     except ModuleNotFoundError as missing:
@@ -32,6 +32,7 @@ def main() -> int:
         return MISSING
     finally:
         gc.enable()
+    gc.freeze()  # no collection looks through them
     return run()
 
 
