@@ -1,0 +1,208 @@
+"""The writing side of a websocket: what goes out together, what is too much, and how it ends."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+import pytest
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_writer import StreamWriter
+
+from chatcore_socketio.line import Flusher, Line
+
+pytestmark = pytest.mark.anyio
+
+KIB = 1024
+CLOSE_1000 = b"\x88\x02\x03\xe8"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Holding(asyncio.Transport):
+    """A transport whose client reads nothing until `release`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.protocol = BaseProtocol(asyncio.get_running_loop())
+        self.protocol.connection_made(self)
+        self.pieces: list[bytes] = []
+        """What was written, a piece a call."""
+        self.aborted = asyncio.Event()
+        self._held = 0
+        self._high = self._low = 0
+        self._is_closing = False
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self._high, self._low = high or 0, low or 0
+
+    def get_write_buffer_size(self) -> int:
+        return self._held
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.pieces.append(bytes(data))
+        self._held += len(data)
+        if self._held > self._high and not self.protocol.writing_paused:
+            self.protocol.pause_writing()
+
+    def release(self, size: int) -> None:
+        self._held -= size
+        if self._held <= self._low and self.protocol.writing_paused:
+            self.protocol.resume_writing()
+
+    def is_closing(self) -> bool:
+        return self._is_closing
+
+    def close(self) -> None:
+        self._is_closing = True
+
+    def abort(self) -> None:
+        self._is_closing = True
+        self.aborted.set()
+
+    def lose(self) -> None:
+        self._is_closing = True
+        self.protocol.connection_lost(None)
+
+
+class Broken(Holding):
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        raise ZeroDivisionError
+
+
+def line_over(transport: Holding, flusher: Flusher | None = None, close_within: float = 600) -> Line:
+    writer: AbstractStreamWriter = StreamWriter(transport.protocol, asyncio.get_running_loop())
+    return Line(transport, writer, flusher or Flusher(), close_within)
+
+
+@pytest.fixture
+async def transport() -> Holding:
+    return Holding()
+
+
+async def test_frames_of_one_turn_leave_together_at_its_end(transport: Holding) -> None:
+    line = line_over(transport)
+    for turn in (b"ab", b"cd"):
+        for byte in turn:
+            line.write(bytes([byte]))
+        assert turn not in transport.pieces
+        await asyncio.sleep(0)
+    assert transport.pieces == [b"ab", b"cd"]
+
+
+async def test_more_than_64_kib_do_not_wait_for_the_end_of_the_turn(transport: Holding) -> None:
+    line = line_over(transport)
+    for _ in range(2):
+        transport.pieces.clear()
+        line.write(b"x")
+        line.write(bytes(64 * KIB - 1))
+        assert transport.pieces == []
+        line.write(b"y")
+        assert [len(piece) for piece in transport.pieces] == [64 * KIB + 1]
+
+
+async def test_line_that_can_not_be_written_is_aborted_and_the_others_go_on(
+    transport: Holding, caplog: pytest.LogCaptureFixture
+) -> None:
+    flusher, broken = Flusher(), Broken()
+    for one in (broken, transport):
+        line_over(one, flusher).write(b"x")
+    await asyncio.sleep(0)
+    assert (broken.aborted.is_set(), transport.pieces) == (True, [b"x"])
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+async def test_line_with_more_than_1_mib_outstanding_overflows(transport: Holding) -> None:
+    line, overflows = line_over(transport), []
+    line.on_overflow = lambda: overflows.append(transport.get_write_buffer_size())
+    line.write(bytes(1024 * KIB))
+    assert not overflows
+    line.write(b"x")
+    await asyncio.sleep(0)
+    assert overflows == [1024 * KIB + 1]
+
+
+async def test_line_that_has_ended_does_not_overflow(transport: Holding) -> None:
+    line = line_over(transport)
+    line.on_overflow = lambda: pytest.fail("it has ended")
+    line.write(bytes(1024 * KIB))
+    line.end(1000)
+    assert transport.pieces[-1] == CLOSE_1000
+
+
+async def test_drained_waits_until_less_than_256_kib_is_outstanding(transport: Holding) -> None:
+    line = line_over(transport)
+    line.write(bytes(256 * KIB - 1))
+    await line.drained()
+    line.write(b"x")
+    waiting = asyncio.create_task(line.drained())
+    await asyncio.sleep(0)
+    assert transport.get_write_buffer_size() == 256 * KIB
+    for _ in range(3):
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    transport.release(256 * KIB)
+    await asyncio.wait_for(waiting, 5)
+
+
+async def test_drained_returns_when_the_connection_is_lost(transport: Holding) -> None:
+    line = line_over(transport)
+    line.write(bytes(256 * KIB))
+    waiting = asyncio.create_task(line.drained())
+    await asyncio.sleep(0)
+    transport.lose()
+    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(line.drained(), 5)
+
+
+async def test_drained_does_not_wait_for_a_line_that_has_ended(transport: Holding) -> None:
+    line = line_over(transport)
+    line.write(bytes(256 * KIB))
+    line.end(1000)
+    await asyncio.wait_for(line.drained(), 5)
+
+
+async def test_line_ends_once_with_its_close_frame_last(transport: Holding) -> None:
+    line, ends = line_over(transport), []
+    line.on_end = lambda: ends.append(line.ended)
+    line.write(b"x")
+    line.end(1000)
+    line.end(1001)
+    line.write(b"y")
+    line.pong(b"")
+    await asyncio.sleep(0)
+    assert transport.pieces == [b"x" + CLOSE_1000]
+    assert ends == [True]
+    assert not transport.is_closing()  # the client has its time to follow
+
+
+async def test_hang_up_writes_what_is_left_and_tells_nobody(transport: Holding) -> None:
+    line = line_over(transport)
+    line.on_end = line.on_overflow = lambda: pytest.fail("it hangs up by itself")
+    transport.write(bytes(1024 * KIB))
+    line.write(b"last")
+    line.hang_up()
+    line.end(1000)
+    assert transport.pieces[-1] == b"last"
+    assert transport.is_closing()
+    assert not transport.aborted.is_set()
+
+
+@pytest.mark.parametrize("end", [lambda line: line.end(1000), Line.hang_up], ids=["end", "hang up"])
+async def test_client_that_does_not_follow_is_cut_after_a_while(
+    transport: Holding, end: Callable[[Line], None]
+) -> None:
+    end(line_over(transport, close_within=0.01))
+    await asyncio.wait_for(transport.aborted.wait(), 5)
+
+
+@pytest.mark.parametrize("ways", [(Line.hang_up, Line.lose), (Line.lose, Line.hang_up)], ids=["before", "after"])
+async def test_lost_connection_keeps_no_timer(transport: Holding, ways: Sequence[Callable[[Line], None]]) -> None:
+    line = line_over(transport, close_within=0)
+    for way in ways:
+        way(line)
+    await asyncio.sleep(0.01)
+    assert not transport.aborted.is_set()
