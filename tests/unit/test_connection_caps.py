@@ -3,7 +3,24 @@
 import pytest
 
 from chatcore.errors import RateLimited
-from chatcore_socketio.caps import Cap
+from chatcore_socketio.caps import Cap, Caps
+
+
+def test_bounds_of_an_address_are_those_of_the_protocol() -> None:
+    caps = Caps()
+    assert (caps.websockets_per_address, caps.doorways_per_address) == (4_096, 1_024)
+
+
+def test_cap_admits_its_number_in_all_and_of_an_address() -> None:
+    cap = Cap(total=600, per_address=400)
+    for _ in range(400):
+        cap.enter("192.0.2.1")
+    with pytest.raises(RateLimited):
+        cap.enter("192.0.2.1")
+    for _ in range(200):
+        cap.enter("192.0.2.2")
+    with pytest.raises(RateLimited):
+        cap.enter("192.0.2.2")
 
 
 def test_addresses_of_one_ipv6_network_share_a_cap() -> None:
