@@ -37,6 +37,14 @@ async def test_connect_is_answered_with_the_sockets_id_and_then_ready(node: Sock
     assert (client.ready["user"], client.ready["device"]) == ("bob", "phone")
 
 
+async def test_connect_is_answered_once_whatever_is_pushed_later(node: SocketioNode) -> None:
+    client = await node.clients.connect()
+    for number in range(2):
+        await client.call("message.send", {"to": "bob", "key": f"k{number}", "body": "hi"})
+    await client.until(lambda client: len(client.entries("pvt-alice-bob")) == 2)
+    assert [text[:2] for text in client.texts].count("40") == 1
+
+
 async def test_frames_are_not_compressed_whatever_the_client_offers(node: SocketioNode) -> None:
     websocket = await node.clients.http.ws_connect(f"{node.url}?EIO=4&transport=websocket", compress=15)
     assert not websocket.compress

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import pytest
 from aiohttp import WSServerHandshakeError, web
 
-from chatcore.ports.connection import Bye, ByeCode
+from chatcore.ports.connection import Bye, ByeCode, Push
 from chatcore_socketio import Timing
+from chatcore_socketio.connection import SocketConnection
 
 from ..clients import RawClient
 from .node import QUICK, SocketioNode, socketio_node
@@ -47,6 +48,27 @@ async def test_bye_says_why_and_only_who_may_not_come_back_gets_a_disconnect(
     assert client.pushes[-1] == ("bye", {"code": code, "resumable": resumable, "retry_after_ms": 500})
     assert client.texts[-1].startswith("42") == resumable
     assert ("41" in client.texts) != resumable
+    await node.nothing_left()
+
+
+def pushes_what_has_no_form(connection: SocketConnection) -> None:
+    connection.send(Push("entry", object()))
+
+
+def answers_what_has_no_form(connection: SocketConnection) -> None:
+    connection.answer(7, {"body": object()})
+
+
+@pytest.mark.parametrize("writes", [pushes_what_has_no_form, answers_what_has_no_form])
+async def test_frame_that_can_not_be_made_ends_its_socket_with_1011_and_a_traceback(
+    node: SocketioNode, writes: Callable[[SocketConnection], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await node.clients.connect()
+    (session,) = node.server._sessions
+    for _ in range(2):
+        writes(session._connection)
+    assert await client.closed() == 1011
+    assert [record.exc_info is not None for record in caplog.records] == [True]
     await node.nothing_left()
 
 
