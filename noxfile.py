@@ -3,6 +3,7 @@
 import os
 import secrets
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
@@ -51,8 +52,8 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """mypy and pyright over src and tests."""
     install(session, "types", "test", "mutants")
-    session.run("mypy")
-    session.run("pyright")
+    with ThreadPoolExecutor() as threads:  # each of them uses one core
+        list(threads.map(session.run, ["mypy", "pyright"]))
 
 
 @nox.session
