@@ -1,0 +1,59 @@
+"""A websocket's writing side over a transport that holds what it is given."""
+
+import asyncio
+
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_writer import StreamWriter
+
+from chatcore_socketio.line import Flusher, Line
+
+
+class Holding(asyncio.Transport):
+    """A transport whose client reads nothing until `release`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.protocol = BaseProtocol(asyncio.get_running_loop())
+        self.protocol.connection_made(self)
+        self.pieces: list[bytes] = []
+        """What was written, a piece a call."""
+        self.aborted = asyncio.Event()
+        self._held = 0
+        self._high = self._low = 0
+        self._is_closing = False
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self._high, self._low = high or 0, low or 0
+
+    def get_write_buffer_size(self) -> int:
+        return self._held
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.pieces.append(bytes(data))
+        self._held += len(data)
+        if self._held > self._high and not self.protocol.writing_paused:
+            self.protocol.pause_writing()
+
+    def release(self, size: int) -> None:
+        self._held -= size
+        if self._held <= self._low and self.protocol.writing_paused:
+            self.protocol.resume_writing()
+
+    def is_closing(self) -> bool:
+        return self._is_closing
+
+    def close(self) -> None:
+        self._is_closing = True
+
+    def abort(self) -> None:
+        self._is_closing = True
+        self.aborted.set()
+
+    def lose(self) -> None:
+        self._is_closing = True
+        self.protocol.connection_lost(None)
+
+
+def line_over(transport: Holding, flusher: Flusher | None = None, close_within: float = 600) -> Line:
+    writer = StreamWriter(transport.protocol, asyncio.get_running_loop())
+    return Line(transport, writer, flusher or Flusher(), close_within)
