@@ -9,7 +9,7 @@ from aiohttp import ClientError, WSServerHandshakeError, web
 from aiohttp.typedefs import Handler
 
 from chatcore import Unavailable
-from chatcore_socketio import Caps
+from chatcore_socketio import Caps, Timing
 
 from .node import QUICK, SocketioNode, socketio_node
 
@@ -137,6 +137,13 @@ async def test_who_never_connects_is_closed() -> None:
         await node.nothing_left()
 
 
+async def test_client_may_send_connect_after_some_heartbeats() -> None:
+    async with socketio_node(timing=Timing(connect_within=600, ping_interval=0.05)) as node:
+        client = await node.clients.open()
+        await client.until(lambda client: client.texts.count("2") == 2)
+        await client.connect()
+
+
 async def test_who_only_tries_other_namespaces_is_closed() -> None:
     async with socketio_node(timing=QUICK) as node:
         client = await node.clients.open()
@@ -206,6 +213,16 @@ async def test_request_of_version_2_names_the_versions_to_install(node: Socketio
     assert (answer.status, problem["code"], problem["field"]) == (400, "invalid", "EIO")
     assert "Socket.IO 2" in problem["detail"]
     assert "install version 3 or 4" in problem["detail"]
+
+
+async def test_client_of_socketio_2_is_logged_once_a_minute_and_address(
+    node: SocketioNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    for version in ("3", "3", "5", ""):
+        async with node.clients.http.get(f"{node.url}?EIO={version}&transport=polling") as answer:
+            assert ("Socket.IO 2" in await answer.text()) == (version == "3")
+    (line,) = caplog.messages
+    assert "address=127.0.0.1" in line
 
 
 async def test_one_address_opens_so_many_websockets_and_no_more() -> None:

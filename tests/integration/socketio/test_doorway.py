@@ -157,6 +157,18 @@ async def test_a_polling_session_that_is_left_alone_goes(quick: SocketioNode) ->
     await quick.nothing_left()
 
 
+async def test_polling_session_stands_while_its_time_runs() -> None:
+    async with socketio_node(timing=Timing(connect_within=600, ping_interval=0.05)) as node:
+        poller = await shake_hands(node)
+        waiting = await poller.waiting_get()
+        bystander = await node.clients.connect("bob")
+        await bystander.until(lambda client: client.texts.count("2") == 2)  # deadlines have been looked at
+        assert not waiting.done()
+        client = await node.clients.open(sid=poller.sid)
+        await client.send("2probe", "5")
+        await client.connect()
+
+
 async def test_a_websocket_that_probes_and_never_moves_over_is_closed(quick: SocketioNode) -> None:
     poller = await shake_hands(quick)
     await poller.post(CONNECT)
@@ -288,10 +300,19 @@ async def test_refused_post_answers_the_waiting_get_with_close(node: SocketioNod
     assert await waiting == (200, "1")
 
 
+def connect_of(size: int) -> str:
+    return CONNECT.replace("alice", "a" * (size - len(CONNECT) + len("alice")))
+
+
+async def test_post_of_16_kib_is_taken(node: SocketioNode) -> None:
+    poller = await shake_hands(node)
+    assert await poller.post(connect_of(16 * 1024)) == (200, "ok")
+
+
 async def test_a_post_that_is_too_large_is_refused(node: SocketioNode) -> None:
     for size in (16 * 1024 + 1, 64 * 1024 + 1):
         poller = await shake_hands(node)
-        status, answer = await poller.post("x" * size)
+        status, answer = await poller.post(connect_of(size))
         assert (status, json.loads(answer)["code"]) == (413, "too_large")
 
 

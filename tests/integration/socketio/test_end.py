@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 import pytest
 from aiohttp import WSServerHandshakeError, web
 
+from chatcore import Credentials, Principal
 from chatcore.ports.connection import Bye, ByeCode, Push
 from chatcore_socketio import Timing
 from chatcore_socketio.connection import SocketConnection
@@ -122,13 +123,16 @@ async def test_an_engine_io_close_ends_the_socket(node: SocketioNode) -> None:
     await node.nothing_left()
 
 
-async def test_close_says_shutdown_to_everybody_within_a_second(node: SocketioNode) -> None:
+async def test_close_says_shutdown_to_everybody_within_a_second(
+    node: SocketioNode, caplog: pytest.LogCaptureFixture
+) -> None:
     clients = [await node.clients.connect(f"user{n}") for n in range(20)]
     lingering = [await (await SilentClient.open(node)).connect() for _ in range(3)]  # do not answer the close
     undecided = await node.clients.open()
     began = time.monotonic()
     await node.server.close()
     assert time.monotonic() - began < 1.5
+    assert not caplog.messages
     for client in clients:
         assert await client.closed() == 1001
         assert client.bodies_of("bye") == [{"code": "shutdown", "resumable": True}]
@@ -137,6 +141,29 @@ async def test_close_says_shutdown_to_everybody_within_a_second(node: SocketioNo
         assert b'42["bye",{"code":"shutdown","resumable":true}]' in await silent.read_until(b"\x88\x02\x03\xe9")
         silent.close()
     await node.nothing_left()
+
+
+async def test_close_does_not_wait_for_a_socket_that_never_ends(caplog: pytest.LogCaptureFixture) -> None:
+    entered, released = asyncio.Event(), asyncio.Event()
+
+    async def authenticate_whatever_happens(_: Credentials) -> Principal | None:
+        entered.set()
+        while not released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await released.wait()
+        return None
+
+    async with socketio_node(timing=Timing(close_within=0.1)) as node:
+        node.server._authenticate = authenticate_whatever_happens
+        client = await node.clients.open()
+        await client.send("40")
+        await entered.wait()
+        async with asyncio.timeout(3 * 0.3):
+            await node.server.close()
+        assert caplog.messages == ["1 sockets did not end in time"]
+        assert await client.closed() == 1001
+        released.set()
+        await node.nothing_left()
 
 
 @pytest.mark.parametrize("polled", [False, True], ids=["alone", "after polling"])
