@@ -295,15 +295,19 @@ async def test_invitation_that_was_accepted_meanwhile_is_told_by_the_joining_alo
             assert [shown.announced_at for shown in ina.rooms(room)] == [2]
 
 
-async def test_late_hint_of_a_join_reaches_a_socket_though_its_room_began_above_it() -> None:
-    """When the hint of mia's joining comes, the room is alive here, from a later entry on."""
+@pytest.mark.parametrize("bodies", [[], ["welcome"]])
+async def test_late_hint_of_a_join_reaches_a_socket_though_its_room_did_not_begin_below_it(bodies: list[str]) -> None:
+    """When the hint of mia's joining comes, the room is alive here, from that entry or a later one on."""
     async with two_nodes() as (here, there, bus):
         room, mia, olga = await create(there, kind="public"), Teller(), Teller()
         async with here.connect(mia, user="mia"):
             await there.execute("mia", JoinRoom(room=room))
-            await say(there, "olga", room, "welcome")
-            await bus.published(3)
+            for body in bodies:
+                await say(there, "olga", room, body)
+            await bus.published(2 + len(bodies))
             async with here.connect(olga, user="olga"):
                 bus.deliver()
-                await mia.until(lambda _: seqs(mia, room) == [2, 3], within=1)  # no sweep finds it for her
-        assert mia.story == ["ready", "room", "entry 2", "entry 3"]
+                await mia.until(
+                    lambda _: len(seqs(mia, room)) == 1 + len(bodies), within=1
+                )  # no sweep finds it for her
+        assert mia.story == ["ready", "room", "entry 2", "entry 3"][: 3 + len(bodies)]

@@ -7,6 +7,8 @@ import pytest
 
 from chatcore import Chat, CreateRoom, InviteUser, JoinRoom, LeaveRoom, Mark, RemoveUser, SendMessage
 from chatcore.live.pushes import Room
+from chatcore.live.recent import REMEMBERED_S
+from chatcore.live.sweep import SWEEP_S
 from tests.unit.live.nodes import Gate, HeldBus, HeldStore, Teller, ghosts
 
 pytestmark = pytest.mark.anyio
@@ -90,6 +92,29 @@ async def test_an_invitation_is_told_after_a_sync_that_began_while_it_was_being_
             gate.open()
             await ina.until(lambda _: standings(ina, room) == ["invited"], within=1)  # the sweep might find it later
         assert ina.story == ["ready", "answer None", "room"]
+
+
+async def test_an_invitation_that_was_being_told_when_a_sync_began_is_told_though_the_sync_fails_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Meanwhile the change poller has passed it, its room was dropped, and the room's head is not remembered."""
+    store, ina = HeldStore(), Teller()
+    async with Chat(store) as chat:
+        room = await create(chat)
+        async with chat.connect(ina, user="ina") as socket, anyio.create_task_group() as tasks:
+            told, read = hold(store, "views", monkeypatch), store.hold("catch_up", done=False)
+            tasks.start_soon(chat.execute, "olga", InviteUser(room=room, user="ina"))
+            await told.reached.wait()
+            tasks.start_soon(socket.receive, "sync", {"cursors": {room: {"seq": 0}}}, ina.answer)
+            await read.reached.wait()
+            await anyio.sleep(SWEEP_S + 0.1)
+            told.open()
+            await anyio.sleep(REMEMBERED_S + 0.1)
+            await chat.execute("olga", SendMessage(to="bob", body="hello", key="h"))
+            read.fails = True
+            read.open()
+            await ina.until(lambda _: standings(ina, room) == ["invited"], within=1)
+        assert ina.story == ["ready", "answer unavailable", "room"]
 
 
 async def test_an_invitation_is_told_again_though_its_socket_still_stands_in_the_room_behind_it(

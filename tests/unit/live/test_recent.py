@@ -36,6 +36,6 @@ async def test_recent_heads_are_forgotten_in_the_order_in_which_they_were_last_t
     recent.note("told again", 1)
     recent.note("told once", 1)
     for seq in range(2, 5):
-        await anyio.sleep(REMEMBERED_S / 2)
+        await anyio.sleep(0.4 * REMEMBERED_S)
         recent.note("told again", seq)
     assert (recent.seq("told once"), recent.seq("told again")) == (0, 4)
