@@ -74,6 +74,21 @@ def simulate(
     """
     chosen = STRESSES[stress] if stress else None
     world = World(seed, tracing=tracing, cancel_at=cancel_at, climate=chosen.climate if chosen else None)
+    run = _run(world, store, registry, commands, chosen, large=large)
+    del world
+    gc.collect(1)  # a world is full of cycles: without a collection each one stays in memory
+    return run
+
+
+def _run(
+    world: World,
+    store: Callable[[], Store],
+    registry: Callable[[Callable[[], float]], SocketRegistry],
+    commands: int,
+    stress: Stress | None,
+    *,
+    large: bool,
+) -> Run:
     world.loop = ShuffledLoop(Random(world.random.random()), world.climate.shuffle)
     with (
         _log_judged(world),
@@ -82,10 +97,10 @@ def simulate(
         asyncio.Runner(loop_factory=lambda: world.loop) as runner,
     ):
         try:
-            runner.run(_play(world, store(), registry(world.loop.time), commands, chosen, large=large))
+            runner.run(_play(world, store(), registry(world.loop.time), commands, stress, large=large))
         except Stuck as error:
             world.fault(str(error))
-    return Run(seed=seed, broken=tuple(world.broken), counts=world.counts, trace=tuple(world.trace or ()))
+    return Run(seed=world.seed, broken=tuple(world.broken), counts=world.counts, trace=tuple(world.trace or ()))
 
 
 async def _play(
