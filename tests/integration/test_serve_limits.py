@@ -139,7 +139,7 @@ async def test_connections_above_the_limit_are_logged_once_a_minute_and_address(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with served(limit_connect=Rate(1, 3_600), trusted_proxies=LOOPBACK) as (url, http):
-        for _ in range(3):
+        for _ in range(4):
             for client in ("198.51.100.1", "198.51.100.2"):
                 async with http.get(url + POLLING, headers={"X-Forwarded-For": client}):
                     pass

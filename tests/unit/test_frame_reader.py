@@ -9,7 +9,6 @@ from wsproto.frame_protocol import FrameProtocol, Opcode, ParseFailed
 
 from chatcore_socketio.frame_reader import (
     MESSAGE_MAX,
-    START_SIZE,
     WHOLE_MAX,
     Close,
     Event,
@@ -132,7 +131,7 @@ def test_long_text_gives_its_start_once_it_has_ended(split: int) -> None:
     frames = client_frame(TEXT, payload[:split], final=False) + client_frame(CONTINUATION, payload[split:])
     chunks = [frames[at : at + 999] for at in range(0, len(frames), 999)]
     found = read_all(reader, *chunks, client_frame(TEXT, b"next"))
-    assert found == [Fragment(split), payload[:START_SIZE].decode(), "next"]
+    assert found == [Fragment(split), payload[:64].decode(), "next"]
     assert type(found[1]) is TruncatedText
 
 

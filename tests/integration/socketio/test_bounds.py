@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, Callable
 import pytest
 
 from chatcore import SendMessage
+from chatcore.ports.connection import Bye
 from chatcore_socketio import Timing
 from chatcore_socketio.frame_allowance import FRAMES_AT_ONCE
 from chatcore_socketio.line import DRAINED, OUTSTANDING_MAX
 from chatcore_socketio.receiver import BYTES_PER_TURN, Receiver
-from chatcore_socketio.session import FRAGMENT_MIN, Session
+from chatcore_socketio.session import Session
 
-from ...unit.client_frames import CONTINUATION, PING, PONG, TEXT, client_frame
+from ...unit.client_frames import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
 from .node import SocketioNode, socketio_node
 from .silent import SilentClient, frame
 
@@ -238,11 +239,19 @@ async def test_fragments_of_a_kibibyte_are_no_idle_frames(node: SocketioNode) ->
     client = await (await SilentClient.open(node)).connect()
     start = b'427["nonsense",{"a":"'
     for _ in range(FRAMES_AT_ONCE // 60 + 2):
-        await client.write(client_frame(TEXT, start.ljust(FRAGMENT_MIN, b"x"), final=False))
-        await client.write(client_frame(CONTINUATION, b"x" * FRAGMENT_MIN, final=False) * 60)
+        await client.write(client_frame(TEXT, start.ljust(1024, b"x"), final=False))
+        await client.write(client_frame(CONTINUATION, b"x" * 1024, final=False) * 60)
         await client.write(client_frame(CONTINUATION, b'"}]'))
     await client.read_until(b"437[", FRAMES_AT_ONCE // 60 + 2)
     client.close()
+
+
+async def test_fragments_below_a_kibibyte_are_idle_frames(node: SocketioNode) -> None:
+    flooder = await (await SilentClient.open(node, receive_buffer=400_000)).connect()
+    await flooder.write(client_frame(TEXT, b"42", final=False))
+    await flooder.write(client_frame(CONTINUATION, b"x" * 1023, final=False) * (FRAMES_AT_ONCE + 100))
+    await flooder.read_until(b"\x88\x02\x03\xea")
+    flooder.close()
 
 
 async def test_commands_of_others_are_answered_in_the_midst_of_a_flood(node: SocketioNode) -> None:
@@ -265,6 +274,36 @@ async def test_large_messages_of_a_flood_are_read_a_turn_at_a_time(node: Socketi
     assert len(session._inbox._packets) == BYTES_PER_TURN // 30_000 + 1
     await flooder.read_until(b"\x88\x02\x03\xea")  # this was no Socket.IO
     flooder.close()
+
+
+@pytest.mark.parametrize(("more", "is_read"), [(0, True), (1, False)], ids=["64 KiB", "a byte more"])
+async def test_close_frame_is_read_among_the_64_kib_that_follow_an_end(
+    node: SocketioNode, more: int, is_read: bool
+) -> None:
+    silent = await (await SilentClient.open(node)).connect()
+    (session,) = node.server._sessions
+    receiver = Receiver(session, session._line._transport)
+    session.close(Bye(code="kicked"))
+    goodbye = client_frame(CLOSE)
+    receiver.feed_data(client_frame(TEXT, bytes(64 * 1024 + more - len(goodbye) - 8)))
+    receiver.feed_data(goodbye)
+    assert session.is_receiving != is_read
+    assert session._line._transport.is_reading() == is_read
+    silent.close()
+
+
+async def test_client_that_goes_on_after_its_own_close_frame_is_not_read_on(node: SocketioNode) -> None:
+    node.server._timing = Timing(close_within=30)
+    silent = await (await SilentClient.open(node)).connect()
+    (session,) = node.server._sessions
+    with node.hanging():
+        await silent.send('427["rooms",{}]')
+        await silent.write(client_frame(CLOSE))
+        await node.until(lambda: not session.is_receiving)
+        await silent.write(bytes(128 * 1024))
+        await node.until(lambda: not session._line._transport.is_reading())
+        assert not session._line.ended
+    silent.close()
 
 
 async def test_client_that_goes_on_after_its_end_is_not_read_on(node: SocketioNode) -> None:
