@@ -1,5 +1,7 @@
 """Packets that wait for a dispatcher are bounded, and the reader goes on once half of the bound is free."""
 
+import asyncio
+
 import pytest
 
 from chatcore_socketio.inbox import FRAMES_MAX, Inbox
@@ -41,3 +43,41 @@ async def test_closed_inbox_gives_what_is_there_and_lets_the_reader_go() -> None
     inbox.close()
     assert room.done()
     assert [await inbox.take() for _ in range(FRAMES_MAX + 1)] == [*(f"{number}" for number in range(FRAMES_MAX)), None]
+
+
+async def test_take_waits_for_the_next_packet_or_the_end() -> None:
+    inbox = Inbox()
+    for packet in ("first", "second"):
+        taking = asyncio.create_task(inbox.take())
+        await asyncio.sleep(0)
+        assert not taking.done()
+        inbox.put(packet)
+        assert await taking == packet
+    taking = asyncio.create_task(inbox.take())
+    await asyncio.sleep(0)
+    inbox.close()
+    assert await taking is None
+    assert inbox.taken == 2
+
+
+async def test_packet_put_after_a_cancelled_take_stays_for_the_next() -> None:
+    inbox = Inbox()
+    taking = asyncio.create_task(inbox.take())
+    await asyncio.sleep(0)
+    taking.cancel()
+    inbox.put("x")
+    await asyncio.wait({taking})
+    assert await inbox.take() == "x"
+
+
+async def test_cleared_inbox_has_its_whole_bound_again() -> None:
+    inbox = Inbox()
+    for _ in range(3):
+        inbox.put("x" * 65_536)
+    inbox.clear()
+    for _ in range(3):
+        inbox.put("x" * 65_536)
+    assert not inbox.full
+    inbox.put("y" * 65_536)
+    assert inbox.full
+    assert inbox.taken == 0

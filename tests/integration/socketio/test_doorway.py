@@ -265,7 +265,7 @@ async def test_second_get_at_the_same_time_ends_the_session(node: SocketioNode) 
         "b=",
         b"\xff\xfe",
         CONNECT + "\x1e" + CONNECT,
-        "\x1e".join(["6"] * 17),
+        "\x1e".join([CONNECT, *["1"] * 16]),
         "d=4",
         '450-["x"]',
     ],
@@ -275,6 +275,12 @@ async def test_nothing_but_connect_goes_by_post(node: SocketioNode, body: str | 
     status, answer = await poller.post(body)
     assert (status, json.loads(answer)["code"]) == (400, "invalid")
     assert (await poller.get())[0] == 400  # the session is over
+
+
+async def test_post_may_carry_16_packets(node: SocketioNode) -> None:
+    poller = await shake_hands(node)
+    assert await poller.post("\x1e".join([CONNECT, *["1"] * 15])) == (200, "ok")
+    assert node.server.doorways == 0
 
 
 async def test_a_second_connect_ends_the_session(node: SocketioNode) -> None:

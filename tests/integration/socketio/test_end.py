@@ -11,6 +11,7 @@ from aiohttp import WSServerHandshakeError, web
 
 from chatcore import Credentials, Principal
 from chatcore.ports.connection import Bye, ByeCode, Push
+from chatcore.socket import Socket
 from chatcore_socketio import Timing
 from chatcore_socketio.connection import SocketConnection
 
@@ -68,6 +69,20 @@ async def test_frame_that_can_not_be_made_ends_its_socket_with_1011_and_a_traceb
     (session,) = node.server._sessions
     for _ in range(2):
         writes(session._connection)
+    assert await client.closed() == 1011
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+    await node.nothing_left()
+
+
+async def test_socket_that_raises_ends_with_1011_and_a_traceback(
+    node: SocketioNode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    client = await node.clients.connect()
+    monkeypatch.setattr(Socket, "receive", broken)
+    await client.emit("rooms", {})
     assert await client.closed() == 1011
     assert [record.exc_info is not None for record in caplog.records] == [True]
     await node.nothing_left()
@@ -323,8 +338,3 @@ async def test_deadlines_do_not_look_at_the_wall_clock(quick: SocketioNode, monk
     monkeypatch.setattr(time, "time", lambda: real() + 3600)
     await client.until(lambda client: client.texts.count("2") >= 3)
     assert (await client.call("rooms", {}))["ok"]
-
-
-async def test_the_tick_is_never_slower_than_a_fifth_of_the_shortest_deadline() -> None:
-    assert Timing().tick == 1
-    assert Timing(ping_timeout=0.5).tick == pytest.approx(0.1)

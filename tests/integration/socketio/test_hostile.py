@@ -25,6 +25,7 @@ HOSTILE = {
     "CONNECT again": '40{"token":"alice"}',
     "CONNECT of broken JSON": "40{",
     "an ACK": "430[]",
+    "an ACK that reads as a command": '437["rooms",{}]',
     "an ACK with a number beyond all": "43" + "9" * 200 + "[]",
     "CONNECT_ERROR": '44{"message":"x"}',
     "a binary event": '451-["x",{"_placeholder":true,"num":0}]',
