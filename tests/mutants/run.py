@@ -167,7 +167,7 @@ def run_tests(copy: Path, tests: Sequence[str]) -> NoReturn:
     sys.path[:0] = [str(folder) for folder in folders]
     for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
         del sys.modules[name]
-    once = ["-k", "not trio"]  # a mutant is as wrong on asyncio
+    once = ["-k", "not trio and not uvloop"]  # a mutant is as wrong on asyncio
     imported = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # plugins, by the parent
     os._exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *imported, *once, *tests]))
 

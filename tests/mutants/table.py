@@ -7,15 +7,60 @@ LIVE = (
     *("tests/unit/test_message_changes.py", "tests/unit/test_entering.py", "tests/unit/test_other_loops.py"),
     *("tests/unit/test_canonical.py", "tests/unit/test_chat_limits.py"),
 )
-WIRE = (
-    *("tests/unit/test_frame_reader.py", "tests/unit/test_frame_allowance.py", "tests/unit/test_connection_caps.py"),
-    *("tests/unit/test_janitor.py", "tests/integration/socketio/test_websocket.py"),
-    *("tests/integration/socketio/test_connect.py", "tests/integration/socketio/test_doorway.py"),
-    *("tests/integration/socketio/test_commands.py", "tests/integration/socketio/test_end.py"),
-    *("tests/integration/socketio/test_hostile.py", "tests/integration/socketio/suites"),
+_SOCKETIO = "tests/integration/socketio"
+_BOUNDS = f"{_SOCKETIO}/test_bounds.py"
+CONNECT, COMMANDS, END = f"{_SOCKETIO}/test_connect.py", f"{_SOCKETIO}/test_commands.py", f"{_SOCKETIO}/test_end.py"
+DOORWAY, WEBSOCKET = f"{_SOCKETIO}/test_doorway.py", f"{_SOCKETIO}/test_websocket.py"
+HOSTILE, SUITES = f"{_SOCKETIO}/test_hostile.py", f"{_SOCKETIO}/suites"
+FLOODS = (
+    f"{_BOUNDS}::test_client_that_floods_with_idle_frames_is_ended_with_bye_protocol",
+    f"{_BOUNDS}::test_idle_frames_below_the_rate_mean_nothing",
+    f"{_BOUNDS}::test_fragments_of_a_kibibyte_are_no_idle_frames",
+    f"{_BOUNDS}::test_fragments_below_a_kibibyte_are_idle_frames",
+    f"{_BOUNDS}::test_commands_of_others_are_answered_in_the_midst_of_a_flood",
+    f"{_BOUNDS}::test_large_messages_of_a_flood_are_read_a_turn_at_a_time",
+    f"{_BOUNDS}::test_close_frame_is_read_among_the_64_kib_that_follow_an_end",
+    f"{_BOUNDS}::test_client_that_goes_on_after_its_own_close_frame_is_not_read_on",
+    f"{_BOUNDS}::test_client_that_goes_on_after_its_end_is_not_read_on",
+)
+HELD_UP = (
+    f"{_BOUNDS}::test_a_held_up_reader_whose_commands_do_not_get_on_is_cut",
+    f"{_BOUNDS}::test_the_heartbeat_does_not_cut_a_client_whose_commands_take_their_time",
+    f"{_BOUNDS}::test_a_held_up_reader_is_not_asked_for_pongs_that_it_can_not_have_read",
+)
+SLOW = (
+    f"{_BOUNDS}::test_a_reader_that_never_reads_is_cut_within_bounds_and_others_go_on",
+    f"{_BOUNDS}::test_a_slow_reader_that_keeps_up_is_not_cut",
+    f"{_BOUNDS}::test_who_sends_websocket_pings_and_never_reads_is_cut",
+    f"{_BOUNDS}::test_client_that_goes_while_its_answers_wait_is_no_fault_of_the_server",
+    f"{_BOUNDS}::test_large_answers_wait_for_a_reader_and_never_cut_it",
+    f"{_BOUNDS}::test_the_cut_reader_finds_bye_slow_behind_what_it_had_not_read",
+)
+LIMITS = (
+    "tests/integration/test_serve_limits.py::test_connections_above_the_limit_get_429_by_polling_and_1013_by_websocket",
+    "tests/integration/test_serve_limits.py::test_upgrade_of_a_polling_session_is_not_counted_again",
+    "tests/integration/test_serve_limits.py::test_connections_above_the_limit_are_logged_once_a_minute_and_address",
+    "tests/integration/test_serve_limits.py::test_new_access_token_for_a_socket_is_no_connection",
 )
 
 TESTS: Mapping[str, Sequence[str]] = {
     "src/chatcore/": LIVE,
-    "src/adapters/chatcore_socketio/": WIRE,
+    "src/adapters/chatcore_socketio/caps": ("tests/unit/test_connection_caps.py", CONNECT, DOORWAY),
+    "src/adapters/chatcore_socketio/close_codes": (CONNECT, WEBSOCKET, *HELD_UP, END),
+    "src/adapters/chatcore_socketio/connection": (COMMANDS, CONNECT, END),
+    "src/adapters/chatcore_socketio/dispatcher": (COMMANDS, HOSTILE, CONNECT, WEBSOCKET, END),
+    "src/adapters/chatcore_socketio/doorway": (DOORWAY, CONNECT, SUITES),
+    "src/adapters/chatcore_socketio/frame_allowance": FLOODS,
+    "src/adapters/chatcore_socketio/frame_reader": (WEBSOCKET, *FLOODS),
+    "src/adapters/chatcore_socketio/frames": (WEBSOCKET,),
+    "src/adapters/chatcore_socketio/heartbeat": HELD_UP,
+    "src/adapters/chatcore_socketio/inbox": (COMMANDS, *HELD_UP),
+    "src/adapters/chatcore_socketio/janitor": (),
+    "src/adapters/chatcore_socketio/line": (COMMANDS, *SLOW),
+    "src/adapters/chatcore_socketio/packets": (CONNECT, COMMANDS, DOORWAY, HOSTILE),
+    "src/adapters/chatcore_socketio/receiver": (*FLOODS, WEBSOCKET, *HELD_UP),
+    "src/adapters/chatcore_socketio/server": (CONNECT, DOORWAY, WEBSOCKET, *LIMITS, END),
+    "src/adapters/chatcore_socketio/session": (CONNECT, DOORWAY, HOSTILE, *FLOODS, *HELD_UP, COMMANDS, END),
+    "src/adapters/chatcore_socketio/timing": (CONNECT, END),
+    "src/adapters/chatcore_socketio/websocket_handshake": (WEBSOCKET, CONNECT),
 }
