@@ -252,6 +252,7 @@ async def test_second_get_at_the_same_time_ends_the_session(node: SocketioNode) 
     [
         "",
         "x",
+        "0{}",
         "2",
         "5",
         "4",
@@ -372,9 +373,12 @@ def assert_too_many(answer: ClientResponse) -> None:
 async def test_a_closing_server_lets_hanging_gets_go_and_takes_no_more(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     client = await node.clients.open(sid=poller.sid)
-    hanging = await poller.waiting_get()
+    hanging = [await one.waiting_get() for one in (poller, await shake_hands(node))]
     await node.server.close()
-    assert (await hanging)[0] == 503
+    for get in hanging:
+        status, answer = await get
+        assert (status, json.loads(answer)["code"]) == (503, "unavailable")
+        assert "about to end" in json.loads(answer)["detail"]
     assert await client.closed() == 1001
     async with node.clients.http.get(f"{node.url}?EIO=4&transport=polling") as answer:
         assert answer.status == 503
