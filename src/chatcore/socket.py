@@ -106,7 +106,7 @@ class Socket:
 
     def _room_meant(self, event: str, data: object) -> RoomId | None:
         """The room whose queue a refused command belongs into, where that can be told."""
-        if not issubclass(COMMANDS.get(event, Command), RoomCommand) or not isinstance(data, dict):
+        if not issubclass(COMMANDS.get(event, Command), RoomCommand):
             return None
         match data:
             case {"room": str(room)}:

@@ -1,8 +1,10 @@
 """The domain through its one verb and its sockets, in memory."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import anyio
@@ -27,8 +29,10 @@ from chatcore import (
     SendRates,
     Unavailable,
 )
+from chatcore.commands.dispatch import Dispatcher
 from chatcore.domain.entries import Event, Message, Opens, Role
 from chatcore.ports.rate_limiter import Rate, Unlimited
+from chatcore.ports.registry import SocketInfo
 from chatcore.testing import Recorder, virtual_time
 from chatcore_memory import MemoryBus, MemoryRegistry, MemoryStore
 from tests.unit.live.nodes import HeldStore, Teller, ghosts, seqs
@@ -348,11 +352,25 @@ async def test_unexpected_fault_of_a_store_is_answered_internal_at_once(monkeypa
         assert (await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))).seq == 1
 
 
-async def test_an_exception_in_a_handler_is_answered_internal(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("owner", "method"), [(Dispatcher, "addressed"), (History, "handle")])
+async def test_an_exception_before_or_in_a_handler_is_answered_internal(
+    owner: type, method: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def planted(*_: object) -> None:
+    def planted(*_: object) -> None:
         raise RuntimeError("planted")
+
+    monkeypatch.setattr(owner, method, planted)
+    async with Chat(MemoryStore()) as chat:
+        bob = Teller()
+        async with chat.connect(bob, user="bob") as socket:
+            await socket.receive("history", {"with": "alice"}, bob.answer)
+        assert bob.story == ["ready", "answer internal"]
+    assert "planted" in caplog.text
+
+
+async def test_answer_that_cannot_be_written_is_internal(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def planted(*_: object) -> object:
+        return object()
 
     monkeypatch.setattr(History, "handle", planted)
     async with Chat(MemoryStore()) as chat:
@@ -360,7 +378,6 @@ async def test_an_exception_in_a_handler_is_answered_internal(
         async with chat.connect(bob, user="bob") as socket:
             await socket.receive("history", {"with": "alice"}, bob.answer)
         assert bob.story == ["ready", "answer internal"]
-    assert "planted" in caplog.text
 
 
 @pytest.mark.parametrize("event", ["nonsense", "connect", "message.edit", ""])
@@ -564,6 +581,25 @@ async def test_session_of_another_user_with_the_same_name_is_not_closed() -> Non
     ):
         await chat.close_session("bob", "s")
         assert (alice.bye, bob.bye) == (None, Bye(code="signed_out"))
+
+
+async def test_session_that_ends_is_closed_here_at_once_though_the_registry_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(_: str) -> Sequence[SocketInfo]:
+        raise Unavailable
+
+    registry, sessions = MemoryRegistry(anyio.current_time), product(("alice", "bob", "carol"), ("s1", "s2", "s3"))
+    recorders = {session: Recorder() for session in sessions}
+    async with Chat(MemoryStore(), registry=registry) as chat, AsyncExitStack() as sockets:
+        for (user, session), recorder in recorders.items():
+            await sockets.enter_async_context(chat.connect(recorder, user=user, session=session))
+        monkeypatch.setattr(registry, "of_user", fail)
+        with pytest.raises(Unavailable):
+            await chat.close_session("bob", "s2")
+        assert {session: one.bye for session, one in recorders.items() if one.bye} == {
+            ("bob", "s2"): Bye(code="signed_out")
+        }
 
 
 async def test_leaving_a_chat_says_goodbye_and_carries_out_what_was_queued() -> None:

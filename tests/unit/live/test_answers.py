@@ -17,6 +17,7 @@ from chatcore.protocol import Object
 from chatcore.testing import Recorder
 from chatcore_aiohttp.codec import encode
 from chatcore_memory import MemoryStore
+from tests.unit.live.nodes import HeldStore, Teller
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +54,17 @@ async def test_a_refusal_keeps_its_place_however_the_peers_name_is_spelled() -> 
         await alice.receive("message.send", {"to": "Bob", "body": 2, "key": "2"}, lambda one: answers.append(one["ok"]))
         await alice.receive("rooms", {})
         assert answers == [True, False]
+
+
+async def test_refused_read_waits_for_no_command_of_its_socket() -> None:
+    store, alice = HeldStore(), Teller()
+    gate = store.hold("append", done=False)
+    async with Chat(store) as chat, chat.connect(alice, user="alice") as socket:
+        await socket.receive("message.send", {"to": "bob", "body": "1", "key": "1"}, alice.answer)
+        await socket.receive("history", {"room": ROOM, "limit": 0}, alice.answer)
+        assert alice.story == ["ready", "answer invalid"]
+        gate.open()
+        await alice.until(lambda _: "answer 1" in alice.story)
 
 
 async def hanging(users: Collection[UserId]) -> Mapping[UserId, Profile]:

@@ -246,6 +246,20 @@ async def test_a_join_that_was_undone_meanwhile_is_not_announced() -> None:
             assert mia.story == ["ready"]
 
 
+async def test_invited_user_hears_nothing_of_an_earlier_join_that_was_undone() -> None:
+    async with two_nodes() as (here, there, bus):
+        room, mia, olga = await create(there, kind="public"), Teller(), Teller()
+        async with here.connect(mia, user="mia"), here.connect(olga, user="olga"):
+            await there.execute("mia", JoinRoom(room=room))
+            await there.execute("mia", LeaveRoom(room=room))
+            await there.execute("olga", InviteUser(room=room, user="mia"))
+            await bus.published(4)
+            bus.deliver()
+            await olga.until(lambda _: seqs(olga, room) == [2, 3, 4], within=1)
+            assert mia.story == ["ready", "room"]
+            assert [shown.standing for shown in mia.rooms(room)] == ["invited"]
+
+
 async def test_a_list_shows_rooms_one_is_in_or_invited_to_and_no_others() -> None:
     async with Chat(HeldStore()) as chat:
         inside, invited, left, banned = [await create(chat, "mia", kind=kind) for kind in ("group", "public")] + [
@@ -293,6 +307,23 @@ async def test_invitation_that_was_accepted_meanwhile_is_told_by_the_joining_alo
             await olga.until(lambda _: seqs(olga, room) == [2, 3], within=1)
             assert ina.story == ["ready", "room", "entry 3"]
             assert [shown.announced_at for shown in ina.rooms(room)] == [2]
+
+
+async def test_invitation_that_is_told_while_its_room_is_first_read_reaches_its_user() -> None:
+    store, bus, ina = HeldStore(), HeldBus(), Teller()
+    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+        room = await create(there)
+        await bus.published(1)
+        bus.lose()
+        async with here.connect(ina, user="ina"), anyio.create_task_group() as tasks:
+            gate = store.hold("state", done=True)
+            tasks.start_soon(say, here, "olga", room, "is she coming?")
+            await gate.reached.wait()
+            await there.execute("olga", InviteUser(room=room, user="ina"))
+            await bus.published(1)
+            bus.deliver()
+            gate.open()
+            await ina.until(lambda _: ina.story == ["ready", "room"], within=1)  # no sweep finds it for her
 
 
 @pytest.mark.parametrize("bodies", [[], ["welcome"]])

@@ -88,9 +88,9 @@ async def test_token_of_another_session_or_user_is_refused_and_the_socket_ends_a
         Chat(HeldStore(), clock=passing_time()) as chat,
         chat.connect(bob, user="bob", expires_at=after(90), session="phone", authenticate=stands_for) as socket,
     ):
-        for token in ("bob laptop", "alice phone"):
+        for token in ("bob laptop", "bob tablet", "alice phone", "carol phone"):
             await socket.receive("auth.refresh", {"token": token}, answers.append)
-        assert [answer["error"]["code"] for answer in answers] == ["unauthenticated"] * 2
+        assert [answer["error"]["code"] for answer in answers] == ["unauthenticated"] * 4
         await bob.until(lambda _: bob.bye == Bye(code="expired"), within=91)
 
 

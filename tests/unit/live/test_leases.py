@@ -81,18 +81,18 @@ async def test_registry_that_hangs_delays_a_connect_and_its_end_by_a_second() ->
 @pytest.mark.parametrize("shared", [False, True])
 async def test_host_closes_one_socket_of_a_user_and_no_other(shared: bool) -> None:
     registry = MemoryRegistry(anyio.current_time) if shared else None
-    phone, laptop, other = Recorder("a"), Recorder("b"), Recorder("c")
+    phone, laptop, other = Recorder("socket-a"), Recorder("socket-b"), Recorder("socket-c")
     async with (
         Chat(MemoryStore(), registry=registry) as chat,
         chat.connect(phone, user="alice"),
         chat.connect(laptop, user="alice"),
         chat.connect(other, user="bob"),
     ):
-        assert [one.id for one in await chat.sockets("alice")] == ["a", "b"]
-        for user, socket_id in (("alice", "none"), ("alice", "c"), ("bob", "b")):
+        assert [one.id for one in await chat.sockets("alice")] == ["socket-a", "socket-b"]
+        for user, socket_id in (("alice", "none"), ("alice", "socket-c"), ("bob", "socket-b")):
             with pytest.raises(NotFound):
                 await chat.close_socket(user, socket_id)
-        await chat.close_socket("alice", "b")
+        await chat.close_socket("alice", b"socket-b".decode())  # equal to its id, and not the same object
         assert (phone.bye, laptop.bye, other.bye) == (None, Bye(code="kicked"), None)
 
 

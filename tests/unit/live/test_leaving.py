@@ -77,7 +77,10 @@ async def test_chat_left_by_cancellation_carries_out_what_was_queued() -> None:
 
 
 async def test_a_mark_that_is_written_while_the_chat_is_left_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Chat has no idle task that would take what a mark starts."""
     store = HeldStore()
+    async with Chat(store) as earlier:
+        await earlier.execute("alice", SendMessage(to="bob", body="hi", key="k"))
     mark, written, opened = store.mark, anyio.Event(), anyio.Event()
     answers: list[Marks] = []
 
@@ -94,7 +97,6 @@ async def test_a_mark_that_is_written_while_the_chat_is_left_is_answered(monkeyp
     chat = Chat(store)
     async with anyio.create_task_group() as tasks:
         async with chat:
-            await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
             tasks.start_soon(read)
             await written.wait()
         opened.set()
