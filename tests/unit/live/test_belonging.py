@@ -233,7 +233,21 @@ async def test_who_comes_back_hears_everything_from_their_second_joining_on() ->
             assert [entry.seq for entry in page.entries] == [1, 2, 3, 4, 5]
 
 
-async def test_a_join_that_was_undone_meanwhile_is_not_announced() -> None:
+async def test_who_came_back_on_another_node_hears_nothing_from_before() -> None:
+    async with two_nodes() as (here, there, bus):
+        room, mia = await create(there, kind="public"), Teller()
+        await say(there, "olga", room, "hello")
+        async with here.connect(mia, user="mia"):
+            await there.execute("mia", JoinRoom(room=room))
+            await there.execute("mia", LeaveRoom(room=room))
+            await there.execute("mia", JoinRoom(room=room))
+            await bus.published(5)
+            bus.deliver()
+            await mia.until(lambda _: seqs(mia, room)[-1:] == [5], within=1)
+            assert mia.story == ["ready", "room", "entry 5"]
+
+
+async def test_a_join_that_was_undone_meanwhile_is_not_announced(caplog: pytest.LogCaptureFixture) -> None:
     async with two_nodes() as (here, there, bus):
         room, mia, olga = await create(there, kind="public"), Teller(), Teller()
         async with here.connect(mia, user="mia"), here.connect(olga, user="olga"):
@@ -244,6 +258,7 @@ async def test_a_join_that_was_undone_meanwhile_is_not_announced() -> None:
             await olga.until(lambda _: seqs(olga, room) == [2, 3], within=5)
             await anyio.sleep(5)
             assert mia.story == ["ready"]
+    assert caplog.messages == []
 
 
 async def test_invited_user_hears_nothing_of_an_earlier_join_that_was_undone() -> None:

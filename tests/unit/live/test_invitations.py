@@ -165,6 +165,17 @@ async def test_an_invitation_that_only_ready_has_told_ends_with_room_gone() -> N
         assert ina.story[-1] == "room.gone"
 
 
+async def test_connect_of_an_invited_user_reads_their_memberships_once() -> None:
+    store = HeldStore()
+    async with Chat(store) as chat:
+        room = await create(chat)
+        await chat.execute("olga", InviteUser(room=room, user="ina"))
+        store.calls.clear()
+        async with chat.connect(Teller(), user="ina"):
+            await anyio.wait_all_tasks_blocked()
+            assert store.calls.count("memberships") == 1
+
+
 async def test_what_ended_between_the_two_reads_of_a_connect_is_not_followed() -> None:
     store, mia = HeldStore(), Teller()
     async with Chat(store) as chat:

@@ -12,7 +12,7 @@ from chatcore.live.pushes import MarkerMoved
 from chatcore.ports.bus import MarkerAt
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryBus, MemoryStore
-from tests.unit.live.nodes import HeldStore
+from tests.unit.live.nodes import HeldBus, HeldStore
 
 pytestmark = pytest.mark.anyio
 
@@ -157,16 +157,35 @@ async def test_a_marker_reaches_other_nodes() -> None:
             assert markers(alice) == [MarkerMoved(room=ROOM, user="bob", read=0, delivered=1)]
 
 
+async def test_own_sockets_on_other_nodes_hear_the_unread_count() -> None:
+    store, bus, phone = HeldStore(), MemoryBus(), Recorder()
+    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+        await talk(there, 2)
+        async with here.connect(phone, user="bob"):
+            await there.execute("bob", Mark(room=ROOM, read=1))
+            await phone.until(lambda _: len(markers(phone)) == 1, within=1)
+            await there.execute("bob", Mark(room=ROOM, read=2))
+            await phone.until(lambda _: len(markers(phone)) == 2, within=1)
+        assert [marker.unread for marker in markers(phone)] == [1, 0]
+
+
 async def test_a_marker_is_told_once_though_the_bus_brings_a_node_its_own_hints() -> None:
-    phone, laptop, alice = Recorder(), Recorder(), Recorder()
-    async with Chat(HeldStore(), bus=MemoryBus()) as chat:
+    bus, phone, laptop, alice = HeldBus(), Recorder(), Recorder(), Recorder()
+    async with Chat(HeldStore(), bus=bus) as chat:
         await talk(chat, 1)
         async with (
             chat.connect(phone, user="bob") as socket,
             chat.connect(laptop, user="bob"),
             chat.connect(alice, user="alice"),
         ):
+            bus.lose()
             await socket.receive("mark", {"room": ROOM, "read": 1})
+            await bus.published(1)
+            # Between processes a node's id is an equal text, and not the same object.
+            bus.hints = [
+                evolve(hint, node=hint.node.encode().decode()) for hint in bus.hints if isinstance(hint, MarkerAt)
+            ]
+            bus.deliver()
             await anyio.sleep(1)
             assert [len(markers(one)) for one in (phone, laptop, alice)] == [0, 1, 1]
 
