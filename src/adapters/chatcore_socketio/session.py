@@ -171,9 +171,8 @@ class Session:
             self._refuse()
 
     def _count_idle_frame(self) -> None:
-        """Count a frame that carries no command, and end a client that sends too many; the rest is discarded."""
+        """Count a frame that carries no command, and end a client that sends too many."""
         if not self._allowance.spend():
-            self.is_receiving = False
             self._refuse()
 
     def _refuse(self) -> None:

@@ -227,6 +227,18 @@ async def test_client_that_floods_with_idle_frames_is_ended_with_bye_protocol(
     await node.nothing_left()
 
 
+async def test_flooder_that_answers_its_end_is_forgotten_at_once(node: SocketioNode) -> None:
+    node.server._timing = Timing(close_within=600)
+    flooder = await SilentClient.open(node)
+    await flooder.write(IDLE["NOOP"] * (FRAMES_AT_ONCE + 100))
+    await flooder.read_until(b"\x88\x02\x03\xea")
+    await flooder.write(client_frame(CLOSE))
+    try:
+        await node.nothing_left()
+    finally:
+        flooder.close()
+
+
 async def test_idle_frames_below_the_rate_mean_nothing(node: SocketioNode) -> None:
     client = await (await SilentClient.open(node)).connect()
     await client.write(client_frame(TEXT, b"6") * (FRAMES_AT_ONCE - 10))
@@ -272,6 +284,7 @@ async def test_large_messages_of_a_flood_are_read_a_turn_at_a_time(node: Socketi
     receiver = Receiver(session, session._line._transport)
     receiver.feed_data(client_frame(TEXT, b"4" + b"x" * 30_000) * 5)
     assert len(session._inbox._packets) == 3  # the third passes 64 KiB
+    assert not session._line._transport.is_reading()
     await flooder.read_until(b"\x88\x02\x03\xea")  # this was no Socket.IO
     flooder.close()
 
