@@ -14,6 +14,7 @@ DOORWAY, WEBSOCKET = f"{_SOCKETIO}/test_doorway.py", f"{_SOCKETIO}/test_websocke
 HOSTILE, SUITES = f"{_SOCKETIO}/test_hostile.py", f"{_SOCKETIO}/suites"
 FLOODS = (
     f"{_BOUNDS}::test_client_that_floods_with_idle_frames_is_ended_with_bye_protocol",
+    f"{_BOUNDS}::test_flooder_that_answers_its_end_is_forgotten_at_once",
     f"{_BOUNDS}::test_idle_frames_below_the_rate_mean_nothing",
     f"{_BOUNDS}::test_fragments_of_a_kibibyte_are_no_idle_frames",
     f"{_BOUNDS}::test_fragments_below_a_kibibyte_are_idle_frames",

@@ -123,6 +123,12 @@ def test_fragments_that_pass_the_bound_together_are_refused() -> None:
     assert refusal(frames) == 1009
 
 
+def test_control_frames_do_not_count_for_the_message_around_them() -> None:
+    frames = client_frame(TEXT, b"x" * WHOLE_MAX, final=False) + client_frame(PING, b"p")
+    frames += client_frame(CLOSE, b"\x03\xe8")
+    assert read_all(FrameReader(), frames) == [Fragment(WHOLE_MAX), Ping(b"p"), Close(1000)]
+
+
 @pytest.mark.parametrize("split", [1, 50, 65_530, 65_536])
 def test_long_text_gives_its_start_once_it_has_ended(split: int) -> None:
     reader = FrameReader()

@@ -96,8 +96,9 @@ async def test_held_up_client_whose_commands_get_on_has_another_timeout() -> Non
 
 async def test_held_up_client_whose_commands_do_not_get_on_is_given_up() -> None:
     client = Client()
-    client.is_held_up()
-    await client.gets_on(1)
+    for packets in (FRAMES_MAX, 1):
+        client.is_held_up()
+        await client.gets_on(packets)
     assert client.stays(25)
     assert not client.stays(45)
 
