@@ -376,9 +376,9 @@ async def test_a_closing_server_lets_hanging_gets_go_and_takes_no_more(node: Soc
     hanging = [await one.waiting_get() for one in (poller, await shake_hands(node))]
     await node.server.close()
     for get in hanging:
-        status, answer = await get
-        assert (status, json.loads(answer)["code"]) == (503, "unavailable")
-        assert "about to end" in json.loads(answer)["detail"]
+        status, problem = await get
+        assert (status, json.loads(problem)["code"]) == (503, "unavailable")
+        assert "about to end" in json.loads(problem)["detail"]
     assert await client.closed() == 1001
     async with node.clients.http.get(f"{node.url}?EIO=4&transport=polling") as answer:
         assert answer.status == 503
