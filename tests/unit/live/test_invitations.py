@@ -269,3 +269,26 @@ async def test_a_look_that_is_older_than_an_invitation_does_not_end_it() -> None
             gate.open()
             await anyio.sleep(5)
         assert ina.story == ["ready", "room", "room"]
+
+
+async def test_end_of_an_invitation_that_its_room_tells_while_the_store_is_asked_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A hint of the invitation comes again, and the store is asked; meanwhile it ends."""
+    store, bus, ina = HeldStore(), HeldBus(), Teller()
+    async with Chat(store, bus=bus) as chat:
+        room = await create(chat)
+        await bus.published(1)
+        bus.lose()
+        await chat.execute("olga", InviteUser(room=room, user="ina"))
+        await bus.published(1)
+        async with chat.connect(ina, user="ina"), chat.connect(Teller(), user="olga"):
+            gate = store.hold("memberships", done=False)
+            bus.deliver()
+            await gate.reached.wait()
+            await chat.execute("olga", RemoveUser(room=room, user="ina"))
+            assert ina.story == ["ready", "room.gone"]
+            gate.open()
+            await anyio.wait_all_tasks_blocked()
+        assert ina.story == ["ready", "room.gone"]
+    assert caplog.messages == []
