@@ -111,6 +111,20 @@ async def test_a_directory_that_fails_refuses_the_command_and_no_other(caplog: p
     assert "the directory failed" in caplog.text
 
 
+async def test_directory_is_not_asked_about_a_command_that_names_nobody() -> None:
+    asked: list[Collection[str]] = []
+
+    async def directory(users: Collection[str]) -> Mapping[str, Profile]:
+        asked.append(users)
+        return {user: Profile() for user in users}
+
+    async with Chat(MemoryStore(), directory=directory) as chat:
+        room = (await chat.execute("alice", SendMessage(to="bob", body="one", key="1"))).room
+        asked.clear()
+        await chat.execute("alice", SendMessage(room=room, body="two", key="2"))
+    assert asked == []
+
+
 async def test_names_are_spelled_one_way() -> None:
     def canonical(name: str) -> str | None:
         return name.lower() if name.isalpha() else None

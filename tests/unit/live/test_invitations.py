@@ -200,15 +200,17 @@ async def test_what_ended_between_the_two_reads_of_a_connect_is_not_followed() -
 
 
 async def test_a_marker_of_a_room_is_not_pushed_before_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    store, bob = HeldStore(), Teller()
+    store, bob, olga = HeldStore(), Teller(), Teller()
     async with Chat(store) as chat:
         room = await create(chat, kind="public")
         async with chat.connect(bob, user="bob"), anyio.create_task_group() as tasks:
             gate = hold(store, "views", monkeypatch)
             tasks.start_soon(chat.execute, "bob", JoinRoom(room=room))
             await gate.reached.wait()
-            await chat.execute("bob", Mark(room=room, read=2))
-            assert bob.story == ["ready"]
+            async with chat.connect(olga, user="olga"):
+                await chat.execute("bob", Mark(room=room, read=2))
+                await chat.execute("olga", Mark(room=room, muted=True))
+                assert (bob.story, olga.story) == (["ready"], ["ready", "marker"])
             gate.open()
         assert bob.story == ["ready", "room", "entry 2"]
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import anyio
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 
 from chatcore import Chat, CreateRoom, Entry, JoinRoom, SendMessage, Sent, Unavailable
 from chatcore.domain.state import RoomState
@@ -16,7 +16,7 @@ from chatcore.ports.room_log import Appended, News
 from chatcore.protocol import Object
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryStore
-from tests.unit.live.nodes import HeldStore
+from tests.unit.live.nodes import HeldStore, Teller
 
 pytestmark = pytest.mark.anyio
 
@@ -196,13 +196,28 @@ async def test_commands_of_a_socket_fail_with_its_first_that_expires() -> None:
         assert answers[2:] == [("bob 2", True), ("alice 4", True)]
 
 
-async def test_write_that_failed_is_tried_again_within_a_tenth_of_a_second() -> None:
+async def test_write_that_failed_twice_is_tried_again_within_a_tenth_of_a_second() -> None:
     store = HeldStore()
     async with Chat(store) as chat:
-        store.fail("append", done=False)
+        for _ in range(2):
+            store.fail("append", done=False)
         began = anyio.current_time()
         await chat.execute("alice", SendMessage(to="bob", body="one", key="k"))
         assert anyio.current_time() - began < 0.1
+
+
+async def test_commands_queued_while_a_write_fails_share_the_next_one() -> None:
+    store = HeldStore()
+    gate = store.hold("append", done=False)
+    async with Chat(store) as chat, anyio.create_task_group() as tasks:
+        tasks.start_soon(chat.execute, "alice", SendMessage(to="bob", body="one", key="0"))
+        await gate.reached.wait()
+        for number in range(1, 10):
+            tasks.start_soon(chat.execute, "alice", SendMessage(to="bob", body="more", key=str(number)))
+        await anyio.wait_all_tasks_blocked()
+        gate.fails = True
+        gate.open()
+    assert store.calls.count("append") == 2
 
 
 async def test_entry_that_stood_before_the_first_try_is_a_duplicate() -> None:
@@ -282,6 +297,49 @@ async def test_entry_written_elsewhere_while_an_append_lost_its_seq_is_a_duplica
         assert not (await there.execute("alice", command)).duplicate
         gate.open()
     assert [(one.seq, one.duplicate) for one in sent] == [(1, True)]
+
+
+async def test_node_that_lost_a_seq_waits_at_most_twice_as_long_as_its_append_took() -> None:
+    store, spans = HeldStore(), list[tuple[float, float]]()
+
+    def longest(low: float, high: float) -> float:
+        spans.append((low, high))
+        return high
+
+    gate = store.hold("append", done=False)
+    async with Chat(store, uniform=longest) as here, Chat(store) as there, anyio.create_task_group() as tasks:
+        await anyio.sleep(1)
+        tasks.start_soon(here.execute, "alice", SendMessage(to="bob", body="one", key="k1"))
+        await gate.reached.wait()
+        await there.execute("alice", SendMessage(to="bob", body="two", key="k2"))
+        await anyio.sleep(0.1)
+        gate.open()
+    [span] = spans
+    assert span == pytest.approx((0, 0.2))
+
+
+class StoreOfKeys(MemoryStore):
+    """A store that reports that a key is taken where the seq is taken too."""
+
+    async def append(self, entries: Sequence[Entry]) -> Appended:
+        appended = await super().append(entries)
+        if appended.written == len(entries):
+            return appended
+        entry = entries[appended.written]
+        name = entry.author, entry.key
+        news = await self.read_on(entry.room, entry.seq, 1, [name])
+        return evolve(appended, taken=news.first.get(name))
+
+
+async def test_answer_to_a_key_that_was_written_elsewhere_comes_after_the_entries_before_it() -> None:
+    store, bob = StoreOfKeys(), Teller()
+    async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob") as socket:
+        await here.execute("alice", SendMessage(to="bob", body="one", key="k1"))
+        await there.execute("alice", SendMessage(to="bob", body="two", key="k2"))
+        await there.execute("bob", SendMessage(to="alice", body="three", key="k"))
+        await socket.receive("message.send", {"to": "alice", "body": "three", "key": "k"}, bob.answer)
+        await bob.until(lambda _: "entry 3" in bob.story, within=1)
+        assert bob.story == ["ready", "room", "entry 1", "entry 2", "answer 3", "entry 3"]
 
 
 async def test_command_that_lost_its_seq_is_carried_out_without_waiting_for_a_sweep() -> None:
