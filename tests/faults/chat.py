@@ -301,7 +301,7 @@ FAULTS = (
         "src/chatcore/live/hub.py",
         "        if live is None or live.started is None or seq <= live.started:",
         "        if live is None or live.started is None:",
-        "tests/unit/live/test_belonging.py::test_late_hint_of_a_join_reaches_a_socket_though_its_room_began_above_it",
+        "tests/unit/live/test_belonging.py::test_late_hint_of_a_join_reaches_a_socket_though_its_room_did_not_begin_below_it",
     ),
     Fault(
         "an-invited-user-is-shown-the-last-entry",

@@ -32,6 +32,7 @@ async def test_recent_head_is_remembered_while_a_connecting_socket_reads_its_roo
 
 async def test_recent_heads_are_forgotten_in_the_order_in_which_they_were_last_told() -> None:
     """A room that is told of again and again keeps no other room in memory."""
+    await anyio.sleep(10 * REMEMBERED_S)
     recent = Recent()
     recent.note("told again", 1)
     recent.note("told once", 1)

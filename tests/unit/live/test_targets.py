@@ -60,14 +60,15 @@ async def test_many_who_react_to_one_message_at_once_read_it_once_each() -> None
         assert store.read == len(USERS)
 
 
-async def test_many_who_reply_to_one_message_at_once_share_an_append() -> None:
+async def test_many_who_reply_to_one_message_at_once_share_an_append_with_a_message_before_them() -> None:
     async with Chat(store := CountingStore()) as chat:
         room, seq = await a_message_to_all(chat)
         store.appended = 0
+        message = partial(chat.execute, "olga", SendMessage(room=room, body="all of you?", key="k3"))
         replies = [
             partial(chat.execute, user, SendMessage(room=room, body="me", key="k", reply_to=seq)) for user in USERS
         ]
-        await at_once(replies)
+        await at_once([message, *replies])
         assert (store.read, store.appended) == (len(USERS), 1)
 
 
