@@ -8,6 +8,8 @@ from pathlib import Path
 
 import argon2
 
+from chatcore.accounts import AccountStore
+from chatcore_mongo import MongoAccounts, MongoStore
 from chatcore_sqlite import Database, SqliteAccounts
 
 from .serve_client import PASSWORD
@@ -18,11 +20,20 @@ DATA = "chatcore-data"
 
 async def make_accounts(folder: Path, users: Iterable[str]) -> None:
     """Make the data of a server that is run in ``folder``, with accounts of the password `PASSWORD`."""
-    hashed = password_hash(argon2.profiles.CHEAPEST)
     async with Database(folder / DATA) as database:
-        accounts = SqliteAccounts(database)
-        for user in users:
-            await accounts.create(user, hashed, None)
+        await create(SqliteAccounts(database), users)
+
+
+async def make_mongo_accounts(url: str, users: Iterable[str]) -> None:
+    """The same in the MongoDB database at ``url``."""
+    async with MongoStore(url) as store:
+        await create(MongoAccounts(store.database), users)
+
+
+async def create(accounts: AccountStore, users: Iterable[str]) -> None:
+    hashed = password_hash(argon2.profiles.CHEAPEST)
+    for user in users:
+        await accounts.create(user, hashed, None)
 
 
 async def make_sign_ins_slow(folder: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from aiohttp import ClientSession
 from attrs import define, field
 
+from .cheap_accounts import make_accounts, make_mongo_accounts
 from .clients import RawClient, raw_clients
 from .listeners import listeners
 from .mongod import Mongod, a_mongod
@@ -23,7 +24,7 @@ from .sqlite_group import other_process
 
 pytestmark = pytest.mark.anyio
 
-USERS = 10
+USERS = [f"user{number}" for number in range(10)]
 SOCKETS = 500
 MESSAGES_A_SECOND = 150
 OUTAGE_S = 8
@@ -67,7 +68,7 @@ class Sender:
 
 async def room_of_all(server: Server, http: ClientSession) -> tuple[str, list[str]]:
     """A public room with every user as a member; its id and the users' tokens."""
-    users = [await sign_in(http, server.url, f"user{number}") for number in range(USERS)]
+    users = [await sign_in(http, server.url, user) for user in USERS]
     api, creation = users[0].api, {"kind": "public", "title": "Busy", "key": "busy"}
     async with http.post(f"{api}/rooms", json=creation, headers=users[0].bearer) as answer:
         room: str = (await answer.json())["room"]
@@ -91,7 +92,8 @@ async def recovers(server: Server, paused: Callable[[], AbstractAsyncContextMana
     async with ClientSession() as http, raw_clients(f"{server.url}/socket.io/") as clients:
         room, tokens = await room_of_all(server, http)
         senders = [Sender(await clients.connect(token), room) for token in tokens]
-        async with listeners(server.port, [tokens[number % USERS] for number in range(SOCKETS - USERS)]) as others:
+        more = itertools.islice(itertools.cycle(tokens), SOCKETS - len(tokens))
+        async with listeners(server.port, [*more]) as others:
             load = asyncio.create_task(send_on(senders))
             try:
                 await senders[0].client.until(lambda _: all(one.acknowledged for one in senders))
@@ -149,12 +151,14 @@ async def test_busy_room_on_sqlite_recovers_from_a_lock_of_another_process(tmp_p
         async with other_process(LOCK, tmp_path / "chatcore-data" / "chatcore.sqlite3"):
             yield
 
+    await make_accounts(tmp_path, USERS)
     async with serving(tmp_path) as server:
         await recovers(server, locked)
 
 
 async def test_busy_room_on_mongodb_recovers_from_a_stopped_database(tmp_path: Path) -> None:
     with a_mongod() as mongod:
+        await make_mongo_accounts(mongod.url, USERS)
         environment: Mapping[str, str] = {"CHATCORE_STORE": mongod.url, "CHATCORE_SECRET": SECRET}
         async with serving(tmp_path, environment=environment) as server:
             await recovers(server, partial(stopped, mongod))
