@@ -110,8 +110,6 @@ class SocketioServer:
                     await self._empty.wait()
         except TimeoutError:
             log.warning("%d sockets did not end in time", len(self._sessions))
-            for session in tuple(self._sessions):
-                session.abort()
 
     def add_to(self, app: web.Application, path: str = PATH) -> None:
         """Serve ``path`` of an application, until its shutdown."""

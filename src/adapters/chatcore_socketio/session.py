@@ -84,10 +84,6 @@ class Session:
         else:
             self._line.end(GOING_AWAY)
 
-    def abort(self) -> None:
-        """End now."""
-        self._line.abort()
-
     def _drop(self) -> None:
         """It has been ended from here: what was received and not executed yet is not executed any more."""
         self._inbox.clear()

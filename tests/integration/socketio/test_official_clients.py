@@ -95,7 +95,7 @@ async def said_goodbye(node: SocketioNode, connect: Connect, *codes: ByeCode) ->
 async def test_the_client_comes_back_when_its_connection_breaks(node: SocketioNode, connect: Connect) -> None:
     async with connect(node, "alice") as alice:
         (session,) = node.server._sessions
-        session.abort()
+        session._line.abort()
         await alice.until(lambda client: len(client.bodies_of("ready")) == 2, COMES_BACK_S)
 
 
@@ -174,7 +174,7 @@ async def test_client_comes_back_when_the_upgrade_of_its_return_is_reset(node_mo
     ):
         cutter.cuts = 3
         for session in tuple(node.server._sessions):
-            session.abort()
+            session._line.abort()
         for client in (javascript, python):
             await client.until(lambda client: len(client.bodies_of("ready")) == 2, 2 * COMES_BACK_S)
 
