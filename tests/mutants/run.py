@@ -86,17 +86,18 @@ def counted(copy: Path, module: str) -> int:
     Path(cache_from_source(str(file))).unlink()
     everything = list(mutants(right))
     chosen = random.Random(f"{SEED} {module}").sample(everything, min(COUNT, len(everything)))
-    began, survivors = time.monotonic(), 0
+    began, tried, survivors = time.monotonic(), 0, 0
     for mutant in chosen:
-        wrong: str = mutate_code(right, get_operator(mutant.operator)(), mutant.occurrence) or right
+        if (wrong := mutated(right, mutant)) is None:
+            continue
+        tried += 1
         file.write_text(wrong, encoding="utf-8")
         if not is_noticed(copy, tests):
             survivors += 1
             print(f"survived {module}:{mutant.line} {mutant.operator}\n{difference(right, wrong)}", flush=True)
     file.write_text(right, encoding="utf-8")
     took = time.monotonic() - began
-    noticed = len(chosen) - survivors
-    print(f"{module}: {noticed} of {len(chosen)} noticed, of {len(everything)} in all; {took:.0f} s", flush=True)
+    print(f"{module}: {tried - survivors} of {tried} noticed, of {len(everything)} in all; {took:.0f} s", flush=True)
     return 0
 
 
@@ -119,6 +120,16 @@ def mutants(code: str) -> Iterator[Mutant]:
         for occurrence, start in enumerate(positions):
             if not any(first <= start < last for first, last in left_out):
                 yield Mutant(name, occurrence, start[0])
+
+
+def mutated(code: str, mutant: Mutant) -> str | None:
+    """The code with the mutant in it; None where that is no Python, or cosmic-ray can't make it."""
+    try:
+        wrong: str = mutate_code(code, get_operator(mutant.operator)(), mutant.occurrence) or code
+        ast.parse(wrong)
+    except (AttributeError, SyntaxError):  # an exception with a dotted name; the * of a signature
+        return None
+    return wrong
 
 
 def spans_left_out(tree: ast.AST) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
