@@ -94,6 +94,15 @@ async def test_held_up_client_whose_commands_get_on_has_another_timeout() -> Non
     assert not client.stays(105)
 
 
+async def test_client_that_is_held_up_after_its_ping_has_another_timeout() -> None:
+    client = Client()
+    assert client.stays(25)
+    client.is_held_up()
+    await client.gets_on(1)
+    assert client.stays(45)
+    assert not client.stays(65)
+
+
 async def test_held_up_client_whose_commands_do_not_get_on_is_given_up() -> None:
     client = Client()
     for packets in (FRAMES_MAX, 1):

@@ -35,6 +35,13 @@ async def test_inbox_is_full_by_packets_or_by_characters(packet: str, most: int)
             await inbox.take()
 
 
+async def test_inbox_that_is_given_more_than_its_bound_is_full() -> None:
+    inbox = Inbox()
+    for _ in range(FRAMES_MAX + 1):
+        inbox.put("x")
+    assert inbox.full
+
+
 async def test_closed_inbox_gives_what_is_there_and_lets_the_reader_go() -> None:
     inbox = Inbox()
     for number in range(FRAMES_MAX):

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from chatcore_socketio.receiver import Receiver
+
 from ...unit.client_frames import CLOSE, CONTINUATION, PING, TEXT, client_frame
 from .node import SocketioNode
 from .silent import SilentClient
@@ -162,6 +164,19 @@ async def test_frame_against_the_rfc_closes_the_websocket(node: SocketioNode, fr
     await client.write(frame + client_frame(TEXT, b'428["rooms",{}]'))
     found = await client.read_until(b"\x88\x02" + code.to_bytes(2, "big"))
     assert b"43" not in found
+    client.close()
+    await node.nothing_left()
+
+
+async def test_nothing_is_processed_after_a_frame_against_the_rfc(node: SocketioNode) -> None:
+    """RFC 6455, section 7.1.7: not even the client's close frame."""
+    client = await (await SilentClient.open(node)).connect()
+    (session,) = node.server._sessions
+    receiver = Receiver(session, session._line._transport)
+    receiver.feed_data(client_frame(TEXT, b"42\xff"))
+    receiver.feed_data(client_frame(CLOSE))
+    assert session._line.ended
+    assert not session._client_left.is_set()
     client.close()
     await node.nothing_left()
 
