@@ -130,6 +130,46 @@ async def test_follow_from_above_the_live_room_makes_it_catch_up() -> None:
                 await phone.until(lambda _: seqs(phone, ROOM) == [2], within=1)  # the sweep would find it later
 
 
+async def test_socket_that_follows_from_below_the_live_room_gets_every_entry() -> None:
+    """Bob's head is read as 5; the room is alive here from 8 on when he follows."""
+    store, bob, connected = HeldStore(), Recorder(), anyio.Event()
+    async with Chat(store) as here, Chat(store) as there, anyio.create_task_group() as tasks:
+
+        async def connect() -> None:
+            async with here.connect(bob, user="bob"):
+                await connected.wait()
+
+        for number in range(5):
+            await there.execute("alice", SendMessage(to="bob", body="hi", key=str(number)))
+        gate = store.hold("page", done=True)
+        tasks.start_soon(connect)
+        await gate.reached.wait()
+        for number in range(5, 8):
+            await there.execute("alice", SendMessage(to="bob", body="hi", key=str(number)))
+        async with here.connect(Recorder(), user="alice"):
+            gate.open()
+            await bob.until(lambda _: seqs(bob, ROOM) == [6, 7, 8], within=1)
+            connected.set()
+
+
+async def test_hint_of_the_next_entry_that_brings_it_asks_for_no_read() -> None:
+    store, bus, bob = HeldStore(), HeldBus(), Recorder()
+    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
+        await there.execute("alice", SendMessage(to="bob", body="hi", key="0"))
+        async with here.connect(bob, user="bob"):
+            for number in range(1, 4):
+                await there.execute("alice", SendMessage(to="bob", body="hi", key=str(number)))
+            await bus.published(4)
+            _, *hints = bus.hints
+            store.calls.clear()
+            for hint in hints:
+                bus.hints = [hint]
+                bus.deliver()
+                await anyio.wait_all_tasks_blocked()
+            assert seqs(bob, ROOM) == [2, 3, 4]
+            assert store.calls == []
+
+
 async def test_hint_above_what_the_store_has_is_looked_up_once() -> None:
     store, bus = HeldStore(), HeldBus()
     async with Chat(store, bus=bus) as chat:

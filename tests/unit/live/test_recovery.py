@@ -16,7 +16,7 @@ from chatcore.ports.room_log import Appended, News
 from chatcore.protocol import Object
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryStore
-from tests.unit.live.nodes import HeldStore, Teller
+from tests.unit.live.nodes import HeldBus, HeldStore, Teller
 
 pytestmark = pytest.mark.anyio
 
@@ -343,15 +343,19 @@ async def test_answer_to_a_key_that_was_written_elsewhere_comes_after_the_entrie
 
 
 async def test_command_that_lost_its_seq_is_carried_out_without_waiting_for_a_sweep() -> None:
-    store, bob = HeldStore(), Recorder()
-    async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob"):
+    """Hints brought the entries before it, but for the last one, whose hint was lost."""
+    store, bus, bob = HeldStore(), HeldBus(), Recorder()
+    async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there, here.connect(bob, user="bob"):
         await here.execute("alice", SendMessage(to="bob", body="one", key="k1"))
         await there.execute("alice", SendMessage(to="bob", body="two", key="k2"))
+        await bus.published(2)
+        bus.deliver()
+        await there.execute("alice", SendMessage(to="bob", body="three", key="k3"))
         began = anyio.current_time()
-        sent = await here.execute("alice", SendMessage(to="bob", body="three", key="k3"))
-        assert sent.seq == 3
+        sent = await here.execute("alice", SendMessage(to="bob", body="four", key="k4"))
+        assert sent.seq == 4
         assert anyio.current_time() - began < 1
-        assert bob.bodies(sent.room) == ["one", "two", "three"]
+        assert bob.bodies(sent.room) == ["one", "two", "three", "four"]
 
 
 async def test_commands_of_callers_expire_one_by_one() -> None:

@@ -8,11 +8,14 @@ from chatcore.testing.builders import conversation, deleted, edited
 def test_it_gives_what_lies_between_or_says_that_it_begins_too_late() -> None:
     tail = Tail()
     assert tail.between(0, 0) is None
-    entries = conversation(count=TAIL + 10)
+    *entries, one_more = conversation(count=TAIL + 11)
     for entry in entries:
         tail.append(entry)
     assert tail.between(9, TAIL + 10) is None
     assert tail.between(10, TAIL + 10) == entries[10:]
+    tail.append(one_more)
+    assert tail.between(10, TAIL + 11) is None
+    assert tail.between(11, TAIL + 11) == [*entries[11:], one_more]
     assert tail.between(20, 22) == entries[20:22]
     assert tail.between(TAIL + 10, TAIL + 10) == []
 
