@@ -73,8 +73,6 @@ class Receiver:
             self._transport.pause_reading()
 
     def _resume(self) -> None:
-        if self._discarded > DISCARDED_MAX:
-            return
         was_paused, self._is_paused = self._is_paused, False
         if was_paused and not self._transport.is_closing():
             self._transport.resume_reading()
