@@ -219,7 +219,7 @@ class Chat:
         self._check_entered()
         _check_user(user)
         if device is not None and not ids.is_device(device):
-            raise Invalid("device is a text of 1 to 64 characters, none of them a control character.", field="device")
+            raise Invalid("device must be 1 to 64 characters, without control characters.", field="device")
         info = SocketInfo(
             id=connection.id,
             user=user,
@@ -257,4 +257,4 @@ class Chat:
 
 def _check_user(user: UserId) -> None:
     if not ids.is_user_id(user):
-        raise Invalid("This is not a user id.", field="user")
+        raise Invalid("Not a valid user id.", field="user")

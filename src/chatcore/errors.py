@@ -29,55 +29,55 @@ class ChatError(Exception):
 
 class Invalid(ChatError):
     code = "invalid"
-    default_message = "The command is not as the contract says."
+    default_message = "The command does not follow the protocol."
 
 
 class Unauthenticated(ChatError):
     code = "unauthenticated"
-    default_message = "Sign in: there is no token, or it is wrong, expired or revoked."
+    default_message = "The access token is missing, wrong, expired or revoked; sign in again."
 
 
 class Forbidden(ChatError):
     code = "forbidden"
-    default_message = "A member of this room may not do that."
+    default_message = "You are not allowed to do this in this room."
 
 
 class NotFound(ChatError):
     code = "not_found"
-    default_message = "There is no such thing, or none that you may know of."
+    default_message = "Not found, or you have no access."
 
 
 class Conflict(ChatError):
     code = "conflict"
-    default_message = "It has changed meanwhile, or the name is taken."
+    default_message = "This user name is taken."
 
 
 class KeyReused(ChatError):
     code = "key_reused"
-    default_message = "This key was used in this room with another content; take a new key."
+    default_message = "This key was already used in this room with different content; use a new key."
 
 
 class TooLarge(ChatError):
     code = "too_large"
-    default_message = "A frame or body may have 64 KiB."
+    default_message = "The frame or body is larger than 64 KiB."
 
 
 class RateLimited(ChatError):
     code = "rate_limited"
     temporary = True
-    default_message = "Too many of these; wait and try again."
+    default_message = "Too many requests; wait and try again."
 
 
 class Internal(ChatError):
     code = "internal"
     temporary = True
-    default_message = "Something went wrong here; repeat the command with the same key."
+    default_message = "Internal error; repeat the command with the same key."
 
 
 class Unavailable(ChatError):
     code = "unavailable"
     temporary = True
-    default_message = "The store can't be reached now; repeat the command with the same key."
+    default_message = "The store is unavailable; repeat the command with the same key."
 
 
 class StoreError(Exception):

@@ -132,7 +132,7 @@ class Sockets:
         if principal is None or (principal.user, principal.session) != (info.user, info.session):
             raise Unauthenticated
         if info.id not in self.here:
-            raise Unavailable("The socket ended meanwhile.")
+            raise Unavailable("The socket was closed.")
         if principal.expires_at is None:
             self._deadlines.forget(info.id)
             return None

@@ -227,7 +227,7 @@ async def test_wrong_password_ends_in_one_line(scene: Scene) -> None:
     async with scene.program.run(scene.alice, scene.bob, scene.server.url, CHAT_PASSWORD="wrong horse") as alice:
         await alice.types("hello")
         assert await alice.ended() == 1
-        assert alice.complained == [f"{scene.alice}: This user name and this password don't belong together."]
+        assert alice.complained == [f"{scene.alice}: Wrong user name or password."]
         assert alice.shown == []
 
 

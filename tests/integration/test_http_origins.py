@@ -82,7 +82,7 @@ async def test_a_refused_origin_is_told_the_setting_that_admits_it_and_not_what_
         assert "CHATCORE_ORIGINS" in answer.json["detail"]
         assert (
             answer.json["detail"]
-            == "This origin may not use this server; the server's log says how CHATCORE_ORIGINS admits it."
+            == "This origin is not allowed; the server's log says how to allow it with CHATCORE_ORIGINS."
         )
         assert answer.headers["Vary"] == "Origin"
         assert "Access-Control-Allow-Origin" not in answer.headers

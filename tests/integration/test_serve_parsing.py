@@ -55,7 +55,7 @@ async def test_what_is_no_request_is_answered_as_a_problem_that_repeats_nothing(
             assert b"application/problem+json" in head, what
             assert json.loads(body)["code"] == "invalid", what
         await server.stop()
-        assert [event["event"] for event in server.events] == ["stopping; a second signal ends it at once", "stopped"]
+        assert [event["event"] for event in server.events] == ["stopping; a second signal stops it at once", "stopped"]
 
 
 UPGRADE = (

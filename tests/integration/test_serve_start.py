@@ -112,7 +112,7 @@ async def test_no_request_leaves_a_line_in_the_log(tmp_path: Path) -> None:
             async with client.get(server.url + path):
                 pass
         await server.stop()
-        assert [event["event"] for event in server.events] == ["stopping; a second signal ends it at once", "stopped"]
+        assert [event["event"] for event in server.events] == ["stopping; a second signal stops it at once", "stopped"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("serve", "--help")])

@@ -68,7 +68,7 @@ async def test_it_ends_with_0_within_10_seconds_whoever_is_connected(number: sig
         await silent.closed()
         for line in lines:
             line.close()
-    assert [event["event"] for event in server.events][-2:] == ["stopping; a second signal ends it at once", "stopped"]
+    assert [event["event"] for event in server.events][-2:] == ["stopping; a second signal stops it at once", "stopped"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
@@ -109,7 +109,7 @@ async def test_sighup_that_is_ignored_at_the_start_stays_ignored(tmp_path: Path)
         async with signed_in(server, "alice") as alice:
             await alice.send("alice", "k")
         assert await server.stop() == 0
-        assert [event["event"] for event in server.events] == ["stopping; a second signal ends it at once", "stopped"]
+        assert [event["event"] for event in server.events] == ["stopping; a second signal stops it at once", "stopped"]
     finally:
         await server.kill()
 

@@ -27,4 +27,4 @@ def test_of_the_address_of_mongodb_it_shows_the_hosts_and_the_database_and_nothi
 ) -> None:
     for hosts in ("h", "h:27018", "a.example:1,[::1]:2", "%2Ftmp%2Fmongodb.sock"):
         said = welcome(Settings(store=f"{scheme}://{userinfo}{hosts}{path}"), [("127.0.0.1", 3001)])
-        assert f"It keeps everything in MongoDB at {hosts}, database {database}. Ctrl-C ends it." in said
+        assert f"Data is kept in MongoDB at {hosts}, database {database}. Press Ctrl-C to stop." in said

@@ -12,9 +12,9 @@ from chatcore.errors import Forbidden, Invalid
 
 from . import paths
 from .bodies import read_nothing, read_object
-from .codec import encode
 from .credentials import principal
 from .endpoints import Endpoint
+from .responses import json_response
 from .texts import query_fields
 
 B = TypeVar("B", bound=attrs.AttrsInstance)
@@ -59,16 +59,16 @@ class AccountRoutes:
             raise Forbidden("Sign-up is closed on this server; ask its operator for an account.")
         wanted = await _read(request, SignUp)
         user = await self.accounts.sign_up(wanted.user, wanted.password, wanted.name, address=request.remote)
-        return _json({"user": user}, status=201)
+        return json_response({"user": user}, status=201)
 
     async def _sign_in(self, request: web.Request, _: paths.Segments) -> web.Response:
         shown = await _read(request, SignIn)
         tokens = await self.accounts.sign_in(shown.user, shown.password, shown.device, address=request.remote)
-        return _json(attrs.asdict(tokens), status=201)
+        return json_response(attrs.asdict(tokens), status=201)
 
     async def _refresh(self, request: web.Request, _: paths.Segments) -> web.Response:
         shown = await _read(request, Refresh)
-        return _json(attrs.asdict(await self.accounts.refresh(shown.refresh_token)))
+        return json_response(attrs.asdict(await self.accounts.refresh(shown.refresh_token)))
 
     async def _sign_out(self, request: web.Request, _: paths.Segments) -> web.Response:
         session = (await principal(request, self.accounts.authenticate)).session
@@ -85,7 +85,7 @@ async def _read(request: web.BaseRequest, kind: type[B]) -> B:
     found = await read_object(request)
     known = {attribute.name: attribute for attribute in attrs.fields(kind)}
     if unknown := found.keys() - known.keys():
-        raise Invalid("There is an unknown field.", field=min(unknown))
+        raise Invalid("Unknown field.", field=min(unknown))
     for name, attribute in known.items():
         _check(name, attribute, found)
     return kind(**found)
@@ -95,13 +95,9 @@ def _check(name: str, attribute: "attrs.Attribute[Any]", found: Mapping[str, obj
     if name not in found and attribute.default is attrs.NOTHING:
         raise Invalid(f"{name} is missing.", field=name)
     if name in found and type(found[name]) is not str:
-        raise Invalid(f"{name} is a text.", field=name)
+        raise Invalid(f"{name} must be a string.", field=name)
 
 
 def _check_query(request: web.BaseRequest) -> None:
     if query := query_fields(request.rel_url.raw_query_string):
-        raise Invalid("The fields stand in the body.", field=min(query))
-
-
-def _json(answer: Mapping[str, object], status: int = 200) -> web.Response:
-    return web.Response(status=status, body=encode(answer), content_type="application/json")
+        raise Invalid("Fields belong in the body, not in the query.", field=min(query))

@@ -25,26 +25,26 @@ async def read_object(request: web.BaseRequest) -> dict[str, object]:
     """
     if request.content_type == NO_TYPE:
         if await read_bytes(request):
-            raise Invalid("Say what the body is: Content-Type: application/json.")
+            raise Invalid("The Content-Type header is missing; it must be application/json.")
         return {}
     _check_type(request)
     text = await read_bytes(request)
     found = decode(text)
     if not isinstance(found, dict):
-        raise Invalid("The body is one JSON object.")
+        raise Invalid("The body must be a JSON object.")
     return found
 
 
 async def read_nothing(request: web.BaseRequest) -> None:
     """Raises `Invalid` where a request carries a body that it can't have."""
     if request.body_exists and await read_bytes(request):
-        raise Invalid(f"{request.method} has no body.")
+        raise Invalid(f"{request.method} must not have a body.")
 
 
 async def read_bytes(request: web.BaseRequest) -> bytes:
     """The body of a request, whatever it is; the client that waits for leave to send it gets that first."""
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
-        raise Invalid("A body is sent as it is, without Content-Encoding.")
+        raise Invalid("Content-Encoding is not supported.")
     if (request.content_length or 0) > BODY_MAX:
         raise TooLarge
     if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
@@ -56,7 +56,7 @@ async def read_bytes(request: web.BaseRequest) -> bytes:
     except TimeoutError:
         raise HTTPRequestTimeout(text=f"The body did not come within {BODY_S} seconds.") from None
     except (HttpProcessingError, web.RequestPayloadError):
-        raise Invalid("The body is not what its headers say.") from None
+        raise Invalid("The body does not match its headers.") from None
 
 
 async def no_leave_yet(request: web.Request) -> None:
@@ -74,4 +74,4 @@ async def _read(request: web.BaseRequest) -> bytes:
 
 def _check_type(request: web.BaseRequest) -> None:
     if request.content_type != "application/json" or (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
-        raise Invalid("Bodies are JSON in UTF-8: Content-Type: application/json.")
+        raise Invalid("The body must be JSON in UTF-8, with Content-Type: application/json.")

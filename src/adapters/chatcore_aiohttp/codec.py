@@ -24,12 +24,12 @@ def decode(text: str | bytes, *, around: int = 0) -> object:
         unicode = _unicode(text)
         value = _DECODER.decode(unicode)
     except (json.JSONDecodeError, RecursionError):  # the latter after thousands of levels
-        raise Invalid("This is not JSON.") from None
+        raise Invalid("The text is not valid JSON.") from None
     depth = JSON_DEPTH_MAX + around
     if unicode.count("[") + unicode.count("{") > depth and not _is_within(value, depth):  # few brackets can't be deep
-        raise Invalid(f"JSON has at most {JSON_DEPTH_MAX} levels here.")
+        raise Invalid(f"JSON must not be nested deeper than {JSON_DEPTH_MAX} levels.")
     if "\\u" in unicode and _has_lone_surrogates(value):  # no other way leads to one
-        raise Invalid("JSON holds no lone surrogates here.")
+        raise Invalid("JSON strings must not contain lone surrogates.")
     return value
 
 
@@ -41,25 +41,25 @@ def encode(value: object) -> bytes:
 def _object(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(members)
     if len(found) != len(members):
-        raise Invalid("A member name stands twice in one JSON object.")
+        raise Invalid("A JSON object must not contain a name twice.")
     return found
 
 
 def _integer(digits: str) -> int:
     if len(digits) > _DIGITS_MAX or abs(value := int(digits)) > INTEGER_MAX:
-        raise Invalid("JSON holds no integers beyond 2^53 here.")
+        raise Invalid("JSON integers must not be beyond 2^53.")
     return value
 
 
 def _float(text: str) -> float:
     value = float(text)
     if not isfinite(value):
-        raise Invalid("JSON holds no infinite numbers here.")
+        raise Invalid("JSON numbers must be finite.")
     return value
 
 
 def _constant(_: str) -> float:
-    raise Invalid("NaN and Infinity are no JSON.")
+    raise Invalid("NaN and Infinity are not valid JSON.")
 
 
 def _is_within(value: object, depth: int) -> bool:
@@ -76,7 +76,7 @@ def _unicode(text: str | bytes) -> str:
     try:
         return text.decode() if isinstance(text, bytes) else text.encode().decode()
     except UnicodeError:
-        raise Invalid("JSON is written in UTF-8.") from None
+        raise Invalid("JSON must be encoded in UTF-8.") from None
 
 
 def _has_lone_surrogates(value: object) -> bool:

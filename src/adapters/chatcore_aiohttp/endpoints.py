@@ -58,5 +58,5 @@ class Endpoints:
 
 def _wrong_method(served: Iterable[str]) -> web.Response:
     allowed = {*served, hdrs.METH_HEAD} if hdrs.METH_GET in served else served
-    error = Invalid("This path has other methods: see Allow.")
+    error = Invalid("Method not allowed; the Allow header lists the methods of this path.")
     return problem(error, status=HTTPStatus.METHOD_NOT_ALLOWED, headers={hdrs.ALLOW: ", ".join(sorted(allowed))})

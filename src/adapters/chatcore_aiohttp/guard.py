@@ -95,7 +95,11 @@ def _problem_of(error: web.HTTPException) -> web.Response:
             return problem(TooLarge())
         case HTTPStatus.METHOD_NOT_ALLOWED:
             headers: Mapping[str, str] = {hdrs.ALLOW: ", ".join(error.headers[hdrs.ALLOW].split(","))}
-            return problem(Invalid("This path has other methods: see Allow."), status=status, headers=headers)
+            return problem(
+                Invalid("Method not allowed; the Allow header lists the methods of this path."),
+                status=status,
+                headers=headers,
+            )
         case _ if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return problem(Invalid(error.text), status=status)
         case _:

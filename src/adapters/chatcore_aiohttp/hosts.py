@@ -78,10 +78,10 @@ class Hosts:
             return None
         host = requested_host(request)
         if host is None:
-            return problem(Invalid("A request names one host: Host, once, with a name or an address (RFC 9112, 3.2)."))
+            return problem(Invalid("The request must have one valid Host header (RFC 9112, section 3.2)."))
         if self._throttle.admits(None):
             log.warning("Host refused: host=%s. To answer to it, set %s=%s.", host, SETTING, self._with(host))
-        error = Invalid(f"This server does not answer to this host; the server's log says how {SETTING} admits it.")
+        error = Invalid(f"This host is not allowed; the server's log says how to allow it with {SETTING}.")
         return problem(error, status=HTTPStatus.MISDIRECTED_REQUEST)
 
     def _with(self, host: str) -> str:

@@ -13,8 +13,8 @@ from chatcore.errors import Forbidden
 from chatcore.ports.log_throttle import LogThrottle
 
 SETTING = "CHATCORE_ORIGINS"
-ASK_THE_LOG = f"the server's log says how {SETTING} admits it"
-NOTHING = "no setting admits it"
+ASK_THE_LOG = f"the server's log says how to allow it with {SETTING}"
+NOTHING = "no setting can allow it"
 METHODS = "GET, POST, PUT, PATCH, DELETE"
 HEADERS = "Authorization, Content-Type"
 MAX_AGE_S = 600
@@ -66,7 +66,7 @@ class Origins:
         if self._throttle.admits(client_network(request.remote)):
             remedy = f"{self._remedy(origin)} to admit it" if origin else NOTHING
             log.warning("Refused the origin %s: %s.", ascii(", ".join(origins)[:SHOWN_MAX]), remedy)
-        return Forbidden(f"This origin may not use this server; {ASK_THE_LOG if origin else NOTHING}.")
+        return Forbidden(f"This origin is not allowed; {ASK_THE_LOG if origin else NOTHING}.")
 
     def headers(self, request: web.BaseRequest) -> Mapping[str, str]:
         """What an answer carries so that a page of an admitted origin may read it."""

@@ -9,7 +9,7 @@ from aiohttp import web
 from chatcore.errors import ChatError
 from chatcore.protocol import error_object
 
-from .codec import encode
+from .responses import json_response
 
 STATUSES: Mapping[str, HTTPStatus] = {
     "invalid": HTTPStatus.BAD_REQUEST,
@@ -41,9 +41,9 @@ def problem(
         "detail": said.pop("message"),
         **said,
     }
-    return web.Response(
+    return json_response(
+        found,
         status=status,
-        body=encode(found),
         content_type="application/problem+json",
         headers={**_headers_of(error), **(headers or {})},
     )

@@ -17,9 +17,9 @@ from chatcore.protocol import answer_object, read_command
 
 from . import paths
 from .bodies import read_nothing, read_object
-from .codec import encode
 from .credentials import principal
 from .endpoints import Endpoint
+from .responses import json_response
 from .texts import query_fields, typed
 
 SELF = "self"
@@ -61,20 +61,20 @@ class CommandRoutes:
         fields = await _fields(request, command, route.fixed, _texts(paths.fields(route.path, given)))
         answer = answer_object(await self.chat.execute(user, read_command(command.name, fields)))
         created = route.created and not answer.get("duplicate")
-        return web.Response(status=201 if created else 200, body=encode(answer), content_type="application/json")
+        return json_response(answer, status=201 if created else 200)
 
     def _meant(self, served: Sequence[Served], given: paths.Segments, user: UserId) -> Served:
         for route, command in served:
             if self._is_for(user, paths.fields(route.path, given)):
                 return route, command
-        raise Forbidden("This is for oneself only.")
+        raise Forbidden("A user can do this only for themselves.")
 
     def _is_for(self, user: UserId, found: Mapping[str, str | None]) -> bool:
         if SELF not in found:
             return True
         named = found[SELF]
         if named is None:
-            raise Invalid("The path is not percent-encoded UTF-8.", field=USER)
+            raise Invalid("The path must be percent-encoded UTF-8.", field=USER)
         return self.canonical(named) == user
 
 
@@ -83,9 +83,9 @@ def _texts(found: Mapping[str, str | None]) -> Mapping[str, str]:
     for name, text in found.items():
         called = USER if name in ADDRESSEES else name
         if text is None:
-            raise Invalid("The path is not percent-encoded UTF-8.", field=called)
+            raise Invalid("The path must be percent-encoded UTF-8.", field=called)
         if name in ADDRESSEES and not is_user_id(text):
-            raise Invalid("user is not a user id.", field=USER)
+            raise Invalid("user is not a valid user id.", field=USER)
         if name != SELF:
             texts[name] = text
     return texts
@@ -100,8 +100,8 @@ async def _fields(
         others = typed(command, query)
     else:
         if query:
-            raise Invalid("The fields stand in the body.", field=min(query))
+            raise Invalid("Fields belong in the body, not in the query.", field=min(query))
         others = await read_object(request)
     if twice := (in_path.keys() | fixed.keys()) & others.keys():
-        raise Invalid("The path or the method says this field already.", field=min(twice))
+        raise Invalid("The path or the method already sets this field.", field=min(twice))
     return {**typed(command, in_path), **fixed, **others}

@@ -12,9 +12,9 @@ from chatcore.protocol import timestamp
 
 from . import paths
 from .bodies import read_nothing
-from .codec import encode
 from .credentials import principal
 from .endpoints import Endpoint
+from .responses import json_response
 from .texts import query_fields
 
 
@@ -37,19 +37,19 @@ class SocketsRoutes:
             {"id": socket.id, "device": socket.device, "node": socket.node, "since": timestamp(socket.since)}
             for socket in await self.chat.sockets(user)
         ]
-        return web.Response(body=encode({"sockets": found}), content_type="application/json")
+        return json_response({"sockets": found})
 
     async def _close(self, request: web.Request, given: paths.Segments) -> web.Response:
         user = await self._user(request)
         socket = paths.fields("/sockets/{id}", given)["id"]
         if socket is None:
-            raise Invalid("The path is not percent-encoded UTF-8.", field="id")
+            raise Invalid("The path must be percent-encoded UTF-8.", field="id")
         await self.chat.close_socket(user, socket)
         return web.Response(status=204)
 
     async def _user(self, request: web.Request) -> str:
         user = (await principal(request, self.authenticate)).user
         if query := query_fields(request.rel_url.raw_query_string):
-            raise Invalid("There are no parameters here.", field=min(query))
+            raise Invalid("This path has no query parameters.", field=min(query))
         await read_nothing(request)
         return user

@@ -22,11 +22,11 @@ def query_fields(raw_query: str) -> Mapping[str, str]:
     for parameter in raw_query.split("&") if raw_query else ():
         name, _, value = (decoded(part.replace("+", " ")) for part in parameter.partition("="))
         if not name:
-            raise Invalid("A query is name=value, and again after &, in percent-encoded UTF-8.")
+            raise Invalid("The query must be name=value pairs separated by &, in percent-encoded UTF-8.")
         if not value:
-            raise Invalid("A parameter of the query is empty or no UTF-8.", field=name)
+            raise Invalid("A query parameter is empty or not UTF-8.", field=name)
         if name in found:
-            raise Invalid("A parameter of the query is repeated.", field=name)
+            raise Invalid("A query parameter is repeated.", field=name)
         found[name] = value
     return found
 

@@ -28,15 +28,12 @@ def _one_line(error: PyMongoError) -> str:
     """What the server says of it in its own words may hold values of documents: its name for the code does not."""
     match error:
         case OperationFailure(code=13 | 18):
-            return "it does not let us in"
+            return "authentication failed"
         case OperationFailure(code=code, details=details) if code is not None:
             name = (details or {}).get("codeName")
             said = f"code {code}, {name}" if name else f"code {code}"
             if code == DUPLICATE:
-                return f"its entries contradict each other ({said}); restore a backup"
-            return f"it refuses ({said})"
+                return f"entries contradict each other ({said}); restore a backup"
+            return f"the server refused ({said})"
         case _:
-            return (
-                "no server answers there that takes writes; replicaSet, tls and other options of the address must fit "
-                "the server"
-            )
+            return "no server that accepts writes answered; check replicaSet, tls and the other options of the address"

@@ -130,7 +130,7 @@ class Dispatcher:
         if not self._spend():
             raise Violation
         if packet.packet_type == kinds.CONNECT:
-            self.connection.refuse(Invalid("There is no such namespace; connect to /."), packet.namespace)
+            self.connection.refuse(Invalid("Unknown namespace; connect to /."), packet.namespace)
         elif packet.packet_type != kinds.DISCONNECT:
             raise Violation
 
@@ -192,4 +192,4 @@ def _token(auth: object) -> str | None:
     token = auth.get("token") if isinstance(auth, dict) else auth
     if token is None or (isinstance(auth, dict) and isinstance(token, str)):
         return token
-    raise Invalid('CONNECT carries {"token": "…"}.', field="token")
+    raise Invalid('CONNECT must carry {"token": "…"}.', field="token")

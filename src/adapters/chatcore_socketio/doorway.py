@@ -64,7 +64,7 @@ class Doorway:
     def claim(self) -> None:
         """A websocket wants to be its continuation; there is one try. Raises `Invalid`."""
         if self._is_claimed or self.stage is not Stage.WAITING:
-            raise Invalid("This session has a websocket already.", field="sid")
+            raise Invalid("This session already has a websocket.", field="sid")
         self._is_claimed = True
 
     def move(self, stage: Stage) -> None:
@@ -90,7 +90,7 @@ class Doorway:
         """Take what a POST carries: CONNECT, or the end. Raises `Invalid` for everything else."""
         packets = body.split(SEPARATOR)
         if len(packets) > PACKETS_MAX:
-            raise Invalid("These are too many packets.")
+            raise Invalid("Too many packets.")
         for text in packets:
             self._take(text)
 
@@ -98,14 +98,14 @@ class Doorway:
         try:
             packet = EnginePacket(encoded_packet=text)
         except ValueError:
-            raise Invalid("This is no Engine.IO packet.") from None
+            raise Invalid("Not a valid Engine.IO packet.") from None
         if packet.packet_type == engine.CLOSE:
             self.end(NOOP)
         elif packet.packet_type == engine.MESSAGE and not packet.binary and self.connect is None:
             _check_connect(packet.data)
             self.connect = packet.data
         else:
-            raise Invalid("By polling there is one CONNECT, and nothing else; use websocket.")
+            raise Invalid("Polling accepts one CONNECT packet and nothing else; upgrade to websocket.")
 
     async def poll(self) -> str | ChatError:
         """The answer to a GET, once there is one: a packet, or the error with which the session ended.
@@ -114,7 +114,7 @@ class Doorway:
         """
         if self._is_polled:
             self.end(CLOSE)
-            return Invalid("Another GET of this session is waiting; the session has ended.", field="sid")
+            return Invalid("Another GET of this session is waiting; the session was closed.", field="sid")
         self._is_polled = True
         try:
             await self._moved.wait()
@@ -155,7 +155,7 @@ class Doorways:
         """Raises `Invalid`."""
         if found := self._doorways.get(sid):
             return found
-        raise Invalid("There is no such session, or its websocket stands.", field="sid")
+        raise Invalid("Unknown session, or the session already uses its websocket.", field="sid")
 
     def end(self, sid: str | None, error: ChatError) -> None:
         """End the session ``sid``, if there is such a session without a websocket."""
@@ -188,6 +188,6 @@ def _check_connect(text: str) -> None:
     try:
         packet.decode(text)
     except ValueError:
-        raise Invalid("This is no Socket.IO packet.") from None
+        raise Invalid("Not a valid Socket.IO packet.") from None
     if packet.packet_type != socketio.CONNECT:
-        raise Invalid("The first packet is CONNECT.")
+        raise Invalid("The first packet must be CONNECT.")

@@ -136,7 +136,7 @@ class SocketioServer:
         if is_preflight(request):
             return preflight()
         if request.method not in (hdrs.METH_GET, hdrs.METH_POST):
-            error = Invalid("Socket.IO uses GET and POST.")
+            error = Invalid("Socket.IO accepts GET and POST only.")
             return problem(error, status=HTTPStatus.METHOD_NOT_ALLOWED, headers={hdrs.ALLOW: METHODS})
         if (version := request.query.get("EIO")) != "4":
             raise self._wrong_version(request, version)
@@ -151,7 +151,7 @@ class SocketioServer:
             case "polling", hdrs.METH_POST:
                 return await self._post(request, self._doorways.find(sid or ""))
             case _:
-                raise Invalid("There are websocket, and polling on the way to it.", field="transport")
+                raise Invalid("transport must be websocket or polling.", field="transport")
 
     def _wrong_version(self, request: web.Request, version: str | None) -> Invalid:
         if version == "3" and self._old_clients.admits(client_network(request.remote)):
@@ -160,10 +160,10 @@ class SocketioServer:
                 "example socket.io-client 4 or python-socketio 5.",
                 request.remote,
             )
-        named = "This client speaks Engine.IO 3, of Socket.IO 2. The server" if version == "3" else "The server"
+        named = "This client uses Engine.IO 3 (Socket.IO 2); the server" if version == "3" else "The server"
         return Invalid(
-            f"{named} speaks Engine.IO 4 (query parameter EIO=4): install version 3 or 4 of the Socket.IO client, for "
-            "example socket.io-client 4 or python-socketio 5.",
+            f"{named} supports Engine.IO 4 (query parameter EIO=4): install version 3 or 4 of the Socket.IO client, "
+            "for example socket.io-client 4 or python-socketio 5.",
             field="EIO",
         )
 
@@ -257,7 +257,7 @@ class SocketioServer:
         if wait_ms := self._limiter.take("connect", network):
             if self._limit_lines.admits(network):
                 log.warning("connection limit reached: limit=connect address=%s", network)
-            raise RateLimited("Too many connections were opened; try again later.", retry_after_ms=wait_ms)
+            raise RateLimited("Too many connections; try again later.", retry_after_ms=wait_ms)
 
     def _open_packet(self, sid: str, *, upgrades: list[str]) -> str:
         return open_packet(
@@ -277,4 +277,4 @@ def _text(body: bytes) -> str:
     try:
         return body.decode()
     except UnicodeDecodeError:
-        raise Invalid("Packets are written in UTF-8.") from None
+        raise Invalid("Packets must be encoded in UTF-8.") from None

@@ -20,7 +20,7 @@ def other_version(request: web.Request) -> web.Response | None:
     """Return the answer to a request for another version of the protocol; None where there is no such."""
     if request.headers.get(hdrs.SEC_WEBSOCKET_VERSION, VERSION) == VERSION:
         return None
-    error = Invalid(f"This server speaks version {VERSION} of the WebSocket protocol.")
+    error = Invalid(f"The server supports version {VERSION} of the WebSocket protocol only.")
     headers: dict[str, str] = {hdrs.UPGRADE: "websocket", hdrs.SEC_WEBSOCKET_VERSION: VERSION}
     return problem(error, status=HTTPStatus.UPGRADE_REQUIRED, headers=headers)
 
@@ -30,7 +30,7 @@ def check(request: web.Request) -> None:
     # aiohttp logs the protocols that the client offers, unless the first of them is known.
     is_websocket = web.WebSocketResponse(protocols=[_offered_protocol(request)]).can_prepare(request)
     if request.version < HttpVersion11 or not is_websocket:
-        raise Invalid("This is no websocket request, or a proxy removed its Upgrade header.")
+        raise Invalid("Not a websocket request, or a proxy removed its Upgrade header.")
 
 
 def acceptance(request: web.Request) -> web.StreamResponse:

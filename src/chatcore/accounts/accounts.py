@@ -84,7 +84,8 @@ class Accounts:
         found = self.canonical(user)
         if found is None:
             raise Invalid(
-                "A user name has 1 to 32 letters, digits and ASCII punctuation, no spaces (RFC 8265).", field="user"
+                "user must be 1 to 32 letters, digits and ASCII punctuation characters, without spaces (RFC 8265).",
+                field="user",
             )
         _check_password(password)
         if name is not None:
@@ -114,7 +115,7 @@ class Accounts:
             async with attempt.hashing():
                 right = await self._hasher.verify(password, password_hash)
             if found is None or not right:
-                raise Unauthenticated("This user name and this password don't belong together.")
+                raise Unauthenticated("Wrong user name or password.")
         session = Session(id=self._new_id(), user=found, device=device or self._new_id(), generation=1)
         await self._store.open_session(session, self._session_idle)
         return self._issue(session, session.generation)
@@ -211,6 +212,6 @@ def _check_line(text: str, length: tuple[int, int], field: str) -> None:
 
 def _check(text: str, length: tuple[int, int], field: str, refused: tuple[str, ...]) -> None:
     if not length[0] <= len(text) <= length[1]:
-        raise Invalid(f"A {field} has {length[0]} to {length[1]} characters.", field=field)
+        raise Invalid(f"{field} must have {length[0]} to {length[1]} characters.", field=field)
     if any(unicodedata.category(char) in refused for char in text):
-        raise Invalid(f"A {field} has no control characters and no lone surrogates.", field=field)
+        raise Invalid(f"{field} must not contain control characters or lone surrogates.", field=field)

@@ -26,5 +26,5 @@ class RefreshAuth(ReadingCommand[Refreshed]):
 
     async def handle(self, context: Context) -> Refreshed:
         if context.socket is None or context.socket.refresh is None:
-            raise Invalid("Only a socket that was opened with a token has one to refresh.")
+            raise Invalid("This socket was opened without a token, so there is none to refresh.")
         return Refreshed(expires_in=await context.socket.refresh(self.token))

@@ -31,15 +31,15 @@ Check: TypeAlias = Callable[[Any, AnyAttribute, Any], None]
 
 def user(_: object, attribute: AnyAttribute, value: object) -> None:
     if not isinstance(value, str) or not is_user_id(value):
-        raise _invalid(attribute, "is not a user id")
+        raise _invalid(attribute, "is not a valid user id")
 
 
 def users(limit: int) -> Check:
     def check(_: object, attribute: AnyAttribute, value: Sequence[object]) -> None:
         if len(value) > limit:
-            raise _invalid(attribute, f"names {limit} users at most")
+            raise _invalid(attribute, f"must not name more than {limit} users")
         if not all(isinstance(one, str) and is_user_id(one) for one in value):
-            raise _invalid(attribute, "holds something that is not a user id")
+            raise _invalid(attribute, "contains an invalid user id")
 
     return check
 
@@ -59,7 +59,7 @@ def text(shortest: int, longest: int) -> Check:
 
     def check(_: object, attribute: AnyAttribute, value: object) -> None:
         if not isinstance(value, str) or not shortest <= len(value) <= longest or not _encodable(value):
-            raise _invalid(attribute, f"is a text of {shortest} to {longest} characters")
+            raise _invalid(attribute, f"must be a string of {shortest} to {longest} characters")
 
     return check
 
@@ -81,13 +81,13 @@ key = text(1, KEY_MAX)
 def room(_: object, attribute: AnyAttribute, value: object) -> None:
     """Any string: one that is no room's id is nobody's room, which is for the answer to say."""
     if not isinstance(value, str) or not _encodable(value):
-        raise _invalid(attribute, "is a room id")
+        raise _invalid(attribute, "must be a room id")
 
 
 def integer(least: int, most: int = INTEGER_MAX) -> Check:
     def check(_: object, attribute: AnyAttribute, value: object) -> None:
         if type(value) is not int or not least <= value <= most:
-            raise _invalid(attribute, f"is an integer from {least} to {most}")
+            raise _invalid(attribute, f"must be an integer from {least} to {most}")
 
     return check
 
@@ -99,13 +99,13 @@ reason = text(0, 500)
 
 def boolean(_: object, attribute: AnyAttribute, value: object) -> None:
     if not isinstance(value, bool):
-        raise _invalid(attribute, "is true or false")
+        raise _invalid(attribute, "must be true or false")
 
 
 def one_of(*values: str) -> Check:
     def check(_: object, attribute: AnyAttribute, value: object) -> None:
         if value not in values:
-            raise _invalid(attribute, f"is one of {', '.join(values)}")
+            raise _invalid(attribute, f"must be one of {', '.join(values)}")
 
     return check
 
@@ -114,25 +114,27 @@ def anchor(_: object, attribute: AnyAttribute, value: object) -> None:
     if value in ("newest", "oldest", "first_unread"):
         return
     if type(value) is not int or not 1 <= value <= INTEGER_MAX:
-        raise _invalid(attribute, "is newest, oldest, first_unread or a seq from 1")
+        raise _invalid(attribute, "must be newest, oldest, first_unread or a seq of 1 or more")
 
 
 def emoji(_: object, attribute: AnyAttribute, value: object) -> None:
     if not isinstance(value, str) or not _encodable(value) or not 1 <= len(value.encode()) <= EMOJI_BYTES_MAX:
-        raise _invalid(attribute, f"is a text of 1 to {EMOJI_BYTES_MAX} bytes in UTF-8")
+        raise _invalid(attribute, f"must be a string of 1 to {EMOJI_BYTES_MAX} bytes in UTF-8")
     _check_line(attribute, value)
 
 
 def body(_: object, attribute: AnyAttribute, value: object) -> None:
     if not isinstance(value, str) or not _encodable(value) or len(value.encode()) > BODY_BYTES_MAX:
-        raise _invalid(attribute, f"is a text of at most {BODY_BYTES_MAX} bytes in UTF-8")
+        raise _invalid(attribute, f"must be a string of at most {BODY_BYTES_MAX} bytes in UTF-8")
 
 
 def data(_: object, attribute: AnyAttribute, value: Mapping[str, Any]) -> None:
     if not isinstance(value, dict) or not _is_plain_json(value, JSON_DEPTH_MAX):
-        raise _invalid(attribute, f"is a JSON object, at most {JSON_DEPTH_MAX} deep, of finite and exact numbers")
+        raise _invalid(
+            attribute, f"must be a JSON object of at most {JSON_DEPTH_MAX} levels, with finite and exact numbers"
+        )
     if len(compact_json(value).encode()) > DATA_BYTES_MAX:
-        raise _invalid(attribute, f"has at most {DATA_BYTES_MAX} bytes as compact JSON")
+        raise _invalid(attribute, f"must have at most {DATA_BYTES_MAX} bytes as compact JSON")
 
 
 def wire_name(attribute: AnyAttribute) -> str:

@@ -60,4 +60,4 @@ class Mark(ReadingCommand[Marks]):
             raise refusal
         for name in ("read", "delivered", "unread_from"):
             if (getattr(self, name) or 0) > view.head:
-                raise Invalid(f"{name} is above the room's head.", field=name)
+                raise Invalid(f"{name} must not be above the room's head.", field=name)

@@ -19,7 +19,7 @@ from .command import ChangeCommand, Context, ReadingCommand, Route
 
 ROLES: Sequence[Role] = ("member", "admin", "owner")
 """From the lowest to the highest."""
-NOT_TO_LEADERS = "An admin may not do that to an owner or admin."
+NOT_TO_LEADERS = "An admin can't do this to an owner or an admin."
 
 
 @frozen(kw_only=True)
@@ -44,7 +44,9 @@ class LeaveRoom(ChangeCommand):
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         if state.is_last_owner(user) and state.count() > 1:
-            return Forbidden("The last owner may leave only as the last member: make somebody else an owner first.")
+            return Forbidden(
+                "The last owner can't leave while there are other members; make another member an owner first."
+            )
         return Left(user=user)
 
 
@@ -153,7 +155,7 @@ class ChangeRole(UserCommand):
         if self.user == user and member is not None:
             return self._step_down(state, member.role)
         if rank(state.members.get(user)) != "owner":
-            return Forbidden("Only an owner gives roles to others.")
+            return Forbidden("Only an owner may change the role of another member.")
         if member is None:
             return NotFound()
         return None if member.role == self.role else RoleChanged(user=self.user, role=self.role)
@@ -162,16 +164,16 @@ class ChangeRole(UserCommand):
         if self.role == present:
             return None
         if ROLES.index(self.role) > ROLES.index(present):
-            return Invalid("user is somebody else, except to step down.", field="user")
+            return Invalid("user must be another user, except to step down.", field="user")
         if state.is_last_owner(self.user):
-            return Forbidden("The last owner may not step down: make somebody else an owner first.")
+            return Forbidden("The last owner can't step down; make another member an owner first.")
         return RoleChanged(user=self.user, role=self.role)
 
 
 def _refusal(state: RoomState, user: UserId, other: UserId) -> ChatError | None:
     """Why a leader may not remove or ban somebody."""
     if user == other:
-        return Invalid("user is somebody else: leave the room instead.", field="user")
+        return Invalid("user must be another user; to leave the room, use room.leave.", field="user")
     if not may_act_on(state.members.get(user), state.members.get(other)):
         return Forbidden(NOT_TO_LEADERS)
     return None
@@ -229,7 +231,7 @@ def _user_at(cursor: str) -> UserId:
     try:
         user = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode()
     except ValueError:
-        raise Invalid("after is not a cursor that a page gave.", field="after") from None
+        raise Invalid("after must be the next of an earlier page.", field="after") from None
     if _cursor(user) != cursor:
-        raise Invalid("after is not a cursor that a page gave.", field="after")
+        raise Invalid("after must be the next of an earlier page.", field="after")
     return user

@@ -54,9 +54,9 @@ class SendMessage(RoomCommand[Sent]):
 
     def __attrs_post_init__(self) -> None:
         if (self.room is None) == (self.to is None):
-            raise Invalid("Say where: exactly one of room and to.", field="room" if self.room is None else "to")
+            raise Invalid("Give exactly one of room and to.", field="room" if self.room is None else "to")
         if not self.body and self.data is None:
-            raise Invalid("body may be empty only beside data.", field="body")
+            raise Invalid("body must not be empty unless data is given.", field="body")
 
     @property
     def target(self) -> Seq | None:
@@ -83,7 +83,7 @@ class SendMessage(RoomCommand[Sent]):
         if facts.unknown_users:
             return NotFound()
         if self.reply_to is not None and (facts.target is None or not isinstance(facts.target.event, Message)):
-            return Invalid("reply_to is the seq of a message of this room.", field="reply_to")
+            return Invalid("reply_to must be the seq of a message of this room.", field="reply_to")
         return Message(body=self.body, data=self.data, reply_to=self.reply_to, mentions=self._mentioned)
 
     def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Sent:
@@ -126,11 +126,11 @@ class EditMessage(RoomCommand[Edit]):
             return NotFound()
         entry, message = found
         if entry.author != user:
-            return Forbidden("Only its author may edit a message.")
+            return Forbidden("Only the author of a message may edit it.")
         if not self.body and message.data is None:
-            return Invalid("body may be empty only beside data.", field="body")
+            return Invalid("body must not be empty unless data is given.", field="body")
         if message.version != self.version:
-            return Conflict("The message has another version by now.")
+            return Conflict("The message has been changed; its version is another.")
         return Edited(target=self.seq, body=self.body, version=self.version + 1)
 
     def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Edit:
@@ -158,7 +158,7 @@ class DeleteMessage(ChangeCommand):
         if facts.target is None or not isinstance(facts.target.event, Message):
             return NotFound()
         if not may_delete(state.kind, state.members.get(user), is_author=facts.target.author == user):
-            return Forbidden("Only its author, and whoever leads the room, may delete a message.")
+            return Forbidden("Only the author, owners and admins may delete a message.")
         return None if facts.target.event.deleted else Deleted(target=self.seq)
 
 
@@ -191,5 +191,5 @@ class React(ChangeCommand):
         if self.on == (reaction is not None and reaction.mine):
             return None
         if self.on and reaction is None and len(reactions) >= REACTIONS_MAX:
-            return Conflict(f"A message has {REACTIONS_MAX} different reactions at most.")
+            return Conflict(f"A message can have at most {REACTIONS_MAX} different reactions.")
         return Reacted(target=self.seq, emoji=self.emoji, on=self.on)

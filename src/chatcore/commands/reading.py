@@ -60,9 +60,9 @@ class History(ReadingCommand[Page]):
 
     def __attrs_post_init__(self) -> None:
         if (self.room is None) == (self.with_ is None):
-            raise Invalid("Say of what: exactly one of room and with.", field="room" if self.room is None else "with")
+            raise Invalid("Give exactly one of room and with.", field="room" if self.room is None else "with")
         if sum(self._counts(self.anchor)) > fields.PAGE_MAX:
-            raise Invalid(f"before and after are at most {fields.PAGE_MAX} together.", field="after")
+            raise Invalid(f"before and after must not be more than {fields.PAGE_MAX} together.", field="after")
 
     async def handle(self, context: Context) -> Page:
         room = self.room if self.with_ is None else private_room_id(context.user, self.with_)
@@ -148,9 +148,9 @@ class Cursor:
 
 def _check_cursors(_: object, __: object, cursors: Mapping[RoomId, Cursor]) -> None:
     if len(cursors) > CURSORS_MAX:
-        raise Invalid(f"cursors names {CURSORS_MAX} rooms at most; split it.", field="cursors")
+        raise Invalid(f"cursors must not name more than {CURSORS_MAX} rooms; send several.", field="cursors")
     if any(cursor.seq and cursor.epoch is None for cursor in cursors.values()):
-        raise Invalid("cursors holds a seq above 0 without its epoch.", field="cursors")
+        raise Invalid("cursors contains a seq above 0 without its epoch.", field="cursors")
 
 
 Status: TypeAlias = Literal["events", "gap", "reset", "gone"]

@@ -51,4 +51,4 @@ class ListCursor:
                     pass
         except (ValueError, RecursionError):
             pass
-        raise Invalid("after is not a cursor that a page gave.", field="after")
+        raise Invalid("after must be the next of an earlier page.", field="after")

@@ -128,9 +128,9 @@ def decide(
 def _too_many_members(state: RoomState, event: Event, opens: Opens | None, members_max: int) -> ChatError | None:
     match event:
         case Joined() if state.count() >= members_max:
-            return Conflict(f"This room is full: it has {members_max} members.")
+            return Conflict(f"The room is full: it has {members_max} members.")
         case Opened() if opens and len(opens.members) > members_max:
-            return Invalid(f"A room has at most {members_max} members, its creator included.", field="members")
+            return Invalid(f"A room can have at most {members_max} members, including its creator.", field="members")
         case _:
             return None
 

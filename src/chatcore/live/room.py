@@ -207,7 +207,7 @@ class LiveRoom:
         if self.head is None:
             self.head = self.started = state.head
         if state.head < self.head:
-            raise Unavailable("The store answers with an older state than it had.")
+            raise Unavailable("The store returned an older state than before.")
         if state.head == self.head:
             self._state = state
         else:

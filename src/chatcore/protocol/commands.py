@@ -16,9 +16,9 @@ def read_command(name: str, data: object) -> Command[Any]:
     """The command that a client means. Raises `Invalid`, with ``field`` where one is wrong."""
     command = COMMANDS.get(name)
     if command is None:
-        raise Invalid("There is no such command.")
+        raise Invalid("Unknown command.")
     if type(data) is not dict:
-        raise Invalid("A command is one object.")
+        raise Invalid("A command must be one object.")
     try:
         return CONVERTER.structure(data, command)
     except ClassValidationError as error:
@@ -44,7 +44,7 @@ def _what_is_wrong(group: ClassValidationError) -> ChatError:
     if isinstance(error, ChatError):
         return error
     if isinstance(error, ForbiddenExtraKeysError):
-        return Invalid("There is an unknown field.", field=min(error.extra_fields))
+        return Invalid("Unknown field.", field=min(error.extra_fields))
     notes = [note for note in getattr(error, "__notes__", ()) if isinstance(note, AttributeValidationNote)]
     field = wire_name(getattr(attrs.fields(group.cl), notes[0].name)) if notes else None
-    return Invalid(f"{field} is {'missing' if isinstance(error, KeyError) else 'not as it should be'}.", field=field)
+    return Invalid(f"{field} is {'missing' if isinstance(error, KeyError) else 'not valid'}.", field=field)

@@ -7,7 +7,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from chatcore.chat import Chat
 from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoints, Guard, Hosts, Origins, Proxies, SocketsRoutes
-from chatcore_aiohttp.codec import encode
+from chatcore_aiohttp.responses import json_response
 from chatcore_socketio import Caps, SocketioServer
 
 from .bootstrap import Parts
@@ -63,7 +63,7 @@ def _ready(chat: Chat) -> Handler:
 
 
 def _status(word: str) -> web.Response:
-    return web.Response(body=encode({"status": word}), content_type="application/json")
+    return json_response({"status": word})
 
 
 def _sent_within(seconds: float) -> Middleware:

@@ -12,7 +12,7 @@ from chatcore_aiohttp.guard import EVERYWHERE
 
 from .connections import Doorman
 
-NOT_HTTP = "This is not a request of HTTP/1.1, or a line or header of it is too long (8 KiB)."
+NOT_HTTP = "Not a valid HTTP/1.1 request, or a line or header is longer than 8 KiB."
 
 
 class HttpProtocol(web.RequestHandler):

@@ -115,7 +115,7 @@ def _stop_by_signal() -> asyncio.Event:
         for number in numbers:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN if number == signal.SIGHUP else signal.SIG_DFL)
-        log.info("stopping; a second signal ends it at once")
+        log.info("stopping; a second signal stops it at once")
         last_resort = threading.Timer(STOP_S, os._exit, [0])
         last_resort.daemon = True  # it is gone when the process ends by itself
         last_resort.start()

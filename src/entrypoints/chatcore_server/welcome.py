@@ -18,10 +18,10 @@ def welcome(settings: Settings, addresses: Sequence[Address]) -> str:
     here = url("localhost" if _is_any(addresses[0][0]) else addresses[0][0], addresses[0][1])
     lines = [
         f"chatcore {version('chatcore')} listens on {' and '.join(url(*address) for address in addresses)}",
-        f"It keeps everything {_place(settings)}. Ctrl-C ends it.",
+        f"Data is kept {_place(settings)}. Press Ctrl-C to stop.",
     ]
     if settings.signup == "open":
-        lines.append(f"To say the first word, open {here}/ in a browser, or begin with an account:")
+        lines.append(f"To send a first message, open {here}/ in a browser, or create an account:")
         lines.append(f"  {SIGN_UP.format(url=here)}")
     return "\n".join(lines)
 
@@ -29,7 +29,7 @@ def welcome(settings: Settings, addresses: Sequence[Address]) -> str:
 def _place(settings: Settings) -> str:
     match settings.store:
         case "memory":
-            return "in memory, until it ends"
+            return "in memory and lost on exit"
         case "sqlite":
             return f"in {settings.data_dir.resolve()}"
         case address:
