@@ -68,6 +68,26 @@ async def test_idle_task_does_not_keep_its_last_work_in_memory() -> None:
         assert kept() is None
 
 
+async def test_leaving_by_cancellation_waits_until_every_task_has_ended() -> None:
+    ended: list[bool] = []
+
+    async def work() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(1)
+            ended.append(True)
+
+    with anyio.CancelScope() as scope:
+        async with Background() as background:
+            background.start(work)
+            await anyio.wait_all_tasks_blocked()
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert ended == [True]
+
+
 async def test_leaving_ends_what_runs_and_what_waits() -> None:
     works = Works()
     with anyio.fail_after(5):

@@ -15,6 +15,7 @@ FULL, TOO_MUCH = "x" * SMALL, "x" * (SMALL + 1)
 SMALL_ENTRIES = [
     message(seq=2, body=FULL),
     message(seq=2, body="hi", data={"a": 1}, mentions=["bob"]),
+    message(seq=2, body="x" * (SMALL - 30), mentions=["y" * 30]),
     edited(2, body=FULL),
     reacted(2, "bob"),
     joined("room", 2, "bob"),
@@ -23,6 +24,7 @@ LARGE_ENTRIES = [
     message(seq=2, body=TOO_MUCH),
     message(seq=2, body="\N{SNOWMAN}" * 342),
     message(seq=2, body="hi", data={"a": FULL}),
+    message(seq=2, body="x" * (SMALL - 24), mentions=["y" * 30]),
     message(seq=2, body="hi", mentions=[f"{number} {'x' * 100}" for number in range(50)]),
     edited(2, body=TOO_MUCH),
     opened(opens=opens("alice", "bob")),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import anyio
 import pytest
 
 from chatcore import Chat, CreateRoom, EditMessage, JoinRoom, React, SendMessage
@@ -12,8 +13,10 @@ from chatcore.domain.entries import Entry
 from chatcore.errors import ChatError, Conflict, Invalid
 from chatcore.ids import RoomId, Seq
 from chatcore.ports.room_log import Anchor, Appended, Window
+from chatcore.testing import Recorder
 from chatcore.testing.tasks import at_once
 from chatcore_memory import MemoryStore
+from tests.unit.live.nodes import HeldStore
 
 pytestmark = pytest.mark.anyio
 
@@ -81,6 +84,36 @@ async def test_of_many_edits_of_a_version_at_once_one_is_carried_out() -> None:
         ]
         outcomes = await at_once(edits)
         assert outcomes.count(Conflict) == 49
+
+
+async def test_edit_of_a_message_that_is_edited_elsewhere_while_it_is_written_is_a_conflict() -> None:
+    store = HeldStore()
+    outcomes: list[Any] = []
+    async with Chat(store) as here, Chat(store) as there, anyio.create_task_group() as tasks:
+        room = (await here.execute("olga", CreateRoom(kind="public", title="all", key="k"))).view.room
+        seq = (await here.execute("olga", SendMessage(room=room, body="who comes?", key="k2"))).seq
+
+        async def edit() -> None:
+            outcomes.append(await outcome(here, "olga", EditMessage(room=room, seq=seq, version=1, body="here")))
+
+        gate = store.hold("append", done=False)
+        tasks.start_soon(edit)
+        await gate.reached.wait()
+        await there.execute("olga", EditMessage(room=room, seq=seq, version=1, body="there"))
+        gate.open()
+    assert outcomes == [Conflict]
+
+
+async def test_message_that_is_read_ahead_of_its_room_is_read_once() -> None:
+    """The room is two edits behind the store when a command about the message comes."""
+    async with Chat(store := CountingStore()) as here, Chat(store) as there:
+        async with here.connect(Recorder(), user="olga"):
+            room, seq = await a_message_to_all(here)
+            await there.execute("olga", EditMessage(room=room, seq=seq, version=1, body="2"))
+            await there.execute("olga", EditMessage(room=room, seq=seq, version=2, body="3"))
+            store.read = 0
+            assert await outcome(here, "olga", EditMessage(room=room, seq=seq, version=1, body="late")) is Conflict
+            assert store.read == 1
 
 
 async def test_a_refusal_among_them_lets_nobody_read_again() -> None:

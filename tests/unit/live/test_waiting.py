@@ -4,13 +4,14 @@ from chatcore.errors import Invalid, Unavailable
 from chatcore.live.waiting import Outcome, Queue, Waiting
 
 
-def waiting(name: str, deadline: float, outcomes: dict[str, Outcome]) -> Waiting:
+def waiting(name: str, deadline: float, outcomes: dict[str, Outcome], socket: object | None = None) -> Waiting:
     return Waiting(
         user="bob",
         key=name,
         command=Invalid("refused"),
         answer=lambda outcome: outcomes.update({name: outcome}),
         deadline=deadline,
+        socket=socket,
     )
 
 
@@ -26,3 +27,14 @@ def test_commands_expire_at_their_deadlines_however_late_they_are_looked_at() ->
     assert [*outcomes] == ["a", "b", "c"]
     assert all(isinstance(outcome, Unavailable) for outcome in outcomes.values())
     assert queue.expire(9.0) is None
+
+
+def test_queue_has_commands_of_a_socket_until_the_last_of_them_is_answered() -> None:
+    queue, socket = Queue(), object()
+    commands = [waiting(name, 1.0, {}, socket) for name in ("a", "b")]
+    for command in commands:
+        queue.append(command)
+    for command in commands:
+        assert queue.has_of(socket)
+        queue.finish(command, Invalid("refused"))
+    assert not queue.has_of(socket)
