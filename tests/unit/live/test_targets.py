@@ -106,14 +106,13 @@ async def test_edit_of_a_message_that_is_edited_elsewhere_while_it_is_written_is
 
 async def test_message_that_is_read_ahead_of_its_room_is_read_once() -> None:
     """The room is two edits behind the store when a command about the message comes."""
-    async with Chat(store := CountingStore()) as here, Chat(store) as there:
-        async with here.connect(Recorder(), user="olga"):
-            room, seq = await a_message_to_all(here)
-            await there.execute("olga", EditMessage(room=room, seq=seq, version=1, body="2"))
-            await there.execute("olga", EditMessage(room=room, seq=seq, version=2, body="3"))
-            store.read = 0
-            assert await outcome(here, "olga", EditMessage(room=room, seq=seq, version=1, body="late")) is Conflict
-            assert store.read == 1
+    async with Chat(store := CountingStore()) as here, Chat(store) as there, here.connect(Recorder(), user="olga"):
+        room, seq = await a_message_to_all(here)
+        await there.execute("olga", EditMessage(room=room, seq=seq, version=1, body="2"))
+        await there.execute("olga", EditMessage(room=room, seq=seq, version=2, body="3"))
+        store.read = 0
+        assert await outcome(here, "olga", EditMessage(room=room, seq=seq, version=1, body="late")) is Conflict
+        assert store.read == 1
 
 
 async def test_a_refusal_among_them_lets_nobody_read_again() -> None:
