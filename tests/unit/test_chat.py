@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import product
-from typing import Any
+from typing import Any, Self
 
 import anyio
 import pytest
@@ -29,6 +29,7 @@ from chatcore import (
     SendRates,
     Unavailable,
 )
+from chatcore.chat import utc_now
 from chatcore.commands.dispatch import Dispatcher
 from chatcore.domain.entries import Event, Message, Opens, Role
 from chatcore.ports.rate_limiter import Rate, Unlimited
@@ -62,8 +63,9 @@ async def test_two_people_two_devices_one_key() -> None:
 async def test_a_key_with_another_content_is_refused_and_writes_nothing() -> None:
     async with Chat(MemoryStore()) as chat:
         await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
-        with pytest.raises(KeyReused):
-            await chat.execute("alice", SendMessage(to="bob", body="ho", key="k"))
+        for number in range(8):  # digests below and above that of the first content
+            with pytest.raises(KeyReused):
+                await chat.execute("alice", SendMessage(to="bob", body=f"ho {number}", key="k"))
         await chat.execute("bob", SendMessage(to="alice", body="ho", key="k"))
         page = await chat.execute("bob", History(with_="alice"))
         assert [(entry.seq, entry.author) for entry in page.entries] == [(1, "alice"), (2, "bob")]
@@ -694,3 +696,13 @@ async def test_on_asyncio_a_chat_may_be_left_by_another_task_than_entered_it(any
     await asyncio.create_task(chat.__aenter__())
     assert (await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))).seq == 1
     await asyncio.create_task(chat.__aexit__(None, None, None))
+
+
+def test_utc_now_drops_what_is_below_a_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls(2026, 1, 2, 3, 4, 5, 678_901, tz)
+
+    monkeypatch.setattr("chatcore.chat.datetime", Stopped)
+    assert utc_now() == datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC)

@@ -96,6 +96,24 @@ async def test_host_closes_one_socket_of_a_user_and_no_other(shared: bool) -> No
         assert (phone.bye, laptop.bye, other.bye) == (None, Bye(code="kicked"), None)
 
 
+class Phone(Recorder):
+    def __init__(self) -> None:
+        super().__init__("phone")
+        self.byes: list[Bye] = []
+
+    def close(self, bye: Bye) -> None:
+        self.byes.append(bye)
+        super().close(bye)
+
+
+async def test_socket_that_is_closed_twice_hears_the_first_reason_alone() -> None:
+    phone = Phone()
+    async with Chat(MemoryStore()) as chat, chat.connect(phone, user="alice", session="s"):
+        await chat.close_session("alice", "s")
+        await chat.close_socket("alice", "phone")
+        assert phone.byes == [Bye(code="signed_out")]
+
+
 async def test_command_that_the_end_of_a_chat_overtakes_is_unavailable() -> None:
     """It was queued while the Chat was being left, so its own 5 s are not over."""
     store, outcomes = HeldStore(), list[str]()

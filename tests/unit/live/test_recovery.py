@@ -171,6 +171,17 @@ async def test_command_at_a_store_that_never_answers_fails_after_five_seconds(op
         assert sent.seq in (1, 2)
 
 
+async def test_first_command_of_a_chat_expires_too() -> None:
+    store = HeldStore()
+    store.hold("state", done=False)
+    async with Chat(store) as chat:
+        await anyio.wait_all_tasks_blocked()
+        began = anyio.current_time()
+        with anyio.fail_after(15), pytest.raises(Unavailable):
+            await chat.execute("alice", SendMessage(to="bob", body="one", key="k"))
+        assert anyio.current_time() - began == pytest.approx(5, abs=0.1)
+
+
 async def test_commands_of_a_socket_fail_with_its_first_that_expires() -> None:
     """A later command of the same socket must not overtake one that failed; other sockets' commands wait on."""
     store, answers = HeldStore(), list[tuple[str, bool]]()

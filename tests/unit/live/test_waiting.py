@@ -38,3 +38,14 @@ def test_queue_has_commands_of_a_socket_until_the_last_of_them_is_answered() -> 
         assert queue.has_of(socket)
         queue.finish(command, Invalid("refused"))
     assert not queue.has_of(socket)
+
+
+def test_queue_of_commands_with_one_key_is_empty_once_all_are_answered() -> None:
+    queue = Queue()
+    commands = [waiting("a", 1.0, {}) for _ in range(2)]
+    for command in commands:
+        queue.append(command)
+    for command in commands:
+        assert queue
+        queue.finish(command, Invalid("refused"))
+    assert not queue
