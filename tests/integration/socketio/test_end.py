@@ -173,11 +173,13 @@ async def test_close_does_not_wait_for_a_socket_that_never_ends(caplog: pytest.L
         client = await node.clients.open()
         await client.send("40")
         await entered.wait()
-        async with asyncio.timeout(3 * 0.3):
-            await node.server.close()
+        try:
+            async with asyncio.timeout(3 * 0.3):
+                await node.server.close()
+        finally:
+            released.set()
         assert caplog.messages == ["1 sockets did not end in time"]
         assert await client.closed() == 1001
-        released.set()
         await node.nothing_left()
 
 
