@@ -177,13 +177,9 @@ class FrameReader:
             return None
         payload = self._unmask(self._received[self._at : end])
         self._at = end
-        match self._opcode:
-            case 0x8:
-                return _close(payload)
-            case 0x9:
-                return Ping(payload)
-            case _:
-                return Pong(payload)
+        if self._opcode == _CLOSE:
+            return _close(payload)
+        return Ping(payload) if self._opcode == _PING else Pong(payload)
 
     def _read_data(self) -> Event | None:
         piece = self._received[self._at : self._at + self._left]
