@@ -61,7 +61,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "src/adapters/chatcore_socketio/packets": (CONNECT, COMMANDS, DOORWAY, HOSTILE),
     "src/adapters/chatcore_socketio/receiver": (*FLOODS, WEBSOCKET, *HELD_UP),
     "src/adapters/chatcore_socketio/server": (CONNECT, DOORWAY, WEBSOCKET, *LIMITS, END),
-    "src/adapters/chatcore_socketio/session": (CONNECT, DOORWAY, HOSTILE, *FLOODS, *HELD_UP, COMMANDS, END),
+    "src/adapters/chatcore_socketio/session": (CONNECT, DOORWAY, HOSTILE, *FLOODS, *HELD_UP, COMMANDS, WEBSOCKET, END),
     "src/adapters/chatcore_socketio/timing": (CONNECT, END),
     "src/adapters/chatcore_socketio/websocket_handshake": (WEBSOCKET, CONNECT),
 }
