@@ -574,18 +574,19 @@ async def test_an_access_that_runs_out_ends_the_socket() -> None:
 
 async def test_a_session_that_ends_closes_its_sockets_on_every_node() -> None:
     bus, registry, store = MemoryBus(), MemoryRegistry(), MemoryStore()
-    phone, laptop, other = Recorder(), Recorder(), Recorder()
+    phone, laptop, earlier, later = (Recorder() for _ in range(4))
     async with (
         Chat(store, bus=bus, registry=registry) as here,
         Chat(store, bus=bus, registry=registry) as there,
-        here.connect(phone, user="bob", session="s1"),
-        there.connect(laptop, user="bob", session="s1"),
-        there.connect(other, user="bob", session="s2"),
+        here.connect(phone, user="bob", session="s2"),
+        there.connect(laptop, user="bob", session="s2"),
+        there.connect(earlier, user="bob", session="s1"),
+        there.connect(later, user="bob", session="s3"),
     ):
-        await here.close_session("bob", "s1")
+        await here.close_session("bob", b"s2".decode())  # equal to the session's id, and not the same object
         assert phone.bye == Bye(code="signed_out")
         await laptop.until(lambda _: laptop.bye is not None, within=2)
-        assert (laptop.bye, other.bye) == (Bye(code="signed_out"), None)
+        assert (laptop.bye, earlier.bye, later.bye) == (Bye(code="signed_out"), None, None)
 
 
 async def test_session_of_another_user_with_the_same_name_is_not_closed() -> None:

@@ -92,7 +92,8 @@ async def test_host_closes_one_socket_of_a_user_and_no_other(shared: bool) -> No
         for user, socket_id in (("alice", "none"), ("alice", "socket-c"), ("bob", "socket-b")):
             with pytest.raises(NotFound):
                 await chat.close_socket(user, socket_id)
-        await chat.close_socket("alice", b"socket-b".decode())  # equal to its id, and not the same object
+        user, socket_id = b"alice socket-b".decode().split()  # equal to what is known, and not the same objects
+        await chat.close_socket(user, socket_id)
         assert (phone.bye, laptop.bye, other.bye) == (None, Bye(code="kicked"), None)
 
 
