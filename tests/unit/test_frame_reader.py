@@ -54,6 +54,12 @@ def test_frames_that_arrive_byte_by_byte_are_read_whole() -> None:
     assert read_all(FrameReader(), *bytewise(frames)) == ["grüße", Ping(b"p"), b"\xff\0"]
 
 
+def test_frame_whose_first_byte_came_with_the_frame_before_it_is_read() -> None:
+    for size in range(16):
+        before, frame = client_frame(TEXT, b"x" * size), client_frame(TEXT, b"y")
+        assert read_all(FrameReader(), before + frame[:1], frame[1:]) == ["x" * size, "y"]
+
+
 def test_fragments_make_one_message_and_control_frames_may_stand_between() -> None:
     frames = (
         client_frame(TEXT, "grü".encode()[:3], final=False)
