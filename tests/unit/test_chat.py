@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from itertools import product
 from typing import Any, Self
 
@@ -20,6 +21,7 @@ from chatcore import (
     History,
     Internal,
     Invalid,
+    InviteUser,
     JoinRoom,
     KeyReused,
     ListRooms,
@@ -35,6 +37,7 @@ from chatcore.domain.entries import Event, Message, Opens, Role
 from chatcore.ports.rate_limiter import Rate, Unlimited
 from chatcore.ports.registry import SocketInfo
 from chatcore.testing import Recorder, virtual_time
+from chatcore.testing.tasks import at_once
 from chatcore_memory import MemoryBus, MemoryRegistry, MemoryStore
 from tests.unit.live.nodes import HeldStore, Teller, ghosts, seqs
 
@@ -125,6 +128,16 @@ async def test_directory_is_not_asked_about_a_command_that_names_nobody() -> Non
         asked.clear()
         await chat.execute("alice", SendMessage(room=room, body="two", key="2"))
     assert asked == []
+
+
+async def test_commands_at_once_that_name_different_users_are_carried_out() -> None:
+    async def directory(users: Collection[str]) -> Mapping[str, Profile]:
+        return {user: Profile() for user in users}
+
+    async with Chat(MemoryStore(), directory=directory) as chat:
+        room = (await chat.execute("alice", CreateRoom(kind="group", title="Tea", key="k"))).view.room
+        invitations = [partial(chat.execute, "alice", InviteUser(room=room, user=user)) for user in ("bob", "carol")]
+        assert [answer.seq for answer in await at_once(invitations)] == [2, 3]
 
 
 async def test_names_are_spelled_one_way() -> None:
