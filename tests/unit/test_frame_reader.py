@@ -113,6 +113,11 @@ def test_close_frame_gives_its_code(code: int) -> None:
     assert read_all(FrameReader(), client_frame(CLOSE, code.to_bytes(2, "big") + "tschüß".encode())) == [Close(code)]
 
 
+def test_control_frames_are_told_apart() -> None:
+    found = read_all(FrameReader(), client_frame(PING) + client_frame(PONG) + client_frame(CLOSE))
+    assert [type(event) for event in found] == [Ping, Pong, Close]  # as tuples they may be equal
+
+
 def test_close_frame_without_payload_has_no_code() -> None:
     assert read_all(FrameReader(), client_frame(CLOSE)) == [Close(None)]
 

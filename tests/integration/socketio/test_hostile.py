@@ -49,6 +49,7 @@ HOSTILE = {
     "an event of another namespace": '42/admin,["message.send",{}]',
     "an ACK of another namespace": "43/admin,7[]",
     "an event with a number beyond all": "42" + "9" * 200 + '["message.send",{}]',
+    "a DISCONNECT with a number and NaN": "417[NaN]",
     "a forged connect": '427["connect",{"token":"bob"}]',
     "a forged connect without a number": '42["connect",{}]',
     "a forged disconnect": '427["disconnect","io client disconnect"]',
