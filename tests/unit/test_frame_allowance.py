@@ -40,3 +40,13 @@ def test_frames_at_the_rate_are_admitted_for_ever() -> None:
     for _ in range(10_000):
         clock.now += 0.01
         assert allowance.spend()
+
+
+def test_one_frame_is_admitted_as_soon_as_it_has_been_earned() -> None:
+    clock = Clock()
+    allowance = FrameAllowance(clock)
+    assert spent(allowance) == 500
+    clock.now += 1 / 128
+    assert spent(allowance) == 0
+    clock.now += 1 / 128
+    assert spent(allowance) == 1
