@@ -154,6 +154,8 @@ class Line:
         return attempt
 
     def answer(self, number: int, attempt: Attempt, answer: Object) -> None:
+        if self._node.dead:
+            return  # it is killed amid its work, and nobody hears what it says
         self._attempts.end(attempt, answer)
         self._in_order(attempt)
         later = self._unanswered[self._unanswered.index(attempt) + 1 :]

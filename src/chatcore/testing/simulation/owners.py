@@ -54,6 +54,11 @@ class Owner:
         self._tasks.append(task)
 
 
+def current() -> Owner | None:
+    """The owner of the task that runs."""
+    return _OWNER.get()
+
+
 def hold_back(handle: asyncio.Handle) -> bool:
     """Keep what a blocked owner would run. Returns False for what may run now."""
     owner = handle._context.get(_OWNER)  # type: ignore[attr-defined]  # noqa: SLF001

@@ -23,7 +23,7 @@ from .comparison import judge_clients
 from .director import Director
 from .faults import Injected
 from .logs import Logs
-from .owners import own_tasks
+from .owners import current, own_tasks
 from .stress import STRESSES, Stress
 from .verdict import judge_answers, judge_entries, judge_recovery
 from .verdict_on_pushes import judge_pushes
@@ -208,7 +208,9 @@ class _Records(logging.Handler):
         self._world = world
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno == logging.WARNING and record.msg in TRIED_AGAIN:
+        if (owner := current()) and owner.dead:
+            self._world.excuse("a process logs while it is killed")
+        elif record.levelno == logging.WARNING and record.msg in TRIED_AGAIN:
             self._world.excuse("a warning is logged: a port fails, and is tried again")
         elif _is_due(record):
             self._world.excuse("an error is logged: a port or a callback of the host broke its contract")
