@@ -15,7 +15,7 @@ AWAIT_NOTHING = {
     *(f"receive: {name}" for name, command in COMMANDS.items() if issubclass(command, RoomCommand)),
 }
 """Refused without a socket; and what is only queued, where its socket has little unanswered."""
-SEEDS_WITHOUT = 2
+SEEDS_WITHOUT = 5
 """After so many seeds in a row in which no call came as far as an await, all have been tried."""
 
 

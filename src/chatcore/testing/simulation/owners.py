@@ -1,10 +1,15 @@
 """Whose work a task is: what runs in a node's context dies with the node."""
 
 import asyncio
-from collections.abc import Coroutine
+import sys
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 from itertools import count
 from typing import Any, TypeVar
+from unittest.mock import patch
+
+import anyio
 
 Result = TypeVar("Result")
 
@@ -20,6 +25,20 @@ class NumberedTask(asyncio.Task[Any]):
 
     def __hash__(self) -> int:
         return self._number
+
+
+@contextmanager
+def numbered_scopes() -> Generator[None]:
+    """While entered, the hash of a cancel scope is not its address either: anyio walks sets of scopes as well."""
+    numbers = count()
+
+    def number(scope: anyio.CancelScope) -> int:
+        return int(vars(scope).setdefault("number", next(numbers)))
+
+    plain = type(anyio.CancelScope())  # the backend's class
+    numbered = type(plain.__name__, (plain,), {"__hash__": number})
+    with patch.object(sys.modules[plain.__module__], plain.__name__, numbered):
+        yield
 
 
 class Owner:

@@ -23,7 +23,7 @@ from .comparison import judge_clients
 from .director import Director
 from .faults import Injected
 from .logs import Logs
-from .owners import current, own_tasks
+from .owners import current, numbered_scopes, own_tasks
 from .stress import STRESSES, Stress
 from .verdict import judge_answers, judge_entries, judge_recovery
 from .verdict_on_pushes import judge_pushes
@@ -110,7 +110,7 @@ async def _play(
     world.loop.set_exception_handler(lambda _, context: world.fault(f"unhandled: {context}"))
     cluster = Cluster(world, store, registry)
     director = Director(world, cluster)
-    with anyio.fail_after(ENOUGH_S):
+    with numbered_scopes(), anyio.fail_after(ENOUGH_S):
         for number in range(world.climate.nodes):
             cluster.start(number)
         if stress:
