@@ -1,14 +1,26 @@
 """The commands that wait at a room, and when they expire."""
 
-from chatcore.errors import Invalid, Unavailable
-from chatcore.live.waiting import Outcome, Queue, Waiting
+from chatcore import SendMessage
+from chatcore.domain.rooms import Intent
+from chatcore.errors import ChatError, Invalid, Unavailable
+from chatcore.live.waiting import Done, Outcome, Queue, Waiting
+from chatcore.testing.builders import message
+
+HI = SendMessage(to="alice", body="hi", key="left out of the digest")
+REFUSED = Invalid("refused")
 
 
-def waiting(name: str, deadline: float, outcomes: dict[str, Outcome], socket: object | None = None) -> Waiting:
+def waiting(
+    name: str,
+    deadline: float,
+    outcomes: dict[str, Outcome],
+    socket: object | None = None,
+    command: Intent | ChatError = REFUSED,
+) -> Waiting:
     return Waiting(
         user="bob",
         key=name,
-        command=Invalid("refused"),
+        command=command,
         answer=lambda outcome: outcomes.update({name: outcome}),
         deadline=deadline,
         socket=socket,
@@ -49,3 +61,13 @@ def test_queue_of_commands_with_one_key_is_empty_once_all_are_answered() -> None
         assert queue
         queue.finish(command, Invalid("refused"))
     assert not queue
+
+
+def test_entry_answers_every_command_of_its_key_and_none_of_another_key_with_the_same_content() -> None:
+    queue, outcomes = Queue(), [dict[str, Outcome]() for _ in range(4)]
+    for key, answers in zip("abbc", outcomes, strict=True):
+        queue.append(waiting(key, 1.0, answers, command=HI))
+    entry = message(author="bob", key="b", digest=HI.digest)
+    queue.finish_from(entry)
+    found = Done(entry, duplicate=True)
+    assert outcomes == [{}, {"b": found}, {"b": found}, {}]
