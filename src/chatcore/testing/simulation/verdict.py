@@ -98,7 +98,8 @@ def _wrong(world: World, attempts: Attempts, attempt: Attempt, answer: Object, l
 
 
 def _wrong_failure(world: World, attempt: Attempt, command: Command[object] | ChatError, answer: Object) -> str | None:
-    """What appends is given up after 5 s only, unless the directory fails, an earlier one failed, or the node stops.
+    """What is queued is given up after 5 s only, unless the directory fails, an earlier one failed, or the node stops.
+    A refusal over a socket is queued behind earlier commands.
 
     It is `internal` only where a port or a callback of the host raised what it may not.
     """
@@ -110,7 +111,7 @@ def _wrong_failure(world: World, attempt: Attempt, command: Command[object] | Ch
         world.excuse("unavailable: the node stops")
     elif attempt.doomed:
         world.excuse("unavailable: an earlier command of the socket failed")
-    elif appends and attempt.took > PATIENCE_S:
+    elif isinstance(command, RoomCommand | ChatError) and attempt.took > PATIENCE_S:
         world.excuse("unavailable: the command had its 5 s")
     elif (attempt.failed or attempt.raised) and (asks_directory or not appends):
         world.excuse("unavailable: the store, the directory or the authenticator failed")
