@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionstart() -> None:
-    """Programs that tests start react to Ctrl-C and to a lost terminal, also where whoever runs the tests ignores these
+    """Let the programs that tests start react to Ctrl-C and to a lost terminal, also where the caller ignores these
     (in the background of a shell, under nohup)."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""What of a room is shown to whom, in answers and in the push `room`."""
+"""The fields of a Room that each user is shown, in answers and in the push `room`."""
 
 from typing import Any
 

@@ -17,7 +17,8 @@ _Result = TypeVar("_Result")
 class Argon2Hasher(PasswordHasher):
     """argon2id. At most ``threads`` hashes run at once, each in ``memory_cost`` KiB of memory; further ones wait.
 
-    The default parameters are the second recommended option of RFC 9106, section 4: 64 MiB, about 0.1 s of a core."""
+    The default parameters are the second recommended option of RFC 9106, section 4: 64 MiB, about 0.1 s of a core.
+    """
 
     def __init__(
         self,
@@ -26,7 +27,7 @@ class Argon2Hasher(PasswordHasher):
         threads: int = 2,
     ) -> None:
         self._argon2 = argon2.PasswordHasher.from_parameters(parameters)
-        self._nobodys = _hash_of_no_password(parameters)
+        self._unknown = _random_hash(parameters)
         self._limiter = anyio.CapacityLimiter(threads)
         self.at_once = threads
 
@@ -34,7 +35,7 @@ class Argon2Hasher(PasswordHasher):
         return await self._run(partial(self._argon2.hash, password))
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
-        matches = await self._run(partial(self._matches, password_hash or self._nobodys, password))
+        matches = await self._run(partial(self._matches, password_hash or self._unknown, password))
         return matches and password_hash is not None
 
     def _matches(self, password_hash: str, password: str) -> bool:
@@ -47,8 +48,8 @@ class Argon2Hasher(PasswordHasher):
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
 
 
-def _hash_of_no_password(parameters: argon2.Parameters) -> str:
-    """A random hash of these parameters: verifying against it takes as long as against one that was computed."""
+def _random_hash(parameters: argon2.Parameters) -> str:
+    """Return a hash that no password has. To verify a password against it takes as long as against any other."""
     costs = f"m={parameters.memory_cost},t={parameters.time_cost},p={parameters.parallelism}"
     salt, digest = (_unpadded(secrets.token_bytes(length)) for length in (parameters.salt_len, parameters.hash_len))
     return f"$argon2{parameters.type.name.lower()}$v={parameters.version}${costs}${salt}${digest}"

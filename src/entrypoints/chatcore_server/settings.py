@@ -83,7 +83,7 @@ class StoreSettings:
 @Parameter(name="*")
 @frozen(kw_only=True)
 class Settings(StoreSettings):
-    """Every setting, with what it is when nobody says anything."""
+    """All settings of the server, with their defaults."""
 
     host: Annotated[
         str, _setting("HOST", values.text, "Address to listen on; 0.0.0.0 is every one of this machine.")

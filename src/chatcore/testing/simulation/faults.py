@@ -13,11 +13,11 @@ class Injected(Exception):
 
 
 class InjectedValueError(Injected, ValueError):
-    """A ValueError that nobody expects."""
+    """A ValueError that the contract does not allow."""
 
 
 class InjectedRuntimeError(Injected, RuntimeError):
-    """A RuntimeError that nobody expects."""
+    """A RuntimeError that the contract does not allow."""
 
 
 class Faults:

@@ -21,8 +21,24 @@ HANGS_S = 60
 """Longer than anything waits for a host."""
 
 
-async def _kept_waiting(world: World, node: Owner, seconds: float) -> None:
-    """The host answers so late that the node may give it up."""
+async def _trouble(world: World, node: Owner, fault: str | None, slow_s: float) -> None:
+    """Let a callback of the host go wrong as ``fault`` says; a slow one takes up to ``slow_s``."""
+    match (fault or "").partition(": ")[2]:
+        case "fails":
+            node.failed_at = world.now
+            raise Unavailable
+        case "slow":
+            await _wait(world, node, world.random.uniform(0, slow_s))
+        case "hangs":
+            await _wait(world, node, HANGS_S)
+        case "raises":
+            raise world.injected(node)
+        case _:
+            pass
+
+
+async def _wait(world: World, node: Owner, seconds: float) -> None:
+    """Wait so long that the node may give the call up."""
     try:
         await asyncio.sleep(seconds)
     finally:
@@ -30,19 +46,8 @@ async def _kept_waiting(world: World, node: Owner, seconds: float) -> None:
 
 
 async def directory(world: World, node: Owner, users: Collection[UserId]) -> Mapping[UserId, Profile]:
-    """Everybody exists but one."""
-    match world.faults.one_of(DIRECTORY_FAULTS):
-        case "directory: fails":
-            node.failed_at = world.now
-            raise Unavailable
-        case "directory: slow":
-            await _kept_waiting(world, node, world.random.uniform(0, 1.9))
-        case "directory: hangs":
-            await _kept_waiting(world, node, HANGS_S)
-        case "directory: raises":
-            raise world.injected(node)
-        case _:
-            pass
+    """Return the profiles of ``users``; all exist but `NOBODY`."""
+    await _trouble(world, node, world.faults.one_of(DIRECTORY_FAULTS), slow_s=1.9)
     return {user: Profile() for user in users if user != NOBODY}
 
 
@@ -59,18 +64,9 @@ def canonical(world: World, node: Owner, user: UserId) -> UserId:
 async def authenticate(
     world: World, node: Owner, user: UserId, session: str, clock: Callable[[], datetime], token: str
 ) -> Principal | None:
-    """Whom a token stands for that the socket of ``user`` shows."""
+    """Return the principal of a token that a socket of ``user`` presents."""
     await anyio.sleep(world.delay())
-    match world.faults.one_of(AUTHENTICATOR_FAULTS):
-        case "authenticator: fails":
-            node.failed_at = world.now
-            raise Unavailable
-        case "authenticator: slow":
-            await _kept_waiting(world, node, world.random.uniform(0, 4))
-        case "authenticator: raises":
-            raise world.injected(node)
-        case _:
-            pass
+    await _trouble(world, node, world.faults.one_of(AUTHENTICATOR_FAULTS), slow_s=4)
     owner = {GOOD: user, OF_ANOTHER: STRANGER if user != STRANGER else "another"}.get(token)
     return Principal(owner, expires_at=clock() + timedelta(seconds=REFRESHED_S), session=session) if owner else None
 

@@ -129,7 +129,7 @@ class Line:
         self.bye = bye
         closable = {"kicked": self.id, "signed_out": self.session}.get(bye.code)
         if closable and (bye.code, closable) not in self._world.closable:
-            self._world.fault(f"{self} is {bye.code}, which nobody asked for")
+            self._world.fault(f"{self} is {bye.code}, without a call that closes it")
         self._world.counts[f"bye: {bye.code}"] += 1
         self._down.put(("push", "bye", push_object(bye)))
         self._down.put(("end",))
@@ -155,7 +155,7 @@ class Line:
 
     def answer(self, number: int, attempt: Attempt, answer: Object) -> None:
         if self._node.dead:
-            return  # it is killed amid its work, and nobody hears what it says
+            return  # a process that was killed sends nothing
         self._attempts.end(attempt, answer)
         self._in_order(attempt)
         later = self._unanswered[self._unanswered.index(attempt) + 1 :]
