@@ -10,7 +10,7 @@ import pytest
 from .clients import raw_clients
 from .mongod import Mongod, a_mongod
 from .serving import Server, serving
-from .test_kill import SOCKETS, UNANSWERED_MIN, Writer, check, finish, sign_up, write_until_killed
+from .test_kill import SOCKETS, UNANSWERED_MIN, Writer, check, finish, kills, sign_up, write_until_killed
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +38,7 @@ async def test_what_was_acknowledged_survives_kills_of_the_server_and_of_the_dat
     told: Mapping[str, str] = {"CHATCORE_STORE": own.url, "CHATCORE_SECRET": SECRET}
     async with serving(tmp_path, environment=told) as server:
         await sign_up(server, writers)
-    for _ in range(SERVER_KILLS):
+    for _ in kills(writers, SERVER_KILLS):
         async with serving(tmp_path, environment=told) as server:
             assert await write_until_killed(server, writers) >= UNANSWERED_MIN
     async with serving(tmp_path, environment=told) as server:
