@@ -10,7 +10,8 @@ import itertools
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import CoroutineType
@@ -51,6 +52,13 @@ def seeds() -> Sequence[str]:
     return ["first", commit_id()]
 
 
+def open_files() -> Iterator[str]:
+    """What the file descriptors of this process refer to: paths, `socket`, `pipe`."""
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the listing's own
+            yield str(descriptor.readlink()).partition(":[")[0]
+
+
 def is_idle(task: asyncio.Task[Any]) -> bool:
     """Whether it is a task that `Background` keeps for its next work: as many as ever ran at once, up to a bound."""
     waits: object = task.get_coro()
@@ -64,7 +72,8 @@ class Held:
     """What the process holds: file descriptors, tasks, and objects of the modules that serve connections.
 
     Objects that the server's collector has frozen count too: what they hold in a reference cycle is never freed. Idle
-    tasks of a `Background` do not count, nor the `Handover` for which each waits.
+    tasks of a `Background` do not count, nor the `Handover` for which each waits, nor the open files of the database:
+    a thread that reads opens them with its first job.
     """
 
     counts: Counter[str]
@@ -77,8 +86,8 @@ class Held:
         gc.freeze()
         tasks = asyncio.all_tasks()
         idle = sum(is_idle(task) for task in tasks)
-        descriptors = sum(1 for _ in Path("/proc/self/fd").iterdir())
-        counts = Counter(descriptors=descriptors, tasks=len(tasks) - idle)
+        counts = Counter(tasks=len(tasks) - idle)
+        counts.update(file for file in open_files() if "chatcore.sqlite3" not in file)
         for kind, number in Counter(map(type, objects)).items():
             if str(kind.__module__).startswith(SERVING):
                 counts[kind.__qualname__] += number
