@@ -31,7 +31,7 @@ from cosmic_ray.plugins import get_operator, operator_names
 
 from tests.faults.run import ROOT, copy_tree
 
-from .table import TESTS
+from .table import ON_TRIO, TESTS
 
 COUNT = int(os.environ.get("CHATCORE_TEST_MUTANTS", "150"))
 SEED = os.environ.get("CHATCORE_TEST_MUTANTS_SEED") or secrets.token_hex(4)
@@ -102,10 +102,11 @@ def counted(copy: Path, module: str) -> int:
 
 
 def tests_of(module: str) -> Sequence[str]:
-    """The tests named for a module, those of its name first."""
+    """Arguments of pytest: the tests named for a module, those of its name first."""
     tests = next(tests for prefix, tests in TESTS.items() if module.startswith(prefix))
     own = [str(path.relative_to(ROOT)) for path in ROOT.glob(f"tests/**/test_{Path(module).stem}.py")]
-    return [*own, *tests]
+    # Nearly every mutant is as wrong on asyncio.
+    return ["-k", "not uvloop" if module in ON_TRIO else "not trio and not uvloop", *own, *tests]
 
 
 def mutants(code: str) -> Iterator[Mutant]:
@@ -178,9 +179,8 @@ def run_tests(copy: Path, tests: Sequence[str]) -> NoReturn:
     sys.path[:0] = [str(folder) for folder in folders]
     for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
         del sys.modules[name]
-    once = ["-k", "not trio and not uvloop"]  # a mutant is as wrong on asyncio
     imported = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # plugins, by the parent
-    os._exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *imported, *once, *tests]))
+    os._exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *imported, *tests]))
 
 
 def difference(right: str, wrong: str) -> str:

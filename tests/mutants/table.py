@@ -65,3 +65,6 @@ TESTS: Mapping[str, Sequence[str]] = {
     "src/adapters/chatcore_socketio/timing": (CONNECT, END),
     "src/adapters/chatcore_socketio/websocket_handshake": (WEBSOCKET, CONNECT),
 }
+
+ON_TRIO = frozenset({"src/chatcore/live/background.py", "src/chatcore/live/event_loop.py"})
+"""Modules with code that runs on trio alone: their tests run on trio too."""
