@@ -6,9 +6,8 @@ from chatcore.errors import RateLimited
 from chatcore_socketio.caps import Cap, Caps
 
 
-def test_bounds_of_an_address_are_those_of_the_protocol() -> None:
-    caps = Caps()
-    assert (caps.websockets_per_address, caps.doorways_per_address) == (4_096, 1_024)
+def test_caps_by_default_allow_4096_websockets_and_1024_doorways_an_address() -> None:
+    assert Caps() == Caps(websockets_per_address=4_096, doorways=4_096, doorways_per_address=1_024)
 
 
 def test_cap_admits_its_number_in_all_and_of_an_address() -> None:

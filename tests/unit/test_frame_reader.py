@@ -70,6 +70,13 @@ def test_fragments_make_one_message_and_control_frames_may_stand_between() -> No
     assert read_all(FrameReader(), frames) == [Fragment(3), Pong(b""), Fragment(0), "grüße"]
 
 
+@pytest.mark.parametrize("size", [200, WHOLE_MAX])
+def test_text_in_fragments_of_up_to_64_kib_in_all_is_read_whole(size: int) -> None:
+    text = b"x" * 100 + b"y" * (size - 100)
+    frames = client_frame(TEXT, text[:100], final=False) + client_frame(CONTINUATION, text[100:])
+    assert read_all(FrameReader(), frames) == [Fragment(100), text.decode()]
+
+
 @pytest.mark.parametrize(
     "frame",
     [
