@@ -5,12 +5,14 @@ import os
 import shutil
 import signal
 from collections.abc import Generator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from chatcore_server import collector
 from tests.integration import javascript, simulation_seeds
 from tests.integration.mongo_contracts import KEPT_IN, MODULES, commands_of_all
 from tests.integration.mongo_database import a_database
@@ -79,6 +81,15 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
             javascript.install(folder)
             folder.rename(shared)
     return shutil.copytree(shared, folder, symlinks=True, dirs_exist_ok=True) / "node_modules"
+
+
+@pytest.fixture
+def default_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves Python's garbage collector as it is when a server starts in the test's own process.
+
+    A server collects at its start: that would look through everything that pytest holds, at the cost of a whole test.
+    """
+    monkeypatch.setattr(collector, "set_for_serving", nullcontext)
 
 
 @pytest.fixture(scope="session")

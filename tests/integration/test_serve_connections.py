@@ -18,7 +18,7 @@ from chatcore_server.settings import Settings
 from tests.integration.clients import PATIENCE_S, raw_clients
 from tests.integration.serve_client import sign_in
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("default_collector")]
 
 SECRET = b"a secret of the tests, of 32 bytes or more"
 TIMES = Times(idle=0.3, sending=0.3, lingering=0.1, handling=0.1)

@@ -12,7 +12,7 @@ from chatcore_server.serving import Times, running
 from chatcore_server.settings import Settings
 from tests.integration.clients import PATIENCE_S
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("default_collector")]
 
 SECRET = b"a secret of the tests, of 32 bytes or more"
 UPGRADE = (

@@ -16,7 +16,7 @@ from chatcore_server.settings import Settings
 from tests.integration.clients import PATIENCE_S, RawClient, RawClients
 from tests.integration.serve_client import PASSWORD, sign_in
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("default_collector")]
 
 SECRET = b"a secret of the tests, of 32 bytes or more"
 LOOPBACK = Proxies.parse("127.0.0.1")
