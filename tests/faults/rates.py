@@ -10,14 +10,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import simulated, stress, table
-from .run import broken, copy_tree
-from .table import Fault
+from . import simulation
+from .fault import Fault
+from .run import FAULTS, copy_tree, plant
 
 ORDINARY, UNDER_STRESS = 100, 6
-LIVE = "src/chatcore/live/"
-IN_ROOMS = (fault for fault in table.FAULTS if fault.file.startswith(LIVE))
-FAULTS = (*IN_ROOMS, *simulated.FAULTS, *stress.FAULTS)
+LIVE = "chatcore.live:"
+IN_SIMULATION = [fault for faults in simulation.PROMISES.values() for fault in faults]
+COUNTED = [fault for fault in FAULTS if fault.symbol.startswith(LIVE) or fault in IN_SIMULATION]
 COUNT = """
 import sys
 from chatcore.testing.simulation import STRESSES, simulate
@@ -29,7 +29,7 @@ print(sum(bool(simulate(seed, MemoryStore, MemoryRegistry, stress=stress).broken
 
 
 def main(names: list[str]) -> None:
-    for fault in FAULTS:
+    for fault in COUNTED:
         if not names or fault.name in names:
             print(f"| {fault.name} | {' | '.join(map(str, rates(fault)))} |", flush=True)
 
@@ -39,10 +39,9 @@ def rates(fault: Fault) -> list[int]:
     with tempfile.TemporaryDirectory(prefix="chatcore-rate-") as folder:
         copy = Path(folder)
         copy_tree(copy)
-        if complaint := broken(copy, fault):
-            raise SystemExit(f"{fault.name}: {complaint}")
+        plant(copy, fault)
         kinds = [("", ORDINARY)]
-        if fault in stress.FAULTS:
+        if fault.test.startswith(simulation.UNDER_STRESS):
             kinds.append((fault.test.partition("[")[2].rstrip("]"), UNDER_STRESS))
         return [_count(copy, *kind) for kind in kinds]
 

@@ -1,19 +1,33 @@
-"""The faults that `nox -s faults` plants are still about the code that is there."""
+"""The faults that `nox -s faults` plants fit the code, and every promise of the README has one."""
 
 import ast
+import re
+from collections import Counter
 
 import pytest
 
+from tests.faults.fault import Fault, faulty
+from tests.faults.readme import PROMISES
 from tests.faults.run import FAULTS, ROOT
-from tests.faults.table import Fault
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_what_a_fault_replaces_stands_once_in_its_file_and_its_test_is_there(fault: Fault) -> None:
-    assert (ROOT / fault.file).read_text(encoding="utf-8").count(fault.right) == 1
-    file, *names = fault.test.partition("[")[0].split("::")
-    module = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+def test_fault_fits_one_symbol_and_its_test_is_there(fault: Fault) -> None:
+    file, text = faulty(ROOT, fault)
+    assert text != file.read_text(encoding="utf-8")
+    test_file, *names = fault.test.partition("[")[0].split("::")
+    module = ast.parse((ROOT / test_file).read_text(encoding="utf-8"))
     defined = {
         one.name for one in module.body if isinstance(one, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
     }
-    assert set(names[:1]) <= defined  # what a class inherits stands elsewhere
+    assert set(names[:1]) <= defined  # what a class inherits is defined elsewhere
+
+
+def test_names_of_faults_are_unique() -> None:
+    counts = Counter(fault.name for fault in FAULTS)
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_every_promise_of_the_readme_has_a_fault() -> None:
+    promises = re.findall(r"^\| \*\*(.+?)\*\*", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(promises) <= PROMISES.keys()

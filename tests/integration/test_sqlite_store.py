@@ -1,10 +1,12 @@
 """The SQLite store keeps the contracts of a store's ports."""
 
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from chatcore.testing.builders import NOON, message
 from chatcore.testing.markers import MarkersContract
 from chatcore.testing.room_histories import HistoriesContract
 from chatcore.testing.room_log import RoomLogContract
@@ -52,3 +54,11 @@ class TestSqliteStore(StoreContract):
     @pytest.fixture
     async def another(self, tmp_path: Path) -> SqliteStore:
         return SqliteStore(tmp_path / "another")
+
+
+@pytest.mark.anyio
+async def test_entries_are_read_by_seq_though_their_times_go_back(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path) as store:
+        await store.append([message("room", seq, at=NOON - timedelta(hours=seq)) for seq in range(1, 6)])
+        news = await store.read_on("room", 0, 10)
+    assert [entry.seq for entry in news.entries] == [1, 2, 3, 4, 5]

@@ -1,0 +1,138 @@
+"""Faults that break the wire contract, `docs/protocol.md`, in its order."""
+
+from collections.abc import Mapping, Sequence
+
+from .fault import Fault
+
+HISTORY = "tests/unit/test_history.py"
+OVER_HTTP = "tests/integration/test_rights_matrix.py::test_over_http_everybody_gets_the_answer_of_the_table"
+OVER_SOCKETS = "tests/integration/test_rights_matrix.py::test_over_a_socket_everybody_gets_the_answer_of_the_table"
+
+PROMISES: Mapping[str, Sequence[Fault]] = {
+    # Values, answers and errors.
+    "Equal refusals are equal byte for byte": (
+        Fault(
+            "refusal-says-that-the-room-is-there",
+            "chatcore.domain:refusal",
+            "else NotFound()",
+            'else NotFound("Out." if kind else None)',
+            OVER_SOCKETS,
+        ),
+    ),
+    # Sessions.
+    "A refresh token that is used again revokes its session, after 5 s": (
+        Fault(
+            "spent-refresh-token-does-not-revoke",
+            "chatcore.accounts:Accounts.refresh",
+            "await self._end(rotation.session)",
+            "pass",
+            "tests/unit/test_accounts_refresh.py::test_after_5_s_a_spent_token_revokes_its_session",
+        ),
+    ),
+    "`auth.refresh` takes a token of the same user and session": (
+        Fault(
+            "socket-refreshed-by-another-session",
+            "chatcore:Sockets._refresh",
+            "(principal.user, principal.session) != (info.user, info.session)",
+            "principal.user != info.user",
+            "tests/unit/live/test_deadlines.py"
+            "::test_token_of_another_session_or_user_is_refused_and_the_socket_ends_as_before",
+        ),
+    ),
+    # Sending and reading.
+    "Another content for a key is `key_reused`": (
+        Fault(
+            "contents-of-two-commands-with-one-digest",
+            "chatcore.commands:_unmistakable",
+            'f"{len(value)}:{value}"',
+            "value",
+            "tests/unit/test_domain.py::test_contents_have_one_digest_exactly_when_they_are_equal",
+        ),
+    ),
+    "`first_unread` is the first unread message's seq": (
+        Fault(
+            "page-around-first-unread-cut-around-the-newest",
+            "chatcore.commands:_place",
+            "next(unread, window.head)",
+            "window.head",
+            f"{HISTORY}::test_page_around_the_first_unread_message_is_cut_on_both_sides_of_it",
+        ),
+    ),
+    "A page that is cut for its size says so": (
+        Fault(
+            "cut-page-without-has-before",
+            "chatcore.commands:_cut",
+            "has_before = True",
+            "pass",
+            f"{HISTORY}::test_page_cut_for_its_size_tells_which_entries_it_lacks",
+        ),
+    ),
+    "An answer of `sync` keeps its size": (
+        Fault(
+            "markers-not-counted-to-the-size-of-a-sync",
+            "chatcore.commands:_within",
+            "if not budget.has(markers_size(view)):",
+            "if False:",
+            "tests/unit/live/test_answers.py::test_the_answer_of_a_sync_keeps_its_size_by_leaving_out_markers",
+        ),
+    ),
+    # Marks.
+    "Markers never go back": (
+        Fault(
+            "delivered-position-taken-back-by-a-late-hint",
+            "chatcore.live:MarkerPushes._goes_on",
+            " and marker.delivered >= delivered",
+            "",
+            "tests/unit/live/test_markers.py::test_late_hints_take_neither_position_of_a_marker_back",
+        ),
+    ),
+    # Rights.
+    "A member is told `forbidden`, everybody else `not_found`": (
+        Fault(
+            "strangers-told-forbidden",
+            "chatcore.domain:refusal",
+            "if kind is not None and its_rank in MEMBERS",
+            "if kind is not None",
+            OVER_HTTP,
+        ),
+    ),
+    "Admins act on plain members alone": (
+        Fault(
+            "admin-removes-an-owner",
+            "chatcore.domain:may_act_on",
+            'rank(member) == "owner"',
+            "rank(member) in LEADERS",
+            OVER_HTTP,
+        ),
+    ),
+    # Connecting.
+    "DISCONNECT is sent only after a `bye` that is not resumable": (
+        Fault(
+            "socketio-disconnect-after-a-resumable-bye",
+            "chatcore_socketio:SocketConnection",
+            "if not bye.resumable:",
+            "if True:",
+            "tests/integration/socketio/test_end.py::test_bye_says_why_and_only_who_may_not_come_back_gets_a_disconnect",
+        ),
+    ),
+    # Rate limits.
+    "Only a trusted proxy says whose request it forwards": (
+        Fault(
+            "any-peer-forwards",
+            "chatcore_aiohttp:Proxies.client",
+            "while hops and self.trusts(client):",
+            "while hops:",
+            "tests/unit/test_http_proxies.py",
+        ),
+    ),
+    # Rules of this server.
+    "Another host gets 421": (
+        Fault(
+            "host-not-checked",
+            "chatcore_aiohttp:Guard._answer",
+            "request.path not in self.any_host",
+            "False",
+            "tests/integration/test_serve_hosts.py::test_server_on_loopback_refuses_another_host_with_421",
+        ),
+    ),
+}

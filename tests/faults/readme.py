@@ -1,0 +1,201 @@
+"""Faults that break what the README promises: each row of its table of promises, and what it says around it."""
+
+from collections.abc import Mapping, Sequence
+
+from .fault import Fault
+
+CHAT = "tests/unit/test_chat.py"
+RULES = "tests/unit/live/test_rules.py"
+
+PROMISES: Mapping[str, Sequence[Fault]] = {
+    "Acknowledged means durable": (
+        Fault(
+            "sqlite-commit-not-synced",
+            "chatcore_sqlite:WRITING",
+            "synchronous = FULL",
+            "synchronous = OFF",
+            "tests/integration/test_sqlite_power_loss.py",
+        ),
+    ),
+    "One key, one write": (
+        Fault(
+            "sqlite-key-not-unique",
+            "chatcore_sqlite:ROOMS",
+            "CREATE UNIQUE INDEX entries_by_key",
+            "CREATE INDEX entries_by_key",
+            "tests/integration/test_sqlite_store.py",
+        ),
+    ),
+    "One order": (
+        Fault(
+            "sqlite-entry-written-above-a-hole",
+            "chatcore_sqlite:Append.__call__",
+            "first.seq !=",
+            "first.seq <",
+            "tests/integration/test_sqlite_store.py::TestSqliteLog::test_an_entry_that_would_leave_a_hole_is_not_written",
+        ),
+    ),
+    "A socket's commands to a room stay in the order sent": (
+        Fault(
+            "later-commands-do-not-fail-with-the-first",
+            "chatcore.live:Queue.finish",
+            "outcome.temporary",
+            "False",
+            f"{CHAT}::test_internal_failure_takes_the_later_commands_of_its_socket_along",
+        ),
+        Fault(
+            "later-commands-do-not-fail-with-an-internal-one",
+            "chatcore.live:Queue.finish",
+            "outcome.temporary",
+            'outcome.code == "unavailable"',
+            f"{CHAT}::test_internal_failure_takes_the_later_commands_of_its_socket_along",
+        ),
+    ),
+    "Resume misses nothing or says so": (
+        Fault(
+            "sync-calls-a-gap-events",
+            "chatcore.commands:_sync_of",
+            'status="gap"',
+            'status="events"',
+            f"{RULES}::test_sync_without_a_socket_says_events_gap_reset_and_gone",
+        ),
+    ),
+    "A bus fault only delays": (
+        Fault(
+            "poller-asks-every-9-seconds",
+            "chatcore.live:SWEEP_S",
+            "2",
+            "9",
+            f"{RULES}::test_a_room_that_no_hint_told_of_is_found_by_the_sweep",
+        ),
+    ),
+    "One pair, one room": (
+        Fault(
+            "private-room-depends-on-who-writes-first",
+            "chatcore:private_room_id",
+            "sorted((one, other))",
+            "one, other",
+            "tests/unit/test_ids.py::test_the_id_of_a_pair_is_the_same_from_both_sides",
+        ),
+    ),
+    "Membership on every action": (
+        Fault(
+            "membership-not-checked",
+            "chatcore.domain:refusal",
+            " and its_rank in rights[action][kind]",
+            "",
+            f"{CHAT}::test_public_rooms_can_be_looked_at_groups_and_private_ones_not",
+        ),
+    ),
+    "Bounded memory per client": (
+        Fault(
+            "socketio-slow-reader-not-cut",
+            "chatcore_socketio:Line.flush",
+            "> OUTSTANDING_MAX",
+            "> 64 * OUTSTANDING_MAX",
+            "tests/integration/socketio/test_bounds.py::test_a_reader_that_never_reads_is_cut_within_bounds_and_others_go_on",
+        ),
+    ),
+    "No guessing, no flood": (
+        Fault(
+            "strangers-lock-a-user-out",
+            "chatcore.accounts:SignInLimits.sign_in",
+            "is_guessed = not known and",
+            "is_guessed =",
+            "tests/unit/test_accounts_limits.py::test_known_address_does_not_wait_while_its_name_is_guessed",
+        ),
+        Fault(
+            "socketio-refused-websocket-keeps-its-place",
+            "chatcore_socketio:SocketioServer._serve_websocket",
+            "self._websockets.leave(address)",
+            'if "response" in locals():\n    self._websockets.leave(address)',
+            "tests/integration/socketio/test_connect.py"
+            "::test_websockets_that_do_not_open_leave_the_count_of_their_address",
+        ),
+    ),
+    "No input crashes, leaks or goes silent": (
+        Fault(
+            "socketio-decoders-error-escapes",
+            "chatcore_socketio:Dispatcher._read",
+            "except ValueError:",
+            "except KeyError:",
+            "tests/integration/socketio/test_hostile.py",
+        ),
+    ),
+    "No ghosts": (
+        Fault(
+            "cancelled-socket-stays-in-the-registry",
+            "chatcore.live:Leases.remove",
+            ", shield=True",
+            "",
+            "tests/unit/live/test_leases.py::test_socket_that_is_cancelled_is_removed_from_the_registry",
+        ),
+    ),
+    "Clean stop": (
+        Fault(
+            "sighup-does-not-drain",
+            "chatcore_server:_stop_by_signal",
+            "numbers.append(signal.SIGHUP)",
+            "pass",
+            "tests/integration/test_serve_stop.py::test_it_ends_with_0_within_10_seconds_whoever_is_connected",
+        ),
+        Fault(
+            "cancelled-chat-does-not-drain",
+            "chatcore:Chat.__aexit__",
+            "shield=True",
+            "shield=False",
+            "tests/unit/live/test_leaving.py::test_chat_left_by_cancellation_carries_out_what_was_queued",
+        ),
+        Fault(
+            "socketio-websocket-opens-in-a-closing-server",
+            "chatcore_socketio:SocketioServer._run_session",
+            "if self._is_closing:",
+            "if False:",
+            "tests/integration/socketio/test_end.py::test_websocket_that_opens_while_the_server_closes_is_ended",
+        ),
+    ),
+    "Clocks do not matter": (
+        Fault(
+            "sqlite-entries-read-in-the-order-of-their-times",
+            "chatcore_sqlite:ENTRIES_ABOVE",
+            "ORDER BY seq",
+            "ORDER BY at",
+            "tests/integration/test_sqlite_store.py::test_entries_are_read_by_seq_though_their_times_go_back",
+        ),
+    ),
+    "Storage faults fail closed": (
+        Fault(
+            "sqlite-commit-into-a-removed-file-acknowledged",
+            "chatcore_sqlite:Writer._confirm",
+            None,
+            "return True",
+            "tests/integration/test_sqlite_loss.py::test_append_after_a_loss_is_not_acknowledged",
+        ),
+        Fault(
+            "sqlite-lock-after-an-erasure-not-waited-for",
+            "chatcore_sqlite:truncate",
+            "round(BUSY_S * 1000)",
+            "0",
+            "tests/integration/test_sqlite_faults.py::test_short_lock_after_an_erasure_is_waited_for",
+        ),
+    ),
+    "All adapters behave the same": (
+        Fault(
+            "sqlite-lists-the-rooms-of-banned-users",
+            "chatcore_sqlite:PAGE",
+            " AND standing IN ('member', 'invited')",
+            "",
+            "tests/integration/test_sqlite_store.py::TestSqliteRooms",
+        ),
+    ),
+    # Around the table.
+    "The text of a deleted message is overwritten within a minute": (
+        Fault(
+            "sqlite-deletion-in-a-shared-commit-not-noted",
+            "chatcore_sqlite:Writer._carry_out",
+            "any(job.erases for job in jobs)",
+            "jobs and jobs[0].erases",
+            "tests/integration/test_sqlite_erasing.py::test_text_deleted_in_a_group_with_other_writes_is_gone_in_time",
+        ),
+    ),
+}

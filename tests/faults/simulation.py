@@ -1,0 +1,166 @@
+"""Faults that only the simulation notices. `docs/simulation.md` says how often, and `rates` counts again.
+
+Faults that also have a quick test are among those of `live`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from .fault import Fault
+
+SIMULATION = "tests/integration/test_simulation.py"
+CANCELLATION = "tests/integration/test_simulation_cancellation.py"
+UNDER_STRESS = f"{SIMULATION}::test_stress_breaks_no_promise"
+
+PROMISES: Mapping[str, Sequence[Fault]] = {
+    "Every outcome that writes nothing is given after the store was read": (
+        Fault(
+            "unchanged-answered-without-reading",
+            "chatcore.live:LiveRoom._settle",
+            "self._refuse_first()",
+            "self._refuse_first() or ((one := self._waiting.first()) and not self._decide(state, one, one.command)"
+            " and not self._waiting.finish(one, Done(None)))",
+            SIMULATION,
+        ),
+    ),
+    "A batch ends at the first command that is refused": (
+        Fault(
+            "batch-goes-on-behind-a-refusal",
+            "chatcore.live:LiveRoom._decide_batch",
+            "if not isinstance(entry, Entry):",
+            "if not isinstance(entry, Entry):\n    continue\nif False:",
+            SIMULATION,
+        ),
+    ),
+    "Nothing is told before it is durable": (
+        Fault(
+            "hint-published-before-the-append",
+            "chatcore.live:LiveRoom._append",
+            "self._unsure = True",
+            "self._unsure = True\nself._around.publish([entry for _, entry in batch])",
+            SIMULATION,
+        ),
+    ),
+    "An ended session ends its sockets on every node": (
+        Fault(
+            "sign-out-ends-at-its-node",
+            "chatcore:Sockets.close_session",
+            "[one for one in await self.of_user(user) if one.session == session]",
+            "[]",
+            SIMULATION,
+        ),
+    ),
+    "The registry shows the open sockets and no other": (
+        Fault(
+            "ended-socket-renewed",
+            "chatcore.live:Leases.remove",
+            "del self._sockets[socket.id]",
+            "pass",
+            SIMULATION,
+        ),
+        Fault(
+            "socket-leaves-after-the-registry-answered",
+            "chatcore:Sockets.open",
+            "finally:",
+            "finally:\n    if self._leases:\n        await self._leases.add(info)",
+            f"{CANCELLATION}::test_no_promise_is_broken_at_whichever_await_a_call_is_cancelled[disconnect]",
+        ),
+    ),
+    "Access ends by the clock, also after a jump or a blocked event loop": (
+        Fault(
+            "access-ends-by-a-timer",
+            "chatcore.live:Deadlines.__init__",
+            "self._now = now",
+            "start, began = now(), anyio.current_time()\n"
+            "self._now = lambda: start + timedelta(seconds=anyio.current_time() - began)",
+            SIMULATION,
+        ),
+        Fault(
+            "access-ends-only-if-its-second-is-seen",
+            "chatcore.live:Deadlines.watch",
+            "deadline.end <= now",
+            "deadline.end <= now <= deadline.end + timedelta(seconds=3 * LOOK_S)",
+            SIMULATION,
+        ),
+    ),
+    "A room goes on after a store that raised what it may not": (
+        Fault(
+            "room-ends-with-its-stores-exception",
+            "chatcore.live:LiveRoom._run",
+            "except Exception:",
+            "except ChatError:",
+            SIMULATION,
+        ),
+    ),
+    "Every command is answered, also if its node stops": (
+        Fault(
+            "queued-commands-forgotten-at-the-end",
+            "chatcore:Chat.__aexit__",
+            "self._hub.abandon()",
+            "pass",
+            SIMULATION,
+        ),
+    ),
+    "A connection that raised gets no further push": (
+        Fault(
+            "connection-that-raised-not-cut",
+            "chatcore.live:GuardedConnection.send",
+            "self._cut(fault)",
+            "self._note(fault)",
+            SIMULATION,
+        ),
+    ),
+    "A busy room carries out its commands in batches": (
+        Fault(
+            "batch-of-one-command",
+            "chatcore.live:BATCH_MAX",
+            "500",
+            "1",
+            f"{UNDER_STRESS}[sustained-load]",
+        ),
+    ),
+    "The change poller finds everything": (
+        Fault(
+            "poller-skips-changes-if-there-are-many",
+            "chatcore.live:Sweep.turn",
+            "more = found.more",
+            "more = False\nif found.more:\n    self._after = (await self._store.changes(None, 1)).changes[-1].position",
+            f"{UNDER_STRESS}[long-room]",
+        ),
+    ),
+    "A page that is cut for its size says so": (
+        Fault(
+            "cut-page-without-has-after",
+            "chatcore.commands:_cut",
+            "has_after = True",
+            "pass",
+            f"{UNDER_STRESS}[large-bodies]",
+        ),
+    ),
+    "A socket gets the entries of all rooms of its user": (
+        Fault(
+            "rooms-beyond-ready-not-followed",
+            "chatcore:Sockets._greet",
+            "for row in memberships}",
+            "for row in memberships[:0]}",
+            f"{UNDER_STRESS}[many-rooms]",
+        ),
+    ),
+    "Every follower below the head is filled": (
+        Fault(
+            "only-eight-followers-filled",
+            "chatcore.live:LiveRoom.__init__",
+            "= deque()",
+            "= deque(maxlen=8)",
+            f"{UNDER_STRESS}[many-sockets]",
+        ),
+    ),
+    "Markers are pushed in rooms of at most 20 members": (
+        Fault(
+            "markers-pushed-in-large-rooms",
+            "chatcore.live:Hub.marked",
+            "everyone=view.markers is not None",
+            "everyone=True",
+            f"{UNDER_STRESS}[many-members]",
+        ),
+    ),
+}
