@@ -26,7 +26,7 @@ from chatcore import Chat, Push, SendMessage
 from chatcore.domain.entries import Entry
 from chatcore.errors import Unavailable
 from chatcore.ports.connection import Bye
-from chatcore.ports.room_log import Appended
+from chatcore.ports.entry_log import AppendResult
 from chatcore_mongo import MongoStore
 
 NODES = (2, 4)
@@ -54,7 +54,7 @@ class Counting(MongoStore):
         super().__init__(url)
         self.written = self.lost = 0
 
-    async def append(self, entries: Sequence[Entry]) -> Appended:
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
         appended = await super().append(entries)
         if appended.written:
             self.written += 1

@@ -18,7 +18,7 @@ import anyio
 from attrs import evolve
 
 from chatcore.domain.entries import Entry
-from chatcore.domain.state import MarkerChange
+from chatcore.domain.state import MarkerUpdate
 from chatcore.ids import RoomId
 from chatcore.ports.store import Store
 from chatcore.testing.builders import deleted, joined, message, opened, opens
@@ -109,8 +109,8 @@ async def measure(store: Store) -> None:
     )
     await compare(
         "a mark in a group of 5,000 / of 50",
-        lambda run: store.mark("user 7", "large", MarkerChange(read=10 + run)),
-        lambda run: store.mark("user 7", "small", MarkerChange(read=10 + run)),
+        lambda run: store.mark("user 7", "large", MarkerUpdate(read=10 + run)),
+        lambda run: store.mark("user 7", "small", MarkerUpdate(read=10 + run)),
     )
     await rooms_of(store, "few", 50)
     await rooms_of(store, "many", 1_000)

@@ -17,12 +17,12 @@ import attrs
 from anyio.lowlevel import checkpoint
 from anyio.to_thread import run_sync
 
-from chatcore.domain.cursors import from_milliseconds, milliseconds
 from chatcore.domain.entries import Entry
-from chatcore.domain.state import MarkerChange, RoomView
+from chatcore.domain.page_tokens import from_milliseconds, milliseconds
+from chatcore.domain.state import MarkerUpdate, RoomView
 from chatcore.errors import StoreError, Unavailable
 from chatcore.ids import RoomId, UserId
-from chatcore.ports.room_log import Appended
+from chatcore.ports.entry_log import AppendResult
 from chatcore.protocol import KINDS, event_object, opens_object, read_event, read_opens
 from chatcore_memory import MemoryStore
 
@@ -58,11 +58,11 @@ class JournalStore(MemoryStore):
             os.close(self._file)
             self._file = None
 
-    async def append(self, entries: Sequence[Entry]) -> Appended:
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
         line = {"entries": [_entry_object(entry) for entry in entries]}
         return await self._noted(line, partial(super().append, entries))
 
-    async def mark(self, user: UserId, room: RoomId, change: MarkerChange) -> RoomView | None:
+    async def mark(self, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
         line = {"user": user, "room": room, "mark": attrs.asdict(change)}
         return await self._noted(line, partial(super().mark, user, room, change))
 
@@ -112,7 +112,7 @@ class JournalStore(MemoryStore):
                 case {"entries": entries}:
                     await super().append([_read_entry(entry) for entry in entries])
                 case {"mark": change, "user": user, "room": room}:
-                    await super().mark(user, room, MarkerChange(**change))
+                    await super().mark(user, room, MarkerUpdate(**change))
                 case _:
                     pass
         self._filled = True

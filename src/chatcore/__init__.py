@@ -1,11 +1,11 @@
 """Chat for any Python service: rooms that are logs, one verb, and ports for everything outside."""
 
 from .chat import Chat as Chat
-from .commands.command import Changed as Changed
+from .commands.command import ChangeResult as ChangeResult
 from .commands.limits import CommandLimits as CommandLimits
 from .commands.limits import SendRates as SendRates
-from .commands.marking import Mark as Mark
-from .commands.marking import Marks as Marks
+from .commands.markers import Mark as Mark
+from .commands.markers import MarkResult as MarkResult
 from .commands.membership import BanUser as BanUser
 from .commands.membership import ChangeRole as ChangeRole
 from .commands.membership import InviteUser as InviteUser
@@ -16,24 +16,24 @@ from .commands.membership import MemberPage as MemberPage
 from .commands.membership import RemoveUser as RemoveUser
 from .commands.membership import UnbanUser as UnbanUser
 from .commands.messages import DeleteMessage as DeleteMessage
-from .commands.messages import Edit as Edit
 from .commands.messages import EditMessage as EditMessage
+from .commands.messages import EditResult as EditResult
 from .commands.messages import React as React
 from .commands.messages import SendMessage as SendMessage
-from .commands.messages import Sent as Sent
+from .commands.messages import SendResult as SendResult
 from .commands.reading import Cursor as Cursor
 from .commands.reading import History as History
+from .commands.reading import HistoryPage as HistoryPage
 from .commands.reading import ListRooms as ListRooms
-from .commands.reading import Page as Page
 from .commands.reading import RoomList as RoomList
 from .commands.reading import Sync as Sync
-from .commands.reading import Synced as Synced
+from .commands.reading import SyncResult as SyncResult
 from .commands.rooms import CreateRoom as CreateRoom
 from .commands.rooms import GetRoom as GetRoom
 from .commands.rooms import UpdateRoom as UpdateRoom
+from .domain.decider import Rules as Rules
 from .domain.entries import Entry as Entry
 from .domain.permissions import RIGHTS as RIGHTS
-from .domain.rooms import Rules as Rules
 from .errors import ChatError as ChatError
 from .errors import Conflict as Conflict
 from .errors import Forbidden as Forbidden
@@ -52,7 +52,7 @@ from .ports.authenticator import Principal as Principal
 from .ports.connection import Bye as Bye
 from .ports.connection import Connection as Connection
 from .ports.connection import Push as Push
-from .ports.directory import Profile as Profile
 from .ports.rate_limiter import Rate as Rate
 from .ports.rate_limiter import RateLimiter as RateLimiter
+from .ports.user_directory import Profile as Profile
 from .socket import Socket as Socket

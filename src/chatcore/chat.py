@@ -12,23 +12,23 @@ import anyio
 
 from . import ids
 from .commands.command import Command, ReadingCommand, RoomCommand
-from .commands.dispatch import Dispatcher
+from .commands.dispatcher import CommandDispatcher
 from .commands.limits import CommandLimits
-from .domain.rooms import Rules
+from .domain.decider import Rules
 from .errors import ChatError, Invalid, Unavailable
 from .ids import UserId
 from .live.background import Background
+from .live.change_poller import ChangePoller
 from .live.event_loop import Handover, LoopGuard
 from .live.hints import HintQueue
 from .live.hub import Hub
+from .live.in_flight import InFlight
 from .live.leases import Leases
-from .live.outstanding import Outstanding
-from .live.sweep import Sweep
-from .ports.bus import Bus, Check, Hint, MarkerAt, RoomAt
+from .ports.bus import Bus, Hint, MarkerHint, RevocationHint, RoomHint
 from .ports.connection import Connection
-from .ports.directory import Directory
 from .ports.registry import SocketInfo, SocketRegistry
 from .ports.store import Store
+from .ports.user_directory import UserDirectory
 from .socket import Socket
 from .sockets import Authenticate, Sockets
 
@@ -70,7 +70,7 @@ class Chat:
         *,
         bus: Bus | None = None,
         registry: SocketRegistry | None = None,
-        directory: Directory | None = None,
+        directory: UserDirectory | None = None,
         canonical: Callable[[UserId], UserId | None] | None = None,
         rules: Rules | None = None,
         limits: CommandLimits | None = None,
@@ -100,14 +100,14 @@ class Chat:
             uniform=uniform,
             room_refusal=limits.room_refusal if limits else lambda _: None,
         )
-        self._dispatcher = Dispatcher(
+        self._dispatcher = CommandDispatcher(
             store=store,
             hub=self._hub,
             directory=directory,
             rights=rules.rights,
             canonical=canonical,
             new_id=new_id,
-            unanswered=Outstanding(),
+            unanswered=InFlight(),
             limits=limits,
         )
         self._sockets = Sockets(
@@ -138,7 +138,7 @@ class Chat:
         if self._bus:
             await self._entered.enter_async_context(self._bus.subscribe(self._hear))
             self._background.keep("publishing hints", partial(self._hints.publish, self._bus))
-        sweep = Sweep(self.store, self._hub, start.changes[-1].position if start.changes else 0)
+        sweep = ChangePoller(self.store, self._hub, start.changes[-1].position if start.changes else 0)
         self._background.keep("the sweep", sweep.turn, pause=0)
         self._background.keep("checking memberships", self._hub.memberships.check)
         self._background.keep("expiring commands", self._hub.timeouts.turn)
@@ -247,11 +247,11 @@ class Chat:
 
     def _hear(self, hint: Hint) -> None:
         match hint:
-            case RoomAt():
+            case RoomHint():
                 self._hub.told(hint.room, hint.seq, hint.affects, hint.entry)
-            case MarkerAt():
+            case MarkerHint():
                 self._hub.markers.told(hint)
-            case Check():
+            case RevocationHint():
                 self._sockets.doubt(hint)
 
 

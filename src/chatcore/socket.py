@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from .commands.command import Command, ReadingCommand, RoomCommand
-from .commands.dispatch import Dispatcher
+from .commands.dispatcher import CommandDispatcher
 from .commands.table import COMMANDS
 from .errors import ChatError, Internal, Unavailable
 from .ids import RoomId, is_user_id, private_room_id
 from .live.event_loop import LoopGuard
-from .live.outstanding import Outstanding
-from .live.user import LiveSocket
+from .live.in_flight import InFlight
+from .live.live_sockets import LiveSocket
 from .ports.connection import Bye, Push
 from .ports.registry import SocketInfo
 from .protocol import Object, answer_object, error_object, read_command
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 class Socket:
     """One connection of a user, as `Chat.connect` gives it to a transport."""
 
-    def __init__(self, dispatcher: Dispatcher, live: LiveSocket, info: SocketInfo, loop: LoopGuard) -> None:
+    def __init__(self, dispatcher: CommandDispatcher, live: LiveSocket, info: SocketInfo, loop: LoopGuard) -> None:
         self.info = info
         self._loop = loop
         self._dispatcher = dispatcher
         self._live = live
-        self._unanswered = Outstanding()
+        self._unanswered = InFlight()
 
     async def receive(self, event: str, data: object, answer: Callable[[Object], None] | None = None) -> None:
         """Take a command from the wire; called by one task at a time, in the order in which commands came.

@@ -6,23 +6,23 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
-from .commands.dispatch import Dispatcher
+from .commands.dispatcher import CommandDispatcher
 from .commands.reading import page_of_rooms
 from .errors import NotFound, Unauthenticated, Unavailable
 from .ids import UserId
 from .live.background import Background
 from .live.deadlines import Deadlines
 from .live.event_loop import LoopGuard
-from .live.followers import Place
 from .live.guarded_connection import GuardedConnection
 from .live.leases import Leases
+from .live.live_sockets import LiveSocket
 from .live.pushes import Expiring, Ready, Room
-from .live.user import LiveSocket
+from .live.subscriptions import RoomPosition
 from .ports.authenticator import Principal
-from .ports.bus import Check
+from .ports.bus import RevocationHint
 from .ports.connection import Bye, ByeCode, Connection, Push
 from .ports.registry import SocketInfo
-from .ports.rooms import RoomPage
+from .ports.room_views import RoomPage
 from .socket import Socket
 
 ROOMS_READY = 50
@@ -38,12 +38,12 @@ class Sockets:
 
     def __init__(
         self,
-        dispatcher: Dispatcher,
+        dispatcher: CommandDispatcher,
         leases: Leases | None,
         *,
         loop: LoopGuard,
         clock: Callable[[], datetime],
-        publish: Callable[[Check], None],
+        publish: Callable[[RevocationHint], None],
     ) -> None:
         self.here: dict[str, Socket] = {}
         self.leaving = False
@@ -110,7 +110,7 @@ class Sockets:
         standings |= {view.room: (view.head, view.member) for view in page.rooms if view.member}
         live.invited = {room: member.since for room, (_, member) in standings.items() if member.standing == "invited"}
         heads = {room: head for room, (head, member) in standings.items() if member.standing == "member"}
-        self._hub.connected(live, {room: Place(head, member=True) for room, head in heads.items()})
+        self._hub.connected(live, {room: RoomPosition(head, member=True) for room, head in heads.items()})
         if expires_at:
             self._deadlines.set(info.id, expires_at)
 
@@ -167,7 +167,7 @@ class Sockets:
             self._close(one.id, "signed_out")
         await self._end([one for one in await self.of_user(user) if one.session == session], "signed_out")
 
-    def doubt(self, hint: Check) -> None:
+    def doubt(self, hint: RevocationHint) -> None:
         """A hint says that some of these sockets may have been revoked on another node."""
         if self._leases:
             self._leases.doubt(hint.sockets)
@@ -176,7 +176,7 @@ class Sockets:
         for socket in sockets:
             self._close(socket.id, code)
         if self._leases and (elsewhere := await self._leases.revoke(sockets, code)):
-            self._publish(Check(sockets=elsewhere))
+            self._publish(RevocationHint(sockets=elsewhere))
 
     def _close(self, socket: str, code: ByeCode) -> None:
         if found := self.here.get(socket):

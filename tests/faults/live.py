@@ -54,7 +54,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "What a room remembers of a deleted message has no text": (
         Fault(
             "deleted-text-remembered",
-            "chatcore.live:Tail.append",
+            "chatcore.live:EntryBuffer.append",
             "self._redact(entry.event.target)",
             "pass",
             "tests/unit/live/test_tail.py",
@@ -64,7 +64,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "An entry goes to the followers that are just before it": (
         Fault(
             "entry-delivered-to-followers-above-it",
-            "chatcore.live:Followers.deliver",
+            "chatcore.live:Subscriptions.deliver",
             "if follower.at == entry.seq - 1",
             "",
             f"{RULES}::test_a_cursor_ahead_of_this_nodes_head_gets_nothing_twice",
@@ -100,7 +100,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A follower that is no member is dropped when the room rests": (
         Fault(
             "outsider-keeps-following",
-            "chatcore.live:Followers.outsiders",
+            "chatcore.live:Subscriptions.outsiders",
             None,
             "return ()",
             f"{BELONGING}::test_a_removal_between_the_reading_of_the_rooms_and_the_follow_leaves_no_follower",
@@ -161,7 +161,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
         Fault(
             "recent-head-taken-back-by-a-late-hint",
-            "chatcore.live:Recent.note",
+            "chatcore.live:RecentHeads.note",
             "max(seq, self._told.pop(room, (0, now))[0])",
             "(seq, self._told.pop(room, None))[0]",
             f"{RECENT}::test_seq_told_late_does_not_take_a_recent_head_back",
@@ -304,7 +304,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "An entry answers no command before an earlier one of the same socket": (
         Fault(
             "retry-answered-before-an-earlier-command",
-            "chatcore.live:Queue.finish_from",
+            "chatcore.live:CommandQueue.finish_from",
             "elif item.socket is None or item.socket not in earlier:",
             "else:",
             f"{RULES}::test_retry_found_in_an_entry_is_not_answered_before_an_earlier_command_of_its_socket",
@@ -322,8 +322,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "`key_reused` follows from what the store says, not from what was read before": (
         Fault(
             "key-reused-after-a-deletion",
-            "chatcore.live:Queue.finish_from",
-            "not isinstance(outcome, Done)",
+            "chatcore.live:CommandQueue.finish_from",
+            "not isinstance(outcome, CommandDone)",
             "outcome is None",
             f"{RULES}::test_retry_after_a_deletion_gets_its_first_answer_where_the_message_was_read_before_it",
         ),
@@ -361,7 +361,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
         Fault(
             "commands-of-a-socket-expire-one-by-one",
-            "chatcore.live:Queue.expire",
+            "chatcore.live:CommandQueue.expire",
             " or item.socket in failed",
             "",
             f"{RECOVERY}::test_commands_of_a_socket_fail_with_its_first_that_expires",
@@ -398,7 +398,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A refusal takes its place behind the commands of its socket, and is given at once where there are none": (
         Fault(
             "refusal-by-a-limit-overtakes-commands",
-            "chatcore.commands:Dispatcher.submit",
+            "chatcore.commands:CommandDispatcher.submit",
             "self.refuse(room, user, refusal, answer, socket)",
             "answer(refusal)",
             "tests/unit/test_chat_limits.py::test_refused_message_keeps_its_place_and_takes_later_ones_along",

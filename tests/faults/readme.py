@@ -38,14 +38,14 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A socket's commands to a room stay in the order sent": (
         Fault(
             "later-commands-do-not-fail-with-the-first",
-            "chatcore.live:Queue.finish",
+            "chatcore.live:CommandQueue.finish",
             "outcome.temporary",
             "False",
             f"{CHAT}::test_internal_failure_takes_the_later_commands_of_its_socket_along",
         ),
         Fault(
             "later-commands-do-not-fail-with-an-internal-one",
-            "chatcore.live:Queue.finish",
+            "chatcore.live:CommandQueue.finish",
             "outcome.temporary",
             'outcome.code == "unavailable"',
             f"{CHAT}::test_internal_failure_takes_the_later_commands_of_its_socket_along",

@@ -121,7 +121,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "The change poller finds everything": (
         Fault(
             "poller-skips-changes-if-there-are-many",
-            "chatcore.live:Sweep.turn",
+            "chatcore.live:ChangePoller.turn",
             "more = found.more",
             "more = False\nif found.more:\n    self._after = (await self._store.changes(None, 1)).changes[-1].position",
             f"{UNDER_STRESS}[long-room]",

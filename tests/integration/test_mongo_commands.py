@@ -9,9 +9,9 @@ from attrs import define, field
 from bson import Timestamp
 from pymongo import MongoClient, monitoring
 
-from chatcore.domain.state import MarkerChange
+from chatcore.domain.state import MarkerUpdate
 from chatcore.ids import RoomId
-from chatcore.ports.room_log import Appended, Change
+from chatcore.ports.entry_log import AppendResult, Change
 from chatcore.testing.builders import conversation, deleted, joined, message
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
@@ -34,7 +34,7 @@ def anyio_backend() -> str:
 
 
 @define
-class Sent(monitoring.CommandListener):
+class SendResult(monitoring.CommandListener):
     """The commands as they go out."""
 
     commands: list[Mapping[str, Any]] = field(factory=list)
@@ -54,8 +54,8 @@ class Sent(monitoring.CommandListener):
 
 
 @pytest.fixture
-def sent() -> Sent:
-    return Sent()
+def sent() -> SendResult:
+    return SendResult()
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def url(mongo_url: str) -> str:
 
 
 @pytest.fixture
-async def store(url: str, sent: Sent) -> AsyncGenerator[MongoStore]:
+async def store(url: str, sent: SendResult) -> AsyncGenerator[MongoStore]:
     async with MongoStore(url, event_listeners=[sent]) as store:
         yield store
 
@@ -77,7 +77,7 @@ async def other(url: str) -> AsyncGenerator[MongoStore]:
 
 
 async def test_whatever_the_address_says_reads_see_what_a_majority_has_and_writes_wait_for_it(
-    url: str, sent: Sent
+    url: str, sent: SendResult
 ) -> None:
     weak = f"{url}?w=1&journal=false&readConcernLevel=local&readPreference=secondaryPreferred"
     async with MongoStore(weak, event_listeners=[sent]) as store:
@@ -87,7 +87,7 @@ async def test_whatever_the_address_says_reads_see_what_a_majority_has_and_write
         await store.append([deleted(5, 1)])
         await store.state("room")
         await store.changes(0, 10)
-        await store.mark("bob", "room", MarkerChange(read=3))
+        await store.mark("bob", "room", MarkerUpdate(read=3))
         assert (await store.append([message("room", 6, "bob", key="key-2")])).taken
         await MongoAccounts(store.database).create("bob", "$hash$", None)
         await MongoRegistry(store.database).of_user("bob")
@@ -100,7 +100,7 @@ async def test_whatever_the_address_says_reads_see_what_a_majority_has_and_write
 
 
 async def test_what_waits_in_many_rooms_goes_out_together_and_each_entry_has_its_own_verdict(
-    store: MongoStore, other: MongoStore, sent: Sent
+    store: MongoStore, other: MongoStore, sent: SendResult
 ) -> None:
     rooms = [f"room {number}" for number in range(ROOMS)]
     for room in rooms:
@@ -113,13 +113,13 @@ async def test_what_waits_in_many_rooms_goes_out_together_and_each_entry_has_its
     entries = [message(room, 2) for room in rooms]
     entries[4] = message(rooms[4], 4, "bob", key="taken")
     outcomes = await at_once([partial(store.append, [entry]) for entry in entries])
-    new, lost, again = Appended(written=1), Appended(written=0), Appended(written=0, taken=key_taken)
+    new, lost, again = AppendResult(written=1), AppendResult(written=0), AppendResult(written=0, taken=key_taken)
     assert outcomes == [new, lost, new, new, again, new]
     assert [len(command["documents"]) for command in sent.inserts()] == [ROOMS]
     assert await everything(other, rooms[1]) == [message(rooms[1]), seq_taken]
 
 
-async def test_of_one_room_no_two_entries_go_out_in_any_order(store: MongoStore, sent: Sent) -> None:
+async def test_of_one_room_no_two_entries_go_out_in_any_order(store: MongoStore, sent: SendResult) -> None:
     rooms = ["room", "other"]
     for room in rooms:
         await write(store, [message(room)])
@@ -172,7 +172,7 @@ async def test_there_is_more_behind_changes_that_were_put_together(store: MongoS
     assert (max(change.seq for change in second.changes), second.more) == (60, False)
 
 
-async def test_whoever_is_far_behind_does_not_look_back_with_each_page(store: MongoStore, sent: Sent) -> None:
+async def test_whoever_is_far_behind_does_not_look_back_with_each_page(store: MongoStore, sent: SendResult) -> None:
     await write(store, conversation("room", 60))
     sent.commands.clear()
     position, pages = 0, 0

@@ -16,9 +16,9 @@ from pymongo.errors import AutoReconnect
 from pymongo.write_concern import WriteConcern
 
 from chatcore.domain.entries import Entry, Message
-from chatcore.domain.state import MarkerChange
+from chatcore.domain.state import MarkerUpdate
 from chatcore.errors import StoreError, Unavailable
-from chatcore.ports.room_log import Appended
+from chatcore.ports.entry_log import AppendResult
 from chatcore.testing.builders import conversation, deleted, edited, joined, message
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
@@ -81,7 +81,7 @@ def calls(store: MongoStore, seq: int) -> Sequence[Call]:
         partial(store.page, "alice", None, 10),
         partial(store.views, "room", ["alice"]),
         partial(store.markers, "room", ["alice"]),
-        partial(store.mark, "alice", "room", MarkerChange(read=1)),
+        partial(store.mark, "alice", "room", MarkerUpdate(read=1)),
         partial(MongoAccounts(database).password_hash, "bob"),
         partial(MongoAccounts(database).create, "bob", "$hash$", None),
         partial(MongoRegistry(database).of_user, "bob"),
@@ -174,7 +174,7 @@ async def test_a_call_of_several_commands_that_are_all_slow_is_unavailable_in_ti
 ) -> None:
     slow: Sequence[Call] = [
         partial(store.append, [joined("room", 4, "carol")]),
-        partial(store.mark, "bob", "room", MarkerChange(read=3)),
+        partial(store.mark, "bob", "room", MarkerUpdate(read=3)),
     ]
     with failing(own, "aggregate", "insert", "update", blockConnection=True, blockTimeMS=1_100):
         waits = await at_once([partial(seconds_until_unavailable, call) for call in slow])
@@ -243,7 +243,7 @@ async def test_who_is_cancelled_amid_a_write_of_several_steps_leaves_none_of_the
     own: Mongod, store: MongoStore
 ) -> None:
     with failing(own, "update", times=1, blockConnection=True, blockTimeMS=200):
-        task = asyncio.create_task(store.mark("bob", "room", MarkerChange(read=2)))
+        task = asyncio.create_task(store.mark("bob", "room", MarkerUpdate(read=2)))
         await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -263,11 +263,11 @@ async def test_what_no_majority_has_is_not_there_and_no_duplicate_of_it_is_ackno
         try:
             entries.insert_one({**third, "_id": ObjectId(), "seq": 4, "key": "retried"})
             assert len(await everything(store, "room")) == 3
-            assert await store.append([message("room", 5)]) == Appended(written=0)
+            assert await store.append([message("room", 5)]) == AppendResult(written=0)
             with suppress(Unavailable):
                 again = await store.append([message("room", 4, key="retried")])
                 # The database may have got its majority after all: then every reader sees the entry.
-                assert again == Appended(written=0) or len(await everything(store, "room")) == 4
+                assert again == AppendResult(written=0) or len(await everything(store, "room")) == 4
         finally:
             client.admin.command("configureFailPoint", "disableSnapshotting", mode="off")
     await healed(store)
@@ -322,7 +322,7 @@ async def test_a_database_that_is_not_the_one_that_was_opened_is_refused_from_a_
     assert "restart every server" in caplog.text
     dropped(own)
     async with store:
-        assert await store.append([message("room", 4)]) == Appended(written=0)
+        assert await store.append([message("room", 4)]) == AppendResult(written=0)
         await write(store, conversation("room", 3))
         for call in calls(store, 4):
             await call()

@@ -4,10 +4,10 @@ from collections.abc import AsyncGenerator, Generator
 
 import pytest
 
+from chatcore.testing.entry_log import EntryLogContract
 from chatcore.testing.markers import MarkersContract
 from chatcore.testing.room_histories import HistoriesContract, every_answer
-from chatcore.testing.room_log import RoomLogContract
-from chatcore.testing.rooms import RoomsContract
+from chatcore.testing.room_views import RoomViewsContract
 from chatcore.testing.store import StoreContract, Stores
 from chatcore_mongo import MongoStore, database
 
@@ -50,10 +50,10 @@ class MongoFixtures(Heard):
         return store
 
 
-class TestMongoLog(MongoFixtures, RoomLogContract): ...
+class TestMongoLog(MongoFixtures, EntryLogContract): ...
 
 
-class TestMongoRooms(MongoFixtures, RoomsContract): ...
+class TestMongoRooms(MongoFixtures, RoomViewsContract): ...
 
 
 class TestMongoMarkers(MongoFixtures, MarkersContract): ...

@@ -10,7 +10,7 @@ from attrs import define, field
 
 from chatcore.accounts import Session
 from chatcore.domain.entries import Entry
-from chatcore.domain.state import Marker, MarkerChange
+from chatcore.domain.state import Marker, MarkerUpdate
 from chatcore.errors import StoreError, Unavailable
 from chatcore.ports.registry import SocketInfo
 from chatcore.testing.builders import NOON, joined, message, opened, opens
@@ -147,8 +147,8 @@ async def check_all(store: MongoStore, progress: Progress) -> None:
 async def marks_and_accounts(store: MongoStore, progress: Progress) -> None:
     """Everything else; all of it may be done again."""
     accounts, registry = MongoAccounts(store.database), MongoRegistry(store.database)
-    await store.mark("bob", "room", MarkerChange(read=3, unread_from=2))
-    await store.mark("bob", "room", MarkerChange(read=4))
+    await store.mark("bob", "room", MarkerUpdate(read=3, unread_from=2))
+    await store.mark("bob", "room", MarkerUpdate(read=4))
     await accounts.create("erin", "$hash$", "Erin")
     await accounts.open_session(Session(id="s1", user="erin", device="phone", generation=1), DAY)
     rotation = await accounts.rotate("s1", 1, DAY)

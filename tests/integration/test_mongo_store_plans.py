@@ -13,10 +13,10 @@ from pymongo.database import Database
 
 from chatcore.accounts import Session
 from chatcore.domain.entries import Edited, Reacted
-from chatcore.domain.state import MarkerChange
+from chatcore.domain.state import MarkerUpdate
 from chatcore.ids import Seq
+from chatcore.ports.entry_log import Anchor, FirstUnread
 from chatcore.ports.registry import SocketInfo
-from chatcore.ports.room_log import Anchor, FirstUnread
 from chatcore.testing.builders import NOON, conversation, entry, joined, message, opened, opens
 from chatcore.testing.logs import write
 from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore, queries
@@ -51,7 +51,7 @@ async def filled(mongo_url: str, anyio_backend: str) -> str:
         await write(store, [entry(Edited(target=1, version=2 + n, body="x"), seq=151 + n) for n in range(50)])
         await write(store, [joined("room", 201 + n, f"user {n}") for n in range(300)])
         await store.state("room")
-        await store.mark("bob", "room", MarkerChange(read=7))
+        await store.mark("bob", "room", MarkerUpdate(read=7))
         accounts, socket = MongoAccounts(store.database), SocketInfo(id="s", user="bob", device="", node="", since=NOON)
         await accounts.create("bob", "$hash$", None)
         await accounts.open_session(Session(id="s", user="bob", device="phone", generation=1), timedelta(days=1))

@@ -10,7 +10,7 @@ import pytest
 from chatcore.accounts import Accounts, AccountStore, Session
 from chatcore.errors import Conflict, Unauthenticated, Unavailable
 from chatcore.ports.authenticator import Credentials
-from chatcore.ports.directory import Profile
+from chatcore.ports.user_directory import Profile
 from chatcore.testing.account_store import AccountStoreContract, PassTime
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_sqlite import Database, SqliteAccounts, SqliteStore

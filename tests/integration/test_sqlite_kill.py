@@ -8,9 +8,9 @@ from pathlib import Path
 import anyio.to_thread
 import pytest
 
-from chatcore.domain.rooms import evolve
+from chatcore.domain.decider import evolve
 from chatcore.domain.state import Member, RoomState
-from chatcore.ports.room_log import Membership
+from chatcore.ports.entry_log import RoomMembership
 from chatcore.testing.logs import everything
 from chatcore_sqlite import SqliteStore
 
@@ -53,4 +53,4 @@ async def _check(store: SqliteStore, room: str, acknowledged: int) -> None:
         folded = evolve(folded, entry)
     assert await store.state(room) == folded
     newest = await store.memberships(f"user {folded.head}", room)
-    assert newest == [Membership(room=room, head=folded.head, member=Member("member", since=folded.head))]
+    assert newest == [RoomMembership(room=room, head=folded.head, member=Member("member", since=folded.head))]

@@ -23,7 +23,7 @@ from anyio.lowlevel import current_token
 from attrs import evolve, frozen
 
 from chatcore.domain.entries import Entry
-from chatcore.domain.state import MarkerChange
+from chatcore.domain.state import MarkerUpdate
 from chatcore.ids import RoomId, Seq
 from chatcore.testing.builders import message
 from chatcore.testing.histories import marks_of
@@ -97,7 +97,7 @@ async def play(store: SqliteStore, history: History, disk: Disk, random: Random,
             works.append(partial(done, append, store.append(entries)))
             if log and random.random() < 0.3:
                 mark = Mark(disk.position, room=room, read=len(log))
-                works.append(partial(done, mark, store.mark("bob", room, MarkerChange(read=len(log)))))
+                works.append(partial(done, mark, store.mark("bob", room, MarkerUpdate(read=len(log)))))
         if random.random() < 0.2:
             user = f"user {stamp} {group}"
             works.append(partial(done, Account(disk.position, user=user), accounts.create(user, "hash", None)))
@@ -169,7 +169,7 @@ async def check_room(
         markers = marks_of(log)
         now_read = (await store.markers(room, ["bob"]))["bob"].read
         assert now_read >= read, "a marker went back"
-        markers.mark("bob", MarkerChange(read=now_read), state_of(log))
+        markers.mark("bob", MarkerUpdate(read=now_read), state_of(log))
         views = await store.views(room, ["alice", "bob"])
         assert views == {user: view_of(log, user, markers) for user in ("alice", "bob")}
         assert (await store.append([log[-1]])).written == 0

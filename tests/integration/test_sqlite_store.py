@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from chatcore.testing.builders import NOON, message
+from chatcore.testing.entry_log import EntryLogContract
 from chatcore.testing.markers import MarkersContract
 from chatcore.testing.room_histories import HistoriesContract
-from chatcore.testing.room_log import RoomLogContract
-from chatcore.testing.rooms import RoomsContract
+from chatcore.testing.room_views import RoomViewsContract
 from chatcore.testing.store import StoreContract, Stores
 from chatcore_sqlite import SqliteStore
 
@@ -34,10 +34,10 @@ class SqliteFixtures:
         return store
 
 
-class TestSqliteLog(SqliteFixtures, RoomLogContract): ...
+class TestSqliteLog(SqliteFixtures, EntryLogContract): ...
 
 
-class TestSqliteRooms(SqliteFixtures, RoomsContract): ...
+class TestSqliteRooms(SqliteFixtures, RoomViewsContract): ...
 
 
 class TestSqliteMarkers(SqliteFixtures, MarkersContract): ...

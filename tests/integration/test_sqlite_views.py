@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from chatcore.domain.entries import Entry, Event
-from chatcore.domain.state import MarkerChange
+from chatcore.domain.state import MarkerUpdate
 from chatcore.errors import Unavailable
 from chatcore.ids import RoomId
 from chatcore.testing.builders import conversation, joined, message, opened, opens
@@ -64,7 +64,7 @@ async def fill(store: SqliteStore) -> Rooms:
                 await write(store, part)
             written = entries[: start + 20]
             for number, user in enumerate(USERS):
-                change = MarkerChange(read=start + number, unread_from=start + 1 if number % 2 else None, muted=True)
+                change = MarkerUpdate(read=start + number, unread_from=start + 1 if number % 2 else None, muted=True)
                 marks.mark(user, change, state_of(written))
                 await store.mark(user, room, change)
     return rooms
@@ -163,7 +163,7 @@ async def test_while_views_are_made_again_nobody_is_told_something_wrong(tmp_pat
             lambda: store.page("bob", None, 10),
             lambda: store.views("room", ["bob"]),
             lambda: store.markers("room", ["bob"]),
-            lambda: store.mark("bob", "room", MarkerChange(read=1)),
+            lambda: store.mark("bob", "room", MarkerUpdate(read=1)),
         ]
         for call in calls:
             with pytest.raises(Unavailable):
@@ -194,7 +194,7 @@ async def test_a_file_of_version_1_keeps_all_it_had(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         assert store.epoch == epoch
         await check(store, entries, marks)
-        change = MarkerChange(read=10, unread_from=5, muted=True)
+        change = MarkerUpdate(read=10, unread_from=5, muted=True)
         marks.mark("bob", change, state_of(entries))
         await store.mark("bob", "room", change)
         await check(store, entries, marks)

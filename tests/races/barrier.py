@@ -9,13 +9,13 @@ from attrs import define, field
 
 from chatcore import Entry
 from chatcore.ids import RoomId, Seq
-from chatcore.ports.room_log import Appended
+from chatcore.ports.entry_log import AppendResult
 from chatcore.ports.store import Store
 
 PATIENCE_S = 30
 """How long one waits for the other, who comes at once unless something is wrong."""
 
-Append: TypeAlias = Callable[[Sequence[Entry]], Awaitable[Appended]]
+Append: TypeAlias = Callable[[Sequence[Entry]], Awaitable[AppendResult]]
 Comer: TypeAlias = Literal["earlier", "later"]
 
 
@@ -59,7 +59,7 @@ class Barrier:
         """
         self._meetings[room, seq] = _Meeting(first)
 
-    async def _append(self, append: Append, entries: Sequence[Entry]) -> Appended:
+    async def _append(self, append: Append, entries: Sequence[Entry]) -> AppendResult:
         meeting = self._meetings.get((entries[0].room, entries[0].seq))
         if meeting is None or meeting.come == 2:
             return await append(entries)

@@ -12,8 +12,8 @@ from attrs import frozen
 
 from chatcore import Chat, ChatError, Entry
 from chatcore.commands.command import RoomCommand
+from chatcore.domain.decider import evolve
 from chatcore.domain.entries import Event
-from chatcore.domain.rooms import evolve
 from chatcore.domain.state import RoomState
 from chatcore.ids import RoomId, UserId, created_room_id
 from chatcore.ports.store import Store

@@ -5,10 +5,10 @@ from typing import Any
 
 from chatcore import CreateRoom, SendMessage
 from chatcore.commands.command import RoomCommand
-from chatcore.commands.reading import Cursor, History, ListRooms, Page, RoomList, RoomSync, Sync, Synced
+from chatcore.commands.reading import Cursor, History, HistoryPage, ListRooms, RoomList, RoomSync, Sync, SyncResult
 from chatcore.commands.rooms import GetRoom
+from chatcore.domain.decider import Facts, decide
 from chatcore.domain.entries import Entry
-from chatcore.domain.rooms import Facts, decide
 from chatcore.errors import NotFound
 from chatcore.ids import RoomId, Seq, UserId
 from chatcore.live.pushes import Room
@@ -111,9 +111,9 @@ class Server:
         rooms = [Room(user=user, epoch=self.epoch, view=self.rooms[name].view(user)) for name in page]
         return RoomList(rooms=rooms, next=page[-1] if page and page[-1] != names[-1] else None)
 
-    def _synced(self, user: UserId, sync: Sync) -> Synced:
+    def _synced(self, user: UserId, sync: Sync) -> SyncResult:
         rooms = {name: self._sync_of(user, name, cursor) for name, cursor in sync.cursors.items()}
-        return Synced(user=user, epoch=self.epoch, rooms=rooms)
+        return SyncResult(user=user, epoch=self.epoch, rooms=rooms)
 
     def _sync_of(self, user: UserId, name: RoomId, cursor: Cursor) -> RoomSync:
         if not self._is_member(user, name):
@@ -127,10 +127,10 @@ class Server:
             return RoomSync(status="gap", view=view)
         return RoomSync(status="events", view=view, entries=room.present(user, missing))
 
-    def _page(self, user: UserId, room: MemoryRoom, history: History) -> Page:
+    def _page(self, user: UserId, room: MemoryRoom, history: History) -> HistoryPage:
         assert isinstance(history.anchor, int)
         window = room.window(user, history.anchor, history.before or 0, 0, messages_only=False)
-        return Page(
+        return HistoryPage(
             room=room.state.room,
             epoch=self.epoch,
             head=window.head,

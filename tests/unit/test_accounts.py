@@ -11,7 +11,7 @@ from chatcore.accounts import Session, Tokens
 from chatcore.accounts.known_sessions import KnownSessions
 from chatcore.errors import Conflict, Invalid, Unauthenticated, Unavailable
 from chatcore.ports.authenticator import Authenticator, Credentials, Principal
-from chatcore.ports.directory import Directory, Profile
+from chatcore.ports.user_directory import Profile, UserDirectory
 from chatcore_memory import MemoryAccounts
 from chatcore_security import JwtTokens
 
@@ -371,7 +371,7 @@ async def test_a_session_that_ended_is_not_open_again_when_its_end_is_forgotten(
 
 async def test_accounts_are_the_servers_authenticator_and_directory(node: Node) -> None:
     authenticate: Authenticator = node.accounts.authenticate
-    directory: Directory = node.accounts.directory
+    directory: UserDirectory = node.accounts.directory
     tokens = await signed_in(node)
     assert await authenticate(Credentials(token=tokens.access_token))
     assert set(await directory([node.accounts.canonical("BOB") or ""])) == {"bob"}

@@ -32,7 +32,7 @@ from chatcore import (
     Unavailable,
 )
 from chatcore.chat import utc_now
-from chatcore.commands.dispatch import Dispatcher
+from chatcore.commands.dispatcher import CommandDispatcher
 from chatcore.domain.entries import Event, Message, Opens, Role
 from chatcore.ports.rate_limiter import Rate, Unlimited
 from chatcore.ports.registry import SocketInfo
@@ -381,7 +381,7 @@ async def test_unexpected_fault_of_a_store_is_answered_internal_at_once(monkeypa
         assert (await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))).seq == 1
 
 
-@pytest.mark.parametrize(("owner", "method"), [(Dispatcher, "addressed"), (History, "handle")])
+@pytest.mark.parametrize(("owner", "method"), [(CommandDispatcher, "addressed"), (History, "handle")])
 async def test_an_exception_before_or_in_a_handler_is_answered_internal(
     owner: type, method: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from chatcore import BanUser, ChatError, CreateRoom, Entry, Forbidden, Invalid, JoinRoom, NotFound, SendMessage
 from chatcore.commands.command import RoomCommand
+from chatcore.domain.decider import Facts, Rules, decide, evolve
 from chatcore.domain.entries import Joined, Message
 from chatcore.domain.permissions import RIGHTS
-from chatcore.domain.rooms import Facts, Rules, decide, evolve
 from chatcore.domain.state import Member, RoomState
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ import pytest
 
 from chatcore import Chat, SendMessage
 from chatcore.ports.bus import Bus, Hint
-from chatcore.ports.room_log import Changes, Position
+from chatcore.ports.entry_log import Changes, Position
 from chatcore_memory import MemoryBus, MemoryStore
 
 pytestmark = pytest.mark.anyio

@@ -23,9 +23,9 @@ from chatcore import (
     UpdateRoom,
 )
 from chatcore.commands.command import RoomCommand
+from chatcore.domain.decider import Facts, decide, evolve
 from chatcore.domain.entries import Deleted, Edited, Event, Message
 from chatcore.domain.redaction import holds_text_of, redacted
-from chatcore.domain.rooms import Facts, decide, evolve
 from chatcore.domain.state import RoomState
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

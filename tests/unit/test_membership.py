@@ -24,6 +24,7 @@ from chatcore import (
     UpdateRoom,
 )
 from chatcore.commands.command import RoomCommand
+from chatcore.domain.decider import Facts, decide, evolve
 from chatcore.domain.entries import (
     Banned,
     Event,
@@ -38,7 +39,6 @@ from chatcore.domain.entries import (
     Unbanned,
 )
 from chatcore.domain.permissions import RIGHTS, Rank, Rights
-from chatcore.domain.rooms import Facts, decide, evolve
 from chatcore.domain.state import Member, RoomState
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatcore.ports.bus import RoomAt
+from chatcore.ports.bus import RoomHint
 from chatcore.testing.bus import BusContract, Heard
 from chatcore_memory import MemoryBus
 
@@ -16,7 +16,7 @@ class TestMemoryBus(BusContract):
 @pytest.mark.anyio
 async def test_hints_have_been_heard_in_order_when_publish_returns() -> None:
     bus, heard = MemoryBus(), Heard()
-    hints = [RoomAt(room="room", seq=seq) for seq in range(1, 11)]
+    hints = [RoomHint(room="room", seq=seq) for seq in range(1, 11)]
     async with bus.subscribe(heard):
         await bus.publish(hints)
         assert heard.hints == hints

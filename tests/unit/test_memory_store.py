@@ -4,10 +4,10 @@ import anyio
 import pytest
 
 from chatcore.testing.builders import message
+from chatcore.testing.entry_log import EntryLogContract
 from chatcore.testing.markers import MarkersContract
 from chatcore.testing.room_histories import HistoriesContract
-from chatcore.testing.room_log import RoomLogContract
-from chatcore.testing.rooms import RoomsContract
+from chatcore.testing.room_views import RoomViewsContract
 from chatcore.testing.store import StoreContract, Stores
 from chatcore_memory import MemoryStore
 
@@ -30,10 +30,10 @@ class MemoryFixtures:
         return store
 
 
-class TestMemoryLog(MemoryFixtures, RoomLogContract): ...
+class TestMemoryLog(MemoryFixtures, EntryLogContract): ...
 
 
-class TestMemoryRooms(MemoryFixtures, RoomsContract): ...
+class TestMemoryRooms(MemoryFixtures, RoomViewsContract): ...
 
 
 class TestMemoryMarkers(MemoryFixtures, MarkersContract): ...

@@ -7,9 +7,9 @@ import pytest
 
 from chatcore import ChatError, Conflict, DeleteMessage, EditMessage, Entry, Forbidden, Invalid, NotFound, React, Rules
 from chatcore.commands.command import RoomCommand
+from chatcore.domain.decider import Facts, decide
 from chatcore.domain.entries import Deleted, Edited, Event, Message, Opened, Reacted, Reaction
 from chatcore.domain.redaction import holds_text_of, redacted
-from chatcore.domain.rooms import Facts, decide
 from chatcore.domain.state import Member, RoomState
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -4,14 +4,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from chatcore.domain.cursors import ListCursor, milliseconds
+from chatcore.domain.decider import evolve
 from chatcore.domain.entries import Deleted, Edited, Entry, Message, Reacted
 from chatcore.domain.markers import starting_markers
+from chatcore.domain.page_tokens import PageToken, milliseconds
 from chatcore.domain.redaction import redacted
-from chatcore.domain.rooms import evolve
-from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, MarkerChange, RoomState, RoomView
+from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.room_log import Anchor, Appended, FirstUnread, Window
+from chatcore.ports.entry_log import Anchor, AppendResult, FirstUnread, Window
 
 from .messages import Changes
 
@@ -20,7 +20,7 @@ class MemoryRoom:
     """A room's log, and what is folded out of it."""
 
     def __init__(self, room: RoomId, number: int) -> None:
-        self.place_in_list = ListCursor(0, number)
+        self.place_in_list = PageToken(0, number)
         self.state = RoomState(room=room)
         self.entries: list[Entry] = []
         self._messages: list[Seq] = []
@@ -29,20 +29,20 @@ class MemoryRoom:
         self.markers: dict[UserId, Marker] = {}
         self.members: list[UserId] = []
 
-    def append(self, entries: Sequence[Entry]) -> Appended:
+    def append(self, entries: Sequence[Entry]) -> AppendResult:
         """Write a prefix of ``entries``, as `RoomLog.append` says."""
         for written, entry in enumerate(entries):
             if entry.seq != self.state.head + 1:
-                return Appended(written=written)
+                return AppendResult(written=written)
             if taken := self.holder((entry.author, entry.key)):
-                return Appended(written=written, taken=taken)
+                return AppendResult(written=written, taken=taken)
             self._write(entry)
-        return Appended(written=len(entries))
+        return AppendResult(written=len(entries))
 
     def _write(self, entry: Entry) -> None:
         self.state = evolve(self.state, entry)
         self.entries.append(entry)
-        self.place_in_list = ListCursor(milliseconds(entry.at), self.place_in_list.number)
+        self.place_in_list = PageToken(milliseconds(entry.at), self.place_in_list.number)
         self._by_key[entry.author, entry.key] = entry.seq
         if entry.affects:
             self.markers.update(starting_markers(entry))
@@ -137,7 +137,7 @@ class MemoryRoom:
     def marker(self, user: UserId) -> Marker | None:
         return self.markers[user] if self.is_member(user) else None
 
-    def mark(self, user: UserId, change: MarkerChange) -> None:
+    def mark(self, user: UserId, change: MarkerUpdate) -> None:
         """As `Markers.mark` says."""
         if (marker := self.marker(user)) and change.fits(self.state.head):
             self.markers[user] = change.applied(marker)

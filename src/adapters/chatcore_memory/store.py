@@ -6,13 +6,23 @@ from typing import Self
 
 from anyio.lowlevel import checkpoint
 
-from chatcore.domain.cursors import ListCursor
 from chatcore.domain.entries import Entry
-from chatcore.domain.state import Marker, MarkerChange, RoomState, RoomView
+from chatcore.domain.page_tokens import PageToken
+from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.domain.texts import text_bytes
 from chatcore.ids import Key, RoomId, Seq, UserId, new_id
-from chatcore.ports.room_log import Anchor, Appended, CaughtUp, Change, Changes, Membership, News, Position, Window
-from chatcore.ports.rooms import RoomPage
+from chatcore.ports.entry_log import (
+    Anchor,
+    AppendResult,
+    Change,
+    Changes,
+    LogSlice,
+    Position,
+    RoomCatchUp,
+    RoomMembership,
+    Window,
+)
+from chatcore.ports.room_views import RoomPage
 from chatcore.ports.store import Store
 
 from .room import MemoryRoom
@@ -41,15 +51,15 @@ class MemoryStore(Store):
     async def probe(self) -> None:
         await checkpoint()
 
-    async def append(self, entries: Sequence[Entry]) -> Appended:
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
         await checkpoint()
         appended = self._append(entries)
         await checkpoint()
         return appended
 
-    def _append(self, entries: Sequence[Entry]) -> Appended:
+    def _append(self, entries: Sequence[Entry]) -> AppendResult:
         if not entries:
-            return Appended(written=0)
+            return AppendResult(written=0)
         name = entries[0].room
         room = self._room(name)
         appended = room.append(entries)
@@ -61,11 +71,11 @@ class MemoryStore(Store):
                 self._rooms_of.setdefault(user, {})[name] = None
         return appended
 
-    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
+    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
         await checkpoint()
         found = self._room(room)
         first = {key: holder for key in keys if (holder := found.holder(key))}
-        news = News(head=found.state.head, entries=found.above(after, limit), first=first)
+        news = LogSlice(head=found.state.head, entries=found.above(after, limit), first=first)
         await checkpoint()
         return news
 
@@ -83,10 +93,10 @@ class MemoryStore(Store):
         await checkpoint()
         return state
 
-    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[Membership]:
+    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
         await checkpoint()
         rows = [
-            Membership(room=one.state.room, head=one.state.head, member=one.state.members[user])
+            RoomMembership(room=one.state.room, head=one.state.head, member=one.state.members[user])
             for one in self._listed(user)
             if room is None or one.state.room == room
         ]
@@ -95,9 +105,9 @@ class MemoryStore(Store):
 
     async def catch_up(
         self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
-    ) -> Mapping[RoomId, CaughtUp]:
+    ) -> Mapping[RoomId, RoomCatchUp]:
         await checkpoint()
-        found: dict[RoomId, CaughtUp] = {}
+        found: dict[RoomId, RoomCatchUp] = {}
         left = size
         for name, after in cursors.items():
             room = self._room(name)
@@ -105,7 +115,7 @@ class MemoryStore(Store):
                 too_much = left < 0 or room.state.head - after > limit
                 entries = None if too_much else room.present(user, room.above(after, limit))
                 left -= sum(map(text_bytes, entries or ()))
-                found[name] = CaughtUp(view=room.view(user), entries=entries)
+                found[name] = RoomCatchUp(view=room.view(user), entries=entries)
         await checkpoint()
         return found
 
@@ -118,11 +128,11 @@ class MemoryStore(Store):
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
         await checkpoint()
-        page = self._page(user, None if after is None else ListCursor.decoded(after), limit)
+        page = self._page(user, None if after is None else PageToken.decoded(after), limit)
         await checkpoint()
         return page
 
-    def _page(self, user: UserId, after: ListCursor | None, limit: int) -> RoomPage:
+    def _page(self, user: UserId, after: PageToken | None, limit: int) -> RoomPage:
         listed = sorted(self._listed(user), key=_order, reverse=True)
         below = listed if after is None else [room for room in listed if room.place_in_list < after]
         return RoomPage(
@@ -144,7 +154,7 @@ class MemoryStore(Store):
         await checkpoint()
         return markers
 
-    async def mark(self, user: UserId, room: RoomId, change: MarkerChange) -> RoomView | None:
+    async def mark(self, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
         await checkpoint()
         view = None
         if found := self._rooms.get(room):
@@ -164,5 +174,5 @@ class MemoryStore(Store):
 
 
 def _order(room: MemoryRoom) -> tuple[int, int]:
-    """What `ListCursor` compares, in a form that is quicker to sort."""
+    """What `PageToken` compares, in a form that is quicker to sort."""
     return room.place_in_list.at_ms, room.place_in_list.number

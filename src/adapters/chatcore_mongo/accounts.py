@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 from chatcore.accounts import AccountStore, Rotation, Session
 from chatcore.errors import Conflict, Unavailable
 from chatcore.ids import UserId
-from chatcore.ports.directory import Profile
+from chatcore.ports.user_directory import Profile
 
 from .database import Database
 from .documents import ACCOUNTS, SESSIONS, Document

@@ -9,7 +9,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from chatcore.domain.entries import Entry
 from chatcore.errors import Unavailable
 from chatcore.ids import RoomId
-from chatcore.ports.room_log import Appended
+from chatcore.ports.entry_log import AppendResult
 
 from . import queries
 from .committing import Committer
@@ -25,31 +25,33 @@ ERASED_TOGETHER = 100
 
 
 class Appender:
-    """Writes entries as `RoomLog.append` says."""
+    """Writes entries as `EntryLog.append` says."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._committer = Committer(database)
         self._tails = Tails()
 
-    async def append(self, entries: Sequence[Entry]) -> Appended:
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
         first = entries[0]
         known = self._tails.get(first.room, first.seq - 1)
         if known and all(map(is_plain, entries)):
             return await self._insert(entries, *plain_documents(entries, known))
         async with self._database.limited():
             prepared = await self._prepared(entries)
-            return await self._insert(entries, *prepared) if prepared else Appended(written=0)
+            return await self._insert(entries, *prepared) if prepared else AppendResult(written=0)
 
-    async def _insert(self, entries: Sequence[Entry], documents: Sequence[Document], tails: Sequence[Tail]) -> Appended:
+    async def _insert(
+        self, entries: Sequence[Entry], documents: Sequence[Document], tails: Sequence[Tail]
+    ) -> AppendResult:
         inserted = await self._committer.insert(documents)
         room = entries[0].room
         if inserted.written:
             self._tails.put(room, tails[inserted.written - 1])
             await self._erase(documents[: inserted.written])
         if inserted.clash == "key":
-            return Appended(written=inserted.written, taken=await self._taken(room, entries[inserted.written]))
-        return Appended(written=inserted.written)
+            return AppendResult(written=inserted.written, taken=await self._taken(room, entries[inserted.written]))
+        return AppendResult(written=inserted.written)
 
     async def _prepared(self, entries: Sequence[Entry]) -> tuple[list[Document], list[Tail]] | None:
         """Documents, and what the room is with each of them; None where there is no entry just below the first."""

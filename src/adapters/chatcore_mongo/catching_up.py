@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from chatcore.domain.entries import Entry
 from chatcore.domain.texts import text_bytes
 from chatcore.ids import RoomId, Seq, UserId
-from chatcore.ports.room_log import CaughtUp
+from chatcore.ports.entry_log import RoomCatchUp
 
 from . import queries
 from .presenting import as_written, present
@@ -22,8 +22,8 @@ Missing = Mapping[RoomId, tuple[Seq, Seq]]
 
 async def catch_up(
     reading: Reading, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
-) -> Mapping[RoomId, CaughtUp]:
-    """As `RoomLog.catch_up` says."""
+) -> Mapping[RoomId, RoomCatchUp]:
+    """As `EntryLog.catch_up` says."""
     if not cursors:
         return {}
     rooms = list(cursors)
@@ -36,7 +36,7 @@ async def catch_up(
     heads = {head.room: head for head in await heads_of(reading, mine)}
     views = await viewer.views(list(heads.values()), [user])
     entries = await _all_above(reading, user, _in_order(cursors, heads), limit, size, gone)
-    return {room: CaughtUp(view=views[room, user], entries=entries.get(room)) for room in cursors if room in heads}
+    return {room: RoomCatchUp(view=views[room, user], entries=entries.get(room)) for room in cursors if room in heads}
 
 
 def _in_order(cursors: Mapping[RoomId, Seq], heads: Mapping[RoomId, Head]) -> Missing:

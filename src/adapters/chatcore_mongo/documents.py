@@ -24,8 +24,8 @@ from typing import Any, TypeAlias
 from attrs import frozen
 from bson import Int64, ObjectId, Timestamp
 
-from chatcore.domain.cursors import ListCursor, from_milliseconds, milliseconds
 from chatcore.domain.entries import Edited, Entry, Message, RoomKind
+from chatcore.domain.page_tokens import PageToken, from_milliseconds, milliseconds
 from chatcore.domain.state import MARKERS_SHOWN_TO, Marker, Member
 from chatcore.ids import RoomId, Seq, UserId
 from chatcore.protocol import KINDS, event_object, opens_object, read_event, read_opens
@@ -217,9 +217,9 @@ def read_marker(document: Document | None, since: Seq) -> Marker:
     return Marker(document["read"], document["delivered"], document["unread_from"], document["muted"])
 
 
-def place_in_list(room: RoomId, at: int) -> ListCursor:
+def place_in_list(room: RoomId, at: int) -> PageToken:
     """A room's place in lists. Its number is 63 bits of a hash of its id: nobody has to give numbers out."""
-    return ListCursor(at, int.from_bytes(hashlib.sha256(room.encode()).digest()[:8], "big") >> 2)
+    return PageToken(at, int.from_bytes(hashlib.sha256(room.encode()).digest()[:8], "big") >> 2)
 
 
 def listed(member: Member | None) -> bool:

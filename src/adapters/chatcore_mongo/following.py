@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from chatcore.ports.room_log import Change, Changes, Position
+from chatcore.ports.entry_log import Change, Changes, Position
 
 from . import queries
 from .documents import Document
@@ -43,7 +43,7 @@ class _Told:
 
 
 class Follower:
-    """Answers `RoomLog.changes`.
+    """Answers `EntryLog.changes`.
 
     A position is the server's time of an entry, and below it a number of its own, by which it is known what was told
     on the way to it: a second that has more entries now, below a position, is told once more with the next call. That

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from chatcore.domain.cursors import ListCursor
+from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.state import Marker, RoomView
 from chatcore.ids import RoomId, Seq, UserId
-from chatcore.ports.room_log import Membership
-from chatcore.ports.rooms import RoomPage
+from chatcore.ports.entry_log import RoomMembership
+from chatcore.ports.room_views import RoomPage
 
 from . import queries
 from .documents import Document, listed, marker_id, place_in_list, read_marker
@@ -15,15 +15,15 @@ from .standing import Standings, standings_at
 from .viewing import Head, Viewer, heads_of
 
 
-async def memberships(reading: Reading, user: UserId, room: RoomId | None) -> Sequence[Membership]:
-    """As `RoomLog.memberships` says."""
+async def memberships(reading: Reading, user: UserId, room: RoomId | None) -> Sequence[RoomMembership]:
+    """As `EntryLog.memberships` says."""
     found, standings = await _rooms_of(reading, user, None if room is None else [room])
     rows = [(one["_id"], one["seq"]) for one in found]
-    return [Membership(room=name, head=head, member=standings[name, user]) for name, head in rows]
+    return [RoomMembership(room=name, head=head, member=standings[name, user]) for name, head in rows]
 
 
-async def page(reading: Reading, user: UserId, after: ListCursor | None, limit: int) -> RoomPage:
-    """As `Rooms.page` says."""
+async def page(reading: Reading, user: UserId, after: PageToken | None, limit: int) -> RoomPage:
+    """As `RoomViews.page` says."""
     found, standings = await _rooms_of(reading, user, None)
     places = {one["_id"]: place_in_list(one["_id"], one["at"]) for one in found}
     below = [one for one in found if after is None or places[one["_id"]] < after]
@@ -51,7 +51,7 @@ async def _rooms_of(
 
 
 async def views(reading: Reading, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
-    """As `Rooms.views` says."""
+    """As `RoomViews.views` says."""
     pending, heads, found = await reading.ask(
         queries.pending([room]), queries.head(room), queries.standings(users, [room])
     )

@@ -4,14 +4,14 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
-from chatcore.domain.state import MarkerChange
+from chatcore.domain.state import MarkerUpdate
 from chatcore.ids import RoomId, Seq, UserId
 
 from .documents import MARKERS, Document, marker_document, marker_id
 
 
-def _update(change: MarkerChange) -> Document:
-    """`MarkerChange.applied`, as the server does it: changes made at the same time are all applied."""
+def _update(change: MarkerUpdate) -> Document:
+    """`MarkerUpdate.applied`, as the server does it: changes made at the same time are all applied."""
     most: Document = {}
     values: Document = {}
     if change.read is not None:
@@ -36,7 +36,7 @@ async def move(
     session: AsyncClientSession,
     place: tuple[RoomId, UserId],
     since: Seq,
-    change: MarkerChange,
+    change: MarkerUpdate,
 ) -> None:
     """Move the marker of a member since ``since``; nothing happens where they have become one anew meanwhile."""
     markers, room, user = database[MARKERS], *place

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from attrs import evolve as changed
 from bson import ObjectId
 
+from chatcore.domain.decider import evolve
 from chatcore.domain.entries import Deleted, Entry, RoleChanged, Updated
-from chatcore.domain.rooms import evolve
 from chatcore.domain.state import Member, RoomState
 from chatcore.ids import RoomId, Seq, UserId
 

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from attrs import evolve, frozen
 
-from chatcore.domain.cursors import from_milliseconds
 from chatcore.domain.entries import Entry, Message, Reaction
+from chatcore.domain.page_tokens import from_milliseconds
 from chatcore.domain.redaction import holds_text_of, redacted
 from chatcore.ids import RoomId, Seq, UserId
 

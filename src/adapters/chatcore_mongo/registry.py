@@ -6,7 +6,7 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
-from chatcore.domain.cursors import from_milliseconds, milliseconds
+from chatcore.domain.page_tokens import from_milliseconds, milliseconds
 from chatcore.ids import UserId
 from chatcore.ports.connection import ByeCode
 from chatcore.ports.registry import LEASE_S, REVOKED_S, Renewed, SocketInfo, SocketRegistry

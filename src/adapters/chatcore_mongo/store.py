@@ -4,12 +4,21 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from chatcore.domain.cursors import ListCursor
 from chatcore.domain.entries import Entry
-from chatcore.domain.state import Marker, MarkerChange, RoomState, RoomView
+from chatcore.domain.page_tokens import PageToken
+from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.room_log import Anchor, Appended, CaughtUp, Changes, Membership, News, Position, Window
-from chatcore.ports.rooms import RoomPage
+from chatcore.ports.entry_log import (
+    Anchor,
+    AppendResult,
+    Changes,
+    LogSlice,
+    Position,
+    RoomCatchUp,
+    RoomMembership,
+    Window,
+)
+from chatcore.ports.room_views import RoomPage
 from chatcore.ports.store import Store
 
 from . import queries
@@ -63,10 +72,10 @@ class MongoStore(Store):
         if not await self.database.write(lambda mongo, session: probe(mongo, session, epoch)):
             self.database.lose()
 
-    async def append(self, entries: Sequence[Entry]) -> Appended:
-        return await self._appender.append(entries) if entries else Appended(written=0)
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
+        return await self._appender.append(entries) if entries else AppendResult(written=0)
 
-    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
+    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
         async with self.database.reading() as reading:
             return await news(reading, room, after, limit, keys)
 
@@ -84,13 +93,13 @@ class MongoStore(Store):
             await keep(self.database, room, roster)
         return found
 
-    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[Membership]:
+    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
         async with self.database.reading() as reading:
             return await memberships(reading, user, room)
 
     async def catch_up(
         self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
-    ) -> Mapping[RoomId, CaughtUp]:
+    ) -> Mapping[RoomId, RoomCatchUp]:
         async with self.database.reading() as reading:
             return await catch_up(reading, user, cursors, limit, size)
 
@@ -105,7 +114,7 @@ class MongoStore(Store):
         return found
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
-        place = None if after is None else ListCursor.decoded(after)
+        place = None if after is None else PageToken.decoded(after)
         async with self.database.reading() as reading:
             return await page(reading, user, place, limit)
 
@@ -117,11 +126,11 @@ class MongoStore(Store):
         async with self.database.reading() as reading:
             return await markers(reading, room, users)
 
-    async def mark(self, user: UserId, room: RoomId, change: MarkerChange) -> RoomView | None:
+    async def mark(self, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
         async with self.database.limited():
             async with self.database.reading() as reading:
                 head, since = await member_since(reading, room, user)
-            if since is not None and change != MarkerChange() and change.fits(head):
+            if since is not None and change != MarkerUpdate() and change.fits(head):
                 known = since
                 await self.database.write(lambda mongo, session: move(mongo, session, (room, user), known, change))
             return (await self.views(room, [user])).get(user)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from attrs import frozen
 
 from chatcore.ids import RoomId, Seq, UserId
-from chatcore.ports.room_log import Anchor, FirstUnread, Window
+from chatcore.ports.entry_log import Anchor, FirstUnread, Window
 
 from . import queries
 from .documents import read_became
@@ -17,7 +17,7 @@ from .standing import standings_at
 
 @frozen(kw_only=True)
 class Page:
-    """What is asked for, as `RoomLog.window` says."""
+    """What is asked for, as `EntryLog.window` says."""
 
     user: UserId
     room: RoomId
@@ -28,7 +28,7 @@ class Page:
 
 
 async def window(reading: Reading, page: Page) -> Window:
-    """As `RoomLog.window` says."""
+    """As `EntryLog.window` says."""
     room, user = page.room, page.user
     pending, heads = await reading.ask(queries.pending([room]), queries.head(room))
     head = only(heads)

@@ -11,7 +11,7 @@ import attrs
 from chatcore.accounts import AccountStore, Rotation, Session
 from chatcore.errors import Conflict
 from chatcore.ids import UserId
-from chatcore.ports.directory import Profile
+from chatcore.ports.user_directory import Profile
 
 from .database import Database
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from attrs import define, field
 
-from chatcore.domain.cursors import milliseconds
+from chatcore.domain.decider import evolve
 from chatcore.domain.entries import Deleted, Edited, Entry, Message, Reacted, RoleChanged
-from chatcore.domain.rooms import evolve
+from chatcore.domain.page_tokens import milliseconds
 from chatcore.domain.state import Member, RoomState
 from chatcore.ids import UserId
 

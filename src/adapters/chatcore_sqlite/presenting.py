@@ -8,11 +8,11 @@ from datetime import datetime
 
 from attrs import evolve
 
-from chatcore.domain.cursors import from_milliseconds
 from chatcore.domain.entries import Edited, Entry, Message, Reaction
+from chatcore.domain.page_tokens import from_milliseconds
 from chatcore.domain.redaction import redacted
 from chatcore.ids import Seq, UserId
-from chatcore.ports.room_log import FirstUnread
+from chatcore.ports.entry_log import FirstUnread
 
 from . import statements
 from .rows import RoomRow, read_edited

@@ -5,19 +5,28 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from chatcore.domain.cursors import ListCursor
 from chatcore.domain.entries import Entry, Message
+from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Member, RoomState, RoomView
 from chatcore.domain.texts import text_bytes
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.room_log import Anchor, CaughtUp, Changes, FirstUnread, Membership, News, Position, Window
-from chatcore.ports.rooms import RoomPage
+from chatcore.ports.entry_log import (
+    Anchor,
+    Changes,
+    FirstUnread,
+    LogSlice,
+    Position,
+    RoomCatchUp,
+    RoomMembership,
+    Window,
+)
+from chatcore.ports.room_views import RoomPage
 
 from . import statements
 from .presenting import present, unread
 from .rows import RoomRow, Row, read_change, read_entry, read_marker, read_member
 
-TOP = ListCursor(2**63 - 1, 0)
+TOP = PageToken(2**63 - 1, 0)
 """The place in a list of rooms that is above all others."""
 
 _ENTRIES = (statements.ENTRIES_BELOW, statements.ENTRIES_ABOVE)
@@ -34,13 +43,13 @@ class Snapshot:
         epoch: str = self._one(statements.EPOCH)[0]
         return epoch
 
-    def news(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]]) -> News:
+    def news(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]]) -> LogSlice:
         found = self.room(room)
         if found is None:
-            return News(head=0, entries=[], first={})
+            return LogSlice(head=0, entries=[], first={})
         entries = self._entries(found, statements.ENTRIES_ABOVE, after, limit)
         holders = [entry for key in keys for entry in self._entries(found, statements.ENTRY_OF_KEY, *key)]
-        return News(head=found.head, entries=entries, first={(one.author, one.key): one for one in holders})
+        return LogSlice(head=found.head, entries=entries, first={(one.author, one.key): one for one in holders})
 
     def window(
         self, user: UserId, room: RoomId, anchor: Anchor, before: int, after: int, messages_only: bool
@@ -84,12 +93,14 @@ class Snapshot:
         members = {user: read_member(tuple(row)) for user, *row in rows}
         return RoomState(room=room, head=found.head, kind=found.kind, title=found.title, members=members)
 
-    def memberships(self, user: UserId, room: RoomId | None) -> Sequence[Membership]:
+    def memberships(self, user: UserId, room: RoomId | None) -> Sequence[RoomMembership]:
         rows = self._all(statements.MEMBERSHIPS, user) if room is None else self._all(statements.MEMBERSHIP, user, room)
-        return [Membership(room=name, head=head, member=read_member(tuple(row))) for name, head, *row in rows]
+        return [RoomMembership(room=name, head=head, member=read_member(tuple(row))) for name, head, *row in rows]
 
-    def catch_up(self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int) -> Mapping[RoomId, CaughtUp]:
-        found: dict[RoomId, CaughtUp] = {}
+    def catch_up(
+        self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
+    ) -> Mapping[RoomId, RoomCatchUp]:
+        found: dict[RoomId, RoomCatchUp] = {}
         left = size
         for name, after in cursors.items():
             room = self.room(name)
@@ -97,7 +108,7 @@ class Snapshot:
             if room and member and member.standing == "member":
                 entries = None if left < 0 else self._all_above(room, user, after, limit)
                 left -= sum(map(text_bytes, entries or ()))
-                found[name] = CaughtUp(view=self._view(room, user), entries=entries)
+                found[name] = RoomCatchUp(view=self._view(room, user), entries=entries)
         return found
 
     def _all_above(self, room: RoomRow, user: UserId, after: Seq, limit: int) -> Sequence[Entry] | None:
@@ -109,7 +120,7 @@ class Snapshot:
         rows = self._all(statements.NEWEST_CHANGE) if after is None else self._all(statements.CHANGES, after, limit)
         return Changes(changes=[read_change(row) for row in rows], more=after is not None and len(rows) == limit)
 
-    def page(self, user: UserId, after: ListCursor, limit: int) -> RoomPage:
+    def page(self, user: UserId, after: PageToken, limit: int) -> RoomPage:
         rows = self._all(statements.PAGE, user, after.at_ms, after.number, limit + 1)
         rooms = [RoomRow(*row) for row in rows]
         return RoomPage(

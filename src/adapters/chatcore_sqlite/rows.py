@@ -5,12 +5,12 @@ from typing import Any, TypeAlias
 
 from attrs import frozen
 
-from chatcore.domain.cursors import ListCursor, from_milliseconds, milliseconds
 from chatcore.domain.entries import Edited, Entry, RoomKind
+from chatcore.domain.page_tokens import PageToken, from_milliseconds, milliseconds
 from chatcore.domain.state import Marker, Member
 from chatcore.domain.texts import compact_json
 from chatcore.ids import RoomId, Seq
-from chatcore.ports.room_log import Change
+from chatcore.ports.entry_log import Change
 from chatcore.protocol import KINDS, event_object, opens_object, read_event, read_opens
 
 Row: TypeAlias = tuple[Any, ...]
@@ -84,5 +84,5 @@ class RoomRow:
     members_count: int
 
     @property
-    def place(self) -> ListCursor:
-        return ListCursor(self.at, self.id)
+    def place(self) -> PageToken:
+        return PageToken(self.at, self.id)

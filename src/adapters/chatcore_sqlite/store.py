@@ -6,12 +6,21 @@ from sqlite3 import Connection
 from types import TracebackType
 from typing import Self, TypeVar
 
-from chatcore.domain.cursors import ListCursor
 from chatcore.domain.entries import Entry
-from chatcore.domain.state import Marker, MarkerChange, RoomState, RoomView
+from chatcore.domain.page_tokens import PageToken
+from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.room_log import Anchor, Appended, CaughtUp, Changes, Membership, News, Position, Window
-from chatcore.ports.rooms import RoomPage
+from chatcore.ports.entry_log import (
+    Anchor,
+    AppendResult,
+    Changes,
+    LogSlice,
+    Position,
+    RoomCatchUp,
+    RoomMembership,
+    Window,
+)
+from chatcore.ports.room_views import RoomPage
 from chatcore.ports.store import Store
 
 from . import rebuilding, writing
@@ -49,13 +58,13 @@ class SqliteStore(Store):
     async def probe(self) -> None:
         await self._write(writing.probe)
 
-    async def append(self, entries: Sequence[Entry]) -> Appended:
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
         if not entries:
-            return Appended(written=0)
+            return AppendResult(written=0)
         append = Append.of(entries)
         return await self._write(append, erases=append.erases())
 
-    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
+    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
         return await self._read(lambda snapshot: snapshot.news(room, after, limit, keys))
 
     async def window(
@@ -66,19 +75,19 @@ class SqliteStore(Store):
     async def state(self, room: RoomId) -> RoomState:
         return await self._read(lambda snapshot: snapshot.state(room))
 
-    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[Membership]:
+    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
         return await self._read(lambda snapshot: snapshot.memberships(user, room))
 
     async def catch_up(
         self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
-    ) -> Mapping[RoomId, CaughtUp]:
+    ) -> Mapping[RoomId, RoomCatchUp]:
         return await self._read(lambda snapshot: snapshot.catch_up(user, cursors, limit, size))
 
     async def changes(self, after: Position | None, limit: int) -> Changes:
         return await self._read(lambda snapshot: snapshot.changes(after, limit))
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
-        place = TOP if after is None else ListCursor.decoded(after)
+        place = TOP if after is None else PageToken.decoded(after)
         return await self._read(lambda snapshot: snapshot.page(user, place, limit))
 
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
@@ -87,8 +96,8 @@ class SqliteStore(Store):
     async def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
         return await self._read(lambda snapshot: snapshot.markers(room, users))
 
-    async def mark(self, user: UserId, room: RoomId, change: MarkerChange) -> RoomView | None:
-        if change == MarkerChange():
+    async def mark(self, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
+        if change == MarkerUpdate():
             return (await self.views(room, [user])).get(user)
         return await self._write(lambda connection: writing.mark(connection, user, room, change))
 

@@ -8,9 +8,9 @@ from attrs import define
 from chatcore.domain.entries import Deleted, Entry
 from chatcore.domain.markers import starting_markers
 from chatcore.domain.redaction import redacted
-from chatcore.domain.state import Marker, MarkerChange, RoomView
+from chatcore.domain.state import Marker, MarkerUpdate, RoomView
 from chatcore.ids import RoomId, Seq, UserId
-from chatcore.ports.room_log import Appended
+from chatcore.ports.entry_log import AppendResult
 
 from . import statements
 from .folding import fold
@@ -33,11 +33,11 @@ class Append:
         """Whether a text is to be gone afterwards."""
         return any(isinstance(entry.event, Deleted) for entry in self.entries)
 
-    def __call__(self, connection: sqlite3.Connection) -> Appended:
+    def __call__(self, connection: sqlite3.Connection) -> AppendResult:
         first = self.entries[0]
         row = connection.execute(statements.ROOM_NAMED, (first.room,)).fetchone()
         if first.seq != (row[4] if row else 0) + 1:
-            return Appended(written=0)
+            return AppendResult(written=0)
         room = RoomRow(*row) if row else _bear(connection, first)
         appended = self._write(connection, room)
         written = self.entries[: appended.written]
@@ -50,20 +50,20 @@ class Append:
                 _redact(connection, room, entry.event.target)
         return appended
 
-    def _write(self, connection: sqlite3.Connection, room: RoomRow) -> Appended:
+    def _write(self, connection: sqlite3.Connection, room: RoomRow) -> AppendResult:
         try:
             connection.executemany(statements.WRITE_ENTRY, [(room.id, *row) for row in self.rows])
         except sqlite3.IntegrityError:
             return self._written(connection, room)
-        return Appended(written=len(self.rows))
+        return AppendResult(written=len(self.rows))
 
-    def _written(self, connection: sqlite3.Connection, room: RoomRow) -> Appended:
+    def _written(self, connection: sqlite3.Connection, room: RoomRow) -> AppendResult:
         """What became of rows of which one met its key in the log: those before it are written."""
         found: tuple[Seq] | None = connection.execute(statements.HEAD_WRITTEN, (room.id,)).fetchone()
         written = (found[0] if found else 0) + 1 - self.entries[0].seq
         refused = self.entries[written]
         taken = connection.execute(statements.ENTRY_OF_KEY, (room.id, refused.author, refused.key)).fetchone()
-        return Appended(written=written, taken=read_entry(refused.room, taken))
+        return AppendResult(written=written, taken=read_entry(refused.room, taken))
 
 
 def _bear(connection: sqlite3.Connection, first: Entry) -> RoomRow:
@@ -81,7 +81,7 @@ def _redact(connection: sqlite3.Connection, room: RoomRow, target: Seq) -> None:
             connection.execute(statements.REWRITE_ENTRY, (entry.digest, event_columns(entry)[1], room.id, entry.seq))
 
 
-def mark(connection: sqlite3.Connection, user: UserId, room: RoomId, change: MarkerChange) -> RoomView | None:
+def mark(connection: sqlite3.Connection, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
     """As `Markers.mark` says."""
     snapshot = Snapshot(connection)
     found, view = snapshot.room(room), snapshot.views(room, [user]).get(user)

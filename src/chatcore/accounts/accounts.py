@@ -11,8 +11,8 @@ from attrs import field, frozen
 from ..errors import Conflict, Invalid, Unauthenticated
 from ..ids import UserId, new_id
 from ..ports.authenticator import Credentials, Principal
-from ..ports.directory import Profile
 from ..ports.rate_limiter import RateLimiter, Unlimited
+from ..ports.user_directory import Profile
 from .known_sessions import KnownSessions
 from .ports import AccountStore, Normaliser, PasswordHasher, Session, TokenIssuer
 from .sign_in_limits import SignInLimits
@@ -45,10 +45,10 @@ async def _nothing(user: UserId, session: str) -> None:
 class Accounts:
     """The accounts of one deployment, as one of its nodes serves them.
 
-    `authenticate` is an `Authenticator`, `directory` a `Directory`. A session ends by `sign_out`, by reuse of a spent
-    refresh token, and after ``session_idle`` without a refresh. Of the first two ``on_ended`` is told, with user and
-    session, on the node where it happens, once or (when two do it at the same time) twice; what it raises, the caller
-    gets. Every method raises `Unavailable` when the store can't be reached.
+    `authenticate` is an `Authenticator`, `directory` a `UserDirectory`. A session ends by `sign_out`, by reuse of a
+    spent refresh token, and after ``session_idle`` without a refresh. Of the first two ``on_ended`` is told, with user
+    and session, on the node where it happens, once or (when two do it at the same time) twice; what it raises, the
+    caller gets. Every method raises `Unavailable` when the store can't be reached.
     """
 
     def __init__(

@@ -11,15 +11,15 @@ import attrs
 from attrs import field, frozen
 from attrs.validators import optional
 
+from ..domain.decider import AppendCommand
 from ..domain.entries import Entry
 from ..domain.permissions import Rights
-from ..domain.rooms import Intent
 from ..ids import Key, RoomId, Seq, UserId
 from ..live.hub import Hub
-from ..live.user import LiveSocket
-from ..ports.directory import Directory
+from ..live.live_sockets import LiveSocket
 from ..ports.rate_limiter import LimitName
 from ..ports.store import Store
+from ..ports.user_directory import UserDirectory
 from . import fields
 
 Answer_co = TypeVar("Answer_co", covariant=True)
@@ -55,8 +55,8 @@ class Command(ABC, Generic[Answer_co]):
 
 
 @frozen(kw_only=True)
-class RoomCommand(Command[Answer_co], Intent):
-    """A command that appends to one room's log and takes its turn there: an `Intent`. All its methods are pure.
+class RoomCommand(Command[Answer_co], AppendCommand):
+    """A command that appends to one room's log and takes its turn there: an `AppendCommand`. All its methods are pure.
 
     Repeated with its ``key`` it gets its first answer; without one it is another command each time.
     """
@@ -107,7 +107,7 @@ def _unmistakable(value: object) -> str:
 
 
 @frozen(kw_only=True)
-class Changed:
+class ChangeResult:
     """What a command changed: the seq of its entry, or None where there was nothing to change."""
 
     seq: Seq | None
@@ -115,7 +115,7 @@ class Changed:
 
 
 @frozen(kw_only=True)
-class ChangeCommand(RoomCommand[Changed]):
+class ChangeCommand(RoomCommand[ChangeResult]):
     """A command to a room that is there, which may find nothing to change."""
 
     room: RoomId = field(validator=fields.room)
@@ -123,11 +123,11 @@ class ChangeCommand(RoomCommand[Changed]):
     def room_id(self, user: UserId, key: Key) -> RoomId:
         return self.room
 
-    def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Changed:
-        return Changed(seq=entry.seq, duplicate=duplicate)
+    def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> ChangeResult:
+        return ChangeResult(seq=entry.seq, duplicate=duplicate)
 
-    def unchanged(self) -> Changed:
-        return Changed(seq=None, duplicate=False)
+    def unchanged(self) -> ChangeResult:
+        return ChangeResult(seq=None, duplicate=False)
 
 
 @frozen(kw_only=True)
@@ -137,7 +137,7 @@ class Context:
     user: UserId
     store: Store
     hub: Hub
-    directory: Directory | None
+    directory: UserDirectory | None
     rights: Rights
     socket: LiveSocket | None
 

@@ -7,9 +7,9 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from ..domain import permissions
+from ..domain.decider import Facts
 from ..domain.entries import Banned, Event, Invited, Joined, Left, Removed, Role, RoleChanged, Standing, Unbanned
 from ..domain.permissions import may_act_on, rank
-from ..domain.rooms import Facts
 from ..domain.state import RoomState
 from ..errors import ChatError, Forbidden, Invalid, NotFound
 from ..ids import RoomId, UserId
@@ -71,7 +71,7 @@ class InviteUser(UserCommand):
     def counts(self) -> Mapping[LimitName, int]:
         return {"invite": 1}
 
-    def wants(self, state: RoomState) -> Collection[UserId]:
+    def required_users(self, state: RoomState) -> Collection[UserId]:
         return (self.user,)
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
@@ -113,7 +113,7 @@ class BanUser(UserCommand):
 
     reason: str | None = field(default=None, validator=optional(fields.reason))
 
-    def wants(self, state: RoomState) -> Collection[UserId]:
+    def required_users(self, state: RoomState) -> Collection[UserId]:
         return (self.user,)
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:

@@ -7,9 +7,9 @@ from typing import Any
 from attrs import field, frozen
 from attrs.validators import optional
 
+from ..domain.decider import Facts
 from ..domain.entries import REACTIONS_MAX, Data, Deleted, Edited, Entry, Event, Message, Opens, Reacted
 from ..domain.permissions import may_delete
-from ..domain.rooms import Facts
 from ..domain.state import RoomState
 from ..errors import ChatError, Conflict, Forbidden, Invalid, NotFound
 from ..ids import Key, RoomId, Seq, UserId, private_room_id
@@ -18,7 +18,7 @@ from .command import ChangeCommand, RoomCommand, Route
 
 
 @frozen(kw_only=True)
-class Sent:
+class SendResult:
     """Where a message stands. ``duplicate`` says that an earlier attempt with this key had put it there."""
 
     room: RoomId
@@ -29,7 +29,7 @@ class Sent:
 
 
 @frozen(kw_only=True)
-class SendMessage(RoomCommand[Sent]):
+class SendMessage(RoomCommand[SendResult]):
     """Say something: in ``room``, or ``to`` a user, whose private room with the sender opens with its first message.
 
     ``body`` has at most 16,384 bytes and may be empty only beside ``data``, a JSON object of at most 8 KiB.
@@ -72,7 +72,7 @@ class SendMessage(RoomCommand[Sent]):
     def room_id(self, user: UserId, key: Key) -> RoomId:
         return self.room if self.room is not None else private_room_id(user, self.to or user)
 
-    def wants(self, state: RoomState) -> Collection[UserId]:
+    def required_users(self, state: RoomState) -> Collection[UserId]:
         opened = (self.to,) if self.to is not None and state.kind is None else ()
         return (*opened, *self.mentions)
 
@@ -86,12 +86,12 @@ class SendMessage(RoomCommand[Sent]):
             return Invalid("reply_to must be the seq of a message of this room.", field="reply_to")
         return Message(body=self.body, data=self.data, reply_to=self.reply_to, mentions=self._mentioned)
 
-    def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Sent:
-        return Sent(room=entry.room, epoch=epoch, seq=entry.seq, at=entry.at, duplicate=duplicate)
+    def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> SendResult:
+        return SendResult(room=entry.room, epoch=epoch, seq=entry.seq, at=entry.at, duplicate=duplicate)
 
 
 @frozen(kw_only=True)
-class Edit:
+class EditResult:
     """The seq of the entry that changed a message, and the message's new version."""
 
     seq: Seq
@@ -100,7 +100,7 @@ class Edit:
 
 
 @frozen(kw_only=True)
-class EditMessage(RoomCommand[Edit]):
+class EditMessage(RoomCommand[EditResult]):
     """Give one's own message another body; ``version`` is the one seen, a stale one is `Conflict`."""
 
     name = "message.edit"
@@ -133,9 +133,9 @@ class EditMessage(RoomCommand[Edit]):
             return Conflict("The message has been changed; its version is another.")
         return Edited(target=self.seq, body=self.body, version=self.version + 1)
 
-    def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Edit:
+    def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> EditResult:
         version = entry.event.version if isinstance(entry.event, Edited) else self.version + 1
-        return Edit(seq=entry.seq, version=version, duplicate=duplicate)
+        return EditResult(seq=entry.seq, version=version, duplicate=duplicate)
 
 
 @frozen(kw_only=True)

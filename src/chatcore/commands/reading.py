@@ -13,12 +13,12 @@ from ..domain.state import RoomView
 from ..errors import Invalid, NotFound
 from ..ids import RoomId, Seq, UserId, private_room_id
 from ..live.existing import existing
-from ..live.followers import Place
 from ..live.pushes import Room
-from ..ports.directory import Directory
-from ..ports.room_log import Anchor, CaughtUp, FirstUnread, Window
-from ..ports.rooms import RoomPage
+from ..live.subscriptions import RoomPosition
+from ..ports.entry_log import Anchor, FirstUnread, RoomCatchUp, Window
+from ..ports.room_views import RoomPage
 from ..ports.store import Store
+from ..ports.user_directory import UserDirectory
 from . import fields
 from .command import Context, ReadingCommand, Route
 from .sizes import ANSWER_BYTES_MAX, Budget, entry_size, markers_size, room_size, synced_size
@@ -28,7 +28,7 @@ EVENTS_MAX = 200
 
 
 @frozen(kw_only=True)
-class Page:
+class HistoryPage:
     """Entries of one room in ascending seq, as of ``head``; whether there are more before the first, after the last."""
 
     room: RoomId
@@ -40,7 +40,7 @@ class Page:
 
 
 @frozen(kw_only=True)
-class History(ReadingCommand[Page]):
+class History(ReadingCommand[HistoryPage]):
     """A page around an anchor: of ``room``, or of the private room with a user, whether or not it is born.
 
     ``anchor`` is ``newest``, ``oldest``, ``first_unread`` or a seq; ``before`` and ``after`` count entries from there,
@@ -64,7 +64,7 @@ class History(ReadingCommand[Page]):
         if sum(self._counts(self.anchor)) > fields.PAGE_MAX:
             raise Invalid(f"before and after must not be more than {fields.PAGE_MAX} together.", field="after")
 
-    async def handle(self, context: Context) -> Page:
+    async def handle(self, context: Context) -> HistoryPage:
         room = self.room if self.with_ is None else private_room_id(context.user, self.with_)
         assert room is not None
         anchor = await self._anchor(context, room)
@@ -76,7 +76,7 @@ class History(ReadingCommand[Page]):
             await _must_exist(context.directory, self.with_)
         elif refusal := permissions.refusal("read", window.kind, window.member, context.rights):
             raise refusal
-        page = Page(
+        page = HistoryPage(
             room=room,
             epoch=context.store.epoch,
             head=window.head,
@@ -104,7 +104,7 @@ class History(ReadingCommand[Page]):
                 return FirstUnread(user=context.user, read=marker.counted_from if marker else 0)
 
 
-async def _must_exist(directory: Directory | None, user: UserId) -> None:
+async def _must_exist(directory: UserDirectory | None, user: UserId) -> None:
     if directory and user not in await existing(directory, [user]):
         raise NotFound
 
@@ -123,7 +123,7 @@ def _place(anchor: Anchor, window: Window) -> Seq:
             return window.head
 
 
-def _cut(page: Page, place: Seq) -> Page:
+def _cut(page: HistoryPage, place: Seq) -> HistoryPage:
     """The page without the entries farthest from ``place`` that would make its answer too large."""
     entries = deque((entry, entry_size(entry)) for entry in page.entries)
     size = sum(size for _, size in entries)
@@ -166,14 +166,14 @@ class RoomSync:
 
 
 @frozen(kw_only=True)
-class Synced:
+class SyncResult:
     user: UserId
     epoch: str
     rooms: Mapping[RoomId, RoomSync]
 
 
 @frozen(kw_only=True)
-class Sync(ReadingCommand[Synced]):
+class Sync(ReadingCommand[SyncResult]):
     """What was missed in each of up to 500 rooms since a cursor: the entries, or what to do instead.
 
     Over a socket, no entry of a room named here overtakes the answer; what comes after it follows on its ``head``.
@@ -184,7 +184,7 @@ class Sync(ReadingCommand[Synced]):
 
     cursors: Mapping[RoomId, Cursor] = field(validator=_check_cursors)
 
-    async def handle(self, context: Context) -> Synced:
+    async def handle(self, context: Context) -> SyncResult:
         if context.socket is None:
             return await self._read(context)
         held = context.hub.hold(context.socket, self.cursors)
@@ -194,11 +194,11 @@ class Sync(ReadingCommand[Synced]):
             context.hub.release(context.socket, self.cursors, held)
             raise
         # No await from here to the answer: whatever is followed now is delivered after it.
-        heads = {room: Place(found.view.head, member=True) for room, found in synced.rooms.items() if found.view}
+        heads = {room: RoomPosition(found.view.head, member=True) for room, found in synced.rooms.items() if found.view}
         context.hub.synced(context.socket, self.cursors, held, heads)
         return synced
 
-    async def _read(self, context: Context) -> Synced:
+    async def _read(self, context: Context) -> SyncResult:
         epoch = context.store.epoch
         # A cursor of another epoch points nowhere: nothing is read for it.
         from_here = {
@@ -208,7 +208,7 @@ class Sync(ReadingCommand[Synced]):
         found = await context.store.catch_up(context.user, from_here, EVENTS_MAX, ANSWER_BYTES_MAX)
         budget = Budget(left=ANSWER_BYTES_MAX - sum(map(synced_size, from_here)))
         rooms = {room: _within(budget, _sync_of(found.get(room), after)) for room, after in from_here.items()}
-        return Synced(user=context.user, epoch=epoch, rooms=rooms)
+        return SyncResult(user=context.user, epoch=epoch, rooms=rooms)
 
 
 def _within(budget: Budget, synced: RoomSync) -> RoomSync:
@@ -223,7 +223,7 @@ def _within(budget: Budget, synced: RoomSync) -> RoomSync:
     return synced
 
 
-def _sync_of(found: CaughtUp | None, after: Seq) -> RoomSync:
+def _sync_of(found: RoomCatchUp | None, after: Seq) -> RoomSync:
     if found is None:
         return RoomSync(status="gone")
     if after > found.view.head:

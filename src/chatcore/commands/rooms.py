@@ -6,8 +6,8 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from ..domain import permissions
+from ..domain.decider import Facts
 from ..domain.entries import Entry, Event, Opened, Opens, Updated
-from ..domain.rooms import Facts
 from ..domain.state import MARKERS_SHOWN_TO, Marker, Member, RoomState, RoomView
 from ..errors import ChatError, NotFound
 from ..ids import Key, RoomId, UserId, created_room_id
@@ -46,7 +46,7 @@ class CreateRoom(RoomCommand[Room]):
     def content(self) -> Mapping[str, Any]:
         return {"kind": self.kind, "title": self.title, "members": fields.each_once(self.members)}
 
-    def wants(self, state: RoomState) -> Collection[UserId]:
+    def required_users(self, state: RoomState) -> Collection[UserId]:
         return self.members
 
     def opens(self, user: UserId) -> Opens:

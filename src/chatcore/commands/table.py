@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .access import RefreshAuth
+from .auth import RefreshAuth
 from .command import Command
-from .marking import Mark
+from .markers import Mark
 from .membership import (
     BanUser,
     ChangeRole,

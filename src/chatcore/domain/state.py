@@ -79,7 +79,7 @@ class Marker:
 
 
 @frozen(kw_only=True)
-class MarkerChange:
+class MarkerUpdate:
     """What a user says of their marker; what is None stays as it is."""
 
     read: Seq | None = None

@@ -7,7 +7,7 @@ import anyio
 
 from ..errors import ChatError, Unavailable
 from ..ids import UserId
-from ..ports.directory import Directory
+from ..ports.user_directory import UserDirectory
 
 DIRECTORY_S = 2
 """How long a host's directory may take."""
@@ -15,7 +15,7 @@ DIRECTORY_S = 2
 log = logging.getLogger(__name__)
 
 
-async def existing(directory: Directory, users: Collection[UserId]) -> frozenset[UserId]:
+async def existing(directory: UserDirectory, users: Collection[UserId]) -> frozenset[UserId]:
     """Those of the users who exist. Raises `ChatError`: `Unavailable` where the directory fails, or takes over 2 s."""
     try:
         with anyio.fail_after(DIRECTORY_S):

@@ -4,19 +4,21 @@ from collections.abc import Iterable, Mapping
 
 from attrs import evolve
 
-from ..domain.rooms import Facts, Intent
+from ..domain.decider import AppendCommand, Facts
 from ..domain.state import RoomState
 from ..errors import ChatError
 from ..ids import Seq, UserId
-from ..ports.directory import Directory
 from ..ports.store import Store
+from ..ports.user_directory import UserDirectory
+from .command_queue import PendingCommand
 from .existing import existing
-from .waiting import Waiting
 
 NOTHING_KNOWN = Facts()
 
 
-async def gather(commands: Iterable[Waiting], state: RoomState, store: Store, directory: Directory | None) -> Seq:
+async def gather(
+    commands: Iterable[PendingCommand], state: RoomState, store: Store, directory: UserDirectory | None
+) -> Seq:
     """Give waiting commands facts that hold at ``state``; the room's head as it was seen, perhaps a higher one.
 
     It stops before a command about a message that an earlier one changes, whose facts would not hold for long. A
@@ -42,13 +44,13 @@ async def gather(commands: Iterable[Waiting], state: RoomState, store: Store, di
     return seen
 
 
-async def _name(commands: Iterable[Waiting], state: RoomState, directory: Directory | None) -> None:
+async def _name(commands: Iterable[PendingCommand], state: RoomState, directory: UserDirectory | None) -> None:
     """Give those commands facts that have none: whether the users whom they name exist."""
-    named: dict[Waiting, frozenset[UserId]] = {}
+    named: dict[PendingCommand, frozenset[UserId]] = {}
     for waiting in commands:
         if waiting.facts is not None or isinstance(waiting.command, ChatError):
             continue
-        names = waiting.command.wants(state)
+        names = waiting.command.required_users(state)
         if names and directory:
             named[waiting] = frozenset(names)
         else:
@@ -57,7 +59,7 @@ async def _name(commands: Iterable[Waiting], state: RoomState, directory: Direct
         await _look_up(directory, named)
 
 
-def hold(waiting: Waiting, command: Intent, head: Seq) -> bool:
+def hold(waiting: PendingCommand, command: AppendCommand, head: Seq) -> bool:
     """Whether the command's facts are there and still hold at ``head``."""
     facts, target = waiting.facts, command.target
     if facts is None or target is None or target > head:
@@ -65,7 +67,7 @@ def hold(waiting: Waiting, command: Intent, head: Seq) -> bool:
     return facts.as_of is not None and facts.as_of <= head
 
 
-async def _look_up(directory: Directory, named: Mapping[Waiting, frozenset[UserId]]) -> None:
+async def _look_up(directory: UserDirectory, named: Mapping[PendingCommand, frozenset[UserId]]) -> None:
     try:
         exist = await existing(directory, frozenset[UserId]().union(*named.values()))
     except ChatError as failure:

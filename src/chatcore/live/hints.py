@@ -7,7 +7,7 @@ import anyio
 
 from ..domain.entries import Entry, Message
 from ..domain.texts import text_bytes
-from ..ports.bus import Bus, Hint, RoomAt
+from ..ports.bus import Bus, Hint, RoomHint
 
 QUEUED_MAX = 10_000
 SMALL = 1_024
@@ -41,8 +41,8 @@ class HintQueue:
         await bus.publish(hints)
 
 
-def _hint(entry: Entry) -> RoomAt:
-    return RoomAt(room=entry.room, seq=entry.seq, affects=entry.affects, entry=entry if _is_small(entry) else None)
+def _hint(entry: Entry) -> RoomHint:
+    return RoomHint(room=entry.room, seq=entry.seq, affects=entry.affects, entry=entry if _is_small(entry) else None)
 
 
 def _is_small(entry: Entry) -> bool:

@@ -3,25 +3,25 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
+from ..domain.decider import Rules
 from ..domain.entries import Entry
-from ..domain.rooms import Rules
 from ..domain.state import RoomView
 from ..errors import ChatError, Unavailable
 from ..ids import RoomId, Seq, UserId
-from ..ports.bus import MarkerAt
-from ..ports.directory import Directory
+from ..ports.bus import MarkerHint
 from ..ports.store import Store
+from ..ports.user_directory import UserDirectory
 from .background import Background
+from .command_queue import PendingCommand
 from .command_timeouts import CommandTimeouts
-from .followers import Place
-from .marking import MarkerPushes, Moved
+from .live_sockets import LiveSocket, LiveUser
+from .marker_pushes import MarkerDelivery, MarkerPushes
 from .memberships import Memberships
-from .pushes import MarkerMoved
-from .recent import Recent
+from .pushes import MarkerPush
+from .recent_heads import RecentHeads
 from .room import LiveRoom
-from .surroundings import Surroundings
-from .user import LiveSocket, LiveUser
-from .waiting import Waiting
+from .room_context import RoomContext
+from .subscriptions import RoomPosition
 
 
 class Hub:
@@ -38,8 +38,8 @@ class Hub:
         node: str,
         now: Callable[[], datetime],
         publish: Callable[[Sequence[Entry]], None],
-        publish_marker: Callable[[MarkerAt], None],
-        directory: Directory | None,
+        publish_marker: Callable[[MarkerHint], None],
+        directory: UserDirectory | None,
         rules: Rules,
         uniform: Callable[[float, float], float],
         room_refusal: Callable[[RoomId], ChatError | None],
@@ -48,10 +48,10 @@ class Hub:
         """While False nothing new is taken: there are no tasks that would carry it out, or they are being ended."""
         self._rooms: dict[RoomId, LiveRoom] = {}
         self._users: dict[UserId, LiveUser] = {}
-        self._recent = Recent()
+        self._recent = RecentHeads()
         self.timeouts = CommandTimeouts()
         self.memberships = Memberships(store, self._users, self.follow)
-        self._around = Surroundings(
+        self._around = RoomContext(
             store=store,
             users=self._users,
             now=now,
@@ -65,7 +65,7 @@ class Hub:
         )
         self.markers = MarkerPushes(background, node, self._rooms, publish_marker)
 
-    def submit(self, room: RoomId, waiting: Waiting) -> None:
+    def submit(self, room: RoomId, waiting: PendingCommand) -> None:
         """Queue a command at its room."""
         if self.open:
             live = self._room(room)
@@ -79,7 +79,7 @@ class Hub:
         live = self._rooms.get(room)
         return live is not None and live.has_queued(socket)
 
-    def follow(self, socket: LiveSocket, room: RoomId, place: Place, known: Seq) -> None:
+    def follow(self, socket: LiveSocket, room: RoomId, place: RoomPosition, known: Seq) -> None:
         """Let a socket follow a room; see `LiveRoom.follow`. Nothing happens when the socket has ended meanwhile."""
         if self.open and not socket.ended:
             self._room(room).follow(socket, place, max(known, self._recent.seq(room)))
@@ -99,7 +99,7 @@ class Hub:
         for room in tuple(socket.rooms.values()):
             room.unfollow(socket)
 
-    def hold(self, socket: LiveSocket, rooms: Collection[RoomId]) -> Mapping[RoomId, Place]:
+    def hold(self, socket: LiveSocket, rooms: Collection[RoomId]) -> Mapping[RoomId, RoomPosition]:
         """Stop following ``rooms``, and only note joins in them, until `release`; the places where it stood."""
         socket.syncing.update(rooms)
         held = {room: socket.rooms[room].unfollow(socket) for room in rooms if room in socket.rooms}
@@ -109,7 +109,7 @@ class Hub:
                 socket.note_join(room, place.after + 1)
         return held
 
-    def release(self, socket: LiveSocket, rooms: Collection[RoomId], places: Mapping[RoomId, Place]) -> None:
+    def release(self, socket: LiveSocket, rooms: Collection[RoomId], places: Mapping[RoomId, RoomPosition]) -> None:
         """Follow ``rooms`` from ``places``, and those of them that have none from the join that was noted, if any."""
         socket.syncing.difference_update(rooms)
         for room in rooms:
@@ -117,14 +117,14 @@ class Hub:
             if place := places.get(room):
                 self.follow(socket, room, place, known=noted)
             elif noted:
-                self.follow(socket, room, Place(noted - 1, member=False), known=noted)
+                self.follow(socket, room, RoomPosition(noted - 1, member=False), known=noted)
 
     def synced(
         self,
         socket: LiveSocket,
         rooms: Collection[RoomId],
-        held: Mapping[RoomId, Place],
-        places: Mapping[RoomId, Place],
+        held: Mapping[RoomId, RoomPosition],
+        places: Mapping[RoomId, RoomPosition],
     ) -> None:
         """Release ``rooms`` after the answer of a `sync`, until which those of ``held`` were followed.
 
@@ -141,7 +141,7 @@ class Hub:
                     socket.invited[room] = 0
                 self.memberships.doubt(socket.user, room)
 
-    def connected(self, socket: LiveSocket, places: Mapping[RoomId, Place]) -> None:
+    def connected(self, socket: LiveSocket, places: Mapping[RoomId, RoomPosition]) -> None:
         """The socket's first following: of its user's rooms as they were read, and of what was joined meanwhile."""
         socket.connecting = False
         self.release(socket, list(dict.fromkeys((*places, *socket.noted))), places)
@@ -174,10 +174,10 @@ class Hub:
         """A user has changed their marker in a room, over the socket ``by``."""
         if view.marker is None or not self.open:
             return
-        moved = MarkerMoved(
+        moved = MarkerPush(
             room=view.room, user=user, read=view.marker.read, delivered=view.marker.delivered, unread=view.unread
         )
-        self.markers.put(Moved(marker=moved, everyone=view.markers is not None, by=by))
+        self.markers.put(MarkerDelivery(marker=moved, everyone=view.markers is not None, by=by))
 
     def _room(self, room: RoomId) -> LiveRoom:
         if room not in self._rooms:

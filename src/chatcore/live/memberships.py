@@ -6,11 +6,11 @@ import anyio
 
 from ..ids import RoomId, Seq, UserId
 from ..ports.connection import Push
-from ..ports.room_log import Membership
+from ..ports.entry_log import RoomMembership
 from ..ports.store import Store
-from .followers import Place
+from .live_sockets import LiveSocket, LiveUser
 from .pushes import RoomGone
-from .user import LiveSocket, LiveUser
+from .subscriptions import RoomPosition
 
 
 class Memberships:
@@ -20,7 +20,7 @@ class Memberships:
         self,
         store: Store,
         users: Mapping[UserId, LiveUser],
-        follow: Callable[[LiveSocket, RoomId, Place, Seq], None],
+        follow: Callable[[LiveSocket, RoomId, RoomPosition, Seq], None],
     ) -> None:
         self._store = store
         self._users = users
@@ -59,7 +59,7 @@ class Memberships:
         if not rows:
             self._end_invitations(user, room, told)
 
-    def _admit(self, user: UserId, row: Membership) -> None:
+    def _admit(self, user: UserId, row: RoomMembership) -> None:
         """Let a user's sockets follow from just before what made them a member or invited, unless they know."""
         since = row.member.since
         for socket in self._sockets(user):
@@ -67,7 +67,7 @@ class Memberships:
             told = max(socket.gone.get(row.room, 0), socket.invited.get(row.room, 0)) >= since
             told = told or (live is not None and live.will_tell(socket, since))
             if not socket.note_join(row.room, since) and not told:
-                self._follow(socket, row.room, Place(since - 1, member=False), row.head)
+                self._follow(socket, row.room, RoomPosition(since - 1, member=False), row.head)
 
     def _end_invitations(self, user: UserId, room: RoomId, told: Mapping[LiveSocket, Seq]) -> None:
         """Tell the end of invitations that were ``told`` before the read that found none; a later one may stand."""

@@ -34,7 +34,7 @@ class RoomGone:
 
 
 @frozen(kw_only=True)
-class MarkerMoved:
+class MarkerPush:
     """How far a user has come in a room; ``unread`` is for the user alone."""
 
     room: RoomId

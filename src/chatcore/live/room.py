@@ -7,20 +7,20 @@ from collections.abc import Container, Mapping, Sequence
 import anyio
 from attrs import evolve as changed
 
+from ..domain.decider import AppendCommand, Facts, decide, evolve
 from ..domain.entries import Deleted, Edited, Entry, Reacted
-from ..domain.rooms import Facts, Intent, decide, evolve
 from ..domain.state import RoomState
 from ..errors import ChatError, Internal, Unavailable
 from ..ids import Key, RoomId, Seq, UserId
 from ..ports.connection import Bye, Push
+from .command_queue import CommandDone, CommandQueue, PendingCommand, outcome_of
+from .entry_buffer import EntryBuffer
 from .event_loop import current_time
 from .facts import gather, hold
-from .followers import Follower, Followers, Place
-from .pushes import MarkerMoved, Room
-from .surroundings import Surroundings
-from .tail import Tail
-from .user import LiveSocket
-from .waiting import Done, Queue, Waiting, outcome_of
+from .live_sockets import LiveSocket
+from .pushes import MarkerPush, Room
+from .room_context import RoomContext
+from .subscriptions import RoomPosition, Subscription, Subscriptions
 
 MISSING_MAX = 200
 """A follower that lacks more than this is cut as slow: paging brings it up again."""
@@ -40,19 +40,19 @@ class LiveRoom:
     or raises ``known``, and wakes it.
     """
 
-    def __init__(self, room: RoomId, around: Surroundings) -> None:
+    def __init__(self, room: RoomId, around: RoomContext) -> None:
         self.room = room
         self.head: Seq | None = None
         self.started: Seq | None = None
         """The head at which this object began: what it has not seen pass lies at or below."""
         self.known: Seq = 0
-        self._followers = Followers(room)
+        self._followers = Subscriptions(room)
         self._around = around
         self._state: RoomState | None = None
         self._state_ahead: RoomState | None = None
-        self._tail = Tail()
-        self._waiting = Queue()
-        self._behind: deque[Follower] = deque()
+        self._tail = EntryBuffer()
+        self._waiting = CommandQueue()
+        self._behind: deque[Subscription] = deque()
         self._hinted: Entry | None = None
         self._unsure = False
         self._running = False
@@ -60,7 +60,7 @@ class LiveRoom:
 
     # What others may do.
 
-    def submit(self, waiting: Waiting) -> None:
+    def submit(self, waiting: PendingCommand) -> None:
         """Queue a command; it is answered exactly once."""
         self._waiting.append(waiting)
         self._wake()
@@ -69,7 +69,7 @@ class LiveRoom:
         """Return whether a command of ``socket`` is queued and not answered."""
         return self._waiting.has_of(socket)
 
-    def follow(self, socket: LiveSocket, place: Place, known: Seq) -> None:
+    def follow(self, socket: LiveSocket, place: RoomPosition, known: Seq) -> None:
         """Give the socket every entry above its place, once and in order. ``known`` is the highest seq told with it."""
         follower = self._followers.add(socket, place)
         socket.rooms[self.room] = self
@@ -80,7 +80,7 @@ class LiveRoom:
         self.raise_known(max(place.after, known))
         self._wake()
 
-    def unfollow(self, socket: LiveSocket) -> Place:
+    def unfollow(self, socket: LiveSocket) -> RoomPosition:
         """Stop following; the place up to which the socket was served."""
         del socket.rooms[self.room]
         place = self._followers.remove(socket)
@@ -100,7 +100,7 @@ class LiveRoom:
             self._hinted = entry
             self._wake()
 
-    def tell(self, moved: MarkerMoved, *, everyone: bool, but: LiveSocket | None) -> None:
+    def tell(self, moved: MarkerPush, *, everyone: bool, but: LiveSocket | None) -> None:
         """Push a marker: to its user's sockets, ``but`` one, with what is for the user alone; and to ``everyone``."""
         own, others = Push("marker", moved), Push("marker", changed(moved, unread=None))
         for follower in tuple(self._followers):
@@ -234,7 +234,7 @@ class LiveRoom:
                 if live := self._around.users.get(user):
                     for socket in tuple(live.sockets.values()):
                         if not socket.note_join(self.room, entry.seq) and socket not in self._followers:
-                            self.follow(socket, Place(entry.seq - 1, member=False), known=entry.seq)
+                            self.follow(socket, RoomPosition(entry.seq - 1, member=False), known=entry.seq)
 
     async def _announcements(self, entries: Sequence[Entry], users: Container[UserId]) -> Mapping[UserId, Room]:
         """The room as each of ``users`` sees it now who belongs to it by ``entries``."""
@@ -270,7 +270,7 @@ class LiveRoom:
                 await self._fill_one(follower, head)
             self._behind.popleft()
 
-    async def _fill_one(self, follower: Follower, head: Seq) -> None:
+    async def _fill_one(self, follower: Subscription, head: Seq) -> None:
         if head - follower.at > MISSING_MAX:
             follower.socket.connection.close(Bye(code="slow"))
             return
@@ -300,8 +300,8 @@ class LiveRoom:
         else:
             await self._settle(state)
 
-    def _decide_batch(self, state: RoomState) -> list[tuple[Waiting, Entry]]:
-        batch: list[tuple[Waiting, Entry]] = []
+    def _decide_batch(self, state: RoomState) -> list[tuple[PendingCommand, Entry]]:
+        batch: list[tuple[PendingCommand, Entry]] = []
         keys: set[tuple[UserId, Key]] = set()
         touched: set[Seq | None] = set()
         head = state.head
@@ -322,7 +322,7 @@ class LiveRoom:
             touched |= {entry.seq, command.target} if command.changes_target else {entry.seq}
         return batch
 
-    def _decide(self, state: RoomState, waiting: Waiting, command: Intent) -> Entry | ChatError | None:
+    def _decide(self, state: RoomState, waiting: PendingCommand, command: AppendCommand) -> Entry | ChatError | None:
         facts, around = waiting.facts or Facts(), self._around
         try:
             outcome = decide(state, facts, waiting.user, command, waiting.key, around.now(), around.rules)
@@ -335,7 +335,7 @@ class LiveRoom:
             waiting.limited = False
         return outcome
 
-    async def _append(self, batch: Sequence[tuple[Waiting, Entry]]) -> None:
+    async def _append(self, batch: Sequence[tuple[PendingCommand, Entry]]) -> None:
         began = current_time()
         tried = [waiting.tried_above for waiting, _ in batch]
         for waiting, entry in batch:
@@ -360,7 +360,7 @@ class LiveRoom:
             took = current_time() - began
             await anyio.sleep(self._around.uniform(0, min(2 * took, PAUSE_MAX_S)))
 
-    def _meet(self, waiting: Waiting, entry: Entry, taken: Entry) -> None:
+    def _meet(self, waiting: PendingCommand, entry: Entry, taken: Entry) -> None:
         """The key of ``waiting`` stands in ``taken``: an answer now, or when the room has come so far."""
         self.known = max(self.known, taken.seq)
         if taken.seq < entry.seq and not waiting.answered and not isinstance(waiting.command, ChatError):
@@ -388,7 +388,7 @@ class LiveRoom:
             outcome = self._decide(state, waiting, waiting.command)
             if isinstance(outcome, Entry):
                 return
-            self._waiting.finish(waiting, outcome or Done(None))
+            self._waiting.finish(waiting, outcome or CommandDone(None))
 
     def _refuse_first(self) -> bool:
         """Answer the refusals before the first command. Returns False where there are none."""

@@ -12,7 +12,7 @@ from ..ids import RoomId, Seq, UserId
 
 
 @frozen(kw_only=True)
-class RoomAt:
+class RoomHint:
     """That a room has reached ``seq``. ``affects`` is always there, ``entry`` only when it is small."""
 
     room: RoomId
@@ -22,14 +22,14 @@ class RoomAt:
 
 
 @frozen(kw_only=True)
-class Check:
+class RevocationHint:
     """That these sockets (ids) may have been revoked: whoever has one asks the registry now, not at its next turn."""
 
     sockets: frozenset[str]
 
 
 @frozen(kw_only=True)
-class MarkerAt:
+class MarkerHint:
     """A change of a user's marker; ``everyone`` says whether it is pushed to the other members too.
 
     ``node`` is where that happened: it has told its own sockets, and the bus may bring it its own hints.
@@ -44,7 +44,7 @@ class MarkerAt:
     everyone: bool
 
 
-Hint: TypeAlias = RoomAt | MarkerAt | Check
+Hint: TypeAlias = RoomHint | MarkerHint | RevocationHint
 
 
 class Bus(ABC):

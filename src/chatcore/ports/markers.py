@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
-from ..domain.state import Marker, MarkerChange, RoomView
+from ..domain.state import Marker, MarkerUpdate, RoomView
 from ..ids import RoomId, UserId
 
 
@@ -19,7 +19,7 @@ class Markers(ABC):
         """
 
     @abstractmethod
-    async def mark(self, user: UserId, room: RoomId, change: MarkerChange) -> RoomView | None:
+    async def mark(self, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
         """Apply a change to the user's marker, and give the room as they see it afterwards; None when it is unborn.
 
         Where the user is not a member, or a position of the change is above head, nothing is changed. Changes made at

@@ -4,12 +4,12 @@ from abc import abstractmethod
 from types import TracebackType
 from typing import Self
 
+from .entry_log import EntryLog
 from .markers import Markers
-from .room_log import RoomLog
-from .rooms import Rooms
+from .room_views import RoomViews
 
 
-class Store(RoomLog, Rooms, Markers):
+class Store(EntryLog, RoomViews, Markers):
     """A database. It may be entered by several Chats; it opens with the first and closes with the last."""
 
     epoch: str

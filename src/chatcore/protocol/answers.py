@@ -5,12 +5,12 @@ from typing import Any
 
 import attrs
 
-from ..commands.access import Refreshed
-from ..commands.command import Changed
-from ..commands.marking import Marks
+from ..commands.auth import RefreshResult
+from ..commands.command import ChangeResult
+from ..commands.markers import MarkResult
 from ..commands.membership import MemberPage
-from ..commands.messages import Edit, Sent
-from ..commands.reading import Page, RoomList, RoomSync, Synced
+from ..commands.messages import EditResult, SendResult
+from ..commands.reading import HistoryPage, RoomList, RoomSync, SyncResult
 from ..live.pushes import Room
 from .objects import entry_objects, room_object, standing_object
 from .values import Object, timestamp
@@ -21,7 +21,7 @@ def answer_object(answer: object) -> Object:
     return _ANSWERS[type(answer)](answer)
 
 
-def _sent_object(sent: Sent) -> Object:
+def _sent_object(sent: SendResult) -> Object:
     return {
         "room": sent.room,
         "epoch": sent.epoch,
@@ -31,14 +31,14 @@ def _sent_object(sent: Sent) -> Object:
     }
 
 
-def _changed_object(changed: Changed) -> Object:
+def _changed_object(changed: ChangeResult) -> Object:
     found: Object = {"duplicate": changed.duplicate}
     if changed.seq is not None:
         found["seq"] = changed.seq
     return found
 
 
-def _page_object(page: Page) -> Object:
+def _page_object(page: HistoryPage) -> Object:
     return {
         "room": page.room,
         "epoch": page.epoch,
@@ -49,7 +49,7 @@ def _page_object(page: Page) -> Object:
     }
 
 
-def _synced_object(synced: Synced) -> Object:
+def _synced_object(synced: SyncResult) -> Object:
     return {"rooms": {room: _room_sync_object(one, synced.epoch) for room, one in synced.rooms.items()}}
 
 
@@ -62,11 +62,11 @@ def _room_sync_object(found: RoomSync, epoch: str) -> Object:
     return written
 
 
-def _edit_object(edit: Edit) -> Object:
+def _edit_object(edit: EditResult) -> Object:
     return {"seq": edit.seq, "version": edit.version, "duplicate": edit.duplicate}
 
 
-def _marks_object(marks: Marks) -> Object:
+def _marks_object(marks: MarkResult) -> Object:
     return attrs.asdict(marks)
 
 
@@ -75,7 +75,7 @@ def _member_page_object(page: MemberPage) -> Object:
     return found | ({"next": page.next} if page.next else {})
 
 
-def _refreshed_object(refreshed: Refreshed) -> Object:
+def _refreshed_object(refreshed: RefreshResult) -> Object:
     return {} if refreshed.expires_in is None else {"expires_in": refreshed.expires_in}
 
 
@@ -84,14 +84,14 @@ def _room_list_object(found: RoomList) -> Object:
 
 
 _ANSWERS: Mapping[type, Callable[[Any], Object]] = {
-    Sent: _sent_object,
-    Changed: _changed_object,
-    Edit: _edit_object,
-    Marks: _marks_object,
-    Refreshed: _refreshed_object,
+    SendResult: _sent_object,
+    ChangeResult: _changed_object,
+    EditResult: _edit_object,
+    MarkResult: _marks_object,
+    RefreshResult: _refreshed_object,
     MemberPage: _member_page_object,
-    Page: _page_object,
-    Synced: _synced_object,
+    HistoryPage: _page_object,
+    SyncResult: _synced_object,
     RoomList: _room_list_object,
     Room: room_object,
 }

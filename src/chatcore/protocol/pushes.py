@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..domain.entries import Entry
-from ..live.pushes import Expiring, MarkerMoved, Ready, Room, RoomGone
+from ..live.pushes import Expiring, MarkerPush, Ready, Room, RoomGone
 from ..ports.connection import Bye
 from .objects import entry_object, room_object
 from .values import Object
@@ -23,7 +23,7 @@ def _room_gone_object(gone: RoomGone) -> Object:
     return {"room": gone.room}
 
 
-def _marker_object(moved: MarkerMoved) -> Object:
+def _marker_object(moved: MarkerPush) -> Object:
     found: Object = {"room": moved.room, "user": moved.user, "read": moved.read, "delivered": moved.delivered}
     return found if moved.unread is None else found | {"unread": moved.unread}
 
@@ -57,7 +57,7 @@ _PUSHES: Mapping[type, Callable[[Any], Object]] = {
     Entry: entry_object,
     Room: room_object,
     RoomGone: _room_gone_object,
-    MarkerMoved: _marker_object,
+    MarkerPush: _marker_object,
     Expiring: _expiring_object,
     Ready: _ready_object,
     Bye: _bye_object,

@@ -26,14 +26,14 @@ from .account_store import AccountStoreContract as AccountStoreContract  # noqa:
 from .bus import BusContract as BusContract  # noqa: E402
 from .clock import VirtualTimeLoop as VirtualTimeLoop  # noqa: E402
 from .clock import virtual_time as virtual_time  # noqa: E402
+from .entry_log import EntryLogContract as EntryLogContract  # noqa: E402
 from .markers import MarkersContract as MarkersContract  # noqa: E402
 from .rate_limiter import RateLimiterContract as RateLimiterContract  # noqa: E402
 from .rate_limiter import RateLimiters as RateLimiters  # noqa: E402
 from .recorder import Recorder as Recorder  # noqa: E402
 from .registry import SocketRegistryContract as SocketRegistryContract  # noqa: E402
 from .room_histories import HistoriesContract as HistoriesContract  # noqa: E402
-from .room_log import RoomLogContract as RoomLogContract  # noqa: E402
-from .rooms import RoomsContract as RoomsContract  # noqa: E402
+from .room_views import RoomViewsContract as RoomViewsContract  # noqa: E402
 from .store import StoreContract as StoreContract  # noqa: E402
 from .store import Stores as Stores  # noqa: E402
 from .whole_store import WholeStoreContract as WholeStoreContract  # noqa: E402

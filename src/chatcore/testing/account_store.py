@@ -8,7 +8,7 @@ import pytest
 
 from ..accounts import AccountStore, Rotation, Session
 from ..errors import Conflict
-from ..ports.directory import Profile
+from ..ports.user_directory import Profile
 from .logs import ALMOST_EQUAL, HOSTILE_NAMES
 from .tasks import at_once
 

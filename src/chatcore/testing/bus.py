@@ -5,22 +5,24 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
-from ..ports.bus import Bus, Check, Hint, MarkerAt, RoomAt
+from ..ports.bus import Bus, Hint, MarkerHint, RevocationHint, RoomHint
 from .builders import message, opened, opens
 from .logs import HOSTILE_NAMES
 
 PATIENCE_S = 10
 
 HINTS: Sequence[Hint] = [
-    RoomAt(room="room", seq=7),
-    RoomAt(room="room", seq=1, affects=("alice", "bob")),
-    RoomAt(room="room", seq=2**53, affects=("alice",), entry=message(seq=2, body="a\0b", data={"z": [1.5], "a": None})),
-    RoomAt(room="room", seq=1, affects=("alice",), entry=opened(opens=opens("alice", title="'Täg'"))),
-    Check(sockets=frozenset({"s1", "s2"})),
-    Check(sockets=frozenset()),
-    MarkerAt(node="n1", room="room", user="bob", read=2**53, delivered=2**53, unread=100, everyone=True),
-    MarkerAt(node="n1", room="room", user="bob", read=0, delivered=0, unread=0, everyone=False),
-    *(RoomAt(room=name, seq=1, affects=(name,), entry=message(name, 2, name)) for name in HOSTILE_NAMES),
+    RoomHint(room="room", seq=7),
+    RoomHint(room="room", seq=1, affects=("alice", "bob")),
+    RoomHint(
+        room="room", seq=2**53, affects=("alice",), entry=message(seq=2, body="a\0b", data={"z": [1.5], "a": None})
+    ),
+    RoomHint(room="room", seq=1, affects=("alice",), entry=opened(opens=opens("alice", title="'Täg'"))),
+    RevocationHint(sockets=frozenset({"s1", "s2"})),
+    RevocationHint(sockets=frozenset()),
+    MarkerHint(node="n1", room="room", user="bob", read=2**53, delivered=2**53, unread=100, everyone=True),
+    MarkerHint(node="n1", room="room", user="bob", read=0, delivered=0, unread=0, everyone=False),
+    *(RoomHint(room=name, seq=1, affects=(name,), entry=message(name, 2, name)) for name in HOSTILE_NAMES),
 ]
 
 
@@ -105,7 +107,7 @@ class BusContract:
 
     async def test_many_hints_are_carried(self, bus: Bus, other: Bus) -> None:
         heard = Heard()
-        hints = [RoomAt(room=f"room {number % 7}", seq=number) for number in range(1, 1001)]
+        hints = [RoomHint(room=f"room {number % 7}", seq=number) for number in range(1, 1001)]
         async with other.subscribe(heard):
             for start in range(0, 1000, 50):
                 await bus.publish(hints[start : start + 50])

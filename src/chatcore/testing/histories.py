@@ -21,7 +21,7 @@ from ..domain.entries import (
     Unbanned,
     Updated,
 )
-from ..domain.state import MarkerChange, RoomState
+from ..domain.state import MarkerUpdate, RoomState
 from ..ids import RoomId, Seq, UserId
 from .builders import entry, opens
 from .model import Marks, state_of
@@ -58,7 +58,7 @@ CHANGES = st.lists(
     st.tuples(
         st.sampled_from(USERS),
         st.builds(
-            MarkerChange,
+            MarkerUpdate,
             read=_POSITIONS,
             delivered=_POSITIONS,
             unread_from=st.none() | st.integers(1, 45),

@@ -7,7 +7,7 @@ import pytest
 from ..domain.entries import Banned, Entry, Event, Invited, Joined, Left, Removed, RoleChanged, Unbanned, Updated
 from ..domain.state import Member
 from ..ids import UserId
-from ..ports.room_log import Membership, RoomLog
+from ..ports.entry_log import EntryLog, RoomMembership
 from .builders import (
     banned,
     conversation,
@@ -50,7 +50,7 @@ class MembershipContract:
     @pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one batch"])
     @pytest.mark.parametrize(("story", "member"), STORIES)
     async def test_a_standing_is_the_same_wherever_one_looks(
-        self, log: RoomLog, story: Sequence[Entry], member: Member | None, together: bool
+        self, log: EntryLog, story: Sequence[Entry], member: Member | None, together: bool
     ) -> None:
         entries = [message(), *story]
         for batch in [entries] if together else [[one] for one in entries]:
@@ -60,16 +60,18 @@ class MembershipContract:
         assert (await log.state("room")).members.get("carol") == member
         assert (await log.window("carol", "room", "newest", 1, 0)).member == member
         listed = member is not None and member.standing != "banned"
-        expected = [Membership(room="room", head=len(entries), member=member)] if member and listed else []
+        expected = [RoomMembership(room="room", head=len(entries), member=member)] if member and listed else []
         assert await log.memberships("carol") == expected
         assert await log.memberships("carol", "room") == expected
         caught_up = await log.catch_up("carol", {"room": 0}, 200, 10_000)
         assert set(caught_up) == ({"room"} if member and member.standing == "member" else set())
-        assert await log.memberships("bob") == [Membership(room="room", head=len(entries), member=Member("member", 1))]
+        assert await log.memberships("bob") == [
+            RoomMembership(room="room", head=len(entries), member=Member("member", 1))
+        ]
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
     async def test_entries_of_every_kind_are_kept_exactly_and_name_whom_they_affect(
-        self, log: RoomLog, user: UserId
+        self, log: EntryLog, user: UserId
     ) -> None:
         events: list[Event] = [
             Invited(user=user),
@@ -88,13 +90,13 @@ class MembershipContract:
         affects = {change.seq: change.affects for change in (await log.changes(0, 100)).changes if change.affects}
         assert affects == {1: ("alice", "bob"), **dict.fromkeys((2, 3, 5, 6, 7, 8, 10), (user,))}
 
-    async def test_the_title_is_the_last_that_was_given(self, log: RoomLog) -> None:
+    async def test_the_title_is_the_last_that_was_given(self, log: EntryLog) -> None:
         await write(log, [opened(opens=opens("alice", title="first"))])
         for seq, title in enumerate(["second", "", "'third' 🙂"], start=2):
             await write(log, [updated("room", seq, title)])
             assert (await log.state("room")).title == title
 
-    async def test_an_owner_may_stop_being_one(self, log: RoomLog) -> None:
+    async def test_an_owner_may_stop_being_one(self, log: EntryLog) -> None:
         entries = [
             message(),
             role_changed("room", 2, "bob", "owner"),
@@ -104,7 +106,7 @@ class MembershipContract:
         await write(log, entries)
         assert dict((await log.state("room")).members) == {"bob": Member("owner", since=1)}
 
-    async def test_a_change_touches_nobody_else_and_no_other_room(self, log: RoomLog) -> None:
+    async def test_a_change_touches_nobody_else_and_no_other_room(self, log: EntryLog) -> None:
         for room in ("room", "other"):
             await write(log, [*conversation(room, 3, users=["alice", "bob", "carol"])])
         await write(log, [removed("room", 4, "carol"), banned("room", 5, "bob")])

@@ -1,14 +1,14 @@
-"""What `RoomLog.read_on`, `state` and `memberships` have to do."""
+"""What `EntryLog.read_on`, `state` and `memberships` have to do."""
 
 from functools import partial
 
 import pytest
 
+from ..domain.decider import evolve
 from ..domain.entries import Opens
-from ..domain.rooms import evolve
 from ..domain.state import Member, RoomState
 from ..ids import UserId
-from ..ports.room_log import Membership, News, RoomLog
+from ..ports.entry_log import EntryLog, LogSlice, RoomMembership
 from .builders import conversation, joined, message, opened, opens
 from .logs import ALMOST_EQUAL, HOSTILE_NAMES, READ_ALL, say, write
 from .tasks import meanwhile
@@ -16,34 +16,34 @@ from .tasks import meanwhile
 
 @pytest.mark.anyio
 class ReadOnContract:
-    async def test_of_an_unborn_room_there_is_no_news(self, log: RoomLog) -> None:
+    async def test_of_an_unborn_room_there_is_no_news(self, log: EntryLog) -> None:
         await write(log, [message("other")])
         for room in ("room", "", *HOSTILE_NAMES):
-            assert await log.read_on(room, 0, 10, [("alice", "key-1")]) == News(head=0, entries=[], first={})
+            assert await log.read_on(room, 0, 10, [("alice", "key-1")]) == LogSlice(head=0, entries=[], first={})
 
     @pytest.mark.parametrize("limit", [0, 1, 199, 200, 201])
     async def test_what_lies_above_a_seq_comes_ascending_up_to_the_limit_with_the_head(
-        self, log: RoomLog, limit: int
+        self, log: EntryLog, limit: int
     ) -> None:
         entries = conversation(count=200)
         await write(log, entries)
         for after in (0, 1, 100, 199, 200, 201, 2**53):
             news = await log.read_on("room", after, limit)
-            assert news == News(head=200, entries=entries[after : after + limit], first={})
+            assert news == LogSlice(head=200, entries=entries[after : after + limit], first={})
 
-    async def test_the_holder_of_a_key_is_found_wherever_it_stands(self, log: RoomLog) -> None:
+    async def test_the_holder_of_a_key_is_found_wherever_it_stands(self, log: EntryLog) -> None:
         entries = conversation(count=5)
         await write(log, entries)
         holders = {(entry.author, entry.key): entry for entry in entries}
         asked = [*holders, ("alice", "key-2"), ("bob", "key-1"), ("carol", "key-1"), ("alice", "")]
-        assert await log.read_on("room", 2, 1, asked) == News(head=5, entries=[entries[2]], first=holders)
+        assert await log.read_on("room", 2, 1, asked) == LogSlice(head=5, entries=[entries[2]], first=holders)
 
-    async def test_a_key_of_another_room_is_not_found(self, log: RoomLog) -> None:
+    async def test_a_key_of_another_room_is_not_found(self, log: EntryLog) -> None:
         await write(log, [message("other", key="k")])
         await write(log, [message("room", key="other")])
         assert (await log.read_on("room", 0, 0, [("alice", "k")])).first == {}
 
-    async def test_head_entries_and_keys_are_of_one_moment_while_others_write(self, log: RoomLog) -> None:
+    async def test_head_entries_and_keys_are_of_one_moment_while_others_write(self, log: EntryLog) -> None:
         keys = [str(number) for number in range(100)]
         asked = [("alice", key) for key in keys]
         async with meanwhile(partial(say, log, "room", "alice", keys)) as running:
@@ -56,7 +56,7 @@ class ReadOnContract:
 @pytest.mark.anyio
 class StateContract:
     @pytest.mark.parametrize("room", ["room", "", *HOSTILE_NAMES])
-    async def test_the_state_of_an_unborn_room_is_empty(self, log: RoomLog, room: str) -> None:
+    async def test_the_state_of_an_unborn_room_is_empty(self, log: EntryLog, room: str) -> None:
         assert await log.state(room) == RoomState(room=room)
 
     @pytest.mark.parametrize(
@@ -64,11 +64,11 @@ class StateContract:
         [
             opens("alice", "bob", kind="private"),
             opens("alice", *HOSTILE_NAMES, title="'Täg' 🙂"),
-            opens("alice", kind="public", title="News"),
+            opens("alice", kind="public", title="LogSlice"),
         ],
         ids=lambda opening: opening.kind,
     )
-    async def test_the_state_is_what_the_entries_come_to(self, log: RoomLog, opening: Opens) -> None:
+    async def test_the_state_is_what_the_entries_come_to(self, log: EntryLog, opening: Opens) -> None:
         entries = [
             opened(opens=opening),
             message(seq=2),
@@ -82,7 +82,7 @@ class StateContract:
             state = evolve(state, entry)
             assert await log.state("room") == state
 
-    async def test_the_state_is_the_same_when_a_batch_brought_it(self, log: RoomLog) -> None:
+    async def test_the_state_is_the_same_when_a_batch_brought_it(self, log: EntryLog) -> None:
         entries = [message(), joined("room", 2, "carol"), message(seq=3), joined("room", 4, "dave")]
         await write(log, entries)
         state = await log.state("room")
@@ -94,11 +94,11 @@ class StateContract:
             "dave": 4,
         }
 
-    async def test_users_are_equal_only_when_their_code_points_are(self, log: RoomLog) -> None:
+    async def test_users_are_equal_only_when_their_code_points_are(self, log: EntryLog) -> None:
         await write(log, [opened(opens=opens(*ALMOST_EQUAL))])
         assert set((await log.state("room")).members) == set(ALMOST_EQUAL)
 
-    async def test_head_and_members_are_of_one_moment_while_others_write(self, log: RoomLog) -> None:
+    async def test_head_and_members_are_of_one_moment_while_others_write(self, log: EntryLog) -> None:
         async def join() -> None:
             for seq in range(2, 60):
                 await write(log, [joined("room", seq, f"user {seq}")])
@@ -112,7 +112,7 @@ class StateContract:
 
 @pytest.mark.anyio
 class MembershipsContract:
-    async def test_a_user_without_rooms_has_no_memberships(self, log: RoomLog) -> None:
+    async def test_a_user_without_rooms_has_no_memberships(self, log: EntryLog) -> None:
         await write(log, conversation())
         for user in ("carol", *HOSTILE_NAMES):
             assert await log.memberships(user) == []
@@ -120,36 +120,36 @@ class MembershipsContract:
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
     async def test_a_user_has_the_rooms_that_were_opened_with_them_and_those_they_joined(
-        self, log: RoomLog, user: UserId
+        self, log: EntryLog, user: UserId
     ) -> None:
         await write(log, [message("opened", opens=opens(user, "bob"))])
         await write(log, [message("joined"), message("joined", 2), joined("joined", 3, user, role="admin")])
         await write(log, [message("not theirs")])
         rows = {row.room: row for row in await log.memberships(user)}
         assert rows == {
-            "opened": Membership(room="opened", head=1, member=Member("owner", since=1)),
-            "joined": Membership(room="joined", head=3, member=Member("admin", since=3)),
+            "opened": RoomMembership(room="opened", head=1, member=Member("owner", since=1)),
+            "joined": RoomMembership(room="joined", head=3, member=Member("admin", since=3)),
         }
         for room, row in rows.items():
             assert await log.memberships(user, room) == [row]
         assert await log.memberships(user, "not theirs") == []
         assert await log.memberships(user, "unborn") == []
 
-    async def test_the_head_of_a_row_is_the_rooms_present_one(self, log: RoomLog) -> None:
+    async def test_the_head_of_a_row_is_the_rooms_present_one(self, log: EntryLog) -> None:
         for entry in conversation(count=5):
             await write(log, [entry])
             (row,) = await log.memberships("bob")
             assert (row.head, row.member.since) == (entry.seq, 1)
 
-    async def test_a_user_may_have_many_rooms(self, log: RoomLog) -> None:
+    async def test_a_user_may_have_many_rooms(self, log: EntryLog) -> None:
         rooms = {f"room {number}" for number in range(300)}
         for room in rooms:
             await write(log, [message(room)])
         assert {row.room for row in await log.memberships("bob")} == rooms
 
-    async def test_whoever_is_made_a_member_has_the_room_when_the_append_returns(self, log: RoomLog) -> None:
+    async def test_whoever_is_made_a_member_has_the_room_when_the_append_returns(self, log: EntryLog) -> None:
         await write(log, [message()])
         for seq in range(2, 20):
             await write(log, [joined("room", seq, f"user {seq}")])
             (row,) = await log.memberships(f"user {seq}")
-            assert row == Membership(room="room", head=seq, member=Member("member", since=seq))
+            assert row == RoomMembership(room="room", head=seq, member=Member("member", since=seq))

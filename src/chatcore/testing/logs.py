@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from ..domain.entries import Entry
 from ..ids import RoomId
-from ..ports.room_log import Appended, RoomLog
+from ..ports.entry_log import AppendResult, EntryLog
 from .builders import message
 
 READ_ALL = 10_000
@@ -25,21 +25,21 @@ ALMOST_EQUAL = ["bob", "Bob", "bob ", "bo", "b\u00f6b", "bo\u0308b", "b_b", "b%"
 """Texts that only a comparison by code points tells apart."""
 
 
-async def write(log: RoomLog, entries: Sequence[Entry]) -> None:
+async def write(log: EntryLog, entries: Sequence[Entry]) -> None:
     """Append entries of one room, all of which must be new."""
     for start in range(0, len(entries), 200):
         part = entries[start : start + 200]
-        assert await log.append(part) == Appended(written=len(part))
+        assert await log.append(part) == AppendResult(written=len(part))
 
 
-async def everything(log: RoomLog, room: RoomId) -> Sequence[Entry]:
+async def everything(log: EntryLog, room: RoomId) -> Sequence[Entry]:
     """The room's whole log, which must be the entries 1 to head."""
     news = await log.read_on(room, 0, READ_ALL)
     assert [entry.seq for entry in news.entries] == list(range(1, news.head + 1))
     return news.entries
 
 
-async def say(log: RoomLog, room: RoomId, author: str, keys: Iterable[str]) -> None:
+async def say(log: EntryLog, room: RoomId, author: str, keys: Iterable[str]) -> None:
     """Write a message with each key at whatever is the room's head by then, as often as it takes."""
     head = 0
     for key in keys:

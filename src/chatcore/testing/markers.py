@@ -5,10 +5,10 @@ from functools import partial
 
 import pytest
 
-from ..domain.state import Marker, MarkerChange, Member
+from ..domain.state import Marker, MarkerUpdate, Member
 from ..ids import UserId
+from ..ports.entry_log import EntryLog
 from ..ports.markers import Markers
-from ..ports.room_log import RoomLog
 from .builders import banned, conversation, invited, joined, left, message, opened, opens, removed, unbanned
 from .logs import HOSTILE_NAMES, say, write
 from .tasks import at_once, meanwhile
@@ -18,24 +18,24 @@ from .tasks import at_once, meanwhile
 class StartContract:
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
     async def test_whoever_the_first_entry_names_starts_at_0(
-        self, log: RoomLog, markers: Markers, user: UserId
+        self, log: EntryLog, markers: Markers, user: UserId
     ) -> None:
         await write(log, [opened(user, user, opens=opens(user, "bob")), message(user, 2), message(user, 3)])
         assert await markers.markers(user, [user, "bob"]) == {user: Marker(0, 0), "bob": Marker(0, 0)}
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
     async def test_whoever_joins_later_starts_at_the_entry_that_says_so(
-        self, log: RoomLog, markers: Markers, user: UserId
+        self, log: EntryLog, markers: Markers, user: UserId
     ) -> None:
         await write(log, [message(), message(seq=2), joined("room", 3, user), message(seq=4)])
         assert await markers.markers("room", [user]) == {user: Marker(3, 3)}
 
-    async def test_messages_move_nobodys_marker_not_even_their_authors(self, log: RoomLog, markers: Markers) -> None:
+    async def test_messages_move_nobodys_marker_not_even_their_authors(self, log: EntryLog, markers: Markers) -> None:
         await write(log, [*conversation(count=9), joined("room", 10, "carol"), message(seq=11, author="carol")])
         expected = {"alice": Marker(0, 0), "bob": Marker(0, 0), "carol": Marker(10, 10)}
         assert await markers.markers("room", ["alice", "bob", "carol"]) == expected
 
-    async def test_strangers_and_unborn_rooms_have_none(self, log: RoomLog, markers: Markers) -> None:
+    async def test_strangers_and_unborn_rooms_have_none(self, log: EntryLog, markers: Markers) -> None:
         await write(log, conversation())
         await write(log, [message("other", opens=opens("carol"))])
         assert await markers.markers("room", ["carol", "alice", *HOSTILE_NAMES]) == {"alice": Marker(0, 0)}
@@ -43,9 +43,9 @@ class StartContract:
         for room in ("unborn", "", *HOSTILE_NAMES):
             assert await markers.markers(room, ["alice"]) == {}
 
-    async def test_whoever_joins_again_starts_anew(self, log: RoomLog, markers: Markers) -> None:
+    async def test_whoever_joins_again_starts_anew(self, log: EntryLog, markers: Markers) -> None:
         await write(log, [message(), joined("room", 2, "carol"), message(seq=3)])
-        await markers.mark("carol", "room", MarkerChange(read=3, unread_from=1, muted=True))
+        await markers.mark("carol", "room", MarkerUpdate(read=3, unread_from=1, muted=True))
         await write(log, [left("room", 4, "carol")])
         assert await markers.markers("room", ["carol"]) == {}
         await write(log, [invited("room", 5, "carol")])
@@ -56,7 +56,7 @@ class StartContract:
         assert await markers.markers("room", ["carol"]) == {}
 
     async def test_whoever_was_there_from_the_start_and_joins_again_starts_at_that_entry(
-        self, log: RoomLog, markers: Markers
+        self, log: EntryLog, markers: Markers
     ) -> None:
         await write(log, [message(), removed("room", 2, "bob"), joined("room", 3, "bob")])
         assert await markers.markers("room", ["bob"]) == {"bob": Marker(3, 3)}
@@ -65,11 +65,11 @@ class StartContract:
 @pytest.mark.anyio
 class MarkContract:
     async def test_a_mark_moves_the_marker_and_gives_the_room_as_it_is_afterwards(
-        self, log: RoomLog, markers: Markers
+        self, log: EntryLog, markers: Markers
     ) -> None:
         entries = conversation(count=10)
         await write(log, entries)
-        view = await markers.mark("bob", "room", MarkerChange(read=6))
+        view = await markers.mark("bob", "room", MarkerUpdate(read=6))
         assert view
         assert (view.room, view.head, view.last, view.member) == ("room", 10, entries[-1], Member("member", 1))
         assert (view.marker, view.unread) == (Marker(6, 6), 2)
@@ -79,26 +79,26 @@ class MarkContract:
     @pytest.mark.parametrize(
         ("changes", "expected"),
         [
-            pytest.param([MarkerChange()], Marker(0, 0), id="nothing"),
-            pytest.param([MarkerChange(delivered=4)], Marker(0, 4), id="delivered"),
-            pytest.param([MarkerChange(read=4), MarkerChange(read=2)], Marker(4, 4), id="never back"),
-            pytest.param([MarkerChange(delivered=4), MarkerChange(delivered=2)], Marker(0, 4), id="nor this"),
-            pytest.param([MarkerChange(read=2), MarkerChange(delivered=4)], Marker(2, 4), id="one after the other"),
-            pytest.param([MarkerChange(read=10)], Marker(10, 10), id="head"),
-            pytest.param([MarkerChange(read=4), MarkerChange(unread_from=2)], Marker(4, 4, 2), id="unread from"),
-            pytest.param([MarkerChange(unread_from=2), MarkerChange(read=0)], Marker(0, 0), id="until the next read"),
-            pytest.param([MarkerChange(unread_from=2), MarkerChange(delivered=3)], Marker(0, 3, 2), id="not delivered"),
-            pytest.param([MarkerChange(read=5, unread_from=3)], Marker(5, 5, 3), id="both"),
-            pytest.param([MarkerChange(muted=True)], Marker(0, 0, muted=True), id="muted"),
-            pytest.param([MarkerChange(muted=True), MarkerChange(read=1)], Marker(1, 1, muted=True), id="stays muted"),
-            pytest.param([MarkerChange(muted=True), MarkerChange(muted=False)], Marker(0, 0), id="not muted any more"),
-            pytest.param([MarkerChange(read=11, muted=True)], Marker(0, 0), id="above head"),
-            pytest.param([MarkerChange(delivered=2**53, muted=True)], Marker(0, 0), id="delivered above head"),
-            pytest.param([MarkerChange(read=1, unread_from=11)], Marker(0, 0), id="unread from above head"),
+            pytest.param([MarkerUpdate()], Marker(0, 0), id="nothing"),
+            pytest.param([MarkerUpdate(delivered=4)], Marker(0, 4), id="delivered"),
+            pytest.param([MarkerUpdate(read=4), MarkerUpdate(read=2)], Marker(4, 4), id="never back"),
+            pytest.param([MarkerUpdate(delivered=4), MarkerUpdate(delivered=2)], Marker(0, 4), id="nor this"),
+            pytest.param([MarkerUpdate(read=2), MarkerUpdate(delivered=4)], Marker(2, 4), id="one after the other"),
+            pytest.param([MarkerUpdate(read=10)], Marker(10, 10), id="head"),
+            pytest.param([MarkerUpdate(read=4), MarkerUpdate(unread_from=2)], Marker(4, 4, 2), id="unread from"),
+            pytest.param([MarkerUpdate(unread_from=2), MarkerUpdate(read=0)], Marker(0, 0), id="until the next read"),
+            pytest.param([MarkerUpdate(unread_from=2), MarkerUpdate(delivered=3)], Marker(0, 3, 2), id="not delivered"),
+            pytest.param([MarkerUpdate(read=5, unread_from=3)], Marker(5, 5, 3), id="both"),
+            pytest.param([MarkerUpdate(muted=True)], Marker(0, 0, muted=True), id="muted"),
+            pytest.param([MarkerUpdate(muted=True), MarkerUpdate(read=1)], Marker(1, 1, muted=True), id="stays muted"),
+            pytest.param([MarkerUpdate(muted=True), MarkerUpdate(muted=False)], Marker(0, 0), id="not muted any more"),
+            pytest.param([MarkerUpdate(read=11, muted=True)], Marker(0, 0), id="above head"),
+            pytest.param([MarkerUpdate(delivered=2**53, muted=True)], Marker(0, 0), id="delivered above head"),
+            pytest.param([MarkerUpdate(read=1, unread_from=11)], Marker(0, 0), id="unread from above head"),
         ],
     )
     async def test_a_marker_is_what_the_changes_come_to(
-        self, log: RoomLog, markers: Markers, changes: Sequence[MarkerChange], expected: Marker
+        self, log: EntryLog, markers: Markers, changes: Sequence[MarkerUpdate], expected: Marker
     ) -> None:
         await write(log, conversation(count=10))
         view = None
@@ -110,9 +110,9 @@ class MarkContract:
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
     async def test_whoever_is_no_member_sees_the_room_and_changes_nothing(
-        self, log: RoomLog, markers: Markers, user: UserId
+        self, log: EntryLog, markers: Markers, user: UserId
     ) -> None:
-        change = MarkerChange(read=1, muted=True)
+        change = MarkerUpdate(read=1, muted=True)
         await write(log, [message()])
         await write(log, [message("other", opens=opens(user))])
         standings = [None, Member("member", 2, "invited"), Member("member", 3, "banned")]
@@ -127,40 +127,40 @@ class MarkContract:
         assert await markers.markers("room", [user]) == {user: Marker(5, 5)}
         assert await markers.markers("other", [user]) == {user: Marker(0, 0)}
 
-    async def test_an_unborn_room_has_no_view(self, log: RoomLog, markers: Markers) -> None:
+    async def test_an_unborn_room_has_no_view(self, log: EntryLog, markers: Markers) -> None:
         await write(log, conversation())
         for room in ("unborn", "", *HOSTILE_NAMES):
-            assert await markers.mark("alice", room, MarkerChange(read=0)) is None
-            assert await markers.mark("alice", room, MarkerChange()) is None
+            assert await markers.mark("alice", room, MarkerUpdate(read=0)) is None
+            assert await markers.mark("alice", room, MarkerUpdate()) is None
 
-    async def test_of_changes_made_at_once_none_is_lost(self, log: RoomLog, markers: Markers) -> None:
+    async def test_of_changes_made_at_once_none_is_lost(self, log: EntryLog, markers: Markers) -> None:
         await write(log, conversation(count=200))
-        changes = [MarkerChange(delivered=seq) for seq in range(180, 200)]
-        changes += [MarkerChange(read=seq) for seq in range(1, 20)]
-        changes += [MarkerChange(muted=True), MarkerChange(read=77, muted=True), MarkerChange(delivered=200)]
+        changes = [MarkerUpdate(delivered=seq) for seq in range(180, 200)]
+        changes += [MarkerUpdate(read=seq) for seq in range(1, 20)]
+        changes += [MarkerUpdate(muted=True), MarkerUpdate(read=77, muted=True), MarkerUpdate(delivered=200)]
         await at_once([partial(markers.mark, "bob", "room", change) for change in changes])
         assert await markers.markers("room", ["bob"]) == {"bob": Marker(77, 200, muted=True)}
 
-    async def test_of_marks_at_once_each_sees_its_own_at_least(self, log: RoomLog, markers: Markers) -> None:
+    async def test_of_marks_at_once_each_sees_its_own_at_least(self, log: EntryLog, markers: Markers) -> None:
         await write(log, conversation(count=40))
-        views = await at_once([partial(markers.mark, "bob", "room", MarkerChange(read=n)) for n in range(1, 41)])
+        views = await at_once([partial(markers.mark, "bob", "room", MarkerUpdate(read=n)) for n in range(1, 41)])
         read = [view.marker.read for view in views if view and view.marker]
         assert all(found >= wanted for wanted, found in enumerate(read, start=1))
         assert len(read) == max(read) == 40
 
-    async def test_marks_and_appends_at_once_do_not_touch_each_other(self, log: RoomLog, markers: Markers) -> None:
+    async def test_marks_and_appends_at_once_do_not_touch_each_other(self, log: EntryLog, markers: Markers) -> None:
         await write(log, conversation(count=1))
 
         async def mark() -> None:
             for _ in range(50):
-                view = await markers.mark("bob", "room", MarkerChange(muted=True))
+                view = await markers.mark("bob", "room", MarkerUpdate(muted=True))
                 assert view
-                assert await markers.mark("bob", "room", MarkerChange(read=view.head))
+                assert await markers.mark("bob", "room", MarkerUpdate(read=view.head))
 
         keys = [str(number) for number in range(50)]
         async with meanwhile(partial(say, log, "room", "alice", keys)):
             await mark()
-        view = await markers.mark("bob", "room", MarkerChange())
+        view = await markers.mark("bob", "room", MarkerUpdate())
         assert view
         assert view.head == 51
         assert view.marker
@@ -171,7 +171,7 @@ class MarkersContract(StartContract, MarkContract):
     """Subclass it, with fixtures ``log`` and ``markers``: an open and empty log, and the markers beside it."""
 
     @pytest.fixture
-    async def log(self) -> RoomLog:
+    async def log(self) -> EntryLog:
         raise NotImplementedError
 
     @pytest.fixture

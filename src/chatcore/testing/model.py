@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 
 from attrs import evolve
 
-from ..domain import rooms
+from ..domain import decider
 from ..domain.entries import Deleted, Edited, Entry, Message, Reacted, Reaction
 from ..domain.markers import starting_markers
 from ..domain.redaction import holds_text_of, redacted
-from ..domain.state import Marker, MarkerChange, RoomState, RoomView
+from ..domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from ..ids import Seq, UserId
 
 
 def state_of(entries: Sequence[Entry]) -> RoomState:
     state = RoomState(room=entries[0].room)
     for entry in entries:
-        state = rooms.evolve(state, entry)
+        state = decider.evolve(state, entry)
     return state
 
 
@@ -69,7 +69,7 @@ class Marks:
     def append(self, entry: Entry) -> None:
         self._all.update(starting_markers(entry))
 
-    def mark(self, user: UserId, change: MarkerChange, state: RoomState) -> None:
+    def mark(self, user: UserId, change: MarkerUpdate, state: RoomState) -> None:
         if state.member(user) and change.fits(state.head):
             self._all[user] = change.applied(self._all[user])
 

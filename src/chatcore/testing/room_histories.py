@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ..domain.entries import Entry
-from ..domain.state import MarkerChange
+from ..domain.state import MarkerUpdate
 from ..ids import UserId
-from ..ports.room_log import FirstUnread, Membership
+from ..ports.entry_log import FirstUnread, RoomMembership
 from ..ports.store import Store
 from .builders import message
 from .histories import CHANGES, MOVES, SIZES, USERS, Move, history
@@ -37,7 +37,7 @@ def every_answer(examples: int) -> Callable[..., None]:
         store: Store,
         moves: Sequence[Move],
         sizes: Sequence[int],
-        changes: Sequence[tuple[UserId, MarkerChange]],
+        changes: Sequence[tuple[UserId, MarkerUpdate]],
     ) -> None:
         entries = history(f"room {next(_numbers)}", moves)
         marks = Marks()
@@ -68,7 +68,7 @@ class HistoriesContract:
     test_every_answer_is_what_the_log_comes_to = every_answer(60)
 
 
-async def _mark(store: Store, entries: Sequence[Entry], user: UserId, change: MarkerChange, marks: Marks) -> None:
+async def _mark(store: Store, entries: Sequence[Entry], user: UserId, change: MarkerUpdate, marks: Marks) -> None:
     marks.mark(user, change, state_of(entries))
     assert await store.mark(user, entries[0].room, change) == view_of(entries, user, marks)
 
@@ -93,7 +93,7 @@ async def _check_for(store: Store, entries: Sequence[Entry], user: UserId, marks
     window = await store.window(user, room, "oldest", 0, len(entries))
     assert (list(window.entries), window.member, window.head) == (present, view.member, len(entries))
     listed = view.member is not None and view.member.standing in ("member", "invited")
-    rows = [Membership(room=room, head=view.head, member=view.member)] if view.member and listed else []
+    rows = [RoomMembership(room=room, head=view.head, member=view.member)] if view.member and listed else []
     assert await store.memberships(user, room) == rows
     assert [one for one in (await store.page(user, None, 10_000)).rooms if one.room == room] == [view] * len(rows)
     caught_up = await store.catch_up(user, {room: 0}, 200, WIDE)

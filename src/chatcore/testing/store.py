@@ -7,7 +7,7 @@ from typing import TypeAlias
 import anyio
 import pytest
 
-from ..domain.state import Marker, MarkerChange
+from ..domain.state import Marker, MarkerUpdate
 from ..ports.store import Store
 from .builders import conversation, deleted, edited, joined, reacted
 from .histories import marks_of
@@ -76,7 +76,7 @@ class StoreContract:
     async def test_the_next_opening_tells_of_messages_and_markers_what_the_last_did(self, stores: Stores) -> None:
         entries = [*conversation(count=6), edited(7, 1), edited(8, 3), reacted(9, "bob", target=3), deleted(10, 5)]
         marks = marks_of(entries)
-        change = MarkerChange(read=4, unread_from=2, muted=True)
+        change = MarkerUpdate(read=4, unread_from=2, muted=True)
         marks.mark("bob", change, state_of(entries))
         async with stores() as store:
             await write(store, entries)

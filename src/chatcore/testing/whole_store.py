@@ -5,14 +5,14 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from ..ports.store import Store
+from .entry_log import EntryLogContract
 from .markers import MarkersContract
 from .room_histories import HistoriesContract
-from .room_log import RoomLogContract
-from .rooms import RoomsContract
+from .room_views import RoomViewsContract
 from .store import StoreContract, Stores
 
 
-class WholeStoreContract(RoomLogContract, RoomsContract, MarkersContract, HistoriesContract, StoreContract):
+class WholeStoreContract(EntryLogContract, RoomViewsContract, MarkersContract, HistoriesContract, StoreContract):
     """Subclass it, with the fixtures ``stores`` and ``another`` of `StoreContract`; the others follow from these.
 
     Every test runs on each backend of the fixture ``anyio_backend``; override it where yours is asyncio's alone.

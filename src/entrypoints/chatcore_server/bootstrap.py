@@ -9,7 +9,7 @@ from attrs import field, frozen
 from chatcore.accounts import Accounts, AccountStore
 from chatcore.chat import Chat
 from chatcore.commands.limits import CommandLimits, SendRates
-from chatcore.domain.rooms import Rules
+from chatcore.domain.decider import Rules
 from chatcore.errors import StoreError
 from chatcore.ids import UserId
 from chatcore.ports.rate_limiter import Rate, RateLimiter, Unlimited

@@ -11,8 +11,8 @@ from attrs import define
 
 from chatcore import Chat, Credentials, Entry, Principal, Unavailable
 from chatcore.chat import utc_now
-from chatcore.ports.room_log import Appended, Membership
-from chatcore.ports.rooms import RoomPage
+from chatcore.ports.entry_log import AppendResult, RoomMembership
+from chatcore.ports.room_views import RoomPage
 from chatcore_aiohttp.origins import Origins
 from chatcore_memory import MemoryRegistry, MemoryStore
 from chatcore_socketio import Caps, SocketioServer, Timing
@@ -50,11 +50,11 @@ class FallibleStore(MemoryStore):
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def append(self, entries: Sequence[Entry]) -> Appended:
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
         await self._suffer()
         return await super().append(entries)
 
-    async def memberships(self, user: str, room: str | None = None) -> Sequence[Membership]:
+    async def memberships(self, user: str, room: str | None = None) -> Sequence[RoomMembership]:
         await self._suffer()
         return await super().memberships(user, room)
 

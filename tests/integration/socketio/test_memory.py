@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import pytest
 from aiohttp import web
 
-from chatcore.live.user import LiveSocket
+from chatcore.live.live_sockets import LiveSocket
 from chatcore.ports.connection import Bye
 from chatcore.socket import Socket
 from chatcore_socketio import Timing

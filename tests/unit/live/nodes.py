@@ -12,8 +12,8 @@ from chatcore import Chat, Entry, Push, Unavailable
 from chatcore.domain.state import RoomState
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.bus import Bus, Hint
-from chatcore.ports.room_log import Appended, CaughtUp, Membership, News
-from chatcore.ports.rooms import RoomPage
+from chatcore.ports.entry_log import AppendResult, LogSlice, RoomCatchUp, RoomMembership
+from chatcore.ports.room_views import RoomPage
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryStore
 
@@ -71,20 +71,20 @@ class HeldStore(MemoryStore):
             raise Unavailable
         return result
 
-    async def append(self, entries: Sequence[Entry]) -> Appended:
-        found: Appended = await self._held("append", partial(super().append, entries))
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
+        found: AppendResult = await self._held("append", partial(super().append, entries))
         return found
 
-    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
-        found: News = await self._held("read_on", partial(super().read_on, room, after, limit, keys))
+    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
+        found: LogSlice = await self._held("read_on", partial(super().read_on, room, after, limit, keys))
         return found
 
     async def state(self, room: RoomId) -> RoomState:
         found: RoomState = await self._held("state", partial(super().state, room))
         return found
 
-    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[Membership]:
-        found: Sequence[Membership] = await self._held("memberships", partial(super().memberships, user, room))
+    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
+        found: Sequence[RoomMembership] = await self._held("memberships", partial(super().memberships, user, room))
         return found
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
@@ -93,8 +93,8 @@ class HeldStore(MemoryStore):
 
     async def catch_up(
         self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
-    ) -> Mapping[RoomId, CaughtUp]:
-        found: Mapping[RoomId, CaughtUp] = await self._held(
+    ) -> Mapping[RoomId, RoomCatchUp]:
+        found: Mapping[RoomId, RoomCatchUp] = await self._held(
             "catch_up", partial(super().catch_up, user, cursors, limit, size)
         )
         return found

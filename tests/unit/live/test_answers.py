@@ -8,11 +8,11 @@ import anyio
 import pytest
 
 from chatcore import Chat, CreateRoom, Forbidden, History, Mark, SendMessage, Socket, Unavailable
+from chatcore.domain.decider import Rules
 from chatcore.domain.permissions import NOBODY, RIGHTS, Rights
-from chatcore.domain.rooms import Rules
 from chatcore.domain.state import Marker
 from chatcore.ids import UserId
-from chatcore.ports.directory import Profile
+from chatcore.ports.user_directory import Profile
 from chatcore.protocol import Object
 from chatcore.testing import Recorder
 from chatcore_aiohttp.codec import encode

@@ -7,10 +7,10 @@ import anyio
 import pytest
 
 from chatcore import Chat, CreateRoom, JoinRoom, LeaveRoom, NotFound, Profile, SendMessage, Unavailable
+from chatcore.live.change_poller import SWEEP_S
+from chatcore.live.live_sockets import LiveSocket
 from chatcore.live.room import MISSING_MAX
-from chatcore.live.sweep import SWEEP_S
-from chatcore.live.user import LiveSocket
-from chatcore.ports.bus import RoomAt
+from chatcore.ports.bus import RoomHint
 from chatcore.protocol import Object
 from chatcore.testing import Recorder
 from tests.unit.live.nodes import HeldBus, HeldStore, ghosts, seqs
@@ -176,7 +176,7 @@ async def test_hint_above_what_the_store_has_is_looked_up_once() -> None:
         await chat.execute("alice", SendMessage(to="bob", body="one", key="one"))
         async with chat.connect(Recorder(), user="bob"):
             store.calls.clear()
-            bus.hints = [RoomAt(room=ROOM, seq=99)]
+            bus.hints = [RoomHint(room=ROOM, seq=99)]
             bus.deliver()
             for _ in range(50):
                 await anyio.lowlevel.checkpoint()

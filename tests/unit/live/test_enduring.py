@@ -8,10 +8,10 @@ import anyio
 import pytest
 
 from chatcore import Bye, Chat, InviteUser, SendMessage, Unavailable
-from chatcore.domain.rooms import evolve
+from chatcore.domain.decider import evolve
 from chatcore.live import room as live_room
 from chatcore.live.background import Background
-from chatcore.ports.bus import RoomAt
+from chatcore.ports.bus import RoomHint
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryRegistry
 from tests.unit.live.nodes import HeldBus, HeldStore, seqs
@@ -82,7 +82,7 @@ async def test_hints_are_published_again_after_one_that_failed(monkeypatch: pyte
         for key in ("1", "2"):
             await chat.execute("alice", SendMessage(to="bob", body="hi", key=key))
             await anyio.sleep(1)
-        assert [hint.seq for hint in bus.hints if isinstance(hint, RoomAt)] == [2]
+        assert [hint.seq for hint in bus.hints if isinstance(hint, RoomHint)] == [2]
 
 
 async def test_leases_are_renewed_after_a_renewal_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:

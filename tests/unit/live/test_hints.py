@@ -4,7 +4,7 @@ import pytest
 
 from chatcore import Entry
 from chatcore.live.hints import SMALL, HintQueue
-from chatcore.ports.bus import RoomAt
+from chatcore.ports.bus import RoomHint
 from chatcore.testing.builders import edited, joined, message, opened, opens, reacted
 from tests.unit.live.nodes import HeldBus
 
@@ -37,4 +37,6 @@ async def test_an_entry_goes_along_with_a_hint_only_when_it_is_small(entry: Entr
     hints.put_entries([entry])
     await hints.publish(bus)
     small = entry in SMALL_ENTRIES
-    assert bus.hints == [RoomAt(room=entry.room, seq=entry.seq, affects=entry.affects, entry=entry if small else None)]
+    assert bus.hints == [
+        RoomHint(room=entry.room, seq=entry.seq, affects=entry.affects, entry=entry if small else None)
+    ]

@@ -6,9 +6,9 @@ import anyio
 import pytest
 
 from chatcore import Chat, CreateRoom, InviteUser, JoinRoom, LeaveRoom, Mark, RemoveUser, SendMessage
+from chatcore.live.change_poller import SWEEP_S
 from chatcore.live.pushes import Room
-from chatcore.live.recent import REMEMBERED_S
-from chatcore.live.sweep import SWEEP_S
+from chatcore.live.recent_heads import REMEMBERED_S
 from tests.unit.live.nodes import Gate, HeldBus, HeldStore, Teller, ghosts
 
 pytestmark = pytest.mark.anyio

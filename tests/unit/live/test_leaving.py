@@ -5,7 +5,7 @@ from typing import Any
 import anyio
 import pytest
 
-from chatcore import Chat, History, JoinRoom, Mark, Marks, SendMessage, Unavailable
+from chatcore import Chat, History, JoinRoom, Mark, MarkResult, SendMessage, Unavailable
 from chatcore.chat import DRAIN_S
 from chatcore.testing import Recorder
 from tests.unit.live.nodes import HeldStore, ghosts
@@ -82,7 +82,7 @@ async def test_a_mark_that_is_written_while_the_chat_is_left_is_answered(monkeyp
     async with Chat(store) as earlier:
         await earlier.execute("alice", SendMessage(to="bob", body="hi", key="k"))
     mark, written, opened = store.mark, anyio.Event(), anyio.Event()
-    answers: list[Marks] = []
+    answers: list[MarkResult] = []
 
     async def held(*arguments: Any) -> Any:
         view = await mark(*arguments)

@@ -7,9 +7,9 @@ import pytest
 from attrs import evolve
 
 from chatcore import Chat, CreateRoom, History, Invalid, ListRooms, Mark, NotFound, SendMessage, Unavailable
-from chatcore.live.marking import REMEMBERED_MAX
-from chatcore.live.pushes import MarkerMoved
-from chatcore.ports.bus import MarkerAt
+from chatcore.live.marker_pushes import REMEMBERED_MAX
+from chatcore.live.pushes import MarkerPush
+from chatcore.ports.bus import MarkerHint
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryBus, MemoryStore
 from tests.unit.live.nodes import HeldBus, HeldStore
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.anyio
 ROOM = "pvt-alice-bob"
 
 
-def markers(recorder: Recorder) -> list[MarkerMoved]:
-    return [push.body for push in recorder.pushes if isinstance(push.body, MarkerMoved)]
+def markers(recorder: Recorder) -> list[MarkerPush]:
+    return [push.body for push in recorder.pushes if isinstance(push.body, MarkerPush)]
 
 
 async def talk(chat: Chat, count: int) -> None:
@@ -41,8 +41,8 @@ async def test_ones_other_sockets_hear_the_unread_count_and_others_only_how_far_
             await socket.receive("mark", {"room": ROOM, "read": 2}, answers.append)
             assert answers == [{"ok": True, "read": 2, "delivered": 2, "unread": 1, "muted": False}]
             assert markers(phone) == []
-            assert markers(laptop) == [MarkerMoved(room=ROOM, user="bob", read=2, delivered=2, unread=1)]
-            assert markers(alice) == [MarkerMoved(room=ROOM, user="bob", read=2, delivered=2)]
+            assert markers(laptop) == [MarkerPush(room=ROOM, user="bob", read=2, delivered=2, unread=1)]
+            assert markers(alice) == [MarkerPush(room=ROOM, user="bob", read=2, delivered=2)]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ async def test_mark_that_moves_nothing_is_pushed_to_own_sockets_alone(change: di
         async with chat.connect(laptop, user="bob"), chat.connect(alice, user="alice"):
             marks = await chat.execute("bob", Mark(room=ROOM, **change))
             await anyio.sleep(1)
-            assert markers(laptop) == [MarkerMoved(room=ROOM, user="bob", read=2, delivered=2, unread=marks.unread)]
+            assert markers(laptop) == [MarkerPush(room=ROOM, user="bob", read=2, delivered=2, unread=marks.unread)]
             assert markers(alice) == []
 
 
@@ -106,7 +106,7 @@ async def test_repeated_mark_is_pushed_where_the_first_was_carried_out_but_unans
                     await chat.execute("bob", Mark(room=ROOM, read=2))
             assert markers(alice) == []
             await chat.execute("bob", Mark(room=ROOM, read=2))
-            assert markers(alice) == [MarkerMoved(room=ROOM, user="bob", read=2, delivered=2)]
+            assert markers(alice) == [MarkerPush(room=ROOM, user="bob", read=2, delivered=2)]
 
 
 async def test_mark_of_muted_alone_reaches_own_sockets_alone_on_other_nodes() -> None:
@@ -154,7 +154,7 @@ async def test_a_marker_reaches_other_nodes() -> None:
         async with here.connect(alice, user="alice"):
             await there.execute("bob", Mark(room=ROOM, delivered=1))
             await alice.until(lambda _: bool(markers(alice)), within=1)
-            assert markers(alice) == [MarkerMoved(room=ROOM, user="bob", read=0, delivered=1)]
+            assert markers(alice) == [MarkerPush(room=ROOM, user="bob", read=0, delivered=1)]
 
 
 async def test_own_sockets_on_other_nodes_hear_the_unread_count() -> None:
@@ -183,16 +183,16 @@ async def test_a_marker_is_told_once_though_the_bus_brings_a_node_its_own_hints(
             await bus.published(1)
             # Between processes a node's id is an equal text, and not the same object.
             bus.hints = [
-                evolve(hint, node=hint.node.encode().decode()) for hint in bus.hints if isinstance(hint, MarkerAt)
+                evolve(hint, node=hint.node.encode().decode()) for hint in bus.hints if isinstance(hint, MarkerHint)
             ]
             bus.deliver()
             await anyio.sleep(1)
             assert [len(markers(one)) for one in (phone, laptop, alice)] == [0, 1, 1]
 
 
-def marker_at(read: int, delivered: int | None = None) -> MarkerAt:
+def marker_at(read: int, delivered: int | None = None) -> MarkerHint:
     delivered = read if delivered is None else delivered
-    return MarkerAt(
+    return MarkerHint(
         node="elsewhere", room=ROOM, user="bob", read=read, delivered=delivered, unread=9 - read, everyone=True
     )
 

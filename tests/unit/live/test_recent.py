@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from chatcore.live.recent import REMEMBERED_S, Recent
+from chatcore.live.recent_heads import REMEMBERED_S, RecentHeads
 
 pytestmark = pytest.mark.anyio
 
@@ -12,7 +12,7 @@ STORE_S = 2
 
 
 async def test_seq_told_late_does_not_take_a_recent_head_back() -> None:
-    recent = Recent()
+    recent = RecentHeads()
     recent.note("room", 5)
     recent.note("room", 3)
     assert recent.seq("room") == 5
@@ -22,7 +22,7 @@ async def test_seq_told_late_does_not_take_a_recent_head_back() -> None:
 
 async def test_recent_head_is_remembered_while_a_connecting_socket_reads_its_rooms() -> None:
     """A connect reads the memberships and then up to two pages of rooms; meanwhile other rooms are told of."""
-    recent = Recent()
+    recent = RecentHeads()
     recent.note("room", 5)
     for number in range(3 * STORE_S):
         await anyio.sleep(1)
@@ -33,7 +33,7 @@ async def test_recent_head_is_remembered_while_a_connecting_socket_reads_its_roo
 async def test_recent_heads_are_forgotten_in_the_order_in_which_they_were_last_told() -> None:
     """A room that is told of again and again keeps no other room in memory."""
     await anyio.sleep(10 * REMEMBERED_S)
-    recent = Recent()
+    recent = RecentHeads()
     recent.note("told again", 1)
     recent.note("told once", 1)
     for seq in range(2, 5):

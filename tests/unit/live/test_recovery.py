@@ -9,10 +9,10 @@ import anyio
 import pytest
 from attrs import define, evolve, field
 
-from chatcore import Chat, CreateRoom, Entry, JoinRoom, SendMessage, Sent, Unavailable
+from chatcore import Chat, CreateRoom, Entry, JoinRoom, SendMessage, SendResult, Unavailable
 from chatcore.domain.state import RoomState
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.room_log import Appended, News
+from chatcore.ports.entry_log import AppendResult, LogSlice
 from chatcore.protocol import Object
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryStore
@@ -57,10 +57,10 @@ class PausedStore(MemoryStore):
         await anyio.sleep(CALL_S)
         return await call()
 
-    async def append(self, entries: Sequence[Entry]) -> Appended:
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
         return await self._call(partial(super().append, entries))
 
-    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
+    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
         return await self._call(partial(super().read_on, room, after, limit, keys))
 
     async def state(self, room: RoomId) -> RoomState:
@@ -246,7 +246,7 @@ async def test_entry_that_stood_before_the_first_try_is_a_duplicate() -> None:
 async def test_entry_below_the_seq_of_every_try_is_a_duplicate() -> None:
     """A stale node tries the command behind another one, in a batch that fails; its key was written in between."""
     store = HeldStore()
-    answers: dict[str, Sent] = {}
+    answers: dict[str, SendResult] = {}
     async with Chat(store) as here, Chat(store) as there:
         await there.execute("alice", SendMessage(to="bob", body="one", key="k1"))
         stale = store.hold("state", done=True)
@@ -267,7 +267,7 @@ async def test_entry_below_the_seq_of_every_try_is_a_duplicate() -> None:
 async def test_entry_tried_again_at_a_lower_seq_is_the_commands_own() -> None:
     """In a batch that fails a command stands behind a repetition, which has no entry of its own."""
     store = HeldStore()
-    answers: dict[str, Sent] = {}
+    answers: dict[str, SendResult] = {}
     async with Chat(store) as chat:
 
         async def send(key: str) -> None:
@@ -297,7 +297,7 @@ async def test_entry_of_an_append_with_unknown_outcome_is_the_commands_own() -> 
 async def test_entry_written_elsewhere_while_an_append_lost_its_seq_is_a_duplicate() -> None:
     store = HeldStore()
     gate = store.hold("append", done=False)
-    command, sent = SendMessage(to="bob", body="one", key="k"), list[Sent]()
+    command, sent = SendMessage(to="bob", body="one", key="k"), list[SendResult]()
     async with Chat(store) as here, Chat(store) as there, anyio.create_task_group() as tasks:
 
         async def send() -> None:
@@ -332,7 +332,7 @@ async def test_node_that_lost_a_seq_waits_at_most_twice_as_long_as_its_append_to
 class StoreOfKeys(MemoryStore):
     """A store that reports that a key is taken where the seq is taken too."""
 
-    async def append(self, entries: Sequence[Entry]) -> Appended:
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
         appended = await super().append(entries)
         if appended.written == len(entries):
             return appended

@@ -16,7 +16,7 @@ from chatcore import (
     Unavailable,
 )
 from chatcore.ids import private_room_id
-from chatcore.live import sweep
+from chatcore.live import change_poller
 from chatcore.testing import Recorder
 from tests.unit.live.nodes import HeldBus, HeldStore, Teller, ghosts, seqs
 
@@ -64,7 +64,7 @@ async def test_a_room_that_no_hint_told_of_is_found_by_the_sweep() -> None:
 
 async def test_one_sweep_asks_as_long_as_the_store_has_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bob hears of every room within 3 s, although it is told of one change at a time, and sweeps are 2 s apart."""
-    monkeypatch.setattr(sweep, "CHANGES_MAX", 1)
+    monkeypatch.setattr(change_poller, "CHANGES_MAX", 1)
     store, bob, users = HeldStore(), Recorder(), ("alice", "carol", "dave")
     async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob"):
         for user in users:

@@ -1,12 +1,12 @@
 """What a room remembers of its end."""
 
 from chatcore.domain.entries import Edited, Message
-from chatcore.live.tail import TAIL, Tail
+from chatcore.live.entry_buffer import TAIL, EntryBuffer
 from chatcore.testing.builders import conversation, deleted, edited
 
 
 def test_it_gives_what_lies_between_or_says_that_it_begins_too_late() -> None:
-    tail = Tail()
+    tail = EntryBuffer()
     assert tail.between(0, 0) is None
     *entries, one_more = conversation(count=TAIL + 11)
     for entry in entries:
@@ -21,7 +21,7 @@ def test_it_gives_what_lies_between_or_says_that_it_begins_too_late() -> None:
 
 
 def test_what_it_remembers_of_a_deleted_message_and_its_edits_has_no_text() -> None:
-    tail = Tail()
+    tail = EntryBuffer()
     for entry in [*conversation(count=2), edited(3, 1), deleted(4, 1)]:
         tail.append(entry)
     events = [entry.event for entry in tail.between(0, 4) or ()]

@@ -12,7 +12,7 @@ from chatcore.commands.command import Command
 from chatcore.domain.entries import Entry
 from chatcore.errors import ChatError, Conflict, Invalid
 from chatcore.ids import RoomId, Seq
-from chatcore.ports.room_log import Anchor, Appended, Window
+from chatcore.ports.entry_log import Anchor, AppendResult, Window
 from chatcore.testing import Recorder
 from chatcore.testing.tasks import at_once
 from chatcore_memory import MemoryStore
@@ -33,7 +33,7 @@ class CountingStore(MemoryStore):
         self.read += 1
         return await super().window(user, room, anchor, before, after, messages_only=messages_only)
 
-    async def append(self, entries: Sequence[Entry]) -> Appended:
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
         self.appended += 1
         return await super().append(entries)
 

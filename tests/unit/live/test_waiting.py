@@ -1,9 +1,9 @@
 """The commands that wait at a room, and when they expire."""
 
 from chatcore import SendMessage
-from chatcore.domain.rooms import Intent
+from chatcore.domain.decider import AppendCommand
 from chatcore.errors import ChatError, Invalid, Unavailable
-from chatcore.live.waiting import Done, Outcome, Queue, Waiting
+from chatcore.live.command_queue import CommandDone, CommandQueue, Outcome, PendingCommand
 from chatcore.testing.builders import message
 
 HI = SendMessage(to="alice", body="hi", key="left out of the digest")
@@ -15,9 +15,9 @@ def waiting(
     deadline: float,
     outcomes: dict[str, Outcome],
     socket: object | None = None,
-    command: Intent | ChatError = REFUSED,
-) -> Waiting:
-    return Waiting(
+    command: AppendCommand | ChatError = REFUSED,
+) -> PendingCommand:
+    return PendingCommand(
         user="bob",
         key=name,
         command=command,
@@ -28,7 +28,7 @@ def waiting(
 
 
 def test_commands_expire_at_their_deadlines_however_late_they_are_looked_at() -> None:
-    queue, outcomes = Queue(), dict[str, Outcome]()
+    queue, outcomes = CommandQueue(), dict[str, Outcome]()
     for name, deadline in (("a", 1.0), ("b", 2.0), ("c", 3.0)):
         queue.append(waiting(name, deadline, outcomes))
     assert queue.expire(0.5) == 1.0
@@ -42,7 +42,7 @@ def test_commands_expire_at_their_deadlines_however_late_they_are_looked_at() ->
 
 
 def test_queue_has_commands_of_a_socket_until_the_last_of_them_is_answered() -> None:
-    queue, socket = Queue(), object()
+    queue, socket = CommandQueue(), object()
     commands = [waiting(name, 1.0, {}, socket) for name in ("a", "b")]
     for command in commands:
         queue.append(command)
@@ -53,7 +53,7 @@ def test_queue_has_commands_of_a_socket_until_the_last_of_them_is_answered() -> 
 
 
 def test_queue_of_commands_with_one_key_is_empty_once_all_are_answered() -> None:
-    queue = Queue()
+    queue = CommandQueue()
     commands = [waiting("a", 1.0, {}) for _ in range(2)]
     for command in commands:
         queue.append(command)
@@ -64,10 +64,10 @@ def test_queue_of_commands_with_one_key_is_empty_once_all_are_answered() -> None
 
 
 def test_entry_answers_every_command_of_its_key_and_none_of_another_key_with_the_same_content() -> None:
-    queue, outcomes = Queue(), [dict[str, Outcome]() for _ in range(4)]
+    queue, outcomes = CommandQueue(), [dict[str, Outcome]() for _ in range(4)]
     for key, answers in zip("abbc", outcomes, strict=True):
         queue.append(waiting(key, 1.0, answers, command=HI))
     entry = message(author="bob", key="b", digest=HI.digest)
     queue.finish_from(entry)
-    found = Done(entry, duplicate=True)
+    found = CommandDone(entry, duplicate=True)
     assert outcomes == [{}, {"b": found}, {"b": found}, {}]

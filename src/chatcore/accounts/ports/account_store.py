@@ -7,7 +7,7 @@ from datetime import timedelta
 from attrs import field, frozen
 
 from ...ids import UserId
-from ...ports.directory import Profile
+from ...ports.user_directory import Profile
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 
 from ...errors import Unavailable
-from ...ports.bus import Bus, Check, Hint
+from ...ports.bus import Bus, Hint, RevocationHint
 from .owners import Owner
 from .world import World
 
@@ -58,7 +58,7 @@ class Subscription:
             came, self._came = self._came, []
             for hint in came:
                 self._receive(hint)
-                if isinstance(hint, Check):
+                if isinstance(hint, RevocationHint):
                     self._around.checks(self._owner, hint.sockets)
 
     async def __aenter__(self) -> None:

@@ -9,7 +9,7 @@ import anyio
 from ...errors import Unavailable
 from ...ids import UserId
 from ...ports.authenticator import Principal
-from ...ports.directory import Profile
+from ...ports.user_directory import Profile
 from .climate import NOBODY, STRANGER
 from .owners import Owner
 from .world import World

@@ -3,7 +3,7 @@
 from ...domain.entries import Banned, Entry, Left, Removed
 from ...domain.state import MARKERS_SHOWN_TO
 from ...ids import RoomId, Seq, UserId
-from ...live.pushes import MarkerMoved, Ready, Room, RoomGone
+from ...live.pushes import MarkerPush, Ready, Room, RoomGone
 from ...ports.connection import Push
 from ...protocol import Object
 from .owners import Owner
@@ -63,7 +63,7 @@ class PushLaw:
                 self._room(room)
             case RoomGone(room=gone):
                 self._gone(gone)
-            case MarkerMoved() as moved:
+            case MarkerPush() as moved:
                 self._marker(moved)
             case _:
                 pass
@@ -86,7 +86,7 @@ class PushLaw:
         self._ended.discard(room)
         self._invited.discard(room)
 
-    def _marker(self, moved: MarkerMoved) -> None:
+    def _marker(self, moved: MarkerPush) -> None:
         if self._shows_all and moved.room not in self._next:
             self._broken(f"was pushed {moved} of a room it does not follow")
         if moved.user != self._user and self._world.truth.states[moved.room].count() > 2 * MARKERS_SHOWN_TO:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import define, field
 
+from ...domain.decider import Facts, evolve
 from ...domain.entries import Entry, Joined
-from ...domain.rooms import Facts, evolve
 from ...domain.state import RoomState
 from ...ids import Key, RoomId, Seq, UserId
 from ...ports.store import Store

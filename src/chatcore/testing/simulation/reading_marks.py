@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ...commands.marking import Mark
+from ...commands.markers import Mark
 from ...domain.entries import Message
 from ...domain.state import UNREAD_MAX
 from ...ids import Seq, UserId

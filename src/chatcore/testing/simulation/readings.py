@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from ...commands.access import RefreshAuth
+from ...commands.auth import RefreshAuth
 from ...errors import Unauthenticated
 from ...protocol import Object, error_object
 from .attempts import Attempt

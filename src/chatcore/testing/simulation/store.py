@@ -7,11 +7,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from ...domain.entries import Entry
-from ...domain.state import Marker, MarkerChange, RoomState, RoomView
+from ...domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from ...errors import Unavailable
 from ...ids import Key, RoomId, Seq, UserId
-from ...ports.room_log import Anchor, Appended, CaughtUp, Changes, Membership, News, Position, Window
-from ...ports.rooms import RoomPage
+from ...ports.entry_log import Anchor, AppendResult, Changes, LogSlice, Position, RoomCatchUp, RoomMembership, Window
+from ...ports.room_views import RoomPage
 from ...ports.store import Store
 from .calls import TIMEOUT_S, Call, carry_out, faults_of
 from .owners import Owner
@@ -40,11 +40,11 @@ class StoreWorld:
         appended = await self._append(entries)
         self.world.tell("store: %s of %s %s landed late", appended.written, entries[0].room, entries[0].seq)
 
-    async def write(self, entries: Sequence[Entry]) -> Appended:
+    async def write(self, entries: Sequence[Entry]) -> AppendResult:
         """Write ``entries`` now: what has reached the store is carried out, whatever becomes of who waits for it."""
         return await asyncio.shield(self.owner.start(self._append(entries)))
 
-    async def _append(self, entries: Sequence[Entry]) -> Appended:
+    async def _append(self, entries: Sequence[Entry]) -> AppendResult:
         appended = await self.inner.append(entries)
         self.world.truth.lands(entries[: appended.written], self.world.now)
         return appended
@@ -92,7 +92,7 @@ class FaultyStore(Store):
     async def probe(self) -> None:
         await self._call(self._inner.probe)
 
-    async def append(self, entries: Sequence[Entry]) -> Appended:
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
         self._world.truth.begins(entries)
         try:
             return await self._append(entries)
@@ -102,18 +102,18 @@ class FaultyStore(Store):
                 tries.append((self._world.now, entry.seq))
             raise
 
-    async def _append(self, entries: Sequence[Entry]) -> Appended:
+    async def _append(self, entries: Sequence[Entry]) -> AppendResult:
         if self._world.faults.happens("store: lands late"):
             delay = self._world.random.uniform(0, LATE_S)
             self._around.land(entries, delay)
             await asyncio.sleep(min(delay, TIMEOUT_S) * self._world.random.random())
             self._node.failed_at = self._world.now
             raise Unavailable
-        found: Appended = await self._call(partial(self._around.write, entries), FAULTS)
+        found: AppendResult = await self._call(partial(self._around.write, entries), FAULTS)
         return found
 
-    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
-        found: News = await self._call(partial(self._inner.read_on, room, after, limit, keys))
+    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
+        found: LogSlice = await self._call(partial(self._inner.read_on, room, after, limit, keys))
         return found
 
     async def window(
@@ -127,14 +127,16 @@ class FaultyStore(Store):
         found: RoomState = await self._call(partial(self._inner.state, room))
         return found
 
-    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[Membership]:
-        found: Sequence[Membership] = await self._call(partial(self._inner.memberships, user, room))
+    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
+        found: Sequence[RoomMembership] = await self._call(partial(self._inner.memberships, user, room))
         return found
 
     async def catch_up(
         self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
-    ) -> Mapping[RoomId, CaughtUp]:
-        found: Mapping[RoomId, CaughtUp] = await self._call(partial(self._inner.catch_up, user, cursors, limit, size))
+    ) -> Mapping[RoomId, RoomCatchUp]:
+        found: Mapping[RoomId, RoomCatchUp] = await self._call(
+            partial(self._inner.catch_up, user, cursors, limit, size)
+        )
         return found
 
     async def changes(self, after: Position | None, limit: int) -> Changes:
@@ -153,6 +155,6 @@ class FaultyStore(Store):
         found: Mapping[UserId, Marker] = await self._call(partial(self._inner.markers, room, users))
         return found
 
-    async def mark(self, user: UserId, room: RoomId, change: MarkerChange) -> RoomView | None:
+    async def mark(self, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
         found: RoomView | None = await self._call(partial(self._inner.mark, user, room, change), FAULTS)
         return found

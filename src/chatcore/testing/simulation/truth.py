@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
+from ...domain.decider import evolve
 from ...domain.entries import Deleted, Edited, Entry, Message
-from ...domain.rooms import evolve
 from ...domain.state import RoomState
 from ...ids import Key, RoomId, Seq, UserId
 from .owners import Owner

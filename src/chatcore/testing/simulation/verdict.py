@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from ...commands.command import ChangeCommand, Command, ReadingCommand, RoomCommand
+from ...domain.decider import decide
 from ...domain.entries import Entry
-from ...domain.rooms import decide
 from ...domain.state import RoomState
 from ...errors import ChatError
 from ...ids import Key, RoomId, Seq, UserId, is_room_id, private_room_id
@@ -69,7 +69,7 @@ class _Given:
 
 def _makes(log: Log, command: RoomCommand[object], entry: Entry) -> bool:
     state = log.states[entry.seq - 1]
-    facts = log.facts(state, entry.author, command.target, list(command.wants(state)))
+    facts = log.facts(state, entry.author, command.target, list(command.required_users(state)))
     return decide(state, facts, entry.author, command, entry.key, entry.at) == entry
 
 
@@ -106,7 +106,7 @@ def _wrong_failure(world: World, attempt: Attempt, command: Command[object] | Ch
     if answer["error"]["code"] == "internal":
         return None if attempt.raised or attempt.doomed == "internal" else "a fault of our own"
     appends = isinstance(command, RoomCommand)
-    asks_directory = isinstance(command, RoomCommand) and bool(command.wants(RoomState(room="unborn")))
+    asks_directory = isinstance(command, RoomCommand) and bool(command.required_users(RoomState(room="unborn")))
     if attempt.stopped:
         world.excuse("unavailable: the node stops")
     elif attempt.doomed:
@@ -238,5 +238,5 @@ def _wrong_refusal(
 def _outcomes(log: Log, attempt: Attempt, command: RoomCommand[object]) -> Iterator[Entry | ChatError | None]:
     """What the command could have come to while the node had it."""
     for state in log.during(attempt):
-        facts = log.facts(state, attempt.user, command.target, list(command.wants(state)))
+        facts = log.facts(state, attempt.user, command.target, list(command.required_users(state)))
         yield decide(state, facts, attempt.user, command, command.key or "", NOON)

@@ -8,7 +8,7 @@ REMEMBERED_S = 10
 """Longer than it takes to read where a socket is to follow: a read of the store has 2 s."""
 
 
-class Recent:
+class RecentHeads:
     """The highest seq that was told of a room, for 10 s.
 
     A socket follows a room from the head that was read for it. What is written between that read and the follow is

@@ -7,12 +7,12 @@ from attrs import define, evolve, frozen
 from ..domain.entries import Banned, Entry, Invited, Left, Removed, Unbanned
 from ..ids import RoomId, Seq, UserId
 from ..ports.connection import Push
+from .live_sockets import LiveSocket
 from .pushes import Room, RoomGone
-from .user import LiveSocket
 
 
 @frozen
-class Place:
+class RoomPosition:
     """Where a socket stands in a room: the seq of the last entry that it has, and whether its user is a member."""
 
     after: Seq
@@ -20,7 +20,7 @@ class Place:
 
 
 @define(eq=False)
-class Follower:
+class Subscription:
     """A socket that gets a room's entries; ``at`` is the seq of the last one that it has, or needs not have."""
 
     socket: LiveSocket
@@ -28,12 +28,12 @@ class Follower:
     member: bool
 
 
-class Followers:
+class Subscriptions:
     """Who follows a room. One that stops following and follows again is a new follower."""
 
     def __init__(self, room: RoomId) -> None:
         self._room = room
-        self._by_socket: dict[LiveSocket, Follower] = {}
+        self._by_socket: dict[LiveSocket, Subscription] = {}
 
     def __bool__(self) -> bool:
         return bool(self._by_socket)
@@ -41,26 +41,26 @@ class Followers:
     def __contains__(self, socket: LiveSocket) -> bool:
         return socket in self._by_socket
 
-    def __iter__(self) -> Iterator[Follower]:
+    def __iter__(self) -> Iterator[Subscription]:
         return iter(self._by_socket.values())
 
-    def stands(self, follower: Follower) -> bool:
+    def stands(self, follower: Subscription) -> bool:
         """Whether this is still how its socket follows."""
         return self._by_socket.get(follower.socket) is follower
 
-    def add(self, socket: LiveSocket, place: Place) -> Follower:
-        follower = Follower(socket, place.after, place.member)
+    def add(self, socket: LiveSocket, place: RoomPosition) -> Subscription:
+        follower = Subscription(socket, place.after, place.member)
         self._by_socket[socket] = follower
         return follower
 
-    def place(self, socket: LiveSocket) -> Place | None:
+    def place(self, socket: LiveSocket) -> RoomPosition | None:
         """Where a socket stands; None where it does not follow."""
         follower = self._by_socket.get(socket)
-        return Place(follower.at, follower.member) if follower else None
+        return RoomPosition(follower.at, follower.member) if follower else None
 
-    def remove(self, socket: LiveSocket) -> Place:
+    def remove(self, socket: LiveSocket) -> RoomPosition:
         follower = self._by_socket.pop(socket)
-        return Place(follower.at, follower.member)
+        return RoomPosition(follower.at, follower.member)
 
     def outsiders(self) -> Collection[LiveSocket]:
         """The sockets whose user is not a member, as far as they have come."""
@@ -79,14 +79,14 @@ class Followers:
             if follower.member:
                 follower.socket.connection.send(push)
 
-    def fill(self, follower: Follower, entries: Sequence[Entry], rooms: Mapping[UserId, Room]) -> None:
+    def fill(self, follower: Subscription, entries: Sequence[Entry], rooms: Mapping[UserId, Room]) -> None:
         """Take one follower, if it still stands, over the entries that it lacks."""
         if self.stands(follower):
             for entry in entries:
                 _pass(follower, entry, Push("entry", entry), rooms)
 
 
-def _pass(follower: Follower, entry: Entry, push: Push, rooms: Mapping[UserId, Room]) -> None:
+def _pass(follower: Subscription, entry: Entry, push: Push, rooms: Mapping[UserId, Room]) -> None:
     """Take one follower over one entry, live or filled: its own joining, then as a member the entry, then its removal.
 
     ``rooms`` has the room as each user sees it who is a member or invited by now: what was undone since is not said.
@@ -98,7 +98,7 @@ def _pass(follower: Follower, entry: Entry, push: Push, rooms: Mapping[UserId, R
         follower.socket.connection.send(push)
 
 
-def _change(follower: Follower, entry: Entry, push: Push, room: Room | None) -> None:
+def _change(follower: Subscription, entry: Entry, push: Push, room: Room | None) -> None:
     """The entry changes what the follower's own user is to the room."""
     socket = follower.socket
     match entry.event:

@@ -23,7 +23,7 @@ def from_milliseconds(at: int) -> datetime:
 
 
 @frozen(order=True)
-class ListCursor:
+class PageToken:
     """A room's place in the list: the time of its last entry, and the number that its store gave the room.
 
     The number only tells rooms of the same millisecond apart; it is short, which a room's id is not. The list shows
@@ -39,7 +39,7 @@ class ListCursor:
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
-    def decoded(cls, cursor: str) -> "ListCursor":
+    def decoded(cls, cursor: str) -> "PageToken":
         """The inverse of `encoded`. Raises `Invalid` for a string that was not made by it."""
         try:
             padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)

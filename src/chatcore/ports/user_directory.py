@@ -15,5 +15,5 @@ class Profile:
     name: str | None = None
 
 
-Directory: TypeAlias = Callable[[Collection[UserId]], Awaitable[Mapping[UserId, Profile]]]
+UserDirectory: TypeAlias = Callable[[Collection[UserId]], Awaitable[Mapping[UserId, Profile]]]
 """Gives the profiles of those of the users who exist. Without one, every valid user id exists."""

@@ -10,7 +10,7 @@ from ..ids import Seq
 TAIL = 64
 
 
-class Tail:
+class EntryBuffer:
     """Up to 64 entries that a room remembers, so that a follower who is a little behind needs no read of the store."""
 
     def __init__(self) -> None:

@@ -9,13 +9,13 @@ from attrs import evolve, frozen
 from ..domain.permissions import Rights
 from ..errors import ChatError, Internal, NotFound, RateLimited
 from ..ids import Key, RoomId, UserId, is_room_id
+from ..live.command_queue import Outcome, PendingCommand
 from ..live.event_loop import current_time
 from ..live.hub import Hub
-from ..live.outstanding import Outstanding
-from ..live.user import LiveSocket
-from ..live.waiting import Outcome, Waiting
-from ..ports.directory import Directory
+from ..live.in_flight import InFlight
+from ..live.live_sockets import LiveSocket
 from ..ports.store import Store
+from ..ports.user_directory import UserDirectory
 from .command import Command, Context, ReadingCommand, RoomCommand
 from .limits import CommandLimits
 
@@ -27,16 +27,16 @@ log = logging.getLogger(__name__)
 
 
 @frozen(kw_only=True)
-class Dispatcher:
+class CommandDispatcher:
     """Carries commands out. ``unanswered`` counts those that wait at their rooms."""
 
     store: Store
     hub: Hub
-    directory: Directory | None
+    directory: UserDirectory | None
     rights: Rights
     canonical: Callable[[UserId], UserId | None] | None
     new_id: Callable[[], str]
-    unanswered: Outstanding
+    unanswered: InFlight
     limits: CommandLimits | None = None
 
     def addressed(self, command: Command[A]) -> Command[A]:
@@ -130,7 +130,7 @@ class Dispatcher:
         deadline = current_time() + COMMAND_S
         self.hub.submit(
             room,
-            Waiting(
+            PendingCommand(
                 user=user, key=key, command=command, answer=answer, deadline=deadline, socket=socket, limited=limited
             ),
         )

@@ -65,7 +65,7 @@ CONTRACT = Rules()
 """What the contract says."""
 
 
-class Intent(ABC):
+class AppendCommand(ABC):
     """What `decide` asks of a command that appends to a room's log. Everything here is pure."""
 
     __slots__ = ()
@@ -86,7 +86,7 @@ class Intent(ABC):
         """The seq of the entry that the command is about, if any."""
         return None
 
-    def wants(self, state: RoomState) -> Collection[UserId]:
+    def required_users(self, state: RoomState) -> Collection[UserId]:
         """The users who have to exist for the command to be carried out on ``state``."""
         return ()
 
@@ -100,7 +100,13 @@ class Intent(ABC):
 
 
 def decide(
-    state: RoomState, facts: Facts, user: UserId, command: Intent, key: Key, now: datetime, rules: Rules = CONTRACT
+    state: RoomState,
+    facts: Facts,
+    user: UserId,
+    command: AppendCommand,
+    key: Key,
+    now: datetime,
+    rules: Rules = CONTRACT,
 ) -> Entry | ChatError | None:
     """What ``command`` comes to in a room as of ``state``: one entry at ``head + 1``, a refusal, or nothing to do."""
     opens = command.opens(user) if state.kind is None else None

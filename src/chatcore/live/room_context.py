@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
+from ..domain.decider import Rules
 from ..domain.entries import Entry
-from ..domain.rooms import Rules
 from ..errors import ChatError
 from ..ids import RoomId, UserId
-from ..ports.directory import Directory
 from ..ports.store import Store
-from .user import LiveUser
+from ..ports.user_directory import UserDirectory
+from .live_sockets import LiveUser
 
 if TYPE_CHECKING:
     from .room import LiveRoom
 
 
 @frozen(kw_only=True)
-class Surroundings:
+class RoomContext:
     """The same for all rooms of a Chat."""
 
     store: Store
@@ -31,5 +31,5 @@ class Surroundings:
     uniform: Callable[[float, float], float]
     room_refusal: Callable[[RoomId], ChatError | None]
     """Counts a message for the limit of its room; gives the refusal where the limit is reached."""
-    directory: Directory | None = None
+    directory: UserDirectory | None = None
     rules: Rules = field(factory=Rules)

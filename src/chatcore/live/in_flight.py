@@ -3,7 +3,7 @@
 import anyio
 
 
-class Outstanding:
+class InFlight:
     """A count of things under way. Once closed it holds nobody up any more."""
 
     def __init__(self) -> None:

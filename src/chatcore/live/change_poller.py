@@ -2,17 +2,17 @@
 
 import anyio
 
-from ..ports.room_log import Position, RoomLog
+from ..ports.entry_log import EntryLog, Position
 from .hub import Hub
 
 SWEEP_S = 2
 CHANGES_MAX = 1_000
 
 
-class Sweep:
+class ChangePoller:
     """Tells the hub what the store has changed since position ``after``, every 2 s."""
 
-    def __init__(self, store: RoomLog, hub: Hub, after: Position) -> None:
+    def __init__(self, store: EntryLog, hub: Hub, after: Position) -> None:
         self._store = store
         self._hub = hub
         self._after = after

@@ -6,25 +6,25 @@ from typing import TypeAlias
 
 from attrs import define, evolve, field, frozen
 
+from ..domain.decider import AppendCommand, Facts
 from ..domain.entries import Entry
-from ..domain.rooms import Facts, Intent
 from ..errors import ChatError, KeyReused, Unavailable
 from ..ids import Key, Seq, UserId
 
 
 @frozen
-class Done:
+class CommandDone:
     """A command that was carried out: its entry, or None where nothing changed, and whether an earlier attempt did."""
 
     entry: Entry | None
     duplicate: bool = False
 
 
-Outcome: TypeAlias = Done | ChatError
+Outcome: TypeAlias = CommandDone | ChatError
 
 
 @define(eq=False, kw_only=True)
-class Waiting:
+class PendingCommand:
     """One command at its room.
 
     ``command`` is a refusal where the command alone decided it (a field out of bounds): it only keeps its place.
@@ -36,7 +36,7 @@ class Waiting:
 
     user: UserId
     key: Key
-    command: Intent | ChatError
+    command: AppendCommand | ChatError
     answer: Callable[[Outcome], None]
     deadline: float
     socket: object | None = None
@@ -46,11 +46,11 @@ class Waiting:
     answered: bool = field(default=False, init=False)
 
 
-class Queue:
+class CommandQueue:
     """First in, first out; a command may also be answered out of turn, and is skipped from then on."""
 
     def __init__(self) -> None:
-        self._items: deque[Waiting] = deque()
+        self._items: deque[PendingCommand] = deque()
         self._keys: dict[tuple[UserId, Key], int] = {}
         """How many that are not answered have a key."""
         self._sockets: dict[object, int] = {}
@@ -59,12 +59,12 @@ class Queue:
     def __bool__(self) -> bool:
         return bool(self._keys)
 
-    def __iter__(self) -> Iterator[Waiting]:
+    def __iter__(self) -> Iterator[PendingCommand]:
         self.first()  # the answered ones at the front are gone with it: nobody goes over them again and again
         # A copy: an answer may lead to another command being queued.
         return (item for item in tuple(self._items) if not item.answered)
 
-    def append(self, waiting: Waiting) -> None:
+    def append(self, waiting: PendingCommand) -> None:
         self._items.append(waiting)
         name = waiting.user, waiting.key
         self._keys[name] = self._keys.get(name, 0) + 1
@@ -74,12 +74,12 @@ class Queue:
         """Return whether a command of ``socket`` is not answered yet."""
         return socket in self._sockets
 
-    def first(self) -> Waiting | None:
+    def first(self) -> PendingCommand | None:
         while self._items and self._items[0].answered:
             self._items.popleft()
         return self._items[0] if self._items else None
 
-    def finish(self, waiting: Waiting, outcome: Outcome) -> None:
+    def finish(self, waiting: PendingCommand, outcome: Outcome) -> None:
         """Answer a command. A temporary failure takes along the later ones of its socket, so that order is kept."""
         self._answer(waiting, outcome)
         if isinstance(outcome, ChatError) and outcome.temporary and waiting.socket is not None:
@@ -130,14 +130,14 @@ class Queue:
             outcome = None
             if not isinstance(item.command, ChatError) and (item.user, item.key) == (entry.author, entry.key):
                 outcome = outcome_of(item, item.command, entry)
-            if not isinstance(outcome, Done):
+            if not isinstance(outcome, CommandDone):
                 earlier.add(item.socket)
             elif item.socket is None or item.socket not in earlier:
                 self.finish(item, outcome)
                 if (entry.author, entry.key) not in self._keys:
                     return
 
-    def _answer(self, waiting: Waiting, outcome: Outcome) -> None:
+    def _answer(self, waiting: PendingCommand, outcome: Outcome) -> None:
         waiting.answered = True
         name, socket = (waiting.user, waiting.key), waiting.socket
         self._keys[name] -= 1
@@ -149,7 +149,7 @@ class Queue:
         waiting.answer(outcome)
 
 
-def outcome_of(waiting: Waiting, command: Intent, entry: Entry) -> Outcome:
+def outcome_of(waiting: PendingCommand, command: AppendCommand, entry: Entry) -> Outcome:
     """Return the result of a command whose key ``entry`` already uses.
 
     A redacted entry has no digest and matches any content.
@@ -157,4 +157,4 @@ def outcome_of(waiting: Waiting, command: Intent, entry: Entry) -> Outcome:
     if entry.digest is not None and entry.digest != command.digest:
         return KeyReused()
     own = waiting.tried_above is not None and entry.seq > waiting.tried_above
-    return Done(entry, duplicate=not own)
+    return CommandDone(entry, duplicate=not own)

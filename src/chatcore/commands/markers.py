@@ -4,7 +4,7 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from ..domain import permissions
-from ..domain.state import MarkerChange, RoomView
+from ..domain.state import MarkerUpdate, RoomView
 from ..errors import Invalid, NotFound
 from ..ids import RoomId, Seq
 from . import fields
@@ -12,7 +12,7 @@ from .command import Context, ReadingCommand, Route
 
 
 @frozen(kw_only=True)
-class Marks:
+class MarkResult:
     """Where one's marker stands in a room, and how many messages are unread: exact to 99, then 100."""
 
     read: Seq
@@ -22,7 +22,7 @@ class Marks:
 
 
 @frozen(kw_only=True)
-class Mark(ReadingCommand[Marks]):
+class Mark(ReadingCommand[MarkResult]):
     """Say how far one has read, and how far messages have come to a device; these never go back.
 
     ``read`` raises ``delivered``, and ends what ``unread_from`` had marked as unread. Without any field it gives the
@@ -38,12 +38,12 @@ class Mark(ReadingCommand[Marks]):
     unread_from: Seq | None = field(default=None, validator=optional(fields.seq))
     muted: bool | None = field(default=None, validator=optional(fields.boolean))
 
-    async def handle(self, context: Context) -> Marks:
+    async def handle(self, context: Context) -> MarkResult:
         user, store = context.user, context.store
-        change = MarkerChange(read=self.read, delivered=self.delivered, unread_from=self.unread_from, muted=self.muted)
+        change = MarkerUpdate(read=self.read, delivered=self.delivered, unread_from=self.unread_from, muted=self.muted)
         view = (await store.views(self.room, [user])).get(user)
         self._check(view, context.rights)
-        if view and change != MarkerChange():
+        if view and change != MarkerUpdate():
             context.hub.marks(user, view)
             view = await store.mark(user, self.room, change)
             if view and view.marker:
@@ -51,7 +51,7 @@ class Mark(ReadingCommand[Marks]):
         if view is None or view.marker is None:
             raise NotFound
         marker = view.marker
-        return Marks(read=marker.read, delivered=marker.delivered, unread=view.unread, muted=marker.muted)
+        return MarkResult(read=marker.read, delivered=marker.delivered, unread=view.unread, muted=marker.muted)
 
     def _check(self, view: RoomView | None, rights: permissions.Rights) -> None:
         if view is None:

@@ -15,7 +15,7 @@ Position: TypeAlias = int
 
 
 @frozen(kw_only=True)
-class Appended:
+class AppendResult:
     """How an append ended: the first ``written`` entries are durable, the next one was not written for a reason.
 
     ``taken`` is the entry that already holds the (author, key) of the first entry that was not written. Where it is
@@ -28,7 +28,7 @@ class Appended:
 
 
 @frozen(kw_only=True)
-class News:
+class LogSlice:
     """What lies above a seq, the room's head, and the first entries of the keys that were asked for; one snapshot."""
 
     head: Seq
@@ -71,7 +71,7 @@ class Window:
 
 
 @frozen(kw_only=True)
-class Membership:
+class RoomMembership:
     """One of a user's rooms: its head and the user's standing in it, as of one snapshot."""
 
     room: RoomId
@@ -80,7 +80,7 @@ class Membership:
 
 
 @frozen(kw_only=True)
-class CaughtUp:
+class RoomCatchUp:
     """A room as its member sees it, and what lies above a cursor, or None where that is too much; one snapshot."""
 
     view: RoomView
@@ -105,7 +105,7 @@ class Changes:
     more: bool
 
 
-class RoomLog(ABC):
+class EntryLog(ABC):
     """Append-only logs of entries numbered 1, 2, 3 … without a hole.
 
     Every method is one atomic operation; reads see only what is durable. All of them raise `Unavailable` when the
@@ -113,7 +113,7 @@ class RoomLog(ABC):
     """
 
     @abstractmethod
-    async def append(self, entries: Sequence[Entry]) -> Appended:
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
         """Write ``entries`` of one room, whose seqs follow each other, where the room's head is just below the first.
 
         What is written is always a prefix, durable before this returns. ``(room, seq)`` and ``(room, author, key)``
@@ -123,7 +123,7 @@ class RoomLog(ABC):
         """
 
     @abstractmethod
-    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> News:
+    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
         """Up to ``limit`` entries above ``after``, as written, ascending, the head, and for each of ``keys`` the
         entry that holds it, if any, wherever in the room it stands."""
 
@@ -142,13 +142,13 @@ class RoomLog(ABC):
         """The room's state as of its head; of an unborn room the empty state with head 0."""
 
     @abstractmethod
-    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[Membership]:
+    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
         """The rooms in which the user is a member or invited, all of them or only ``room``, in no order."""
 
     @abstractmethod
     async def catch_up(
         self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
-    ) -> Mapping[RoomId, CaughtUp]:
+    ) -> Mapping[RoomId, RoomCatchUp]:
         """For each room of ``cursors`` in which the user is a member: how they see it, and what lies above its cursor.
 
         ``entries`` are all that is above, messages in their present state, or None when these are more than ``limit``

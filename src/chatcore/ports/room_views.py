@@ -17,7 +17,7 @@ class RoomPage:
     next: str | None
 
 
-class Rooms(ABC):
+class RoomViews(ABC):
     """What lists of rooms show. Each method is one snapshot and one round trip; raises `Unavailable`."""
 
     @abstractmethod

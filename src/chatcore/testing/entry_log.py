@@ -1,8 +1,8 @@
-"""What every `RoomLog` has to do."""
+"""What every `EntryLog` has to do."""
 
 import pytest
 
-from ..ports.room_log import RoomLog
+from ..ports.entry_log import EntryLog
 from .log_append import AppendContract
 from .log_following import CatchUpContract, ChangesContract
 from .log_membership import MembershipContract
@@ -11,7 +11,7 @@ from .log_reading import MembershipsContract, ReadOnContract, StateContract
 from .log_windows import WindowContract
 
 
-class RoomLogContract(
+class EntryLogContract(
     AppendContract,
     ReadOnContract,
     WindowContract,
@@ -30,5 +30,5 @@ class RoomLogContract(
     """
 
     @pytest.fixture
-    async def log(self) -> RoomLog:
+    async def log(self) -> EntryLog:
         raise NotImplementedError

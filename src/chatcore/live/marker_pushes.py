@@ -7,11 +7,11 @@ import anyio
 from attrs import define, evolve, frozen
 
 from ..ids import RoomId, Seq, UserId
-from ..ports.bus import MarkerAt
+from ..ports.bus import MarkerHint
 from .background import Background
-from .pushes import MarkerMoved
+from .live_sockets import LiveSocket
+from .pushes import MarkerPush
 from .room import LiveRoom
-from .user import LiveSocket
 
 COALESCED_S = 0.25
 REMEMBERED_MAX = 10_000
@@ -22,10 +22,10 @@ Position: TypeAlias = tuple[Seq, Seq]
 
 
 @frozen(kw_only=True)
-class Moved:
+class MarkerDelivery:
     """A marker after a change: whether the other members are told its position, and the socket that knows already."""
 
-    marker: MarkerMoved
+    marker: MarkerPush
     everyone: bool
     by: LiveSocket | None
 
@@ -52,13 +52,13 @@ class MarkerPushes:
         background: Background,
         node: str,
         rooms: Mapping[RoomId, LiveRoom],
-        publish: Callable[[MarkerAt], None],
+        publish: Callable[[MarkerHint], None],
     ) -> None:
         self._background = background
         self._node = node
         self._rooms = rooms
         self._publish = publish
-        self._later: dict[Name, Moved | None] = {}
+        self._later: dict[Name, MarkerDelivery | None] = {}
         self._known: dict[Name, _Known] = {}  # in the order of the last use
 
     def begin(self, room: RoomId, user: UserId, position: Position) -> None:
@@ -70,7 +70,7 @@ class MarkerPushes:
         if known.shared is None:
             known.shared = position
 
-    def put(self, moved: Moved) -> None:
+    def put(self, moved: MarkerDelivery) -> None:
         """A marker has been changed here."""
         name = moved.marker.room, moved.marker.user
         if not self._goes_on(moved.marker):
@@ -82,13 +82,13 @@ class MarkerPushes:
         self._push(moved)
         self._background.start(lambda: self._hold_back(name))
 
-    def told(self, hint: MarkerAt) -> None:
+    def told(self, hint: MarkerHint) -> None:
         """A hint says that a marker has been changed on another node."""
-        marker = MarkerMoved(
+        marker = MarkerPush(
             room=hint.room, user=hint.user, read=hint.read, delivered=hint.delivered, unread=hint.unread
         )
         if hint.node != self._node and self._goes_on(marker):
-            self._tell(Moved(marker=marker, everyone=hint.everyone and self._is_news(marker), by=None))
+            self._tell(MarkerDelivery(marker=marker, everyone=hint.everyone and self._is_news(marker), by=None))
 
     async def _hold_back(self, name: Name) -> None:
         await anyio.sleep(COALESCED_S)
@@ -99,14 +99,14 @@ class MarkerPushes:
             await anyio.sleep(COALESCED_S)
         del self._later[name]
 
-    def _goes_on(self, marker: MarkerMoved) -> bool:
+    def _goes_on(self, marker: MarkerPush) -> bool:
         """Whether the marker is not behind what was asked about before."""
         known = self._remembered((marker.room, marker.user))
         read, delivered = known.furthest
         known.furthest = max(read, marker.read), max(delivered, marker.delivered)
         return marker.read >= read and marker.delivered >= delivered
 
-    def _is_news(self, marker: MarkerMoved) -> bool:
+    def _is_news(self, marker: MarkerPush) -> bool:
         """Whether the other members do not know this position; from here on they do."""
         known = self._remembered((marker.room, marker.user))
         before, known.shared = known.shared, (marker.read, marker.delivered)
@@ -118,12 +118,12 @@ class MarkerPushes:
             del self._known[next(iter(self._known))]
         return known
 
-    def _push(self, moved: Moved) -> None:
+    def _push(self, moved: MarkerDelivery) -> None:
         marker = moved.marker
         everyone = self._is_news(marker) and moved.everyone
         self._tell(evolve(moved, everyone=everyone))
         self._publish(
-            MarkerAt(
+            MarkerHint(
                 node=self._node,
                 room=marker.room,
                 user=marker.user,
@@ -134,6 +134,6 @@ class MarkerPushes:
             )
         )
 
-    def _tell(self, moved: Moved) -> None:
+    def _tell(self, moved: MarkerDelivery) -> None:
         if room := self._rooms.get(moved.marker.room):
             room.tell(moved.marker, everyone=moved.everyone, but=moved.by)

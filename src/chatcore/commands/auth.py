@@ -10,21 +10,21 @@ TOKEN_MAX = 16_384
 
 
 @frozen(kw_only=True)
-class Refreshed:
+class RefreshResult:
     """How many seconds the socket's access lasts now; None where it has no end."""
 
     expires_in: int | None
 
 
 @frozen(kw_only=True)
-class RefreshAuth(ReadingCommand[Refreshed]):
+class RefreshAuth(ReadingCommand[RefreshResult]):
     """Give this socket a new access token, of the same user and session."""
 
     name = "auth.refresh"
 
     token: str = field(validator=fields.text(1, TOKEN_MAX), repr=False)
 
-    async def handle(self, context: Context) -> Refreshed:
+    async def handle(self, context: Context) -> RefreshResult:
         if context.socket is None or context.socket.refresh is None:
             raise Invalid("This socket was opened without a token, so there is none to refresh.")
-        return Refreshed(expires_in=await context.socket.refresh(self.token))
+        return RefreshResult(expires_in=await context.socket.refresh(self.token))
