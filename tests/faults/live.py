@@ -106,7 +106,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{BELONGING}::test_a_removal_between_the_reading_of_the_rooms_and_the_follow_leaves_no_follower",
         ),
     ),
-    # Membership hints.
+    # RoomMembership hints.
     "A hint below the head at which a room began is looked up in the store": (
         Fault(
             "late-hint-of-a-join-dropped",

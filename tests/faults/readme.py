@@ -78,7 +78,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "tests/unit/test_ids.py::test_the_id_of_a_pair_is_the_same_from_both_sides",
         ),
     ),
-    "Membership on every action": (
+    "RoomMembership on every action": (
         Fault(
             "membership-not-checked",
             "chatcore.domain:refusal",
@@ -116,7 +116,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "No input crashes, leaks or goes silent": (
         Fault(
             "socketio-decoders-error-escapes",
-            "chatcore_socketio:Dispatcher._read",
+            "chatcore_socketio:CommandDispatcher._read",
             "except ValueError:",
             "except KeyError:",
             "tests/integration/socketio/test_hostile.py",
