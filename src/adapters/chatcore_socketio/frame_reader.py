@@ -235,8 +235,8 @@ def _extended(encoded: bytearray) -> int:
 def _close(payload: bytes) -> Close:
     if not payload:
         return Close(None)
-    code = int.from_bytes(payload[:2], "big")
-    if len(payload) < 2 or not (1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999):
+    code = int.from_bytes(payload[:2], "big")  # below 256 where the second byte is missing
+    if not (1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999):
         raise FrameError(PROTOCOL_ERROR, "a close frame's code is not valid")
     try:
         payload[2:].decode()
