@@ -204,7 +204,8 @@ async def test_command_above_64_kib_is_answered_too_large(node: SocketioNode, si
     client = await node.clients.connect()
     await client.emit("rooms", {}, number=6)
     await client.send(oversized(size))
-    assert (await client.answered(7))["error"]["code"] == "too_large"
+    answer = await client.answered(7)
+    assert (answer["ok"], answer["error"]["code"]) == (False, "too_large")
     assert (await client.call("message.send", {"to": "bob", "key": "k", "body": "hi"}))["seq"] == 1
     assert [one for one in client.order if isinstance(one, int)] == [6, 7, 0]
 
