@@ -1,6 +1,6 @@
 """User ids, room ids, keys: what they look like and how rooms get theirs.
 
-The rules are the wire contract's (``docs/protocol.md``, "Values"). All functions here are pure.
+The rules are the wire contract's (``docs/protocol.md``, "Fields and their bounds"). All functions here are pure.
 """
 
 import base64

@@ -5,6 +5,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,6 +15,7 @@ from attrs import define, field
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 PATIENCE_S = 10
+PING, PONG = "2", "3"
 
 Json: TypeAlias = Any
 
@@ -26,12 +28,16 @@ def examples(setting: str = "") -> Iterator[str]:
 
 
 @define(eq=False)
-class Person:
-    """Somebody in the examples: their token, their socket, what it was pushed and not yet shown."""
+class User:
+    """A user of the examples: the access token, and what has arrived on the present socket and is not compared yet.
+
+    ``frames`` is a bare websocket, for examples that show frames; in all others an official client has the socket.
+    """
 
     token: str
+    frames: aiohttp.ClientWebSocketResponse | None = None
     socket: socketio.AsyncClient = field(factory=lambda: socketio.AsyncClient(reconnection=False))
-    pushed: "asyncio.Queue[tuple[str, Json]]" = field(factory=asyncio.Queue)
+    pushes: "asyncio.Queue[tuple[str, Json]]" = field(factory=asyncio.Queue)
     answers: "asyncio.Queue[Json]" = field(factory=asyncio.Queue)
 
 
@@ -40,106 +46,157 @@ class Play:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._people: dict[str, Person] = {}
-        self._http: tuple[int, Json] | None = None
+        self._users: dict[str, User] = {}
+        self._response: tuple[int, Json] | None = None
         self._values: dict[str, Json] = {}
+        self._exits = AsyncExitStack()
         self.shown: dict[str, set[str]] = defaultdict(set)
-        """What the examples have shown: events sent, pushes heard, HTTP requests made."""
+        """What the examples have shown: events sent, pushes received, HTTP requests made."""
 
     async def line(self, text: str) -> None:
         match text.split(" ", 2):
-            case [who, "connects"]:
-                await self._connect(self._people[who])
+            case [name, "connects"]:
+                await self._connect(self._users[name])
+            case [name, "opens", path]:
+                await self._open(self._users[name], path)
+            case [name, "frame>", frame]:
+                await self._websocket(name).send_str("".join(self._frame(frame)))
+            case [name, "frame<", frame]:
+                await self._compare_frame(self._websocket(name), frame)
+            case [name, "closed", code]:
+                await self._compare_close(self._websocket(name), int(code))
             case ["http>", method, rest]:
                 await self._request(None, method, rest)
             case ["http<", status, *rest]:
-                self._compare_http(int(status), rest)
-            case [who, "http>", rest]:
-                await self._request(self._people[who], *rest.split(" ", 1))
-            case [who, event, rest] if who.endswith("<<"):
-                await self._compare_push(self._people[who[:-2]], event, rest)
-            case [who, event, rest] if who.endswith(">"):
-                await self._send(self._people[who[:-1]], event, rest)
-            case [who, *rest] if who.endswith("<"):
-                self._compare(self._value(" ".join(rest)), await self._people[who[:-1]].answers.get())
+                self._compare_response(int(status), rest)
+            case [name, "http>", rest]:
+                await self._request(self._users[name], *rest.split(" ", 1))
+            case [name, event, rest] if name.endswith("<<"):
+                await self._compare_push(self._users[name[:-2]], event, rest)
+            case [name, event, rest] if name.endswith(">"):
+                await self._send(self._users[name[:-1]], event, rest)
+            case [name, *rest] if name.endswith("<"):
+                self._compare(self._value(" ".join(rest)), await self._users[name[:-1]].answers.get())
             case _:
                 raise ValueError(f"not a line of an example: {text}")
 
     async def end(self) -> None:
-        for person in self._people.values():
-            await person.socket.disconnect()
+        await self._exits.aclose()
 
-    async def _connect(self, person: Person) -> None:
-        async def heard(event: str, data: Json) -> None:
-            await person.pushed.put((event, data))
+    async def _connect(self, user: User) -> None:
+        async def receive(event: str, data: Json) -> None:
+            await user.pushes.put((event, data))
 
-        person.socket.on("*", heard)
-        await person.socket.connect(self._url, auth={"token": person.token})
+        user.socket = socketio.AsyncClient(reconnection=False)
+        user.socket.on("*", receive)
+        self._exits.push_async_callback(user.socket.disconnect)
+        await user.socket.connect(self._url, auth={"token": user.token})
 
-    async def _send(self, person: Person, event: str, rest: str) -> None:
+    async def _send(self, user: User, event: str, rest: str) -> None:
         self.shown["events"].add(event)
-        await person.answers.put(await person.socket.call(event, self._value(rest), timeout=PATIENCE_S))
+        await user.answers.put(await user.socket.call(event, self._value(rest), timeout=PATIENCE_S))
 
-    async def _compare_push(self, person: Person, event: str, rest: str) -> None:
+    async def _compare_push(self, user: User, event: str, rest: str) -> None:
         self.shown["pushes"].add(event)
-        came, data = await asyncio.wait_for(person.pushed.get(), PATIENCE_S)
-        assert came == event, f"{came} {data} was pushed, not {event}"
+        pushed, data = await asyncio.wait_for(user.pushes.get(), PATIENCE_S)
+        assert pushed == event, f"{pushed} {data} was pushed, not {event}"
         if event == "ready":
             self._values[f"{data['user']}_socket"] = data["socket"]
         self._compare(self._value(rest), data)
 
-    async def _request(self, person: Person | None, method: str, rest: str) -> None:
+    async def _open(self, user: User, path: str) -> None:
+        http = await self._exits.enter_async_context(aiohttp.ClientSession())
+        user.frames = await self._exits.enter_async_context(http.ws_connect(f"{self._url}{path}"))
+
+    def _websocket(self, name: str) -> aiohttp.ClientWebSocketResponse:
+        websocket = self._users[name].frames
+        assert websocket is not None, f"{name} has opened no websocket"
+        return websocket
+
+    async def _compare_frame(self, websocket: aiohttp.ClientWebSocketResponse, expected: str) -> None:
+        frame = await websocket.receive_str(timeout=PATIENCE_S)
+        while frame == PING:
+            await websocket.send_str(PONG)
+            frame = await websocket.receive_str(timeout=PATIENCE_S)
+        kind, value = _parts(frame)
+        expected_kind, expected_value = _parts(expected)
+        assert kind == expected_kind, f"{frame} arrived, not {expected}"
+        found = json.loads(value) if value else None
+        for part in found if isinstance(found, list) else [found]:
+            self._keep_values(part)
+        self._compare(self._value(expected_value) if expected_value else None, found)
+
+    async def _compare_close(self, websocket: aiohttp.ClientWebSocketResponse, code: int) -> None:
+        message = await websocket.receive(timeout=PATIENCE_S)
+        assert message.type is aiohttp.WSMsgType.CLOSE, f"{message} arrived, not the end of the websocket"
+        assert message.data == code
+
+    def _frame(self, text: str) -> tuple[str, str]:
+        kind, value = _parts(text)
+        return kind, json.dumps(self._value(value)) if value else ""
+
+    async def _request(self, user: User | None, method: str, rest: str) -> None:
         path, _, body = rest.partition(" ")
-        headers = {"Authorization": f"Bearer {person.token}"} if person else {}
-        sent = self._value(body) if body else None
-        path = self._named(path)
+        headers = {"Authorization": f"Bearer {user.token}"} if user else {}
+        content = self._value(body) if body else None
+        path = self._fill_text(path)
         self.shown["requests"].add(f"{method} {path.partition('?')[0]}")
         async with (
             aiohttp.ClientSession() as session,
-            session.request(method, f"{self._url}/api/v1{path}", json=sent, headers=headers) as answer,
+            session.request(method, f"{self._url}/api/v1{path}", json=content, headers=headers) as response,
         ):
-            text = await answer.text()
-            self._http = answer.status, json.loads(text) if text else None
+            text = await response.text()
+            self._response = response.status, json.loads(text) if text else None
 
-    def _compare_http(self, status: int, rest: list[str]) -> None:
-        assert self._http is not None
-        came, answer = self._http
-        assert came == status, f"{came} {answer}"
+    def _compare_response(self, expected_status: int, rest: list[str]) -> None:
+        assert self._response is not None
+        status, answer = self._response
+        assert status == expected_status, f"{status} {answer}"
         self._compare(self._value(rest[0]) if rest else None, answer)
         if answer and "access_token" in answer:
-            self._people[answer["user"]] = Person(answer["access_token"])
+            self._users[answer["user"]] = User(answer["access_token"])
             self._values["refresh_token"] = answer["refresh_token"]
             self._values[f"{answer['user']}_token"] = answer["access_token"]
 
     def _compare(self, expected: Json, found: Json) -> None:
+        self._keep_values(found)
+        expected = self._fill(expected)
+        assert _matches(expected, found), f"\nexpected {json.dumps(expected)}\nfound    {json.dumps(found)}"
+
+    def _keep_values(self, found: Json) -> None:
+        """Note what later lines refer to by ``$name``."""
         if isinstance(found, dict):
             if "epoch" in found:
                 self._values["epoch"] = found["epoch"]
             if found.get("kind") == "public" and "room" not in self._values:
                 self._values["room"] = found["room"]
-        expected = self._filled(expected)
-        assert _matches(expected, found), f"\nexpected {json.dumps(expected)}\nfound    {json.dumps(found)}"
 
     def _value(self, text: str) -> Json:
-        return self._filled(json.loads(text))
+        return self._fill(json.loads(text))
 
-    def _filled(self, value: Json) -> Json:
+    def _fill(self, value: Json) -> Json:
         match value:
             case str():
-                return self._named(value)
+                return self._fill_text(value)
             case dict():
-                return {self._filled(name): self._filled(one) for name, one in value.items()}
+                return {self._fill(name): self._fill(item) for name, item in value.items()}
             case list():
-                return [self._filled(one) for one in value]
+                return [self._fill(item) for item in value]
             case _:
                 return value
 
-    def _named(self, text: str) -> str:
+    def _fill_text(self, text: str) -> str:
         return re.sub(r"\$(\w+)", lambda found: str(self._values.get(found[1], found[0])), text)
 
 
+def _parts(frame: str) -> tuple[str, str]:
+    """The digits that a frame begins with (its packet types and the acknowledgement's id), and its JSON."""
+    json_text = frame.lstrip("0123456789")
+    return frame.removesuffix(json_text) if json_text else frame, json_text
+
+
 def _matches(expected: Json, found: Json) -> bool:
-    """Equal, where ``"*"`` stands for anything."""
+    """Equal, where ``"*"`` stands for any value."""
     match expected, found:
         case "*", _:
             return True

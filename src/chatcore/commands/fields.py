@@ -1,4 +1,4 @@
-"""The bounds of command fields (``docs/protocol.md``, "Values"), as attrs validators that raise `Invalid`."""
+"""Bounds of command fields (``docs/protocol.md``, "Fields and their bounds"): attrs validators that raise `Invalid`."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -65,7 +65,7 @@ class Rooms:
                 # "Rooms without a cursor … come from `ready` and `rooms`."
                 return self._listed(body)
             case "entry" | "room" | "room.gone" if body["room"] in self._stale:
-                # "From connecting until that answer a client drops the room's `entry`, `room` and `room.gone`."
+                # "From connecting until the answer of the `sync` that names a room, drop that room's pushes."
                 return []
             case "entry":
                 return self._entry(body)
@@ -85,7 +85,7 @@ class Rooms:
         room, seq = entry["room"], entry["seq"]
         cursor = self.cursors.get(room)
         if cursor is None:
-            # "An `entry` of a room not known yet (lists move while one pages): `room.get`."
+            # "An `entry` of a room not known yet (lists move while a client pages them): ask `room.get`."
             self._unknown[room] = max(seq, self._unknown.get(room, 0))
             return []
         if seq <= cursor.seq:
@@ -96,7 +96,7 @@ class Rooms:
         return [*taken, Entries(room, [entry], as_of=seq)]
 
     def _room(self, shown: Object) -> Effects:
-        """ "A `room` whose `head` is above the cursor is a gap: the cursor becomes `head`, page `history`." """
+        """ "`room` with a `head` above the cursor is a gap: the cursor becomes `head`, page `history`." """
         room = shown["room"]
         cursor = self.cursors.get(room)
         if cursor and cursor.epoch != shown["epoch"]:
@@ -125,12 +125,12 @@ class Rooms:
         return [Shown(room, shown)]
 
     def _has_joined_since(self, shown: Object) -> bool:
-        """ "A Room that shows `me.state: "invited"` and whose `head` is not above the client's cursor … is older." """
+        """ "A Room that shows `me.state: "invited"`, with a `head` not above the client's cursor …, is older." """
         cursor = self.cursors.get(shown["room"])
         return cursor is not None and cursor.epoch == shown["epoch"] and shown["head"] <= cursor.seq
 
     def _forget(self, room: RoomId) -> Effects:
-        """ "After `room.gone` forget the cursor." """
+        """ "`room.gone`: forget the cursor." """
         self._unknown.pop(room, None)
         self._invited.discard(room)
         self.cursors.pop(room, None)

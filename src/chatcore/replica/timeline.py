@@ -56,7 +56,7 @@ class Timeline:
             self._held[seq] = _redacted(entry), as_of
 
     def _present(self, seq: Seq) -> Object:
-        """ "Applies an `edited`, `deleted` or `reacted` entry to it only when that entry's seq is above." """
+        """ "Apply one only when its seq is above the `head` that is kept with the message." """
         entry, as_of = self._held[seq]
         for change in self._changes.get(seq, ()):
             if change > as_of:
