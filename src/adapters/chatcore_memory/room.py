@@ -5,15 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from chatcore.domain.decider import evolve
-from chatcore.domain.entries import Deleted, Edited, Entry, Message, Reacted
+from chatcore.domain.entries import Deleted, Edited, Entry, Message
 from chatcore.domain.markers import starting_markers
+from chatcore.domain.message_projection import MessageChanges, target_of
 from chatcore.domain.page_tokens import PageToken, milliseconds
 from chatcore.domain.redaction import redacted
 from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.entry_log import Anchor, AppendResult, FirstUnread, Window
-
-from .messages import Changes
 
 
 class MemoryRoom:
@@ -24,7 +23,8 @@ class MemoryRoom:
         self.state = RoomState(room=room)
         self.entries: list[Entry] = []
         self._messages: list[Seq] = []
-        self._changes: dict[Seq, Changes] = {}
+        self._changes: dict[Seq, MessageChanges] = {}
+        self._edits: dict[Seq, list[Seq]] = {}
         self._by_key: dict[tuple[UserId, Key], Seq] = {}
         self.markers: dict[UserId, Marker] = {}
         self.members: list[UserId] = []
@@ -51,18 +51,14 @@ class MemoryRoom:
             case Message():
                 self._messages.append(entry.seq)
             case Edited(target=target):
-                self._changes.setdefault(target, Changes()).edits.append(entry.seq)
-            case Reacted(target=target):
-                self._changes.setdefault(target, Changes()).react(entry.event, entry.author)
+                self._edits.setdefault(target, []).append(entry.seq)
             case Deleted(target=target):
-                self._redact(target)
+                for seq in (target, *self._edits.get(target, ())):
+                    self.entries[seq - 1] = redacted(self.entries[seq - 1])
             case _:
                 pass
-
-    def _redact(self, target: Seq) -> None:
-        edits = self._changes[target].edits if target in self._changes else []
-        for seq in (target, *edits):
-            self.entries[seq - 1] = redacted(self.entries[seq - 1])
+        if changed := target_of(entry):
+            self._changes.setdefault(changed, MessageChanges()).apply(entry)
 
     def holder(self, key: tuple[UserId, Key]) -> Entry | None:
         """The entry that holds the key of an author, as written."""
@@ -77,10 +73,7 @@ class MemoryRoom:
     def present(self, user: UserId, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Entries with messages in their present state."""
         return [
-            self._changes[entry.seq].present(entry, self.entries, user)
-            if entry.seq in self._changes and isinstance(entry.event, Message)
-            else entry
-            for entry in entries
+            changes.present(entry, user) if (changes := self._changes.get(entry.seq)) else entry for entry in entries
         ]
 
     def window(self, user: UserId, anchor: Anchor, before: int, after: int, *, messages_only: bool) -> Window:

@@ -8,7 +8,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
-from chatcore.accounts import AccountStore, Rotation, Session
+from chatcore.accounts.ports import AccountStore, Rotation, Session
 from chatcore.errors import Conflict, Unavailable
 from chatcore.ids import UserId
 from chatcore.ports.user_directory import Profile

@@ -85,6 +85,6 @@ async def _read(reading: Reading, user: UserId, part: Missing, gone: Gone) -> Ma
     for (room, (after, head)), documents in zip(wanted.items(), answers, strict=True):
         entries += as_written(whole(documents, head - after), gone.get(room, ()))
     found: dict[RoomId, list[Entry]] = {room: [] for room in part}
-    for entry in await present(reading, user, entries, {room: head for room, (_, head) in part.items()}, gone):
+    for entry in await present(reading, user, entries, {room: head for room, (_, head) in part.items()}):
         found[entry.room].append(entry)
     return found

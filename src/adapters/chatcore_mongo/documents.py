@@ -21,14 +21,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 from bson import Int64, ObjectId, Timestamp
 
-from chatcore.domain.entries import Edited, Entry, Message, RoomKind
-from chatcore.domain.page_tokens import PageToken, from_milliseconds, milliseconds
+from chatcore.domain import serialization
+from chatcore.domain.entries import Entry, Reaction, RoomKind
+from chatcore.domain.message_projection import LastEdit
+from chatcore.domain.page_tokens import PageToken, from_milliseconds
 from chatcore.domain.state import MARKERS_SHOWN_TO, Marker, Member
 from chatcore.ids import RoomId, Seq, UserId
-from chatcore.protocol import KINDS, event_object, opens_object, read_event, read_opens
 
 Document: TypeAlias = dict[str, Any]
 
@@ -58,70 +59,47 @@ class Became:
     """The entry that last changed who belongs to the room."""
 
 
-@frozen
-class Given:
-    """An emoji on a message: how many gave it, and the first of them in their order."""
-
-    emoji: str
-    count: int
-    users: tuple[UserId, ...]
-
-
 @frozen(kw_only=True)
 class Changed:
     """What a message has become with one of the entries that change it."""
 
     version: int = 1
     edit: ObjectId | None = None
-    reactions: tuple[Given, ...] = ()
+    reactions: Mapping[str, Reaction] = field(factory=dict)
 
 
 def entry_document(entry: Entry, became: Became, identity: ObjectId | None = None) -> Document:
-    """An entry without what only some carry. The server fills in its own time, and an ``_id`` where none is given."""
-    document: Document = {
-        "room": entry.room,
-        "seq": entry.seq,
-        "author": entry.author,
-        "key": entry.key,
-        "at": milliseconds(entry.at),
-        "digest": entry.digest,
-        "kind": KINDS[type(entry.event)],
-        "event": _event_document(entry),
-        "ts": _SERVER_TIME,
-        "became": {"kind": became.kind, "title": became.title, "count": became.count, "shaped": became.shaped},
-    }
+    """An entry without what only some carry. The server fills in its own time, and an ``_id`` where none is given.
+
+    ``data`` is kept as JSON text: BSON refuses keys that JSON allows, and would not keep numbers as they came.
+    """
+    document = serialization.entry_object(entry)
+    if "data" in document["event"]:
+        document["event"]["data"] = _encode(document["event"]["data"])
+    if opens := document.get("opens"):
+        opens["members"] = list(opens["members"].items())
+    document["ts"] = _SERVER_TIME
+    document["became"] = {"kind": became.kind, "title": became.title, "count": became.count, "shaped": became.shaped}
     if identity is not None:
         document["_id"] = identity
-    if entry.opens:
-        opens = opens_object(entry.opens)
-        document["opens"] = {**opens, "members": list(opens["members"].items())}
     return document
 
 
-def _event_document(entry: Entry) -> Document:
-    """``data`` is kept as JSON text: BSON refuses keys that JSON allows, and would not keep numbers as they came."""
-    event = dict(event_object(entry.event))
-    if "data" in event:
-        event["data"] = _encode(event["data"])
-    return event
-
-
 def read_entry(document: Document) -> Entry:
-    found: Document = document["event"]
-    event: Document = {name: int(value) if isinstance(value, Int64) else value for name, value in found.items()}
+    stored: Document = document["event"]
+    event: Document = {name: int(value) if isinstance(value, Int64) else value for name, value in stored.items()}
     if "data" in event:
         event["data"] = json.loads(event["data"])
-    opens = document.get("opens")
-    return Entry(
-        room=document["room"],
-        seq=document["seq"],
-        author=document["author"],
-        at=from_milliseconds(document["at"]),
-        key=document["key"],
-        digest=document["digest"],
-        event=read_event(document["kind"], event),
-        opens=read_opens({**opens, "members": dict(opens["members"])}) if opens else None,
-    )
+    written = {**document, "event": event}
+    if opens := document.get("opens"):
+        written["opens"] = {**opens, "members": dict(opens["members"])}
+    return serialization.read_entry(written)
+
+
+def read_edit(document: Document, version: int) -> LastEdit:
+    """The last edit of a message, from its entry."""
+    at = from_milliseconds(document["at"])
+    return LastEdit(version=version, body=document["event"].get("body"), at=at)
 
 
 ERASED: Document = {"$unset": {"event.body": "", "event.data": ""}, "$set": {"digest": None}}
@@ -164,25 +142,17 @@ def read_members(document: Document) -> Mapping[UserId, Seq]:
 
 
 def changed_document(changed: Changed) -> Document:
-    given = [{"emoji": one.emoji, "count": one.count, "users": list(one.users)} for one in changed.reactions]
-    return {"version": changed.version, "edit": changed.edit, "reactions": given}
+    reactions = [
+        {"emoji": emoji, "count": reaction.count, "users": list(reaction.users)}
+        for emoji, reaction in changed.reactions.items()
+    ]
+    return {"version": changed.version, "edit": changed.edit, "reactions": reactions}
 
 
 def read_changed(document: Document) -> Changed:
     found = document["message"]
-    given = tuple(Given(one["emoji"], one["count"], tuple(one["users"])) for one in found["reactions"])
-    return Changed(version=found["version"], edit=found["edit"], reactions=given)
-
-
-def text_holder(entry: Entry) -> Seq | None:
-    """The message whose text the entry holds."""
-    match entry.event:
-        case Message(deleted=False):
-            return entry.seq
-        case Edited(body=str(), target=target):
-            return target
-        case _:
-            return None
+    reactions = {one["emoji"]: Reaction(count=one["count"], users=one["users"]) for one in found["reactions"]}
+    return Changed(version=found["version"], edit=found["edit"], reactions=reactions)
 
 
 def roster_document(room: RoomId, upto: Seq, members: Mapping[UserId, Member]) -> Document:

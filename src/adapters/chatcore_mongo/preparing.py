@@ -10,7 +10,9 @@ from attrs import evolve as changed
 from bson import ObjectId
 
 from chatcore.domain.decider import evolve
-from chatcore.domain.entries import Deleted, Entry, RoleChanged, Updated
+from chatcore.domain.entries import Deleted, Entry, Updated
+from chatcore.domain.memberships import affected_users
+from chatcore.domain.message_projection import target_of
 from chatcore.domain.state import Member, RoomState
 from chatcore.ids import RoomId, Seq, UserId
 
@@ -29,7 +31,7 @@ from .documents import (
     read_changed,
     read_members,
 )
-from .reacting import Reactions, changed_by, target_of
+from .reacting import Reactions, changed_by
 from .reading import Reading, only, whole
 from .standing import members_of, roster_at
 from .tails import Tail, Tails
@@ -43,15 +45,6 @@ async def tail_at(reading: Reading, tails: Tails, room: RoomId, seq: Seq) -> Tai
     return Tail(seq, read_became(found), None) if found else None
 
 
-def touched(entry: Entry) -> Sequence[UserId]:
-    """The users whose standing the entry may change."""
-    match entry.event:
-        case RoleChanged(user=user):
-            return names([*entry.affects, user])
-        case _:
-            return entry.affects
-
-
 def tail_after(tail: Tail, entry: Entry) -> Tail:
     """What a room is with an entry that changes nobody's standing."""
     became = changed(tail.became, title=entry.event.title) if isinstance(entry.event, Updated) else tail.became
@@ -60,7 +53,7 @@ def tail_after(tail: Tail, entry: Entry) -> Tail:
 
 def is_plain(entry: Entry) -> bool:
     """Whether the entry changes nothing but the log, and perhaps the title."""
-    return not touched(entry) and target_of(entry) is None
+    return not affected_users(entry) and target_of(entry) is None
 
 
 def plain_documents(entries: Sequence[Entry], tail: Tail) -> tuple[list[Document], list[Tail]]:
@@ -96,7 +89,7 @@ class Preparation:
         """Read what the entries need to know of those below them."""
         if self._tail is None:
             return
-        users = names([user for entry in self._entries for user in touched(entry)])
+        users = names([user for entry in self._entries for user in affected_users(entry)])
         if users:
             self._standings.update(await members_of(self._reading, self._room, users, self._below))
             if self._tail.members is None and self._tail.became.count <= MEMBERS_LISTED:
@@ -109,7 +102,7 @@ class Preparation:
 
     async def _document(self, entry: Entry) -> Document:
         identity = ObjectId()
-        if touched(entry):
+        if affected_users(entry):
             document = await self._shape(entry, identity)
         else:
             document = self._plain(entry, identity)
@@ -129,10 +122,10 @@ class Preparation:
 
     async def _shape(self, entry: Entry, identity: ObjectId) -> Document:
         """An entry that changes who belongs to the room, or what somebody is there."""
-        users = touched(entry)
-        before = {user: member for user in users if (member := self._standings.get(user))}
-        after = self._state_after(entry, before)
-        count = self._count() + _members(after.members) - _members(before)
+        users = affected_users(entry)
+        before = self._state_before(entry, users)
+        after = evolve(before, entry)
+        count = (self._tail.became.count if self._tail else 0) + after.count() - before.count()
         for user in users:
             self._standings.pop(user, None)
         self._standings.update(after.members)
@@ -148,14 +141,12 @@ class Preparation:
             document["members"] = members_document(members)
         return document
 
-    def _state_after(self, entry: Entry, before: Mapping[UserId, Member]) -> RoomState:
-        """`evolve` on a state that holds only those whose standing the entry may change."""
-        was = self._tail.became if self._tail else None
-        kind, title = (was.kind, was.title) if was else (None, None)
-        return evolve(RoomState(room=self._room, head=entry.seq - 1, kind=kind, title=title, members=before), entry)
-
-    def _count(self) -> int:
-        return self._tail.became.count if self._tail else 0
+    def _state_before(self, entry: Entry, users: Sequence[UserId]) -> RoomState:
+        """A state that holds only the memberships of ``users``, which the entry may change."""
+        members = {user: member for user in users if (member := self._standings.get(user))}
+        became = self._tail.became if self._tail else None
+        kind, title = (became.kind, became.title) if became else (None, None)
+        return RoomState(room=self._room, head=entry.seq - 1, kind=kind, title=title, members=members)
 
     async def _listed(
         self, entry: Entry, touched_members: Mapping[UserId, Member], count: int
@@ -166,7 +157,7 @@ class Preparation:
         known = self._tail.members if self._tail else {}
         if known is None:
             known = await self._all_below(entry)
-        others = {user: since for user, since in known.items() if user not in touched(entry)}
+        others = {user: since for user, since in known.items() if user not in affected_users(entry)}
         return others | {user: one.since for user, one in touched_members.items() if one.standing == "member"}
 
     async def _all_below(self, entry: Entry) -> Mapping[UserId, Seq]:
@@ -174,7 +165,7 @@ class Preparation:
         roster = (await roster_at(self._reading, self._room, self._below)).members
         for earlier in self._entries:
             if earlier.seq < entry.seq:
-                for user in touched(earlier):
+                for user in affected_users(earlier):
                     roster.pop(user, None)
         roster |= self._standings
         return {user: member.since for user, member in roster.items() if member.standing == "member"}
@@ -182,7 +173,3 @@ class Preparation:
     def _go_on(self, tail: Tail) -> None:
         self._tail = tail
         self.tails.append(tail)
-
-
-def _members(members: Mapping[UserId, Member]) -> int:
-    return sum(member.standing == "member" for member in members.values())

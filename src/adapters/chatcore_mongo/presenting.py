@@ -2,16 +2,18 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from attrs import evolve, frozen
+from attrs import evolve
+from bson import ObjectId
 
+from chatcore.domain import message_projection
 from chatcore.domain.entries import Entry, Message, Reaction
-from chatcore.domain.page_tokens import from_milliseconds
+from chatcore.domain.message_projection import LastEdit
 from chatcore.domain.redaction import holds_text_of, redacted
 from chatcore.ids import RoomId, Seq, UserId
 
 from . import queries
-from .documents import Changed, Document, Given, read_changed, read_entry, text_holder
-from .reading import Gone, Reading
+from .documents import Changed, Document, read_changed, read_edit, read_entry
+from .reading import Reading, whole
 
 Place = tuple[RoomId, Seq]
 
@@ -22,16 +24,7 @@ def as_written(documents: Sequence[Document], gone: Collection[Seq]) -> Sequence
 
 
 def _unless_gone(entry: Entry, gone: Collection[Seq]) -> Entry:
-    target = text_holder(entry)
-    return redacted(entry) if target in gone and target is not None and holds_text_of(entry, target) else entry
-
-
-@frozen
-class Edit:
-    """The last edit of a message."""
-
-    at: int
-    body: str
+    return redacted(entry) if any(holds_text_of(entry, target) for target in gone) else entry
 
 
 async def present(
@@ -39,7 +32,6 @@ async def present(
     user: UserId,
     entries: Sequence[Entry],
     heads: Mapping[RoomId, Seq],
-    gone: Gone,
     changes: Sequence[Document] | None = None,
 ) -> Sequence[Entry]:
     """Entries as written, of some rooms, with the messages among them as ``user`` sees them as of the rooms' heads.
@@ -50,7 +42,7 @@ async def present(
     changed = {(one["room"], one["_id"]): read_changed(one) for one in found}
     if not changed:
         return entries
-    edits = await _edits(reading, changed, gone)
+    edits = await _edits(reading, changed)
     mine = await _mine(reading, user, changed, heads)
     return [_present(entry, user, changed.get((entry.room, entry.seq)), edits, mine) for entry in entries]
 
@@ -65,14 +57,12 @@ async def _changes(reading: Reading, entries: Sequence[Entry], heads: Mapping[Ro
     return [one for documents in found for one in documents]
 
 
-async def _edits(reading: Reading, changed: Mapping[Place, Changed], gone: Gone) -> Mapping[object, Edit]:
-    wanted = [
-        one.edit for (room, seq), one in changed.items() if one.edit is not None and seq not in gone.get(room, ())
-    ]
-    if not wanted:
+async def _edits(reading: Reading, changed: Mapping[Place, Changed]) -> Mapping[ObjectId, LastEdit]:
+    versions = {one.edit: one.version for one in changed.values() if one.edit is not None}
+    if not versions:
         return {}
-    (found,) = await reading.ask(queries.by_id(wanted))
-    return {one["_id"]: Edit(one["at"], one["event"].get("body", "")) for one in found}
+    (found,) = await reading.ask(queries.by_id(list(versions)))
+    return {one["_id"]: read_edit(one, versions[one["_id"]]) for one in whole(found, len(versions))}
 
 
 async def _mine(
@@ -81,7 +71,7 @@ async def _mine(
     """Which emoji that more gave than are named ``user`` is among."""
     targets: dict[RoomId, list[Seq]] = {}
     for (room, seq), one in changed.items():
-        if any(_hides(given, user) for given in one.reactions):
+        if any(_hides(reaction, user) for reaction in one.reactions.values()):
             targets.setdefault(room, []).append(seq)
     asked = [queries.reactions_of(room, [user], seqs, heads[room]) for room, seqs in targets.items()]
     found = [one for documents in await reading.ask(*asked) for one in documents]
@@ -92,32 +82,22 @@ async def _mine(
     return {place for place, on in last.items() if on}
 
 
-def _hides(given: Given, user: UserId) -> bool:
+def _hides(reaction: Reaction, user: UserId) -> bool:
     """Whether it does not tell if ``user`` gave it."""
-    return given.count > len(given.users) and user not in given.users
+    return reaction.count > len(reaction.users) and user not in reaction.users
 
 
 def _present(
     entry: Entry,
     user: UserId,
     changed: Changed | None,
-    edits: Mapping[object, Edit],
+    edits: Mapping[ObjectId, LastEdit],
     mine: Collection[tuple[RoomId, Seq, str]],
 ) -> Entry:
-    message = entry.event
-    if changed is None or not isinstance(message, Message):
+    if changed is None:
         return entry
-    message = evolve(message, version=changed.version)
-    if message.deleted:
-        return evolve(entry, event=message)
-    if edit := edits.get(changed.edit):
-        message = evolve(message, body=edit.body, edited_at=from_milliseconds(edit.at))
     reactions = {
-        given.emoji: Reaction(
-            count=given.count,
-            users=given.users,
-            mine=user in given.users or (entry.room, entry.seq, given.emoji) in mine,
-        )
-        for given in changed.reactions
+        emoji: evolve(reaction, mine=user in reaction.users or (entry.room, entry.seq, emoji) in mine)
+        for emoji, reaction in changed.reactions.items()
     }
-    return evolve(entry, event=evolve(message, reactions=reactions))
+    return message_projection.present(entry, edits[changed.edit] if changed.edit else None, reactions)

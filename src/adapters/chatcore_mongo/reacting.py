@@ -1,25 +1,19 @@
 """What a message becomes with each entry that changes it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import evolve
 from bson import ObjectId
 
-from chatcore.domain.entries import REACTION_USERS_MAX, Deleted, Edited, Entry, Reacted
+from chatcore.domain.entries import REACTION_USERS_MAX, Deleted, Edited, Entry, Reacted, Reaction
+from chatcore.domain.message_projection import react, with_user, without_user
 from chatcore.ids import Seq, UserId
 
 from . import queries
-from .documents import Changed, Document, Given
+from .documents import Changed, Document
 from .reading import Reading
 
-
-def target_of(entry: Entry) -> Seq | None:
-    """The message that an entry changes."""
-    match entry.event:
-        case Edited(target=target) | Deleted(target=target) | Reacted(target=target):
-            return target
-        case _:
-            return None
+_NO_REACTION = Reaction(count=0, users=())
 
 
 class Reactions:
@@ -31,28 +25,27 @@ class Reactions:
         self._upto = upto
         self._unwritten = unwritten
 
-    async def after(self, given: tuple[Given, ...], entry: Entry, reacted: Reacted) -> tuple[Given, ...]:
+    async def after(self, reactions: Mapping[str, Reaction], entry: Entry, reacted: Reacted) -> Mapping[str, Reaction]:
         """The reactions of a message after one more entry."""
-        found = next((one for one in given if one.emoji == reacted.emoji), Given(reacted.emoji, 0, ()))
-        has = await self._has(found, entry, reacted)
-        if has == reacted.on:
-            return given
-        now = _with(found, entry.author) if reacted.on else await self._without(found, entry, reacted)
-        if not found.count:
-            return (*given, now)
-        return tuple(now if one is found else one for one in given if one is not found or now.count)
+        before = reactions.get(reacted.emoji, _NO_REACTION)
+        if await self._has(before, entry, reacted) == reacted.on:
+            return reactions
+        now = with_user(before, entry.author) if reacted.on else await self._without(before, entry, reacted)
+        if now.count:
+            return {**reactions, reacted.emoji: now}
+        return {emoji: reaction for emoji, reaction in reactions.items() if emoji != reacted.emoji}
 
-    async def _has(self, found: Given, entry: Entry, reacted: Reacted) -> bool:
-        if entry.author in found.users or found.count <= len(found.users):
-            return entry.author in found.users
+    async def _has(self, reaction: Reaction, entry: Entry, reacted: Reacted) -> bool:
+        if entry.author in reaction.users or reaction.count <= len(reaction.users):
+            return entry.author in reaction.users
         return entry.author in await self._users(entry, reacted, only=entry.author)
 
-    async def _without(self, found: Given, entry: Entry, reacted: Reacted) -> Given:
-        count = found.count - 1
-        if entry.author not in found.users or found.count <= len(found.users):
-            return Given(found.emoji, count, tuple(user for user in found.users if user != entry.author))
+    async def _without(self, reaction: Reaction, entry: Entry, reacted: Reacted) -> Reaction:
+        now = without_user(reaction, entry.author)
+        if len(now.users) == min(now.count, REACTION_USERS_MAX):
+            return now
         users = [user for user in await self._users(entry, reacted) if user != entry.author]
-        return Given(found.emoji, count, tuple(users[:REACTION_USERS_MAX]))
+        return evolve(now, users=users[:REACTION_USERS_MAX])
 
     async def _users(self, entry: Entry, reacted: Reacted, only: UserId | None = None) -> Sequence[UserId]:
         """Who gives the emoji before the entry, in the order in which they came."""
@@ -64,10 +57,7 @@ class Reactions:
         (found,) = await self._reading.ask(query)
         users: dict[UserId, None] = {}
         for author, on in [*_written(found, reacted.emoji), *self._not_yet(entry, reacted)]:
-            if on:
-                users.setdefault(author)
-            else:
-                users.pop(author, None)
+            react(users, author, on=on)
         return list(users)
 
     def _not_yet(self, entry: Entry, reacted: Reacted) -> Sequence[tuple[UserId, bool]]:
@@ -88,18 +78,13 @@ def _written(found: Sequence[Document], emoji: str) -> Sequence[tuple[UserId, bo
     ]
 
 
-def _with(found: Given, user: UserId) -> Given:
-    users = (*found.users, user) if len(found.users) < REACTION_USERS_MAX else found.users
-    return Given(found.emoji, found.count + 1, users)
-
-
 async def changed_by(changed: Changed, entry: Entry, identity: ObjectId, reactions: Reactions) -> Changed:
     """What a message becomes with ``entry``, whose ``_id`` is ``identity``."""
     match entry.event:
         case Edited(version=version):
             return evolve(changed, version=version, edit=identity)
         case Deleted():
-            return evolve(changed, reactions=())
+            return evolve(changed, reactions={})
         case Reacted():
             return evolve(changed, reactions=await reactions.after(changed.reactions, entry, entry.event))
         case _:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from chatcore.domain.memberships import apply_changes
 from chatcore.domain.state import Member, RoomState
 from chatcore.ids import RoomId, Seq, UserId
 
@@ -49,11 +50,7 @@ class Roster:
     def _take(self, shape: Document) -> None:
         self.upto = shape["seq"]
         self.folded += 1
-        for user, member in read_affects(shape).items():
-            if member:
-                self.members[user] = member
-            else:
-                self.members.pop(user, None)
+        apply_changes(self.members, read_affects(shape))
 
     @property
     def is_to_be_kept(self) -> bool:

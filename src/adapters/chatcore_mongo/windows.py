@@ -48,7 +48,7 @@ async def window(reading: Reading, page: Page) -> Window:
         head=upto,
         kind=read_became(head).kind,
         member=standings_at(standings, {room: upto}).get((room, user)),
-        entries=await present(reading, user, entries, {room: upto}, gone, changes),
+        entries=await present(reading, user, entries, {room: upto}, changes),
         has_before=has_before,
         has_after=has_after,
     )

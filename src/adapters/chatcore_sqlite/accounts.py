@@ -8,7 +8,7 @@ from sqlite3 import Connection
 
 import attrs
 
-from chatcore.accounts import AccountStore, Rotation, Session
+from chatcore.accounts.ports import AccountStore, Rotation, Session
 from chatcore.errors import Conflict
 from chatcore.ids import UserId
 from chatcore.ports.user_directory import Profile

@@ -1,13 +1,14 @@
 """Bringing the views of a room over entries of its log. Everything here runs inside a write transaction."""
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
 
 from chatcore.domain.decider import evolve
-from chatcore.domain.entries import Deleted, Edited, Entry, Message, Reacted, RoleChanged
+from chatcore.domain.entries import Deleted, Edited, Entry, Message, Reacted
+from chatcore.domain.memberships import affected_users
 from chatcore.domain.page_tokens import milliseconds
 from chatcore.domain.state import Member, RoomState
 from chatcore.ids import UserId
@@ -87,8 +88,8 @@ class _Fold:
             self._connection.execute(statements.DROP_REACTION, names)
 
     def _change_room(self, before: RoomState, entry: Entry) -> RoomState:
-        """`evolve` on a state that holds only those whose standing the entry may change."""
-        users = _touched(entry)
+        """Apply `evolve` to a state that holds only the memberships which the entry may change."""
+        users = affected_users(entry)
         members = {user: member for user in users if (member := self._member(user))}
         before = RoomState(room=before.room, head=entry.seq - 1, kind=before.kind, title=before.title, members=members)
         after = evolve(before, entry)
@@ -108,11 +109,3 @@ class _Fold:
         else:
             row = self._room.id, user, member.role, member.since, member.standing
             self._connection.execute(statements.SET_MEMBER, row)
-
-
-def _touched(entry: Entry) -> Collection[UserId]:
-    match entry.event:
-        case RoleChanged(user=user):
-            return {*entry.affects, user}
-        case _:
-            return entry.affects

@@ -4,18 +4,15 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 
-from attrs import evolve
-
-from chatcore.domain.entries import Edited, Entry, Message, Reaction
-from chatcore.domain.page_tokens import from_milliseconds
-from chatcore.domain.redaction import redacted
+from chatcore.domain import message_projection
+from chatcore.domain.entries import Entry, Message, Reaction
+from chatcore.domain.message_projection import LastEdit
 from chatcore.ids import Seq, UserId
 from chatcore.ports.entry_log import FirstUnread
 
 from . import statements
-from .rows import RoomRow, read_edited
+from .rows import RoomRow, read_edit
 
 SEQ_MAX = 2**63 - 1
 WALKED = 128
@@ -29,26 +26,12 @@ def present(connection: sqlite3.Connection, room: RoomRow, user: UserId, entries
         return entries
     edits = _edits(connection, room, seqs[0], seqs[-1])
     reactions = _reactions(connection, room, user, seqs[0], seqs[-1])
-    return [_present(entry, edits.get(entry.seq), reactions.get(entry.seq)) for entry in entries]
+    return [message_projection.present(entry, edits.get(entry.seq), reactions.get(entry.seq, {})) for entry in entries]
 
 
-def _present(entry: Entry, edit: tuple[datetime, Edited] | None, reactions: Mapping[str, Reaction] | None) -> Entry:
-    if not isinstance(entry.event, Message) or not (edit or reactions):
-        return entry
-    message = entry.event
-    if edit:
-        at, edited = edit
-        message = evolve(message, version=edited.version, body=edited.body or "", edited_at=at)
-    if message.deleted:
-        return redacted(evolve(entry, event=message))
-    return evolve(entry, event=evolve(message, reactions=reactions or {}))
-
-
-def _edits(
-    connection: sqlite3.Connection, room: RoomRow, first: Seq, last: Seq
-) -> Mapping[Seq, tuple[datetime, Edited]]:
+def _edits(connection: sqlite3.Connection, room: RoomRow, first: Seq, last: Seq) -> Mapping[Seq, LastEdit]:
     rows = connection.execute(statements.EDITS_BETWEEN, (room.id, first, last))
-    return {target: (from_milliseconds(at), read_edited(event)) for target, at, event in rows}
+    return {target: read_edit(at, event) for target, at, event in rows}
 
 
 def _reactions(

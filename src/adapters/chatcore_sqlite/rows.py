@@ -6,53 +6,56 @@ from typing import Any, TypeAlias
 from attrs import frozen
 
 from chatcore.domain.entries import Edited, Entry, RoomKind
-from chatcore.domain.page_tokens import PageToken, from_milliseconds, milliseconds
+from chatcore.domain.message_projection import LastEdit
+from chatcore.domain.page_tokens import PageToken, from_milliseconds
+from chatcore.domain.serialization import KINDS, entry_object, event_object, read_event
+from chatcore.domain.serialization import read_entry as read_entry_object
 from chatcore.domain.state import Marker, Member
 from chatcore.domain.texts import compact_json
 from chatcore.ids import RoomId, Seq
 from chatcore.ports.entry_log import Change
-from chatcore.protocol import KINDS, event_object, opens_object, read_event, read_opens
 
 Row: TypeAlias = tuple[Any, ...]
 
 
 def entry_row(entry: Entry) -> Row:
     """The columns of `statements.WRITE_ENTRY` but the first."""
+    written = entry_object(entry)
     return (
-        entry.seq,
-        entry.author,
-        entry.key,
-        milliseconds(entry.at),
-        entry.digest,
-        *event_columns(entry),
-        None if entry.opens is None else compact_json(opens_object(entry.opens)),
+        *(written[column] for column in ("seq", "author", "key", "at", "digest", "kind")),
+        compact_json(written["event"]),
+        compact_json(written["opens"]) if "opens" in written else None,
         compact_json(entry.affects) if entry.affects else None,
     )
 
 
-def event_columns(entry: Entry) -> tuple[str, str]:
-    return KINDS[type(entry.event)], compact_json(event_object(entry.event))
+def event_text(entry: Entry) -> str:
+    """The column ``event``."""
+    return compact_json(event_object(entry.event))
 
 
-def read_edited(event: str) -> Edited:
-    """The event of an entry that is an edit."""
+def read_edit(at: int, event: str) -> LastEdit:
+    """The last edit of a message from its ``at`` and ``event``."""
     edited = read_event(KINDS[Edited], json.loads(event))
     assert isinstance(edited, Edited)
-    return edited
+    return LastEdit(version=edited.version, body=edited.body, at=from_milliseconds(at))
 
 
 def read_entry(room: RoomId, row: Row) -> Entry:
     """An entry from the columns `statements.ENTRY`."""
     seq, author, key, at, digest, kind, event, opens = row
-    return Entry(
-        room=room,
-        seq=seq,
-        author=author,
-        at=from_milliseconds(at),
-        key=key,
-        digest=digest,
-        event=read_event(kind, json.loads(event)),
-        opens=None if opens is None else read_opens(json.loads(opens)),
+    return read_entry_object(
+        {
+            "room": room,
+            "seq": seq,
+            "author": author,
+            "key": key,
+            "at": at,
+            "digest": digest,
+            "kind": kind,
+            "event": json.loads(event),
+            "opens": json.loads(opens) if opens else None,
+        }
     )
 
 

@@ -34,8 +34,8 @@ CREATE TABLE entries (
     at INTEGER NOT NULL,
     digest TEXT,
     kind TEXT NOT NULL,
-    event TEXT NOT NULL,  -- JSON: chatcore.protocol.event_object
-    opens TEXT,           -- JSON: chatcore.protocol.opens_object
+    event TEXT NOT NULL,  -- JSON: chatcore.domain.serialization
+    opens TEXT,           -- JSON: chatcore.domain.serialization
     affects TEXT          -- JSON: a list of users; NULL instead of an empty one
 ) STRICT;
 CREATE UNIQUE INDEX entries_by_seq ON entries (room, seq);

@@ -15,7 +15,7 @@ from chatcore.ports.entry_log import AppendResult
 from . import statements
 from .folding import fold
 from .reading import Snapshot
-from .rows import RoomRow, Row, entry_row, event_columns, read_entry
+from .rows import RoomRow, Row, entry_row, event_text, read_entry
 
 
 @define
@@ -78,7 +78,7 @@ def _redact(connection: sqlite3.Connection, room: RoomRow, target: Seq) -> None:
     for statement in (statements.ENTRY_AT, statements.EDITS_OF):
         for row in connection.execute(statement, (room.id, target)).fetchall():
             entry = redacted(read_entry(room.room, row))
-            connection.execute(statements.REWRITE_ENTRY, (entry.digest, event_columns(entry)[1], room.id, entry.seq))
+            connection.execute(statements.REWRITE_ENTRY, (entry.digest, event_text(entry), room.id, entry.seq))
 
 
 def mark(connection: sqlite3.Connection, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:

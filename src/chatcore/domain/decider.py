@@ -1,36 +1,18 @@
 """The two functions that everything stands on: `decide` and `evolve`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 from typing import ClassVar
 
-import attrs
 from attrs import frozen
 
 from ..errors import ChatError, Conflict, Invalid
 from ..ids import Key, Seq, UserId
 from . import permissions
-from .entries import (
-    Banned,
-    Deleted,
-    Edited,
-    Entry,
-    Event,
-    Invited,
-    Joined,
-    Left,
-    Message,
-    Opened,
-    Opens,
-    Reacted,
-    Removed,
-    RoleChanged,
-    Standings,
-    Unbanned,
-    Updated,
-)
-from .state import MEMBERS_MAX, Member, RoomState
+from .entries import Entry, Event, Joined, Message, Opened, Opens, Updated
+from .memberships import evolve_members
+from .state import MEMBERS_MAX, RoomState
 
 
 @frozen(kw_only=True)
@@ -145,30 +127,10 @@ def evolve(state: RoomState, entry: Entry) -> RoomState:
     """The state after ``entry``, which must stand at ``state.head + 1``."""
     if entry.seq != state.head + 1:
         raise ValueError(f"entry {entry.seq} does not follow head {state.head}")
-    kind, title, members = state.kind, state.title, state.members
+    kind, title = state.kind, state.title
     if entry.opens:
         kind, title = entry.opens.kind, entry.opens.title
-        members = {user: Member(role, since=entry.seq) for user, role in entry.opens.members.items()}
-    match entry.event:
-        case Message() | Edited() | Deleted() | Reacted() | Opened():
-            pass
-        case Updated(title=new):
-            title = new
-        case RoleChanged(user=user, role=role):
-            members = {**members, user: attrs.evolve(members[user], role=role)}
-        case Joined() | Left() | Invited() | Removed() | Banned() | Unbanned():
-            members = _with_standing(members, entry.event, entry.seq)
+    if isinstance(entry.event, Updated):
+        title = entry.event.title
+    members = evolve_members(state.members, entry)
     return RoomState(room=state.room, head=entry.seq, kind=kind, title=title, members=members)
-
-
-def _with_standing(members: Mapping[UserId, Member], event: Standings, seq: Seq) -> Mapping[UserId, Member]:
-    user = event.user
-    match event:
-        case Joined(role=role):
-            return {**members, user: Member(role, since=seq)}
-        case Invited():
-            return {**members, user: Member("member", since=seq, standing="invited")}
-        case Banned():
-            return {**members, user: Member("member", since=seq, standing="banned")}
-        case Left() | Removed() | Unbanned():
-            return {other: member for other, member in members.items() if other != user}

@@ -4,10 +4,11 @@ from bisect import insort
 
 from attrs import define, field
 
+from ..domain.entries import Reaction
+from ..domain.message_projection import with_user, without_user
 from ..ids import Seq
 from .effects import Entries, Object
 
-REACTION_USERS_MAX = 20
 CHANGES = ("edited", "deleted", "reacted")
 TEXTS = ("body", "data", "edited_at", "reactions")
 
@@ -90,22 +91,13 @@ def _changed(message: Object, change: Object) -> Object:
 
 def _reacted(message: Object, reacted: Object) -> Object:
     reactions = dict(message.get("reactions", {}))
-    one = reactions.pop(reacted["emoji"], {"count": 0, "users": []})
-    one = (_given if reacted["on"] else _taken_back)(one, reacted["author"])
-    if one["count"] > 0:
-        reactions[reacted["emoji"]] = one
+    emoji, author = reacted["emoji"], reacted["author"]
+    before = reactions.pop(emoji, {"count": 0, "users": []})
+    reaction = Reaction(count=before["count"], users=before["users"])
+    reaction = with_user(reaction, author) if reacted["on"] else without_user(reaction, author)
+    if reaction.count > 0:
+        reactions[emoji] = {**before, "count": reaction.count, "users": list(reaction.users)}
     return {**_without(message, "reactions"), **({"reactions": reactions} if reactions else {})}
-
-
-def _given(one: Object, user: str) -> Object:
-    """Only the first 20 are named; behind those who are not, nobody else can be."""
-    users, count = one["users"], one["count"]
-    named = len(users) == count < REACTION_USERS_MAX
-    return {"count": count + 1, "users": [*users, user] if named else users}
-
-
-def _taken_back(one: Object, user: str) -> Object:
-    return {"count": one["count"] - 1, "users": [other for other in one["users"] if other != user]}
 
 
 def _stub(message: Object) -> Object:

@@ -7,7 +7,7 @@ from attrs import evolve
 from ..domain import decider
 from ..domain.entries import Deleted, Edited, Entry, Message, Reacted, Reaction
 from ..domain.markers import starting_markers
-from ..domain.redaction import holds_text_of, redacted
+from ..domain.redaction import redacted
 from ..domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from ..ids import Seq, UserId
 
@@ -22,7 +22,11 @@ def state_of(entries: Sequence[Entry]) -> RoomState:
 def as_written(entries: Sequence[Entry]) -> Sequence[Entry]:
     """The log: what was appended, without the texts that were deleted."""
     gone = [entry.event.target for entry in entries if isinstance(entry.event, Deleted)]
-    return [redacted(entry) if any(holds_text_of(entry, seq) for seq in gone) else entry for entry in entries]
+    return [redacted(entry) if _text_target(entry) in gone else entry for entry in entries]
+
+
+def _text_target(entry: Entry) -> Seq:
+    return entry.event.target if isinstance(entry.event, Edited) else entry.seq
 
 
 def as_present(entries: Sequence[Entry], user: UserId) -> Sequence[Entry]:

@@ -1,0 +1,59 @@
+"""The projection of a log to memberships: which users an entry concerns, and what it makes of their memberships."""
+
+from collections.abc import Mapping, MutableMapping, Sequence
+
+import attrs
+
+from ..ids import Seq, UserId
+from .entries import Banned, Entry, Invited, Joined, Left, Removed, RoleChanged, Standings, Unbanned
+from .state import Member
+
+
+def affected_users(entry: Entry) -> Sequence[UserId]:
+    """The users whose membership or role the entry may change, each of them once.
+
+    `Entry.affects` leaves out those whose role changes: they stay in the room.
+    """
+    match entry.event:
+        case RoleChanged(user=user) if user not in entry.affects:
+            return (*entry.affects, user)
+        case _:
+            return entry.affects
+
+
+def evolve_members(members: Mapping[UserId, Member], entry: Entry) -> Mapping[UserId, Member]:
+    """The memberships after ``entry``; the same mapping if it changes none.
+
+    ``members`` holds at least the memberships of `affected_users`: a store needs to read no others.
+    """
+    if entry.opens:
+        members = {user: Member(role, since=entry.seq) for user, role in entry.opens.members.items()}
+    match entry.event:
+        case Joined() | Left() | Invited() | Removed() | Banned() | Unbanned():
+            return _evolve_member(members, entry.event, entry.seq)
+        case RoleChanged(user=user, role=role):
+            return {**members, user: attrs.evolve(members[user], role=role)}
+        case _:
+            return members
+
+
+def _evolve_member(members: Mapping[UserId, Member], event: Standings, seq: Seq) -> Mapping[UserId, Member]:
+    user = event.user
+    match event:
+        case Joined(role=role):
+            return {**members, user: Member(role, since=seq)}
+        case Invited():
+            return {**members, user: Member("member", since=seq, standing="invited")}
+        case Banned():
+            return {**members, user: Member("member", since=seq, standing="banned")}
+        case Left() | Removed() | Unbanned():
+            return {other: member for other, member in members.items() if other != user}
+
+
+def apply_changes(members: MutableMapping[UserId, Member], changes: Mapping[UserId, Member | None]) -> None:
+    """Replace the memberships of the users in ``changes``; None removes one."""
+    for user, member in changes.items():
+        if member:
+            members[user] = member
+        else:
+            members.pop(user, None)

@@ -1,0 +1,95 @@
+"""The projection of a log to the present state of its messages: last edit, deletion and reactions."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from itertools import islice
+
+from attrs import define, evolve, field, frozen
+
+from ..ids import Seq, UserId
+from .entries import REACTION_USERS_MAX, Deleted, Edited, Entry, Message, Reacted, Reaction
+
+
+def target_of(entry: Entry) -> Seq | None:
+    """The seq of the message that the entry changes."""
+    match entry.event:
+        case Edited(target=target) | Deleted(target=target) | Reacted(target=target):
+            return target
+        case _:
+            return None
+
+
+@frozen(kw_only=True)
+class LastEdit:
+    """The last edit of a message. ``body`` is None once the message is deleted."""
+
+    version: int
+    body: str | None
+    at: datetime
+
+
+def present(entry: Entry, edit: LastEdit | None, reactions: Mapping[str, Reaction]) -> Entry:
+    """An entry as written to a message in its present state; other entries stay as they are.
+
+    A deleted message is redacted where it is written, so here it only gets its last version.
+    """
+    message = entry.event
+    if not isinstance(message, Message) or not (edit or reactions):
+        return entry
+    if message.deleted:
+        return evolve(entry, event=evolve(message, version=edit.version)) if edit else entry
+    if edit:
+        message = evolve(message, version=edit.version, body=edit.body or "", edited_at=edit.at)
+    return evolve(entry, event=evolve(message, reactions=reactions))
+
+
+@define
+class MessageChanges:
+    """What the entries that change one message make of it, applied in the order of the log."""
+
+    edit: LastEdit | None = None
+    reactions: dict[str, dict[UserId, None]] = field(factory=dict)
+    """The users of each emoji. Both are in the order in which they came."""
+
+    def apply(self, entry: Entry) -> None:
+        match entry.event:
+            case Edited(version=version, body=body):
+                self.edit = LastEdit(version=version, body=body, at=entry.at)
+            case Deleted():
+                self.reactions.clear()
+            case Reacted(emoji=emoji, on=on):
+                users = self.reactions.setdefault(emoji, {})
+                react(users, entry.author, on=on)
+                if not users:
+                    del self.reactions[emoji]
+            case _:
+                pass
+
+    def present(self, entry: Entry, user: UserId) -> Entry:
+        """The message as ``user`` sees it. ``entry`` is the message as written, redacted if it is deleted."""
+        return present(entry, self.edit, {emoji: reaction_of(users, user) for emoji, users in self.reactions.items()})
+
+
+def react(users: dict[UserId, None], user: UserId, *, on: bool) -> None:
+    """Apply a `Reacted` event to the users of its emoji. A user who has reacted keeps their place."""
+    if on:
+        users.setdefault(user)
+    else:
+        users.pop(user, None)
+
+
+def reaction_of(users: Collection[UserId], user: UserId) -> Reaction:
+    """The reaction of ``users``, in the order in which they came, as ``user`` sees it."""
+    return Reaction(count=len(users), users=list(islice(users, REACTION_USERS_MAX)), mine=user in users)
+
+
+def with_user(reaction: Reaction, user: UserId) -> Reaction:
+    """The reaction after a user who did not have it gave it. Users come behind all others, so a user is named only if
+    all before are."""
+    all_named = len(reaction.users) == reaction.count < REACTION_USERS_MAX
+    return evolve(reaction, count=reaction.count + 1, users=(*reaction.users, user) if all_named else reaction.users)
+
+
+def without_user(reaction: Reaction, user: UserId) -> Reaction:
+    """The reaction after a user who had it took it back. The next user to be named is not known here."""
+    return evolve(reaction, count=reaction.count - 1, users=[other for other in reaction.users if other != user])
