@@ -1,4 +1,4 @@
-"""The documents' links lead to files and headings that exist."""
+"""The documents' links lead to files and headings that exist, and the glossary's to the symbols that it names."""
 
 import re
 from collections.abc import Iterator
@@ -8,9 +8,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+GLOSSARY = ROOT / "docs" / "glossary.md"
 
 _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+_SYMBOL_LINK = re.compile(r"\[`(\w+)`\]\((\.\./[^)]+\.py)\)")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -38,3 +40,22 @@ def _broken_links(page: Path) -> Iterator[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_of_page_lead_to_existing_file_and_heading(page: Path) -> None:
     assert list(_broken_links(page)) == []
+
+
+def _defines(module: Path, symbol: str) -> bool:
+    """Return whether a class, function, attribute or name is defined in a module."""
+    definition = rf"^ *(?:(?:class|def|async def) {symbol}\b|{symbol}\s*[:=])"
+    return re.search(definition, module.read_text(encoding="utf-8"), re.MULTILINE) is not None
+
+
+def test_glossary_symbols_are_defined_in_linked_modules() -> None:
+    links = _SYMBOL_LINK.findall(_text(GLOSSARY))
+    assert links
+    missing = [f"{symbol} in {path}" for symbol, path in links if not _defines(GLOSSARY.parent / path, symbol)]
+    assert missing == []
+
+
+def test_each_row_of_glossary_links_to_a_file() -> None:
+    rows = [row for row in _text(GLOSSARY).splitlines() if row.startswith("| ") and not row.startswith("| term ")]
+    assert rows
+    assert [row for row in rows if not _LINK.search(row)] == []
