@@ -10,7 +10,6 @@ BELONGING = "tests/unit/live/test_belonging.py"
 INVITATIONS = "tests/unit/live/test_invitations.py"
 BETWEEN = "tests/unit/live/test_between.py"
 RECENT = "tests/unit/live/test_recent.py"
-TARGETS = "tests/unit/live/test_targets.py"
 CHAT = "tests/unit/test_chat.py"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
@@ -67,7 +66,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Subscriptions.deliver",
             "if follower.at == entry.seq - 1",
             "",
-            f"{RULES}::test_a_cursor_ahead_of_this_nodes_head_gets_nothing_twice",
+            f"{RULES}::test_ready_may_be_ahead_of_the_live_room",
         ),
     ),
     "A new member gets the push `room` before the entry": (
@@ -253,16 +252,16 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:gather",
             "if target in changed:",
             "if False:",
-            TARGETS,
+            "tests/unit/live/test_targets.py",
         ),
     ),
-    "A batch ends before a command about a message that it touches": (
+    "A batch ends before a command whose key it has": (
         Fault(
-            "batch-goes-on-over-its-own-target",
+            "batch-with-one-key-twice",
             "chatcore.live:LiveRoom._decide_batch",
-            "command.target in touched",
+            "(waiting.user, waiting.key) in keys",
             "False",
-            TARGETS,
+            f"{RULES}::test_commands_with_one_key_at_once_append_one_entry",
         ),
     ),
     "A refusal is given only after the store has shown nothing above the head": (

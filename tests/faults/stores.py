@@ -30,8 +30,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "mongo-page-with-entries-above-its-head",
             "chatcore_mongo:_around",
-            "queries.above(room, place, upto, page.after",
-            "queries.above(room, place, 2**53, page.after",
+            "queries.below(room, place,",
+            "queries.below(room, 2**53,",
             f"{IN_MONGO}::TestMongoLog::test_entries_and_head_are_of_one_moment_while_others_write",
         ),
     ),

@@ -505,10 +505,11 @@ async def test_reading_command_waits_until_its_connection_has_drained() -> None:
         assert (store.calls, bob.story) == (["page"], ["ready", "answer None"])
 
 
-async def test_a_caller_that_is_cancelled_after_queueing_has_written() -> None:
+@pytest.mark.parametrize("call", ["state", "append"])
+async def test_a_caller_that_is_cancelled_after_queueing_has_written(call: str) -> None:
     store = HeldStore()
     async with Chat(store) as chat:
-        gate = store.hold("append", done=False)
+        gate = store.hold(call, done=False)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(chat.execute, "alice", SendMessage(to="bob", body="hi", key="k"))
             await gate.reached.wait()

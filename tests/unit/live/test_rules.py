@@ -1,5 +1,8 @@
 """The rules of docs/live.md, one by one: what a node may not get wrong when hints are lost and reads take time."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import anyio
 import pytest
 
@@ -15,9 +18,13 @@ from chatcore import (
     Sync,
     Unavailable,
 )
+from chatcore.domain.entries import Entry
 from chatcore.ids import private_room_id
 from chatcore.live import change_poller
+from chatcore.ports.room_log import Appended
 from chatcore.testing import Recorder
+from chatcore.testing.tasks import at_once
+from chatcore_memory import MemoryStore
 from tests.unit.live.nodes import HeldBus, HeldStore, Teller, ghosts, seqs
 
 pytestmark = pytest.mark.anyio
@@ -259,6 +266,26 @@ async def test_a_write_whose_outcome_is_unknown_is_written_once_and_answered(lan
         assert bob.bodies(ROOM) == ["one", "two"]
         page = await chat.execute("bob", History(room=ROOM))
         assert [entry.seq for entry in page.entries] == [1, 2]
+
+
+class SizesStore(MemoryStore):
+    """Records how many entries each append has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    async def append(self, entries: Sequence[Entry]) -> Appended:
+        self.sizes.append(len(entries))
+        return await super().append(entries)
+
+
+async def test_commands_with_one_key_at_once_append_one_entry() -> None:
+    async with Chat(store := SizesStore()) as chat:
+        message = SendMessage(to="bob", body="one", key="k")
+        answers = await at_once([partial(chat.execute, "alice", message)] * 2)
+        assert sorted(answer.duplicate for answer in answers) == [False, True]
+        assert store.sizes == [1]
 
 
 async def test_a_write_that_lands_late_is_recognised_and_not_repeated() -> None:
