@@ -105,7 +105,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{BELONGING}::test_a_removal_between_the_reading_of_the_rooms_and_the_follow_leaves_no_follower",
         ),
     ),
-    # RoomMembership hints.
+    # Membership hints.
     "A hint below the head at which a room began is looked up in the store": (
         Fault(
             "late-hint-of-a-join-dropped",
@@ -346,7 +346,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "append-acknowledged-before-it-is-written",
             "chatcore.live:LiveRoom._append",
             "self._unsure = True",
-            "self._unsure = True\nfor waiting, entry in batch:\n    self._waiting.finish(waiting, Done(entry))",
+            "self._unsure = True\nfor waiting, entry in batch:\n    self._waiting.finish(waiting, CommandDone(entry))",
             f"{RULES}::test_a_store_that_stays_away_fails_a_command_after_five_seconds",
         ),
     ),

@@ -47,7 +47,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "later-commands-do-not-fail-with-an-internal-one",
             "chatcore.live:CommandQueue.finish",
             "outcome.temporary",
-            'outcome.code == "unavailable"',
+            "isinstance(outcome, Unavailable)",
             f"{CHAT}::test_internal_failure_takes_the_later_commands_of_its_socket_along",
         ),
     ),
@@ -78,7 +78,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "tests/unit/test_ids.py::test_the_id_of_a_pair_is_the_same_from_both_sides",
         ),
     ),
-    "RoomMembership on every action": (
+    "Membership on every action": (
         Fault(
             "membership-not-checked",
             "chatcore.domain:refusal",
@@ -116,7 +116,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "No input crashes, leaks or goes silent": (
         Fault(
             "socketio-decoders-error-escapes",
-            "chatcore_socketio:CommandDispatcher._read",
+            "chatcore_socketio:Dispatcher._read",
             "except ValueError:",
             "except KeyError:",
             "tests/integration/socketio/test_hostile.py",

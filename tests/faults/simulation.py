@@ -18,7 +18,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._settle",
             "self._refuse_first()",
             "self._refuse_first() or ((one := self._waiting.first()) and not self._decide(state, one, one.command)"
-            " and not self._waiting.finish(one, Done(None)))",
+            " and not self._waiting.finish(one, CommandDone(None)))",
             SIMULATION,
         ),
     ),
@@ -70,8 +70,9 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "access-ends-by-a-timer",
             "chatcore.live:Deadlines.__init__",
             "self._now = now",
-            "start, began = now(), anyio.current_time()\n"
-            "self._now = lambda: start + timedelta(seconds=anyio.current_time() - began)",
+            "from anyio import current_time\n"
+            "start, began = now(), current_time()\n"
+            "self._now = lambda: start + timedelta(seconds=current_time() - began)",
             SIMULATION,
         ),
         Fault(

@@ -1,6 +1,7 @@
 """The faults that `nox -s faults` plants fit the code, and every promise of the README has one."""
 
 import ast
+import builtins
 import re
 from collections import Counter
 
@@ -11,10 +12,27 @@ from tests.faults.readme import PROMISES
 from tests.faults.run import FAULTS, ROOT
 
 
+def used(tree: ast.AST) -> set[str]:
+    """The names and attributes that code reads."""
+    nodes = list(ast.walk(tree))
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+
+
+def bound(tree: ast.AST) -> set[str]:
+    """The names that code binds, but for those of functions and classes."""
+    nodes = list(ast.walk(tree))
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    names |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    return names | {node.name for node in nodes if isinstance(node, ast.alias)}
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_fault_fits_one_symbol_and_its_test_is_there(fault: Fault) -> None:
     file, text = faulty(ROOT, fault)
-    assert text != file.read_text(encoding="utf-8")
+    right, wrong = ast.parse(file.read_text(encoding="utf-8")), ast.parse(text)
+    assert ast.dump(right) != ast.dump(wrong)
+    assert used(wrong) - used(right) - bound(wrong) <= vars(builtins).keys()  # else it fails whatever it breaks
     test_file, *names = fault.test.partition("[")[0].split("::")
     module = ast.parse((ROOT / test_file).read_text(encoding="utf-8"))
     defined = {

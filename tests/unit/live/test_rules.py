@@ -21,7 +21,7 @@ from chatcore import (
 from chatcore.domain.entries import Entry
 from chatcore.ids import private_room_id
 from chatcore.live import change_poller
-from chatcore.ports.room_log import Appended
+from chatcore.ports.entry_log import AppendResult
 from chatcore.testing import Recorder
 from chatcore.testing.tasks import at_once
 from chatcore_memory import MemoryStore
@@ -275,7 +275,7 @@ class SizesStore(MemoryStore):
         super().__init__()
         self.sizes: list[int] = []
 
-    async def append(self, entries: Sequence[Entry]) -> Appended:
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
         self.sizes.append(len(entries))
         return await super().append(entries)
 
