@@ -1,4 +1,4 @@
-"""Faults that break the wire contract, `docs/protocol.md`, in its order."""
+"""Faults that break the wire contract, `docs/protocol.md`."""
 
 from collections.abc import Mapping, Sequence
 
