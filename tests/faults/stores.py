@@ -20,7 +20,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "What is written of a call is a prefix": (
         Fault(
             "mongo-batch-goes-on-behind-a-taken-key",
-            "chatcore_mongo.committing:_in_order",
+            "chatcore_mongo:_insert_in_order",
             "insert_many(documents, session=session)",
             "insert_many(documents, ordered=False, session=session)",
             "tests/integration/test_mongo_races.py::test_a_key_that_another_client_took_ends_a_batch_where_it_stands",
@@ -29,8 +29,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A read is of one moment": (
         Fault(
             "mongo-page-with-entries-above-its-head",
-            "chatcore_mongo:_around",
-            "queries.below(room, place,",
+            "chatcore_mongo:_page_queries",
+            "queries.below(room, anchor,",
             "queries.below(room, 2**53,",
             f"{IN_MONGO}::TestMongoLog::test_entries_and_head_are_of_one_moment_while_others_write",
         ),
@@ -38,7 +38,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A deletion is told at once, and an interrupted one is finished": (
         Fault(
             "mongo-text-shown-until-it-is-erased",
-            "chatcore_mongo:_unless_gone",
+            "chatcore_mongo:_without_erased_text",
             None,
             "return entry",
             f"{MONGO_FAULTS}::test_a_text_whose_erasure_failed_is_told_by_nobody_and_erased_by_whoever_sweeps",
@@ -56,7 +56,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Entries that change membership name whom they concern": (
         Fault(
             "mongo-user-who-left-not-named",
-            "chatcore_mongo:Preparation._shape",
+            "chatcore_mongo:DocumentBuilder._membership_document",
             "{user: after.members.get(user) for user in users}",
             "dict(after.members)",
             f"{IN_MONGO}::TestMongoLog",
@@ -85,8 +85,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Everything answers, or raises Unavailable, within 2 seconds": (
         Fault(
             "mongo-call-has-no-limit-of-time",
-            "chatcore_mongo:Database.limited",
-            "asyncio.timeout_at(began + GIVE_UP_S)",
+            "chatcore_mongo:Database.time_limit",
+            "asyncio.timeout_at(began + CALL_TIMEOUT_S)",
             "asyncio.timeout_at(None)",
             f"{MONGO_FAULTS}::test_a_call_of_several_commands_that_are_all_slow_is_unavailable_in_time",
         ),

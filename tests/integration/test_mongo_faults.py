@@ -23,8 +23,8 @@ from chatcore.testing.builders import conversation, deleted, edited, joined, mes
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
 from chatcore_mongo import Database, MongoAccounts, MongoRegistry, MongoStore
-from chatcore_mongo.committing import TOGETHER, UNDER_WAY
 from chatcore_mongo.documents import ENTRIES, META
+from chatcore_mongo.group_commit import COMMANDS_MAX, GROUP_MAX
 
 from .mongo_database import empty
 from .mongod import Mongod, a_mongod
@@ -185,7 +185,7 @@ async def test_a_call_of_several_commands_that_are_all_slow_is_unavailable_in_ti
 async def test_what_waits_behind_slow_commands_is_answered_or_unavailable_in_time(
     own: Mongod, store: MongoStore
 ) -> None:
-    rooms = [f"room {number}" for number in range(3 * UNDER_WAY * TOGETHER)]
+    rooms = [f"room {number}" for number in range(3 * COMMANDS_MAX * GROUP_MAX)]
     await at_once([partial(store.append, [message(room)]) for room in rooms])
 
     async def seconds(room: str) -> float:
@@ -397,7 +397,7 @@ async def test_a_store_that_was_used_while_it_was_closed_works_once_it_is_entere
     store = MongoStore(f"{own.url}faults")
     async with store:
         await write(store, [message("room")])
-    for _ in range(UNDER_WAY):
+    for _ in range(COMMANDS_MAX):
         with pytest.raises(Unavailable):
             await store.append([message("room", 2)])
     async with store:

@@ -10,8 +10,8 @@ from pymongo import MongoClient
 
 from chatcore.errors import StoreError, Unavailable
 from chatcore_mongo import MongoStore, migrations
-from chatcore_mongo.appending import Appender
 from chatcore_mongo.documents import ENTRIES
+from chatcore_mongo.log_writer import LogWriter
 
 pytestmark = pytest.mark.anyio
 
@@ -108,7 +108,7 @@ async def test_opening_cancelled_in_its_last_step_closes_the_database(
         reached.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(Appender, "erase_what_is_pending", hang)
+    monkeypatch.setattr(LogWriter, "erase_pending", hang)
     store = MongoStore(mongo_url)
     entering = asyncio.create_task(store.__aenter__())
     await reached.wait()

@@ -32,8 +32,8 @@ class MongoCast(Cast):
         """What is in the cell by now."""
         assert isinstance(self.node.store, MongoStore)
         of_users = [marker_id(cell.room, user) for user in (cell.subject, *cell.people.values())]
-        async with self.node.store.database.reading() as reading:
-            log, markers, unborn = await reading.ask(
+        async with self.node.store.database.read_session() as session:
+            log, markers, unborn = await session.fetch(
                 queries.above(cell.room, 0, 1_000, 1_000),
                 queries.markers(of_users),
                 queries.above(cell.unborn, 0, 1_000, 1_000),

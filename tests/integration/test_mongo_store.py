@@ -20,8 +20,8 @@ class MongoFixtures(Heard):
     @pytest.fixture(autouse=True)
     def patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The suites judge what a store answers; a busy machine may take three times as long as an operator allows."""
-        monkeypatch.setattr(database, "LIMIT_S", 3 * database.LIMIT_S)
-        monkeypatch.setattr(database, "GIVE_UP_S", 3 * database.GIVE_UP_S)
+        monkeypatch.setattr(database, "DRIVER_TIMEOUT_S", 3 * database.DRIVER_TIMEOUT_S)
+        monkeypatch.setattr(database, "CALL_TIMEOUT_S", 3 * database.CALL_TIMEOUT_S)
 
     @pytest.fixture
     def anyio_backend(self) -> str:

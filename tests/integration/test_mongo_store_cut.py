@@ -18,7 +18,7 @@ from chatcore.testing.histories import marks_of
 from chatcore.testing.logs import write
 from chatcore.testing.room_histories import check
 from chatcore.testing.tasks import at_once
-from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore, standing
+from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore, memberships
 
 from .mongo_database import a_database, empty
 from .mongo_line import Cut, Line, a_line
@@ -47,7 +47,7 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def kept_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rosters are kept at once, so that this is cut too."""
-    monkeypatch.setattr(standing, "KEPT_FROM", 1)
+    monkeypatch.setattr(memberships, "ROSTER_INTERVAL", 1)
 
 
 @define

@@ -16,7 +16,7 @@ from chatcore.ports.user_directory import Profile
 from .database import Database
 from .documents import ACCOUNTS, SESSIONS, Document
 from .queries import Query
-from .reading import Reading
+from .read_session import ReadSession
 
 SPENDS_KEPT = 16
 
@@ -37,7 +37,7 @@ class MongoAccounts(AccountStore):
             try:
                 await mongo[ACCOUNTS].insert_one(account, session=session)
             except DuplicateKeyError:
-                found = await _password_hash(Reading(mongo, session), user)
+                found = await _password_hash(ReadSession(mongo, session), user)
                 if found is None:  # it is there, and no majority has it yet
                     raise Unavailable from None
                 if found != password_hash:
@@ -46,13 +46,13 @@ class MongoAccounts(AccountStore):
         await self._database.write(work)
 
     async def password_hash(self, user: UserId) -> str | None:
-        async with self._database.reading() as reading:
-            return await _password_hash(reading, user)
+        async with self._database.read_session() as session:
+            return await _password_hash(session, user)
 
     async def profiles(self, users: Collection[UserId]) -> Mapping[UserId, Profile]:
         names: list[Document] = [{"$match": {"_id": {"$in": list(users)}}}, {"$project": {"name": 1}}]
-        async with self._database.reading() as reading:
-            (found,) = await reading.ask(Query(ACCOUNTS, names))
+        async with self._database.read_session() as session:
+            (found,) = await session.fetch(Query(ACCOUNTS, names))
         return {one["_id"]: Profile(name=one["name"]) for one in found}
 
     async def open_session(self, session: Session, lifetime: timedelta) -> None:
@@ -72,8 +72,8 @@ class MongoAccounts(AccountStore):
         await self._database.write(work)
 
     async def session(self, session_id: str) -> Session | None:
-        async with self._database.reading() as reading:
-            found = await reading.ask_one(_session(session_id))
+        async with self._database.read_session() as session:
+            found = await session.fetch_one(_session(session_id))
         return _read_session(found) if found else None
 
     async def rotate(self, session_id: str, generation: int, lifetime: timedelta) -> Rotation | None:
@@ -89,7 +89,7 @@ class MongoAccounts(AccountStore):
             )
             if rotated:
                 return Rotation(session=_read_session(rotated), spent_for=timedelta(0))
-            found = await Reading(mongo, its).ask_one(_session(session_id))
+            found = await ReadSession(mongo, its).fetch_one(_session(session_id))
             return _rotation(found, generation) if found else None
 
         return await self._database.write(work)
@@ -101,8 +101,8 @@ class MongoAccounts(AccountStore):
         await self._database.write(work)
 
 
-async def _password_hash(reading: Reading, user: UserId) -> str | None:
-    found = await reading.ask_one(Query(ACCOUNTS, [{"$match": {"_id": user}}]))
+async def _password_hash(session: ReadSession, user: UserId) -> str | None:
+    found = await session.fetch_one(Query(ACCOUNTS, [{"$match": {"_id": user}}]))
     return found["password_hash"] if found else None
 
 

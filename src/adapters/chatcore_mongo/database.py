@@ -1,4 +1,4 @@
-"""The database: who may open it, and how everything is written to it and read from it."""
+"""The connection to a MongoDB database: opening, closing, and the limits and guarantees of every read and write."""
 
 import asyncio
 import logging
@@ -21,102 +21,132 @@ from chatcore.errors import StoreError, Unavailable
 from chatcore.ports.fault_log import FaultLog
 
 from . import migrations
-from .addresses import client_of, hosts_of
-from .documents import Document
-from .explaining import Explained
-from .faults import translated
-from .reading import Reading
+from .connection_string import client_for, hosts_of
+from .documents import META, Document
+from .driver_errors import opening_as_store_error, temporary_as_unavailable
+from .read_session import ReadSession
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-LIMIT_S = 1.4
-"""What the driver may take for what belongs together; it looks at the clock now and then."""
-GIVE_UP_S = 1.8
-"""Nobody waits longer, whatever the server, the network, the pool or the driver does."""
-OPEN_S = 5
-"""What opening waits for a server."""
-NAME = "chatcore"
-"""The database, where the address names none."""
+DRIVER_TIMEOUT_S = 1.4
+"""The driver's time for all commands of one session. The driver checks it between the steps of a command."""
+CALL_TIMEOUT_S = 1.8
+"""No call takes longer, whatever the server, the network, the pool or the driver does."""
+OPEN_TIMEOUT_S = 5
+"""The time in which a server must answer while the database is opened."""
+DEFAULT_NAME = "chatcore"
+"""The database's name where the connection string has none."""
 
-READERS = 32
-"""Reads at once. Under more load than there is time for, these come to an end, and the others to `Unavailable`."""
+READ_SESSIONS_MAX = 32
+"""Read sessions at the same time. Under overload these finish in time, while the others wait until `Unavailable`."""
 
-LOST = (
+INVALID = (
     "The database at {} is not the one that was opened: it was dropped or replaced. Everything is refused from now on; "
     "restart every server that uses it."
 )
-
-NEEDS_ASYNCIO = (
-    "MongoDB's driver runs on asyncio alone, and here another event loop runs (trio's?): run the program on asyncio."
-)
+NEEDS_ASYNCIO = "MongoDB's driver needs asyncio, and another event loop runs (trio's?): run the program on asyncio."
 
 READ_CONCERN = ReadConcern("majority")
 WRITE_CONCERN = WriteConcern(w="majority", j=True)
 
 
 class Database:
-    """A MongoDB database, open while entered; on asyncio.
+    """A MongoDB database, open while at least one task has entered it. Needs asyncio.
 
-    ``url`` is a connection string; its path is the database's name. It may be entered by several, in different tasks
-    of one loop: it opens with the first and closes with the last. ``options`` are `pymongo.AsyncMongoClient`'s.
+    Several users may enter it, in different tasks of one event loop: it opens with the first and closes with the last.
+
+    Args:
+        url: a connection string; its path is the database's name.
+        options: further arguments of `pymongo.AsyncMongoClient`.
     """
 
     def __init__(self, url: str, **options: Any) -> None:
         self._url = url
         self._options = options
-        self._entered = 0
-        self._gate = asyncio.Lock()
-        self._session: _Session | None = None
+        self._users = 0
+        self._opening = asyncio.Lock()
+        self._connection: _Connection | None = None
         self._write_faults = FaultLog(f"MongoDB at {self.where}", "written to")
         self._read_faults = FaultLog(f"MongoDB at {self.where}", "read")
 
     @property
     def where(self) -> str:
-        """Its hosts, without what is secret in the address."""
+        """The database's hosts, without the secrets of the connection string."""
         return hosts_of(self._url)
 
+    @property
+    def epoch(self) -> str:
+        """The id of the store in this database. Raises `Unavailable` while the database is closed or invalid."""
+        return self._connected().epoch
+
     async def __aenter__(self) -> Self:
-        """Open the database, and bring it to this version. Raises `StoreError` when it can't be reached, is newer,
-        or was lost and is not closed yet; RuntimeError where no asyncio event loop runs."""
+        """Open the database and apply missing migrations.
+
+        Raises:
+            StoreError: the database can't be reached, is newer than this program, or is invalid and not closed yet.
+            RuntimeError: no asyncio event loop runs.
+        """
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             raise RuntimeError(NEEDS_ASYNCIO) from None
-        async with self._gate:
-            if self._session is None:
-                self._session = await self._open()
-            elif self._session.lost:
-                raise StoreError(LOST.format(self.where))
-            self._entered += 1
+        async with self._opening:
+            if self._connection is None:
+                self._connection = await self._connect()
+            elif self._connection.invalid:
+                raise StoreError(INVALID.format(self.where))
+            self._users += 1
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        async with self._gate:
-            self._entered -= 1
-            if self._entered == 0 and self._session is not None:
-                session, self._session = self._session, None
-                await asyncio.shield(session.close())
+        async with self._opening:
+            self._users -= 1
+            if self._users == 0 and self._connection is not None:
+                connection, self._connection = self._connection, None
+                await asyncio.shield(connection.close())
+
+    async def migrate(self, announce: Callable[[int, int, str], None], *, dry_run: bool = False) -> None:
+        """Apply missing migrations without entering the database.
+
+        Args:
+            announce: called before each migration with its number, the number of migrations, and a description.
+            dry_run: announce only, change nothing.
+
+        Raises:
+            StoreError: as `__aenter__`.
+        """
+        with opening_as_store_error(self.where):
+            client = client_for(self._url, self._options)
+            try:
+                with pymongo.timeout(OPEN_TIMEOUT_S):
+                    version = await migrations.check(self._database_of(client), self.where)
+                await migrations.apply(self._database_of(client), version, announce, dry_run=dry_run)
+            finally:
+                await client.close()
 
     @asynccontextmanager
-    async def limited(self, since: float | None = None, faults: FaultLog | None = None) -> AsyncGenerator[None]:
-        """Raises `Unavailable` when what is inside takes too long: all of it together, where these are nested.
+    async def time_limit(self, since: float | None = None, faults: FaultLog | None = None) -> AsyncGenerator[None]:
+        """Raise `Unavailable` once the body takes longer than `CALL_TIMEOUT_S`. Nested limits count together.
 
-        ``since``, on the event loop's clock, is when somebody began to wait for it, where that was earlier. A fault is
-        noted in ``faults``, or as one of writing. Time in which the event loop is blocked counts, here and in the
-        driver: calls under way fail when it is blocked for longer than `LIMIT_S`, also where the server has answered.
+        Time in which the event loop is blocked counts, here and in the driver: calls under way fail when it is blocked
+        for longer than `DRIVER_TIMEOUT_S`, even if the server has answered.
+
+        Args:
+            since: the event loop's time when the caller began to wait; default: now.
+            faults: where a fault is noted; default: with the faults of writes.
         """
         faults = faults or self._write_faults
         began = asyncio.get_running_loop().time() if since is None else since
         try:
-            async with asyncio.timeout_at(began + GIVE_UP_S):
+            async with asyncio.timeout_at(began + CALL_TIMEOUT_S):
                 yield
         except TimeoutError:
             fault = Unavailable()
-            cause = TimeoutError(f"there was no answer within {GIVE_UP_S} s")
+            cause = TimeoutError(f"there was no answer within {CALL_TIMEOUT_S} s")
             fault.__cause__ = cause
             self._note(fault, faults)
             raise fault from cause
@@ -125,87 +155,90 @@ class Database:
             raise
 
     def _note(self, fault: Unavailable, faults: FaultLog) -> None:
-        """What was lost does not heal, and has been told."""
-        if self._session is None or not self._session.lost:
+        """Log a fault, unless the database is invalid: that was logged once, and lasts."""
+        if self._connection is None or not self._connection.invalid:
             faults.note(fault)
 
-    @property
-    def epoch(self) -> str:
-        return self._opened().epoch
-
     @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[Reading]:
-        """Reads that belong together. Raises `Unavailable` on temporary faults, and once they take too long."""
-        session = self._opened()
-        async with self.limited(faults=self._read_faults), session.readers, session.operation() as operation:
-            yield Reading(session.database, operation, session.uncancelled)
+    async def read_session(self) -> AsyncGenerator[ReadSession]:
+        """A session for the reads of one call. Raises `Unavailable` on temporary faults and after `CALL_TIMEOUT_S`."""
+        connection = self._connected()
+        async with (
+            self.time_limit(faults=self._read_faults),
+            connection.read_sessions,
+            connection.client_session() as session,
+        ):
+            yield ReadSession(connection.database, session, connection.run_to_its_end)
         self._read_faults.succeeded()
 
     async def write(
         self, work: Callable[[AsyncDatabase[Document], AsyncClientSession], Awaitable[T]], since: float | None = None
     ) -> T:
-        """Carry out ``work``, which writes, and return what it gives; ``since`` is as in `limited`.
+        """Run ``work``, which writes, and return its result. A cancelled caller leaves; ``work`` goes on.
 
-        Raises `Unavailable` on temporary faults, and once it takes too long: the outcome is unknown then. So it is
-        after a cancellation: who is cancelled leaves, ``work`` goes on.
+        Args:
+            work: gets the database and the session for its commands.
+            since: as in `time_limit`.
+
+        Raises:
+            Unavailable: on temporary faults and after `CALL_TIMEOUT_S`. The outcome is unknown then, as it is after a
+                cancellation.
         """
-        session = self._opened()
-        async with self.limited(since):
-            result = await session.shielded(work)
+        connection = self._connected()
+        async with self.time_limit(since):
+            result = await connection.run_in_session(work)
         self._write_faults.succeeded()
         return result
 
     def start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Carry out ``work``, which raises nothing, whoever waits for it; it ends before the database is closed."""
-        session = self._opened()
-        session.start(work())
+        """Run ``work``, which must not raise, in a task of its own. The database closes after it has ended."""
+        connection = self._connected()  # before the coroutine is made, which would never be awaited after `Unavailable`
+        connection.start(work())
 
-    async def migrate(self, announce: Callable[[int, int, str], None], *, dry_run: bool = False) -> None:
-        """Bring the database to this version without entering it; ``announce`` hears each step and how many there are.
+    async def probe(self) -> None:
+        """Write to a document that no reader uses, as durably as an entry; `invalidate` where the store is gone."""
+        store = {**migrations.STORE, "epoch": self.epoch}
 
-        With ``dry_run`` nothing is changed. Raises `StoreError`.
+        async def update(mongo: AsyncDatabase[Document], session: AsyncClientSession) -> bool:
+            updated = await mongo[META].update_one(store, {"$currentDate": {"probed": True}}, session=session)
+            return updated.matched_count == 1
+
+        if not await self.write(update):
+            self.invalidate()
+
+    def invalidate(self) -> NoReturn:
+        """Refuse all further calls with `Unavailable` until the database is opened anew: its epoch has changed.
+
+        A database that was dropped or replaced lacks the unique indexes that decide between writers, and what this
+        process remembers of its logs is wrong.
         """
-        with Explained(self.where):
-            client = client_of(self._url, self._options)
-            try:
-                with pymongo.timeout(OPEN_S):
-                    version = await migrations.check(self._database_of(client), self.where)
-                await migrations.apply(self._database_of(client), version, announce, dry_run=dry_run)
-            finally:
-                await client.close()
-
-    def lose(self) -> NoReturn:
-        """Refuse everything until it is opened anew: what was read says that it is not the database that was opened.
-
-        It would take what it is given without the indexes that decide, or against what its servers remember of it.
-        """
-        self._opened().lost = True
-        log.error(LOST.format(self.where))
+        self._connected().invalid = True
+        log.error(INVALID.format(self.where))
         raise Unavailable
 
-    def _opened(self) -> "_Session":
-        if self._session is None or self._session.lost:
+    def _connected(self) -> "_Connection":
+        if self._connection is None or self._connection.invalid:
             raise Unavailable
-        return self._session
+        return self._connection
 
-    async def _open(self) -> "_Session":
-        with Explained(self.where):
-            client = client_of(self._url, self._options)
+    async def _connect(self) -> "_Connection":
+        with opening_as_store_error(self.where):
+            client = client_for(self._url, self._options)
             try:
                 database = self._database_of(client)
-                with pymongo.timeout(OPEN_S):
+                with pymongo.timeout(OPEN_TIMEOUT_S):
                     version = await migrations.check(database, self.where)
                 migrations.check_is_safe(version, self.where)
                 await migrations.apply(database, version)
-                with pymongo.timeout(OPEN_S):
-                    return _Session(client, database, await migrations.epoch(database))
+                with pymongo.timeout(OPEN_TIMEOUT_S):
+                    return _Connection(client, database, await migrations.epoch(database))
             except BaseException:
                 await client.close()
                 raise
 
     def _database_of(self, client: AsyncMongoClient[Document]) -> AsyncDatabase[Document]:
         return client.get_default_database(
-            NAME,
+            DEFAULT_NAME,
             codec_options=CodecOptions(tz_aware=True),
             read_preference=ReadPreference.PRIMARY,
             write_concern=WRITE_CONCERN,
@@ -213,60 +246,62 @@ class Database:
         )
 
 
-class _Session:
-    """What there is between opening and closing."""
+class _Connection:
+    """The state of a `Database` between opening and closing."""
 
     def __init__(self, client: AsyncMongoClient[Document], database: AsyncDatabase[Document], epoch: str) -> None:
         self._client = client
         self.database = database
         self.epoch = epoch
-        self.lost = False
-        self.readers = asyncio.Semaphore(READERS)
-        self._running: set[asyncio.Task[Any]] = set()
-        self._last: AsyncClientSession | None = None
+        self.invalid = False
+        self.read_sessions = asyncio.Semaphore(READ_SESSIONS_MAX)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._last_session: AsyncClientSession | None = None
 
     @asynccontextmanager
-    async def operation(self) -> AsyncGenerator[AsyncClientSession]:
-        """A session that sees whatever was read or written here before, also when another server is primary by now."""
-        with translated(), pymongo.timeout(LIMIT_S):
+    async def client_session(self) -> AsyncGenerator[AsyncClientSession]:
+        """A session that sees all earlier reads and writes of this connection, even if the primary has changed."""
+        with temporary_as_unavailable(), pymongo.timeout(DRIVER_TIMEOUT_S):
             async with self._client.start_session(causal_consistency=True) as session:
-                self._continue(session)
+                last = self._last_session
+                if last and last.operation_time and last.cluster_time:
+                    session.advance_cluster_time(last.cluster_time)
+                    session.advance_operation_time(last.operation_time)
                 try:
                     yield session
                 finally:
-                    self._last = session
+                    self._last_session = session
 
-    def _continue(self, session: AsyncClientSession) -> None:
-        if self._last and self._last.operation_time and self._last.cluster_time:
-            session.advance_cluster_time(self._last.cluster_time)
-            session.advance_operation_time(self._last.operation_time)
+    async def run_in_session(self, work: Callable[[AsyncDatabase[Document], AsyncClientSession], Awaitable[T]]) -> T:
+        """Run ``work`` with a session of its own. A cancelled caller leaves; ``work`` goes on."""
 
-    async def shielded(self, work: Callable[[AsyncDatabase[Document], AsyncClientSession], Awaitable[T]]) -> T:
         async def run() -> T:
-            async with self.operation() as session:
+            async with self.client_session() as session:
                 return await work(self.database, session)
 
         return await asyncio.shield(self.start(run()))
 
-    async def uncancelled(self, work: Coroutine[Any, Any, T]) -> T:
-        """Carry out a part of an operation. Whoever is cancelled leaves: the driver, if it is cancelled while there is
-        no server, may keep a lock for ever, and the whole client with it."""
-        return await asyncio.shield(self.start(work, copy_context()))
+    async def run_to_its_end(self, step: Coroutine[Any, Any, T]) -> T:
+        """Run a step of an open session. A cancelled caller leaves; the step goes on.
+
+        If the driver is cancelled while it finds no server, it may hold a lock for ever, and block the whole client.
+        """
+        return await asyncio.shield(self.start(step, copy_context()))
 
     def start(self, work: Coroutine[Any, Any, T], context: Context | None = None) -> asyncio.Task[T]:
-        # The driver keeps in the context how much time its caller has left: who has no caller has one of their own.
+        # The driver keeps the caller's remaining time in the context: work without a caller gets a context of its own.
         task = asyncio.get_running_loop().create_task(work, context=context or Context())
-        self._running.add(task)
+        self._tasks.add(task)
         task.add_done_callback(self._finished)
         return task
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
+        self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # whoever waited for it may have left
+            task.exception()  # marks it as retrieved: a cancelled caller never asks for it
 
     async def close(self) -> None:
-        """Let what was called come to its end, which it does in time."""
-        while self._running:
-            await asyncio.wait(self._running)
+        """Wait for all tasks, which end in time, and close the client."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
         await self._client.close()

@@ -1,24 +1,24 @@
-"""What is kept, as documents: the one place that knows their shapes.
+"""The documents in the database, and the values that they hold: the one module that knows their fields.
 
-An entry carries what its room, and the message that it changes, have become with it. So what a room is as of any seq
-stands in the entry there, whoever wrote it, and needs no second write::
+An entry's document also has a summary of the room, and of the message that the entry changes, as of that entry. So a
+summary of a room as of any seq is read from one document, and needs no second write::
 
     entries  {room, seq, author, key, at, digest, kind, event, opens?, ts,
-              became: {kind, title, count, shaped},       the room; shaped: _id of the last shape
-              shape?: true,                               it changed who belongs to the room, or as what:
-              affects?: [{user, role, since, standing}],  whose standing, and what to
-              members?: [{user, since}],                  and all members, where these are few
-              about?: seq,                                the message that it changes
-              message?: {version, edit, reactions},       what that has become; edit: _id of the last edited entry
+              became: {kind, title, count, shaped},       `RoomSummary`; shaped: _id of the last entry with shape
+              shape?: true,                               the entry changed memberships or roles:
+              affects?: [{user, role, since, standing}],  those that changed, as of the entry
+              members?: [{user, since}],                  all members, if there are at most `MEMBERS_LISTED`
+              about?: seq,                                the message that the entry changes
+              message?: {version, edit, reactions},       `MessageSummary`; edit: _id of the last edited entry
               deleted?: true,                             the message's text is erased
-              pending?: true}                             the deletion's text is still to be erased
+              pending?: true}                             the deletion's text is not erased yet
     markers  {_id: room NUL user, since, read, delivered, unread_from, muted}
-    rosters  {_id: room, upto, members: [[user, role, since, standing]]}    a view, right up to seq upto
+    rosters  {_id: room, upto, members: [[user, role, since, standing]]}    all memberships as of the seq upto
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from attrs import field, frozen
@@ -28,6 +28,7 @@ from chatcore.domain import serialization
 from chatcore.domain.entries import Entry, Reaction, RoomKind
 from chatcore.domain.message_projection import LastEdit
 from chatcore.domain.page_tokens import PageToken, from_milliseconds
+from chatcore.domain.redaction import holds_text_of, redacted
 from chatcore.domain.state import MARKERS_SHOWN_TO, Marker, Member
 from chatcore.ids import RoomId, Seq, UserId
 
@@ -42,36 +43,54 @@ SESSIONS = "sessions"
 SOCKETS = "sockets"
 
 MEMBERS_LISTED = MARKERS_SHOWN_TO
-"""An entry that changes who belongs to a room lists all members where they are no more than these."""
+"""The most members that an entry which changes memberships lists."""
 
 _SERVER_TIME = Timestamp(0, 0)
+"""The server replaces it by its time when it inserts the document."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @frozen(kw_only=True)
-class Became:
-    """A room as of one of its entries."""
+class RoomSummary:
+    """A room as of one of its entries.
+
+    Attributes:
+        kind: the room's kind.
+        title: the room's title, if it has one.
+        members_count: how many users are members, not only invited or banned.
+        last_membership_change: the ``_id`` of the last entry that changed memberships or roles.
+    """
 
     kind: RoomKind
     title: str | None
-    count: int
-    shaped: ObjectId
-    """The entry that last changed who belongs to the room."""
+    members_count: int
+    last_membership_change: ObjectId
 
 
 @frozen(kw_only=True)
-class Changed:
-    """What a message has become with one of the entries that change it."""
+class MessageSummary:
+    """A message as of one of the entries that change it; the default is a message without changes.
+
+    Attributes:
+        version: counts from 1; every edit has the next one.
+        last_edit: the ``_id`` of the last `Edited` entry.
+        reactions: by emoji, in the order in which they came.
+    """
 
     version: int = 1
-    edit: ObjectId | None = None
+    last_edit: ObjectId | None = None
     reactions: Mapping[str, Reaction] = field(factory=dict)
 
 
-def entry_document(entry: Entry, became: Became, identity: ObjectId | None = None) -> Document:
-    """An entry without what only some carry. The server fills in its own time, and an ``_id`` where none is given.
+def entry_document(entry: Entry, summary: RoomSummary, identity: ObjectId | None = None) -> Document:
+    """Return the document of an entry, with the fields that every entry has.
 
-    ``data`` is kept as JSON text: BSON refuses keys that JSON allows, and would not keep numbers as they came.
+    ``data`` is JSON text in it: BSON refuses keys that JSON allows, and would change numbers.
+
+    Args:
+        entry: the entry.
+        summary: the room as of the entry.
+        identity: the ``_id``; None: the driver makes one.
     """
     document = serialization.entry_object(entry)
     if "data" in document["event"]:
@@ -79,7 +98,12 @@ def entry_document(entry: Entry, became: Became, identity: ObjectId | None = Non
     if opens := document.get("opens"):
         opens["members"] = list(opens["members"].items())
     document["ts"] = _SERVER_TIME
-    document["became"] = {"kind": became.kind, "title": became.title, "count": became.count, "shaped": became.shaped}
+    document["became"] = {
+        "kind": summary.kind,
+        "title": summary.title,
+        "count": summary.members_count,
+        "shaped": summary.last_membership_change,
+    }
     if identity is not None:
         document["_id"] = identity
     return document
@@ -96,26 +120,52 @@ def read_entry(document: Document) -> Entry:
     return serialization.read_entry(written)
 
 
+def read_entries(documents: Sequence[Document], erased: Collection[Seq]) -> Sequence[Entry]:
+    """Return entries of one room as they were written, without the texts that are to be erased.
+
+    Args:
+        documents: the entries' documents.
+        erased: the deleted messages with a text that may still be in the documents.
+    """
+    return [_without_erased_text(read_entry(document), erased) for document in documents]
+
+
+def _without_erased_text(entry: Entry, erased: Collection[Seq]) -> Entry:
+    return redacted(entry) if any(holds_text_of(entry, message) for message in erased) else entry
+
+
 def read_edit(document: Document, version: int) -> LastEdit:
-    """The last edit of a message, from its entry."""
+    """Return the last edit of a message, from the document of its `Edited` entry."""
     at = from_milliseconds(document["at"])
     return LastEdit(version=version, body=document["event"].get("body"), at=at)
 
 
-ERASED: Document = {"$unset": {"event.body": "", "event.data": ""}, "$set": {"digest": None}}
-"""What a deletion does to the entries that hold the text, as `chatcore.domain.redaction.redacted` does."""
-ERASED_MESSAGE: Document = {
-    "$unset": ERASED["$unset"],
-    "$set": {**ERASED["$set"], "event.deleted": True, "deleted": True},
+ERASE_TEXT: Document = {"$unset": {"event.body": "", "event.data": ""}, "$set": {"digest": None}}
+"""The update that `chatcore.domain.redaction.redacted` is, for an edit."""
+ERASE_MESSAGE: Document = {
+    "$unset": ERASE_TEXT["$unset"],
+    "$set": {**ERASE_TEXT["$set"], "event.deleted": True, "deleted": True},
 }
+"""The update that `chatcore.domain.redaction.redacted` is, for a message."""
 
 
-def read_became(document: Document) -> Became:
-    return Became(**document["became"])
+def read_summary(document: Document) -> RoomSummary:
+    """Return the room as of an entry."""
+    became = document["became"]
+    return RoomSummary(
+        kind=became["kind"],
+        title=became["title"],
+        members_count=became["count"],
+        last_membership_change=became["shaped"],
+    )
 
 
 def affects_document(members: Mapping[UserId, Member | None]) -> list[Document]:
-    """What each user's standing has become; None for nobody of the room."""
+    """Return ``affects`` of an entry.
+
+    Args:
+        members: the memberships that the entry changed, as of the entry; None for a user who has left.
+    """
     return [
         {"user": user, "role": member.role, "since": member.since, "standing": member.standing}
         if member
@@ -125,11 +175,11 @@ def affects_document(members: Mapping[UserId, Member | None]) -> list[Document]:
 
 
 def read_affects(document: Document) -> Mapping[UserId, Member | None]:
-    return {one["user"]: _read_member(one) for one in document["affects"]}
-
-
-def _read_member(one: Document) -> Member | None:
-    return Member(one["role"], one["since"], one["standing"]) if one["standing"] else None
+    """Return the memberships that an entry changed, as of the entry; None for a user who has left."""
+    return {
+        row["user"]: Member(row["role"], row["since"], row["standing"]) if row["standing"] else None
+        for row in document["affects"]
+    }
 
 
 def members_document(members: Mapping[UserId, Seq]) -> list[Document]:
@@ -137,22 +187,23 @@ def members_document(members: Mapping[UserId, Seq]) -> list[Document]:
 
 
 def read_members(document: Document) -> Mapping[UserId, Seq]:
-    """Since when each member of a room is one; of an entry that lists them."""
-    return {one["user"]: one["since"] for one in document["members"]}
+    """Return the seq since which each user is a member, from an entry that lists all members."""
+    return {row["user"]: row["since"] for row in document["members"]}
 
 
-def changed_document(changed: Changed) -> Document:
+def message_document(summary: MessageSummary) -> Document:
     reactions = [
         {"emoji": emoji, "count": reaction.count, "users": list(reaction.users)}
-        for emoji, reaction in changed.reactions.items()
+        for emoji, reaction in summary.reactions.items()
     ]
-    return {"version": changed.version, "edit": changed.edit, "reactions": reactions}
+    return {"version": summary.version, "edit": summary.last_edit, "reactions": reactions}
 
 
-def read_changed(document: Document) -> Changed:
-    found = document["message"]
-    reactions = {one["emoji"]: Reaction(count=one["count"], users=one["users"]) for one in found["reactions"]}
-    return Changed(version=found["version"], edit=found["edit"], reactions=reactions)
+def read_message(document: Document) -> MessageSummary:
+    """Return the message as of an entry that changes it."""
+    message = document["message"]
+    reactions = {row["emoji"]: Reaction(count=row["count"], users=row["users"]) for row in message["reactions"]}
+    return MessageSummary(version=message["version"], last_edit=message["edit"], reactions=reactions)
 
 
 def roster_document(room: RoomId, upto: Seq, members: Mapping[UserId, Member]) -> Document:
@@ -168,35 +219,37 @@ def marker_id(room: RoomId, user: UserId) -> str:
     return f"{room}\0{user}"
 
 
-def start_of(since: Seq) -> Seq:
-    """Where the marker of a member since ``since`` stands at first."""
-    return 0 if since == 1 else since
-
-
 def marker_document(room: RoomId, user: UserId, since: Seq) -> Document:
-    """Where a user's marker stands at first."""
-    start = start_of(since)
-    where = {"read": start, "delivered": start, "unread_from": None, "muted": False}
-    return {"_id": marker_id(room, user), "since": since, **where}
+    """Return the first marker of a member since ``since``."""
+    start = _first_position(since)
+    positions = {"read": start, "delivered": start, "unread_from": None, "muted": False}
+    return {"_id": marker_id(room, user), "since": since, **positions}
 
 
 def read_marker(document: Document | None, since: Seq) -> Marker:
-    """The marker of a member since ``since``; what is kept from before that counts no more."""
+    """Return the marker of a member since ``since``. A document from an earlier membership does not count."""
     if document is None or document["since"] != since:
-        return Marker(start_of(since), start_of(since))
+        return Marker(_first_position(since), _first_position(since))
     return Marker(document["read"], document["delivered"], document["unread_from"], document["muted"])
 
 
-def place_in_list(room: RoomId, at: int) -> PageToken:
-    """A room's place in lists. Its number is 63 bits of a hash of its id: nobody has to give numbers out."""
+def _first_position(since: Seq) -> Seq:
+    """Members that the first entry names have all entries unread, later members only those after their own."""
+    return 0 if since == 1 else since
+
+
+def page_token(room: RoomId, at: int) -> PageToken:
+    """Return a room's place in lists.
+
+    Its number is 62 bits of a hash of the room's id, so that no store has to count rooms.
+
+    Args:
+        room: the room.
+        at: the time of its last entry, in milliseconds since 1970.
+    """
     return PageToken(at, int.from_bytes(hashlib.sha256(room.encode()).digest()[:8], "big") >> 2)
 
 
-def listed(member: Member | None) -> bool:
-    """Whether a room is in its user's list."""
+def is_listed(member: Member | None) -> bool:
+    """Return whether the room is in the user's list."""
     return member is not None and member.standing != "banned"
-
-
-def names(users: Sequence[UserId]) -> list[UserId]:
-    """Each user once."""
-    return list(dict.fromkeys(users))

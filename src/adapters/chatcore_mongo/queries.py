@@ -7,13 +7,13 @@ each of them to its index.
 from collections.abc import Collection, Sequence
 
 from attrs import frozen
+from bson import Timestamp
 
 from chatcore.domain.state import UNREAD_MAX
 from chatcore.ids import Key, RoomId, Seq, UserId
 
 from .documents import ENTRIES, MARKERS, META, ROSTERS, Document
 from .migrations import STORE
-from .times import Time, timestamp
 
 
 @frozen
@@ -94,18 +94,18 @@ def heads(rooms: Collection[RoomId]) -> Query:
     )
 
 
-def pending(rooms: Collection[RoomId]) -> Query:
+def pending_erasures(rooms: Collection[RoomId]) -> Query:
     """The deletions in these rooms whose text is still to be erased: hardly ever any."""
     return _entries(
         {"$match": {"pending": True, "room": {"$in": list(rooms)}}}, {"$project": {"room": 1, "about": 1, "seq": 1}}
     )
 
 
-def all_pending(limit: int) -> Query:
+def all_pending_erasures(limit: int) -> Query:
     return _entries({"$match": {"pending": True}}, {"$limit": limit}, {"$project": {"room": 1, "about": 1, "seq": 1}})
 
 
-def standings(users: Collection[UserId], rooms: Collection[RoomId] | None, upto: Seq | None = None) -> Query:
+def membership_changes(users: Collection[UserId], rooms: Collection[RoomId] | None, upto: Seq | None = None) -> Query:
     """The entries that changed the standing of these users, in some rooms or in all: ``{room, seq, affects}``."""
     match: Document = {"affects.user": {"$in": list(users)}}
     if rooms is not None:
@@ -116,7 +116,7 @@ def standings(users: Collection[UserId], rooms: Collection[RoomId] | None, upto:
     return _entries({"$match": match}, {"$project": {"room": 1, "seq": 1, "affects": theirs}})
 
 
-def shapes(room: RoomId, after: Seq, upto: Seq, limit: int | None = None) -> Query:
+def room_membership_changes(room: RoomId, after: Seq, upto: Seq, limit: int | None = None) -> Query:
     """The entries that changed who belongs to a room, ascending: ``{seq, affects}``."""
     some: list[Document] = [] if limit is None else [{"$limit": limit}]
     return _entries(
@@ -162,7 +162,7 @@ def reactions_of(room: RoomId, users: Collection[UserId], targets: Collection[Se
                 "kind": "reacted",
             }
         },
-        {"$project": {"room": 1, "author": 1, "about": 1, "seq": 1, "event": 1}},
+        {"$project": {"room": 1, "author": 1, "about": 1, "seq": 1, "kind": 1, "event": 1}},
     )
 
 
@@ -224,17 +224,17 @@ def newest_change() -> Query:
     return _entries({"$sort": {"ts": -1}}, {"$limit": 1}, _CHANGES)
 
 
-def changes(above: Time, limit: int) -> Query:
+def changes(above: Timestamp, limit: int) -> Query:
     """``{_id: {room, second}, ts, seq, kind, affects, entries}`` of the first entries above a time, in no order."""
-    return _entries({"$match": {"ts": {"$gt": timestamp(above)}}}, {"$sort": {"ts": 1}}, {"$limit": limit}, _CHANGES)
+    return _entries({"$match": {"ts": {"$gt": above}}}, {"$sort": {"ts": 1}}, {"$limit": limit}, _CHANGES)
 
 
-def changes_between(begin: Time, end: Time) -> Query:
+def changes_between(begin: Timestamp, end: Timestamp) -> Query:
     """The same of the entries with times from ``begin`` to ``end``."""
     return _entries({"$match": _between(begin, end)}, _CHANGES)
 
 
-def seconds_of_changes(begin: Time, end: Time) -> Query:
+def seconds_of_changes(begin: Timestamp, end: Timestamp) -> Query:
     """``{second, entries}``: how many entries have times in each of the seconds from ``begin`` to ``end``, where there
     are any: read from the index alone."""
     return _entries(
@@ -244,5 +244,5 @@ def seconds_of_changes(begin: Time, end: Time) -> Query:
     )
 
 
-def _between(begin: Time, end: Time) -> Document:
-    return {"ts": {"$gte": timestamp(begin), "$lte": timestamp(end)}}
+def _between(begin: Timestamp, end: Timestamp) -> Document:
+    return {"ts": {"$gte": begin, "$lte": end}}

@@ -14,7 +14,7 @@ from chatcore.ports.registry import LEASE_S, REVOKED_S, Renewed, SocketInfo, Soc
 from .database import Database
 from .documents import SOCKETS, Document
 from .queries import Query
-from .reading import Reading
+from .read_session import ReadSession
 
 NOW = "$$NOW"
 IS_KEPT: Document = {"$gt": ["$kept_until", NOW]}
@@ -55,7 +55,7 @@ class MongoRegistry(SocketRegistry):
             its: Document = {"_id": {"$in": identities}}
             pipeline = [{"$set": {"ends_at": ends_at, "kept_until": ends_at}}]
             await mongo[SOCKETS].update_many({**its, **RUNS}, pipeline, session=session)
-            (found,) = await Reading(mongo, session).ask(Query(SOCKETS, [{"$match": {**its, "$expr": IS_KEPT}}]))
+            (found,) = await ReadSession(mongo, session).fetch(Query(SOCKETS, [{"$match": {**its, "$expr": IS_KEPT}}]))
             return found
 
         kept = {one["_id"]: one["revoked"] for one in await self._database.write(work)}
@@ -64,8 +64,8 @@ class MongoRegistry(SocketRegistry):
         )
 
     async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
-        async with self._database.reading() as reading:
-            (found,) = await reading.ask(Query(SOCKETS, [{"$match": {"user": user, **RUNS}}]))
+        async with self._database.read_session() as session:
+            (found,) = await session.fetch(Query(SOCKETS, [{"$match": {"user": user, **RUNS}}]))
         return sorted(map(_read, found), key=lambda socket: (socket.since, socket.id))
 
     async def revoke(self, sockets: Sequence[SocketInfo], code: ByeCode) -> None:

@@ -1,0 +1,193 @@
+"""Pages of a room's history, and messages in their present state."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeAlias
+
+from attrs import evolve, frozen
+from bson import ObjectId
+
+from chatcore.domain import message_projection
+from chatcore.domain.entries import Entry, Message, Reaction
+from chatcore.domain.message_projection import LastEdit
+from chatcore.ids import RoomId, Seq, UserId
+from chatcore.ports.entry_log import Anchor, FirstUnread, Window
+
+from . import queries
+from .documents import Document, MessageSummary, read_edit, read_entries, read_message, read_summary
+from .memberships import memberships_at
+from .queries import Query
+from .read_session import ReadSession, complete, messages_by_room, only
+
+MessageId: TypeAlias = tuple[RoomId, Seq]
+
+
+@frozen(kw_only=True)
+class PageRequest:
+    """The arguments of `EntryLog.window`."""
+
+    user: UserId
+    room: RoomId
+    anchor: Anchor
+    before: int
+    after: int
+    messages_only: bool
+
+
+async def window(session: ReadSession, request: PageRequest) -> Window:
+    """Return the entries around an anchor, as `EntryLog.window` says."""
+    room, user = request.room, request.user
+    deletions, heads = await session.fetch(queries.pending_erasures([room]), queries.head(room))
+    head_entry = only(heads)
+    if head_entry is None:
+        return Window(head=0, kind=None, member=None, entries=[], has_before=False, has_after=False)
+    erased, head = messages_by_room(deletions).get(room, ()), head_entry["seq"]
+    anchor = await _anchor_seq(session, request, head, erased)
+    changes, before, at, after, *rest = await session.fetch(
+        queries.membership_changes([user], [room], head),
+        *_page_queries(request, anchor, head),
+        *_further_queries(request, anchor, head),
+    )
+    entries = read_entries([*reversed(before), *at, *after], erased)
+    if request.messages_only:
+        last_changes, (has_before, has_after) = None, map(bool, rest)
+    else:
+        (last_changes,) = rest
+        has_before, has_after = anchor - 1 > request.before, head - anchor > request.after
+    return Window(
+        head=head,
+        kind=read_summary(head_entry).kind,
+        member=memberships_at(changes, {room: head}).get((room, user)),
+        entries=await present(session, user, entries, {room: head}, last_changes),
+        has_before=has_before,
+        has_after=has_after,
+    )
+
+
+async def _anchor_seq(session: ReadSession, request: PageRequest, head: Seq, erased: Collection[Seq]) -> Seq:
+    """The anchor as a seq: 0 lies before the first entry, ``head + 1`` behind the last."""
+    newest = head + 1
+    match request.anchor:
+        case "newest":
+            return newest
+        case "oldest":
+            return 0
+        case FirstUnread(user=user, read=read):
+            unread = await session.fetch_one(queries.first_unread(request.room, user, read, head, erased))
+            return unread["seq"] if unread else newest
+        case seq:
+            return min(seq, newest)
+
+
+def _page_queries(request: PageRequest, anchor: Seq, head: Seq) -> Sequence[Query | None]:
+    """The queries of the entries before the anchor, at it, and after it."""
+    room, messages_only = request.room, request.messages_only
+    at = queries.message_at if messages_only else queries.entry_at
+    return [
+        queries.below(room, anchor, request.before, messages_only=messages_only) if request.before else None,
+        at(room, anchor) if anchor <= head else None,
+        queries.above(room, anchor, head, request.after, messages_only=messages_only) if request.after else None,
+    ]
+
+
+def _further_queries(request: PageRequest, anchor: Seq, head: Seq) -> Sequence[Query]:
+    """With ``messages_only``: whether there are more messages before and after the page. Else: its messages' changes.
+
+    Seqs have no hole, so a page of all entries shows by itself whether there is more, and the range of its messages is
+    known before they are read.
+    """
+    room = request.room
+    if not request.messages_only:
+        return [queries.last_changes(room, range(anchor - request.before, anchor + request.after + 1), head)]
+    return [
+        queries.message_beyond(room, {"$lt": anchor}, -1, request.before),
+        queries.message_beyond(room, {"$gt": anchor, "$lte": head}, 1, request.after),
+    ]
+
+
+async def present(
+    session: ReadSession,
+    user: UserId,
+    entries: Sequence[Entry],
+    heads: Mapping[RoomId, Seq],
+    last_changes: Sequence[Document] | None = None,
+) -> Sequence[Entry]:
+    """Return ``entries`` with their messages as ``user`` sees them as of the heads.
+
+    Args:
+        session: reads what changed the messages.
+        user: the user who reads.
+        entries: entries as written, of any rooms.
+        heads: the heads of at least these rooms.
+        last_changes: documents of `queries.last_changes` for all of the messages; None: they are read here.
+    """
+    documents = await _last_changes(session, entries, heads) if last_changes is None else last_changes
+    summaries = {(document["room"], document["_id"]): read_message(document) for document in documents}
+    if not summaries:
+        return entries
+    edits = await _edits(session, summaries)
+    unnamed_reactions = await _unnamed_reactions(session, user, summaries, heads)
+    return [
+        _present(entry, user, summaries.get((entry.room, entry.seq)), edits, unnamed_reactions) for entry in entries
+    ]
+
+
+async def _last_changes(
+    session: ReadSession, entries: Sequence[Entry], heads: Mapping[RoomId, Seq]
+) -> Sequence[Document]:
+    messages: dict[RoomId, list[Seq]] = {}
+    for entry in entries:
+        if isinstance(entry.event, Message) and entry.seq < heads[entry.room]:
+            messages.setdefault(entry.room, []).append(entry.seq)
+    results = await session.fetch(*[queries.last_changes(room, seqs, heads[room]) for room, seqs in messages.items()])
+    return [document for documents in results for document in documents]
+
+
+async def _edits(session: ReadSession, summaries: Mapping[MessageId, MessageSummary]) -> Mapping[ObjectId, LastEdit]:
+    versions = {summary.last_edit: summary.version for summary in summaries.values() if summary.last_edit is not None}
+    if not versions:
+        return {}
+    (documents,) = await session.fetch(queries.by_id(list(versions)))
+    return {
+        document["_id"]: read_edit(document, versions[document["_id"]])
+        for document in complete(documents, len(versions))
+    }
+
+
+async def _unnamed_reactions(
+    session: ReadSession, user: UserId, summaries: Mapping[MessageId, MessageSummary], heads: Mapping[RoomId, Seq]
+) -> Collection[tuple[RoomId, Seq, str]]:
+    """The message and emoji of reactions by ``user``, where the summary names so few users that it does not tell."""
+    messages: dict[RoomId, list[Seq]] = {}
+    for (room, seq), summary in summaries.items():
+        if any(_is_unclear(reaction, user) for reaction in summary.reactions.values()):
+            messages.setdefault(room, []).append(seq)
+    results = await session.fetch(
+        *[queries.reactions_of(room, [user], seqs, heads[room]) for room, seqs in messages.items()]
+    )
+    documents = [document for documents in results for document in documents]
+    last = {
+        (document["room"], document["about"], document["event"]["emoji"]): document["event"]["on"]
+        for document in sorted(documents, key=lambda document: document["seq"])
+    }
+    return {reaction for reaction, on in last.items() if on}
+
+
+def _is_unclear(reaction: Reaction, user: UserId) -> bool:
+    """Whether ``user`` may be one of those whom the reaction counts and does not name."""
+    return reaction.count > len(reaction.users) and user not in reaction.users
+
+
+def _present(
+    entry: Entry,
+    user: UserId,
+    summary: MessageSummary | None,
+    edits: Mapping[ObjectId, LastEdit],
+    unnamed: Collection[tuple[RoomId, Seq, str]],
+) -> Entry:
+    if summary is None:
+        return entry
+    reactions = {
+        emoji: evolve(reaction, mine=user in reaction.users or (entry.room, entry.seq, emoji) in unnamed)
+        for emoji, reaction in summary.reactions.items()
+    }
+    return message_projection.present(entry, edits[summary.last_edit] if summary.last_edit else None, reactions)
