@@ -24,7 +24,8 @@ from chatcore.testing.simulation import STRESSES, simulate
 from chatcore_memory import MemoryRegistry, MemoryStore
 
 stress = {name.replace(" ", "-"): name for name in STRESSES}.get(sys.argv[1])
-print(sum(bool(simulate(seed, MemoryStore, MemoryRegistry, stress=stress).broken) for seed in range(int(sys.argv[2]))))
+runs = (simulate(seed, MemoryStore, MemoryRegistry, stress=stress) for seed in range(int(sys.argv[2])))
+print(sum(bool(run.violations) for run in runs))
 """
 
 

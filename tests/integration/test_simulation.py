@@ -16,7 +16,7 @@ import pytest
 
 from chatcore.commands.table import COMMANDS
 from chatcore.protocol.events import EVENTS
-from chatcore.testing.simulation import FAULTS, SCENES, STRESSES, simulate
+from chatcore.testing.simulation import FAULTS, SCENARIOS, STRESSES, simulate
 from chatcore_memory import MemoryRegistry, MemoryStore
 from tests.seeds import digest
 
@@ -24,7 +24,7 @@ from .simulation_seeds import CHUNKS, HOURS, LARGE, Choice, choices, seeds_from,
 
 COMMANDS_A_SEED = 200
 OFTEN = 0.02
-UNDER_STRESS = ("scene: flood", "sync: gap")
+UNDER_STRESS = ("scenario: flood", "sync: gap")
 """What a long room brings about, and chance too seldom."""
 ENOUGH = 60
 """From so many seeds on everything has to occur often; a replay of one shows only what it shows."""
@@ -43,8 +43,8 @@ OCCURRENCES: Mapping[str, Iterable[str]] = {
 def occurrences() -> Mapping[str, float]:
     """What has to occur, and how often in a world on average."""
     names = [f"{group}: {what}" for group, all_of in OCCURRENCES.items() for what in all_of]
-    scenes = [f"scene: {name}" for name in SCENES]
-    return {name: OFTEN for name in (*names, *scenes, *FAULTS) if name not in UNDER_STRESS}
+    scenarios = [f"scenario: {name}" for name in SCENARIOS]
+    return {name: OFTEN for name in (*names, *scenarios, *FAULTS) if name not in UNDER_STRESS}
 
 
 @pytest.mark.timeout(3_600 * (1 + HOURS))
@@ -71,12 +71,12 @@ def _counts_of(worlds: Iterable[Choice]) -> tuple[int, Counter[str]]:
         run = simulate(
             world.seed, MemoryStore, MemoryRegistry, commands=COMMANDS_A_SEED, stress=world.stress, large=LARGE
         )
-        assert not run.broken, f"{world} breaks {run.broken}; again: {world.replay}"
+        assert not run.violations, f"{world} breaks {run.violations}; again: {world.replay}"
         counts += run.counts
         ran += 1
     print(f"{ran} worlds, {ran / (time.process_time() - began):.1f} a second of the processor")
-    for excuse in sorted(name for name in counts if name.startswith("excuse: ")):
-        print(f"{counts[excuse]:6} {excuse}")
+    for name in sorted(name for name in counts if name.startswith("tolerated: ")):
+        print(f"{counts[name]:6} {name}")
     return ran, counts
 
 

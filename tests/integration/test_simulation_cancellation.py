@@ -29,7 +29,7 @@ def broken_over(call: str) -> tuple[int, list[str]]:
             run = simulate(
                 seed, MemoryStore, MemoryRegistry, commands=COMMANDS_A_SEED, cancel_at=CancelAt(call, number)
             )
-            broken += [f"{call} cancelled at await {number}, seed {seed}: {promise}" for promise in run.broken]
+            broken += [f"{call} cancelled at await {number}, seed {seed}: {promise}" for promise in run.violations]
             if run.counts["cancelled"]:
                 break
         else:

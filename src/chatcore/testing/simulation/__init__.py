@@ -1,8 +1,8 @@
-"""A seeded simulation of several nodes on one store, of users whose lines break, and of everything that goes wrong."""
+"""A seeded simulation of chat nodes and their clients under faults, and checks of what chatcore promises."""
 
-from .cancellation import CancelAt as CancelAt
-from .climate import FAULTS as FAULTS
+from .processes import CancelAt as CancelAt
+from .profile import FAULTS as FAULTS
 from .run import Run as Run
 from .run import simulate as simulate
-from .scenes import SCENES as SCENES
+from .scenarios import SCENARIOS as SCENARIOS
 from .stress import STRESSES as STRESSES

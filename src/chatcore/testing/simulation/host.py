@@ -1,4 +1,4 @@
-"""The host's callbacks: its directory, its spelling of names, and what the sockets' tokens stand for."""
+"""The callbacks of the host application: its user directory, its canonical user ids, and its authenticator."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
@@ -10,65 +10,62 @@ from ...errors import Unavailable
 from ...ids import UserId
 from ...ports.authenticator import Principal
 from ...ports.user_directory import Profile
-from .climate import NOBODY, STRANGER
-from .owners import Owner
+from .processes import Process
+from .profile import STRANGER, UNKNOWN_USER
 from .world import World
 
-GOOD, OF_ANOTHER, WRONG = TOKENS = ("good", "of another", "wrong")
+VALID_TOKEN, TOKEN_OF_OTHER, INVALID_TOKEN = TOKENS = ("good", "of another", "wrong")
 REFRESHED_S = 300
-"""What a good token gives."""
+"""Seconds of access that a valid token gives."""
 HANGS_S = 60
-"""Longer than anything waits for a host."""
-
-
-async def _trouble(world: World, node: Owner, fault: str | None, slow_s: float) -> None:
-    """Let a callback of the host go wrong as ``fault`` says; a slow one takes up to ``slow_s``."""
-    match (fault or "").partition(": ")[2]:
-        case "fails":
-            node.failed_at = world.now
-            raise Unavailable
-        case "slow":
-            await _wait(world, node, world.random.uniform(0, slow_s))
-        case "hangs":
-            await _wait(world, node, HANGS_S)
-        case "raises":
-            raise world.injected(node)
-        case _:
-            pass
-
-
-async def _wait(world: World, node: Owner, seconds: float) -> None:
-    """Wait so long that the node may give the call up."""
-    try:
-        await asyncio.sleep(seconds)
-    finally:
-        node.failed_at = world.now
-
-
-async def directory(world: World, node: Owner, users: Collection[UserId]) -> Mapping[UserId, Profile]:
-    """Return the profiles of ``users``; all exist but `NOBODY`."""
-    await _trouble(world, node, world.faults.one_of(DIRECTORY_FAULTS), slow_s=1.9)
-    return {user: Profile() for user in users if user != NOBODY}
-
-
+"""Longer than a node waits for any callback."""
 DIRECTORY_FAULTS = ("directory: fails", "directory: slow", "directory: hangs", "directory: raises")
+AUTHENTICATOR_FAULTS = ("authenticator: fails", "authenticator: slow", "authenticator: raises")
 
 
-def canonical(world: World, node: Owner, user: UserId) -> UserId:
-    """Every name is spelled as it is written."""
-    if world.faults.happens("canonical: raises"):
-        raise world.injected(node)
+async def directory(world: World, process: Process, users: Collection[UserId]) -> Mapping[UserId, Profile]:
+    """Return the profiles of ``users``. Every user exists except `UNKNOWN_USER`."""
+    await _apply_fault(world, process, world.faults.draw(DIRECTORY_FAULTS), slow_max_s=1.9)
+    return {user: Profile() for user in users if user != UNKNOWN_USER}
+
+
+def canonical(world: World, process: Process, user: UserId) -> UserId:
+    """Return ``user``: every id is canonical."""
+    if world.faults.occurs("canonical: raises"):
+        raise world.injected_error(process)
     return user
 
 
 async def authenticate(
-    world: World, node: Owner, user: UserId, session: str, clock: Callable[[], datetime], token: str
+    world: World, process: Process, user: UserId, session: str, clock: Callable[[], datetime], token: str
 ) -> Principal | None:
     """Return the principal of a token that a socket of ``user`` presents."""
     await anyio.sleep(world.delay())
-    await _trouble(world, node, world.faults.one_of(AUTHENTICATOR_FAULTS), slow_s=4)
-    owner = {GOOD: user, OF_ANOTHER: STRANGER if user != STRANGER else "another"}.get(token)
+    await _apply_fault(world, process, world.faults.draw(AUTHENTICATOR_FAULTS), slow_max_s=4)
+    other = STRANGER if user != STRANGER else "another"
+    owner = {VALID_TOKEN: user, TOKEN_OF_OTHER: other}.get(token)
     return Principal(owner, expires_at=clock() + timedelta(seconds=REFRESHED_S), session=session) if owner else None
 
 
-AUTHENTICATOR_FAULTS = ("authenticator: fails", "authenticator: slow", "authenticator: raises")
+async def _apply_fault(world: World, process: Process, fault: str | None, slow_max_s: float) -> None:
+    """Let a callback go wrong as ``fault`` names it. A slow callback takes up to ``slow_max_s``."""
+    match (fault or "").partition(": ")[2]:
+        case "fails":
+            process.port_failed_at = world.now
+            raise Unavailable
+        case "slow":
+            await _wait(world, process, world.random.uniform(0, slow_max_s))
+        case "hangs":
+            await _wait(world, process, HANGS_S)
+        case "raises":
+            raise world.injected_error(process)
+        case _:
+            pass
+
+
+async def _wait(world: World, process: Process, seconds: float) -> None:
+    """Wait, and note that the node may have given the call up."""
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        process.port_failed_at = world.now

@@ -1,4 +1,4 @@
-"""One run of one seed."""
+"""One run of one seed: it starts the nodes, gives the commands, ends the faults and checks what came of it."""
 
 import asyncio
 import gc
@@ -15,36 +15,42 @@ from attrs import frozen
 from ...ports.registry import LEASE_S, SocketRegistry
 from ...ports.store import Store
 from ..clock import ShuffledLoop, Stuck
-from .cancellation import CancelAt
-from .climate import STRANGER
-from .closings import RENEWED_S
-from .cluster import Cluster, Node
-from .comparison import judge_clients
-from .director import Director
-from .faults import Injected
-from .logs import Logs
-from .owners import current, numbered_scopes, own_tasks
+from .checker import check_answers, check_clients, check_logs, check_pushes, check_recovery
+from .cluster import RENEWAL_CLOSES_S, Cluster, Node
+from .driver import EVENTS, FREQUENT_EVENTS, Driver
+from .processes import CancelAt, assign_tasks, current_process, numbered_scopes
+from .profile import STRANGER, InjectedError
+from .reference_log import StoredLogs
+from .scenarios import SCENARIOS, play
 from .stress import STRESSES, Stress
-from .verdict import judge_answers, judge_entries, judge_recovery
-from .verdict_on_pushes import judge_pushes
 from .world import World
 
-WITHIN_S = 5
-ENOUGH_S = 3_600
-OWN_TASKS = 8
-TRIED_AGAIN = (
+SCENARIO_SHARE = 0.25
+"""The share of the driver's steps that play a scenario."""
+HEAL_S = 5
+"""Seconds between the end of the faults and the checks."""
+LIMIT_S = 3_600
+IDLE_TASKS = 8
+"""The most tasks of a node without sockets, beside the idle ones of its background work."""
+RETRIED_WARNINGS = (
     "%s failed, and is tried again: %s",
     "the socket registry can't be reached: %s; it is repaired with the next renewal",
 )
-UNBEGUN = "coroutine 'Background._carry_out' was never awaited"
+NEVER_AWAITED = "coroutine 'Background._carry_out' was never awaited"
 
 
 @frozen(kw_only=True)
 class Run:
-    """What came of one seed: the promises that were broken, how often what happened, and the story."""
+    """The result of one run.
+
+    Attributes:
+        violations: The promises that were broken.
+        counts: How often each command, answer, fault and scenario occurred.
+        trace: What happened, line by line, if the run was traced.
+    """
 
     seed: int
-    broken: tuple[str, ...]
+    violations: tuple[str, ...]
     counts: Counter[str]
     trace: tuple[str, ...]
 
@@ -60,23 +66,23 @@ def simulate(
     stress: str | None = None,
     large: bool = False,
 ) -> Run:
-    """Run one seed to its end and judge it. The same arguments give the same run.
+    """Run one seed to its end and check it. The same arguments give the same run.
 
     Args:
-        seed: decides everything that chance decides.
-        store: makes the store.
-        registry: makes the registry; it is given the clock of its leases, in seconds.
-        commands: how many commands are given, without a ``stress``.
-        tracing: whether the run keeps its story.
-        cancel_at: has calls of one kind cancelled at one of their awaits; every second command is of that kind then.
-        stress: one of `STRESSES`: the world undergoes this.
-        large: whether the stress has the size that it has in the long campaigns.
+        seed: Every random choice of the run follows from it.
+        store: Creates the store.
+        registry: Creates the registry. Its argument is the clock of the leases, in seconds.
+        commands: How many commands are given, without a ``stress``.
+        tracing: Whether the run keeps its trace.
+        cancel_at: The calls that are cancelled at one of their awaits. Every second command is such a call then.
+        stress: The stress of the world, one of `STRESSES`.
+        large: Whether the stress has its scale of the long campaigns.
     """
     chosen = STRESSES[stress] if stress else None
-    world = World(seed, tracing=tracing, cancel_at=cancel_at, climate=chosen.climate if chosen else None)
+    world = World(seed, tracing=tracing, cancel_at=cancel_at, adapt_profile=chosen.adapt_profile if chosen else None)
     run = _run(world, store, registry, commands, chosen, large=large)
     del world
-    gc.collect(1)  # a world is full of cycles: without a collection each one stays in memory
+    gc.collect(1)  # a world has many reference cycles, and would stay in memory
     return run
 
 
@@ -89,140 +95,172 @@ def _run(
     *,
     large: bool,
 ) -> Run:
-    world.loop = ShuffledLoop(Random(world.random.random()), world.climate.shuffle)
+    world.loop = ShuffledLoop(Random(world.random.random()), world.profile.shuffle)
     with (
-        _log_judged(world),
-        _warnings_judged(world),
-        _no_garbage(),
+        _checked_logging(world),
+        _checked_warnings(world),
+        _no_garbage_collection(),
         asyncio.Runner(loop_factory=lambda: world.loop) as runner,
     ):
         try:
             runner.run(_play(world, store(), registry(world.loop.time), commands, stress, large=large))
         except Stuck as error:
-            world.fault(str(error))
-    return Run(seed=world.seed, broken=tuple(world.broken), counts=world.counts, trace=tuple(world.trace or ()))
+            world.violation(str(error))
+    trace = tuple(world.trace_lines or ())
+    return Run(seed=world.seed, violations=tuple(world.violations), counts=world.counts, trace=trace)
 
 
 async def _play(
     world: World, store: Store, registry: SocketRegistry, commands: int, stress: Stress | None, *, large: bool
 ) -> None:
-    own_tasks(world.loop)
-    world.loop.set_exception_handler(lambda _, context: world.fault(f"unhandled: {context}"))
+    assign_tasks(world.loop)
+    world.loop.set_exception_handler(lambda _, context: world.violation(f"unhandled: {context}"))
     cluster = Cluster(world, store, registry)
-    director = Director(world, cluster)
-    with numbered_scopes(), anyio.fail_after(ENOUGH_S):
-        for number in range(world.climate.nodes):
+    driver = Driver(world, cluster)
+    with numbered_scopes(), anyio.fail_after(LIMIT_S):
+        for number in range(world.profile.nodes):
             cluster.start(number)
         if stress:
-            await stress.play(director, stress.large if large else 1)
-        await director.direct(stress.ordinary if stress else commands)
-        await _quiet(world, cluster, director)
-        logs = await Logs.read(store, world.truth.entries)
-        await _judge(world, cluster, director, logs)
-        await _judge_sockets(world, cluster)
-        await _end(world, cluster, director)
+            await stress.play(driver, stress.large if large else 1)
+        await _give_commands(driver, stress.ordinary if stress else commands)
+        await _heal(driver)
+        logs = await StoredLogs.read(store, world.reference.entries)
+        await _check(driver, logs)
+        await _check_registry(world, cluster)
+        await _end(driver)
 
 
-async def _quiet(world: World, cluster: Cluster, director: Director) -> None:
-    """The faults end; everybody is given 5 s."""
-    await cluster.all_up()
-    world.faults.over = True
-    # What was sent until now may land late.
-    await cluster.store.landed()
-    await cluster.registry.landed()
+async def _give_commands(driver: Driver, commands: int) -> None:
+    """Give as many commands, with faults and scenarios between them."""
+    world, random, profile = driver.world, driver.world.random, driver.world.profile
+    for client in driver.clients:
+        if random.random() < 0.7:
+            world.call_later(random.random(), client.go_online)
+    given = 0
+    while given < commands:
+        await asyncio.sleep(random.expovariate(1 / profile.pause_s))
+        if event := world.faults.draw(tuple(EVENTS)):
+            EVENTS[event](driver)
+        elif random.random() < 0.05:
+            driver.go_online_or_offline()
+        if (frequent_event := FREQUENT_EVENTS.get(world.cancelled_call or "")) and random.random() < 0.5:
+            frequent_event(driver)
+        if random.random() < SCENARIO_SHARE:
+            (name,) = random.choices(list(SCENARIOS), [weight for weight, _ in SCENARIOS.values()])
+            given += play(name, driver)
+            continue
+        for _ in range(min(random.randint(1, profile.burst_max), commands - given)):
+            driver.command(*driver.workload.next_command())
+            given += 1
+
+
+async def _heal(driver: Driver) -> None:
+    """End the faults, and give nodes and clients the time to recover from them."""
+    world, cluster = driver.world, driver.cluster
+    await cluster.all_running()
+    world.faults.stopped = True
+    # What was sent until now may be applied late.
+    await cluster.store.calls_applied()
+    await cluster.registry.calls_applied()
     for node in cluster.blocked:
-        node.release()
-    world.tell("the faults end")
-    director.sign_out()  # no fault comes between it and its end
-    for client in director.clients:
-        client.poke()
-    await asyncio.sleep(WITHIN_S)
-    world.tell("judgement")
+        node.unblock()
+    world.trace("the faults end")
+    driver.sign_out()  # without a fault: it must succeed at once
+    for client in driver.clients:
+        client.retry_now()
+    await asyncio.sleep(HEAL_S)
+    world.trace("the checks start")
 
 
-async def _judge(world: World, cluster: Cluster, director: Director, logs: Logs) -> None:
-    judge_entries(world, cluster.attempts, logs)
-    judge_answers(world, cluster.attempts, logs)
-    judge_pushes(world, logs)
-    judge_recovery(world, cluster.attempts)
-    for caller in director.callers:
-        if not caller.ended.is_set():
-            world.fault(f"never settled: {caller}")
-    for line in cluster.lines:
-        if line.silent() and (line.ended or line.bye):
-            world.excuse("a socket ends before its commands are answered")
-        elif line.silent():
-            world.fault(f"never answered: {line.silent()[0]}")
-        if line.unsaid() and not line.raised:
-            world.fault(f"{line} was never told that these are gone: {line.unsaid()}")
-    await judge_clients(world, cluster.up[0].chat, director.clients, logs)
+async def _check(driver: Driver, logs: StoredLogs) -> None:
+    world, cluster = driver.world, driver.cluster
+    check_logs(world, logs)
+    check_answers(world, logs)
+    check_pushes(world, logs)
+    check_recovery(world)
+    for caller in driver.callers:
+        if not caller.finished.is_set():
+            world.violation(f"not finished: {caller}")
+    for connection in cluster.connections:
+        unanswered, missing_gone = connection.invariants.unanswered, connection.invariants.missing_gone
+        if unanswered and not connection.is_open:
+            world.tolerate("a socket ends before its commands are answered")
+        elif unanswered:
+            world.violation(f"not answered: {unanswered[0]}")
+        if missing_gone and not connection.raised:
+            world.violation(f"{connection} did not get room.gone for {missing_gone}")
+    await check_clients(world, cluster.running[0].chat, driver.clients, logs)
 
 
-async def _judge_sockets(world: World, cluster: Cluster) -> None:
-    """The registry shows the sockets that are open, and those of nodes that crashed no longer than their lease."""
-    await asyncio.sleep(LEASE_S + RENEWED_S)
+async def _check_registry(world: World, cluster: Cluster) -> None:
+    """Check that the registry lists the open sockets, and those of crashed nodes only while their leases last."""
+    await asyncio.sleep(LEASE_S + RENEWAL_CLOSES_S)
     for user in (*world.users, STRANGER):
-        shown = {one.id for one in await cluster.up[0].chat.sockets(user)}
-        here = {line.id for node in cluster.up for line in node.lines if line.user == user}
-        if shown != here:
-            world.fault(f"the registry shows the sockets {sorted(shown)} of {user}, where {sorted(here)} are open")
+        listed = {socket.id for socket in await cluster.running[0].chat.sockets(user)}
+        is_open = {socket.id for node in cluster.running for socket in node.connections if socket.user == user}
+        if listed != is_open:
+            world.violation(f"the registry lists {sorted(listed)} of {user}, but {sorted(is_open)} are open")
 
 
-async def _end(world: World, cluster: Cluster, director: Director) -> None:
-    """Everybody leaves: nothing is left alive, but for what a node does by itself."""
-    for client in director.clients:
-        client.go()
+async def _end(driver: Driver) -> None:
+    """Disconnect all clients and stop all nodes, and check that they leave nothing behind."""
+    world, cluster = driver.world, driver.cluster
+    for client in driver.clients:
+        client.go_offline()
     await asyncio.sleep(10)
-    for node in cluster.up:
-        for ghost in _ghosts(node):
-            world.fault(f"node {node.number} keeps {ghost!r}")
-    for task in [cluster.stop(node, again=False) for node in cluster.up]:
+    for node in cluster.running:
+        for leftover in _leftovers(node):
+            world.violation(f"node {node.number} keeps {leftover!r}")
+    for task in [cluster.stop(node, restart=False) for node in cluster.running]:
         await task
     await asyncio.sleep(10)
     for user in (*world.users, STRANGER):
-        for left in await cluster.registry.inner.of_user(user):
-            world.fault(f"the registry keeps {left}")
+        for socket in await cluster.registry.inner.of_user(user):
+            world.violation(f"the registry keeps {socket}")
 
 
-def _ghosts(node: Node) -> Generator[object]:
+def _leftovers(node: Node) -> Generator[object]:
+    """Yield what a node without sockets should not keep."""
     hub = node.chat._hub  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     yield from hub._rooms.values()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     yield from hub._users.values()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     yield from node.chat._sockets.here.values()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    yield from node.lines
-    tasks = node.owner.living()
+    yield from node.connections
+    tasks = node.process.running_tasks()
     idle = node.chat._background.idle  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    if len(tasks) - idle > OWN_TASKS:
+    if len(tasks) - idle > IDLE_TASKS:
         yield tasks
 
 
-def _is_due(record: logging.LogRecord) -> bool:
-    """Whether the error logs what a port or a callback of the host did against its contract."""
-    error = record.exc_info[1] if record.exc_info else None
-    return isinstance(error, Injected) or (isinstance(error, TimeoutError) and record.msg == "the directory failed")
-
-
-class _Records(logging.Handler):
+class _LogHandler(logging.Handler):
     def __init__(self, world: World) -> None:
         super().__init__(logging.WARNING)
         self._world = world
 
     def emit(self, record: logging.LogRecord) -> None:
-        if (owner := current()) and owner.dead:
-            self._world.excuse("a process logs while it is killed")
-        elif record.levelno == logging.WARNING and record.msg in TRIED_AGAIN:
-            self._world.excuse("a warning is logged: a port fails, and is tried again")
-        elif _is_due(record):
-            self._world.excuse("an error is logged: a port or a callback of the host broke its contract")
+        if (process := current_process()) and process.killed:
+            self._world.tolerate("a process logs while it is killed")
+        elif record.levelno == logging.WARNING and record.msg in RETRIED_WARNINGS:
+            self._world.tolerate("a warning is logged: a port failed and is called again")
+        elif _logs_injected_fault(record):
+            self._world.tolerate("an error is logged: a port or a callback of the host broke its contract")
         else:
-            self._world.fault(f"logged: {self.format(record)}")
+            self._world.violation(f"logged: {self.format(record)}")
+
+
+def _logs_injected_fault(record: logging.LogRecord) -> bool:
+    """Return whether the record logs that a port or a callback of the host broke its contract."""
+    error = record.exc_info[1] if record.exc_info else None
+    return isinstance(error, InjectedError) or (
+        isinstance(error, TimeoutError) and record.msg == "the directory failed"
+    )
 
 
 @contextmanager
-def _log_judged(world: World) -> Generator[None]:
-    """While entered, what chatcore logs from warnings on is a broken promise, except where an excuse names it."""
+def _checked_logging(world: World) -> Generator[None]:
+    """Record a violation for each warning and error in chatcore's log, unless it is tolerated."""
     logger = logging.getLogger("chatcore")
-    handler, level, propagate = _Records(world), logger.level, logger.propagate
+    handler, level, propagate = _LogHandler(world), logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.WARNING)
     logger.propagate = False
@@ -235,22 +273,24 @@ def _log_judged(world: World) -> Generator[None]:
 
 
 @contextmanager
-def _warnings_judged(world: World) -> Generator[None]:
-    """While entered, a warning is a broken promise, except where an excuse names it: a node that crashes leaves work
-    that had not begun, which anyio's tasks hold, and which is awaited nowhere."""
+def _checked_warnings(world: World) -> Generator[None]:
+    """Record a violation for each Python warning, unless it is tolerated.
+
+    A node that crashes leaves coroutines behind that had not begun. anyio's tasks hold them, and nothing awaits them.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
     for warning in caught:
-        if str(warning.message) == UNBEGUN:
-            world.excuse("work that had not begun ends with its process")
+        if str(warning.message) == NEVER_AWAITED:
+            world.tolerate("work that had not begun ends with its process")
         else:
-            world.fault(f"warned: {warning.message}")
+            world.violation(f"warned: {warning.message}")
 
 
 @contextmanager
-def _no_garbage() -> Generator[None]:
-    """No collection while a seed runs: it would come at no certain moment."""
+def _no_garbage_collection() -> Generator[None]:
+    """Disable garbage collection during a run, since it would come at no certain time."""
     gc.disable()
     try:
         yield

@@ -1,40 +1,90 @@
-"""What everything in a simulated world stands on: its chance, its faults, its time, and what has come to light."""
+"""What all parts of a run share: its random numbers, its time, its faults, and the records that the checks use."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from attrs import frozen
+from attrs import define, field, frozen
 
+from ...commands.command import Command, RoomCommand
+from ...commands.table import COMMANDS
 from ...domain.entries import Entry
-from ...ids import RoomId, Seq, UserId
+from ...domain.state import RoomState
+from ...errors import ChatError
+from ...ids import Key, RoomId, Seq, UserId, is_user_id, private_room_id
 from ...ports.connection import ByeCode
+from ...protocol import Object, read_command
 from ..clock import ShuffledLoop
-from .cancellation import CancelAt, Cancellation
-from .climate import Climate
-from .faults import Faults, Injected, InjectedRuntimeError, InjectedValueError
-from .marks import Marks
-from .owners import Owner
-from .truth import Truth
+from .processes import CancelAt, Cancellation, Process
+from .profile import FaultInjector, InjectedError, InjectedRuntimeError, InjectedValueError, Profile
+from .reference_log import MarkerBounds, ReferenceLog, StoredLog
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 @frozen
-class Pushed:
-    """An entry that a socket of a user got from a node."""
+class PushedEntry:
+    """An entry that a node pushed to a socket of ``user``."""
 
     at: float
-    node: Owner
+    process: Process
     user: UserId
     entry: Entry
 
 
+@define(eq=False, kw_only=True)
+class Attempt:
+    """One delivery of a command to one node, and its answer."""
+
+    user: UserId
+    name: str
+    data: object
+    command: Command[object] | ChatError
+    """What the node must read from ``name`` and ``data``: a command, or the error that refuses them."""
+    process: Process
+    over_socket: bool
+    heads_before: Mapping[RoomId, Seq]
+    """The head that each room had at least when the node received the command."""
+    heads_after: Mapping[RoomId, Seq] = field(factory=dict)
+    """The head that each room had at most when the node answered."""
+    markers_before: Mapping[RoomId, Mapping[str, Seq]]
+    """The lowest positions of the user that an answer may show."""
+    markers_after: Mapping[RoomId, Mapping[str, Seq]] = field(factory=dict)
+    """The highest positions of the user that an answer may show, unless the user joined."""
+    answer: Object | None = None
+    started_at: float
+    took_s: float = 0
+    node_stopped: bool = False
+    """Whether the node was stopping when it answered."""
+    error_injected: bool = False
+    """Whether a port or a callback of the host raised an `InjectedError` on the node meanwhile."""
+    port_failed: bool = False
+    """Whether a port of the node failed or was slow meanwhile, or the node was blocked."""
+    queue_room: RoomId | None = None
+    """The room in whose order the command is answered, if any."""
+    queued: bool = False
+    """Whether the socket has accepted the command."""
+    must_fail_with: str | None = None
+    """The error code of an earlier command of the same socket and room, with which this one must fail too."""
+
+    @property
+    def key(self) -> Key | None:
+        key = self.data.get("key") if isinstance(self.data, dict) else None
+        return key if isinstance(key, str) else None
+
+    def states_of(self, log: StoredLog) -> Sequence[RoomState]:
+        """Return the states that the room of ``log`` may have had while the node had the command."""
+        return log.states_between(self.heads_before.get(log.room, 0), self.heads_after.get(log.room, 0))
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.name} {self.data}"
+
+
 class World:
-    """One seed's world. Everything that chance decides comes from ``random``."""
+    """The shared parts of one run. Every random number of the run comes from ``random``."""
 
     loop: ShuffledLoop
 
@@ -44,35 +94,36 @@ class World:
         *,
         tracing: bool,
         cancel_at: CancelAt | None = None,
-        climate: Callable[[Climate], Climate] | None = None,
+        adapt_profile: Callable[[Profile], Profile] | None = None,
     ) -> None:
         self.seed = seed
         self.random = Random(seed)
-        self.climate = Climate.drawn(self.random)
-        if climate:
-            self.climate = climate(self.climate)
+        self.profile = Profile.drawn(self.random)
+        if adapt_profile:
+            self.profile = adapt_profile(self.profile)
         self.counts: Counter[str] = Counter()
-        self.faults = Faults(self.random, self.climate.rates, self.counts)
+        self.faults = FaultInjector(self.random, self.profile.rates, self.counts)
         self.cancellation = Cancellation(cancel_at, self.faults, self.counts)
-        self.cancelled = cancel_at.call if cancel_at else None
-        """The calls that are cancelled, and are frequent therefore."""
-        self.truth = Truth()
-        self.marks = Marks()
-        self.users: Sequence[UserId] = self.climate.users
+        self.cancelled_call = cancel_at.call if cancel_at else None
+        """The name of the calls that are cancelled. The driver makes them frequent."""
+        self.users: Sequence[UserId] = self.profile.users
         self.epochs = [f"epoch-{seed}"]
-        self.broken: list[str] = []
-        self.pushed: list[Pushed] = []
-        self.shown: set[tuple[UserId, RoomId, Seq]] = set()
-        """The joinings that users were told of by the push `room`."""
-        self.blocked = 0
-        """How many nodes are blocked."""
+        self.attempts: list[Attempt] = []
+        self.attempts_by_key: dict[tuple[UserId, Key], list[Attempt]] = defaultdict(list)
+        self.reference = ReferenceLog()
+        self.markers = MarkerBounds()
+        self.pushed: list[PushedEntry] = []
+        self.announced_joins: set[tuple[UserId, RoomId, Seq]] = set()
+        """The joins that the push `room` has announced: user, room, and the seq of the join."""
+        self.blocked_nodes = 0
         self.closable: set[tuple[ByeCode, str]] = set()
-        """The sockets that may be `kicked`, and the sessions that may be `signed_out`."""
-        self._raised: dict[Owner, float] = {}
+        """The sockets that may be closed as `kicked`, and the sessions whose sockets may be closed as `signed_out`."""
         self.outages: list[tuple[float, float]] = []
-        """From when to when the store was away in a world in which nothing else goes wrong."""
-        self.trace: list[str] | None = [] if tracing else None
+        """Start and end of the store's outages in a run without other faults."""
+        self.violations: list[str] = []
+        self.trace_lines: list[str] | None = [] if tracing else None
         self.context = copy_context()
+        self._injected_at: dict[Process, float] = {}
         self._ids = 0
 
     @property
@@ -88,42 +139,105 @@ class World:
         return f"id-{self._ids}"
 
     def clock(self, skew_s: float = 0) -> datetime:
-        """Wall-clock time with whole milliseconds, as a node sees it whose clock is wrong by ``skew_s``."""
+        """Return the wall-clock time in whole milliseconds on a node whose clock is wrong by ``skew_s``."""
         return NOON + timedelta(milliseconds=int((self.now + skew_s) * 1000))
 
-    def injected(self, node: Owner) -> Injected:
-        """What a port or a callback of ``node`` raises against its contract, as it raises it."""
-        self._raised[node] = self.now
+    def injected_error(self, process: Process) -> InjectedError:
+        """Return an error for a port or a callback of ``process`` to raise, and note the time."""
+        self._injected_at[process] = self.now
         return self.random.choice((InjectedValueError, InjectedRuntimeError))("injected")
 
-    def raised(self, node: Owner, since: float) -> bool:
-        """Whether ``node`` was given an `injected` fault since then."""
-        return self._raised.get(node, float("-inf")) >= since
+    def error_injected(self, process: Process, since: float) -> bool:
+        """Return whether an error was injected into ``process`` at ``since`` or later."""
+        return self._injected_at.get(process, float("-inf")) >= since
 
-    def later(self, seconds: float, work: Any, *arguments: object) -> None:
-        """Call ``work`` in nobody's name after so many seconds; 0 is soon."""
+    def call_later(self, seconds: float, function: Any, *arguments: object) -> None:
+        """Call ``function`` after ``seconds``, outside all processes. With 0 it is called soon."""
         if seconds > 0:
-            self.loop.call_later(seconds, work, *arguments, context=self.context)
+            self.loop.call_later(seconds, function, *arguments, context=self.context)
         else:
-            self.loop.call_soon(work, *arguments, context=self.context)
+            self.loop.call_soon(function, *arguments, context=self.context)
 
     def delay(self) -> float:
-        """How long something takes that travels, on an ordinary day; nothing takes long once the faults are over."""
+        """Draw how many seconds a message or a call takes without a fault; 0 once the faults have stopped."""
         random = self.random.random
-        if self.faults.over:
+        if self.faults.stopped:
             return 0
-        return 0 if random() < self.climate.promptness else random() * self.climate.delay_s
+        return 0 if random() < self.profile.instant_share else random() * self.profile.delay_max_s
 
-    def tell(self, what: str, *about: object) -> None:
-        """Write a line of the run's story, when somebody wants it. ``about`` fills ``what``."""
-        if self.trace is not None:
-            self.trace.append(f"{self.now:9.4f} {what % about if about else what}")
+    def trace(self, text: str, *values: object) -> None:
+        """Add a line to the trace, if the run keeps one. ``values`` are formatted into ``text`` only then."""
+        if self.trace_lines is not None:
+            self.trace_lines.append(f"{self.now:9.4f} {text % values if values else text}")
 
-    def excuse(self, why: str) -> None:
-        """Count what is not judged as strictly as it could be, and why; ``docs/simulation.md`` has the list."""
-        self.counts[f"excuse: {why}"] += 1
+    def tolerate(self, reason: str) -> None:
+        """Count a case that is checked less strictly, and why. ``docs/simulation.md`` lists every reason."""
+        self.counts[f"tolerated: {reason}"] += 1
 
-    def fault(self, promise: str) -> None:
-        """Something is not as promised."""
-        self.broken.append(promise)
-        self.tell("BROKEN %s", promise)
+    def violation(self, text: str) -> None:
+        """Record a broken promise."""
+        self.violations.append(text)
+        self.trace("VIOLATION %s", text)
+
+    def start_attempt(self, user: UserId, name: str, data: object, process: Process, *, over_socket: bool) -> Attempt:
+        """Record that a node receives a command now."""
+        command = _command(name, data)
+        self.markers.command_started(user, name, data)
+        attempt = Attempt(
+            user=user,
+            name=name,
+            data=data,
+            command=command,
+            process=process,
+            over_socket=over_socket,
+            started_at=self.now,
+            heads_before=dict(self.reference.heads_min),
+            markers_before=dict(self.markers.lowest.get(user, {})),
+            queue_room=_room_of(user, command) if isinstance(command, Command) else _room_of_invalid(user, name, data),
+        )
+        self.attempts.append(attempt)
+        if attempt.key is not None:
+            self.attempts_by_key[user, attempt.key].append(attempt)
+        self.trace("%s: %s %s%s", user, name, data, "" if over_socket else " (no socket)")
+        return attempt
+
+    def end_attempt(self, attempt: Attempt, answer: Object) -> None:
+        """Record the answer of a command."""
+        if attempt.answer is not None:
+            self.violation(f"answered twice: {attempt} -> {attempt.answer}, {answer}")
+        attempt.answer = answer
+        attempt.node_stopped = attempt.process.stopping
+        attempt.error_injected = self.error_injected(attempt.process, attempt.started_at)
+        attempt.port_failed = attempt.process.port_failed_at >= attempt.started_at
+        attempt.took_s = self.now - attempt.started_at
+        attempt.heads_after = dict(self.reference.heads_max)
+        attempt.markers_after = dict(self.markers.highest.get(attempt.user, {}))
+        if answer["ok"]:
+            self.counts[f"command: {attempt.name}"] += 1
+            self.markers.command_answered(attempt.user, attempt.name, attempt.data, answer)
+        self.counts["answer: ok" if answer["ok"] else f"answer: {answer['error']['code']}"] += 1
+        self.trace("%s <- %s", attempt, answer)
+
+
+def _command(name: str, data: object) -> Command[object] | ChatError:
+    try:
+        return read_command(name, data)
+    except ChatError as error:
+        return error
+
+
+def _room_of(user: UserId, command: Command[object]) -> RoomId | None:
+    return command.room_id(user, command.key or "") if isinstance(command, RoomCommand) else None
+
+
+def _room_of_invalid(user: UserId, name: str, data: object) -> RoomId | None:
+    """Return the room in whose order an invalid command is refused."""
+    if not issubclass(COMMANDS.get(name, Command), RoomCommand):
+        return None
+    match data:
+        case {"room": str(room)}:
+            return room
+        case {"to": str(other)} if is_user_id(other):
+            return private_room_id(user, other)
+        case _:
+            return None

@@ -1,0 +1,398 @@
+"""Checks at the end of a run: of the logs, the answers, the pushes, the recovery, and of what the clients show."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from ...chat import Chat
+from ...commands.command import ChangeCommand, Command, ReadingCommand, RoomCommand
+from ...commands.reading import History
+from ...commands.rooms import GetRoom
+from ...domain.decider import decide
+from ...domain.entries import Deleted, Entry
+from ...domain.redaction import holds_text_of
+from ...domain.state import RoomState
+from ...errors import ChatError
+from ...ids import Key, RoomId, Seq, UserId, is_room_id, private_room_id
+from ...protocol import KINDS, Object, answer_object, entry_object, error_object
+from .clients import Client
+from .processes import Process
+from .read_checker import ANSWER_BYTES_MAX, READ_CHECKS, size_of
+from .reference_log import StoredLog, StoredLogs
+from .world import NOON, Attempt, PushedEntry, World
+
+COMMAND_TIMEOUT_S = 4.9
+"""A queued command fails after 5 s, some of which it may have spent before it was queued."""
+RECOVERY_S = 1
+"""The contract: within 1 s of the store's return a room carries out commands again."""
+SYNC_S = 1
+ENTRY_FIELDS = ("kind", "title", "peer", "head")
+"""The fields of a Room object that entries keep up to date at a client."""
+
+FreshRoom: TypeAlias = tuple[Object, dict[Seq, Object]]
+"""A room as a new client reads it: its Room object, and for a member its whole history."""
+
+
+# Logs.
+
+
+def check_logs(world: World, logs: StoredLogs) -> None:
+    """Check that every entry is the result of a command of its author at the state before it, and is stored unchanged.
+
+    An entry without its text is accepted where the message has been deleted.
+    """
+    commands = _RoomCommands(world.attempts)
+    for log in logs:
+        for number, (entry, stored) in enumerate(zip(log.entries, log.stored, strict=True), start=1):
+            world.counts[f"kind: {KINDS[type(entry.event)]}"] += 1
+            if entry.seq != number:
+                world.violation(f"{log.room} has the seq {entry.seq}, expected {number}")
+            if stored != log.messages.stored(number, log.head):
+                world.violation(f"the store holds {stored}, which was written as {entry}")
+            if not any(_writes(log, command, entry) for command in commands.of(entry)):
+                world.violation(f"no command writes {entry}")
+        if len(log.by_key) != log.head:
+            world.violation(f"{log.room} has a key twice")
+        _check_private_room(world, log)
+
+
+def _check_private_room(world: World, log: StoredLog) -> None:
+    """Check that two users have one private room: its id follows from the two."""
+    state = log.states[-1]
+    users = sorted(state.members)
+    if state.kind == "private" and log.room != private_room_id(users[0], users[-1]):
+        world.violation(f"{log.room} is not the private room of {users}")
+
+
+class _RoomCommands:
+    """The commands of a run that can write an entry."""
+
+    def __init__(self, attempts: Sequence[Attempt]) -> None:
+        self._by_key: dict[tuple[RoomId, UserId, Key | None], list[RoomCommand[object]]] = {}
+        for attempt in attempts:
+            command = attempt.command
+            if isinstance(command, RoomCommand):
+                room = command.room_id(attempt.user, command.key or "")
+                commands = self._by_key.setdefault((room, attempt.user, command.key), [])
+                if command not in commands:
+                    commands.append(command)
+
+    def of(self, entry: Entry) -> Iterator[RoomCommand[object]]:
+        """Yield the commands with the room, the author and the key of ``entry``, and those without a key."""
+        for key in (entry.key, None):
+            yield from self._by_key.get((entry.room, entry.author, key), ())
+
+
+def _writes(log: StoredLog, command: RoomCommand[object], entry: Entry) -> bool:
+    state = log.states[entry.seq - 1]
+    facts = log.facts(state, entry.author, command.target, list(command.required_users(state)))
+    return decide(state, facts, entry.author, command, entry.key, entry.at) == entry
+
+
+# Answers.
+
+
+def check_answers(world: World, logs: StoredLogs) -> None:
+    """Check that every answer was right in some state that the room had between command and answer."""
+    for attempt in world.attempts:
+        if attempt.answer is not None and (wrong := _check_answer(world, attempt, attempt.answer, logs)):
+            heads = f"heads {attempt.heads_before} to {attempt.heads_after}"
+            world.violation(f"{wrong}: {attempt} -> {attempt.answer} ({heads})")
+
+
+def _check_answer(world: World, attempt: Attempt, answer: Object, logs: StoredLogs) -> str | None:
+    command = attempt.command
+    if not answer["ok"] and answer["error"]["temporary"]:
+        return _check_temporary_failure(world, attempt, command, answer)
+    match command:
+        case ChatError():
+            return None if answer == _refusal(command) else f"expected {command.code}"
+        case RoomCommand():
+            return _check_room_answer(world, attempt, command, answer, logs)
+        case ReadingCommand():
+            if answer["ok"] and size_of(answer) > ANSWER_BYTES_MAX:
+                return f"the answer has {size_of(answer)} bytes"
+            return READ_CHECKS[command.name](world, attempt, command, answer, logs)
+        case _:
+            raise TypeError(type(command))
+
+
+def _check_temporary_failure(
+    world: World, attempt: Attempt, command: Command[object] | ChatError, answer: Object
+) -> str | None:
+    """Check that a command has a reason to fail.
+
+    A command may fail as `internal` only if a port or a callback of the host raised what its contract forbids. A queued
+    command may fail as `unavailable` after 5 s, or if the user directory fails, an earlier command failed, or the node
+    stops. Over a socket even a refusal is queued behind earlier commands.
+    """
+    if answer["error"]["code"] == "internal":
+        return None if attempt.error_injected or attempt.must_fail_with == "internal" else "internal without a reason"
+    writes = isinstance(command, RoomCommand)
+    needs_directory = isinstance(command, RoomCommand) and bool(command.required_users(RoomState(room="unborn")))
+    if attempt.node_stopped:
+        world.tolerate("unavailable: the node stops")
+    elif attempt.must_fail_with:
+        world.tolerate("unavailable: an earlier command of the socket failed")
+    elif isinstance(command, RoomCommand | ChatError) and attempt.took_s > COMMAND_TIMEOUT_S:
+        world.tolerate("unavailable: the command was queued for 5 s")
+    elif (attempt.port_failed or attempt.error_injected) and (needs_directory or not writes):
+        world.tolerate("unavailable: the store, the directory or the authenticator failed")
+    else:
+        return f"unavailable after {attempt.took_s:.1f} s without a reason"
+    return None
+
+
+def _refusal(error: ChatError) -> Object:
+    return {"ok": False, "error": error_object(error)}
+
+
+def _check_room_answer(
+    world: World, attempt: Attempt, command: RoomCommand[object], answer: Object, logs: StoredLogs
+) -> str | None:
+    log = logs[command.room_id(attempt.user, command.key or "")]
+    entry = log.by_key.get((attempt.user, command.key)) if command.key else None
+    if not answer["ok"]:
+        return _check_refusal(world, log, attempt, command, answer, entry)
+    if command.key is None and "seq" in answer:
+        entry = _own_entry(log, attempt, answer["seq"])
+    if entry is None or (isinstance(command, ChangeCommand) and "seq" not in answer):
+        return _check_no_change(log, attempt, command, answer, entry)
+    if not _may_match(world, log, attempt, command, entry):
+        return f"expected key_reused: the key is that of {entry}"
+    expected = answer_object(command.answer(entry, duplicate=answer["duplicate"], epoch=answer.get("epoch", "")))
+    if answer != {"ok": True, **expected}:
+        return f"expected {expected}"
+    if answer.get("epoch", world.epoch) not in world.epochs:
+        return "the store never had this epoch"
+    return _check_duplicate(world, attempt, entry, answer)
+
+
+def _own_entry(log: StoredLog, attempt: Attempt, seq: Seq) -> Entry | None:
+    """Return the entry at ``seq``, if the user of the attempt is its author."""
+    entry = log.entries[seq - 1] if seq <= log.head else None
+    return entry if entry and entry.author == attempt.user else None
+
+
+def _may_match(world: World, log: StoredLog, attempt: Attempt, command: RoomCommand[object], entry: Entry) -> bool:
+    """Return whether the command may have been taken for a repetition of the one that wrote ``entry``.
+
+    The contract: after a deletion, any content matches.
+    """
+    if entry.digest == command.digest:
+        return True
+    redacted_at = log.messages.redacted_at(entry.seq)
+    if redacted_at is None or redacted_at > attempt.heads_after.get(log.room, 0):
+        return False
+    world.tolerate("any content matches the key of a deleted message")
+    return True
+
+
+def _may_be_key_reused(log: StoredLog, attempt: Attempt, command: RoomCommand[object], entry: Entry) -> bool:
+    redacted_at = log.messages.redacted_at(entry.seq)
+    is_redacted = redacted_at is not None and redacted_at <= attempt.heads_before.get(log.room, 0)
+    return not is_redacted and entry.digest != command.digest
+
+
+def _check_duplicate(world: World, attempt: Attempt, entry: Entry, answer: Object) -> str | None:
+    if answer["duplicate"]:
+        if world.attempts_by_key.get((attempt.user, entry.key)) == [attempt]:
+            return "the first attempt cannot be a duplicate"
+        return None if entry.seq <= attempt.heads_after.get(entry.room, 0) else "the entry did not exist yet"
+    if entry.seq > attempt.heads_before.get(entry.room, 0):
+        return None
+    failures = world.reference.unknown_outcomes.get((attempt.process, entry.author, entry.key), ())
+    if not any(at >= attempt.started_at and seq <= entry.seq for at, seq in failures):
+        return "expected duplicate: the entry existed before"
+    world.tolerate("no duplicate: an append of the node with unknown outcome may have written the entry")
+    return None
+
+
+def _check_no_change(
+    log: StoredLog, attempt: Attempt, command: RoomCommand[object], answer: Object, entry: Entry | None
+) -> str | None:
+    """Check the success of a command that wrote nothing: the room was already as the command wants it."""
+    if entry and entry.seq <= attempt.heads_before.get(log.room, 0):
+        return f"the key is that of {entry}"
+    if any(outcome is None for outcome in _outcomes(log, attempt, command)) and "seq" not in answer:
+        return None
+    return "the log has no such entry"
+
+
+def _check_refusal(
+    world: World,
+    log: StoredLog,
+    attempt: Attempt,
+    command: RoomCommand[object],
+    answer: Object,
+    entry: Entry | None,
+) -> str | None:
+    code = answer["error"]["code"]
+    is_reused = entry is not None and _may_be_key_reused(log, attempt, command, entry)
+    if entry and entry.seq <= attempt.heads_before.get(log.room, 0):
+        return None if code == "key_reused" and is_reused else f"the key is that of {entry}"
+    if code == "key_reused":
+        return None if is_reused else "the key was not used"
+    if not is_room_id(log.room) and code == "not_found":
+        world.tolerate("not found: the room is not a room id")
+        return None
+    for outcome in _outcomes(log, attempt, command):
+        if isinstance(outcome, ChatError) and answer == _refusal(outcome):
+            return None
+    return "no state of the room refuses this"
+
+
+def _outcomes(log: StoredLog, attempt: Attempt, command: RoomCommand[object]) -> Iterator[Entry | ChatError | None]:
+    """Yield the result of the command in each state that the room may have had while the node had the command."""
+    for state in attempt.states_of(log):
+        facts = log.facts(state, attempt.user, command.target, list(command.required_users(state)))
+        yield decide(state, facts, attempt.user, command, command.key or "", NOON)
+
+
+# Recovery.
+
+
+def check_recovery(world: World) -> None:
+    """Check that commands succeed within 1 s of the store's return, and that none given since the outage fails.
+
+    Where several nodes write to a room, one of them may lose every seq to the others until older commands fail.
+    """
+    writes = [
+        (attempt, attempt.started_at + attempt.took_s, attempt.answer["ok"])
+        for attempt in world.attempts
+        if isinstance(attempt.command, RoomCommand) and attempt.answer is not None
+    ]
+    for start, end in world.outages:
+        for room in dict.fromkeys(attempt.queue_room for attempt, _, _ in writes if start < attempt.started_at < end):
+            succeeded = [at for attempt, at, success in writes if attempt.queue_room == room and success]
+            if not any(end < at <= end + RECOVERY_S for at in succeeded):
+                world.violation(f"{room} did not recover within {RECOVERY_S} s of the store's return at {end:.1f}")
+        for attempt, at, success in writes:
+            if success or attempt.started_at < start or at < end + RECOVERY_S:
+                continue
+            if attempt.started_at < end and world.profile.nodes > 1:
+                world.tolerate("unavailable after an outage: the node lost every seq to other nodes")
+            else:
+                world.violation(f"failed {at - end:.1f} s after the store's return: {attempt}")
+
+
+# Pushes.
+
+
+def check_pushes(world: World, logs: StoredLogs) -> None:
+    """Check that every pushed entry was durable and went to a member, and that joins were announced to new members."""
+    deleted: dict[tuple[Process, RoomId], list[Seq]] = {}
+    for pushed in world.pushed:
+        entry = pushed.entry
+        deletions = deleted.setdefault((pushed.process, entry.room), [])
+        if wrong := _check_pushed_entry(world, logs[entry.room], pushed, deletions):
+            world.violation(f"{pushed.user} got {entry}: {wrong}")
+        if isinstance(entry.event, Deleted) and entry.event.target not in deletions:
+            deletions.append(entry.event.target)
+    for user, room, seq in sorted(world.announced_joins):
+        if not (seq <= logs[room].head and logs[room].states[seq].member(user)):
+            world.violation(f"{user} got the push room for {room} at {seq}, where the user does not join")
+
+
+def _check_pushed_entry(world: World, log: StoredLog, pushed: PushedEntry, deletions: list[Seq]) -> str | None:
+    """Check an entry that a node pushed after it had pushed ``deletions`` of the same room.
+
+    Members get entries, and a former member the entry that ended the membership.
+    """
+    entry, seq = pushed.entry, pushed.entry.seq
+    if seq > log.head or pushed.at < world.reference.written_at[entry.room, seq]:
+        return "it was not durable"
+    if not log.states[seq].member(pushed.user) and not log.states[seq - 1].member(pushed.user):
+        return "the user is not a member"
+    if entry == log.messages.stored(seq, log.head):
+        return None
+    if entry != log.entries[seq - 1]:
+        return "it differs from the log"
+    if any(holds_text_of(entry, target) for target in deletions):
+        return "the node had pushed the deletion of its text"
+    return None
+
+
+# Clients.
+
+
+async def check_clients(world: World, chat: Chat, clients: Sequence[Client], logs: StoredLogs) -> None:
+    """Check that clients that are online show what the store holds.
+
+    Markers are checked after one more `sync`, since a lost hint of a marker is not sent again.
+    """
+    online = [client for client in clients if client.wants_online]
+    for client in online:
+        for number, data in client.pending.items():
+            world.violation(f"{client.user} has no answer of {number}: {data}")
+    fresh = {user: await _read_rooms(world, chat, user, logs) for user in dict.fromkeys(c.user for c in online)}
+    for client in online:
+        _check_client(world, client, fresh[client.user])
+        if _rooms_with_other_markers(client, fresh[client.user]):
+            world.tolerate("a marker differs until the next sync: its hint may have been lost")
+        client.sync([])
+    await asyncio.sleep(SYNC_S)
+    for client in online:
+        for room in _rooms_with_other_markers(client, fresh[client.user]):
+            shown, expected = client.rooms[room].fields, fresh[client.user][room][0]
+            world.violation(f"{client.device} shows {room} as {shown}, expected {expected}")
+
+
+async def _read_rooms(world: World, chat: Chat, user: UserId, logs: StoredLogs) -> Mapping[RoomId, FreshRoom]:
+    """Read every room of a user as a new client does."""
+    rooms: dict[RoomId, FreshRoom] = {}
+    for log in logs:
+        member = log.states[-1].members.get(user)
+        if member and member.standing != "banned":
+            room = answer_object(await chat.execute(user, GetRoom(room=log.room)))
+            history = await _read_history(chat, user, log.room) if member.standing == "member" else {}
+            rooms[log.room] = room, history
+            if history and history != _expected_history(log, user):
+                world.violation(f"the history of {log.room} differs from its log")
+    return rooms
+
+
+def _expected_history(log: StoredLog, user: UserId) -> dict[Seq, Object]:
+    seqs = range(1, log.head + 1)
+    return {seq: entry_object(log.messages.presented(seq, log.head, user)) for seq in seqs}
+
+
+async def _read_history(chat: Chat, user: UserId, room: RoomId) -> dict[Seq, Object]:
+    """Page through the whole history of a room."""
+    history: dict[Seq, Object] = {}
+    anchor: Seq | str = "oldest"
+    while True:
+        page = await chat.execute(user, History(room=room, anchor=anchor, after=150))
+        history.update((entry.seq, entry_object(entry)) for entry in page.entries)
+        if not page.has_after:
+            return history
+        anchor = page.entries[-1].seq
+
+
+def _check_client(world: World, client: Client, fresh: Mapping[RoomId, FreshRoom]) -> None:
+    for name in sorted(fresh.keys() ^ client.rooms.keys()):
+        shown = client.rooms[name].fields if name in client.rooms else "nothing"
+        world.violation(f"{client.device} shows {name} as {shown}, expected {fresh.get(name, 'nothing')}")
+    for name in sorted(fresh.keys() & client.rooms.keys()):
+        room, history = fresh[name]
+        shown_room, shown_history = client.rooms[name].fields, client.rooms[name].history()
+        if shown_history != history:
+            world.violation(f"{client.device} shows the history of {name} as {shown_history}, expected {history}")
+        if history and "kind" not in shown_room:
+            world.tolerate("a client knows a room from a sync alone, which has no kind and no title")
+        elif history and any(shown_room.get(field) != room.get(field) for field in ENTRY_FIELDS):
+            world.violation(f"{client.device} shows {name} as {shown_room}, expected {room}")
+        if [shown_room["me"][field] for field in ("role", "state")] != [
+            room["me"][field] for field in ("role", "state")
+        ]:
+            world.violation(f"{client.device} shows me in {name} as {shown_room['me']}, expected {room['me']}")
+
+
+def _rooms_with_other_markers(client: Client, fresh: Mapping[RoomId, FreshRoom]) -> list[RoomId]:
+    """Return the rooms of which a client shows other markers than the store holds."""
+    differing: list[RoomId] = []
+    for name in sorted(fresh.keys() & client.rooms.keys()):
+        shown, (room, _) = client.rooms[name].fields, fresh[name]
+        if (shown["me"], shown.get("markers")) != (room["me"], room.get("markers")):
+            differing.append(name)
+    return differing
