@@ -107,7 +107,7 @@ class Chat:
             rights=rules.rights,
             canonical=canonical,
             new_id=new_id,
-            unanswered=InFlight(),
+            in_flight=InFlight(),
             limits=limits,
         )
         self._sockets = Sockets(
@@ -153,7 +153,7 @@ class Chat:
         """
         self._sockets.leave()
         with anyio.move_on_after(DRAIN_S, shield=True):
-            await self._dispatcher.unanswered.at_most(0)
+            await self._dispatcher.in_flight.at_most(0)
         self._hub.open = False
         try:
             await self._entered.__aexit__(kind, error, traceback)
@@ -248,9 +248,9 @@ class Chat:
     def _hear(self, hint: Hint) -> None:
         match hint:
             case RoomHint():
-                self._hub.told(hint.room, hint.seq, hint.affects, hint.entry)
+                self._hub.take_hint(hint.room, hint.seq, hint.affects, hint.entry)
             case MarkerHint():
-                self._hub.markers.told(hint)
+                self._hub.markers.take_hint(hint)
             case RevocationHint():
                 self._sockets.doubt(hint)
 

@@ -14,10 +14,10 @@ from .live.background import Background
 from .live.deadlines import Deadlines
 from .live.event_loop import LoopGuard
 from .live.guarded_connection import GuardedConnection
+from .live.in_flight import InFlight
 from .live.leases import Leases
 from .live.live_sockets import LiveSocket
 from .live.pushes import Expiring, Ready, Room
-from .live.subscriptions import RoomPosition
 from .ports.authenticator import Principal
 from .ports.bus import RevocationHint
 from .ports.connection import Bye, ByeCode, Connection, Push
@@ -78,7 +78,7 @@ class Sockets:
     ) -> AsyncGenerator[Socket]:
         """See `Chat.connect`."""
         self._loop.check()
-        live = LiveSocket(GuardedConnection(connection), info.user)
+        live = LiveSocket(GuardedConnection(connection), info.user, InFlight(self._dispatcher.in_flight))
         if authenticate:
             live.refresh = partial(self._refresh, info, authenticate)
         socket = Socket(self._dispatcher, live, info, self._loop)
@@ -110,7 +110,7 @@ class Sockets:
         standings |= {view.room: (view.head, view.member) for view in page.rooms if view.member}
         live.invited = {room: member.since for room, (_, member) in standings.items() if member.standing == "invited"}
         heads = {room: head for room, (head, member) in standings.items() if member.standing == "member"}
-        self._hub.connected(live, {room: RoomPosition(head, member=True) for room, head in heads.items()})
+        self._hub.connected(live, heads)
         if expires_at:
             self._deadlines.set(info.id, expires_at)
 

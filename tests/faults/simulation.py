@@ -17,8 +17,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "unchanged-answered-without-reading",
             "chatcore.live:LiveRoom._settle",
             "self._refuse_first()",
-            "self._refuse_first() or ((one := self._waiting.first()) and not self._decide(state, one, one.command)"
-            " and not self._waiting.finish(one, CommandDone(None)))",
+            "self._refuse_first() or ((one := self._commands.first()) and not self._decide(state, one, one.command)"
+            " and not self._commands.finish(one, CommandDone(None)))",
             SIMULATION,
         ),
     ),
@@ -36,7 +36,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "hint-published-before-the-append",
             "chatcore.live:LiveRoom._append",
             "self._unsure = True",
-            "self._unsure = True\nself._around.publish([entry for _, entry in batch])",
+            "self._unsure = True\nself._context.publish([entry for _, entry in batch])",
             SIMULATION,
         ),
     ),

@@ -83,27 +83,24 @@ class RoomCommand(Command[Answer_co], AppendCommand):
         """What the user is told where `event` was None; only commands that may change nothing have it."""
         raise TypeError(f"{self.name} always changes something")
 
-    @property
-    def digest(self) -> str:
-        return self._digest
-
     @cached_property
-    def _digest(self) -> str:
-        # Looked at when the command is decided and when its entry is recognised: hashed once.
-        content = ",".join([self.name, *map(_unmistakable, self.content().values())])
-        return hashlib.sha256(content.encode()).hexdigest()[:32]
+    def digest(self) -> str:
+        """Identifies the content.
+
+        No two values, and no two lists of values, are written alike. A string is written as its length and itself, in
+        a third of the time that JSON takes.
+        """
+        values = [
+            f"{len(value)}:{value}"
+            if isinstance(value, str)
+            else ("-" if value is None else _CANONICAL_JSON.encode(value))
+            for value in self.content().values()
+        ]
+        return hashlib.sha256(",".join([self.name, *values]).encode()).hexdigest()[:32]
 
     def content(self) -> Mapping[str, Any]:
         """What a repetition with the same key must repeat."""
         return attrs.asdict(self, filter=lambda attribute, _: attribute.name != "key")
-
-
-def _unmistakable(value: object) -> str:
-    """A text that no other value has, nor other values joined: JSON, but for what most of a message is, which is
-    written in a third of the time."""
-    if value is None:
-        return "-"
-    return f"{len(value)}:{value}" if isinstance(value, str) else _CANONICAL_JSON.encode(value)
 
 
 @frozen(kw_only=True)

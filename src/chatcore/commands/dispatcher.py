@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from attrs import evolve, frozen
 
 from ..domain.permissions import Rights
 from ..errors import ChatError, Internal, NotFound, RateLimited
-from ..ids import Key, RoomId, UserId, is_room_id
+from ..ids import RoomId, UserId
 from ..live.command_queue import Outcome, PendingCommand
 from ..live.event_loop import current_time
 from ..live.hub import Hub
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @frozen(kw_only=True)
 class CommandDispatcher:
-    """Carries commands out. ``unanswered`` counts those that wait at their rooms."""
+    """Carries commands out. ``in_flight`` counts those that are pending at their rooms."""
 
     store: Store
     hub: Hub
@@ -36,7 +37,7 @@ class CommandDispatcher:
     rights: Rights
     canonical: Callable[[UserId], UserId | None] | None
     new_id: Callable[[], str]
-    unanswered: InFlight
+    in_flight: InFlight
     limits: CommandLimits | None = None
 
     def addressed(self, command: Command[A]) -> Command[A]:
@@ -67,73 +68,79 @@ class CommandDispatcher:
         self,
         user: UserId,
         command: RoomCommand[A],
-        answer: Callable[[A | ChatError], None],
+        reply: Callable[[A | ChatError], None],
         socket: LiveSocket | None = None,
     ) -> None:
-        """Queue a command at its room; ``answer`` is called once, when it is carried out or refused."""
+        """Queue a command at its room; ``reply`` takes the answer or the refusal, once."""
         key = command.key or self.new_id()
         room = command.room_id(user, key)
-        limits = self.limits
-        if limits and (refusal := limits.refusal(user, command)):
-            self.refuse(room, user, refusal, answer, socket)
-            return
-        epoch = self.store.epoch
-
-        def finish(outcome: Outcome) -> None:
-            if limits and command.is_message and isinstance(outcome, RateLimited):
-                limits.forget(user)
-            answer(_answer_of(command, outcome, epoch))
-
-        self._queue(room, user, key, command, finish, socket, limited=limits is not None and command.is_message)
+        is_limited = False
+        if self.limits:
+            if refusal := self.limits.refusal(user, command):
+                self.refuse(room, user, refusal, reply, socket)
+                return
+            is_limited = command.is_message
+        self.hub.submit(
+            room,
+            PendingCommand(
+                user=user,
+                key=key,
+                command=command,
+                target=command.target,
+                reply=partial(self._answer, user, command, reply),
+                deadline=current_time() + COMMAND_S,
+                in_flight=socket.in_flight if socket else self.in_flight,
+                socket=socket,
+                limited=is_limited,
+            ),
+        )
 
     def refuse(
         self,
         room: RoomId,
         user: UserId,
         error: ChatError,
-        answer: Callable[[ChatError], None],
+        reply: Callable[[ChatError], None],
         socket: LiveSocket | None,
     ) -> None:
-        """Answer with a refusal, after the commands that the socket sent to ``room`` before it.
+        """Reply with a refusal, after the commands that the socket sent to ``room`` before it.
 
-        Where there are none it is answered at once: a client that is refused again and again costs the room nothing.
+        Where there are none the reply comes at once: a client that is refused again and again costs the room nothing.
         """
         if socket is None or not self.hub.has_queued(room, socket):
-            answer(error)
+            reply(error)
             return
-
-        def finish(outcome: Outcome) -> None:
-            answer(outcome if isinstance(outcome, ChatError) else error)
-
-        self._queue(room, user, self.new_id(), error, finish, socket)
-
-    def _queue(
-        self,
-        room: RoomId,
-        user: UserId,
-        key: Key,
-        command: RoomCommand[Any] | ChatError,
-        finish: Callable[[Outcome], None],
-        socket: LiveSocket | None,
-        *,
-        limited: bool = False,
-    ) -> None:
-        if not is_room_id(room):
-            finish(command if isinstance(command, ChatError) else NotFound())
-            return
-
-        def answer(outcome: Outcome) -> None:
-            self.unanswered.done()
-            finish(outcome)
-
-        self.unanswered.add()
-        deadline = current_time() + COMMAND_S
         self.hub.submit(
             room,
             PendingCommand(
-                user=user, key=key, command=command, answer=answer, deadline=deadline, socket=socket, limited=limited
+                user=user,
+                key=self.new_id(),
+                command=error,
+                reply=lambda outcome: reply(outcome if isinstance(outcome, ChatError) else error),
+                deadline=current_time() + COMMAND_S,
+                in_flight=socket.in_flight,
+                socket=socket,
             ),
         )
+
+    def _answer(
+        self, user: UserId, command: RoomCommand[A], reply: Callable[[A | ChatError], None], outcome: Outcome
+    ) -> None:
+        if isinstance(outcome, ChatError):
+            if self.limits and command.is_message and isinstance(outcome, RateLimited):
+                self.limits.forget(user)
+            reply(outcome)
+            return
+        answer: A | ChatError
+        try:
+            if outcome.entry is None:
+                answer = command.unchanged()
+            else:
+                answer = command.answer(outcome.entry, duplicate=outcome.duplicate, epoch=self.store.epoch)
+        except Exception:
+            log.exception("the answer of %s could not be made", command.name)
+            answer = Internal()
+        reply(answer)
 
     def spelled(self, user: UserId) -> UserId | None:
         """The one spelling of a user's name; None for a name that no user can have.
@@ -154,15 +161,3 @@ class CommandDispatcher:
         if found is None:
             raise NotFound
         return found
-
-
-def _answer_of(command: RoomCommand[A], outcome: Outcome, epoch: str) -> A | ChatError:
-    if isinstance(outcome, ChatError):
-        return outcome
-    try:
-        if outcome.entry is None:
-            return command.unchanged()
-        return command.answer(outcome.entry, duplicate=outcome.duplicate, epoch=epoch)
-    except Exception:
-        log.exception("the answer of %s could not be made", command.name)
-        return Internal()

@@ -38,7 +38,7 @@ def users(limit: int) -> Check:
     def check(_: object, attribute: AnyAttribute, value: Sequence[object]) -> None:
         if len(value) > limit:
             raise _invalid(attribute, f"must not name more than {limit} users")
-        if not all(isinstance(one, str) and is_user_id(one) for one in value):
+        if value and not all(isinstance(name, str) and is_user_id(name) for name in value):
             raise _invalid(attribute, "contains an invalid user id")
 
     return check
@@ -58,7 +58,11 @@ def text(shortest: int, longest: int) -> Check:
     """A string of so many code points, without lone surrogates."""
 
     def check(_: object, attribute: AnyAttribute, value: object) -> None:
-        if not isinstance(value, str) or not shortest <= len(value) <= longest or not _encodable(value):
+        if (
+            not isinstance(value, str)
+            or not shortest <= len(value) <= longest
+            or not (value.isascii() or _encodable(value))
+        ):
             raise _invalid(attribute, f"must be a string of {shortest} to {longest} characters")
 
     return check
@@ -124,7 +128,7 @@ def emoji(_: object, attribute: AnyAttribute, value: object) -> None:
 
 
 def body(_: object, attribute: AnyAttribute, value: object) -> None:
-    if not isinstance(value, str) or not _encodable(value) or len(value.encode()) > BODY_BYTES_MAX:
+    if not isinstance(value, str) or not (value.isascii() or _encodable(value)) or len(value.encode()) > BODY_BYTES_MAX:
         raise _invalid(attribute, f"must be a string of at most {BODY_BYTES_MAX} bytes in UTF-8")
 
 

@@ -64,7 +64,7 @@ class SendMessage(RoomCommand[SendResult]):
 
     @property
     def _mentioned(self) -> Sequence[UserId]:
-        return fields.each_once(self.mentions)
+        return self.mentions and fields.each_once(self.mentions)
 
     def content(self) -> Mapping[str, Any]:
         return {"body": self.body, "data": self.data, "reply_to": self.reply_to, "mentions": self._mentioned or None}

@@ -14,7 +14,6 @@ from ..errors import Invalid, NotFound
 from ..ids import RoomId, Seq, UserId, private_room_id
 from ..live.existing import existing
 from ..live.pushes import Room
-from ..live.subscriptions import RoomPosition
 from ..ports.entry_log import Anchor, FirstUnread, RoomCatchUp, Window
 from ..ports.room_views import RoomPage
 from ..ports.store import Store
@@ -193,8 +192,8 @@ class Sync(ReadingCommand[SyncResult]):
         except BaseException:
             context.hub.release(context.socket, self.cursors, held)
             raise
-        # No await from here to the answer: whatever is followed now is delivered after it.
-        heads = {room: RoomPosition(found.view.head, member=True) for room, found in synced.rooms.items() if found.view}
+        # No await from here to the answer: what the subscriptions deliver comes after it.
+        heads = {room: found.view.head for room, found in synced.rooms.items() if found.view}
         context.hub.synced(context.socket, self.cursors, held, heads)
         return synced
 

@@ -24,5 +24,5 @@ class ChangePoller:
             found = await self._store.changes(self._after, CHANGES_MAX)
             for change in found.changes:
                 self._after = change.position
-                self._hub.told(change.room, change.seq, change.affects)
+                self._hub.take_hint(change.room, change.seq, change.affects)
             more = found.more

@@ -1,20 +1,27 @@
-"""The commands that wait in a room, in the order in which they came."""
+"""The commands that are queued at a room, in the order in which they came."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, frozen
 
 from ..domain.decider import AppendCommand, Facts
 from ..domain.entries import Entry
 from ..errors import ChatError, KeyReused, Unavailable
 from ..ids import Key, Seq, UserId
+from .in_flight import InFlight
+from .live_sockets import LiveSocket
 
 
 @frozen
 class CommandDone:
-    """A command that was carried out: its entry, or None where nothing changed, and whether an earlier attempt did."""
+    """A command that was carried out.
+
+    Attributes:
+        entry: the command's entry; None where the command changed nothing.
+        duplicate: whether an earlier attempt wrote the entry.
+    """
 
     entry: Entry | None
     duplicate: bool = False
@@ -25,67 +32,79 @@ Outcome: TypeAlias = CommandDone | ChatError
 
 @define(eq=False, kw_only=True)
 class PendingCommand:
-    """One command at its room.
+    """A command that is queued at its room and not answered.
 
-    ``command`` is a refusal where the command alone decided it (a field out of bounds): it only keeps its place.
-    ``socket`` groups commands whose answers keep their order; None for a caller of `Chat.execute`. ``deadline`` is
-    on the event loop's clock. ``limited`` is True until the limit of the room has counted it. An entry above
-    ``tried_above`` may be this command's own: the next seq is the lowest at which its entry was appended, with an
-    unknown outcome. A later try may be at a lower seq, when the commands before it in its batch have been answered.
+    Attributes:
+        command: a refusal where the command's own fields or a limit decided it; the refusal keeps the command's place.
+        reply: takes the outcome, once.
+        deadline: time on the event loop's clock at which the command fails with `Unavailable`.
+        in_flight: counts the command until it is answered.
+        socket: answers of one socket keep their order; None for a caller of `Chat.execute`.
+        limited: whether the limit of the room has still to count the command.
+        target: the seq of the message that the command is about, if any.
+        tried_above: the command's entry was appended with an unknown outcome at the next seq or a higher one, and at
+            none below: an entry above may be the command's own. A later attempt may be at a lower seq, when the
+            commands before it in its batch have been answered.
     """
 
     user: UserId
     key: Key
     command: AppendCommand | ChatError
-    answer: Callable[[Outcome], None]
+    reply: Callable[[Outcome], None]
     deadline: float
-    socket: object | None = None
+    in_flight: InFlight
+    socket: LiveSocket | None = None
     limited: bool = False
+    target: Seq | None = None
     facts: Facts | None = None
     tried_above: Seq | None = None
-    answered: bool = field(default=False, init=False)
+
+    def answer(self, outcome: Outcome) -> None:
+        """End the command; called once."""
+        self.in_flight.done()
+        self.reply(outcome)
 
 
 class CommandQueue:
-    """First in, first out; a command may also be answered out of turn, and is skipped from then on."""
+    """A room's pending commands: first in, first out, but an entry of the log may answer a command out of turn."""
 
     def __init__(self) -> None:
-        self._items: deque[PendingCommand] = deque()
-        self._keys: dict[tuple[UserId, Key], int] = {}
-        """How many that are not answered have a key."""
-        self._sockets: dict[object, int] = {}
-        """How many that are not answered came from a socket."""
+        self._pending: OrderedDict[PendingCommand, None] = OrderedDict()
+        self._by_key: dict[tuple[UserId, Key], list[PendingCommand]] = {}
+        self._by_socket: dict[LiveSocket, dict[PendingCommand, None]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._keys)
+    def __len__(self) -> int:
+        return len(self._pending)
 
-    def __iter__(self) -> Iterator[PendingCommand]:
-        self.first()  # the answered ones at the front are gone with it: nobody goes over them again and again
-        # A copy: an answer may lead to another command being queued.
-        return (item for item in tuple(self._items) if not item.answered)
+    def __contains__(self, pending: PendingCommand) -> bool:
+        return pending in self._pending
 
-    def append(self, waiting: PendingCommand) -> None:
-        self._items.append(waiting)
-        name = waiting.user, waiting.key
-        self._keys[name] = self._keys.get(name, 0) + 1
-        self._sockets[waiting.socket] = self._sockets.get(waiting.socket, 0) + 1
-
-    def has_of(self, socket: object) -> bool:
-        """Return whether a command of ``socket`` is not answered yet."""
-        return socket in self._sockets
+    def all(self) -> Sequence[PendingCommand]:
+        """A copy: a reply may queue or answer commands."""
+        return list(self._pending)
 
     def first(self) -> PendingCommand | None:
-        while self._items and self._items[0].answered:
-            self._items.popleft()
-        return self._items[0] if self._items else None
+        return next(iter(self._pending), None)
 
-    def finish(self, waiting: PendingCommand, outcome: Outcome) -> None:
+    def append(self, pending: PendingCommand) -> int:
+        """Returns how many commands are pending now."""
+        self._pending[pending] = None
+        self._by_key.setdefault((pending.user, pending.key), []).append(pending)
+        if pending.socket is not None:
+            self._by_socket.setdefault(pending.socket, {})[pending] = None
+        return len(self._pending)
+
+    def has_of(self, socket: LiveSocket) -> bool:
+        """Return whether a command of ``socket`` is pending."""
+        return socket in self._by_socket
+
+    def finish(self, pending: PendingCommand, outcome: Outcome) -> None:
         """Answer a command. A temporary failure takes along the later ones of its socket, so that order is kept."""
-        self._answer(waiting, outcome)
-        if isinstance(outcome, ChatError) and outcome.temporary and waiting.socket is not None:
-            for item in self:
-                if item.socket is waiting.socket:
-                    self._answer(item, outcome)
+        socket = pending.socket
+        self._answer(pending, outcome)
+        if isinstance(outcome, ChatError) and outcome.temporary and socket is not None:
+            for later in tuple(self._by_socket.get(socket, ())):
+                self._answer(later, outcome)
 
     def expire(self, now: float) -> float | None:
         """Fail the commands whose deadline has passed, each with the later ones of its socket, so that order is kept.
@@ -95,66 +114,64 @@ class CommandQueue:
         first = self.first()
         if first is None or first.deadline > now:
             return first.deadline if first else None
-        failed: set[object] = set()
-        for item in self:
-            if item.deadline <= now or item.socket in failed:
-                self._answer(item, Unavailable())
-                if item.socket is not None:
-                    failed.add(item.socket)
+        failed: set[LiveSocket] = set()
+        for pending in self.all():
+            if pending.deadline <= now or pending.socket in failed:
+                self._answer(pending, Unavailable())
+                if pending.socket is not None:
+                    failed.add(pending.socket)
         first = self.first()
         return first.deadline if first else None
 
     def fail(self, error: ChatError) -> None:
         """Answer all commands with ``error``."""
-        for item in self:
-            self._answer(item, error)
+        for pending in self.all():
+            self._answer(pending, error)
 
     def forget(self, target: Seq, changed_at: Seq) -> None:
-        """What commands know of the message at ``target`` does not hold from ``changed_at`` on, unless they read it
-        there or later."""
-        for item in self._items:
-            facts = item.facts
+        """Drop what commands know of the message at ``target``, unless they read it at ``changed_at`` or later."""
+        for pending in self._pending:
+            facts = pending.facts
             if facts and facts.target and facts.target.seq == target and (facts.as_of or 0) < changed_at:
-                item.facts = evolve(facts, target=None, as_of=None)
+                pending.facts = evolve(facts, target=None, as_of=None)
 
     def finish_from(self, entry: Entry) -> None:
         """Answer the commands that ``entry`` carries out, but never one before an earlier one of its socket.
 
-        One of its key with another content stays: ``entry`` may have been read before a deletion erased the digest,
-        and the store is asked for it when that command is decided.
+        A command of the entry's key with another content stays: the entry may have been read before a deletion erased
+        the digest, and the store is asked for it when the command is decided.
         """
-        if (entry.author, entry.key) not in self._keys:
+        for pending in tuple(self._by_key.get((entry.author, entry.key), ())):
+            if pending not in self._pending or isinstance(pending.command, ChatError):
+                continue
+            if pending.socket is not None and next(iter(self._by_socket[pending.socket])) is not pending:
+                continue
+            outcome = outcome_of(pending, pending.command, entry)
+            if isinstance(outcome, CommandDone):
+                self._answer(pending, outcome)
+
+    def _answer(self, pending: PendingCommand, outcome: Outcome) -> None:
+        if pending not in self._pending:
             return
-        earlier: set[object] = set()
-        for item in self:
-            outcome = None
-            if not isinstance(item.command, ChatError) and (item.user, item.key) == (entry.author, entry.key):
-                outcome = outcome_of(item, item.command, entry)
-            if not isinstance(outcome, CommandDone):
-                earlier.add(item.socket)
-            elif item.socket is None or item.socket not in earlier:
-                self.finish(item, outcome)
-                if (entry.author, entry.key) not in self._keys:
-                    return
-
-    def _answer(self, waiting: PendingCommand, outcome: Outcome) -> None:
-        waiting.answered = True
-        name, socket = (waiting.user, waiting.key), waiting.socket
-        self._keys[name] -= 1
-        if not self._keys[name]:
-            del self._keys[name]
-        self._sockets[socket] -= 1
-        if not self._sockets[socket]:
-            del self._sockets[socket]
-        waiting.answer(outcome)
+        del self._pending[pending]
+        key, socket = (pending.user, pending.key), pending.socket
+        if len(self._by_key[key]) == 1:
+            del self._by_key[key]
+        else:
+            self._by_key[key].remove(pending)
+        if socket is not None:
+            del self._by_socket[socket][pending]
+            if not self._by_socket[socket]:
+                del self._by_socket[socket]
+        pending.answer(outcome)
 
 
-def outcome_of(waiting: PendingCommand, command: AppendCommand, entry: Entry) -> Outcome:
+def outcome_of(pending: PendingCommand, command: AppendCommand, entry: Entry) -> Outcome:
     """Return the result of a command whose key ``entry`` already uses.
 
     A redacted entry has no digest and matches any content.
     """
     if entry.digest is not None and entry.digest != command.digest:
         return KeyReused()
-    own = waiting.tried_above is not None and entry.seq > waiting.tried_above
+    own = pending.tried_above is not None and entry.seq > pending.tried_above
     return CommandDone(entry, duplicate=not own)

@@ -1,13 +1,9 @@
 """Fails queued commands at their deadlines, also while their room waits for the store."""
 
-from typing import TYPE_CHECKING
-
 import anyio
 
 from .event_loop import current_time
-
-if TYPE_CHECKING:
-    from .room import LiveRoom
+from .room import LiveRoom
 
 RESOLUTION_S = 0.05
 """Shortest time between two rounds. A round looks at every queued command of a room, so it serves many at once."""
@@ -24,13 +20,13 @@ class CommandTimeouts:
         self._rooms: dict[LiveRoom, None] = {}
         self._watched = anyio.Event()
 
-    def watch(self, room: "LiveRoom") -> None:
+    def watch(self, room: LiveRoom) -> None:
         """Look after the commands of ``room`` until it has none."""
         if not self._rooms:
             self._watched.set()
         self._rooms[room] = None
 
-    def forget(self, room: "LiveRoom") -> None:
+    def forget(self, room: LiveRoom) -> None:
         """``room`` has no commands."""
         self._rooms.pop(room, None)
 

@@ -1,10 +1,10 @@
 """What commands need to know beside the room's state before they can be decided."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import evolve
 
-from ..domain.decider import AppendCommand, Facts
+from ..domain.decider import Facts
 from ..domain.state import RoomState
 from ..errors import ChatError
 from ..ids import Seq, UserId
@@ -17,51 +17,50 @@ NOTHING_KNOWN = Facts()
 
 
 async def gather(
-    commands: Iterable[PendingCommand], state: RoomState, store: Store, directory: UserDirectory | None
+    commands: Sequence[PendingCommand], state: RoomState, store: Store, directory: UserDirectory | None
 ) -> Seq:
-    """Give waiting commands facts that hold at ``state``; the room's head as it was seen, perhaps a higher one.
+    """Give pending commands facts that hold at ``state``. Returns the room's head as it was seen, perhaps a higher one.
 
     It stops before a command about a message that an earlier one changes, whose facts would not hold for long. A
     command that names users while the directory fails becomes its failure. Raises `Unavailable` where the store
     can't be reached.
     """
-    waiting_here = list(commands)
-    await _name(waiting_here, state, directory)
+    await _name(commands, state, directory)
     seen = state.head
     changed: set[Seq] = set()
-    for waiting in waiting_here:
-        facts, command = waiting.facts, waiting.command
-        if isinstance(command, ChatError) or facts is None or (target := command.target) is None:
+    for pending in commands:
+        facts, command = pending.facts, pending.command
+        if isinstance(command, ChatError) or facts is None or (target := pending.target) is None:
             continue
         if target in changed:
             break
         if command.changes_target:
             changed.add(target)
-        if not hold(waiting, command, state.head):
-            window = await store.window(waiting.user, state.room, target, 0, 0)
-            waiting.facts = evolve(facts, target=window.entries[0], as_of=window.head)
+        if not hold(pending, state.head):
+            window = await store.window(pending.user, state.room, target, 0, 0)
+            pending.facts = evolve(facts, target=window.entries[0], as_of=window.head)
             seen = max(seen, window.head)
     return seen
 
 
-async def _name(commands: Iterable[PendingCommand], state: RoomState, directory: UserDirectory | None) -> None:
+async def _name(commands: Sequence[PendingCommand], state: RoomState, directory: UserDirectory | None) -> None:
     """Give those commands facts that have none: whether the users whom they name exist."""
     named: dict[PendingCommand, frozenset[UserId]] = {}
-    for waiting in commands:
-        if waiting.facts is not None or isinstance(waiting.command, ChatError):
+    for pending in commands:
+        if pending.facts is not None or isinstance(pending.command, ChatError):
             continue
-        names = waiting.command.required_users(state)
+        names = pending.command.required_users(state)
         if names and directory:
-            named[waiting] = frozenset(names)
+            named[pending] = frozenset(names)
         else:
-            waiting.facts = NOTHING_KNOWN
+            pending.facts = NOTHING_KNOWN
     if named and directory:
         await _look_up(directory, named)
 
 
-def hold(waiting: PendingCommand, command: AppendCommand, head: Seq) -> bool:
-    """Whether the command's facts are there and still hold at ``head``."""
-    facts, target = waiting.facts, command.target
+def hold(pending: PendingCommand, head: Seq) -> bool:
+    """Return whether the command's facts are there and still hold at ``head``."""
+    facts, target = pending.facts, pending.target
     if facts is None or target is None or target > head:
         return facts is not None
     return facts.as_of is not None and facts.as_of <= head
@@ -71,8 +70,8 @@ async def _look_up(directory: UserDirectory, named: Mapping[PendingCommand, froz
     try:
         exist = await existing(directory, frozenset[UserId]().union(*named.values()))
     except ChatError as failure:
-        for waiting in named:
-            waiting.command = failure
+        for pending in named:
+            pending.command = failure
         return
-    for waiting, names in named.items():
-        waiting.facts = Facts(unknown_users=names - exist)
+    for pending, names in named.items():
+        pending.facts = Facts(unknown_users=names - exist)

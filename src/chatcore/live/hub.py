@@ -1,33 +1,34 @@
-"""The hub: the rooms and users that are alive on this node, each found by its id."""
+"""The hub: the rooms that this node serves and the users with sockets here, each found by its id."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
+from attrs import evolve
+
 from ..domain.decider import Rules
 from ..domain.entries import Entry
 from ..domain.state import RoomView
-from ..errors import ChatError, Unavailable
-from ..ids import RoomId, Seq, UserId
+from ..errors import ChatError, NotFound, Unavailable
+from ..ids import RoomId, Seq, UserId, is_room_id
 from ..ports.bus import MarkerHint
 from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
 from .background import Background
 from .command_queue import PendingCommand
 from .command_timeouts import CommandTimeouts
-from .live_sockets import LiveSocket, LiveUser
+from .live_sockets import LiveSocket, LiveUser, Subscription
 from .marker_pushes import MarkerDelivery, MarkerPushes
 from .memberships import Memberships
 from .pushes import MarkerPush
 from .recent_heads import RecentHeads
 from .room import LiveRoom
 from .room_context import RoomContext
-from .subscriptions import RoomPosition
 
 
 class Hub:
     """Finds the one `LiveRoom` of a room and the one `LiveUser` of a user.
 
-    A room is reached only by using it (`submit`, `follow`): one that was fetched and not used would stay as a ghost.
+    A room is reached only by using it (`submit`, `subscribe`): a room fetched and not used would never be dropped.
     """
 
     def __init__(
@@ -45,18 +46,19 @@ class Hub:
         room_refusal: Callable[[RoomId], ChatError | None],
     ) -> None:
         self.open = False
-        """While False nothing new is taken: there are no tasks that would carry it out, or they are being ended."""
+        """While False all commands are refused: there are no tasks that would carry them out, or they are ending."""
         self._rooms: dict[RoomId, LiveRoom] = {}
         self._users: dict[UserId, LiveUser] = {}
-        self._recent = RecentHeads()
+        self._recent_heads = RecentHeads()
         self.timeouts = CommandTimeouts()
-        self.memberships = Memberships(store, self._users, self.follow)
-        self._around = RoomContext(
+        self.memberships = Memberships(store, self._users, self.subscribe)
+        self._context = RoomContext(
             store=store,
             users=self._users,
             now=now,
             start=background.start,
             publish=publish,
+            has_commands=self._watch,
             idle=self._drop,
             directory=directory,
             rules=rules,
@@ -65,24 +67,28 @@ class Hub:
         )
         self.markers = MarkerPushes(background, node, self._rooms, publish_marker)
 
-    def submit(self, room: RoomId, waiting: PendingCommand) -> None:
-        """Queue a command at its room."""
-        if self.open:
-            live = self._room(room)
-            live.submit(waiting)
-            self.timeouts.watch(live)
+    def submit(self, room: RoomId, pending: PendingCommand) -> None:
+        """Queue a command at its room. A string that is no room's id is `NotFound`."""
+        pending.in_flight.add()
+        live = self._rooms.get(room)
+        if live is not None and self.open:
+            live.submit(pending)
+        elif not is_room_id(room):
+            pending.answer(NotFound())
+        elif not self.open:
+            pending.answer(Unavailable())
         else:
-            waiting.answer(Unavailable())
+            self._room(room).submit(pending)
 
     def has_queued(self, room: RoomId, socket: LiveSocket) -> bool:
-        """Return whether a command of ``socket`` is queued at ``room`` and not answered."""
+        """Return whether a command of ``socket`` is pending at ``room``."""
         live = self._rooms.get(room)
         return live is not None and live.has_queued(socket)
 
-    def follow(self, socket: LiveSocket, room: RoomId, place: RoomPosition, known: Seq) -> None:
-        """Let a socket follow a room; see `LiveRoom.follow`. Nothing happens when the socket has ended meanwhile."""
-        if self.open and not socket.ended:
-            self._room(room).follow(socket, place, max(known, self._recent.seq(room)))
+    def subscribe(self, room: RoomId, subscription: Subscription, known: Seq) -> None:
+        """Subscribe a socket to a room; see `LiveRoom.subscribe`. Nothing happens where the socket has ended."""
+        if self.open and not subscription.socket.ended:
+            self._room(room).subscribe(subscription, max(known, self._recent_heads.seq(room)))
 
     def enter(self, socket: LiveSocket) -> None:
         """From here on the socket is one of its user's: joins are noted for it until it is connected."""
@@ -96,71 +102,85 @@ class Hub:
         del user.sockets[socket.connection.id]
         if not user.sockets:
             del self._users[socket.user]
-        for room in tuple(socket.rooms.values()):
-            room.unfollow(socket)
+        for room in tuple(socket.subscriptions):
+            self._unsubscribe(socket, room)
 
-    def hold(self, socket: LiveSocket, rooms: Collection[RoomId]) -> Mapping[RoomId, RoomPosition]:
-        """Stop following ``rooms``, and only note joins in them, until `release`; the places where it stood."""
+    def _unsubscribe(self, socket: LiveSocket, room: RoomId) -> Subscription:
+        subscription = socket.subscriptions[room]
+        self._rooms[room].unsubscribe(subscription)
+        return subscription
+
+    def hold(self, socket: LiveSocket, rooms: Collection[RoomId]) -> Mapping[RoomId, Subscription]:
+        """End the subscriptions to ``rooms``, and only note joins in them, until `release` or `synced`.
+
+        Returns the subscriptions that were ended.
+        """
         socket.syncing.update(rooms)
-        held = {room: socket.rooms[room].unfollow(socket) for room in rooms if room in socket.rooms}
-        for room, place in held.items():
-            if not place.member:
-                # Who is no member stands before what makes them one, or invites them: a `sync` does not say the latter.
-                socket.note_join(room, place.after + 1)
+        held = {room: self._unsubscribe(socket, room) for room in rooms if room in socket.subscriptions}
+        for room, subscription in held.items():
+            if not subscription.member:
+                # The entry that makes the user a member, or invites them, lies above: a `sync` does not say the latter.
+                socket.note_join(room, subscription.seq + 1)
         return held
 
-    def release(self, socket: LiveSocket, rooms: Collection[RoomId], places: Mapping[RoomId, RoomPosition]) -> None:
-        """Follow ``rooms`` from ``places``, and those of them that have none from the join that was noted, if any."""
+    def release(self, socket: LiveSocket, rooms: Collection[RoomId], places: Mapping[RoomId, Subscription]) -> None:
+        """Subscribe the socket again as in ``places``, and to other rooms of ``rooms`` from a join that was noted."""
         socket.syncing.difference_update(rooms)
         for room in rooms:
             noted = socket.noted.pop(room, 0)
             if place := places.get(room):
-                self.follow(socket, room, place, known=noted)
+                self.subscribe(room, evolve(place), known=noted)
             elif noted:
-                self.follow(socket, room, RoomPosition(noted - 1, member=False), known=noted)
+                self.subscribe(room, Subscription(socket, noted - 1, member=False), known=noted)
 
     def synced(
         self,
         socket: LiveSocket,
         rooms: Collection[RoomId],
-        held: Mapping[RoomId, RoomPosition],
-        places: Mapping[RoomId, RoomPosition],
+        held: Mapping[RoomId, Subscription],
+        heads: Mapping[RoomId, Seq],
     ) -> None:
-        """Release ``rooms`` after the answer of a `sync`, until which those of ``held`` were followed.
+        """Release ``rooms`` after the answer of a `sync`: those of ``heads`` from there, as a member.
 
-        Of an invitation the answer says `gone`, and what was pushed before it the client has dropped: so where the
-        invitation still stands, or came where the socket did not follow any more, it is told again; and where it does
-        not, its end, for the client may have asked for the room meanwhile.
+        `sync` reports invited rooms as `gone` and the client drops earlier pushes. So a pending invitation is pushed
+        again, also one that came while the socket had no subscription; and where there is none any more, its end, for
+        the client may have asked for the room meanwhile.
         """
-        self.release(socket, rooms, places)
+        self.release(socket, rooms, {room: Subscription(socket, head, member=True) for room, head in heads.items()})
         for room in rooms:
-            if room in places:
+            if room in heads:
                 socket.invited.pop(room, None)
             elif room in socket.invited or room in held:
                 if room in socket.invited:
                     socket.invited[room] = 0
                 self.memberships.doubt(socket.user, room)
 
-    def connected(self, socket: LiveSocket, places: Mapping[RoomId, RoomPosition]) -> None:
-        """The socket's first following: of its user's rooms as they were read, and of what was joined meanwhile."""
+    def connected(self, socket: LiveSocket, heads: Mapping[RoomId, Seq]) -> None:
+        """Subscribe a new socket to its user's rooms from the heads that were read, and to those joined since."""
         socket.connecting = False
+        places = {room: Subscription(socket, head, member=True) for room, head in heads.items()}
         self.release(socket, list(dict.fromkeys((*places, *socket.noted))), places)
         self.memberships.connected(socket)
 
     def abandon(self) -> None:
-        """No task runs any more: answer whatever still waits, so that nobody waits for ever."""
+        """Answer all pending commands: no task runs any more that would."""
         for room in tuple(self._rooms.values()):
             room.fail(Unavailable())
 
-    def told(self, room: RoomId, seq: Seq, affects: Sequence[UserId], entry: Entry | None = None) -> None:
-        """A hint, or the sweep, says that ``room`` has reached ``seq``, where the membership of ``affects`` changed."""
+    def take_hint(self, room: RoomId, seq: Seq, affects: Sequence[UserId], entry: Entry | None = None) -> None:
+        """Take a hint, or what the change poller found: ``room`` has reached ``seq``.
+
+        Args:
+            affects: the users whose memberships the entry at ``seq`` changed.
+            entry: the entry at ``seq``, where it came along.
+        """
         if not self.open:
             return
         live = self._rooms.get(room)
         if live is not None:
             live.raise_known(seq, entry)
         else:
-            self._recent.note(room, seq)
+            self._recent_heads.note(room, seq)
         if live is None or live.started is None or seq <= live.started:
             for user in affects:
                 self.memberships.doubt(user, room)
@@ -181,11 +201,13 @@ class Hub:
 
     def _room(self, room: RoomId) -> LiveRoom:
         if room not in self._rooms:
-            self._rooms[room] = LiveRoom(room, self._around)
+            self._rooms[room] = LiveRoom(room, self._context)
         return self._rooms[room]
 
-    def _drop(self, room: LiveRoom) -> None:
-        if self._rooms.get(room.room) is room:
-            del self._rooms[room.room]
-            self.timeouts.forget(room)
-            self._recent.note(room.room, room.known)
+    def _watch(self, room: RoomId) -> None:
+        self.timeouts.watch(self._rooms[room])
+
+    def _drop(self, room: RoomId) -> None:
+        live = self._rooms.pop(room)
+        self.timeouts.forget(live)
+        self._recent_heads.note(room, live.known)

@@ -1,47 +1,68 @@
-"""A user's sockets on this node, and the joins that are noted while a socket can't follow yet."""
+"""A user's sockets on this node, and their subscriptions to rooms."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from ..ids import RoomId, Seq, UserId
 from ..ports.connection import Connection
-
-if TYPE_CHECKING:
-    from .room import LiveRoom
+from .in_flight import InFlight
 
 
 @define(eq=False)
 class LiveSocket:
-    """One socket: its connection, and the rooms it follows.
+    """A socket: its connection, and its subscriptions.
 
-    While it connects, and for the rooms named by a `sync` under way, it follows nothing new: joins are noted, and
-    whoever holds it up follows them afterwards.
+    While it connects, and for the rooms of a `sync` that is running, it gets no new subscription: joins are noted, and
+    lead to subscriptions afterwards.
     """
 
     connection: Connection
     user: UserId
+    in_flight: InFlight
+    """Its commands that are not answered."""
     refresh: Callable[[str], Awaitable[int | None]] | None = None
-    """Lengthens the socket's access by a token, and gives the seconds left. Raises `Unauthenticated`."""
+    """Extends the socket's access by a token, and returns the seconds left. Raises `Unauthenticated`."""
     connecting: bool = True
     ended: bool = False
     syncing: set[RoomId] = field(factory=set)
     noted: dict[RoomId, Seq] = field(factory=dict)
-    rooms: dict[RoomId, "LiveRoom"] = field(factory=dict)
+    subscriptions: dict[RoomId, "Subscription"] = field(factory=dict)
     invited: dict[RoomId, Seq] = field(factory=dict)
-    """The rooms it was told an invitation to, and at which seq; 0 where a `sync` has made it forget since."""
+    """The rooms of which an invitation was pushed, and its seq; 0 where a `sync` has made the client drop it since."""
     uninvited: set[RoomId] = field(factory=set)
-    """The rooms it was found not to be invited to while it connected."""
+    """The rooms to which the store knew no invitation while the socket connected."""
     gone: dict[RoomId, Seq] = field(factory=dict)
-    """The rooms it was told to be out of, and since which seq."""
+    """The rooms of which `room.gone` was pushed, and at which seq."""
 
     def note_join(self, room: RoomId, seq: Seq) -> bool:
-        """Whether the join has been noted for later; False when the socket may follow the room now."""
+        """Return whether the join was noted for later; False where the socket may have a subscription now."""
         held = self.connecting or room in self.syncing
         if held:
             self.noted[room] = max(seq, self.noted.get(room, 0))
         return held
+
+    def will_hear(self, room: RoomId, since: Seq) -> bool:
+        """Return whether a subscription has told or will tell the socket of its user's membership at ``since``.
+
+        The subscription of a user who is not a member any more may stand behind ``since``.
+        """
+        subscription = self.subscriptions.get(room)
+        return subscription is not None and (subscription.member or subscription.seq < since)
+
+
+@define(eq=False)
+class Subscription:
+    """A socket's place in a room's log: every entry above it is pushed.
+
+    Attributes:
+        seq: the last entry that the socket has, or needs not have.
+        member: whether the user is a member as of ``seq``.
+    """
+
+    socket: LiveSocket
+    seq: Seq
+    member: bool
 
 
 @define(eq=False)

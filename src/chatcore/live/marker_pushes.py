@@ -82,13 +82,13 @@ class MarkerPushes:
         self._push(moved)
         self._background.start(lambda: self._hold_back(name))
 
-    def told(self, hint: MarkerHint) -> None:
+    def take_hint(self, hint: MarkerHint) -> None:
         """A hint says that a marker has been changed on another node."""
         marker = MarkerPush(
             room=hint.room, user=hint.user, read=hint.read, delivered=hint.delivered, unread=hint.unread
         )
         if hint.node != self._node and self._goes_on(marker):
-            self._tell(MarkerDelivery(marker=marker, everyone=hint.everyone and self._is_news(marker), by=None))
+            self._push_here(MarkerDelivery(marker=marker, everyone=hint.everyone and self._is_news(marker), by=None))
 
     async def _hold_back(self, name: Name) -> None:
         await anyio.sleep(COALESCED_S)
@@ -121,7 +121,7 @@ class MarkerPushes:
     def _push(self, moved: MarkerDelivery) -> None:
         marker = moved.marker
         everyone = self._is_news(marker) and moved.everyone
-        self._tell(evolve(moved, everyone=everyone))
+        self._push_here(evolve(moved, everyone=everyone))
         self._publish(
             MarkerHint(
                 node=self._node,
@@ -134,6 +134,6 @@ class MarkerPushes:
             )
         )
 
-    def _tell(self, moved: MarkerDelivery) -> None:
+    def _push_here(self, moved: MarkerDelivery) -> None:
         if room := self._rooms.get(moved.marker.room):
-            room.tell(moved.marker, everyone=moved.everyone, but=moved.by)
+            room.push_marker(moved.marker, everyone=moved.everyone, but=moved.by)

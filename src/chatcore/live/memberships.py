@@ -8,23 +8,22 @@ from ..ids import RoomId, Seq, UserId
 from ..ports.connection import Push
 from ..ports.entry_log import RoomMembership
 from ..ports.store import Store
-from .live_sockets import LiveSocket, LiveUser
+from .live_sockets import LiveSocket, LiveUser, Subscription
 from .pushes import RoomGone
-from .subscriptions import RoomPosition
 
 
 class Memberships:
-    """The users with sockets here whose membership in a room is in doubt; ``follow`` lets a socket follow a room."""
+    """The users with sockets here whose membership in a room may have changed; ``subscribe`` is `Hub.subscribe`."""
 
     def __init__(
         self,
         store: Store,
         users: Mapping[UserId, LiveUser],
-        follow: Callable[[LiveSocket, RoomId, RoomPosition, Seq], None],
+        subscribe: Callable[[RoomId, Subscription, Seq], None],
     ) -> None:
         self._store = store
         self._users = users
-        self._follow = follow
+        self._subscribe = subscribe
         self._doubts: dict[tuple[UserId, RoomId], None] = {}
         self._doubted = anyio.Event()
 
@@ -60,14 +59,13 @@ class Memberships:
             self._end_invitations(user, room, told)
 
     def _admit(self, user: UserId, row: RoomMembership) -> None:
-        """Let a user's sockets follow from just before what made them a member or invited, unless they know."""
+        """Subscribe a user's sockets from before the entry that made them a member or invited, unless they know."""
         since = row.member.since
         for socket in self._sockets(user):
-            live = socket.rooms.get(row.room)
-            told = max(socket.gone.get(row.room, 0), socket.invited.get(row.room, 0)) >= since
-            told = told or (live is not None and live.will_tell(socket, since))
-            if not socket.note_join(row.room, since) and not told:
-                self._follow(socket, row.room, RoomPosition(since - 1, member=False), row.head)
+            pushed = max(socket.gone.get(row.room, 0), socket.invited.get(row.room, 0))
+            knows = pushed >= since or socket.will_hear(row.room, since)
+            if not socket.note_join(row.room, since) and not knows:
+                self._subscribe(row.room, Subscription(socket, since - 1, member=False), row.head)
 
     def _end_invitations(self, user: UserId, room: RoomId, told: Mapping[LiveSocket, Seq]) -> None:
         """Tell the end of invitations that were ``told`` before the read that found none; a later one may stand."""

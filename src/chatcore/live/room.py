@@ -17,13 +17,13 @@ from .command_queue import CommandDone, CommandQueue, PendingCommand, outcome_of
 from .entry_buffer import EntryBuffer
 from .event_loop import current_time
 from .facts import gather, hold
-from .live_sockets import LiveSocket
+from .live_sockets import LiveSocket, Subscription
 from .pushes import MarkerPush, Room
 from .room_context import RoomContext
-from .subscriptions import RoomPosition, Subscription, Subscriptions
+from .subscriptions import Subscriptions
 
 MISSING_MAX = 200
-"""A follower that lacks more than this is cut as slow: paging brings it up again."""
+"""A socket that lacks more entries is cut as slow: its client pages them."""
 BATCH_MAX = 500
 STEP_S = 5
 """Seconds until a step is given up. Between two points at which it makes progress a step asks the store at most twice,
@@ -34,101 +34,103 @@ log = logging.getLogger(__name__)
 
 
 class LiveRoom:
-    """One room on this node. ``head`` is the last entry processed here, ``known`` the highest seq that anything told.
+    """A room that this node serves.
 
-    At most one task runs per room; it alone changes head and state. Everybody else adds a follower, adds a command
-    or raises ``known``, and wakes it.
+    At most one task runs per room; it alone changes head and state. All others add a subscription, queue a command or
+    raise ``known``, and wake it.
+
+    Attributes:
+        head: the last entry that was processed here.
+        started: the head at which this object began. Entries at or below it were not processed here.
+        known: the highest seq of which a hint, a command or the store told.
     """
 
-    def __init__(self, room: RoomId, around: RoomContext) -> None:
+    def __init__(self, room: RoomId, context: RoomContext) -> None:
         self.room = room
         self.head: Seq | None = None
         self.started: Seq | None = None
-        """The head at which this object began: what it has not seen pass lies at or below."""
         self.known: Seq = 0
-        self._followers = Subscriptions(room)
-        self._around = around
+        self._subscriptions = Subscriptions(room)
+        self._context = context
         self._state: RoomState | None = None
         self._state_ahead: RoomState | None = None
-        self._tail = EntryBuffer()
-        self._waiting = CommandQueue()
+        self._recent_entries = EntryBuffer()
+        self._commands = CommandQueue()
         self._behind: deque[Subscription] = deque()
         self._hinted: Entry | None = None
         self._unsure = False
+        """Whether the outcome of a write is unknown."""
         self._running = False
         self._pause = PAUSE_MIN_S
 
     # What others may do.
 
-    def submit(self, waiting: PendingCommand) -> None:
+    def submit(self, pending: PendingCommand) -> None:
         """Queue a command; it is answered exactly once."""
-        self._waiting.append(waiting)
-        self._wake()
+        if self._commands.append(pending) == 1:
+            self._context.has_commands(self.room)
+        if not self._running:
+            self._wake()
 
     def has_queued(self, socket: LiveSocket) -> bool:
-        """Return whether a command of ``socket`` is queued and not answered."""
-        return self._waiting.has_of(socket)
+        """Return whether a command of ``socket`` is pending."""
+        return self._commands.has_of(socket)
 
-    def follow(self, socket: LiveSocket, place: RoomPosition, known: Seq) -> None:
-        """Give the socket every entry above its place, once and in order. ``known`` is the highest seq told with it."""
-        follower = self._followers.add(socket, place)
-        socket.rooms[self.room] = self
+    def subscribe(self, subscription: Subscription, known: Seq) -> None:
+        """Push every entry above the subscription's seq to its socket, once and in order.
+
+        Args:
+            known: the highest seq of which something told, at or above the subscription's.
+        """
+        self._subscriptions.add(subscription)
         if self.head is None:
-            self.head = self.started = place.after
-        elif place.after < self.head:
-            self._behind.append(follower)
-        self.raise_known(max(place.after, known))
+            self.head = self.started = subscription.seq
+        elif subscription.seq < self.head:
+            self._behind.append(subscription)
+        self.raise_known(max(subscription.seq, known))
         self._wake()
 
-    def unfollow(self, socket: LiveSocket) -> RoomPosition:
-        """Stop following; the place up to which the socket was served."""
-        del socket.rooms[self.room]
-        place = self._followers.remove(socket)
+    def unsubscribe(self, subscription: Subscription) -> None:
+        self._subscriptions.remove(subscription)
         self._rest()
-        return place
-
-    def will_tell(self, socket: LiveSocket, since: Seq) -> bool:
-        """Whether the socket follows, and has heard or will hear of its user's standing since ``since``: one who is no
-        member any more may still stand here behind that."""
-        place = self._followers.place(socket)
-        return place is not None and (place.member or place.after < since)
 
     def raise_known(self, seq: Seq, entry: Entry | None = None) -> None:
-        """Somebody said that the room has reached ``seq``; ``entry`` is the one there, where it came along."""
+        """Take note that the room has reached ``seq``; ``entry`` is the entry there, where it came along."""
         if seq > self.known:
             self.known = seq
             self._hinted = entry
             self._wake()
 
-    def tell(self, moved: MarkerPush, *, everyone: bool, but: LiveSocket | None) -> None:
-        """Push a marker: to its user's sockets, ``but`` one, with what is for the user alone; and to ``everyone``."""
-        own, others = Push("marker", moved), Push("marker", changed(moved, unread=None))
-        for follower in tuple(self._followers):
-            if not follower.member:
+    def push_marker(self, push: MarkerPush, *, everyone: bool, but: LiveSocket | None) -> None:
+        """Push a marker to its user's sockets, except ``but``, and without ``unread`` to ``everyone`` else."""
+        own, others = Push("marker", push), Push("marker", changed(push, unread=None))
+        for subscription in self._subscriptions:
+            if not subscription.member:
                 continue
-            if follower.socket.user == moved.user:
-                if follower.socket is not but:
-                    follower.socket.connection.send(own)
+            socket = subscription.socket
+            if socket.user == push.user:
+                if socket is not but:
+                    socket.connection.send(own)
             elif everyone:
-                follower.socket.connection.send(others)
+                socket.connection.send(others)
 
     def expire(self, now: float) -> float | None:
         """Fail the commands whose deadline has passed. Returns the first deadline of those that are left, if any."""
-        return self._waiting.expire(now)
+        return self._commands.expire(now)
 
     def fail(self, error: ChatError) -> None:
-        """Answer all that waits with an error."""
-        self._waiting.fail(error)
+        """Answer all pending commands with an error."""
+        self._commands.fail(error)
 
     # The one task.
 
     def _wake(self) -> None:
         if not self._running and self._pending():
             self._running = True
-            self._around.start(self._run)
+            self._context.start(self._run)
 
     def _pending(self) -> bool:
-        return bool(self._waiting or self._behind or self._unsure) or self._lags()
+        return bool(self._commands or self._behind or self._unsure) or self._lags()
 
     def _lags(self) -> bool:
         return self.head is not None and self.head < self.known
@@ -144,7 +146,7 @@ class LiveRoom:
             except Exception:
                 log.exception("room %s: its task failed and starts again from the store", self.room)
                 self._state = self._state_ahead = None
-                self._behind.extend(self._followers)  # head may have passed an entry that was not delivered
+                self._behind.extend(self._subscriptions)  # head may have passed an entry that was not delivered
                 self.fail(Internal())
                 await self._hold()
             step = self._step_with_limit
@@ -164,7 +166,7 @@ class LiveRoom:
             await self._fill(self.head)
         elif self.head is not None and (self._unsure or self._lags()):
             await self._catch_up(self.head)
-        elif self._waiting and (state := await self._load()):
+        elif self._commands and (state := await self._load()):
             await self._serve(state)
 
     async def _hold(self) -> None:
@@ -173,37 +175,40 @@ class LiveRoom:
         self._pause = min(2 * self._pause, PAUSE_MAX_S)
 
     def _rest(self) -> None:
-        """Where nothing is left to do, drop followers who did not become members, and end where nobody follows."""
+        """Where nothing is left to do, end the subscriptions of users who did not become members.
+
+        A room without subscriptions is dropped then.
+        """
         if self._running or self._pending():
             return
-        for socket in self._followers.outsiders():
-            del socket.rooms[self.room]
-            self._followers.remove(socket)
-        if not self._followers:
-            self._around.idle(self)
+        for subscription in self._subscriptions:
+            if not subscription.member:
+                self._subscriptions.remove(subscription)
+        if not self._subscriptions:
+            self._context.idle(self.room)
 
     # Catching up.
 
     async def _catch_up(self, head: Seq) -> None:
-        told, hinted = self.known, self._hinted
-        if hinted and not self._unsure and hinted.seq == told == head + 1:
+        known, hinted = self.known, self._hinted
+        if hinted and not self._unsure and hinted.seq == known == head + 1:
             await self._apply([hinted])
             return
-        news = await self._around.store.read_on(self.room, head, MISSING_MAX)
-        self.known = max(self.known, news.head)
-        if news.entries:
-            await self._apply(news.entries)
-        if self.head == news.head:
+        above = await self._context.store.read_on(self.room, head, MISSING_MAX)
+        self.known = max(self.known, above.head)
+        if above.entries:
+            await self._apply(above.entries)
+        if self.head == above.head:
             self._unsure = False
-            if self.known == told:
-                # The store has nothing above its head, whoever told of more.
-                self.known = news.head
+            if self.known == known:
+                # The store has nothing above its head, though a hint told of more.
+                self.known = above.head
 
     async def _load(self) -> RoomState | None:
         """The state as of head; None where the store is ahead of head, which is caught up first."""
         if self._state is not None:
             return self._state
-        state = await self._around.store.state(self.room)
+        state = await self._context.store.state(self.room)
         if self.head is None:
             self.head = self.started = state.head
         if state.head < self.head:
@@ -216,32 +221,32 @@ class LiveRoom:
         return None if self._lags() else self._state
 
     async def _apply(self, entries: Sequence[Entry]) -> None:
-        """Take the room over entries that follow its head: answers first, then everyone who stands just before."""
+        """Take the room over entries that follow its head: answers first, then pushes."""
         rooms: Mapping[UserId, Room] = {}
-        if any(entry.affects for entry in entries):
-            self._admit(entries)
-            # For everyone with a socket here: who connects, or whose `sync` ends, may begin to follow while it is read.
-            rooms = await self._announcements(entries, self._around.users)
+        if changes := [entry for entry in entries if entry.affects]:
+            self._admit(changes)
+            # For all users with a socket here: one that connects, or ends a `sync`, may subscribe while this is read.
+            rooms = await self._announcements(changes, self._context.users)
         for entry in entries:
-            self._waiting.finish_from(entry)
+            self._commands.finish_from(entry)
             self._advance(entry)
-            self._followers.deliver(entry, rooms)
+            self._subscriptions.deliver(entry, rooms)
 
     def _admit(self, entries: Sequence[Entry]) -> None:
-        """Let every socket here of a user whose membership changes follow, or note it where the socket can't yet."""
+        """Subscribe the sockets of users whose memberships change, or note the join where a socket can't yet."""
         for entry in entries:
             for user in entry.affects:
-                if live := self._around.users.get(user):
+                if live := self._context.users.get(user):
                     for socket in tuple(live.sockets.values()):
-                        if not socket.note_join(self.room, entry.seq) and socket not in self._followers:
-                            self.follow(socket, RoomPosition(entry.seq - 1, member=False), known=entry.seq)
+                        if not socket.note_join(self.room, entry.seq) and self.room not in socket.subscriptions:
+                            self.subscribe(Subscription(socket, entry.seq - 1, member=False), known=entry.seq)
 
     async def _announcements(self, entries: Sequence[Entry], users: Container[UserId]) -> Mapping[UserId, Room]:
-        """The room as each of ``users`` sees it now who belongs to it by ``entries``."""
+        """Return the room as those of ``users`` see it now who are members or invited by one of ``entries``."""
         joining = sorted({user for entry in entries for user in entry.affects if user in users})
         if not joining:
             return {}
-        store = self._around.store
+        store = self._context.store
         views = await store.views(self.room, joining)
         return {
             user: Room(user=user, epoch=store.epoch, view=view)
@@ -253,8 +258,8 @@ class LiveRoom:
         self.head = entry.seq
         self.known = max(self.known, entry.seq)
         if isinstance(entry.event, Edited | Deleted | Reacted):
-            self._waiting.forget(entry.event.target, entry.seq)
-        self._tail.append(entry)
+            self._commands.forget(entry.event.target, entry.seq)
+        self._recent_entries.append(entry)
         if self._state is not None:
             self._state = evolve(self._state, entry)
         elif self._state_ahead is not None and self._state_ahead.head == entry.seq:
@@ -263,34 +268,34 @@ class LiveRoom:
     # Filling.
 
     async def _fill(self, head: Seq) -> None:
-        """Bring the followers below head up to it."""
+        """Bring the subscriptions below head up to it."""
         while self._behind:
-            follower = self._behind[0]
-            if self._followers.stands(follower):
-                await self._fill_one(follower, head)
+            subscription = self._behind[0]
+            if subscription in self._subscriptions:
+                await self._fill_one(subscription, head)
             self._behind.popleft()
 
-    async def _fill_one(self, follower: Subscription, head: Seq) -> None:
-        if head - follower.at > MISSING_MAX:
-            follower.socket.connection.close(Bye(code="slow"))
+    async def _fill_one(self, subscription: Subscription, head: Seq) -> None:
+        if head - subscription.seq > MISSING_MAX:
+            subscription.socket.connection.close(Bye(code="slow"))
             return
-        missing = await self._between(follower.at, head)
-        rooms = await self._announcements(missing, (follower.socket.user,))
-        self._followers.fill(follower, missing, rooms)
+        missing = await self._between(subscription.seq, head)
+        rooms = await self._announcements(missing, (subscription.socket.user,))
+        self._subscriptions.fill(subscription, missing, rooms)
 
     async def _between(self, after: Seq, upto: Seq) -> Sequence[Entry]:
-        """The entries above ``after`` up to ``upto``, which is not above head: from the tail, or from the store."""
-        remembered = self._tail.between(after, upto)
+        """Return the entries above ``after`` up to ``upto``, which is not above head: from memory or from the store."""
+        remembered = self._recent_entries.between(after, upto)
         if remembered is not None:
             return remembered
-        news = await self._around.store.read_on(self.room, after, upto - after)
-        return news.entries
+        return (await self._context.store.read_on(self.room, after, upto - after)).entries
 
     # Deciding.
 
     async def _serve(self, state: RoomState) -> None:
-        """Append what the waiting commands come to, up to the first that writes nothing; or answer such ones."""
-        seen = await gather(self._waiting, state, self._around.store, self._around.directory)
+        """Append the entries of pending commands, up to the first that writes nothing; or answer those at the front."""
+        pending = self._commands.all()
+        seen = await gather(pending, state, self._context.store, self._context.directory)
         if seen > state.head:
             self.known = max(self.known, seen)
             return
@@ -300,100 +305,100 @@ class LiveRoom:
         else:
             await self._settle(state)
 
-    def _decide_batch(self, state: RoomState) -> list[tuple[PendingCommand, Entry]]:
+    def _decide_batch(self, state: RoomState) -> Sequence[tuple[PendingCommand, Entry]]:
         batch: list[tuple[PendingCommand, Entry]] = []
         keys: set[tuple[UserId, Key]] = set()
         touched: set[Seq | None] = set()
         head = state.head
-        for waiting in self._waiting:
-            command = waiting.command
-            if isinstance(command, ChatError) or len(batch) == BATCH_MAX or not hold(waiting, command, head):
+        for pending in self._commands.all():
+            command = pending.command
+            if isinstance(command, ChatError) or len(batch) == BATCH_MAX or not hold(pending, head):
                 break
-            # What an undurable entry of this batch touches is decided once that entry is durable.
-            if (waiting.user, waiting.key) in keys or command.target in touched:
+            # A command that depends on an undurable entry of this batch is decided once that entry is durable.
+            if (pending.user, pending.key) in keys or pending.target in touched:
                 break
             if batch:
                 state = evolve(state, batch[-1][1])
-            entry = self._decide(state, waiting, command)
+            entry = self._decide(state, pending, command)
             if not isinstance(entry, Entry):
                 break
-            batch.append((waiting, entry))
-            keys.add((waiting.user, waiting.key))
-            touched |= {entry.seq, command.target} if command.changes_target else {entry.seq}
+            batch.append((pending, entry))
+            keys.add((pending.user, pending.key))
+            touched |= {entry.seq, pending.target} if command.changes_target else {entry.seq}
         return batch
 
-    def _decide(self, state: RoomState, waiting: PendingCommand, command: AppendCommand) -> Entry | ChatError | None:
-        facts, around = waiting.facts or Facts(), self._around
+    def _decide(self, state: RoomState, pending: PendingCommand, command: AppendCommand) -> Entry | ChatError | None:
+        facts, context = pending.facts or Facts(), self._context
         try:
-            outcome = decide(state, facts, waiting.user, command, waiting.key, around.now(), around.rules)
+            outcome = decide(state, facts, pending.user, command, pending.key, context.now(), context.rules)
         except Exception:
             log.exception("room %s: a command could not be decided", self.room)
             return Internal()
-        if waiting.limited and isinstance(outcome, Entry):
-            if refusal := around.room_refusal(self.room):
+        if pending.limited and isinstance(outcome, Entry):
+            if refusal := context.room_refusal(self.room):
                 return refusal
-            waiting.limited = False
+            pending.limited = False
         return outcome
 
     async def _append(self, batch: Sequence[tuple[PendingCommand, Entry]]) -> None:
         began = current_time()
-        tried = [waiting.tried_above for waiting, _ in batch]
-        for waiting, entry in batch:
-            if waiting.tried_above is None or entry.seq <= waiting.tried_above:
-                waiting.tried_above = entry.seq - 1
+        tried = [pending.tried_above for pending, _ in batch]
+        for pending, entry in batch:
+            if pending.tried_above is None or entry.seq <= pending.tried_above:
+                pending.tried_above = entry.seq - 1
         self._unsure = True
-        appended = await self._around.store.append([entry for _, entry in batch])
+        appended = await self._context.store.append([entry for _, entry in batch])
         self._unsure = False
         self._pause = PAUSE_MIN_S
         written = [entry for _, entry in batch[: appended.written]]
         left = batch[appended.written :]
-        for (waiting, _), before in zip(left, tried[appended.written :], strict=True):
-            waiting.tried_above = before
+        for (pending, _), before in zip(left, tried[appended.written :], strict=True):
+            pending.tried_above = before
         if written:
             self.known = max(self.known, written[-1].seq)
-            self._around.publish(written)
+            self._context.publish(written)
             await self._apply(written)
         if left and appended.taken:
-            self._meet(*left[0], appended.taken)
+            self._answer_from_taken(*left[0], appended.taken)
         elif left:
             self.known = max(self.known, left[0][1].seq)
             took = current_time() - began
-            await anyio.sleep(self._around.uniform(0, min(2 * took, PAUSE_MAX_S)))
+            await anyio.sleep(self._context.uniform(0, min(2 * took, PAUSE_MAX_S)))
 
-    def _meet(self, waiting: PendingCommand, entry: Entry, taken: Entry) -> None:
-        """The key of ``waiting`` stands in ``taken``: an answer now, or when the room has come so far."""
+    def _answer_from_taken(self, pending: PendingCommand, entry: Entry, taken: Entry) -> None:
+        """Answer a command whose key ``taken`` already uses, now or when the room has processed that entry."""
         self.known = max(self.known, taken.seq)
-        if taken.seq < entry.seq and not waiting.answered and not isinstance(waiting.command, ChatError):
-            self._waiting.finish(waiting, outcome_of(waiting, waiting.command, taken))
+        if taken.seq < entry.seq and pending in self._commands and not isinstance(pending.command, ChatError):
+            self._commands.finish(pending, outcome_of(pending, pending.command, taken))
 
     async def _settle(self, state: RoomState) -> None:
         """Answer the first commands that write nothing, once the store has shown that nothing lies above ``state``."""
         if self._refuse_first():
             return
-        items = list(self._waiting)[:BATCH_MAX]
-        keys = list({(one.user, one.key): None for one in items})
-        news = await self._around.store.read_on(self.room, state.head, MISSING_MAX, keys)
-        self.known = max(self.known, news.head)
-        if news.entries:
-            await self._apply(news.entries)
+        commands = self._commands.all()[:BATCH_MAX]
+        keys = list({(pending.user, pending.key): None for pending in commands})
+        above = await self._context.store.read_on(self.room, state.head, MISSING_MAX, keys)
+        self.known = max(self.known, above.head)
+        if above.entries:
+            await self._apply(above.entries)
             return
-        for waiting in items:
-            if waiting.answered:
+        for pending in commands:
+            if pending not in self._commands:
                 continue
-            if isinstance(waiting.command, ChatError) or not hold(waiting, waiting.command, state.head):
+            if isinstance(pending.command, ChatError) or not hold(pending, state.head):
                 return
-            if entry := news.first.get((waiting.user, waiting.key)):
-                self._waiting.finish(waiting, outcome_of(waiting, waiting.command, entry))
+            if entry := above.first.get((pending.user, pending.key)):
+                self._commands.finish(pending, outcome_of(pending, pending.command, entry))
                 continue
-            outcome = self._decide(state, waiting, waiting.command)
+            outcome = self._decide(state, pending, pending.command)
             if isinstance(outcome, Entry):
                 return
-            self._waiting.finish(waiting, outcome or CommandDone(None))
+            self._commands.finish(pending, outcome or CommandDone(None))
 
     def _refuse_first(self) -> bool:
         """Answer the refusals before the first command. Returns False where there are none."""
         found = False
-        while (first := self._waiting.first()) and isinstance(first.command, ChatError):
-            self._waiting.finish(first, first.command)
+        while (first := self._commands.first()) and isinstance(first.command, ChatError):
+            self._commands.finish(first, first.command)
             found = True
         return found

@@ -1,8 +1,8 @@
-"""What a live room reaches outside itself."""
+"""What a live room uses of its surroundings."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import field, frozen
 
@@ -14,9 +14,6 @@ from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
 from .live_sockets import LiveUser
 
-if TYPE_CHECKING:
-    from .room import LiveRoom
-
 
 @frozen(kw_only=True)
 class RoomContext:
@@ -27,7 +24,10 @@ class RoomContext:
     now: Callable[[], datetime]
     start: Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
     publish: Callable[[Sequence[Entry]], None]
-    idle: Callable[["LiveRoom"], None]
+    has_commands: Callable[[RoomId], None]
+    """Called when a room without pending commands gets one."""
+    idle: Callable[[RoomId], None]
+    """Called when a room has neither subscriptions nor anything left to do."""
     uniform: Callable[[float, float], float]
     room_refusal: Callable[[RoomId], ChatError | None]
     """Counts a message for the limit of its room; gives the refusal where the limit is reached."""

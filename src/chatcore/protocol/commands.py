@@ -1,5 +1,6 @@
 """What a client means by a name and an object."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -11,16 +12,21 @@ from ..commands.table import COMMANDS
 from ..errors import ChatError, Invalid
 from .converter import CONVERTER
 
+_STRUCTURE: Mapping[str, tuple[type[Command[Any]], Callable[[object, Any], Command[Any]]]] = {
+    name: (command, CONVERTER.get_structure_hook(command)) for name, command in COMMANDS.items()
+}
+
 
 def read_command(name: str, data: object) -> Command[Any]:
-    """The command that a client means. Raises `Invalid`, with ``field`` where one is wrong."""
-    command = COMMANDS.get(name)
-    if command is None:
+    """Return the command that a client sent. Raises `Invalid`, with ``field`` where a field is wrong."""
+    found = _STRUCTURE.get(name)
+    if found is None:
         raise Invalid("Unknown command.")
     if type(data) is not dict:
         raise Invalid("A command must be one object.")
+    command, structure = found
     try:
-        return CONVERTER.structure(data, command)
+        return structure(data, command)
     except ClassValidationError as error:
         wrong = _what_is_wrong(error)
         _forget_frames(error)

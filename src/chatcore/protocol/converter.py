@@ -42,12 +42,13 @@ def _is_optional(kind: Any) -> bool:
 
 def _unless_null(converter: Converter, kind: Any) -> Callable[[object, Any], Any]:
     """An optional field is left out, never null."""
-    (inner,) = (one for one in get_args(kind) if one is not type(None))
+    (inner,) = (member for member in get_args(kind) if member is not type(None))
+    structure_inner = converter.get_structure_hook(inner)
 
     def structure(value: object, _: Any) -> Any:
         if value is None:
             raise TypeError
-        return converter.structure(value, inner)
+        return structure_inner(value, inner)
 
     return structure
 

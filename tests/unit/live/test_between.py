@@ -8,6 +8,7 @@ import pytest
 
 from chatcore import Chat, CreateRoom, JoinRoom, LeaveRoom, NotFound, Profile, SendMessage, Unavailable
 from chatcore.live.change_poller import SWEEP_S
+from chatcore.live.in_flight import InFlight
 from chatcore.live.live_sockets import LiveSocket
 from chatcore.live.room import MISSING_MAX
 from chatcore.ports.bus import RoomHint
@@ -111,7 +112,7 @@ async def test_join_noted_during_a_sync_is_followed_once() -> None:
 
 
 async def test_join_told_late_does_not_take_a_noted_join_back() -> None:
-    bob = LiveSocket(Recorder(), "bob")
+    bob = LiveSocket(Recorder(), "bob", InFlight())
     for seq in (4, 2):
         assert bob.note_join(ROOM, seq)
     assert bob.noted == {ROOM: 4}

@@ -257,7 +257,7 @@ async def test_how_far_markers_have_come_is_remembered_of_so_many_and_no_more() 
     async with Chat(HeldStore()) as chat:
         pushes = chat._hub.markers
         for number in range(REMEMBERED_MAX + 5):
-            pushes.told(evolve(marker_at(1), user=str(number)))
+            pushes.take_hint(evolve(marker_at(1), user=str(number)))
         assert len(pushes._known) == REMEMBERED_MAX
 
 

@@ -4,6 +4,9 @@ from chatcore import SendMessage
 from chatcore.domain.decider import AppendCommand
 from chatcore.errors import ChatError, Invalid, Unavailable
 from chatcore.live.command_queue import CommandDone, CommandQueue, Outcome, PendingCommand
+from chatcore.live.in_flight import InFlight
+from chatcore.live.live_sockets import LiveSocket
+from chatcore.testing import Recorder
 from chatcore.testing.builders import message
 
 HI = SendMessage(to="alice", body="hi", key="left out of the digest")
@@ -14,15 +17,16 @@ def waiting(
     name: str,
     deadline: float,
     outcomes: dict[str, Outcome],
-    socket: object | None = None,
+    socket: LiveSocket | None = None,
     command: AppendCommand | ChatError = REFUSED,
 ) -> PendingCommand:
     return PendingCommand(
         user="bob",
         key=name,
         command=command,
-        answer=lambda outcome: outcomes.update({name: outcome}),
+        reply=lambda outcome: outcomes.update({name: outcome}),
         deadline=deadline,
+        in_flight=InFlight(),
         socket=socket,
     )
 
@@ -42,7 +46,7 @@ def test_commands_expire_at_their_deadlines_however_late_they_are_looked_at() ->
 
 
 def test_queue_has_commands_of_a_socket_until_the_last_of_them_is_answered() -> None:
-    queue, socket = CommandQueue(), object()
+    queue, socket = CommandQueue(), LiveSocket(Recorder(), "bob", InFlight())
     commands = [waiting(name, 1.0, {}, socket) for name in ("a", "b")]
     for command in commands:
         queue.append(command)
