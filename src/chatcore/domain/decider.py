@@ -10,7 +10,7 @@ from attrs import frozen
 from ..errors import ChatError, Conflict, Invalid
 from ..ids import Key, Seq, UserId
 from . import permissions
-from .entries import Entry, Event, Joined, Message, Opened, Opens, Updated
+from .entries import Deleted, Edited, Entry, Event, Joined, Message, Opened, Opens, Reacted, Updated
 from .memberships import evolve_members
 from .state import MEMBERS_MAX, RoomState
 
@@ -124,13 +124,17 @@ def _too_many_members(state: RoomState, event: Event, opens: Opens | None, membe
 
 
 def evolve(state: RoomState, entry: Entry) -> RoomState:
-    """The state after ``entry``, which must stand at ``state.head + 1``."""
+    """Return the state after ``entry``. Raises `ValueError` unless its seq is ``state.head + 1``."""
     if entry.seq != state.head + 1:
         raise ValueError(f"entry {entry.seq} does not follow head {state.head}")
-    kind, title = state.kind, state.title
+    kind, title, members = state.kind, state.title, state.members
     if entry.opens:
         kind, title = entry.opens.kind, entry.opens.title
-    if isinstance(entry.event, Updated):
-        title = entry.event.title
-    members = evolve_members(state.members, entry)
+    match entry.event:
+        case Message() | Edited() | Deleted() | Reacted() if entry.opens is None:
+            pass
+        case Updated(title=new):
+            title = new
+        case _:
+            members = evolve_members(members, entry)
     return RoomState(room=state.room, head=entry.seq, kind=kind, title=title, members=members)
