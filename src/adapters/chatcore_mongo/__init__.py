@@ -1,13 +1,13 @@
-"""chatcore's stores in MongoDB, on a standalone server or a replica set: for chats that outgrow one machine.
+"""chatcore's stores in MongoDB, a standalone server or a replica set, for chats with many servers.
 
-Nothing here needs a transaction, a lock or a counter: an entry of a log is one document, and its insertion at
-``{room, seq: head + 1}`` under unique indexes is what decides. Writes are acknowledged by a majority, with journal;
-reads go to the primary and see what a majority has.
+The stores use no transactions, locks or counters. An entry is one document, and unique indexes decide which writer
+inserts ``{room, seq: head + 1}``. Writes wait for a majority and its journal. Reads go to the primary, and see only
+what a majority has.
 
-The indexes that are unique begin with ``room`` (of markers: with an id that does), so the collections could be sharded
-by the ranged keys ``{room: 1}``, of markers and rosters ``{_id: 1}``. They were designed for it; it is not tested.
+All unique indexes begin with ``room``, or with an id that begins with it. So the collections could be sharded by the
+ranged keys ``{room: 1}``, and markers and rosters by ``{_id: 1}``. This is not tested.
 
-The text of a deleted message is overwritten where it stood; MongoDB's journal and oplog keep it until they turn over.
+The text of a deleted message is overwritten in its document. MongoDB's journal and oplog keep it until they turn over.
 """
 
 try:

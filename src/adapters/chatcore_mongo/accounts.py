@@ -1,4 +1,4 @@
-"""Accounts and their sessions. Time is the server's own."""
+"""Accounts and their sessions. All times are the MongoDB server's."""
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
@@ -18,14 +18,16 @@ from .documents import ACCOUNTS, SESSIONS, Document
 from .queries import Query
 from .read_session import ReadSession
 
-SPENDS_KEPT = 16
+SPENT_TIMES_KEPT = 16
+"""The generations of a session for which the time of their rotation is kept."""
 
 NOW = "$$NOW"
-GOES_ON: Document = {"$expr": {"$gt": ["$ends_at", NOW]}}
+NOT_ENDED: Document = {"$expr": {"$gt": ["$ends_at", NOW]}}
+"""A condition. The server deletes sessions some time after ``ends_at``; until then they are ignored."""
 
 
 class MongoAccounts(AccountStore):
-    """Accounts in an open database, of which a `MongoStore` may be the owner."""
+    """Accounts in an open database, such as a `MongoStore`'s."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -37,10 +39,10 @@ class MongoAccounts(AccountStore):
             try:
                 await mongo[ACCOUNTS].insert_one(account, session=session)
             except DuplicateKeyError:
-                found = await _password_hash(ReadSession(mongo, session), user)
-                if found is None:  # it is there, and no majority has it yet
+                stored_hash = await _password_hash(ReadSession(mongo, session), user)
+                if stored_hash is None:  # the account is written, and no majority has it yet
                     raise Unavailable from None
-                if found != password_hash:
+                if stored_hash != password_hash:
                     raise Conflict from None
 
         await self._database.write(work)
@@ -50,76 +52,81 @@ class MongoAccounts(AccountStore):
             return await _password_hash(session, user)
 
     async def profiles(self, users: Collection[UserId]) -> Mapping[UserId, Profile]:
-        names: list[Document] = [{"$match": {"_id": {"$in": list(users)}}}, {"$project": {"name": 1}}]
+        stages: list[Document] = [{"$match": {"_id": {"$in": list(users)}}}, {"$project": {"name": 1}}]
         async with self._database.read_session() as session:
-            (found,) = await session.fetch(Query(ACCOUNTS, names))
-        return {one["_id"]: Profile(name=one["name"]) for one in found}
+            (accounts,) = await session.fetch(Query(ACCOUNTS, stages))
+        return {account["_id"]: Profile(name=account["name"]) for account in accounts}
 
     async def open_session(self, session: Session, lifetime: timedelta) -> None:
-        fields = {"user": session.user, "device": session.device}
         document: Document = {
-            **{name: {"$literal": value} for name, value in fields.items()},
+            "user": {"$literal": session.user},
+            "device": {"$literal": session.device},
             "generation": session.generation,
             "spent_at": [],
             "ends_at": _from_now(lifetime),
         }
-        # What is there wins: the same call, made again, changes nothing.
+        # An existing document wins: a retry of the call changes nothing.
         pipeline = [{"$replaceWith": {"$mergeObjects": [document, "$$ROOT"]}}]
 
-        async def work(mongo: AsyncDatabase[Document], its: AsyncClientSession) -> None:
-            await mongo[SESSIONS].update_one({"_id": session.id}, pipeline, upsert=True, session=its)
+        async def work(mongo: AsyncDatabase[Document], mongo_session: AsyncClientSession) -> None:
+            await mongo[SESSIONS].update_one({"_id": session.id}, pipeline, upsert=True, session=mongo_session)
 
         await self._database.write(work)
 
     async def session(self, session_id: str) -> Session | None:
         async with self._database.read_session() as session:
-            found = await session.fetch_one(_session(session_id))
-        return _read_session(found) if found else None
+            document = await session.fetch_one(_session(session_id))
+        return _read_session(document) if document else None
 
     async def rotate(self, session_id: str, generation: int, lifetime: timedelta) -> Rotation | None:
-        spent_at = {"$slice": [{"$concatArrays": ["$spent_at", [NOW]]}, -SPENDS_KEPT]}
-        update = [{"$set": {"generation": generation + 1, "spent_at": spent_at, "ends_at": _from_now(lifetime)}}]
+        spent_at = {"$slice": [{"$concatArrays": ["$spent_at", [NOW]]}, -SPENT_TIMES_KEPT]}
+        pipeline = [{"$set": {"generation": generation + 1, "spent_at": spent_at, "ends_at": _from_now(lifetime)}}]
 
-        async def work(mongo: AsyncDatabase[Document], its: AsyncClientSession) -> Rotation | None:
+        async def work(mongo: AsyncDatabase[Document], mongo_session: AsyncClientSession) -> Rotation | None:
             rotated = await mongo[SESSIONS].find_one_and_update(
-                {"_id": session_id, "generation": generation, **GOES_ON},
-                update,
+                {"_id": session_id, "generation": generation, **NOT_ENDED},
+                pipeline,
                 return_document=ReturnDocument.AFTER,
-                session=its,
+                session=mongo_session,
             )
             if rotated:
                 return Rotation(session=_read_session(rotated), spent_for=timedelta(0))
-            found = await ReadSession(mongo, its).fetch_one(_session(session_id))
-            return _rotation(found, generation) if found else None
+            document = await ReadSession(mongo, mongo_session).fetch_one(_session(session_id))
+            return _earlier_rotation(document, generation) if document else None
 
         return await self._database.write(work)
 
     async def end_session(self, session_id: str) -> None:
-        async def work(mongo: AsyncDatabase[Document], its: AsyncClientSession) -> None:
-            await mongo[SESSIONS].delete_one({"_id": session_id}, session=its)
+        async def work(mongo: AsyncDatabase[Document], mongo_session: AsyncClientSession) -> None:
+            await mongo[SESSIONS].delete_one({"_id": session_id}, session=mongo_session)
 
         await self._database.write(work)
 
 
 async def _password_hash(session: ReadSession, user: UserId) -> str | None:
-    found = await session.fetch_one(Query(ACCOUNTS, [{"$match": {"_id": user}}]))
-    return found["password_hash"] if found else None
+    account = await session.fetch_one(Query(ACCOUNTS, [{"$match": {"_id": user}}]))
+    return account["password_hash"] if account else None
 
 
 def _session(session_id: str) -> Query:
-    """A session that has not ended, and the server's time."""
-    return Query(SESSIONS, [{"$match": {"_id": session_id, **GOES_ON}}, {"$set": {"now": NOW}}])
+    """The document of a session that has not ended, and ``now``, the server's time."""
+    return Query(SESSIONS, [{"$match": {"_id": session_id, **NOT_ENDED}}, {"$set": {"now": NOW}}])
 
 
-def _read_session(found: Document) -> Session:
-    return Session(id=found["_id"], user=found["user"], device=found["device"], generation=found["generation"])
+def _read_session(document: Document) -> Session:
+    return Session(
+        id=document["_id"], user=document["user"], device=document["device"], generation=document["generation"]
+    )
 
 
-def _rotation(found: Document, generation: int) -> Rotation:
-    back = found["generation"] - generation
-    spent_at = found["spent_at"]
-    known = 1 <= back <= len(spent_at)
-    return Rotation(session=_read_session(found), spent_for=found["now"] - spent_at[-back] if known else None)
+def _earlier_rotation(document: Document, generation: int) -> Rotation:
+    """The answer for a generation that was rotated before, or never existed."""
+    rotations = document["generation"] - generation
+    spent_at = document["spent_at"]
+    known = 1 <= rotations <= len(spent_at)
+    return Rotation(
+        session=_read_session(document), spent_for=document["now"] - spent_at[-rotations] if known else None
+    )
 
 
 def _from_now(time: timedelta) -> Document:

@@ -1,4 +1,4 @@
-"""What the database must hold before it serves, as a numbered list of migrations, each of which may run again."""
+"""The migrations of the database: its epoch and indexes, in numbered steps that may run again."""
 
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,7 +21,7 @@ STORE = {"_id": "store"}
 _EXISTS = {"$exists": True}
 
 LOG = [
-    # Where seq and key clash at once the first index is the one that is reported.
+    # If both seq and key are taken the server reports the first of these indexes.
     IndexModel([("room", 1), ("seq", 1)], name="by_seq", unique=True),
     IndexModel([("room", 1), ("author", 1), ("key", 1)], name="by_key", unique=True),
     IndexModel([("ts", 1)], name="by_ts"),
@@ -50,21 +50,27 @@ BY_USER = [IndexModel([("user", 1)], name="by_user")]
 
 
 def _ending(field: str) -> IndexModel:
-    """Documents leave by themselves once their time has come."""
+    """The server deletes documents some time after the date in ``field``."""
     return IndexModel([(field, 1)], name="ending", expireAfterSeconds=0)
 
 
 @frozen
 class Migration:
-    """One step, and what the operator is told of it. One that is not ``safe`` takes long: servers do not make it."""
+    """One step.
 
-    what: str
-    make: Callable[[AsyncDatabase[Document]], Awaitable[Any]]
+    Attributes:
+        description: for the operator, as an imperative.
+        apply: makes the step; again it changes nothing.
+        safe: whether a server may make it while it starts. A step that takes long needs `chatcore migrate`.
+    """
+
+    description: str
+    apply: Callable[[AsyncDatabase[Document]], Awaitable[Any]]
     safe: bool = True
 
 
-async def _name_the_store(database: AsyncDatabase[Document]) -> None:
-    with contextlib.suppress(DuplicateKeyError):  # another node has just done it
+async def _create_store(database: AsyncDatabase[Document]) -> None:
+    with contextlib.suppress(DuplicateKeyError):  # another node has just created it
         await database[META].update_one(STORE, {"$setOnInsert": {"epoch": new_id()}}, upsert=True)
 
 
@@ -73,75 +79,79 @@ def _indexes(collection: str, indexes: Sequence[IndexModel]) -> Callable[[AsyncD
 
 
 MIGRATIONS: Sequence[Migration] = (
-    Migration("give the store its epoch", _name_the_store),
+    Migration("give the store its epoch", _create_store),
     Migration("index the logs by seq, key and time", _indexes(ENTRIES, LOG)),
     Migration("index messages, memberships and changes", _indexes(ENTRIES, VIEWS)),
     Migration("let sessions end", _indexes(SESSIONS, [_ending("ends_at")])),
     Migration("index sockets by user, and let them end", _indexes(SOCKETS, [*BY_USER, _ending("kept_until")])),
 )
-"""Number n brings a database of version n - 1 to version n. What was released is never changed, only added to."""
+"""Step n brings a database from version n - 1 to version n. Released steps never change; new ones follow them."""
 
 
-async def version(database: AsyncDatabase[Document], where: str) -> int:
-    """Raises `StoreError` where what stands there is none."""
-    found = await database[META].find_one(STORE) or {}
-    its_version = found.get("version", 0)
-    if type(its_version) not in (int, Int64) or its_version < 0:
+async def _stored_version(database: AsyncDatabase[Document], where: str) -> int:
+    """Return the database's version, 0 for a new one. Raises `StoreError` if it is invalid."""
+    store = await database[META].find_one(STORE) or {}
+    number = store.get("version", 0)
+    if type(number) not in (int, Int64) or number < 0:
         raise StoreError(_damaged(where, "version is no whole number"))
-    if found and not isinstance(found.get("epoch"), str):
+    if store and not isinstance(store.get("epoch"), str):
         raise StoreError(_damaged(where, "epoch is missing or no text"))
-    return int(its_version)
+    return int(number)
 
 
-def _damaged(where: str, what: str) -> str:
+def _damaged(where: str, problem: str) -> str:
     return (
-        f"The database at {where} was changed by something else than chatcore: in its collection `{META}` the {what}; "
-        "restore a backup."
+        f"The database at {where} was changed by another program than chatcore: in its collection `{META}` the "
+        f"{problem}; restore a backup."
     )
 
 
 async def check(database: AsyncDatabase[Document], where: str) -> int:
-    """The database's version. Raises `StoreError` where that is newer than this program, or the server too old."""
+    """Return the database's version. Raises `StoreError` if it is newer than this program, or the server too old."""
     server = await database.client.server_info()
     if tuple(server["versionArray"][:2]) < OLDEST_SERVER:
         needed = ".".join(map(str, OLDEST_SERVER))
         raise StoreError(f"The server at {where} is MongoDB {server['version']}; {needed} or newer is needed.")
-    found = await version(database, where)
-    if found > len(MIGRATIONS):
+    number = await _stored_version(database, where)
+    if number > len(MIGRATIONS):
         raise StoreError(
-            f"The database at {where} was written by a newer chatcore (its version is {found}, this program knows up "
+            f"The database at {where} was written by a newer chatcore (its version is {number}, this program knows up "
             f"to {len(MIGRATIONS)}); run that one, or restore a backup."
         )
-    return found
+    return number
 
 
-def check_is_safe(found: int, where: str) -> None:
-    """Raises `StoreError` where a server must not bring a database of version ``found`` to this one by itself."""
-    if not all(migration.safe for migration in MIGRATIONS[found:]):
+def check_is_safe(version: int, where: str) -> None:
+    """Raise `StoreError` if a migration from ``version`` may take too long for the start of a server."""
+    if not all(migration.safe for migration in MIGRATIONS[version:]):
         raise StoreError(f"The database at {where} is older than this program: run `chatcore migrate` first.")
 
 
 async def apply(
     database: AsyncDatabase[Document],
-    found: int,
-    announce: Callable[[int, int, str], None] = lambda number, count, what: None,
+    version: int,
+    announce: Callable[[int, int, str], None] = lambda number, count, description: None,
     *,
     dry_run: bool = False,
 ) -> None:
-    """Make what a database of version ``found`` lacks; ``announce`` is told each migration's number, of how many, and
-    what it does.
+    """Apply the migrations that a database of ``version`` lacks. Several nodes may do so at the same time.
 
-    Several nodes may do it at once: each migration comes to the same when it is made again.
+    Args:
+        database: the database.
+        version: its version.
+        announce: called before each migration with its number, the number of migrations, and a description.
+        dry_run: announce only, change nothing.
     """
-    for number, migration in enumerate(MIGRATIONS[found:], start=found + 1):
-        announce(number, len(MIGRATIONS), migration.what)
+    for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
+        announce(number, len(MIGRATIONS), migration.description)
         if not dry_run:
-            await migration.make(database)
+            await migration.apply(database)
             await database[META].update_one(STORE, {"$max": {"version": number}})
 
 
 async def epoch(database: AsyncDatabase[Document]) -> str:
-    found = await database[META].find_one(STORE)
-    if found is None:
-        raise StoreError("The database lost its epoch while it was opened.")
-    return str(found["epoch"])
+    """Return the store's epoch. Raises `StoreError` if the database was dropped while it was opened."""
+    store = await database[META].find_one(STORE)
+    if store is None:
+        raise StoreError("The database was dropped while it was opened; start again.")
+    return str(store["epoch"])

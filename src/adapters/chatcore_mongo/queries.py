@@ -1,13 +1,9 @@
-"""Every query of the log that the store makes. A test looks at the plan of each: none may scan or sort.
-
-Several go to the server together, in one round trip, and are carried out in their order. A test of the plans holds
-each of them to its index.
-"""
+"""The queries of the store. Each is served by one index, without a scan or a sort; a test explains all of them."""
 
 from collections.abc import Collection, Sequence
 
 from attrs import frozen
-from bson import Timestamp
+from bson import ObjectId, Timestamp
 
 from chatcore.domain.state import UNREAD_MAX
 from chatcore.ids import Key, RoomId, Seq, UserId
@@ -18,14 +14,14 @@ from .migrations import STORE
 
 @frozen
 class Query:
-    """What is asked of one collection."""
+    """The stages of an aggregation of one collection."""
 
     collection: str
     stages: Sequence[Document]
 
 
 _AS_WRITTEN: Document = {"$project": {"_id": 0, "ts": 0, "became": 0, "affects": 0, "members": 0, "message": 0}}
-"""Leaves out what a page does not need: ids and times are what the driver takes longest to read."""
+"""Only what `read_entry` needs. Ids and times are what the driver decodes slowest."""
 
 
 def _entries(*stages: Document) -> Query:
@@ -47,8 +43,7 @@ def message_at(room: RoomId, seq: Seq) -> Query:
 
 def above(room: RoomId, seq: Seq, upto: Seq, limit: int, *, messages_only: bool = False) -> Query:
     """Up to ``limit`` entries above ``seq``, up to ``upto``, ascending."""
-    place = {"room": room, "seq": {"$gt": seq, "$lte": upto}}
-    return _in_order(place, 1, limit, messages_only)
+    return _in_order({"room": room, "seq": {"$gt": seq, "$lte": upto}}, 1, limit, messages_only)
 
 
 def below(room: RoomId, seq: Seq, limit: int, *, messages_only: bool = False) -> Query:
@@ -56,18 +51,25 @@ def below(room: RoomId, seq: Seq, limit: int, *, messages_only: bool = False) ->
     return _in_order({"room": room, "seq": {"$lt": seq}}, -1, limit, messages_only)
 
 
-def _in_order(place: Document, direction: int, limit: int, messages_only: bool) -> Query:
+def _in_order(match: Document, direction: int, limit: int, messages_only: bool) -> Query:
     if messages_only:
         order = {"room": direction, "kind": direction, "seq": direction}
-        return _entries({"$match": {**place, "kind": "message"}}, {"$sort": order}, {"$limit": limit}, _AS_WRITTEN)
-    return _entries({"$match": place}, {"$sort": {"room": direction, "seq": direction}}, {"$limit": limit}, _AS_WRITTEN)
+        return _entries({"$match": {**match, "kind": "message"}}, {"$sort": order}, {"$limit": limit}, _AS_WRITTEN)
+    return _entries({"$match": match}, {"$sort": {"room": direction, "seq": direction}}, {"$limit": limit}, _AS_WRITTEN)
 
 
-def message_beyond(room: RoomId, place: Document, direction: int, count: int) -> Query:
-    """``{seq}`` of the message that comes after ``count`` others, from a place that is a condition on seq."""
+def message_beyond(room: RoomId, seq: Document, direction: int, count: int) -> Query:
+    """``{seq}`` of the message behind the ``count`` nearest ones.
+
+    Args:
+        room: the room.
+        seq: a condition on the messages' seq, such as ``{"$gt": 5}``.
+        direction: 1 to count upwards, -1 to count downwards.
+        count: the messages that are skipped.
+    """
     order = {"room": direction, "kind": direction, "seq": direction}
     return _entries(
-        {"$match": {"room": room, "kind": "message", "seq": place}},
+        {"$match": {"room": room, "kind": "message", "seq": seq}},
         {"$sort": order},
         {"$skip": count},
         {"$limit": 1},
@@ -75,17 +77,17 @@ def message_beyond(room: RoomId, place: Document, direction: int, count: int) ->
     )
 
 
-def by_id(identities: Collection[object]) -> Query:
-    return _entries({"$match": {"_id": {"$in": list(identities)}}})
+def by_id(ids: Collection[ObjectId]) -> Query:
+    return _entries({"$match": {"_id": {"$in": list(ids)}}})
 
 
 def holders(room: RoomId, author: UserId, keys: Sequence[Key]) -> Query:
-    """The entries that hold keys of one author."""
+    """The entries of one author with one of the idempotency keys."""
     return _entries({"$match": {"room": room, "author": author, "key": {"$in": list(keys)}}})
 
 
 def heads(rooms: Collection[RoomId]) -> Query:
-    """Of each room ``{_id: room, seq, at, entry}``: where its last entry stands, and the ``_id`` of that."""
+    """Of each room ``{_id: room, seq, at, entry}``: the seq, time and ``_id`` of its last entry."""
     last = {"seq": {"$first": "$seq"}, "at": {"$first": "$at"}, "entry": {"$first": "$_id"}}
     return _entries(
         {"$match": {"room": {"$in": list(rooms)}}},
@@ -95,40 +97,45 @@ def heads(rooms: Collection[RoomId]) -> Query:
 
 
 def pending_erasures(rooms: Collection[RoomId]) -> Query:
-    """The deletions in these rooms whose text is still to be erased: hardly ever any."""
-    return _entries(
-        {"$match": {"pending": True, "room": {"$in": list(rooms)}}}, {"$project": {"room": 1, "about": 1, "seq": 1}}
-    )
+    """``{_id, room, about}`` of the deletions with a text that is not erased yet; there is hardly ever one."""
+    return _entries({"$match": {"pending": True, "room": {"$in": list(rooms)}}}, {"$project": {"room": 1, "about": 1}})
 
 
 def all_pending_erasures(limit: int) -> Query:
-    return _entries({"$match": {"pending": True}}, {"$limit": limit}, {"$project": {"room": 1, "about": 1, "seq": 1}})
+    """The same in all rooms."""
+    return _entries({"$match": {"pending": True}}, {"$limit": limit}, {"$project": {"room": 1, "about": 1}})
 
 
 def membership_changes(users: Collection[UserId], rooms: Collection[RoomId] | None, upto: Seq | None = None) -> Query:
-    """The entries that changed the standing of these users, in some rooms or in all: ``{room, seq, affects}``."""
+    """``{room, seq, affects}`` of the entries that changed memberships of these users, in any order.
+
+    Args:
+        users: the users; ``affects`` leaves out others.
+        rooms: the rooms; None: all.
+        upto: the last seq; None: no bound.
+    """
     match: Document = {"affects.user": {"$in": list(users)}}
     if rooms is not None:
         match["room"] = {"$in": list(rooms)}
     if upto is not None:
         match["seq"] = {"$lte": upto}
-    theirs = {"$filter": {"input": "$affects", "cond": {"$in": ["$$this.user", {"$literal": list(users)}]}}}
-    return _entries({"$match": match}, {"$project": {"room": 1, "seq": 1, "affects": theirs}})
+    affects = {"$filter": {"input": "$affects", "cond": {"$in": ["$$this.user", {"$literal": list(users)}]}}}
+    return _entries({"$match": match}, {"$project": {"room": 1, "seq": 1, "affects": affects}})
 
 
 def room_membership_changes(room: RoomId, after: Seq, upto: Seq, limit: int | None = None) -> Query:
-    """The entries that changed who belongs to a room, ascending: ``{seq, affects}``."""
-    some: list[Document] = [] if limit is None else [{"$limit": limit}]
+    """``{seq, affects}`` of the entries above ``after`` that changed memberships of a room, ascending."""
+    limited: list[Document] = [] if limit is None else [{"$limit": limit}]
     return _entries(
         {"$match": {"room": room, "seq": {"$gt": after, "$lte": upto}, "shape": True}},
         {"$sort": {"room": 1, "seq": 1}},
-        *some,
+        *limited,
         {"$project": {"seq": 1, "affects": 1}},
     )
 
 
 def epoch() -> Query:
-    """``{epoch}`` of the store, where it is there."""
+    """``{epoch}`` of the store; nothing if the store is gone."""
     return Query(META, [{"$match": STORE}, {"$project": {"_id": 0, "epoch": 1}}])
 
 
@@ -137,12 +144,15 @@ def roster(room: RoomId) -> Query:
 
 
 def last_changes(room: RoomId, targets: Collection[Seq], upto: Seq) -> Query:
-    """Of each message that was changed ``{_id: its seq, room, entry, message}``, as of ``upto``.
+    """Of each message that has been changed ``{_id: the message's seq, room, message}``, as of ``upto``.
 
-    ``targets`` may be a range: of all messages in it, before it is known which they are.
+    Args:
+        room: the room.
+        targets: the messages' seqs, or a range of seqs with any entries in it.
+        upto: the last seq.
     """
     about = {"$gte": targets.start, "$lt": targets.stop} if isinstance(targets, range) else {"$in": list(targets)}
-    last = {"room": {"$first": "$room"}, "entry": {"$first": "$_id"}, "message": {"$first": "$message"}}
+    last = {"room": {"$first": "$room"}, "message": {"$first": "$message"}}
     return _entries(
         {"$match": {"room": room, "about": about, "seq": {"$lte": upto}}},
         {"$sort": {"room": -1, "about": -1, "seq": -1}},
@@ -151,7 +161,7 @@ def last_changes(room: RoomId, targets: Collection[Seq], upto: Seq) -> Query:
 
 
 def reactions_of(room: RoomId, users: Collection[UserId], targets: Collection[Seq], upto: Seq) -> Query:
-    """What these users gave to messages and took back, ascending for each of them."""
+    """``{room, author, about, seq, kind, event}`` of the reactions by these users to these messages, in any order."""
     return _entries(
         {
             "$match": {
@@ -167,7 +177,7 @@ def reactions_of(room: RoomId, users: Collection[UserId], targets: Collection[Se
 
 
 def reactions_to(room: RoomId, target: Seq, upto: Seq) -> Query:
-    """Everything that was given to a message and taken back, ascending."""
+    """``{author, seq, kind, event}`` of the entries that change a message, ascending."""
     return _entries(
         {"$match": {"room": room, "about": target, "seq": {"$lte": upto}}},
         {"$sort": {"room": 1, "about": 1, "seq": 1}},
@@ -175,7 +185,7 @@ def reactions_to(room: RoomId, target: Seq, upto: Seq) -> Query:
     )
 
 
-def _unread(room: RoomId, user: UserId, read: Seq, upto: Seq, gone: Collection[Seq]) -> list[Document]:
+def _unread(room: RoomId, user: UserId, read: Seq, upto: Seq, erased: Collection[Seq]) -> list[Document]:
     match: Document = {
         "room": room,
         "kind": "message",
@@ -183,28 +193,36 @@ def _unread(room: RoomId, user: UserId, read: Seq, upto: Seq, gone: Collection[S
         "author": {"$ne": user},
         "deleted": {"$ne": True},
     }
-    if gone:
-        match["$nor"] = [{"seq": {"$in": list(gone)}}]
+    if erased:
+        match["$nor"] = [{"seq": {"$in": list(erased)}}]
     return [{"$match": match}, {"$sort": {"room": 1, "kind": 1, "seq": 1}}]
 
 
-def first_unread(room: RoomId, user: UserId, read: Seq, upto: Seq, gone: Collection[Seq]) -> Query:
-    """``{seq}`` of the first message that is unread; ``gone`` are deleted, erased or not."""
-    return _entries(*_unread(room, user, read, upto, gone), {"$limit": 1}, {"$project": {"_id": 0, "seq": 1}})
+def first_unread(room: RoomId, user: UserId, read: Seq, upto: Seq, erased: Collection[Seq]) -> Query:
+    """``{seq}`` of the user's first unread message.
+
+    Args:
+        room: the room.
+        user: whose own messages are not unread.
+        read: the seq up to which the user has read.
+        upto: the last seq.
+        erased: deleted messages that the database may still hold as not deleted.
+    """
+    return _entries(*_unread(room, user, read, upto, erased), {"$limit": 1}, {"$project": {"_id": 0, "seq": 1}})
 
 
-def unread(room: RoomId, user: UserId, read: Seq, upto: Seq, gone: Collection[Seq]) -> Query:
-    """``{room, user, n}``: how many are unread, or the most that is told."""
+def unread(room: RoomId, user: UserId, read: Seq, upto: Seq, erased: Collection[Seq]) -> Query:
+    """``{room, user, n}``: how many messages are unread, at most `UNREAD_MAX`. The arguments are `first_unread`'s."""
     return _entries(
-        *_unread(room, user, read, upto, gone),
+        *_unread(room, user, read, upto, erased),
         {"$limit": UNREAD_MAX},
         {"$count": "n"},
         {"$addFields": {"room": {"$literal": room}, "user": {"$literal": user}}},
     )
 
 
-def markers(identities: Collection[str]) -> Query:
-    return Query(MARKERS, [{"$match": {"_id": {"$in": list(identities)}}}])
+def markers(ids: Collection[str]) -> Query:
+    return Query(MARKERS, [{"$match": {"_id": {"$in": list(ids)}}}])
 
 
 _CHANGES: Document = {
@@ -217,7 +235,7 @@ _CHANGES: Document = {
         "entries": {"$sum": 1},
     }
 }
-"""An entry that changes who belongs to a room is a change of its own; a room's others of a second are one together."""
+"""One change of each entry that changes memberships, and one of all other entries of a room within a second."""
 
 
 def newest_change() -> Query:
@@ -225,18 +243,25 @@ def newest_change() -> Query:
 
 
 def changes(above: Timestamp, limit: int) -> Query:
-    """``{_id: {room, second}, ts, seq, kind, affects, entries}`` of the first entries above a time, in no order."""
+    """``{_id: {room, second, shape}, ts, seq, kind, affects, entries}`` of the first entries above a time.
+
+    Args:
+        above: the server's time of an entry.
+        limit: the most entries, not changes; ``entries`` says how many a change has.
+    """
     return _entries({"$match": {"ts": {"$gt": above}}}, {"$sort": {"ts": 1}}, {"$limit": limit}, _CHANGES)
 
 
 def changes_between(begin: Timestamp, end: Timestamp) -> Query:
-    """The same of the entries with times from ``begin`` to ``end``."""
+    """As `changes`, of the entries with times from ``begin`` to ``end``, both included."""
     return _entries({"$match": _between(begin, end)}, _CHANGES)
 
 
 def seconds_of_changes(begin: Timestamp, end: Timestamp) -> Query:
-    """``{second, entries}``: how many entries have times in each of the seconds from ``begin`` to ``end``, where there
-    are any: read from the index alone."""
+    """``{second, entries}``: how many entries have times in each second from ``begin`` to ``end``, if there are any.
+
+    The index alone answers it.
+    """
     return _entries(
         {"$match": _between(begin, end)},
         {"$group": {"_id": {"$tsSecond": "$ts"}, "entries": {"$sum": 1}}},

@@ -1,4 +1,4 @@
-"""Which sockets a user has, on every node. Time is the server's own."""
+"""The registry of the sockets on all nodes. All times are the MongoDB server's."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,17 +18,18 @@ from .read_session import ReadSession
 
 NOW = "$$NOW"
 IS_KEPT: Document = {"$gt": ["$kept_until", NOW]}
-"""What is past its time, and has not been taken out yet, is not there."""
-RUNS: Document = {"revoked": None, "$expr": {"$gt": ["$ends_at", NOW]}}
-"""Leases that have not ended."""
+"""An expression. The server deletes documents some time after ``kept_until``; until then they are ignored."""
+IS_OPEN: Document = {"revoked": None, "$expr": {"$gt": ["$ends_at", NOW]}}
+"""A condition: the lease runs, and the socket is not revoked."""
 IS_REVOKED: Document = {"$and": [IS_KEPT, {"$gt": ["$revoked", None]}]}
+"""An expression."""
 
 
 class MongoRegistry(SocketRegistry):
-    """The registry in an open database, of which a `MongoStore` may be the owner.
+    """The registry in an open database, such as a `MongoStore`'s.
 
-    A socket is a document: ``{_id, user, device, node, since, session, ends_at, revoked, kept_until}``; ``revoked``
-    is the code that its client is to be told.
+    A socket is a document: ``{_id, user, device, node, since, session, ends_at, revoked, kept_until}``. ``revoked`` is
+    the code that the node must send to the client, or None.
     """
 
     def __init__(self, database: Database) -> None:
@@ -36,8 +37,8 @@ class MongoRegistry(SocketRegistry):
 
     async def add(self, socket: SocketInfo) -> None:
         ends_at = _from_now(LEASE_S)
-        added = {**_document(socket), "ends_at": ends_at, "revoked": None, "kept_until": ends_at}
-        await self._put_unless_revoked({socket.id: added})
+        open_socket = {**_document(socket), "ends_at": ends_at, "revoked": None, "kept_until": ends_at}
+        await self._put_unless_revoked({socket.id: open_socket})
 
     async def remove(self, socket: SocketInfo) -> None:
         async def work(mongo: AsyncDatabase[Document], session: AsyncClientSession) -> None:
@@ -46,37 +47,39 @@ class MongoRegistry(SocketRegistry):
         await self._database.write(work)
 
     async def renew(self, node: str, sockets: Sequence[SocketInfo]) -> Renewed:
-        identities = [socket.id for socket in sockets]
-        if not identities:
+        ids = [socket.id for socket in sockets]
+        if not ids:
             return Renewed(lost=frozenset(), to_close={})
         ends_at = _from_now(LEASE_S)
 
         async def work(mongo: AsyncDatabase[Document], session: AsyncClientSession) -> list[Document]:
-            its: Document = {"_id": {"$in": identities}}
+            match: Document = {"_id": {"$in": ids}}
             pipeline = [{"$set": {"ends_at": ends_at, "kept_until": ends_at}}]
-            await mongo[SOCKETS].update_many({**its, **RUNS}, pipeline, session=session)
-            (found,) = await ReadSession(mongo, session).fetch(Query(SOCKETS, [{"$match": {**its, "$expr": IS_KEPT}}]))
-            return found
+            await mongo[SOCKETS].update_many({**match, **IS_OPEN}, pipeline, session=session)
+            kept = Query(SOCKETS, [{"$match": {**match, "$expr": IS_KEPT}}])
+            (documents,) = await ReadSession(mongo, session).fetch(kept)
+            return documents
 
-        kept = {one["_id"]: one["revoked"] for one in await self._database.write(work)}
+        revoked = {document["_id"]: document["revoked"] for document in await self._database.write(work)}
         return Renewed(
-            lost=frozenset(identities) - kept.keys(), to_close={one: code for one, code in kept.items() if code}
+            lost=frozenset(ids) - revoked.keys(),
+            to_close={socket_id: code for socket_id, code in revoked.items() if code},
         )
 
     async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
         async with self._database.read_session() as session:
-            (found,) = await session.fetch(Query(SOCKETS, [{"$match": {"user": user, **RUNS}}]))
-        return sorted(map(_read, found), key=lambda socket: (socket.since, socket.id))
+            (documents,) = await session.fetch(Query(SOCKETS, [{"$match": {"user": user, **IS_OPEN}}]))
+        return sorted(map(_read_socket, documents), key=lambda socket: (socket.since, socket.id))
 
     async def revoke(self, sockets: Sequence[SocketInfo], code: ByeCode) -> None:
         revoked = {"ends_at": NOW, "revoked": {"$literal": code}, "kept_until": _from_now(REVOKED_S)}
         await self._put_unless_revoked({socket.id: {**_document(socket), **revoked} for socket in sockets})
 
     async def _put_unless_revoked(self, documents: Mapping[str, Document]) -> None:
-        """Put each document in the place of the one that is there, unless that says that the socket is revoked."""
+        """Insert or replace the documents of sockets, by id; those of revoked sockets stay."""
         puts = [
-            UpdateOne({"_id": socket}, [{"$replaceWith": {"$cond": [IS_REVOKED, "$$ROOT", new]}}], upsert=True)
-            for socket, new in documents.items()
+            UpdateOne({"_id": socket_id}, [{"$replaceWith": {"$cond": [IS_REVOKED, "$$ROOT", new]}}], upsert=True)
+            for socket_id, new in documents.items()
         ]
 
         async def work(mongo: AsyncDatabase[Document], session: AsyncClientSession) -> None:
@@ -87,6 +90,7 @@ class MongoRegistry(SocketRegistry):
 
 
 def _document(socket: SocketInfo) -> Document:
+    """The document as an expression, in which a text may begin with a ``$``."""
     texts = {"user": socket.user, "device": socket.device, "node": socket.node, "session": socket.session}
     return {
         "_id": {"$literal": socket.id},
@@ -95,14 +99,14 @@ def _document(socket: SocketInfo) -> Document:
     }
 
 
-def _read(found: Document) -> SocketInfo:
+def _read_socket(document: Document) -> SocketInfo:
     return SocketInfo(
-        id=found["_id"],
-        user=found["user"],
-        device=found["device"],
-        node=found["node"],
-        since=from_milliseconds(found["since"]),
-        session=found["session"],
+        id=document["_id"],
+        user=document["user"],
+        device=document["device"],
+        node=document["node"],
+        since=from_milliseconds(document["since"]),
+        session=document["session"],
     )
 
 
