@@ -25,8 +25,8 @@ from attrs import asdict, frozen
 from chatcore import Chat, Push, SendMessage
 from chatcore.domain.entries import Entry
 from chatcore.errors import Unavailable
-from chatcore.ports.connection import Bye
 from chatcore.ports.entry_log import AppendResult
+from chatcore.ports.pushes import Bye
 from chatcore_mongo import MongoStore
 
 NODES = (2, 4)

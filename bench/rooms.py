@@ -12,7 +12,7 @@ from statistics import median
 
 from chatcore import Chat, CreateRoom, JoinRoom, Push, SendMessage
 from chatcore.ids import RoomId
-from chatcore.ports.connection import Bye
+from chatcore.ports.pushes import Bye
 from chatcore_memory import MemoryStore
 
 CONNECTED = 50

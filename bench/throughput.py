@@ -23,7 +23,7 @@ from bson import ObjectId, Timestamp
 
 from chatcore import Chat, History, Push, SendMessage
 from chatcore.errors import Unavailable
-from chatcore.ports.connection import Bye
+from chatcore.ports.pushes import Bye
 from chatcore.ports.store import Store
 from chatcore_memory import MemoryStore
 from chatcore_mongo import MongoStore
@@ -68,8 +68,8 @@ def acts(chat: Chat, run: str) -> dict[str, Act]:
     return {
         "appends, one room": lambda number: send(bot, bot),
         "appends, many rooms": lambda number: send(users[number], peers[number]),
-        "pages of 50, one room": lambda number: chat.execute(bot, History(with_=bot)),
-        "pages of 50, many rooms": lambda number: chat.execute(users[number], History(with_=peers[number])),
+        "pages of 50, one room": lambda number: chat.execute(bot, History(peer=bot)),
+        "pages of 50, many rooms": lambda number: chat.execute(users[number], History(peer=peers[number])),
     }
 
 

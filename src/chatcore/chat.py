@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import anyio
+from attrs import frozen
 
 from . import ids
 from .commands.command import Command, ReadingCommand, RoomCommand
@@ -43,6 +44,25 @@ def utc_now() -> datetime:
     """Wall-clock time with milliseconds, as stores and clients keep it."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+@frozen(kw_only=True)
+class Stats:
+    """What a Chat holds at one moment, on its node alone.
+
+    Attributes:
+        rooms: rooms that are live: with subscriptions or pending commands.
+        users: users with open sockets.
+        sockets: open sockets, those that still connect included.
+        in_flight: commands that are pending at their rooms.
+        idle_tasks: background tasks that wait for work.
+    """
+
+    rooms: int
+    users: int
+    sockets: int
+    in_flight: int
+    idle_tasks: int
 
 
 class Chat:
@@ -244,6 +264,16 @@ class Chat:
         """Close every socket of a session with `bye signed_out`: here at once, on other nodes through the registry."""
         self._loop.check()
         await self._sockets.close_session(user, session)
+
+    def stats(self) -> Stats:
+        """Return how much this Chat holds now."""
+        return Stats(
+            rooms=self._hub.rooms_count,
+            users=self._hub.users_count,
+            sockets=len(self._sockets.here),
+            in_flight=self._dispatcher.in_flight.count,
+            idle_tasks=self._background.idle,
+        )
 
     def _hear(self, hint: Hint) -> None:
         match hint:

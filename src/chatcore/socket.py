@@ -12,7 +12,7 @@ from .errors import ChatError, Internal, Unavailable
 from .ids import RoomId, is_user_id, private_room_id
 from .live.event_loop import LoopGuard
 from .live.live_sockets import LiveSocket
-from .ports.connection import Bye, Push
+from .ports.pushes import Bye, Push
 from .ports.registry import SocketInfo
 from .protocol import Object, answer_object, error_object, read_command
 

@@ -17,10 +17,10 @@ from .live.guarded_connection import GuardedConnection
 from .live.in_flight import InFlight
 from .live.leases import Leases
 from .live.live_sockets import LiveSocket
-from .live.pushes import Expiring, Ready, Room
 from .ports.authenticator import Principal
 from .ports.bus import RevocationHint
-from .ports.connection import Bye, ByeCode, Connection, Push
+from .ports.connection import Connection
+from .ports.pushes import Bye, ByeCode, Expiring, Push, Ready, Room
 from .ports.registry import SocketInfo
 from .ports.room_views import RoomPage
 from .socket import Socket

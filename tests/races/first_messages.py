@@ -36,7 +36,7 @@ async def _race(limiter: anyio.CapacityLimiter, here: Chat, there: Chat, one: st
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(partial(here.execute, one, SendMessage(to=other, body="hi", key="k")))
             tasks.start_soon(partial(there.execute, other, SendMessage(to=one, body="ho", key="k")))
-        page = await here.execute(one, History(with_=other))
+        page = await here.execute(one, History(peer=other))
         assert page.room == private_room_id(one, other)
         assert [entry.seq for entry in page.entries] == [1, 2]
         assert {entry.author for entry in page.entries} == {one, other}

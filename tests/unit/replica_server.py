@@ -11,7 +11,7 @@ from chatcore.domain.decider import Facts, decide
 from chatcore.domain.entries import Entry
 from chatcore.errors import NotFound
 from chatcore.ids import RoomId, Seq, UserId
-from chatcore.live.pushes import Room
+from chatcore.ports.pushes import Room
 from chatcore.protocol import Object, answer_object, entry_object, error_object, push_object, read_command
 from chatcore_memory.room import MemoryRoom
 

@@ -70,7 +70,7 @@ async def test_a_key_with_another_content_is_refused_and_writes_nothing() -> Non
             with pytest.raises(KeyReused):
                 await chat.execute("alice", SendMessage(to="bob", body=f"ho {number}", key="k"))
         await chat.execute("bob", SendMessage(to="alice", body="ho", key="k"))
-        page = await chat.execute("bob", History(with_="alice"))
+        page = await chat.execute("bob", History(peer="alice"))
         assert [(entry.seq, entry.author) for entry in page.entries] == [(1, "alice"), (2, "bob")]
 
 
@@ -97,7 +97,7 @@ async def test_nobody_is_written_to_who_does_not_exist() -> None:
             SendMessage(to="ghost", body="hi", key="k"),
             SendMessage(to="bob", body="hi", key="k", mentions=["ghost"]),
             CreateRoom(kind="group", title="t", members=["ghost"], key="k"),
-            History(with_="ghost"),
+            History(peer="ghost"),
         ):
             with pytest.raises(NotFound):
                 await chat.execute("alice", command)
@@ -214,7 +214,7 @@ async def test_public_rooms_can_be_looked_at_groups_and_private_ones_not() -> No
 
 async def test_looking_at_somebody_never_written_to_writes_nothing() -> None:
     async with Chat(MemoryStore()) as chat:
-        page = await chat.execute("alice", History(with_="bob"))
+        page = await chat.execute("alice", History(peer="bob"))
         assert (page.room, page.head, page.entries) == (ROOM, 0, [])
         assert (page.has_before, page.has_after) == (False, False)
         assert (await chat.execute("alice", ListRooms())).rooms == []

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 MESSAGE = {"to": "alice", "body": "hi", "key": "k"}
 CALLS: dict[str, Callable[[Chat, Socket], Awaitable[object]]] = {
     "execute": lambda chat, _: chat.execute("alice", SendMessage(to="bob", body="hi", key="k")),
-    "execute a reading command": lambda chat, _: chat.execute("alice", History(with_="bob")),
+    "execute a reading command": lambda chat, _: chat.execute("alice", History(peer="bob")),
     "connect": lambda chat, _: chat.connect(Recorder(), user="alice").__aenter__(),
     "receive": lambda _, socket: socket.receive("message.send", MESSAGE),
     "sockets": lambda chat, _: chat.sockets("bob"),
@@ -58,7 +58,7 @@ async def test_call_from_another_threads_loop_is_refused_and_the_chat_goes_on(
         refused = in_another_thread(backend, lambda: call(chat, socket))
         assert isinstance(refused, RuntimeError)
         assert "asyncio.run_coroutine_threadsafe or anyio.from_thread.run" in str(refused)
-        assert (await chat.execute("alice", History(with_="bob"))).head == 0
+        assert (await chat.execute("alice", History(peer="bob"))).head == 0
         with anyio.fail_after(5):
             assert (await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))).seq == 1
             await socket.receive("message.send", MESSAGE, bob.answer)

@@ -7,7 +7,7 @@ from anyio.lowlevel import checkpoint
 from attrs import define
 
 from chatcore.ids import UserId
-from chatcore.ports.connection import ByeCode
+from chatcore.ports.pushes import ByeCode
 from chatcore.ports.registry import LEASE_S, REVOKED_S, Renewed, SocketInfo, SocketRegistry
 
 

@@ -8,7 +8,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from chatcore.domain.page_tokens import from_milliseconds, milliseconds
 from chatcore.ids import UserId
-from chatcore.ports.connection import ByeCode
+from chatcore.ports.pushes import ByeCode
 from chatcore.ports.registry import LEASE_S, REVOKED_S, Renewed, SocketInfo, SocketRegistry
 
 from .database import Database

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from chatcore.errors import ChatError
 from chatcore.ids import new_id
-from chatcore.ports.connection import Bye, ByeCode, Push
+from chatcore.ports.pushes import Bye, ByeCode, Push
 from chatcore.protocol import Object
 
 from .close_codes import GOING_AWAY, INTERNAL, NORMAL, PROTOCOL_ERROR, TRY_AGAIN

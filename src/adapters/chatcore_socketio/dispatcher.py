@@ -12,7 +12,7 @@ from socketio import packet as kinds
 from chatcore.chat import Chat
 from chatcore.errors import ChatError, Invalid, TooLarge, Unauthenticated
 from chatcore.ports.authenticator import Authenticator, Credentials, Principal
-from chatcore.ports.connection import Bye
+from chatcore.ports.pushes import Bye
 from chatcore.protocol import error_object
 from chatcore.socket import Socket
 

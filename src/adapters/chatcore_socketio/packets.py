@@ -9,7 +9,7 @@ from engineio import packet as engine
 from socketio import packet as socket
 
 from chatcore.errors import ChatError
-from chatcore.ports.connection import Push
+from chatcore.ports.pushes import Push
 from chatcore.protocol import Object, error_object, push_object
 from chatcore_aiohttp.codec import decode, encode
 

@@ -13,8 +13,8 @@ from chatcore.domain.addresses import client_network
 from chatcore.errors import ChatError, Invalid, RateLimited, TooLarge, Unavailable
 from chatcore.ids import new_id
 from chatcore.ports.authenticator import Authenticator, Credentials, Principal
-from chatcore.ports.connection import Bye
 from chatcore.ports.log_throttle import LogThrottle
+from chatcore.ports.pushes import Bye
 from chatcore.ports.rate_limiter import RateLimiter, Unlimited
 from chatcore_aiohttp.bodies import no_leave_yet, read_bytes
 from chatcore_aiohttp.credentials import credentials

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from chatcore.chat import Chat
 from chatcore.ports.authenticator import Authenticator, Credentials
-from chatcore.ports.connection import Bye
+from chatcore.ports.pushes import Bye
 
 from .close_codes import GOING_AWAY, NORMAL, POLICY
 from .dispatcher import Dispatcher

@@ -13,8 +13,8 @@ from ..domain.state import RoomView
 from ..errors import Invalid, NotFound
 from ..ids import RoomId, Seq, UserId, private_room_id
 from ..live.existing import existing
-from ..live.pushes import Room
 from ..ports.entry_log import Anchor, FirstUnread, RoomCatchUp, Window
+from ..ports.pushes import Room
 from ..ports.room_views import RoomPage
 from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
@@ -48,31 +48,31 @@ class History(ReadingCommand[HistoryPage]):
 
     name = "history"
     routes = (Route("GET", "/rooms/{room}/entries"), Route("GET", "/users/{with}/entries"))
-    user_fields = ("with_",)
+    user_fields = ("peer",)
 
     room: RoomId | None = field(default=None, validator=optional(fields.room))
-    with_: UserId | None = field(default=None, validator=optional(fields.user), metadata={fields.WIRE_NAME: "with"})
+    peer: UserId | None = field(default=None, validator=optional(fields.user), metadata={fields.WIRE_NAME: "with"})
     anchor: str | int = field(default="newest", validator=fields.anchor)
     before: int | None = field(default=None, validator=optional(fields.integer(0, fields.PAGE_MAX)))
     after: int | None = field(default=None, validator=optional(fields.integer(0, fields.PAGE_MAX)))
     messages_only: bool = field(default=False, validator=fields.boolean)
 
     def __attrs_post_init__(self) -> None:
-        if (self.room is None) == (self.with_ is None):
+        if (self.room is None) == (self.peer is None):
             raise Invalid("Give exactly one of room and with.", field="room" if self.room is None else "with")
         if sum(self._counts(self.anchor)) > fields.PAGE_MAX:
             raise Invalid(f"before and after must not be more than {fields.PAGE_MAX} together.", field="after")
 
     async def handle(self, context: Context) -> HistoryPage:
-        room = self.room if self.with_ is None else private_room_id(context.user, self.with_)
+        room = self.room if self.peer is None else private_room_id(context.user, self.peer)
         assert room is not None
         anchor = await self._anchor(context, room)
         window = await self._window(context, room, anchor, self._counts(anchor))
         if isinstance(anchor, int) and anchor > window.head and self.before is self.after is None:
             # Above head is `newest`, also for what is read where nobody says how much.
             window = await self._window(context, room, "newest", self._counts("newest"))
-        if window.kind is None and self.with_ is not None:
-            await _must_exist(context.directory, self.with_)
+        if window.kind is None and self.peer is not None:
+            await _must_exist(context.directory, self.peer)
         elif refusal := permissions.refusal("read", window.kind, window.member, context.rights):
             raise refusal
         page = HistoryPage(

@@ -11,7 +11,7 @@ from ..domain.entries import Entry, Event, Opened, Opens, Updated
 from ..domain.state import MARKERS_SHOWN_TO, Marker, Member, RoomState, RoomView
 from ..errors import ChatError, NotFound
 from ..ids import Key, RoomId, UserId, created_room_id
-from ..live.pushes import Room
+from ..ports.pushes import Room
 from ..ports.rate_limiter import LimitName
 from . import fields
 from .command import ChangeCommand, Context, ReadingCommand, RoomCommand, Route

@@ -4,7 +4,8 @@ import logging
 from asyncio import CancelledError
 from collections.abc import Callable
 
-from ..ports.connection import Bye, Connection, Push
+from ..ports.connection import Connection
+from ..ports.pushes import Bye, Push
 
 CUT = Bye(code="slow")
 """Resumable: the client lacks a push, and gets it when it comes back."""

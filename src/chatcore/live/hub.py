@@ -11,6 +11,7 @@ from ..domain.state import RoomView
 from ..errors import ChatError, NotFound, Unavailable
 from ..ids import RoomId, Seq, UserId, is_room_id
 from ..ports.bus import MarkerHint
+from ..ports.pushes import MarkerPush
 from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
 from .background import Background
@@ -19,7 +20,6 @@ from .command_timeouts import CommandTimeouts
 from .live_sockets import LiveSocket, LiveUser, Subscription
 from .marker_pushes import MarkerDelivery, MarkerPushes
 from .memberships import Memberships
-from .pushes import MarkerPush
 from .recent_heads import RecentHeads
 from .room import LiveRoom
 from .room_context import RoomContext
@@ -66,6 +66,14 @@ class Hub:
             room_refusal=room_refusal,
         )
         self.markers = MarkerPushes(background, node, self._rooms, publish_marker)
+
+    @property
+    def rooms_count(self) -> int:
+        return len(self._rooms)
+
+    @property
+    def users_count(self) -> int:
+        return len(self._users)
 
     def submit(self, room: RoomId, pending: PendingCommand) -> None:
         """Queue a command at its room. A string that is no room's id is `NotFound`."""

@@ -8,8 +8,8 @@ import anyio
 
 from ..errors import ChatError
 from ..ids import UserId
-from ..ports.connection import ByeCode
 from ..ports.fault_log import reason
+from ..ports.pushes import ByeCode
 from ..ports.registry import SocketInfo, SocketRegistry
 
 RENEWAL_S = 10

@@ -8,9 +8,9 @@ from attrs import define, evolve, frozen
 
 from ..ids import RoomId, Seq, UserId
 from ..ports.bus import MarkerHint
+from ..ports.pushes import MarkerPush
 from .background import Background
 from .live_sockets import LiveSocket
-from .pushes import MarkerPush
 from .room import LiveRoom
 
 COALESCED_S = 0.25

@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 import anyio
 
 from ..ids import RoomId, Seq, UserId
-from ..ports.connection import Push
 from ..ports.entry_log import RoomMembership
+from ..ports.pushes import Push, RoomGone
 from ..ports.store import Store
 from .live_sockets import LiveSocket, LiveUser, Subscription
-from .pushes import RoomGone
 
 
 class Memberships:

@@ -12,13 +12,12 @@ from ..domain.entries import Deleted, Edited, Entry, Reacted
 from ..domain.state import RoomState
 from ..errors import ChatError, Internal, Unavailable
 from ..ids import Key, RoomId, Seq, UserId
-from ..ports.connection import Bye, Push
+from ..ports.pushes import Bye, MarkerPush, Push, Room
 from .command_queue import CommandDone, CommandQueue, PendingCommand, outcome_of
 from .entry_buffer import EntryBuffer
 from .event_loop import current_time
 from .facts import gather, hold
 from .live_sockets import LiveSocket, Subscription
-from .pushes import MarkerPush, Room
 from .room_context import RoomContext
 from .subscriptions import Subscriptions
 

@@ -6,9 +6,8 @@ from attrs import evolve
 
 from ..domain.entries import Banned, Entry, Invited, Left, Removed, Unbanned
 from ..ids import RoomId, UserId
-from ..ports.connection import Push
+from ..ports.pushes import Push, Room, RoomGone
 from .live_sockets import LiveSocket, Subscription
-from .pushes import Room, RoomGone
 
 
 class Subscriptions:

@@ -7,7 +7,7 @@ from datetime import datetime
 from attrs import frozen
 
 from ..ids import UserId
-from .connection import ByeCode
+from .pushes import ByeCode
 
 LEASE_S = 30
 """How long an entry of the registry lives without being renewed; nodes renew every 10 s."""

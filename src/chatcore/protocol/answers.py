@@ -11,7 +11,7 @@ from ..commands.markers import MarkResult
 from ..commands.membership import MemberPage
 from ..commands.messages import EditResult, SendResult
 from ..commands.reading import HistoryPage, RoomList, RoomSync, SyncResult
-from ..live.pushes import Room
+from ..ports.pushes import Room
 from .objects import entry_objects, room_object, standing_object
 from .values import Object, timestamp
 

@@ -83,9 +83,7 @@ def _converter() -> Converter:
     for event in (Removed, Banned):
         converter.register_unstructure_hook(event, make_dict_unstructure_fn(event, converter, reason=omitted))
     converter.register_unstructure_hook(Opens, make_dict_unstructure_fn(Opens, converter, title=omitted))
-    converter.register_structure_hook(
-        History, make_dict_structure_fn(History, converter, with_=override(rename="with"))
-    )
+    converter.register_structure_hook(History, make_dict_structure_fn(History, converter, peer=override(rename="with")))
     return converter
 
 

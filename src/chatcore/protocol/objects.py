@@ -7,7 +7,7 @@ from ..domain.entries import Entry, Message, Opened
 from ..domain.state import RoomView
 from ..errors import ChatError
 from ..ids import UserId, private_room_users
-from ..live.pushes import Room
+from ..ports.pushes import Room
 from .events import KINDS, event_object, opens_object
 from .values import Object, timestamp
 

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..domain.entries import Entry
-from ..live.pushes import Expiring, MarkerPush, Ready, Room, RoomGone
-from ..ports.connection import Bye
+from ..ports.pushes import Bye, Expiring, MarkerPush, Ready, Room, RoomGone
 from .objects import entry_object, room_object
 from .values import Object
 

@@ -6,8 +6,7 @@ import anyio
 
 from ..domain.entries import Entry, Message
 from ..ids import RoomId, new_id
-from ..live.pushes import Ready, Room
-from ..ports.connection import Bye, Push
+from ..ports.pushes import Bye, Push, Ready, Room
 
 
 class Recorder:

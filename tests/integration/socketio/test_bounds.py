@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 import pytest
 
 from chatcore import SendMessage
-from chatcore.ports.connection import Bye
+from chatcore.ports.pushes import Bye
 from chatcore_socketio import Timing
 from chatcore_socketio.frame_allowance import FRAMES_AT_ONCE
 from chatcore_socketio.line import DRAINED, OUTSTANDING_MAX

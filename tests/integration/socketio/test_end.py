@@ -5,12 +5,13 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncGenerator, Callable
+from typing import cast
 
 import pytest
 from aiohttp import WSServerHandshakeError, web
 
-from chatcore import Credentials, Principal
-from chatcore.ports.connection import Bye, ByeCode, Push
+from chatcore import Credentials, Entry, Principal
+from chatcore.ports.pushes import Bye, ByeCode, Push
 from chatcore.socket import Socket
 from chatcore_socketio import Timing
 from chatcore_socketio.connection import SocketConnection
@@ -54,7 +55,7 @@ async def test_bye_says_why_and_only_who_may_not_come_back_gets_a_disconnect(
 
 
 def pushes_what_has_no_form(connection: SocketConnection) -> None:
-    connection.send(Push("entry", object()))
+    connection.send(Push("entry", cast("Entry", object())))
 
 
 def answers_what_has_no_form(connection: SocketConnection) -> None:

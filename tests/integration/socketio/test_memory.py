@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from chatcore.live.live_sockets import LiveSocket
-from chatcore.ports.connection import Bye
+from chatcore.ports.pushes import Bye
 from chatcore.socket import Socket
 from chatcore_socketio import Timing
 from chatcore_socketio.connection import SocketConnection

@@ -10,7 +10,7 @@ import pytest
 import socketio
 from socketio.exceptions import ConnectionError as SocketIOConnectionError
 
-from chatcore.ports.connection import Bye, ByeCode
+from chatcore.ports.pushes import Bye, ByeCode
 from chatcore_socketio import Caps, Timing
 
 from ..official import COMES_BACK_S, OfficialClient, PythonClient, javascript_client, python_client

@@ -8,8 +8,8 @@ import anyio
 import pytest
 
 from chatcore import Bye, Chat
-from chatcore.live.pushes import Expiring
 from chatcore.ports.authenticator import Principal
+from chatcore.ports.pushes import Expiring
 from chatcore.testing import Recorder
 from tests.unit.live.nodes import HeldStore
 

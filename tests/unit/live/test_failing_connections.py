@@ -64,7 +64,7 @@ class Failing(Recorder):
         super().close(bye)
 
     async def drained(self) -> None:
-        if self._fails(Push("drained", None)):
+        if self._fails(Push("drained", Bye(code="slow"))):
             raise self._fault()
 
 

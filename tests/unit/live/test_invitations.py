@@ -7,8 +7,8 @@ import pytest
 
 from chatcore import Chat, CreateRoom, InviteUser, JoinRoom, LeaveRoom, Mark, RemoveUser, SendMessage
 from chatcore.live.change_poller import SWEEP_S
-from chatcore.live.pushes import Room
 from chatcore.live.recent_heads import REMEMBERED_S
+from chatcore.ports.pushes import Room
 from tests.unit.live.nodes import Gate, HeldBus, HeldStore, Teller, ghosts
 
 pytestmark = pytest.mark.anyio

@@ -106,7 +106,7 @@ async def test_a_mark_that_is_written_while_the_chat_is_left_is_answered(monkeyp
 async def test_a_chat_that_was_left_refuses_every_command_as_unavailable() -> None:
     async with Chat(HeldStore()) as chat:
         pass
-    for command in (SendMessage(to="bob", body="hi", key="k"), JoinRoom(room="pvt-alice-bob"), History(with_="bob")):
+    for command in (SendMessage(to="bob", body="hi", key="k"), JoinRoom(room="pvt-alice-bob"), History(peer="bob")):
         with pytest.raises(Unavailable):
             await chat.execute("alice", command)
 

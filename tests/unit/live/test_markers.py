@@ -8,8 +8,8 @@ from attrs import evolve
 
 from chatcore import Chat, CreateRoom, History, Invalid, ListRooms, Mark, NotFound, SendMessage, Unavailable
 from chatcore.live.marker_pushes import REMEMBERED_MAX
-from chatcore.live.pushes import MarkerPush
 from chatcore.ports.bus import MarkerHint
+from chatcore.ports.pushes import MarkerPush
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryBus, MemoryStore
 from tests.unit.live.nodes import HeldBus, HeldStore

@@ -10,8 +10,7 @@ import anyio
 
 from ...domain.entries import Entry
 from ...ids import UserId
-from ...live.pushes import Ready
-from ...ports.connection import Bye, Push
+from ...ports.pushes import Bye, Push, Ready
 from ...protocol import Object, push_object
 from .invariants import SocketInvariants
 from .processes import Process

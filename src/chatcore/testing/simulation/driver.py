@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from ...ids import UserId
-from ...ports.connection import Bye
+from ...ports.pushes import Bye
 from ...protocol import Object
 from .clients import Caller, Client
 from .cluster import Cluster, Node

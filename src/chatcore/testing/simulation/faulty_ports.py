@@ -17,8 +17,8 @@ from ...domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from ...errors import Unavailable
 from ...ids import Key, RoomId, Seq, UserId
 from ...ports.bus import Bus, Hint, RevocationHint
-from ...ports.connection import ByeCode
 from ...ports.entry_log import Anchor, AppendResult, Changes, LogSlice, Position, RoomCatchUp, RoomMembership, Window
+from ...ports.pushes import ByeCode
 from ...ports.registry import LEASE_S, Renewed, SocketInfo, SocketRegistry
 from ...ports.room_views import RoomPage
 from ...ports.store import Store

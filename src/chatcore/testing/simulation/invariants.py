@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from ...domain.entries import Banned, Entry, Left, Removed
 from ...domain.state import MARKERS_SHOWN_TO
 from ...ids import RoomId, Seq, UserId
-from ...live.pushes import MarkerPush, Ready, Room, RoomGone
-from ...ports.connection import Push
+from ...ports.pushes import MarkerPush, Push, Ready, Room, RoomGone
 from ...protocol import Object
 from .processes import Process
 from .world import Attempt, PushedEntry, World

@@ -61,17 +61,17 @@ def _check_refusal(
 
 
 def _check_history(world: World, attempt: Attempt, command: History, answer: Object, logs: StoredLogs) -> str | None:
-    room = command.room if command.with_ is None else private_room_id(attempt.user, command.with_)
+    room = command.room if command.peer is None else private_room_id(attempt.user, command.peer)
     assert room is not None
     log = logs[room]
     if not answer["ok"]:
-        if command.with_ == UNKNOWN_USER:
+        if command.peer == UNKNOWN_USER:
             return None if answer == NOT_FOUND else "expected not_found"
-        return _check_refusal(log, attempt, "read", answer, may_not_exist=command.with_ is not None)
+        return _check_refusal(log, attempt, "read", answer, may_not_exist=command.peer is not None)
     if wrong := _check_head(log, attempt, answer["head"]):
         return wrong
     if answer["head"] == 0:
-        return None if command.with_ is not None and not answer["entries"] else "the room does not exist"
+        return None if command.peer is not None and not answer["entries"] else "the room does not exist"
     if not log.states[answer["head"]].member(attempt.user):
         return "the user is not a member"
     return _check_page(log, attempt, command, answer)

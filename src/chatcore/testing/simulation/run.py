@@ -221,14 +221,12 @@ async def _end(driver: Driver) -> None:
 
 def _leftovers(node: Node) -> Generator[object]:
     """Yield what a node without sockets should not keep."""
-    hub = node.chat._hub  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    yield from hub._rooms.values()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    yield from hub._users.values()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    yield from node.chat._sockets.here.values()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    stats = node.chat.stats()
+    if stats.rooms or stats.users or stats.sockets or stats.in_flight:
+        yield stats
     yield from node.connections
     tasks = node.process.running_tasks()
-    idle = node.chat._background.idle  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    if len(tasks) - idle > IDLE_TASKS:
+    if len(tasks) - stats.idle_tasks > IDLE_TASKS:
         yield tasks
 
 

@@ -15,7 +15,7 @@ from ...domain.entries import Entry
 from ...domain.state import RoomState
 from ...errors import ChatError
 from ...ids import Key, RoomId, Seq, UserId, is_user_id, private_room_id
-from ...ports.connection import ByeCode
+from ...ports.pushes import ByeCode
 from ...protocol import Object, read_command
 from ..clock import ShuffledLoop
 from .processes import CancelAt, Cancellation, Process

@@ -14,8 +14,9 @@ import pytest
 from aiohttp import web
 from attrs import define
 
-from chatcore import Chat, Credentials, Principal
-from chatcore.ports.connection import Connection, Push
+from chatcore import Chat, Credentials, Entry, Principal
+from chatcore.ports.connection import Connection
+from chatcore.ports.pushes import Push
 from chatcore.protocol import Object
 from chatcore_socketio import SocketioServer, Timing, session
 from chatcore_socketio.dispatcher import Dispatcher
@@ -47,7 +48,7 @@ class EchoSocket:
         if event == "message-with-ack" and answer:
             answer(cast("Object", data))
         elif event == "message":
-            self._connection.send(EchoPush("message-back", data))
+            self._connection.send(EchoPush("message-back", cast("Entry", data)))
 
     def end(self) -> None:
         """Nothing waits in `receive`."""
@@ -58,7 +59,7 @@ class EchoChat:
 
     @asynccontextmanager
     async def connect(self, connection: Connection, *, user: str, **_: object) -> AsyncGenerator[EchoSocket]:
-        connection.send(EchoPush("auth", {} if user == WITHOUT_TOKEN else {"token": user}))
+        connection.send(EchoPush("auth", cast("Entry", {} if user == WITHOUT_TOKEN else {"token": user})))
         yield EchoSocket(connection)
 
 

@@ -1,13 +1,27 @@
 """What is pushed to sockets, beside the entries themselves."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
 
-from attrs import frozen
+from attrs import define, field, frozen
 
-from ..domain.entries import Standing
+from ..domain.entries import Entry, Standing
 from ..domain.state import RoomView
 from ..ids import RoomId, Seq, UserId
+
+ByeCode: TypeAlias = Literal["slow", "shutdown", "expired", "signed_out", "kicked", "protocol"]
+
+
+@frozen(kw_only=True)
+class Bye:
+    """Why a socket ends; ``resumable`` says whether the client may come back by itself (protocol: "Connecting")."""
+
+    code: ByeCode
+    retry_after_ms: int | None = None
+
+    @property
+    def resumable(self) -> bool:
+        return self.code in ("slow", "shutdown", "expired")
 
 
 @frozen(kw_only=True)
@@ -20,6 +34,10 @@ class Room:
     view: RoomView
     announced_at: Seq | None = None
     duplicate: bool | None = None
+
+    @property
+    def room(self) -> RoomId:
+        return self.view.room
 
     @property
     def standing(self) -> Standing | None:
@@ -65,3 +83,25 @@ class Ready:
     expires_in: int | None = None
     protocol: Literal[1] = 1
     features: Sequence[str] = ()
+
+
+PushBody: TypeAlias = Entry | Room | RoomGone | MarkerPush | Expiring | Ready | Bye
+
+
+@define(eq=False)
+class Push:
+    """One event for clients. Never changed once made; shared by all its receivers, and encoded once for all of them.
+
+    `chatcore.protocol.push_object` gives the wire form of ``body``.
+    """
+
+    event: str
+    body: PushBody
+    _encoded: dict[object, bytes] = field(factory=dict, init=False, repr=False)
+
+    def encoded(self, encode: Callable[["Push"], bytes]) -> bytes:
+        """This push as ``encode`` writes it, which is asked only once per push."""
+        found = self._encoded.get(encode)
+        if found is None:
+            found = self._encoded[encode] = encode(self)
+        return found

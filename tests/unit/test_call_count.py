@@ -1,0 +1,75 @@
+"""How many function calls a message takes: a number that does not depend on the machine."""
+
+import sys
+from collections import Counter
+from types import FrameType
+from typing import Any
+
+import anyio
+import pytest
+
+from chatcore import Bye, Chat, Push, Socket
+from chatcore.protocol import Object
+from chatcore_memory import MemoryStore
+
+CALLS_MAX = 90
+IN_FLIGHT = 64
+MESSAGES = 10 * IN_FLIGHT
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Client:
+    """A connection that takes pushes, and counts answers."""
+
+    def __init__(self, user: str) -> None:
+        self.id = user
+        self.pushed = 0
+        self.awaited = 0
+        self.all_answered = anyio.Event()
+
+    def send(self, _: Push) -> None:
+        self.pushed += 1
+
+    def close(self, _: Bye) -> None: ...
+
+    async def drained(self) -> None: ...
+
+    def take(self, answer: Object) -> None:
+        assert answer["ok"]
+        self.awaited -= 1
+        if not self.awaited:
+            self.all_answered.set()
+
+    async def talk(self, socket: Socket, key: str) -> None:
+        """Send messages, and return once all of them are answered."""
+        self.awaited, self.all_answered = MESSAGES, anyio.Event()
+        for number in range(MESSAGES):
+            await socket.receive("message.send", {"to": "bob", "key": f"{key} {number}", "body": "hello"}, self.take)
+        await self.all_answered.wait()
+
+
+@pytest.mark.anyio
+async def test_message_between_two_users_takes_at_most_90_calls() -> None:
+    """From `Socket.receive` to the answer, both users' pushes included, with 64 messages in flight."""
+    calls: Counter[str] = Counter()
+
+    def count(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_filename != __file__:
+            calls[frame.f_code.co_qualname] += 1
+
+    alice, bob = Client("alice"), Client("bob")
+    async with (
+        Chat(MemoryStore()) as chat,
+        chat.connect(alice, user="alice") as socket,
+        chat.connect(bob, user="bob"),
+    ):
+        await alice.talk(socket, "before the room is live")
+        sys.setprofile(count)
+        await alice.talk(socket, "counted")
+        sys.setprofile(None)
+        assert bob.pushed >= 2 * MESSAGES
+    assert calls.total() <= CALLS_MAX * MESSAGES, [(name, count / MESSAGES) for name, count in calls.most_common(100)]
