@@ -1,7 +1,7 @@
 """The commands that wait at a room, and when they expire."""
 
 from chatcore import SendMessage
-from chatcore.domain.decider import AppendCommand
+from chatcore.domain.decider import AppendCommand, Facts
 from chatcore.errors import ChatError, Invalid, Unavailable
 from chatcore.live.command_queue import CommandDone, CommandQueue, Outcome, PendingCommand
 from chatcore.live.in_flight import InFlight
@@ -69,9 +69,21 @@ def test_queue_of_commands_with_one_key_is_empty_once_all_are_answered() -> None
 
 def test_entry_answers_every_command_of_its_key_and_none_of_another_key_with_the_same_content() -> None:
     queue, outcomes = CommandQueue(), [dict[str, Outcome]() for _ in range(4)]
-    for key, answers in zip("abbc", outcomes, strict=True):
+    for key, answers in zip("acbb", outcomes, strict=True):
         queue.append(waiting(key, 1.0, answers, command=HI))
     entry = message(author="bob", key="b", digest=HI.digest)
     queue.finish_from(entry)
     found = CommandDone(entry, duplicate=True)
-    assert outcomes == [{}, {"b": found}, {"b": found}, {}]
+    assert outcomes == [{}, {}, {"b": found}, {"b": found}]
+
+
+def test_change_of_a_message_drops_earlier_facts_of_that_message_alone() -> None:
+    queue = CommandQueue()
+    reads = [(-1, 4), (0, 4), (0, 5), (1, 4)]
+    facts = [Facts(target=message(seq=1_000 + target), as_of=1_000 + as_of) for target, as_of in reads]
+    commands = [waiting(str(number), 1.0, {}) for number in range(4)]
+    for command, known in zip(commands, facts, strict=True):
+        command.facts = known
+        queue.append(command)
+    queue.forget(1_000, changed_at=1_005)
+    assert [command.facts for command in commands] == [facts[0], Facts(), facts[2], facts[3]]
