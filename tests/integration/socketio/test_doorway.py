@@ -1,6 +1,7 @@
 """The polling doorway: handshake, CONNECT, and a GET that hangs until the websocket stands."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncGenerator
 
@@ -256,6 +257,8 @@ async def test_second_get_at_the_same_time_ends_the_session(node: SocketioNode) 
         "2",
         "5",
         "4",
+        *(kind + CONNECT[1:] for kind in "02356"),
+        "b" + base64.b64encode(CONNECT[1:].encode()).decode(),
         "40{",
         '40{"token":"a","token":"b"}',
         "4" + "[" * 10_000,
