@@ -68,6 +68,15 @@ async def test_idle_task_does_not_keep_its_last_work_in_memory() -> None:
         assert kept() is None
 
 
+async def test_entering_that_is_cancelled_leaves_no_task_behind() -> None:
+    before = anyio.get_running_tasks()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        async with Background():
+            pytest.fail("it was entered")
+    assert anyio.get_running_tasks() == before
+
+
 async def test_leaving_by_cancellation_waits_until_every_task_has_ended() -> None:
     ended: list[bool] = []
 
