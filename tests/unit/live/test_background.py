@@ -77,6 +77,24 @@ async def test_entering_that_is_cancelled_leaves_no_task_behind() -> None:
     assert anyio.get_running_tasks() == before
 
 
+async def test_work_goes_on_while_the_task_that_entered_is_cancelled() -> None:
+    go_on, ended = anyio.Event(), anyio.Event()
+
+    async def work() -> None:
+        await go_on.wait()
+        ended.set()
+
+    with anyio.CancelScope() as scope:
+        async with Background() as background:
+            background.start(work)
+            scope.cancel()
+            with anyio.CancelScope(shield=True):
+                await anyio.wait_all_tasks_blocked()
+                go_on.set()
+                await anyio.wait_all_tasks_blocked()
+    assert ended.is_set()
+
+
 async def test_leaving_by_cancellation_waits_until_every_task_has_ended() -> None:
     ended: list[bool] = []
 

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from chatcore.live.event_loop import Handover, current_time
+from chatcore.live.event_loop import WRONG_LOOP, Handover, LoopGuard, current_time
 
 pytestmark = pytest.mark.anyio
 
@@ -45,3 +45,15 @@ async def test_a_value_may_be_given_to_somebody_who_has_left() -> None:
         await anyio.wait_all_tasks_blocked()
         group.cancel_scope.cancel()
     value.give(7)
+
+
+def test_guard_refuses_a_call_outside_of_any_event_loop_once_it_was_entered() -> None:
+    guard = LoopGuard()
+    guard.check()
+
+    async def enter() -> None:
+        guard.enter()
+
+    anyio.run(enter)
+    with pytest.raises(RuntimeError, match=WRONG_LOOP):
+        guard.check()
