@@ -158,8 +158,8 @@ class Chat:
         if self._bus:
             await self._entered.enter_async_context(self._bus.subscribe(self._hear))
             self._background.keep("publishing hints", partial(self._hints.publish, self._bus))
-        sweep = ChangePoller(self.store, self._hub, start.changes[-1].position if start.changes else 0)
-        self._background.keep("the sweep", sweep.turn, pause=0)
+        poller = ChangePoller(self.store, self._hub, start.changes[-1].position if start.changes else 0)
+        self._background.keep("polling the store for changes", poller.turn, pause=0)
         self._background.keep("checking memberships", self._hub.memberships.check)
         self._background.keep("expiring commands", self._hub.timeouts.turn)
         self._sockets.keep(self._background)

@@ -47,7 +47,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom.subscribe",
             "self.started = subscription.seq",
             "self.started = max(subscription.seq, known)",
-            f"{RULES}::test_a_room_that_no_hint_told_of_is_found_by_the_sweep",
+            f"{RULES}::test_a_room_that_no_hint_told_of_is_found_by_the_poller",
         ),
     ),
     "What a room remembers of a deleted message has no text": (
@@ -161,8 +161,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "recent-head-taken-back-by-a-late-hint",
             "chatcore.live:RecentHeads.note",
-            "max(seq, self._told.pop(room, (0, now))[0])",
-            "(seq, self._told.pop(room, None))[0]",
+            "max(seq, self._heads.pop(room, (0, now))[0])",
+            "(seq, self._heads.pop(room, None))[0]",
             f"{RECENT}::test_seq_told_late_does_not_take_a_recent_head_back",
         ),
     ),

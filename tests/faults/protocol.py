@@ -80,7 +80,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Markers never go back": (
         Fault(
             "delivered-position-taken-back-by-a-late-hint",
-            "chatcore.live:MarkerPushes._goes_on",
+            "chatcore.live:MarkerPushes._is_ahead",
             " and marker.delivered >= delivered",
             "",
             "tests/unit/live/test_markers.py::test_late_hints_take_neither_position_of_a_marker_back",

@@ -63,10 +63,10 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A bus fault only delays": (
         Fault(
             "poller-asks-every-9-seconds",
-            "chatcore.live:SWEEP_S",
+            "chatcore.live:POLL_S",
             "2",
             "9",
-            f"{RULES}::test_a_room_that_no_hint_told_of_is_found_by_the_sweep",
+            f"{RULES}::test_a_room_that_no_hint_told_of_is_found_by_the_poller",
         ),
     ),
     "One pair, one room": (

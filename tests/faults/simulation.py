@@ -123,8 +123,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "poller-skips-changes-if-there-are-many",
             "chatcore.live:ChangePoller.turn",
-            "more = found.more",
-            "more = False\nif found.more:\n    self._after = (await self._store.changes(None, 1)).changes[-1].position",
+            "more = page.more",
+            "more = False\nif page.more:\n    self._after = (await self._store.changes(None, 1)).changes[-1].position",
             f"{UNDER_STRESS}[long-room]",
         ),
     ),
@@ -158,7 +158,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Markers are pushed in rooms of at most 20 members": (
         Fault(
             "markers-pushed-in-large-rooms",
-            "chatcore.live:Hub.marked",
+            "chatcore.live:Hub.marker_changed",
             "everyone=view.markers is not None",
             "everyone=True",
             f"{UNDER_STRESS}[many-members]",

@@ -44,10 +44,10 @@ class Mark(ReadingCommand[MarkResult]):
         view = (await store.views(self.room, [user])).get(user)
         self._check(view, context.rights)
         if view and change != MarkerUpdate():
-            context.hub.marks(user, view)
+            context.hub.marker_will_change(user, view)
             view = await store.mark(user, self.room, change)
             if view and view.marker:
-                context.hub.marked(user, view, context.socket)
+                context.hub.marker_changed(user, view, context.socket)
         if view is None or view.marker is None:
             raise NotFound
         marker = view.marker

@@ -1,1 +1,1 @@
-"""What is alive on this node: rooms with followers or waiting commands, users with sockets, and the hub of both."""
+"""What this node serves: rooms with subscriptions or pending commands, users with sockets, and the hub of both."""

@@ -11,19 +11,19 @@ TAIL = 64
 
 
 class EntryBuffer:
-    """Up to 64 entries that a room remembers, so that a follower who is a little behind needs no read of the store."""
+    """Up to 64 entries that a room remembers, so that a subscription a little behind needs no read of the store."""
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=TAIL)
 
     def append(self, entry: Entry) -> None:
-        """Remember the entry behind those that are here. A deletion takes the text out of them."""
+        """Remember an entry, the next after those that are here. A deletion takes the text out of them."""
         if isinstance(entry.event, Deleted):
             self._redact(entry.event.target)
         self._entries.append(entry)
 
     def between(self, after: Seq, upto: Seq) -> Sequence[Entry] | None:
-        """The entries above ``after`` up to ``upto``; None where they reach back farther than what is remembered."""
+        """Return the entries above ``after`` up to ``upto``; None where some of them are not remembered."""
         if not self._entries or self._entries[0].seq > after + 1:
             return None
         return [entry for entry in self._entries if after < entry.seq <= upto]

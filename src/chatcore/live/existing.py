@@ -1,4 +1,4 @@
-"""Which users exist, asked of a host's directory, which may hang or fail."""
+"""Which users exist, asked of a host's user directory, which may hang or fail."""
 
 import logging
 from collections.abc import Collection
@@ -16,7 +16,10 @@ log = logging.getLogger(__name__)
 
 
 async def existing(directory: UserDirectory, users: Collection[UserId]) -> frozenset[UserId]:
-    """Those of the users who exist. Raises `ChatError`: `Unavailable` where the directory fails, or takes over 2 s."""
+    """Return those of the users who exist.
+
+    Raises `ChatError`: that of the directory, or `Unavailable` where it fails otherwise or takes more than 2 s.
+    """
     try:
         with anyio.fail_after(DIRECTORY_S):
             return frozenset(await directory(users)) & frozenset(users)

@@ -11,18 +11,18 @@ from ..ports.bus import Bus, Hint, RoomHint
 
 QUEUED_MAX = 10_000
 SMALL = 1_024
-"""Bytes that people wrote. All else in an entry is bounded by its fields, but for what it opens."""
+"""Bytes of text up to which an entry comes along with its hint. Its other fields are bounded, except ``opens``."""
 
 
 class HintQueue:
-    """What is still to be published, oldest first; beyond 10,000 the oldest are dropped, and the sweep finds them."""
+    """Hints to publish, oldest first. Above 10,000 the oldest are dropped: the change poller finds their entries."""
 
     def __init__(self) -> None:
         self._hints: deque[Hint] = deque(maxlen=QUEUED_MAX)
         self._filled = anyio.Event()
 
     def put_entries(self, entries: Sequence[Entry]) -> None:
-        """A room has got new entries here."""
+        """Queue the hints of entries that were written here."""
         self.put([_hint(entry) for entry in entries])
 
     def put_one(self, hint: Hint) -> None:
@@ -33,7 +33,7 @@ class HintQueue:
         self._filled.set()
 
     async def publish(self, bus: Bus) -> None:
-        """Hand the bus what has come. What it fails with is lost: other nodes hear with their next sweep."""
+        """Hand the queued hints to the bus. Where it fails they are lost: other nodes hear with their next poll."""
         await self._filled.wait()
         self._filled = anyio.Event()
         hints = list(self._hints)

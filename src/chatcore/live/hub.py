@@ -193,19 +193,19 @@ class Hub:
             for user in affects:
                 self.memberships.doubt(user, room)
 
-    def marks(self, user: UserId, view: RoomView) -> None:
-        """A user is about to change their marker, which stands as ``view`` shows it."""
+    def marker_will_change(self, user: UserId, view: RoomView) -> None:
+        """Called before a user changes their marker, which ``view`` shows."""
         if view.marker is not None:
             self.markers.begin(view.room, user, (view.marker.read, view.marker.delivered))
 
-    def marked(self, user: UserId, view: RoomView, by: LiveSocket | None) -> None:
-        """A user has changed their marker in a room, over the socket ``by``."""
+    def marker_changed(self, user: UserId, view: RoomView, by: LiveSocket | None) -> None:
+        """Push a marker that a user changed over the socket ``by``."""
         if view.marker is None or not self.open:
             return
-        moved = MarkerPush(
+        push = MarkerPush(
             room=view.room, user=user, read=view.marker.read, delivered=view.marker.delivered, unread=view.unread
         )
-        self.markers.put(MarkerDelivery(marker=moved, everyone=view.markers is not None, by=by))
+        self.markers.put(MarkerDelivery(marker=push, everyone=view.markers is not None, by=by))
 
     def _room(self, room: RoomId) -> LiveRoom:
         if room not in self._rooms:

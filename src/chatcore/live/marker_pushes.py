@@ -23,7 +23,12 @@ Position: TypeAlias = tuple[Seq, Seq]
 
 @frozen(kw_only=True)
 class MarkerDelivery:
-    """A marker after a change: whether the other members are told its position, and the socket that knows already."""
+    """A changed marker, and who is to get it.
+
+    Attributes:
+        everyone: whether the other members get its position.
+        by: the socket that changed it, and needs no push.
+    """
 
     marker: MarkerPush
     everyone: bool
@@ -39,12 +44,12 @@ class _Known:
 
 
 class MarkerPushes:
-    """Pushes markers to the sockets here, and those that moved here to other nodes: the first at once, then the newest
-    of each quarter of a second.
+    """Pushes changed markers to the sockets here, and hints of them to other nodes: the first change at once, then the
+    newest of each quarter of a second.
 
-    Neither hints nor the answers of a store come in the order in which markers moved. How far each of the 10,000 that
-    moved last has come is remembered, and what lies behind it is dropped. The user's own sockets get every change; the
-    other members get a position that they do not know yet.
+    Neither hints nor the answers of a store come in the order of the changes. The position of each of the 10,000
+    markers that changed last is remembered, and a change behind it is dropped. The user's own sockets get every change;
+    the other members get positions that they do not know.
     """
 
     def __init__(
@@ -64,50 +69,52 @@ class MarkerPushes:
     def begin(self, room: RoomId, user: UserId, position: Position) -> None:
         """Remember ``position`` as the one that the other members know, unless one is remembered.
 
-        Called before a marker is changed, so that a change whose outcome stays unknown is told with the next one.
+        Called before a marker is changed, so that a change with an unknown outcome is pushed with the next one.
         """
         known = self._remembered((room, user))
         if known.shared is None:
             known.shared = position
 
-    def put(self, moved: MarkerDelivery) -> None:
-        """A marker has been changed here."""
-        name = moved.marker.room, moved.marker.user
-        if not self._goes_on(moved.marker):
+    def put(self, delivery: MarkerDelivery) -> None:
+        """Push a marker that was changed here."""
+        name = delivery.marker.room, delivery.marker.user
+        if not self._is_ahead(delivery.marker):
             return
         if name in self._later:
-            self._later[name] = moved
+            self._later[name] = delivery
             return
         self._later[name] = None
-        self._push(moved)
+        self._push(delivery)
         self._background.start(lambda: self._hold_back(name))
 
     def take_hint(self, hint: MarkerHint) -> None:
-        """A hint says that a marker has been changed on another node."""
+        """Push a marker that was changed on another node."""
         marker = MarkerPush(
             room=hint.room, user=hint.user, read=hint.read, delivered=hint.delivered, unread=hint.unread
         )
-        if hint.node != self._node and self._goes_on(marker):
-            self._push_here(MarkerDelivery(marker=marker, everyone=hint.everyone and self._is_news(marker), by=None))
+        if hint.node != self._node and self._is_ahead(marker):
+            self._push_here(
+                MarkerDelivery(marker=marker, everyone=hint.everyone and self._is_new_to_others(marker), by=None)
+            )
 
     async def _hold_back(self, name: Name) -> None:
         await anyio.sleep(COALESCED_S)
-        while moved := self._later[name]:
+        while delivery := self._later[name]:
             self._later[name] = None
-            if self._goes_on(moved.marker):
-                self._push(moved)
+            if self._is_ahead(delivery.marker):
+                self._push(delivery)
             await anyio.sleep(COALESCED_S)
         del self._later[name]
 
-    def _goes_on(self, marker: MarkerPush) -> bool:
-        """Whether the marker is not behind what was asked about before."""
+    def _is_ahead(self, marker: MarkerPush) -> bool:
+        """Return whether the marker is not behind the one that this was asked about before."""
         known = self._remembered((marker.room, marker.user))
         read, delivered = known.furthest
         known.furthest = max(read, marker.read), max(delivered, marker.delivered)
         return marker.read >= read and marker.delivered >= delivered
 
-    def _is_news(self, marker: MarkerPush) -> bool:
-        """Whether the other members do not know this position; from here on they do."""
+    def _is_new_to_others(self, marker: MarkerPush) -> bool:
+        """Return whether the other members do not know this position; they do after this call."""
         known = self._remembered((marker.room, marker.user))
         before, known.shared = known.shared, (marker.read, marker.delivered)
         return before != known.shared
@@ -118,10 +125,10 @@ class MarkerPushes:
             del self._known[next(iter(self._known))]
         return known
 
-    def _push(self, moved: MarkerDelivery) -> None:
-        marker = moved.marker
-        everyone = self._is_news(marker) and moved.everyone
-        self._push_here(evolve(moved, everyone=everyone))
+    def _push(self, delivery: MarkerDelivery) -> None:
+        marker = delivery.marker
+        everyone = self._is_new_to_others(marker) and delivery.everyone
+        self._push_here(evolve(delivery, everyone=everyone))
         self._publish(
             MarkerHint(
                 node=self._node,
@@ -134,6 +141,6 @@ class MarkerPushes:
             )
         )
 
-    def _push_here(self, moved: MarkerDelivery) -> None:
-        if room := self._rooms.get(moved.marker.room):
-            room.push_marker(moved.marker, everyone=moved.everyone, but=moved.by)
+    def _push_here(self, delivery: MarkerDelivery) -> None:
+        if room := self._rooms.get(delivery.marker.room):
+            room.push_marker(delivery.marker, everyone=delivery.everyone, but=delivery.by)

@@ -1,4 +1,4 @@
-"""Memberships that changed where nobody here looked on: what they are now is asked of the store."""
+"""Memberships that may have changed while no live room here saw it: the store is asked for them."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -27,24 +27,24 @@ class Memberships:
         self._doubted = anyio.Event()
 
     def doubt(self, user: UserId, room: RoomId) -> None:
-        """Something about this user in this room has changed, perhaps."""
+        """Ask the store soon for the membership of ``user`` in ``room``, which may have changed."""
         if user in self._users:
             self._doubts[user, room] = None
             self._doubted.set()
 
     def connected(self, socket: LiveSocket) -> None:
-        """The socket has been told what it is invited to, by what was read while some of that may have ended."""
+        """Check the invitations that `ready` showed and that may have ended while it was read."""
         for room in sorted(socket.uninvited & socket.invited.keys()):
             self.doubt(socket.user, room)
         socket.uninvited.clear()
 
     async def check(self) -> None:
-        """Ask about one user in one room, as soon as there is a doubt."""
+        """Wait for a membership in doubt, and ask the store for it."""
         while not self._doubts:
             self._doubted = anyio.Event()
             await self._doubted.wait()
         user, room = next(iter(self._doubts))
-        # Before the read: a doubt that comes while it runs may be of what it does not see.
+        # Before the read: a doubt that comes meanwhile may be of a change that the read does not see.
         del self._doubts[user, room]
         told = {socket: socket.invited[room] for socket in self._sockets(user) if room in socket.invited}
         try:

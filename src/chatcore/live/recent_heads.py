@@ -1,4 +1,4 @@
-"""How far rooms had come that were alive here a moment ago, or of which something was told though they were not."""
+"""The heads of rooms that are not live here, as hints and their last live room told them a moment ago."""
 
 import anyio
 
@@ -9,27 +9,27 @@ REMEMBERED_S = 10
 
 
 class RecentHeads:
-    """The highest seq that was told of a room, for 10 s.
+    """The highest known seq of each room, for 10 s.
 
-    A socket follows a room from the head that was read for it. What is written between that read and the follow is
-    told while the room may not be alive here: without this memory it would be missing until the room's next entry.
+    A socket subscribes to a room from a head that was read before. A hint of an entry that is written between that
+    read and the subscription finds no live room: without this memory the entry would be missing until the next one.
     """
 
     def __init__(self) -> None:
-        self._told: dict[RoomId, tuple[Seq, float]] = {}  # what was told last comes last
+        self._heads: dict[RoomId, tuple[Seq, float]] = {}  # the newest comes last
 
     def note(self, room: RoomId, seq: Seq) -> None:
         now = anyio.current_time()
-        self._told[room] = max(seq, self._told.pop(room, (0, now))[0]), now
+        self._heads[room] = max(seq, self._heads.pop(room, (0, now))[0]), now
         self._forget(now - REMEMBERED_S)
 
     def seq(self, room: RoomId) -> Seq:
-        """The highest seq told lately, 0 where nothing was."""
-        return self._told[room][0] if room in self._told else 0
+        """Return the highest seq that is remembered, 0 where none is."""
+        return self._heads[room][0] if room in self._heads else 0
 
     def _forget(self, before: float) -> None:
         while True:
-            room, (_, at) = next(iter(self._told.items()))
+            room, (_, at) = next(iter(self._heads.items()))
             if at >= before:
                 return
-            del self._told[room]
+            del self._heads[room]

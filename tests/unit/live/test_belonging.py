@@ -130,7 +130,7 @@ async def test_an_invitation_and_its_end_reach_a_node_on_which_nobody_is_in_the_
             await there.execute("olga", InviteUser(room=room, user="ina"))
             await ina.until(lambda _: ina.story == ["ready", "room"], within=5)
             await anyio.sleep(5)
-            assert ina.story == ["ready", "room"], "the sweep told it again"
+            assert ina.story == ["ready", "room"], "the poller told it again"
             await there.execute("ina", LeaveRoom(room=room))
             await ina.until(lambda _: ina.story == ["ready", "room", "room.gone"], within=5)
 
@@ -168,7 +168,7 @@ async def test_an_invitation_that_ends_on_another_node_while_ready_is_read_is_to
         async with connecting(store, here, ina, "ina") as gate:
             await gate.reached.wait()
             await there.execute("olga", RemoveUser(room=room, user="ina"))
-            await anyio.sleep(3)  # the sweep has told it, and will not tell it again
+            await anyio.sleep(3)  # the poller has told it, and will not tell it again
         assert [view.standing for view in ina.ready.rooms] == ["invited"]
         assert ina.story == ["ready", "room.gone"]
 
@@ -191,7 +191,7 @@ async def test_an_invitation_that_comes_and_goes_while_ready_is_read_is_told_to_
 
 
 async def test_a_join_that_is_told_while_the_store_is_asked_about_an_older_change_is_heard_at_once() -> None:
-    """And not with the next sweep: what the store was asked for is as of before the join."""
+    """And not with the next poll: what the store was asked for is as of before the join."""
     store, bus, mia = HeldStore(), HeldBus(), Teller()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
         room = await create(there, kind="public")
@@ -338,7 +338,7 @@ async def test_invitation_that_is_told_while_its_room_is_first_read_reaches_its_
             await bus.published(1)
             bus.deliver()
             gate.open()
-            await ina.until(lambda _: ina.story == ["ready", "room"], within=1)  # no sweep finds it for her
+            await ina.until(lambda _: ina.story == ["ready", "room"], within=1)  # no poll finds it for her
 
 
 @pytest.mark.parametrize("bodies", [[], ["welcome"]])
@@ -353,7 +353,5 @@ async def test_late_hint_of_a_join_reaches_a_socket_though_its_room_did_not_begi
             await bus.published(2 + len(bodies))
             async with here.connect(olga, user="olga"):
                 bus.deliver()
-                await mia.until(
-                    lambda _: len(seqs(mia, room)) == 1 + len(bodies), within=1
-                )  # no sweep finds it for her
+                await mia.until(lambda _: len(seqs(mia, room)) == 1 + len(bodies), within=1)  # no poll finds it for her
         assert mia.story == ["ready", "room", "entry 2", "entry 3"][: 3 + len(bodies)]

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from chatcore import Chat, CreateRoom, JoinRoom, LeaveRoom, NotFound, Profile, SendMessage, Unavailable
-from chatcore.live.change_poller import SWEEP_S
+from chatcore.live.change_poller import POLL_S
 from chatcore.live.in_flight import InFlight
 from chatcore.live.live_sockets import LiveSocket
 from chatcore.live.room import MISSING_MAX
@@ -40,7 +40,7 @@ async def test_what_was_told_between_the_reading_of_a_head_and_the_follow_is_not
 
         async def connect() -> None:
             async with here.connect(bob, user="bob"):
-                await bob.until(lambda _: seqs(bob, ROOM) == [2], within=1)  # the sweep might find it later
+                await bob.until(lambda _: seqs(bob, ROOM) == [2], within=1)  # the poller might find it later
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(connect)
@@ -67,7 +67,7 @@ async def test_entry_of_a_room_dropped_while_a_socket_connects_reaches_that_sock
             tasks.start_soon(connect)
             await gate.reached.wait()
             await chat.execute("alice", SendMessage(to="bob", body="two", key="two"))
-            await anyio.sleep(SWEEP_S + 0.1)  # from here on no sweep finds it
+            await anyio.sleep(POLL_S + 0.1)  # from here on no poll finds it
         assert not chat._hub._rooms
         gate.open()
         await bob.until(lambda _: seqs(bob, ROOM) == [2])
@@ -128,7 +128,7 @@ async def test_follow_from_above_the_live_room_makes_it_catch_up() -> None:
             await bus.published(2)
             bus.lose()
             async with here.connect(Recorder(), user="bob"):
-                await phone.until(lambda _: seqs(phone, ROOM) == [2], within=1)  # the sweep would find it later
+                await phone.until(lambda _: seqs(phone, ROOM) == [2], within=1)  # the poller would find it later
 
 
 async def test_socket_that_follows_from_below_the_live_room_gets_every_entry() -> None:
@@ -184,13 +184,13 @@ async def test_hint_above_what_the_store_has_is_looked_up_once() -> None:
             assert store.calls == ["read_on"]
 
 
-async def test_first_sweep_begins_behind_what_was_there_when_the_chat_was_entered() -> None:
+async def test_first_poll_begins_behind_what_was_there_when_the_chat_was_entered() -> None:
     store = HeldStore()
     async with Chat(store) as earlier:
         await earlier.execute("alice", SendMessage(to="bob", body="one", key="one"))
     async with Chat(store) as chat, chat.connect(Recorder(), user="bob"), chat.connect(Recorder(), user="alice"):
         store.calls.clear()
-        await anyio.sleep(2 * SWEEP_S)
+        await anyio.sleep(2 * POLL_S)
         assert store.calls == []
 
 

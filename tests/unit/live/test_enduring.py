@@ -35,7 +35,7 @@ def break_once(monkeypatch: pytest.MonkeyPatch, thing: object, operation: str, c
     return faults
 
 
-async def test_a_sweep_that_failed_is_followed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_poll_that_failed_is_followed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     store, bob = HeldStore(), Recorder()
     async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob"):
         faults = break_once(monkeypatch, store, "changes", calls=2)  # one for each node

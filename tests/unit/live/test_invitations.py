@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from chatcore import Chat, CreateRoom, InviteUser, JoinRoom, LeaveRoom, Mark, RemoveUser, SendMessage
-from chatcore.live.change_poller import SWEEP_S
+from chatcore.live.change_poller import POLL_S
 from chatcore.live.recent_heads import REMEMBERED_S
 from chatcore.ports.pushes import Room
 from tests.unit.live.nodes import Gate, HeldBus, HeldStore, Teller, ghosts
@@ -63,7 +63,7 @@ async def test_the_end_of_an_invitation_is_told_though_a_sync_called_its_room_go
             await socket.receive("room.get", {"room": room}, ina.answer)
             await elsewhere.execute("olga", RemoveUser(room=room, user="ina"))
             gate.open()
-            await ina.until(lambda _: ina.story[-1] == "room.gone", within=1)  # the sweep might find it later
+            await ina.until(lambda _: ina.story[-1] == "room.gone", within=1)  # the poller might find it later
 
 
 async def test_an_invitation_is_told_to_a_socket_whose_sync_shows_that_it_had_stood_behind_it_as_a_member() -> None:
@@ -74,7 +74,7 @@ async def test_an_invitation_is_told_to_a_socket_whose_sync_shows_that_it_had_st
             await elsewhere.execute("ina", LeaveRoom(room=room))
             await elsewhere.execute("olga", InviteUser(room=room, user="ina"))
             await socket.receive("sync", {"cursors": {room: {"seq": 1, "epoch": store.epoch}}}, ina.answer)
-            await ina.until(lambda _: standings(ina, room) == ["invited"], within=1)  # the sweep might find it later
+            await ina.until(lambda _: standings(ina, room) == ["invited"], within=1)  # the poller might find it later
         assert ina.story == ["ready", "answer None", "room"]
 
 
@@ -90,7 +90,7 @@ async def test_an_invitation_is_told_after_a_sync_that_began_while_it_was_being_
             await gate.reached.wait()
             await socket.receive("sync", {"cursors": {room: {"seq": 0}}}, ina.answer)
             gate.open()
-            await ina.until(lambda _: standings(ina, room) == ["invited"], within=1)  # the sweep might find it later
+            await ina.until(lambda _: standings(ina, room) == ["invited"], within=1)  # the poller might find it later
         assert ina.story == ["ready", "answer None", "room"]
 
 
@@ -107,7 +107,7 @@ async def test_an_invitation_that_was_being_told_when_a_sync_began_is_told_thoug
             await told.reached.wait()
             tasks.start_soon(socket.receive, "sync", {"cursors": {room: {"seq": 0}}}, ina.answer)
             await read.reached.wait()
-            await anyio.sleep(SWEEP_S + 0.1)
+            await anyio.sleep(POLL_S + 0.1)
             told.open()
             await anyio.sleep(REMEMBERED_S + 0.1)
             await chat.execute("olga", SendMessage(to="bob", body="hello", key="h"))
@@ -253,7 +253,7 @@ async def test_who_left_and_came_back_while_a_sync_failed_hears_of_both(back: ty
             gate.fails = True
             gate.open()
             expected = ["ready", "answer unavailable", "entry 2", "room.gone", *heard]
-            await ina.until(lambda _: ina.story == expected, within=1)  # the sweep might find it later
+            await ina.until(lambda _: ina.story == expected, within=1)  # the poller might find it later
 
 
 async def test_a_look_that_is_older_than_an_invitation_does_not_end_it() -> None:

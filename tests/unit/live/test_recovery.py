@@ -353,7 +353,7 @@ async def test_answer_to_a_key_that_was_written_elsewhere_comes_after_the_entrie
         assert bob.story == ["ready", "room", "entry 1", "entry 2", "answer 3", "entry 3"]
 
 
-async def test_first_command_in_a_room_that_is_behind_the_store_waits_for_no_sweep() -> None:
+async def test_first_command_in_a_room_that_is_behind_the_store_waits_for_no_poll() -> None:
     store, bob = HeldStore(), Recorder()
     async with Chat(store) as here, Chat(store) as there:
         await there.execute("alice", SendMessage(to="bob", body="one", key="k1"))
@@ -366,7 +366,7 @@ async def test_first_command_in_a_room_that_is_behind_the_store_waits_for_no_swe
             assert bob.bodies(sent.room) == ["two", "three"]
 
 
-async def test_command_that_lost_its_seq_is_carried_out_without_waiting_for_a_sweep() -> None:
+async def test_command_that_lost_its_seq_is_carried_out_without_waiting_for_a_poll() -> None:
     """Hints brought the entries before it, but for the last one, whose hint was lost."""
     store, bus, bob = HeldStore(), HeldBus(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there, here.connect(bob, user="bob"):

@@ -52,12 +52,12 @@ async def test_a_hint_is_checked_for_the_one_before_it_that_was_lost() -> None:
             began = anyio.current_time()
             bus.deliver()
             await bob.until(lambda _: len(seqs(bob, ROOM)) >= 2)
-            assert anyio.current_time() - began < 1, "it waited for the sweep"
+            assert anyio.current_time() - began < 1, "it waited for the poller"
         assert seqs(bob, ROOM) == [2, 3]
         assert bob.bodies(ROOM) == ["two", "three"]
 
 
-async def test_a_room_that_no_hint_told_of_is_found_by_the_sweep() -> None:
+async def test_a_room_that_no_hint_told_of_is_found_by_the_poller() -> None:
     """The hints of a room's birth and of its second entry are lost: bob hears both, within 5 s."""
     store, bus, bob = HeldStore(), HeldBus(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there, here.connect(bob, user="bob"):
@@ -69,8 +69,8 @@ async def test_a_room_that_no_hint_told_of_is_found_by_the_sweep() -> None:
         assert room.announced_at == 0
 
 
-async def test_one_sweep_asks_as_long_as_the_store_has_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bob hears of every room within 3 s, although it is told of one change at a time, and sweeps are 2 s apart."""
+async def test_one_poll_asks_as_long_as_the_store_has_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bob hears of every room within 3 s, although it is told of one change at a time, and polls are 2 s apart."""
     monkeypatch.setattr(change_poller, "CHANGES_MAX", 1)
     store, bob, users = HeldStore(), Recorder(), ("alice", "carol", "dave")
     async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob"):
@@ -144,7 +144,7 @@ async def test_a_join_while_a_socket_connects_reaches_it() -> None:
 
         async def connect() -> None:
             async with chat.connect(bob, user="bob"):
-                await bob.until(lambda _: bool(bob.entries(ROOM)), within=1)  # the sweep would find it later
+                await bob.until(lambda _: bool(bob.entries(ROOM)), within=1)  # the poller would find it later
 
         tasks.start_soon(connect)
         await gate.reached.wait()
@@ -179,7 +179,7 @@ async def test_a_join_during_a_sync_that_names_the_room_is_not_lost() -> None:
             await chat.execute("alice", SendMessage(room=room, body="welcome", key="w"))
             assert bob.story == ["ready"], "an entry overtook the answer of the sync"
             gate.open()
-            await bob.until(lambda _: bob.bodies(room) == ["welcome"], within=1)  # the sweep would find it later
+            await bob.until(lambda _: bob.bodies(room) == ["welcome"], within=1)  # the poller would find it later
         assert answers[0]["rooms"] == {room: {"status": "gone"}}
         assert bob.story == ["ready", "room", "entry 2", "entry 3"]
 
