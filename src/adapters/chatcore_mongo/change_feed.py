@@ -77,7 +77,7 @@ class ChangeFeed:
         return Changes(changes=changes, more=progress.more)
 
     async def _newest(self, session: ReadSession) -> Changes:
-        """The newest change. What a consumer that starts there can read already, it need not be told."""
+        """The newest change. A consumer that starts there needs no earlier change that is visible by now."""
         newest = await session.fetch_one(queries.newest_change())
         if newest is None:
             return Changes(changes=[], more=False)

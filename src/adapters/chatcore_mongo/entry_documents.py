@@ -163,7 +163,7 @@ class DocumentBuilder:
         for user in users:
             self._members.pop(user, None)
         self._members.update(after.members)
-        listed = await self._members_since(entry, after.members) if count <= MEMBERS_LISTED else None
+        listed = await self._members_after(entry, after.members) if count <= MEMBERS_LISTED else None
         summary = RoomSummary(kind=after.kind, title=after.title, members_count=count, last_membership_change=identity)
         self._advance(RoomHead(entry.seq, summary, listed))
         document = entry_document(entry, summary, identity)
@@ -180,7 +180,7 @@ class DocumentBuilder:
         kind, title = (summary.kind, summary.title) if summary else (None, None)
         return RoomState(room=self._room, head=entry.seq - 1, kind=kind, title=title, members=members)
 
-    async def _members_since(self, entry: Entry, changed: Mapping[UserId, Member]) -> Mapping[UserId, Seq]:
+    async def _members_after(self, entry: Entry, changed: Mapping[UserId, Member]) -> Mapping[UserId, Seq]:
         """All members after ``entry``, and the seq since which each is one.
 
         Args:
@@ -189,11 +189,11 @@ class DocumentBuilder:
         """
         before = self._head.members if self._head else {}
         if before is None:
-            before = await self._members_since_before(entry)
+            before = await self._members_before(entry)
         others = {user: since for user, since in before.items() if user not in affected_users(entry)}
         return others | _since(changed)
 
-    async def _members_since_before(self, entry: Entry) -> Mapping[UserId, Seq]:
+    async def _members_before(self, entry: Entry) -> Mapping[UserId, Seq]:
         """All members before ``entry``, with which a large room becomes one of at most `MEMBERS_LISTED`."""
         members = (await roster_at(self._session, self._room, self._below)).members
         for earlier in self._entries:
