@@ -31,10 +31,10 @@ class Client:
         self.awaited = 0
         self.all_answered = anyio.Event()
 
-    def send(self, _: Push) -> None:
+    def send(self, push: Push) -> None:
         self.pushed += 1
 
-    def close(self, _: Bye) -> None: ...
+    def close(self, bye: Bye) -> None: ...
 
     async def drained(self) -> None: ...
 

@@ -19,7 +19,7 @@ class MemoryRoom:
     """A room's log, and what is folded out of it."""
 
     def __init__(self, room: RoomId, number: int) -> None:
-        self.place_in_list = PageToken(0, number)
+        self._number = number
         self.state = RoomState(room=room)
         self.entries: list[Entry] = []
         self._messages: list[Seq] = []
@@ -42,7 +42,6 @@ class MemoryRoom:
     def _write(self, entry: Entry) -> None:
         self.state = evolve(self.state, entry)
         self.entries.append(entry)
-        self.place_in_list = PageToken(milliseconds(entry.at), self.place_in_list.number)
         self._by_key[entry.author, entry.key] = entry.seq
         if entry.affects:
             self.markers.update(starting_markers(entry))
@@ -59,6 +58,11 @@ class MemoryRoom:
                 pass
         if changed := target_of(entry):
             self._changes.setdefault(changed, MessageChanges()).apply(entry)
+
+    @property
+    def place_in_list(self) -> PageToken:
+        """Where the room stands in its members' lists; it has entries."""
+        return PageToken(milliseconds(self.entries[-1].at), self._number)
 
     def holder(self, key: tuple[UserId, Key]) -> Entry | None:
         """The entry that holds the key of an author, as written."""

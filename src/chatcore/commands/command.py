@@ -83,8 +83,12 @@ class RoomCommand(Command[Answer_co], AppendCommand):
         """What the user is told where `event` was None; only commands that may change nothing have it."""
         raise TypeError(f"{self.name} always changes something")
 
-    @cached_property
+    @property
     def digest(self) -> str:
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         """Identifies the content.
 
         No two values, and no two lists of values, are written alike. A string is written as its length and itself, in

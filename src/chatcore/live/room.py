@@ -305,16 +305,18 @@ class LiveRoom:
             await self._settle(state)
 
     def _decide_batch(self, state: RoomState) -> Sequence[tuple[PendingCommand, Entry]]:
+        """Decide commands up to the first that depends on an entry of the batch, which is not durable.
+
+        Such a command uses the same key, or lacks facts: `gather` reads none of a message that the batch changes.
+        """
         batch: list[tuple[PendingCommand, Entry]] = []
         keys: set[tuple[UserId, Key]] = set()
-        touched: set[Seq | None] = set()
         head = state.head
         for pending in self._commands.all():
             command = pending.command
             if isinstance(command, ChatError) or len(batch) == BATCH_MAX or not hold(pending, head):
                 break
-            # A command that depends on an undurable entry of this batch is decided once that entry is durable.
-            if (pending.user, pending.key) in keys or pending.target in touched:
+            if (pending.user, pending.key) in keys:
                 break
             if batch:
                 state = evolve(state, batch[-1][1])
@@ -323,7 +325,6 @@ class LiveRoom:
                 break
             batch.append((pending, entry))
             keys.add((pending.user, pending.key))
-            touched |= {entry.seq, pending.target} if command.changes_target else {entry.seq}
         return batch
 
     def _decide(self, state: RoomState, pending: PendingCommand, command: AppendCommand) -> Entry | ChatError | None:
