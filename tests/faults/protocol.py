@@ -43,7 +43,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Another content for a key is `key_reused`": (
         Fault(
             "contents-of-two-commands-with-one-digest",
-            "chatcore.commands:RoomCommand.digest",
+            "chatcore.commands:RoomCommand._digest",
             'f"{len(value)}:{value}"',
             "value",
             "tests/unit/test_domain.py::test_contents_have_one_digest_exactly_when_they_are_equal",
