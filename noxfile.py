@@ -16,7 +16,7 @@ nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["lint", "types", "imports", "wheel", "integration"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-CORE_ALONE = ["chatcore", "chatcore_memory", "chatcore_sqlite"]
+CORE_ALONE = ["chatcore", "chatcore.testing.simulation", "chatcore_memory", "chatcore_sqlite"]
 FOLDERS = ["adapters", "entrypoints"]
 
 

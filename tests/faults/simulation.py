@@ -62,7 +62,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore:Sockets.open",
             "finally:",
             "finally:\n    if self._leases:\n        await self._leases.add(info)",
-            f"{CANCELLATION}::test_no_promise_is_broken_at_whichever_await_a_call_is_cancelled[disconnect]",
+            f"{CANCELLATION}::test_call_cancelled_at_any_await_breaks_no_promise[disconnect]",
         ),
     ),
     "Access ends by the clock, also after a jump or a blocked event loop": (

@@ -1,9 +1,11 @@
-"""The seeds of a campaign of the simulation: fixed ones, and fresh ones that follow from the commit.
+"""The seeds of the simulation's campaign: fixed ones, and fresh ones that follow from the commit.
 
-``CHATCORE_TEST_SEED`` runs one seed alone, with ``CHATCORE_TEST_STRESS`` under one of `STRESSES`.
-``CHATCORE_TEST_SEEDS_FROM`` draws the fresh seeds from another text than the commit's id.
-``CHATCORE_TEST_SIMULATION_HOURS`` runs fresh seeds alone for so long. ``CHATCORE_TEST_SIMULATION_LARGE`` gives stresses
-their large size.
+Settings:
+    CHATCORE_TEST_SEED: Runs this seed only.
+    CHATCORE_TEST_STRESS: Runs that seed under this stress, one of `STRESSES`.
+    CHATCORE_TEST_SEEDS_FROM: The text from which the fresh seeds are drawn, instead of the commit's id.
+    CHATCORE_TEST_SIMULATION_HOURS: Runs only fresh seeds, for so many hours.
+    CHATCORE_TEST_SIMULATION_LARGE: Gives every stress its large scale.
 """
 
 import os
@@ -25,14 +27,14 @@ FRESH = 200
 FIXED_STRESSED, FRESH_STRESSED = 2, 4
 """For each stress."""
 STRESSED = 0.1
-"""The share of stresses in a campaign that goes on for hours."""
+"""The share of worlds under stress in a campaign of hours."""
 HOURS = float(os.environ.get("CHATCORE_TEST_SIMULATION_HOURS", "0"))
 CHUNKS: Sequence[int] = range(1 if SEED is not None else 4)
-"""A campaign's parts, which run on several workers."""
+"""The parts of the campaign, which run on several workers."""
 
 
 def seeds_from(source: str, part: object) -> Iterator[int]:
-    """The fresh seeds of a part of the campaign, without end. The same source gives the same seeds."""
+    """Yield the fresh seeds of a part of the campaign, without end. The same source gives the same seeds."""
     random = Random(f"{source} {part}")
     while True:
         yield random.randrange(1_000, 1_000_000)
@@ -60,7 +62,7 @@ class Choice:
 
 
 def choices(chunk: int) -> Iterator[Choice]:
-    """The worlds that a chunk runs."""
+    """Yield the worlds of a chunk."""
     fresh = seeds_from(source(), chunk)
     if SEED is not None:
         yield Choice(SEED, STRESS)
@@ -72,7 +74,7 @@ def choices(chunk: int) -> Iterator[Choice]:
 
 
 def stressed(stress: str) -> Iterator[Choice]:
-    """The worlds that a campaign runs under one stress."""
+    """Yield the worlds of the campaign under one stress."""
     fixed, fresh = (0, 1) if HOURS or SEED is not None else (FIXED_STRESSED, FRESH_STRESSED)
     for seed in (*range(fixed), *islice(seeds_from(source(), stress), fresh)):
         yield Choice(seed, stress)
@@ -87,7 +89,7 @@ def _for_hours(fresh: Iterator[int]) -> Iterator[Choice]:
 
 
 def header() -> str:
-    """Which seeds a campaign runs, in one line."""
+    """Return one line that says which seeds the campaign runs."""
     if SEED is not None:
         return f"simulation: seed {SEED}"
     drawn = f"drawn from {source()}"

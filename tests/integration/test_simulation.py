@@ -1,4 +1,4 @@
-"""The simulation's campaign: many seeds, none of which breaks a promise, in which everything occurs that there is.
+"""The simulation's campaign: no seed breaks a promise, and every command, fault and scenario occurs often.
 
 `simulation_seeds` has the seeds and the settings. The campaign runs in chunks, so that workers share it.
 """
@@ -24,10 +24,11 @@ from .simulation_seeds import CHUNKS, HOURS, LARGE, Choice, choices, seeds_from,
 
 COMMANDS_A_SEED = 200
 OFTEN = 0.02
+"""How often everything must occur in a world on average."""
 UNDER_STRESS = ("scenario: flood", "sync: gap")
-"""What a long room brings about, and chance too seldom."""
+"""What occurs too seldom in ordinary worlds. The stress `long room` must bring it about."""
 ENOUGH = 60
-"""From so many seeds on everything has to occur often; a replay of one shows only what it shows."""
+"""The fewest worlds in which everything must occur often. A replay of one world has no such requirement."""
 REFUSED = ("invalid", "unauthenticated", "not_found", "forbidden", "conflict", "key_reused")
 ANSWERS = ("ok", *REFUSED, "unavailable", "internal")
 OCCURRENCES: Mapping[str, Iterable[str]] = {
@@ -37,12 +38,12 @@ OCCURRENCES: Mapping[str, Iterable[str]] = {
     "sync": ("events", "gap", "reset", "gone"),
     "bye": ("slow", "shutdown", "expired", "signed_out", "kicked"),
 }
-"""A command counts when it was carried out, an entry's kind when it is in a log."""
+"""A command counts if it was carried out, a kind of entry if a log has one."""
 
 
 def occurrences() -> Mapping[str, float]:
-    """What has to occur, and how often in a world on average."""
-    names = [f"{group}: {what}" for group, all_of in OCCURRENCES.items() for what in all_of]
+    """Return what must occur, and how often in a world on average."""
+    names = [f"{group}: {name}" for group, members in OCCURRENCES.items() for name in members]
     scenarios = [f"scenario: {name}" for name in SCENARIOS]
     return {name: OFTEN for name in (*names, *scenarios, *FAULTS) if name not in UNDER_STRESS}
 
@@ -64,7 +65,7 @@ def test_stress_breaks_no_promise(stress: str) -> None:
 
 
 def _counts_of(worlds: Iterable[Choice]) -> tuple[int, Counter[str]]:
-    """How many worlds ran, and what occurred in them; they may break no promise."""
+    """Run worlds, which may break no promise. Returns how many ran, and how often everything occurred."""
     counts: Counter[str] = Counter()
     ran, began = 0, time.process_time()
     for world in worlds:
@@ -80,25 +81,25 @@ def _counts_of(worlds: Iterable[Choice]) -> tuple[int, Counter[str]]:
     return ran, counts
 
 
-def test_fresh_seeds_follow_from_their_source_alone(tmp_path: Path) -> None:
-    def some(source: str, chunk: int = 0) -> list[int]:
+def test_fresh_seeds_follow_from_their_source(tmp_path: Path) -> None:
+    def seeds(source: str, chunk: int = 0) -> list[int]:
         return list(islice(seeds_from(source, chunk), 50))
 
-    assert some("one commit") == some("one commit")
-    assert not set(some("one commit")) & set(some("another"))
-    assert some("one commit") != some("one commit", chunk=1)
-    (tmp_path / "one.py").write_text("before")
+    assert seeds("a commit") == seeds("a commit")
+    assert not set(seeds("a commit")) & set(seeds("another"))
+    assert seeds("a commit") != seeds("a commit", chunk=1)
+    (tmp_path / "module.py").write_text("before")
     before = digest(tmp_path)
     assert before == digest(tmp_path)
-    (tmp_path / "one.py").write_text("after")
+    (tmp_path / "module.py").write_text("after")
     assert before != digest(tmp_path)
 
 
-def test_the_same_seed_gives_the_same_run() -> None:
-    one, other = (simulate(7, MemoryStore, MemoryRegistry, tracing=True) for _ in range(2))
-    assert one.trace
-    assert one == other
-    assert one.trace != simulate(8, MemoryStore, MemoryRegistry, tracing=True).trace
+def test_same_seed_gives_same_run() -> None:
+    first, second = (simulate(7, MemoryStore, MemoryRegistry, tracing=True) for _ in range(2))
+    assert first.trace
+    assert first == second
+    assert first.trace != simulate(8, MemoryStore, MemoryRegistry, tracing=True).trace
 
 
 RUNS = """
@@ -115,14 +116,14 @@ for seed in (35, 45, 62, 62, 62, 62, 298):
 """
 
 
-def test_a_seed_gives_the_same_run_in_every_process() -> None:
-    """Each process orders its sets of texts in its own way, and its sets of objects by their addresses."""
+def test_same_seed_gives_same_run_in_every_process() -> None:
+    """Each process orders its sets of strings by its own hash seed, and its sets of objects by their addresses."""
 
     def runs(hash_seed: str) -> str:
         environment = os.environ | {"PYTHONHASHSEED": hash_seed}
         command = [sys.executable, "-c", RUNS]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
-    one, other = runs("1"), runs("2")
-    assert len(set(one.splitlines())) == 4
-    assert one == other
+    first, second = runs("1"), runs("2")
+    assert len(set(first.splitlines())) == 4
+    assert first == second

@@ -1,4 +1,4 @@
-"""A call that is cancelled breaks no promise, at whichever await that happens."""
+"""A cancelled call breaks no promise, at whichever of its awaits it is cancelled."""
 
 import pytest
 
@@ -8,19 +8,23 @@ from chatcore.testing.simulation import CancelAt, simulate
 from chatcore_memory import MemoryRegistry, MemoryStore
 
 COMMANDS_A_SEED = 30
-WAYS = ("execute", "receive")
-CALLS = ("connect", "disconnect", "close", *(f"{way}: {command}" for command in COMMANDS for way in WAYS))
+METHODS = ("execute", "receive")
+CALLS = ("connect", "disconnect", "close", *(f"{method}: {command}" for command in COMMANDS for method in METHODS))
 AWAIT_NOTHING = {
     "execute: auth.refresh",
     *(f"receive: {name}" for name, command in COMMANDS.items() if issubclass(command, RoomCommand)),
 }
-"""Refused without a socket; and what is only queued, where its socket has little unanswered."""
+"""A command that is refused without a socket, and commands that `receive` only queues while few are in flight."""
 SEEDS = 4
-"""Where none of so many seeds has a call that comes as far as an await, all awaits have been tried."""
+"""A call has no further await if it reaches none under so many seeds."""
 
 
-def broken_over(call: str) -> tuple[int, list[str]]:
-    """Cancel a call at its first await, its second, and so on. Returns how many there were, and what was broken."""
+def cancel_everywhere(call: str) -> tuple[int, list[str]]:
+    """Cancel a call at its first await, its second, and so on.
+
+    Returns:
+        How many awaits the call has, and the promises that were broken.
+    """
     number = 0
     broken: list[str] = []
     while True:
@@ -37,7 +41,7 @@ def broken_over(call: str) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_no_promise_is_broken_at_whichever_await_a_call_is_cancelled(call: str) -> None:
-    awaits, broken = broken_over(call)
+def test_call_cancelled_at_any_await_breaks_no_promise(call: str) -> None:
+    awaits, broken = cancel_everywhere(call)
     assert broken == []
     assert awaits or call in AWAIT_NOTHING

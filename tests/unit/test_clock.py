@@ -8,14 +8,14 @@ import pytest
 from chatcore.testing.clock import ShuffledLoop, Stuck
 
 
-async def turn_round_and_round() -> None:
-    while True:  # noqa: ASYNC110 - it is to wait for nothing
+async def yield_forever() -> None:
+    while True:  # noqa: ASYNC110 - it must not wait
         await asyncio.sleep(0)
 
 
-def test_what_goes_round_in_a_circle_for_which_no_time_passes_is_ended() -> None:
+def test_work_that_never_waits_is_stuck() -> None:
     with asyncio.Runner(loop_factory=lambda: ShuffledLoop(Random(1))) as runner, pytest.raises(Stuck):
-        runner.run(turn_round_and_round())
+        runner.run(yield_forever())
 
 
 async def count_seconds(counted: list[float]) -> None:
@@ -24,7 +24,7 @@ async def count_seconds(counted: list[float]) -> None:
         counted.append(asyncio.get_running_loop().time())
 
 
-def test_what_is_held_back_does_not_run_until_it_is_made_ready() -> None:
+def test_held_callback_runs_once_it_is_made_ready() -> None:
     loop = ShuffledLoop(Random(1))
     held: list[asyncio.Handle] = []
     counted: list[float] = []

@@ -1,6 +1,7 @@
-"""An adapter without its extra says which one to install."""
+"""A package without its extra says which one to install."""
 
 import importlib
+import subprocess
 import sys
 
 import pytest
@@ -24,3 +25,30 @@ def test_an_import_without_the_extra_says_which_one_to_install(
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ModuleNotFoundError, match=rf"needs {missing};.* pip install '\.\[{extra}\]'$"):
         importlib.import_module(adapter)
+
+
+WITHOUT_TESTING = """
+import sys
+
+sys.modules.update(dict.fromkeys(("hypothesis", "pytest", "trio")))
+from chatcore.testing import Recorder, virtual_time
+from chatcore.testing.simulation import simulate
+from chatcore_memory import MemoryRegistry, MemoryStore
+
+assert simulate(1, MemoryStore, MemoryRegistry, commands=1).violations == ()
+assert Recorder and virtual_time("asyncio")
+for needs_extra in ("from chatcore.testing import StoreContract", "virtual_time('trio')"):
+    try:
+        exec(needs_extra)
+    except ModuleNotFoundError as error:
+        print(error)
+"""
+
+
+def test_testing_without_its_extra_has_the_simulation_and_says_what_else_to_install() -> None:
+    run = subprocess.run([sys.executable, "-c", WITHOUT_TESTING], capture_output=True, text=True, check=True)
+    install = "in a clone of chatcore: pip install '.[testing]'"
+    assert run.stdout.splitlines() == [
+        f"chatcore.testing.StoreContract needs pytest; {install}",
+        f"virtual time on trio needs trio; {install}",
+    ]

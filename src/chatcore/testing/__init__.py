@@ -1,39 +1,43 @@
-"""What tests of a host, of a transport and of a store stand on. The only place in chatcore that needs pytest."""
+"""Tools for tests of hosts, transports and stores. The contract suites need the extra `testing`; the rest does not."""
 
-import pytest
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
-for _suite in (
-    "account_store",
-    "bus",
-    "log_append",
-    "log_following",
-    "log_membership",
-    "log_present",
-    "log_reading",
-    "log_windows",
-    "logs",
-    "markers",
-    "rate_limiter",
-    "registry",
-    "room_histories",
-    "rooms",
-    "store",
-):
-    pytest.register_assert_rewrite(f"{__name__}.{_suite}")
+try:
+    import pytest
 
-from . import builders as builders  # noqa: E402
-from .account_store import AccountStoreContract as AccountStoreContract  # noqa: E402
-from .bus import BusContract as BusContract  # noqa: E402
-from .clock import VirtualTimeLoop as VirtualTimeLoop  # noqa: E402
-from .clock import virtual_time as virtual_time  # noqa: E402
-from .entry_log import EntryLogContract as EntryLogContract  # noqa: E402
-from .markers import MarkersContract as MarkersContract  # noqa: E402
-from .rate_limiter import RateLimiterContract as RateLimiterContract  # noqa: E402
-from .rate_limiter import RateLimiters as RateLimiters  # noqa: E402
-from .recorder import Recorder as Recorder  # noqa: E402
-from .registry import SocketRegistryContract as SocketRegistryContract  # noqa: E402
-from .room_histories import HistoriesContract as HistoriesContract  # noqa: E402
-from .room_views import RoomViewsContract as RoomViewsContract  # noqa: E402
-from .store import StoreContract as StoreContract  # noqa: E402
-from .store import Stores as Stores  # noqa: E402
-from .whole_store import WholeStoreContract as WholeStoreContract  # noqa: E402
+    for _module in iter_modules(__path__, f"{__name__}."):
+        if not _module.ispkg:
+            pytest.register_assert_rewrite(_module.name)
+
+    from .account_store import AccountStoreContract as AccountStoreContract
+    from .bus import BusContract as BusContract
+    from .entry_log import EntryLogContract as EntryLogContract
+    from .markers import MarkersContract as MarkersContract
+    from .rate_limiter import RateLimiterContract as RateLimiterContract
+    from .rate_limiter import RateLimiters as RateLimiters
+    from .registry import SocketRegistryContract as SocketRegistryContract
+    from .room_histories import HistoriesContract as HistoriesContract
+    from .room_views import RoomViewsContract as RoomViewsContract
+    from .store import StoreContract as StoreContract
+    from .store import Stores as Stores
+    from .whole_store import WholeStoreContract as WholeStoreContract
+except ModuleNotFoundError as error:
+    if error.name not in ("hypothesis", "pytest"):
+        raise
+    _missing = error.name
+    if not TYPE_CHECKING:
+
+        def __getattr__(name: str) -> object:
+            if name.endswith("Contract") or name in ("RateLimiters", "Stores"):
+                raise ModuleNotFoundError(
+                    f"{__name__}.{name} needs {_missing}; in a clone of chatcore: pip install '.[testing]'",
+                    name=_missing,
+                )
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+from . import builders as builders
+from .clock import VirtualTimeLoop as VirtualTimeLoop
+from .clock import virtual_time as virtual_time
+from .recorder import Recorder as Recorder

@@ -1,4 +1,4 @@
-"""Time that passes only when nothing else can happen: a minute takes a millisecond, on asyncio and on trio."""
+"""Virtual time: the clock jumps to the next timer when nothing is ready, so that a minute takes a millisecond."""
 
 import asyncio
 import heapq
@@ -6,20 +6,18 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
-from trio.testing import MockClock
-
 STEPS_MAX = 100_000
-"""More than any honest work does in one moment."""
+"""The most steps of a loop at one moment of virtual time. Work that ends takes fewer."""
 
 
 class Stuck(RuntimeError):
-    """Something goes round in a circle, for which time does not pass."""
+    """A loop takes steps without end, and none of them waits for time to pass."""
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to the next timer whenever nothing is ready. Not for loops that use threads.
+    """An event loop whose clock jumps to the next timer whenever nothing is ready. It does not support threads.
 
-    It looks into asyncio's own heap of timers, which has no public name.
+    It reads asyncio's heap of timers, which has no public name.
     """
 
     _ready: Any
@@ -39,7 +37,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         super()._run_once()  # type: ignore[misc]
 
     def _jump(self) -> None:
-        """To the moment of the next timer."""
+        """Set the clock to the next timer."""
         while self._scheduled and self._scheduled[0].cancelled():
             heapq.heappop(self._scheduled)._scheduled = False  # noqa: SLF001
             self._timer_cancelled_count -= 1
@@ -48,11 +46,16 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 class ShuffledLoop(VirtualTimeLoop):
-    """Virtual time in which what is ready runs in an order that ``random`` chooses: every race is run, by some seed.
+    """A virtual-time loop that runs ready callbacks in an order that ``random`` chooses. Some seed runs each race.
 
-    Nothing is waited for but timers: sockets, signals and other threads are not looked at, which makes it fast.
-    ``shuffle`` is how likely a step departs from first in, first out. The same random numbers give the same run. Raises
-    `Stuck` where something never waits.
+    It waits for timers only. It ignores sockets, signals and other threads, which makes it fast. The same random
+    numbers give the same run.
+
+    Args:
+        shuffle: The probability that a step departs from first in, first out.
+
+    Raises:
+        Stuck: Work takes steps without end.
     """
 
     def __init__(self, random: Random, shuffle: float = 1.0) -> None:
@@ -61,10 +64,10 @@ class ShuffledLoop(VirtualTimeLoop):
         self._random = random.random
         self._shuffle = shuffle
         self.hold_back: Callable[[asyncio.Handle], bool] | None = None
-        """Takes what must not run now, and returns whether it has."""
+        """Keeps a callback that must not run now. Returns False for one that may run."""
 
     def make_ready(self, handles: Iterable[asyncio.Handle]) -> None:
-        """Run what was held back."""
+        """Let callbacks run that were held back."""
         self._ready.extend(handles)
 
     _stopping: bool
@@ -78,11 +81,11 @@ class ShuffledLoop(VirtualTimeLoop):
             timer._scheduled = False  # noqa: SLF001
             ready.append(timer)
         if not ready and not self._stopping:
-            raise RuntimeError("Nothing is left that could ever happen, and something is still waited for.")
+            raise RuntimeError("Deadlock: no callback is ready and no timer is set, but the work is not done.")
         left = STEPS_MAX
         while ready and not self._stopping:
             if not left:
-                raise Stuck(f"{STEPS_MAX} steps were taken, and none of them waits for time to pass.")
+                raise Stuck(f"The loop took {STEPS_MAX} steps, and none of them waits for time to pass.")
             left -= 1
             draw = random()
             handle = ready.pop(int(draw / shuffle * len(ready)) if draw < shuffle else 0)
@@ -91,7 +94,17 @@ class ShuffledLoop(VirtualTimeLoop):
 
 
 def virtual_time(backend: str) -> tuple[str, dict[str, Any]]:
-    """For anyio's pytest fixture: ``anyio_backend`` returns this for ``asyncio`` or ``trio``."""
+    """Return what anyio's pytest fixture ``anyio_backend`` returns for virtual time on ``asyncio`` or ``trio``.
+
+    Raises:
+        ModuleNotFoundError: Virtual time on trio needs the extra `testing`.
+    """
     if backend == "trio":
+        try:
+            from trio.testing import MockClock  # asyncio and the simulation need no trio
+        except ModuleNotFoundError as missing:
+            raise ModuleNotFoundError(
+                "virtual time on trio needs trio; in a clone of chatcore: pip install '.[testing]'", name="trio"
+            ) from missing
         return "trio", {"clock": MockClock(autojump_threshold=0)}
     return "asyncio", {"loop_factory": VirtualTimeLoop}
