@@ -102,7 +102,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._rest",
             "if not subscription.member:",
             "if False:",
-            f"{BELONGING}::test_a_removal_between_the_reading_of_the_rooms_and_the_follow_leaves_no_follower",
+            f"{BELONGING}::test_removal_between_reading_rooms_and_subscribing_leaves_no_subscription",
         ),
     ),
     # Membership hints.
@@ -306,7 +306,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:CommandQueue.finish_from",
             "if pending.socket is not None and next(iter(self._by_socket[pending.socket])) is not pending:",
             "if False:",
-            f"{RULES}::test_retry_found_in_an_entry_is_not_answered_before_an_earlier_command_of_its_socket",
+            f"{RULES}::test_retry_found_in_an_entry_is_answered_after_earlier_commands_of_its_socket",
         ),
     ),
     "`duplicate` is false for an entry that the command's own append may have written": (
@@ -324,7 +324,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:CommandQueue.finish_from",
             "if isinstance(outcome, CommandDone):",
             "if True:",
-            f"{RULES}::test_retry_after_a_deletion_gets_its_first_answer_where_the_message_was_read_before_it",
+            f"{RULES}::test_retry_after_deletion_of_a_message_read_before_gets_its_first_answer",
         ),
     ),
     "After an append of unknown outcome the room reads on": (
@@ -372,7 +372,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._run",
             "step = self._step_with_limit",
             "pass",
-            f"{RULES}::test_a_store_that_hangs_when_it_is_asked_again_fails_a_command_after_five_seconds",
+            f"{RULES}::test_store_that_hangs_when_asked_again_fails_a_command_after_five_seconds",
         ),
     ),
     # Receiving.

@@ -127,7 +127,7 @@ async def test_a_refresh_token_that_is_none_is_refused(token: str, node: HttpNod
     assert answer.refusal == (401, "unauthenticated", None)
 
 
-async def test_signing_out_ends_the_session_and_says_goodbye_to_its_sockets_before_it_answers(node: HttpNode) -> None:
+async def test_signing_out_ends_the_session_and_its_sockets_before_it_answers(node: HttpNode) -> None:
     tokens = await node.accounts.sign_in("alice", PASSWORD)
     others = await node.accounts.sign_in("alice", PASSWORD)
     bearer = {"Authorization": f"Bearer {tokens.access_token}"}

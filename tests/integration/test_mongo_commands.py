@@ -76,7 +76,7 @@ async def other(url: str) -> AsyncGenerator[MongoStore]:
         yield other
 
 
-async def test_whatever_the_address_says_reads_see_what_a_majority_has_and_writes_wait_for_it(
+async def test_reads_and_writes_are_of_a_majority_whatever_the_connection_string_says(
     url: str, sent: SendResult
 ) -> None:
     weak = f"{url}?w=1&journal=false&readConcernLevel=local&readPreference=secondaryPreferred"
@@ -99,7 +99,7 @@ async def test_whatever_the_address_says_reads_see_what_a_majority_has_and_write
         assert command["writeConcern"] == {"w": "majority", "j": True}
 
 
-async def test_what_waits_in_many_rooms_goes_out_together_and_each_entry_has_its_own_verdict(
+async def test_entries_of_many_rooms_share_a_command_and_each_has_its_own_outcome(
     store: MongoStore, other: MongoStore, sent: SendResult
 ) -> None:
     rooms = [f"room {number}" for number in range(ROOMS)]

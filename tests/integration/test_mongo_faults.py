@@ -305,7 +305,7 @@ def follow(store: MongoStore) -> Call:
 
 @pytest.mark.parametrize("look", [probe, follow])
 @pytest.mark.parametrize("lose", [dropped, replaced])
-async def test_a_database_that_is_not_the_one_that_was_opened_is_refused_from_a_look_at_it_until_it_is_opened_anew(
+async def test_replaced_database_is_refused_once_noticed_until_it_is_opened_again(
     own: Mongod, lose: Callable[[Mongod], None], look: Callable[[MongoStore], Call], caplog: pytest.LogCaptureFixture
 ) -> None:
     dropped(own)

@@ -15,7 +15,7 @@ def anyio_backend() -> str:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-async def test_a_false_encoding_is_refused_and_leaves_neither_a_traceback_nor_a_dead_connection(
+async def test_false_encoding_is_refused_without_a_traceback_or_a_dead_connection(
     tmp_path: Path, encoding: str
 ) -> None:
     headers = {"Content-Type": "application/json", "Content-Encoding": encoding}

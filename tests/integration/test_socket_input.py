@@ -122,7 +122,7 @@ WRONG_VALUES = [
 
 @pytest.mark.parametrize(("command", "name", "value"), WRONG_VALUES)
 @pytest.mark.usefixtures("unchanged")
-async def test_a_wrong_value_of_a_command_without_a_route_is_invalid_and_the_field_is_named(
+async def test_wrong_value_of_a_command_without_a_route_is_invalid_with_its_field(
     command: str, name: str, value: Json, scene: Scene
 ) -> None:
     assert await refusal(scene, command, {**SOCKET_ONLY[command], name: value}) == ("invalid", name)

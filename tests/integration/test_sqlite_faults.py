@@ -56,7 +56,7 @@ async def seconds_until_unavailable(call: Callable[[], Awaitable[object]]) -> fl
     return time.monotonic() - begun
 
 
-async def test_while_another_program_locks_the_file_writes_are_unavailable_in_time_and_reads_go_on(
+async def test_writes_to_a_locked_file_are_unavailable_in_time_and_reads_go_on(
     tmp_path: Path,
 ) -> None:
     async with SqliteStore(tmp_path) as store:

@@ -128,7 +128,7 @@ async def test_a_device_out_of_bounds_is_invalid(node: Node, device: str) -> Non
     assert refused.value.field == "device"
 
 
-async def test_an_unknown_user_a_wrong_password_and_a_refused_name_get_one_answer_for_one_effort(node: Node) -> None:
+async def test_unknown_user_wrong_password_and_refused_name_get_one_answer_for_one_effort(node: Node) -> None:
     await node.accounts.sign_up("bob", PASSWORD)
     answers: set[tuple[Any, ...]] = set()
     for user, password in [("bob", "wrong password"), ("nobody", PASSWORD), ("no name", PASSWORD), ("..", PASSWORD)]:

@@ -143,7 +143,7 @@ async def test_refresh_of_one_session_spends_no_token_of_another(node: Node) -> 
     assert not node.ended
 
 
-async def test_no_token_of_a_session_that_was_signed_out_is_refreshed_and_its_end_is_told_once(node: Node) -> None:
+async def test_tokens_of_a_signed_out_session_are_not_refreshed_and_its_end_is_told_once(node: Node) -> None:
     """Neither the present token, nor the one that would give it again within 5 s, nor one whose reuse would revoke."""
     tokens = [await signed_in(node)]
     tokens.append(await node.accounts.refresh(tokens[-1].refresh_token))

@@ -281,7 +281,7 @@ async def test_a_command_sees_what_its_socket_sent_before_it() -> None:
         assert [entry["seq"] for entry in answers[0]["entries"]] == [1]
 
 
-async def test_a_temporary_failure_takes_the_later_commands_of_that_socket_to_that_room_along() -> None:
+async def test_temporary_failure_takes_later_commands_of_its_socket_to_that_room_along() -> None:
     store = HeldStore()
     async with Chat(store) as chat:
         for _ in range(100):

@@ -30,7 +30,7 @@ def test_every_package_is_typed(package: Path) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
-def test_every_folder_of_modules_has_an_init_without_which_the_import_checks_are_blind(package: Path) -> None:
+def test_every_folder_of_modules_has_an_init_which_import_checks_need(package: Path) -> None:
     assert not [path for path in package.rglob("*.py") if not path.with_name("__init__.py").is_file()]
 
 

@@ -40,9 +40,7 @@ def anyio_backend() -> str:
         (f"mongodb://h/?tls=true&{NO_FILE}", "A file that the address of MongoDB names"),
     ],
 )
-async def test_an_address_that_is_wrong_in_form_is_refused_in_one_line_that_shows_none_of_it(
-    address: str, said: str
-) -> None:
+async def test_malformed_address_is_refused_in_one_line_that_shows_none_of_it(address: str, said: str) -> None:
     for open_it in (Database(address).__aenter__, lambda: Database(address).migrate(lambda *_: None)):
         with pytest.raises(StoreError) as refused:
             await open_it()

@@ -63,7 +63,7 @@ def test_an_answer_that_is_not_temporary_settles_a_command_once_and_for_all(answ
     assert device.connect() == []
 
 
-def test_a_temporary_failure_is_repeated_with_the_same_number_and_key_when_the_wait_is_over() -> None:
+def test_temporary_failure_is_repeated_after_the_wait_with_the_same_number_and_key() -> None:
     device = online()
     number = device.send("message.send", message("a"))
     assert device.answer(UNAVAILABLE) == [Wait(100)]
@@ -211,7 +211,7 @@ breaks = st.tuples(st.just("leave"), st.integers(0, 4))
 
 
 @given(many(sends, answers, breaks))
-def test_whatever_fails_each_room_has_each_command_once_in_the_order_in_which_it_was_given(
+def test_whatever_fails_each_room_has_each_command_once_in_its_order(
     taken: list[tuple[str, str | int | None]],
 ) -> None:
     device = online()

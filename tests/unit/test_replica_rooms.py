@@ -334,7 +334,7 @@ def test_a_cursor_at_nothing_takes_the_epoch_that_it_is_answered_with(server: Se
 
 
 @pytest.mark.parametrize("event", ["entry", "room", "room.gone"])
-def test_from_connecting_until_the_sync_is_answered_what_is_pushed_of_a_room_is_dropped(
+def test_pushes_of_a_room_between_connecting_and_the_answer_of_sync_are_dropped(
     server: Server, alice: Device, event: str
 ) -> None:
     alice.lose()

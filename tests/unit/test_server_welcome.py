@@ -22,7 +22,7 @@ from chatcore_server.welcome import welcome
         ("?appname=a@geheim/b", "chatcore"),
     ],
 )
-def test_of_the_address_of_mongodb_it_shows_the_hosts_and_the_database_and_nothing_else(
+def test_mongodb_address_is_shown_as_hosts_and_database_alone(
     scheme: str, userinfo: str, path: str, database: str
 ) -> None:
     for hosts in ("h", "h:27018", "a.example:1,[::1]:2", "%2Ftmp%2Fmongodb.sock"):

@@ -62,7 +62,7 @@ async def test_event_with_other_arguments_than_one_object_is_invalid(
     assert (await client.answered(7))["error"]["code"] == "invalid"
 
 
-async def test_a_reading_command_sees_what_the_socket_sent_before_and_nothing_that_it_sent_after(
+async def test_reading_command_sees_what_its_socket_sent_before_it_and_nothing_after(
     node: SocketioNode,
 ) -> None:
     client = await node.clients.connect()

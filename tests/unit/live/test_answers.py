@@ -77,7 +77,7 @@ async def broken(users: Collection[UserId]) -> Mapping[UserId, Profile]:
 
 
 @pytest.mark.parametrize("directory", [hanging, broken])
-async def test_a_directory_that_hangs_or_fails_makes_a_command_unavailable_within_2_seconds(directory: object) -> None:
+async def test_directory_that_hangs_or_fails_makes_a_command_unavailable_within_2_s(directory: object) -> None:
     async with Chat(MemoryStore(), directory=directory) as chat:  # type: ignore[arg-type]
         for command in (SendMessage(to="bob", body="hi", key="k"), History(peer="bob")):
             began = anyio.current_time()

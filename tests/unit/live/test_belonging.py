@@ -74,7 +74,7 @@ async def test_a_removal_reaches_every_device_on_every_node_though_its_hint_is_l
                 assert device.story == ["ready", "entry 2", "room.gone"]
 
 
-async def test_a_removal_between_the_reading_of_the_rooms_and_the_follow_leaves_no_follower() -> None:
+async def test_removal_between_reading_rooms_and_subscribing_leaves_no_subscription() -> None:
     store, mia = HeldStore(), Teller()
     async with Chat(store) as chat:
         room = await create(chat, "mia")
@@ -160,7 +160,7 @@ async def connecting(store: HeldStore, chat: Chat, connection: Teller, user: str
         gate.open()
 
 
-async def test_an_invitation_that_ends_on_another_node_while_ready_is_read_is_told_to_have_ended() -> None:
+async def test_end_of_an_invitation_on_another_node_while_ready_is_read_is_pushed() -> None:
     store, ina = HeldStore(), Teller()
     async with Chat(store) as here, Chat(store) as there:
         room = await create(there)
@@ -190,7 +190,7 @@ async def test_an_invitation_that_comes_and_goes_while_ready_is_read_is_told_to_
         assert ina.story == ["ready", "room.gone"]
 
 
-async def test_a_join_that_is_told_while_the_store_is_asked_about_an_older_change_is_heard_at_once() -> None:
+async def test_join_hinted_while_the_store_is_asked_about_older_changes_is_pushed_at_once() -> None:
     """And not with the next poll: what the store was asked for is as of before the join."""
     store, bus, mia = HeldStore(), HeldBus(), Teller()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:

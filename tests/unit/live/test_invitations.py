@@ -66,7 +66,7 @@ async def test_the_end_of_an_invitation_is_told_though_a_sync_called_its_room_go
             await ina.until(lambda _: ina.story[-1] == "room.gone", within=1)  # the poller might find it later
 
 
-async def test_an_invitation_is_told_to_a_socket_whose_sync_shows_that_it_had_stood_behind_it_as_a_member() -> None:
+async def test_invitation_is_pushed_to_socket_whose_sync_began_as_a_member_before_it() -> None:
     store, ina = HeldStore(), Teller()
     async with Chat(store) as chat, Chat(store) as elsewhere:
         room = await create(chat, "ina")
@@ -94,7 +94,7 @@ async def test_an_invitation_is_told_after_a_sync_that_began_while_it_was_being_
         assert ina.story == ["ready", "answer None", "room"]
 
 
-async def test_an_invitation_that_was_being_told_when_a_sync_began_is_told_though_the_sync_fails_late(
+async def test_invitation_being_pushed_when_a_sync_begins_is_pushed_though_the_sync_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Meanwhile the change poller has passed it, its room was dropped, and the room's head is not remembered."""
@@ -117,7 +117,7 @@ async def test_an_invitation_that_was_being_told_when_a_sync_began_is_told_thoug
         assert ina.story == ["ready", "answer unavailable", "room"]
 
 
-async def test_an_invitation_is_told_again_though_its_socket_still_stands_in_the_room_behind_it(
+async def test_invitation_is_pushed_again_though_its_socket_is_subscribed_behind_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The room has more to do when it has told the invitation, so whoever is no member has not been dropped yet."""
@@ -273,7 +273,7 @@ async def test_a_look_that_is_older_than_an_invitation_does_not_end_it() -> None
         assert ina.story == ["ready", "room", "room"]
 
 
-async def test_end_of_an_invitation_that_its_room_tells_while_the_store_is_asked_is_told_once(
+async def test_end_of_an_invitation_pushed_while_the_store_is_asked_is_pushed_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A hint of the invitation comes again, and the store is asked; meanwhile it ends."""

@@ -31,7 +31,7 @@ class SlowRegistry(MemoryRegistry):
         await super().add(socket)
 
 
-async def test_sockets_that_end_while_lost_leases_are_added_again_neither_stay_nor_stop_the_others() -> None:
+async def test_socket_ending_while_lost_leases_are_added_again_leaves_no_lease() -> None:
     registry = SlowRegistry()
     leases = Leases(registry, "node")
     for one in SOCKETS:

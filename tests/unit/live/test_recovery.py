@@ -342,7 +342,7 @@ class StoreOfKeys(MemoryStore):
         return evolve(appended, taken=news.first.get(name))
 
 
-async def test_answer_to_a_key_that_was_written_elsewhere_comes_after_the_entries_before_it() -> None:
+async def test_answer_to_a_key_written_elsewhere_comes_after_the_entries_before_it() -> None:
     store, bob = StoreOfKeys(), Teller()
     async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob") as socket:
         await here.execute("alice", SendMessage(to="bob", body="one", key="k1"))

@@ -322,7 +322,7 @@ async def test_a_retry_is_answered_before_its_entry_is_delivered() -> None:
         assert bob.story == ["ready", "answer 1", "room", "entry 1"]
 
 
-async def test_retry_found_in_an_entry_is_not_answered_before_an_earlier_command_of_its_socket() -> None:
+async def test_retry_found_in_an_entry_is_answered_after_earlier_commands_of_its_socket() -> None:
     store, bob = HeldStore(), Teller()
     async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob") as socket:
         gate = store.hold("append", done=False)
@@ -348,7 +348,7 @@ async def test_ones_own_entry_is_not_taken_for_anothers_with_the_same_key() -> N
         await bob.until(lambda _: "answer key_reused" in bob.story)
 
 
-async def test_retry_after_a_deletion_gets_its_first_answer_where_the_message_was_read_before_it() -> None:
+async def test_retry_after_deletion_of_a_message_read_before_gets_its_first_answer() -> None:
     """Whatever the retry's content is: the digest that it differs from was erased before it came."""
     store, bob = HeldStore(), Teller()
     async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob") as socket:
@@ -375,7 +375,7 @@ async def test_a_store_that_stays_away_fails_a_command_after_five_seconds() -> N
         assert anyio.current_time() - began == pytest.approx(5)
 
 
-async def test_a_store_that_hangs_when_it_is_asked_again_fails_a_command_after_five_seconds() -> None:
+async def test_store_that_hangs_when_asked_again_fails_a_command_after_five_seconds() -> None:
     """What it had written is there: the same command again gets its answer."""
     store = HeldStore()
     async with Chat(store) as chat:

@@ -63,7 +63,7 @@ async def test_many_who_react_to_one_message_at_once_read_it_once_each() -> None
         assert store.read == len(USERS)
 
 
-async def test_many_who_reply_to_one_message_at_once_share_an_append_with_a_message_before_them() -> None:
+async def test_replies_to_one_message_share_an_append_with_a_message_before_them() -> None:
     async with Chat(store := CountingStore()) as chat:
         room, seq = await a_message_to_all(chat)
         store.appended = 0
@@ -86,7 +86,7 @@ async def test_of_many_edits_of_a_version_at_once_one_is_carried_out() -> None:
         assert outcomes.count(Conflict) == 49
 
 
-async def test_edit_of_a_message_that_is_edited_elsewhere_while_it_is_written_is_a_conflict() -> None:
+async def test_edit_of_a_message_that_another_node_edits_meanwhile_is_conflict() -> None:
     store = HeldStore()
     outcomes: list[Any] = []
     async with Chat(store) as here, Chat(store) as there, anyio.create_task_group() as tasks:

@@ -67,7 +67,7 @@ def test_queue_of_commands_with_one_key_is_empty_once_all_are_answered() -> None
     assert not queue
 
 
-def test_entry_answers_every_command_of_its_key_and_none_of_another_key_with_the_same_content() -> None:
+def test_entry_answers_every_command_of_its_key_and_none_of_another_key() -> None:
     queue, outcomes = CommandQueue(), [dict[str, Outcome]() for _ in range(4)]
     for key, answers in zip("acbb", outcomes, strict=True):
         queue.append(waiting(key, 1.0, answers, command=HI))
