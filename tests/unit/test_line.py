@@ -98,6 +98,17 @@ async def test_drained_waits_until_less_than_256_kib_is_outstanding(transport: H
     assert waiting.done()
 
 
+async def test_transport_is_full_from_256_kib_until_half_of_that_is_left(transport: Holding) -> None:
+    line_over(transport)
+    transport.write(bytes(256 * KIB - 1))
+    assert not transport.protocol.writing_paused
+    transport.write(b"x")
+    transport.release(128 * KIB - 1)
+    assert transport.protocol.writing_paused
+    transport.release(1)
+    assert not transport.protocol.writing_paused
+
+
 async def test_drained_returns_when_the_connection_is_lost(transport: Holding) -> None:
     line = line_over(transport)
     line.write(bytes(256 * KIB))
