@@ -6,48 +6,55 @@ not mix, and a fault is `Unavailable`. What it leaves out: the text of a deleted
 
 import json
 import os
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias
 
 import anyio
 import attrs
 from anyio.lowlevel import checkpoint
 from anyio.to_thread import run_sync
 
-from chatcore.domain.entries import Entry
-from chatcore.domain.page_tokens import from_milliseconds, milliseconds
-from chatcore.domain.state import MarkerUpdate, RoomView
+from chatcore.domain.entries import Deleted, Entry
+from chatcore.domain.markers import StoredMarker, updated_marker
+from chatcore.domain.redaction import holds_text_of, redacted
+from chatcore.domain.serialization import entry_object, read_entry
+from chatcore.domain.state import MarkerUpdate
 from chatcore.errors import StoreError, Unavailable
-from chatcore.ids import RoomId, UserId
-from chatcore.ports.entry_log import AppendResult
-from chatcore.protocol import KINDS, event_object, opens_object, read_event, read_opens
-from chatcore_memory import MemoryStore
+from chatcore.ids import Key, RoomId, Seq, UserId, new_id
+from chatcore.ports.entry_log import AppendResult, Change, Changes, LogSlice, Position
+from chatcore.ports.log_store import LogStore, MarkerId
 
 Line: TypeAlias = dict[str, Any]
-T = TypeVar("T")
 
 
-class JournalStore(MemoryStore):
-    """A line of JSON for everything that was asked for. What comes of it memory decides, and each time alike."""
+class JournalStore(LogStore):
+    """A line of JSON for every write. Rooms, pages and windows are folded from the log by `LogStore`."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
+        self.epoch = new_id()
         self._path = file
         self._file: int | None = None
         self._size = 0
         self._entered = 0
-        self._filled = False
         self._turn = anyio.Lock()
+        self._logs: dict[RoomId, list[Entry]] = {}
+        self._keys: dict[tuple[RoomId, UserId, Key], Seq] = {}
+        self._changes: list[Change] = []
+        self._markers: dict[MarkerId, StoredMarker] = {}
 
     async def __aenter__(self) -> Self:
-        with anyio.CancelScope(shield=True):
-            async with self._turn:
-                if self._file is None:
-                    await self._replay(await run_sync(self._open))
-                self._entered += 1
+        async with self._alone():
+            if self._file is None:
+                lines = await run_sync(self._open)
+                if not lines:
+                    await run_sync(self._write, {"epoch": self.epoch})
+                if not self._changes:
+                    self._replay(lines)
+            self._entered += 1
         return self
 
     async def __aexit__(
@@ -58,88 +65,104 @@ class JournalStore(MemoryStore):
             os.close(self._file)
             self._file = None
 
-    async def append(self, entries: Sequence[Entry]) -> AppendResult:
-        line = {"entries": [_entry_object(entry) for entry in entries]}
-        return await self._noted(line, partial(super().append, entries))
-
-    async def mark(self, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
-        line = {"user": user, "room": room, "mark": attrs.asdict(change)}
-        return await self._noted(line, partial(super().mark, user, room, change))
-
     async def probe(self) -> None:
-        await self._noted({}, checkpoint)
+        async with self._alone():
+            await run_sync(self._write, {})
 
-    async def _noted(self, line: Line, decide: Callable[[], Awaitable[T]]) -> T:
-        """What memory makes of a line that is on the disk. Nobody leaves in between: the two would differ."""
-        made: list[T] = []
-        async with self._turn:
-            with anyio.CancelScope(shield=True):
-                await self._note(line)
-                made.append(await decide())
-        return made[0]
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
+        async with self._alone():
+            result = self._appendable(entries)
+            if written := entries[: result.written]:
+                await run_sync(self._write, {"entries": [entry_object(entry) for entry in written]})
+                self._append(written)
+            return result
 
-    async def _note(self, line: Line) -> None:
-        await run_sync(self._write, json.dumps(line).encode() + b"\n")
+    @asynccontextmanager
+    async def _alone(self) -> AsyncGenerator[None]:
+        """One write at a time. A caller who leaves in the middle would leave the file and the memory different."""
+        with anyio.CancelScope(shield=True):
+            async with self._turn:
+                yield
 
-    def _write(self, line: bytes) -> None:
-        if self._file is None:
-            raise Unavailable
-        try:
-            os.ftruncate(self._file, self._size)  # half a line of a write that failed
-            os.pwrite(self._file, line, self._size)
-            os.fsync(self._file)
-        except OSError as error:
-            raise Unavailable from error
-        self._size += len(line)
+    def _appendable(self, entries: Sequence[Entry]) -> AppendResult:
+        """How many of the entries follow the head and have keys of their own."""
+        earlier: dict[tuple[UserId, Key], Entry] = {}
+        for number, entry in enumerate(entries):
+            key = entry.author, entry.key
+            taken = earlier.get(key) or self._find(entry.room, key)
+            if taken or entry.seq != len(self._logs.get(entry.room, ())) + 1 + number:
+                return AppendResult(written=number, taken=taken)
+            earlier[key] = entry
+        return AppendResult(written=len(entries))
+
+    def _append(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            log = self._logs.setdefault(entry.room, [])
+            log.append(entry)
+            self._keys[entry.room, entry.author, entry.key] = entry.seq
+            position = len(self._changes) + 1
+            self._changes.append(Change(position=position, room=entry.room, seq=entry.seq, affects=entry.affects))
+            if isinstance(entry.event, Deleted):
+                target = entry.event.target
+                log[:] = [redacted(one) if holds_text_of(one, target) else one for one in log]
+
+    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
+        await checkpoint()
+        log, start = self._logs.get(room, []), max(after, 0)
+        first = {key: entry for key in keys if (entry := self._find(room, key))}
+        return LogSlice(head=len(log), entries=log[start : start + limit], first=first)
+
+    def _find(self, room: RoomId, key: tuple[UserId, Key]) -> Entry | None:
+        seq = self._keys.get((room, *key))
+        return self._logs[room][seq - 1] if seq else None
+
+    async def changes(self, after: Position | None, limit: int) -> Changes:
+        await checkpoint()
+        if after is None:
+            return Changes(changes=self._changes[-1:], more=False)
+        return Changes(changes=self._changes[after : after + limit], more=after + limit < len(self._changes))
+
+    async def stored_markers(self, ids: Collection[MarkerId]) -> Mapping[MarkerId, StoredMarker]:
+        await checkpoint()
+        return {marker: self._markers[marker] for marker in ids if marker in self._markers}
+
+    async def update_marker(self, marker: MarkerId, since: Seq, change: MarkerUpdate) -> StoredMarker:
+        async with self._alone():
+            await run_sync(self._write, {"marker": marker, "since": since, "change": attrs.asdict(change)})
+            updated = self._markers[marker] = updated_marker(self._markers.get(marker), since, change)
+            return updated
 
     def _open(self) -> list[Line]:
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-            whole, _, _ = self._path.read_bytes().rpartition(b"\n")  # behind it stands what was never acknowledged
+            whole, _, _ = self._path.read_bytes().rpartition(b"\n")  # what follows was never acknowledged
             lines = [json.loads(line) for line in whole.splitlines()]
         except (OSError, ValueError) as error:
             raise StoreError(f"{self._path} can't be read: {error}.") from error
         self._size = len(whole) + 1 if lines else 0
         return lines
 
-    async def _replay(self, lines: Sequence[Line]) -> None:
-        if not lines:
-            await self._note({"epoch": self.epoch})
-        for line in [] if self._filled else lines:
+    def _write(self, line: Line) -> None:
+        if self._file is None:
+            raise Unavailable
+        text = json.dumps(line).encode() + b"\n"
+        try:
+            os.ftruncate(self._file, self._size)  # half a line of a write that failed
+            os.pwrite(self._file, text, self._size)
+            os.fsync(self._file)
+        except OSError as error:
+            raise Unavailable from error
+        self._size += len(text)
+
+    def _replay(self, lines: Sequence[Line]) -> None:
+        for line in lines:
             match line:
                 case {"epoch": epoch}:
                     self.epoch = epoch
                 case {"entries": entries}:
-                    await super().append([_read_entry(entry) for entry in entries])
-                case {"mark": change, "user": user, "room": room}:
-                    await super().mark(user, room, MarkerUpdate(**change))
+                    self._append([read_entry(entry) for entry in entries])
+                case {"marker": [room, user], "since": since, "change": change}:
+                    stored = self._markers.get((room, user))
+                    self._markers[room, user] = updated_marker(stored, since, MarkerUpdate(**change))
                 case _:
                     pass
-        self._filled = True
-
-
-def _entry_object(entry: Entry) -> Line:
-    return {
-        "room": entry.room,
-        "seq": entry.seq,
-        "author": entry.author,
-        "at": milliseconds(entry.at),
-        "key": entry.key,
-        "digest": entry.digest,
-        "kind": KINDS[type(entry.event)],
-        "event": event_object(entry.event),
-        "opens": entry.opens and opens_object(entry.opens),
-    }
-
-
-def _read_entry(written: Line) -> Entry:
-    return Entry(
-        room=written["room"],
-        seq=written["seq"],
-        author=written["author"],
-        at=from_milliseconds(written["at"]),
-        key=written["key"],
-        digest=written["digest"],
-        event=read_event(written["kind"], written["event"]),
-        opens=written["opens"] and read_opens(written["opens"]),
-    )

@@ -9,11 +9,13 @@ from chatcore.commands.reading import Cursor, History, HistoryPage, ListRooms, R
 from chatcore.commands.rooms import GetRoom
 from chatcore.domain.decider import Facts, decide
 from chatcore.domain.entries import Entry
+from chatcore.domain.markers import starting_marker
+from chatcore.domain.room_projection import RoomProjection
+from chatcore.domain.state import RoomView
 from chatcore.errors import NotFound
 from chatcore.ids import RoomId, Seq, UserId
 from chatcore.ports.pushes import Room
 from chatcore.protocol import Object, answer_object, entry_object, error_object, push_object, read_command
-from chatcore_memory.room import MemoryRoom
 
 BEGINNING = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NOT_FOUND = {"ok": False, "error": error_object(NotFound())}
@@ -26,7 +28,7 @@ class Server:
     def __init__(self, gap_above: int = 200) -> None:
         self.epoch = "e1"
         self.gap_above = gap_above
-        self.rooms: dict[RoomId, MemoryRoom] = {}
+        self.rooms: dict[RoomId, RoomProjection] = {}
         self._minutes = 0
 
     def do(self, user: UserId, command: RoomCommand[Any]) -> Entry | None:
@@ -34,12 +36,12 @@ class Server:
         self._minutes += 1
         key = command.key or f"key-{self._minutes}"
         name = command.room_id(user, key)
-        room = self.rooms.get(name) or MemoryRoom(name, len(self.rooms))
+        room = self.rooms.get(name) or RoomProjection(name)
         entry = decide(room.state, _facts(room, user, command), user, command, key, self._now())
         if not isinstance(entry, Entry):
             return None
         self.rooms[name] = room
-        assert room.append([entry]).written == 1
+        room.apply([entry])
         return entry
 
     def say(self, user: UserId, to: UserId, *bodies: str) -> list[Object]:
@@ -55,10 +57,9 @@ class Server:
     def restore(self, upto: Seq) -> None:
         """A backup of each room is played back, and the operator runs ``chatcore new-epoch``."""
         self.epoch += "'"
-        for number, (name, room) in enumerate(self.rooms.items()):
-            entries = [*room.entries[:upto]]
-            self.rooms[name] = MemoryRoom(name, number)
-            self.rooms[name].append(entries)
+        for name, room in self.rooms.items():
+            self.rooms[name] = RoomProjection(name)
+            self.rooms[name].apply(room.entries[:upto])
 
     def log(self, user: UserId, room: RoomId) -> dict[Seq, Object]:
         """What somebody sees who comes now."""
@@ -66,11 +67,11 @@ class Server:
         return {entry.seq: entry_object(entry) for entry in found.present(user, found.entries)}
 
     def logs(self, user: UserId) -> dict[RoomId, dict[Seq, Object]]:
-        return {name: self.log(user, name) for name, room in self.rooms.items() if room.is_member(user)}
+        return {name: self.log(user, name) for name, room in self.rooms.items() if user in room.members}
 
     def shown(self, user: UserId, room: RoomId, announced_at: Seq | None = None) -> Object:
         """A Room, also as the push that comes before the entry above ``announced_at``."""
-        view = self.rooms[room].view(user)
+        view = self._view(user, room)
         return push_object(Room(user=user, epoch=self.epoch, view=view, announced_at=announced_at))
 
     def ready(self, user: UserId, limit: int = 50) -> Object:
@@ -99,16 +100,22 @@ class Server:
         return BEGINNING + timedelta(minutes=self._minutes)
 
     def _is_member(self, user: UserId, room: RoomId) -> bool:
-        return room in self.rooms and self.rooms[room].is_member(user)
+        return room in self.rooms and user in self.rooms[room].members
 
     def _is_listed(self, user: UserId, room: RoomId) -> bool:
-        return room in self.rooms and self.rooms[room].is_listed_for(user)
+        return room in self.rooms and self.rooms[room].listed_member(user) is not None
+
+    def _view(self, user: UserId, room: RoomId) -> RoomView:
+        """The room as the user sees it; nobody moves a marker here."""
+        projection = self.rooms[room]
+        markers = {member: starting_marker(found.since) for member, found in projection.members.items()}
+        return projection.view(user, markers)
 
     def _list(self, user: UserId, after: str | None, limit: int) -> RoomList:
         names = [name for name in self.rooms if self._is_listed(user, name)]
         start = names.index(after) + 1 if after else 0
         page = names[start : start + limit]
-        rooms = [Room(user=user, epoch=self.epoch, view=self.rooms[name].view(user)) for name in page]
+        rooms = [Room(user=user, epoch=self.epoch, view=self._view(user, name)) for name in page]
         return RoomList(rooms=rooms, next=page[-1] if page and page[-1] != names[-1] else None)
 
     def _synced(self, user: UserId, sync: Sync) -> SyncResult:
@@ -119,28 +126,29 @@ class Server:
         if not self._is_member(user, name):
             return RoomSync(status="gone")
         room = self.rooms[name]
-        view = room.view(user)
+        view = self._view(user, name)
         if cursor.epoch not in (None, self.epoch) or cursor.seq > view.head:
             return RoomSync(status="reset", view=view)
-        missing = room.above(cursor.seq, self.gap_above + 1)
+        missing = room.entries[cursor.seq :]
         if len(missing) > self.gap_above:
             return RoomSync(status="gap", view=view)
         return RoomSync(status="events", view=view, entries=room.present(user, missing))
 
-    def _page(self, user: UserId, room: MemoryRoom, history: History) -> HistoryPage:
+    def _page(self, user: UserId, room: RoomProjection, history: History) -> HistoryPage:
         assert isinstance(history.anchor, int)
-        window = room.window(user, history.anchor, history.before or 0, 0, messages_only=False)
+        before = history.before or 0
+        entries, has_before, has_after = room.around(user, history.anchor, before, 0, messages_only=False)
         return HistoryPage(
             room=room.state.room,
             epoch=self.epoch,
-            head=window.head,
-            entries=window.entries,
-            has_before=window.has_before,
-            has_after=window.has_after,
+            head=room.state.head,
+            entries=entries,
+            has_before=has_before,
+            has_after=has_after,
         )
 
 
-def _facts(room: MemoryRoom, user: UserId, command: RoomCommand[Any]) -> Facts:
+def _facts(room: RoomProjection, user: UserId, command: RoomCommand[Any]) -> Facts:
     target = command.target
     if target is None or target > room.state.head:
         return Facts()

@@ -82,5 +82,6 @@ async def test_reading_rooms_that_are_unborn_leaves_nothing_behind() -> None:
         await store.catch_up("alice", {room: 0}, 10, 10)
         await store.markers(room, ["alice"])
         await store.append([message(room, 2)])
-    assert not store._rooms
+    assert not store._logs
+    assert not store._projections
     assert not store._rooms_of

@@ -1,6 +1,7 @@
 """How often the store is asked: what a client does often takes a fixed number of round trips, however many rooms."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from chatcore import Chat, CreateRoom, Cursor, ListRooms, Sync
 from chatcore.ports.store import Store
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryStore
+from tests.unit.outer_calls import carry_out, is_outer
 
 pytestmark = pytest.mark.anyio
 
@@ -25,9 +27,14 @@ class CountingStore(MemoryStore):
 
     def __getattribute__(self, name: str) -> Any:
         found: Callable[..., Any] = super().__getattribute__(name)
-        if name in ASKED:
+        if name not in ASKED or not is_outer():
+            return found
+
+        def call(*args: Any, **options: Any) -> Awaitable[Any]:
             self.calls.append(name)
-        return found
+            return carry_out(partial(found, *args, **options))
+
+        return call
 
 
 @pytest.fixture

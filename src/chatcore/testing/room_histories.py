@@ -1,4 +1,5 @@
-"""Every method of a store after random histories: the same answers as by folding the log the slow way."""
+"""Every method of a store after random histories: the same answers as by folding the log the slow way, also from the
+default views of `LogStore` on the same log."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,6 +14,7 @@ from ..ids import UserId
 from ..ports.entry_log import FirstUnread, RoomMembership
 from ..ports.store import Store
 from .builders import message
+from .default_views import DefaultViews
 from .histories import CHANGES, MOVES, SIZES, USERS, Move, history
 from .logs import everything
 from .model import Marks, as_present, as_written, state_of, unread_of, view_of
@@ -35,6 +37,7 @@ def every_answer(examples: int) -> Callable[..., None]:
     async def test(
         self: object,
         store: Store,
+        defaults: DefaultViews,
         moves: Sequence[Move],
         sizes: Sequence[int],
         changes: Sequence[tuple[UserId, MarkerUpdate]],
@@ -52,7 +55,7 @@ def every_answer(examples: int) -> Callable[..., None]:
                     marks.append(entry)
                 if left:
                     await _mark(store, entries[:written], *left.pop(), marks)
-        await check(store, entries, marks)
+        await check(store, entries, marks, defaults)
 
     return test
 
@@ -65,6 +68,10 @@ class HistoriesContract:
     async def store(self) -> Store:
         raise NotImplementedError
 
+    @pytest.fixture
+    def defaults(self, store: Store) -> DefaultViews:
+        return DefaultViews(store)
+
     test_every_answer_is_what_the_log_comes_to = every_answer(60)
 
 
@@ -73,19 +80,25 @@ async def _mark(store: Store, entries: Sequence[Entry], user: UserId, change: Ma
     assert await store.mark(user, entries[0].room, change) == view_of(entries, user, marks)
 
 
-async def check(store: Store, entries: Sequence[Entry], marks: Marks) -> None:
-    """Ask a store everything about a room whose log is ``entries``."""
+async def check(store: Store, entries: Sequence[Entry], marks: Marks, defaults: DefaultViews | None = None) -> None:
+    """Ask a store, and the default views of its log, everything about a room whose log is ``entries``."""
     room, state = entries[0].room, state_of(entries)
-    assert await store.state(room) == state
     assert list(await everything(store, room)) == list(as_written(entries))
     keys = [(entry.author, entry.key) for entry in entries]
     assert list((await store.read_on(room, 0, 0, keys)).first.values()) == list(as_written(entries))
+    for views in (store, defaults or DefaultViews(store)):
+        await _check_views(views, entries, marks)
+    again = [message(room, state.head + 1, entry.author, key=entry.key) for entry in entries]
+    assert [(await store.append([one])).taken for one in again] == list(as_written(entries))
+
+
+async def _check_views(store: Store, entries: Sequence[Entry], marks: Marks) -> None:
+    room = entries[0].room
+    assert await store.state(room) == state_of(entries)
     views = await store.views(room, USERS)
     assert views == {user: view_of(entries, user, marks) for user in USERS}
     assert await store.markers(room, USERS) == {user: one.marker for user, one in views.items() if one.marker}
     await at_once([partial(_check_for, store, entries, user, marks) for user in USERS])
-    again = [message(room, state.head + 1, entry.author, key=entry.key) for entry in entries]
-    assert [(await store.append([one])).taken for one in again] == list(as_written(entries))
 
 
 async def _check_for(store: Store, entries: Sequence[Entry], user: UserId, marks: Marks) -> None:

@@ -1,0 +1,204 @@
+"""A store whose views are folded from its log."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
+
+from ..domain.markers import StoredMarker, current_marker
+from ..domain.page_tokens import PageToken, milliseconds
+from ..domain.room_projection import RoomProjection
+from ..domain.state import Marker, MarkerUpdate, RoomState, RoomView
+from ..domain.texts import text_bytes
+from ..ids import RoomId, Seq, UserId
+from .entry_log import Anchor, FirstUnread, Position, RoomCatchUp, RoomMembership, Window
+from .room_views import RoomPage
+from .store import Store
+
+READ_TOGETHER = 1_000
+"""Entries, or changes, of one read."""
+
+MarkerId: TypeAlias = tuple[RoomId, UserId]
+
+
+class LogStore(Store):
+    """A store that has to write its log and its markers; all that is read of rooms is folded from these.
+
+    The defaults are right, not fast: an instance reads every room's log once, and from then on only what was added,
+    and it keeps in memory what it has read. A store overrides what its database does better. ``changes`` has to tell
+    of an entry as soon as ``append`` has returned.
+    """
+
+    def __init__(self) -> None:
+        self._projections: dict[RoomId, RoomProjection] = {}
+        self._heads: dict[RoomId, Seq] = {}
+        self._rooms_of: dict[UserId, dict[RoomId, None]] = {}
+        """The rooms in which the user is, or was, a member, invited or banned; in the same order in every run."""
+        self._position: Position = 0
+
+    @abstractmethod
+    async def stored_markers(self, ids: Collection[MarkerId]) -> Mapping[MarkerId, StoredMarker]:
+        """The markers that are stored, of those with these ids; one snapshot. Raises `Unavailable`."""
+
+    @abstractmethod
+    async def update_marker(self, marker: MarkerId, since: Seq, change: MarkerUpdate) -> StoredMarker:
+        """Replace the stored marker by what `updated_marker` makes of it, and return that; atomic. Raises
+        `Unavailable`."""
+
+    async def state(self, room: RoomId) -> RoomState:
+        return (await self._read(room)).state
+
+    async def window(
+        self, user: UserId, room: RoomId, anchor: Anchor, before: int, after: int, *, messages_only: bool = False
+    ) -> Window:
+        projection = await self._read(room)
+        place = _place(projection, anchor)
+        entries, has_before, has_after = projection.around(user, place, before, after, messages_only=messages_only)
+        return Window(
+            head=projection.state.head,
+            kind=projection.state.kind,
+            member=projection.state.members.get(user),
+            entries=entries,
+            has_before=has_before,
+            has_after=has_after,
+        )
+
+    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
+        projections = await self._read_all(partial(self._rooms, user)) if room is None else [await self._read(room)]
+        return [
+            RoomMembership(room=one.state.room, head=one.state.head, member=member)
+            for one in projections
+            if (member := one.listed_member(user))
+        ]
+
+    async def catch_up(
+        self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
+    ) -> Mapping[RoomId, RoomCatchUp]:
+        projections, markers = await self._read_views(lambda: cursors, [user])
+        found: dict[RoomId, RoomCatchUp] = {}
+        left = size
+        for one in projections:
+            room = one.state.room
+            if user in one.members:
+                above = one.entries[max(cursors[room], 0) :]
+                entries = None if left < 0 or len(above) > limit else one.present(user, above)
+                left -= sum(map(text_bytes, entries or ()))
+                found[room] = RoomCatchUp(view=one.view(user, markers[room]), entries=entries)
+        return found
+
+    async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
+        top = None if after is None else PageToken.decoded(after)
+        projections, markers = await self._read_views(partial(self._rooms, user), [user])
+        listed = [(_token(one), one) for one in projections if one.listed_member(user)]
+        listed.sort(key=lambda place: place[0], reverse=True)
+        below = [(token, one) for token, one in listed if top is None or token < top]
+        return RoomPage(
+            rooms=[one.view(user, markers[one.state.room]) for _, one in below[:limit]],
+            next=below[limit - 1][0].encoded() if len(below) > limit else None,
+        )
+
+    async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
+        projections, markers = await self._read_views(lambda: (room,), users)
+        return {user: one.view(user, markers[room]) for one in projections for user in users}
+
+    async def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
+        _, markers = await self._read_views(lambda: (room,), users)
+        return {user: markers[room][user] for user in users if user in markers.get(room, ())}
+
+    async def mark(self, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
+        state = (await self._read(room)).state
+        member, updated = state.member(user), None
+        if member and change.fits(state.head) and change != MarkerUpdate():
+            updated = await self.update_marker((room, user), member.since, change)
+        projections, markers = await self._read_views(lambda: (room,), [user])
+        for one in projections:
+            if updated and user in one.members:  # a later update by the user may have been read
+                markers[room][user] = current_marker(updated, one.members[user].since)
+            return one.view(user, markers[room])
+        return None
+
+    async def _read(self, room: RoomId) -> RoomProjection:
+        """The room as of its head. Nothing is kept of a room that is unborn."""
+        projection = self._projections.get(room) or RoomProjection(room)
+        await self._read_on(projection)
+        if projection.state.head:
+            self._projections.setdefault(room, projection)
+        return projection
+
+    async def _read_on(self, projection: RoomProjection) -> None:
+        while True:
+            found = await self.read_on(projection.state.room, projection.state.head, READ_TOGETHER)
+            projection.apply(found.entries)
+            if projection.state.head >= found.head:
+                return
+
+    async def _read_all(self, rooms: Callable[[], Iterable[RoomId]]) -> Sequence[RoomProjection]:
+        """Those of the rooms that are born, as of one moment: that of a read of the changes."""
+        while True:
+            await self._read_changes()
+            born = [room for room in rooms() if room in self._heads]
+            projections = [self._projections.setdefault(room, RoomProjection(room)) for room in born]
+            changed = [one for one in projections if one.state.head != self._heads[one.state.room]]
+            if not changed:
+                return projections
+            for one in changed:
+                await self._read_on(one)
+
+    async def _read_changes(self) -> None:
+        while True:
+            found = await self.changes(self._position, READ_TOGETHER)
+            for change in found.changes:
+                self._position = max(self._position, change.position)
+                self._heads[change.room] = max(self._heads.get(change.room, 0), change.seq)
+                for user in change.affects:
+                    self._rooms_of.setdefault(user, {})[change.room] = None
+            if not found.more:
+                return
+
+    def _rooms(self, user: UserId) -> Iterable[RoomId]:
+        """The rooms that may be in the user's list."""
+        return self._rooms_of.get(user, ())
+
+    async def _read_views(
+        self, rooms: Callable[[], Iterable[RoomId]], users: Sequence[UserId]
+    ) -> tuple[Sequence[RoomProjection], Mapping[RoomId, dict[UserId, Marker]]]:
+        """Those of the rooms that are born, with the markers of ``users`` and those that are shown, as of one moment:
+        the markers are read between two reads of the logs that give the same."""
+        projections = await self._read_all(rooms)
+        while True:
+            heads = {one.state.room: one.state.head for one in projections}
+            ids = [(one.state.room, user) for one in projections for user in _shown(one, users)]
+            stored = await self.stored_markers(ids)
+            projections = await self._read_all(rooms)
+            if heads == {one.state.room: one.state.head for one in projections}:
+                return projections, {one.state.room: _markers(one, users, stored) for one in projections}
+
+
+def _shown(projection: RoomProjection, users: Iterable[UserId]) -> Iterable[UserId]:
+    """The members whose markers are read: ``users``, and in small rooms all."""
+    members = projection.members
+    return members if projection.shows_markers else [user for user in users if user in members]
+
+
+def _markers(
+    projection: RoomProjection, users: Iterable[UserId], stored: Mapping[MarkerId, StoredMarker]
+) -> dict[UserId, Marker]:
+    room, members = projection.state.room, projection.members
+    return {user: current_marker(stored.get((room, user)), members[user].since) for user in _shown(projection, users)}
+
+
+def _place(projection: RoomProjection, anchor: Anchor) -> Seq:
+    newest = projection.state.head + 1
+    match anchor:
+        case "newest":
+            return newest
+        case "oldest":
+            return 0
+        case FirstUnread(user=user, read=read):
+            return next(projection.unread(user, read), newest)
+        case seq:
+            return seq
+
+
+def _token(projection: RoomProjection) -> PageToken:
+    return PageToken.of(projection.state.room, milliseconds(projection.entries[-1].at))

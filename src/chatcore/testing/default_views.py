@@ -1,0 +1,56 @@
+"""The default views of any store."""
+
+from collections.abc import Collection, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from ..domain.entries import Entry
+from ..domain.markers import StoredMarker
+from ..domain.state import MarkerUpdate
+from ..ids import Key, RoomId, Seq, UserId
+from ..ports.entry_log import AppendResult, Changes, LogSlice, Position
+from ..ports.log_store import LogStore, MarkerId
+from ..ports.store import Store
+
+
+class DefaultViews(LogStore):
+    """The log and the markers of an open ``store`` with the views of `LogStore` instead of the store's own."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+        self.epoch = store.epoch
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    async def probe(self) -> None:
+        await self._store.probe()
+
+    async def append(self, entries: Sequence[Entry]) -> AppendResult:
+        return await self._store.append(entries)
+
+    async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
+        return await self._store.read_on(room, after, limit, keys)
+
+    async def changes(self, after: Position | None, limit: int) -> Changes:
+        return await self._store.changes(after, limit)
+
+    async def stored_markers(self, ids: Collection[MarkerId]) -> Mapping[MarkerId, StoredMarker]:
+        """The store's markers are those of present members."""
+        found: dict[MarkerId, StoredMarker] = {}
+        for room in {room for room, _ in ids}:
+            members = (await self._store.state(room)).members
+            users = [user for marked, user in ids if marked == room]
+            for user, marker in (await self._store.markers(room, users)).items():
+                found[room, user] = StoredMarker(members[user].since, marker)
+        return found
+
+    async def update_marker(self, marker: MarkerId, since: Seq, change: MarkerUpdate) -> StoredMarker:
+        room, user = marker
+        await self._store.mark(user, room, change)
+        return (await self.stored_markers([marker]))[marker]
