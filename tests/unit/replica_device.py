@@ -12,8 +12,8 @@ from chatcore.replica import (
     Forget,
     Missed,
     Replica,
+    RoomFields,
     Settled,
-    Shown,
     Timeline,
     Wait,
 )
@@ -43,7 +43,7 @@ class Device:
                     self.asked.append(effect)
                 case Entries():
                     self._hold(effect)
-                case Shown():
+                case RoomFields():
                     self.shown.setdefault(effect.room, {}).update(effect.fields)
                 case Forget():
                     self.timelines.pop(effect.room, None)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chatcore.commands.command import RoomCommand
 from chatcore.protocol import Object, entry_object
-from chatcore.replica import Cursor
+from chatcore.replica import RoomCursor
 from tests.unit.replica_device import Device
 from tests.unit.replica_server import UNAVAILABLE, Server
 from tests.unit.replica_talk import ROOM, acts, begun, many
@@ -115,7 +115,7 @@ def test_however_entries_are_pushed_a_client_ends_with_the_log_of_the_store(
     device = through(taken, gap_above, page)
     assert device.held() == device.server.logs("alice")
     head = max(device.held()[ROOM])
-    assert device.replica.cursors == {ROOM: Cursor("e1", head)}
+    assert device.replica.cursors == {ROOM: RoomCursor("e1", head)}
 
 
 @given(many(acts, pushed, ways, backups), sizes, sizes)

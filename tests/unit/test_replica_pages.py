@@ -3,7 +3,7 @@
 import pytest
 
 from chatcore import JoinRoom, RemoveUser
-from chatcore.replica import Cursor, Forget, Replica
+from chatcore.replica import Forget, Replica, RoomCursor
 from tests.unit.replica_device import Device, events, seqs
 from tests.unit.replica_server import NOT_FOUND, Server
 
@@ -27,14 +27,14 @@ def test_history_is_paged_from_its_end_in_pages_of_the_size_that_was_asked_for()
     device = paging(Server()).settle()
     assert anchors(device) == [(7, 2), (4, 2), (1, 0)]
     assert seqs(device.said) == [5, 6, 7, 2, 3, 4, 1]
-    assert device.replica.cursors == {ROOM: Cursor("e1", 7)}
+    assert device.replica.cursors == {ROOM: RoomCursor("e1", 7)}
 
 
 def test_a_page_that_was_cut_for_its_size_leaves_the_rest_lacking() -> None:
     device = paging(Server(), page=100)
     page = device.ask_server(device.asked[0])
     device.answer({**page, "entries": page["entries"][-2:]})
-    assert device.replica.cursors == {ROOM: Cursor("e1", 7, holes=((1, 5),))}
+    assert device.replica.cursors == {ROOM: RoomCursor("e1", 7, holes=((1, 5),))}
     assert device.settle().held() == device.server.logs("alice")
 
 
@@ -53,7 +53,7 @@ def test_a_break_in_the_middle_of_paging_costs_nothing() -> None:
     device = paging(Server())
     device.answer()
     device.lose()
-    assert device.replica.cursors == {ROOM: Cursor("e1", 7, holes=((1, 4),))}
+    assert device.replica.cursors == {ROOM: RoomCursor("e1", 7, holes=((1, 4),))}
     assert device.come().held() == device.server.logs("alice")
     assert anchors(device) == [(7, 2), (4, 2), (4, 2), (1, 0)]
 

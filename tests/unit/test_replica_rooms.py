@@ -4,7 +4,7 @@ import pytest
 
 from chatcore import BanUser, InviteUser, JoinRoom, RemoveUser
 from chatcore.protocol import Object, entry_object
-from chatcore.replica import Cursor, Entries, Forget, Missed, Replica, Shown
+from chatcore.replica import Entries, Forget, Missed, Replica, RoomCursor, RoomFields
 from tests.unit.replica_device import Device, events, kinds, seqs
 from tests.unit.replica_server import NOT_FOUND, UNAVAILABLE, Server
 
@@ -21,7 +21,7 @@ def alice(server: Server) -> Device:
     """A device that has the two entries of a room."""
     server.say("bob", "alice", "one", "two")
     device = Device(server).come()
-    assert device.replica.cursors == {ROOM: Cursor("e1", 2)}
+    assert device.replica.cursors == {ROOM: RoomCursor("e1", 2)}
     return device
 
 
@@ -31,12 +31,12 @@ def alice(server: Server) -> Device:
 def test_an_entry_moves_the_cursor_and_is_given_as_of_its_own_seq(server: Server, alice: Device) -> None:
     (three,) = server.say("bob", "alice", "three")
     assert alice.hear("entry", three) == [Entries(ROOM, [three], as_of=3)]
-    assert alice.replica.cursors == {ROOM: Cursor("e1", 3)}
+    assert alice.replica.cursors == {ROOM: RoomCursor("e1", 3)}
 
 
 def test_an_entry_of_a_kind_that_nobody_knows_moves_the_cursor_too(alice: Device) -> None:
     alice.hear("entry", {"room": ROOM, "seq": 3, "kind": "sung", "author": "bob", "at": "", "tune": "c d e"})
-    assert alice.replica.cursors == {ROOM: Cursor("e1", 3)}
+    assert alice.replica.cursors == {ROOM: RoomCursor("e1", 3)}
 
 
 def test_an_entry_that_came_before_is_dropped(server: Server, alice: Device) -> None:
@@ -62,7 +62,7 @@ def test_a_room_just_born_has_its_first_entry_from_the_push_that_follows(server:
     device = Device(server).come()
     (one,) = server.say("bob", "alice", "one")
     room = server.shown("alice", ROOM, announced_at=0)
-    assert device.hear("room", room) == [Shown(ROOM, room)]
+    assert device.hear("room", room) == [RoomFields(ROOM, room)]
     assert device.hear("entry", one) == [Entries(ROOM, [one], as_of=1)]
     assert device.asked == []
 
@@ -78,13 +78,13 @@ def test_joining_an_old_room_pages_what_was_before(server: Server) -> None:
 def test_a_room_whose_head_is_above_the_cursor_is_a_gap_that_is_paged(server: Server, alice: Device) -> None:
     server.say("bob", "alice", "three", "four")
     heard = alice.hear("room", server.shown("alice", ROOM))
-    assert alice.replica.cursors == {ROOM: Cursor("e1", 4, holes=((3, 4),))}
+    assert alice.replica.cursors == {ROOM: RoomCursor("e1", 4, holes=((3, 4),))}
     assert events(heard) == [("history", {"room": ROOM, "anchor": 4, "before": 1})]
 
 
 def test_a_room_whose_head_is_below_the_cursor_changes_nothing_of_it(server: Server, alice: Device) -> None:
     alice.hear("room", server.shown("alice", ROOM, announced_at=1))
-    assert alice.replica.cursors == {ROOM: Cursor("e1", 2)}
+    assert alice.replica.cursors == {ROOM: RoomCursor("e1", 2)}
 
 
 def test_a_room_of_another_epoch_is_asked_for(server: Server, alice: Device) -> None:
@@ -149,7 +149,7 @@ def test_rooms_come_page_by_page(server: Server) -> None:
     device = Device(server)
     device.connect()
     heard = device.hear("ready", server.ready("alice", limit=2))
-    assert kinds(heard)[:2] == [Shown, Shown]
+    assert kinds(heard)[:2] == [RoomFields, RoomFields]
     assert events(heard) == [("rooms", {"after": heard[1].room})]  # type: ignore[union-attr]
     assert device.settle().held() == server.logs("alice")
     assert len(device.shown) == 5
@@ -176,7 +176,7 @@ def test_an_invitation_is_shown_without_anything_being_asked(server: Server) -> 
     device = Device(server).come()
     room = server.create("bob", "tea")
     server.do("bob", InviteUser(room=room, user="alice"))
-    assert kinds(device.hear("room", server.shown("alice", room))) == [Shown]
+    assert kinds(device.hear("room", server.shown("alice", room))) == [RoomFields]
     assert device.replica.cursors == {}
 
 
@@ -235,7 +235,7 @@ def test_room_get_answer_overtaken_by_joining_does_not_show_an_invitation(server
     assert joined
     device.hear("room", server.shown("alice", room, announced_at=4))
     device.hear("entry", entry_object(joined))
-    assert Shown not in kinds(device.answer(overtaken))
+    assert RoomFields not in kinds(device.answer(overtaken))
     assert device.settle().shown[room]["me"]["state"] == "member"
     assert device.held() == server.logs("alice")
 
@@ -253,7 +253,7 @@ def test_list_of_rooms_overtaken_by_joining_does_not_show_an_invitation(server: 
     assert joined
     device.hear("room", server.shown("alice", room, announced_at=2))
     device.hear("entry", entry_object(joined))
-    assert Shown not in kinds(device.answer(overtaken))
+    assert RoomFields not in kinds(device.answer(overtaken))
     assert device.settle().shown[room]["me"]["state"] == "member"
 
 
@@ -270,12 +270,12 @@ def test_a_cursor_is_named_with_its_epoch_and_nothing_known_without(alice: Devic
 
 def test_what_a_client_kept_from_an_earlier_life_is_where_it_goes_on(server: Server) -> None:
     server.say("bob", "alice", "one", "two", "three", "four")
-    kept = {ROOM: Cursor("e1", 3, holes=((1, 2),))}
+    kept = {ROOM: RoomCursor("e1", 3, holes=((1, 2),))}
     device = Device(server)
     device.replica = Replica("alice", cursors=kept)
     device.come()
     assert sorted(device.held()[ROOM]) == [1, 2, 4]
-    assert kept == {ROOM: Cursor("e1", 3, holes=((1, 2),))}
+    assert kept == {ROOM: RoomCursor("e1", 3, holes=((1, 2),))}
 
 
 def test_events_are_given_as_of_the_answers_head_and_without_what_is_there(server: Server, alice: Device) -> None:
@@ -287,9 +287,9 @@ def test_events_are_given_as_of_the_answers_head_and_without_what_is_there(serve
     entries, shown = alice.answer(answer)
     assert isinstance(entries, Entries)
     assert (seqs([entries]), entries.as_of) == ([3, 4], 4)
-    assert isinstance(shown, Shown)
+    assert isinstance(shown, RoomFields)
     assert shown.fields.keys() == {"epoch", "head", "me", "markers"}
-    assert alice.replica.cursors == {ROOM: Cursor("e1", 4)}
+    assert alice.replica.cursors == {ROOM: RoomCursor("e1", 4)}
 
 
 def test_a_gap_is_paged_and_the_cursor_stands_at_head_at_once(server: Server, alice: Device) -> None:
@@ -298,7 +298,7 @@ def test_a_gap_is_paged_and_the_cursor_stands_at_head_at_once(server: Server, al
     server.say("bob", "alice", "three", "four", "five")
     alice.connect()
     assert events(alice.answer()) == [("history", {"room": ROOM, "anchor": 5, "before": 2})]
-    assert alice.replica.cursors == {ROOM: Cursor("e1", 5, holes=((3, 5),))}
+    assert alice.replica.cursors == {ROOM: RoomCursor("e1", 5, holes=((3, 5),))}
     (six,) = server.say("bob", "alice", "six")
     assert alice.hear("entry", six) == [Entries(ROOM, [six], as_of=6)]
     assert alice.settle().held() == server.logs("alice")
@@ -312,7 +312,7 @@ def test_a_reset_forgets_the_room_before_it_is_paged_anew(server: Server, alice:
     forget, *_ = answered = alice.answer()
     assert forget == Forget(ROOM)
     assert events(answered) == [("history", {"room": ROOM, "anchor": 2, "before": 1})]
-    assert alice.replica.cursors == {ROOM: Cursor("e1'", 2, holes=((1, 2),))}
+    assert alice.replica.cursors == {ROOM: RoomCursor("e1'", 2, holes=((1, 2),))}
     assert alice.settle().held() == server.logs("alice")
 
 
@@ -330,7 +330,7 @@ def test_a_cursor_at_nothing_takes_the_epoch_that_it_is_answered_with(server: Se
     device.lose()
     server.restore(1)
     device.come()
-    assert device.replica.cursors == {ROOM: Cursor("e1'", 1)}
+    assert device.replica.cursors == {ROOM: RoomCursor("e1'", 1)}
 
 
 @pytest.mark.parametrize("event", ["entry", "room", "room.gone"])
@@ -379,7 +379,7 @@ def test_a_sync_that_is_refused_is_not_asked_again(server: Server, alice: Device
     ids=["500 cursors", "64 KiB"],
 )
 def test_a_large_sync_is_split_and_the_rest_stays_in_doubt(rooms: list[str], epoch: str, asked: list[int]) -> None:
-    replica = Replica("alice", cursors={room: Cursor(epoch, 1) for room in rooms})
+    replica = Replica("alice", cursors={room: RoomCursor(epoch, 1) for room in rooms})
     effects = replica.connected()
     for size in asked:
         ((number, data),) = [(effect.number, effect.data) for effect in effects]  # type: ignore[union-attr]

@@ -1,20 +1,21 @@
-"""A client's rules, pure: what it has of each room, what it asks next, what it sends again after a break.
+"""The algorithm of a client as pure code: what it has of each room, what it asks next, what it repeats after a break.
 
-Objects of the wire go in, effects come out, and whoever holds the line carries them out in their order. Nothing here
-does I/O, awaits or looks at a clock. The rules are those of ``docs/protocol.md``, quoted where they are followed:
+A `Replica` takes events of one connection and objects of the wire, and returns effects, which its caller carries out
+in their order. It does no I/O, awaits nothing and reads no clock. Its rules come from ``docs/protocol.md`` and are
+quoted where they are applied:
 
     replica = Replica("alice")
     replica.connected()                      # [Ask(2, "sync", …), Ask(1, "message.send", …)]
     replica.pushed("entry", {…})             # [Entries("pvt-alice-bob", …)]
     replica.answered(1, {"ok": True, …})     # [Settled(1, …)]
 
-A room's *cursor* is the seq above which the server will tell everything by itself; what the client lacks below it are
-the room's *holes*, which are paged from `history`. So a break in the middle of paging costs nothing. A `Timeline` makes
-of the entries what there is to show.
+The *cursor* of a room is the seq above which the server pushes every entry. Entries below it that the client lacks
+are the room's *holes*; they are paged from `history`, and a break while paging loses nothing. A `Timeline` turns
+entries into messages in their present state.
 """
 
-from .cursor import Cursor as Cursor
 from .cursor import Hole as Hole
+from .cursor import RoomCursor as RoomCursor
 from .effects import Ask as Ask
 from .effects import Effect as Effect
 from .effects import Effects as Effects
@@ -22,8 +23,8 @@ from .effects import Entries as Entries
 from .effects import Forget as Forget
 from .effects import Missed as Missed
 from .effects import Object as Object
+from .effects import RoomFields as RoomFields
 from .effects import Settled as Settled
-from .effects import Shown as Shown
 from .effects import Wait as Wait
 from .replica import Replica as Replica
 from .timeline import Timeline as Timeline

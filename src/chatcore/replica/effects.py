@@ -1,4 +1,4 @@
-"""What a client has to do, and what it has learned: the effects of a `Replica`."""
+"""The effects of a `Replica`: what its caller has to do, and what the client has learned."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -8,11 +8,12 @@ from attrs import frozen
 from ..ids import RoomId, Seq
 
 Object: TypeAlias = dict[str, Any]
+"""A JSON object of the wire."""
 
 
 @frozen
 class Ask:
-    """Send this command, and give its answer to `Replica.answered` with the same number."""
+    """Send this command, and pass its answer to `Replica.answered` with the same number."""
 
     number: int
     event: str
@@ -21,7 +22,7 @@ class Ask:
 
 @frozen
 class Entries:
-    """Entries that were lacking, ascending; messages among them are in their state as of the seq ``as_of``."""
+    """Entries that the client lacked, in ascending order. Messages are in their state as of the seq ``as_of``."""
 
     room: RoomId
     entries: Sequence[Object]
@@ -29,8 +30,8 @@ class Entries:
 
 
 @frozen
-class Shown:
-    """What the server says of a room beside its entries: fields of its Room, to be laid over those shown before."""
+class RoomFields:
+    """Fields of a Room object from the server. They replace the fields of the same names that the client has."""
 
     room: RoomId
     fields: Object
@@ -38,14 +39,18 @@ class Shown:
 
 @frozen
 class Forget:
-    """Nothing of this room holds any more: the user is neither member nor invited, or its log begins anew."""
+    """Drop everything about this room: the user is neither member nor invited, or its log begins anew."""
 
     room: RoomId
 
 
 @frozen
 class Settled:
-    """A command of the user's came to an answer; to None when its line broke and it has no key to be repeated with."""
+    """The final answer to a command of the user.
+
+    Attributes:
+        answer: None if the connection broke before an answer, and the command has no key with which to repeat it.
+    """
 
     number: int
     answer: Object | None
@@ -53,7 +58,7 @@ class Settled:
 
 @frozen
 class Missed:
-    """The server passed over these seqs, first and last, of a room. They are paged; it should not have happened."""
+    """The server did not push the seqs from ``first`` to ``last``, which is a fault of the server. They are paged."""
 
     room: RoomId
     first: Seq
@@ -62,10 +67,10 @@ class Missed:
 
 @frozen
 class Wait:
-    """Something failed for now: call `Replica.retry` once, after so many milliseconds."""
+    """A command failed temporarily: call `Replica.retry` once, after ``ms`` milliseconds."""
 
     ms: int
 
 
-Effect: TypeAlias = Ask | Entries | Shown | Forget | Settled | Missed | Wait
+Effect: TypeAlias = Ask | Entries | RoomFields | Forget | Settled | Missed | Wait
 Effects: TypeAlias = list[Effect]

@@ -8,14 +8,17 @@ from .effects import Ask, Effects, Object, Settled
 
 @define
 class _Command:
-    """``place`` is the room in which its order matters, None for nowhere.
+    """A command without an answer.
 
-    ``failed``: its last answer was a temporary failure, and the time to repeat it has not come.
+    Attributes:
+        room: the room in which the order of commands matters; None for a command of no room.
+        sent: whether the command was sent on the present connection.
+        failed: whether its last answer was a temporary failure and the time to repeat it has not come.
     """
 
     event: str
     data: Object
-    place: RoomId | None
+    room: RoomId | None
     sent: bool = False
     failed: bool = False
 
@@ -26,7 +29,7 @@ class _Command:
 
 @define(eq=False)
 class Outbox:
-    """Sends commands in order, and those with a key again until they have an answer that is not temporary."""
+    """Sends commands in order. Repeats those with a key until they have an answer that is not temporary."""
 
     _user: UserId
     _commands: dict[int, _Command] = field(factory=dict, init=False)
@@ -35,22 +38,25 @@ class Outbox:
         return number in self._commands
 
     def add(self, number: int, event: str, data: Object) -> None:
-        self._commands[number] = _Command(event, data, self._place(data))
+        self._commands[number] = _Command(event, data, self._room(data))
 
     def due(self) -> Effects:
-        """The commands that may go out now, in order: none to a room where one before it waits to be repeated."""
+        """Return the commands that may be sent now, in order.
+
+        A command to a room is held back while an earlier command to that room waits to be repeated.
+        """
         due: Effects = []
-        held: set[RoomId | None] = set()
+        held_rooms: set[RoomId | None] = set()
         for number, command in self._commands.items():
-            if command.failed or (command.place and command.place in held):
-                held.add(command.place)
+            if command.failed or (command.room and command.room in held_rooms):
+                held_rooms.add(command.room)
             elif not command.sent:
                 command.sent = True
                 due.append(Ask(number, command.event, command.data))
         return due
 
     def answered(self, number: int, answer: Object) -> Settled | None:
-        """The answer to one of the commands; None where it is to be repeated."""
+        """Take the answer to a command. Returns None if the command will be repeated."""
         command = self._commands[number]
         if not answer["ok"] and answer["error"]["temporary"] and command.repeatable:
             command.sent, command.failed = False, True
@@ -58,13 +64,13 @@ class Outbox:
         del self._commands[number]
         return Settled(number, answer)
 
-    def repeat(self) -> None:
-        """The time has come to repeat what failed."""
+    def retry(self) -> None:
+        """Let `due` return the commands that failed temporarily."""
         for command in self._commands.values():
             command.failed = False
 
-    def broken(self) -> Effects:
-        """No answer will come any more to what was sent."""
+    def disconnected(self) -> Effects:
+        """Settle the commands that were sent and cannot be repeated; the others are due again."""
         lost = [number for number, command in self._commands.items() if command.sent and not command.repeatable]
         for number in lost:
             del self._commands[number]
@@ -72,7 +78,7 @@ class Outbox:
             command.sent = command.failed = False
         return [Settled(number, None) for number in lost]
 
-    def _place(self, data: Object) -> RoomId | None:
+    def _room(self, data: Object) -> RoomId | None:
         match data:
             case {"room": str(room)}:
                 return room

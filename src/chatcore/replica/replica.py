@@ -1,4 +1,4 @@
-"""A client on a line that breaks: what goes out when, and whom an answer is for."""
+"""A client on connections that break: when it sends what, and which command an answer belongs to."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,41 +6,48 @@ from attrs import Factory, define, field
 from attrs.validators import and_, ge, le
 
 from ..ids import RoomId, UserId
-from .cursor import Cursor
+from .cursor import RoomCursor
 from .effects import Ask, Effects, Object, Wait
 from .outbox import Outbox
-from .rooms import PAGE_MAX, Read, Rooms
+from .rooms import PAGE_MAX, Query, Rooms
 
 PAUSE_MS_MIN, PAUSE_MS_MAX = 100, 5_000
+"""Milliseconds of the first pause after a temporary failure, and of the longest one. Each pause doubles the last."""
 
 
-def _own(kept: Mapping[RoomId, Cursor]) -> dict[RoomId, Cursor]:
-    return dict(kept)
+def _copy(cursors: Mapping[RoomId, RoomCursor]) -> dict[RoomId, RoomCursor]:
+    return dict(cursors)
 
 
 @define(eq=False)
 class Replica:
-    """What one client of ``user`` knows; ``cursors`` is what it kept from an earlier life.
+    """What one client of ``user`` knows.
 
-    ``page`` is how many entries it asks for at once, 1 to 200. One line at a time: `connected`, then what arrives on
-    it in the order in which it arrives, then `disconnected`.
+    There is one connection at a time: call `connected`, then `pushed` and `answered` for what arrives on it, in the
+    order of arrival, then `disconnected`.
+
+    Args:
+        user: the user's id.
+        cursors: the cursors that the client kept from an earlier run.
+        page: how many entries a `history` asks for, 1 to 200.
     """
 
     user: UserId
-    cursors: dict[RoomId, Cursor] = field(factory=dict, converter=_own)
+    cursors: dict[RoomId, RoomCursor] = field(factory=dict, converter=_copy)
     page: int = field(default=100, validator=and_(ge(1), le(PAGE_MAX)))
     _rooms: Rooms = field(init=False, default=Factory(lambda self: Rooms(self.cursors, self.page), takes_self=True))
     _outbox: Outbox = field(init=False, default=Factory(lambda self: Outbox(self.user), takes_self=True))
     _online: bool = field(default=False, init=False)
     _paused: bool = field(default=False, init=False)
     _pause_ms: int = field(default=PAUSE_MS_MIN, init=False)
-    _numbers: int = field(default=0, init=False)
-    _reading: tuple[int, Read] | None = field(default=None, init=False)
+    _last_number: int = field(default=0, init=False)
+    _query: tuple[int, Query] | None = field(default=None, init=False)
+    """The query without an answer, and its number."""
 
-    # The line.
+    # The connection.
 
     def connected(self) -> Effects:
-        """A new line is open; "commands may be sent from CONNECT on".
+        """Begin a new connection; "commands may be sent from CONNECT on".
 
         "A client that comes back connects, calls `sync` with the last seq it has of each room, … and repeats
         unanswered commands with the same keys."
@@ -49,61 +56,64 @@ class Replica:
         return [*self._rooms.connected(), *self._ask(), *self._outbox.due()]
 
     def disconnected(self) -> Effects:
-        """The line is gone: nothing more will arrive on it."""
-        self._online, self._reading = False, None
+        """End the connection: nothing more arrives on it."""
+        self._online, self._query = False, None
         self._rooms.disconnected()
-        return self._outbox.broken()
+        return self._outbox.disconnected()
 
     def retry(self) -> Effects:
-        """The time of a `Wait` is over."""
+        """Go on after the time of a `Wait`."""
         self._paused = False
-        self._outbox.repeat()
+        self._outbox.retry()
         return [*self._send_due(), *self._ask()]
 
-    # What the user wants.
+    # What the user asks for.
 
     def send(self, event: str, data: Object) -> tuple[int, Effects]:
-        """A command of the user's: its number, which ends in one `Settled`, and what there is to do now.
+        """Send a command of the user.
 
-        With a key it is repeated until it has an answer that is not temporary. Commands to one room go out in order:
-        none overtakes one that waits to be repeated.
+        A command with a key is repeated until it has an answer that is not temporary. Commands to one room go out in
+        order: none overtakes a command that waits to be repeated.
+
+        Returns:
+            The command's number, with which one `Settled` will come, and the effects to carry out now.
         """
-        number = self._number()
+        number = self._next_number()
         self._outbox.add(number, event, data)
         return number, self._send_due()
 
     def sync(self, rooms: Iterable[RoomId] = ()) -> Effects:
-        """Ask again what was missed: in every room that is known, or only in ``rooms``, known or not."""
-        self._rooms.doubt(list(rooms) or self.cursors)
+        """Ask what was missed in ``rooms``, which may be unknown; without ``rooms``, in every known room."""
+        self._rooms.mark_stale(list(rooms) or self.cursors)
         return self._ask()
 
     # What arrives.
 
     def pushed(self, event: str, body: Object) -> Effects:
-        """A push. "Clients ignore kinds, fields, pushes … that they do not know"."""
+        """Take a push. "Clients ignore kinds, fields, pushes … that they do not know"."""
         return [*self._rooms.pushed(event, body), *self._ask()]
 
     def answered(self, number: int, answer: Object) -> Effects:
-        """The answer to an `Ask`. "Temporary: repeat with the same key"."""
-        if self._reading and self._reading[0] == number:
-            taken = self._read(self._reading[1], answer)
+        """Take the answer to an `Ask`. "Temporary: repeat with the same key"."""
+        if self._query and self._query[0] == number:
+            effects = self._query_answered(self._query[1], answer)
         elif number in self._outbox:
-            taken = self._commanded(number, answer)
+            effects = self._command_answered(number, answer)
         else:
-            taken = []
-        return [*taken, *self._ask()]
+            effects = []
+        return [*effects, *self._ask()]
 
-    def _read(self, read: Read, answer: Object) -> Effects:
-        self._reading = None
+    def _query_answered(self, query: Query, answer: Object) -> Effects:
+        self._query = None
         if answer["ok"]:
             self._pause_ms = PAUSE_MS_MIN
-            return read.take(answer)
+            return query.on_answer(answer)
         if answer["error"]["temporary"]:
             return self._pause(answer)
-        read.refused()
+        query.on_refusal()
         return []
 
-    def _commanded(self, number: int, answer: Object) -> Effects:
+    def _command_answered(self, number: int, answer: Object) -> Effects:
         settled = self._outbox.answered(number, answer)
         if settled is None:
             return self._pause(answer)
@@ -124,15 +134,19 @@ class Replica:
         return self._outbox.due() if self._online else []
 
     def _ask(self) -> Effects:
-        """One question at a time, since the server answers them so and holds back what comes behind one."""
-        if not self._online or self._paused or self._reading:
-            return []
-        read = self._rooms.due()
-        if read is None:
-            return []
-        self._reading = self._number(), read
-        return [Ask(self._reading[0], read.event, read.data)]
+        """Send the next query, when the last one has its answer.
 
-    def _number(self) -> int:
-        self._numbers += 1
-        return self._numbers
+        The server answers the queries of a socket one after another, and commands behind a query wait for its answer.
+        """
+        if not self._online or self._paused or self._query:
+            return []
+        query = self._rooms.next_query()
+        if query is None:
+            return []
+        number = self._next_number()
+        self._query = number, query
+        return [Ask(number, query.event, query.data)]
+
+    def _next_number(self) -> int:
+        self._last_number += 1
+        return self._last_number

@@ -1,4 +1,4 @@
-"""What a client has of its rooms: what pushes and answers make of it, and what is to be asked next."""
+"""The rooms of a client: how pushes and answers change its cursors, and what the client asks next."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -6,55 +6,64 @@ from functools import partial
 from attrs import define, evolve, field, frozen
 
 from ..ids import RoomId, Seq
-from .cursor import Cursor, Hole
-from .effects import Effects, Entries, Forget, Missed, Object, Shown
+from .cursor import Hole, RoomCursor
+from .effects import Effects, Entries, Forget, Missed, Object, RoomFields
 
 PAGE_MAX = 200
 CURSORS_MAX = 500
 SYNC_CHARACTERS_MAX = 48_000
-NOTHING = Cursor("", 0)
+"""Characters of the cursors of one `sync`, so that the command stays below 64 KiB."""
+CURSOR_CHARACTERS = 40
+"""Characters of one cursor besides its room and epoch, as an upper bound."""
+EMPTY = RoomCursor("", 0)
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
 @frozen
-class Read:
-    """A question of the client's own. ``take`` gets the answer, ``refused`` is called where there will be none."""
+class Query:
+    """A command that the client sends by itself, to learn what it lacks.
+
+    Attributes:
+        on_answer: takes the answer, and returns what follows from it.
+        on_refusal: is called for an error that is not temporary.
+    """
 
     event: str
     data: Object
-    take: Callable[[Object], Effects]
-    refused: Callable[[], None] = _nothing
+    on_answer: Callable[[Object], Effects]
+    on_refusal: Callable[[], None] = _do_nothing
 
 
 @define(eq=False)
 class Rooms:
-    """The rooms of one user. The same `due` question comes again until it is answered."""
+    """The rooms of one user. `next_query` returns the same query until its answer or refusal is given."""
 
-    cursors: dict[RoomId, Cursor]
+    cursors: dict[RoomId, RoomCursor]
     _page: int
     _stale: dict[RoomId, None] = field(factory=dict, init=False)
-    """Rooms whose pushes are dropped until a `sync` that names them is answered."""
+    """Rooms to name in a `sync`. Their pushes are dropped until it is answered."""
     _unknown: dict[RoomId, Seq] = field(factory=dict, init=False)
-    """Rooms without a cursor that are to be asked for, and up to which seq the server will not tell of them again."""
+    """Rooms without a cursor to ask `room.get` for, each with the highest seq that was pushed. The server does not push
+    the entries up to that seq again."""
     _invited: set[RoomId] = field(factory=set, init=False)
-    _next: str | None = field(default=None, init=False)
-    """Where the list of rooms goes on."""
+    _list_token: str | None = field(default=None, init=False)
+    """The page token of the next page of the list of rooms; None when the list is complete."""
 
     def connected(self) -> Effects:
-        """Everything known is in doubt; to which rooms the user is still invited, `ready` and `rooms` say."""
+        """Mark all rooms stale, and forget the invitations: `ready` and `rooms` list those that are still open."""
         self._stale = dict.fromkeys(self.cursors)
         invited, self._invited = self._invited - self.cursors.keys(), set()
         return [Forget(room) for room in sorted(invited)]
 
     def disconnected(self) -> None:
-        self._next = None
+        self._list_token = None
         self._unknown.clear()
 
-    def doubt(self, rooms: Iterable[RoomId]) -> None:
-        """Only a `sync` tells what is true of these rooms."""
+    def mark_stale(self, rooms: Iterable[RoomId]) -> None:
+        """Trust nothing about these rooms until a `sync` that names them is answered."""
         self._stale.update(dict.fromkeys(rooms))
 
     # What arrives.
@@ -63,25 +72,25 @@ class Rooms:
         match event:
             case "ready":
                 # "Rooms without a cursor … come from `ready` and `rooms`."
-                return self._listed(body)
+                return self._list_received(body)
             case "entry" | "room" | "room.gone" if body["room"] in self._stale:
                 # "From connecting until the answer of the `sync` that names a room, drop that room's pushes."
                 return []
             case "entry":
-                return self._entry(body)
+                return self._entry_pushed(body)
             case "room":
-                return self._room(body)
+                return self._room_pushed(body)
             case "room.gone":
                 return self._forget(body["room"])
             case _:
                 return []
 
-    def _listed(self, page: Object) -> Effects:
-        self._next = page.get("next")
-        return [effect for room in page["rooms"] for effect in self._seen(room)]
+    def _list_received(self, page: Object) -> Effects:
+        self._list_token = page.get("next")
+        return [effect for room in page["rooms"] for effect in self._room_received(room)]
 
-    def _entry(self, entry: Object) -> Effects:
-        """ "Drops what it already has by `(room, seq)`", "and still advance their cursor" whatever the kind is."""
+    def _entry_pushed(self, entry: Object) -> Effects:
+        """ "drop it when the client already has it by `(room, seq)`", "and still advance their cursor" for any kind."""
         room, seq = entry["room"], entry["seq"]
         cursor = self.cursors.get(room)
         if cursor is None:
@@ -90,44 +99,45 @@ class Rooms:
             return []
         if seq <= cursor.seq:
             return []
-        missed = seq - 1
-        self.cursors[room] = evolve(cursor.moved(missed, lacking=True), seq=seq)
-        taken: Effects = [Missed(room, cursor.seq + 1, missed)] if missed > cursor.seq else []
-        return [*taken, Entries(room, [entry], as_of=seq)]
+        last_missed = seq - 1
+        self.cursors[room] = evolve(cursor.advanced(last_missed, lacking=True), seq=seq)
+        missed: Effects = [Missed(room, cursor.seq + 1, last_missed)] if last_missed > cursor.seq else []
+        return [*missed, Entries(room, [entry], as_of=seq)]
 
-    def _room(self, shown: Object) -> Effects:
+    def _room_pushed(self, body: Object) -> Effects:
         """ "`room` with a `head` above the cursor is a gap: the cursor becomes `head`, page `history`." """
-        room = shown["room"]
+        room = body["room"]
         cursor = self.cursors.get(room)
-        if cursor and cursor.epoch != shown["epoch"]:
-            self.doubt([room])
+        if cursor and cursor.epoch != body["epoch"]:
+            self.mark_stale([room])
             return []
-        if cursor and shown["head"] > cursor.seq:
-            self.cursors[room] = cursor.moved(shown["head"], lacking=True)
-        return self._seen(shown)
+        if cursor and body["head"] > cursor.seq:
+            self.cursors[room] = cursor.advanced(body["head"], lacking=True)
+        return self._room_received(body)
 
-    def _seen(self, shown: Object) -> Effects:
-        """A Room. Where one is a member and has no cursor, everything up to its head is lacking."""
-        room = shown["room"]
-        told = self._unknown.pop(room, 0)
-        match shown:
-            case {"me": {"state": "invited"}} if self._has_joined_since(shown):
+    def _room_received(self, body: Object) -> Effects:
+        """Take a Room object. A member without a cursor lacks all entries up to the room's head."""
+        room = body["room"]
+        pushed_seq = self._unknown.pop(room, 0)
+        match body:
+            case {"me": {"state": "invited"}} if self._is_older_than_join(body):
                 return []
             case {"me": {"state": "member"}} if room not in self.cursors:
-                self.cursors[room] = Cursor(shown["epoch"], 0).moved(max(shown["head"], told), lacking=True)
+                head = max(body["head"], pushed_seq)
+                self.cursors[room] = RoomCursor(body["epoch"], 0).advanced(head, lacking=True)
             case {"me": {"state": "invited"}}:
                 self._invited.add(room)
             case {"me": _}:
                 pass
             case _:
-                # A stranger's view of a public room: it is not one of the user's any more.
+                # A public room as others see it: the user does not belong to it any more.
                 return []
-        return [Shown(room, shown)]
+        return [RoomFields(room, body)]
 
-    def _has_joined_since(self, shown: Object) -> bool:
+    def _is_older_than_join(self, body: Object) -> bool:
         """ "A Room that shows `me.state: "invited"`, with a `head` not above the client's cursor …, is older." """
-        cursor = self.cursors.get(shown["room"])
-        return cursor is not None and cursor.epoch == shown["epoch"] and shown["head"] <= cursor.seq
+        cursor = self.cursors.get(body["room"])
+        return cursor is not None and cursor.epoch == body["epoch"] and body["head"] <= cursor.seq
 
     def _forget(self, room: RoomId) -> Effects:
         """ "`room.gone`: forget the cursor." """
@@ -136,98 +146,103 @@ class Rooms:
         self.cursors.pop(room, None)
         return [Forget(room)]
 
-    # What is asked.
+    # What the client asks.
 
-    def due(self) -> Read | None:
-        """What is in doubt is asked first, so that the others stand on what is true."""
-        return self._due_sync() or self._due_list() or self._due_room() or self._due_page()
+    def next_query(self) -> Query | None:
+        """Return what to ask next. Stale rooms come first, since the other queries build on their cursors."""
+        return self._sync_query() or self._list_query() or self._room_query() or self._page_query()
 
-    def _due_sync(self) -> Read | None:
-        """ "At most 500 cursors and 64 KiB: a client splits." "Seq 0 means nothing and omits the epoch." """
+    def _sync_query(self) -> Query | None:
+        """ "`sync` takes at most 500 cursors and 64 KiB: split what is more." A cursor of seq 0 has no epoch."""
         cursors: dict[RoomId, Object] = {}
         size = 0
         for room in self._stale:
             cursor = self.cursors.get(room)
             cursors[room] = {"epoch": cursor.epoch, "seq": cursor.seq} if cursor and cursor.seq else {"seq": 0}
-            size += len(room) + len(cursor.epoch if cursor else "") + 40
+            size += len(room) + len(cursor.epoch if cursor else "") + CURSOR_CHARACTERS
             if len(cursors) == CURSORS_MAX or size > SYNC_CHARACTERS_MAX:
                 break
         if not cursors:
             return None
-        return Read("sync", {"cursors": cursors}, partial(self._synced, cursors), partial(self._trust, cursors))
+        return Query("sync", {"cursors": cursors}, partial(self._synced, cursors), partial(self._clear_stale, cursors))
 
-    def _trust(self, rooms: Iterable[RoomId]) -> None:
+    def _clear_stale(self, rooms: Iterable[RoomId]) -> None:
         for room in rooms:
             self._stale.pop(room, None)
 
     def _synced(self, cursors: Mapping[RoomId, Object], answer: Object) -> Effects:
-        self._trust(cursors)
-        return [effect for room, one in answer["rooms"].items() for effect in self._synced_room(room, one)]
+        self._clear_stale(cursors)
+        return [effect for room, synced in answer["rooms"].items() for effect in self._room_synced(room, synced)]
 
-    def _synced_room(self, room: RoomId, one: Object) -> Effects:
-        """`events`, `gap` (page `history`), `reset` ("forget the room and page `history`") or `gone`."""
-        if one["status"] == "gone":
-            return self._gone(room)
-        found = self._forget(room) if one["status"] == "reset" else []
+    def _room_synced(self, room: RoomId, synced: Object) -> Effects:
+        """Apply `events`, `gap` (page `history`), `reset` ("forget the room and page `history`") or `gone`."""
+        if synced["status"] == "gone":
+            return self._room_gone(room)
+        effects = self._forget(room) if synced["status"] == "reset" else []
         self._unknown.pop(room, None)
-        cursor = evolve(self.cursors.get(room, NOTHING), epoch=one["epoch"])
-        new = [entry for entry in one.get("entries", ()) if entry["seq"] > cursor.seq]
-        self.cursors[room] = cursor.moved(max(one["head"], cursor.seq), lacking=one["status"] != "events")
+        cursor = evolve(self.cursors.get(room, EMPTY), epoch=synced["epoch"])
+        new = [entry for entry in synced.get("entries", ()) if entry["seq"] > cursor.seq]
+        head = max(synced["head"], cursor.seq)
+        self.cursors[room] = cursor.advanced(head, lacking=synced["status"] != "events")
         if new:
-            found.append(Entries(room, new, as_of=one["head"]))
-        fields = {name: value for name, value in one.items() if name not in ("status", "entries")}
-        return [*found, Shown(room, fields)]
+            effects.append(Entries(room, new, as_of=synced["head"]))
+        fields = {name: value for name, value in synced.items() if name not in ("status", "entries")}
+        return [*effects, RoomFields(room, fields)]
 
-    def _gone(self, room: RoomId) -> Effects:
-        """No member, but perhaps invited again, which `sync` does not say."""
-        invited = room in self._invited
-        forgotten = self._forget(room)
-        if invited:
+    def _room_gone(self, room: RoomId) -> Effects:
+        """Forget a room of which the user is no member. `sync` does not say whether the user is invited to it again, so
+        `room.get` asks for a room to which the user was invited."""
+        is_invited = room in self._invited
+        effects = self._forget(room)
+        if is_invited:
             self._unknown[room] = 0
-        return forgotten
+        return effects
 
-    def _due_list(self) -> Read | None:
-        if self._next is None:
+    def _list_query(self) -> Query | None:
+        if self._list_token is None:
             return None
-        return Read("rooms", {"after": self._next}, self._listed, self._end_of_list)
+        return Query("rooms", {"after": self._list_token}, self._list_received, self._list_refused)
 
-    def _end_of_list(self) -> None:
-        self._next = None
+    def _list_refused(self) -> None:
+        self._list_token = None
 
-    def _due_room(self) -> Read | None:
+    def _room_query(self) -> Query | None:
         for room in self._unknown:
-            return Read("room.get", {"room": room}, self._got, partial(self._not_got, room))
+            return Query("room.get", {"room": room}, self._room_answered, partial(self._room_refused, room))
         return None
 
-    def _got(self, room: Object) -> Effects:
-        """The answer may be older than a `room.gone` that came before it."""
-        return self._seen(room) if room["room"] in self.cursors or room["room"] in self._unknown else []
+    def _room_answered(self, body: Object) -> Effects:
+        """Take the answer to `room.get`, unless a `room.gone` came before it: the answer may be older than that."""
+        room = body["room"]
+        return self._room_received(body) if room in self.cursors or room in self._unknown else []
 
-    def _not_got(self, room: RoomId) -> None:
+    def _room_refused(self, room: RoomId) -> None:
         self._unknown.pop(room, None)
 
-    def _due_page(self) -> Read | None:
+    def _page_query(self) -> Query | None:
         for room, cursor in self.cursors.items():
             if cursor.holes:
                 first, last = cursor.holes[-1]
                 data = {"room": room, "anchor": last, "before": min(last - first, self._page - 1)}
-                return Read("history", data, partial(self._paged, (first, last)), partial(self._not_paged, room))
+                on_answer = partial(self._page_answered, (first, last))
+                return Query("history", data, on_answer, partial(self._page_refused, room))
         return None
 
-    def _paged(self, hole: Hole, page: Object) -> Effects:
+    def _page_answered(self, hole: Hole, page: Object) -> Effects:
         room, (first, last) = page["room"], hole
         cursor = self.cursors.get(room)
         if cursor is None or hole not in cursor.holes:
             return []
         if page["epoch"] != cursor.epoch or page["head"] < last:
-            self.doubt([room])
+            self.mark_stale([room])
             return []
         new = [entry for entry in page["entries"] if first <= entry["seq"] <= last]
         start = min((entry["seq"] for entry in new), default=first)
         self.cursors[room] = cursor.filled(hole, start)
         return [Entries(room, new, as_of=page["head"])]
 
-    def _not_paged(self, room: RoomId) -> None:
-        """Not a member any more, so far as the server knew. The hole stays: a member again, one lacks it still."""
+    def _page_refused(self, room: RoomId) -> None:
+        """Ask `sync`: the user was no member when the server answered. The hole stays, for a user who is member again
+        still lacks its entries."""
         if room in self.cursors:
-            self.doubt([room])
+            self.mark_stale([room])

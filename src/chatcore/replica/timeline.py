@@ -1,4 +1,4 @@
-"""What a client shows of a room."""
+"""The entries of a room as a client shows them."""
 
 from bisect import insort
 
@@ -10,35 +10,35 @@ from ..ids import Seq
 from .effects import Entries, Object
 
 CHANGES = ("edited", "deleted", "reacted")
-TEXTS = ("body", "data", "edited_at", "reactions")
+TEXT_FIELDS = ("body", "data", "edited_at", "reactions")
 
 
 @define(eq=False)
 class Timeline:
     """The entries that a client has of one room, with messages in their present state.
 
-    In which order they came makes no difference: what fills a hole may be older than what was there before it.
+    Their order of arrival makes no difference: entries that fill a hole may be older than those that came before.
     """
 
-    _held: dict[Seq, tuple[Object, Seq]] = field(factory=dict, init=False)
-    """Each entry as it came, and the seq as of which it says how things are."""
+    _entries: dict[Seq, tuple[Object, Seq]] = field(factory=dict, init=False)
+    """Each entry as it arrived, and the seq as of which a message is in that state."""
     _changes: dict[Seq, list[Seq]] = field(factory=dict, init=False)
-    """The changes of each message, ascending, whether or not the message is here."""
+    """The seqs of the changes to each message, ascending, also to messages that the client does not have."""
     _deleted: set[Seq] = field(factory=set, init=False)
 
-    def take(self, found: Entries) -> None:
-        """Add what is not here yet: "drops what it already has by `(room, seq)`"."""
-        for entry in found.entries:
-            if entry["seq"] not in self._held:
-                self._held[entry["seq"]] = entry, found.as_of
-                self._redact(self._noted(entry))
+    def take(self, effect: Entries) -> None:
+        """Add the entries that are new: "drops what it already has by `(room, seq)`"."""
+        for entry in effect.entries:
+            if entry["seq"] not in self._entries:
+                self._entries[entry["seq"]] = entry, effect.as_of
+                self._redact(self._note_change(entry))
 
     def present(self) -> dict[Seq, Object]:
-        """All entries by seq, ascending, as `history` would give them if nothing is lacking."""
-        return {seq: self._present(seq) for seq in sorted(self._held)}
+        """Return all entries by seq, ascending, equal to those of `history` if the client lacks none."""
+        return {seq: self._present(seq) for seq in sorted(self._entries)}
 
-    def _noted(self, entry: Object) -> Seq:
-        """The message that the entry is, or changes."""
+    def _note_change(self, entry: Object) -> Seq:
+        """Note a change to a message. Returns the seq of the message that the entry is, or changes."""
         seq: Seq = entry["seq"]
         if entry["kind"] not in CHANGES:
             return seq
@@ -52,16 +52,16 @@ class Timeline:
         """ "A deleted message stays as a stub; its `edited` entries lose their body too." """
         if target not in self._deleted:
             return
-        for seq in {target, *self._changes[target]} & self._held.keys():
-            entry, as_of = self._held[seq]
-            self._held[seq] = _redacted(entry), as_of
+        for seq in {target, *self._changes[target]} & self._entries.keys():
+            entry, as_of = self._entries[seq]
+            self._entries[seq] = _redacted(entry), as_of
 
     def _present(self, seq: Seq) -> Object:
         """ "Apply one only when its seq is above the `head` that is kept with the message." """
-        entry, as_of = self._held[seq]
+        entry, as_of = self._entries[seq]
         for change in self._changes.get(seq, ()):
             if change > as_of:
-                entry = _changed(entry, self._held[change][0])
+                entry = _changed(entry, self._entries[change][0])
         return entry
 
 
@@ -76,12 +76,12 @@ def _redacted(entry: Object) -> Object:
 
 
 def _changed(message: Object, change: Object) -> Object:
-    """What an edit or a reaction makes of a message; a deletion has been done already."""
+    """Return a message after an edit or a reaction. Deletions were applied when they arrived."""
     match change:
         case {"kind": "edited", "version": version, "body": body, "at": at}:
             return {**message, "version": version, "body": body, "edited_at": at}
         case {"kind": "edited", "version": version}:
-            # Without a body: the message has been deleted since.
+            # An edit without a body: the message was deleted later.
             return {**_stub(message), "version": version}
         case {"kind": "reacted"} if not message.get("deleted"):
             return _reacted(message, change)
@@ -101,7 +101,7 @@ def _reacted(message: Object, reacted: Object) -> Object:
 
 
 def _stub(message: Object) -> Object:
-    return {**_without(message, *TEXTS), "deleted": True}
+    return {**_without(message, *TEXT_FIELDS), "deleted": True}
 
 
 def _without(entry: Object, *names: str) -> Object:

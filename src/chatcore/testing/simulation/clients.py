@@ -8,7 +8,7 @@ import anyio
 from ...errors import ChatError, Internal
 from ...ids import RoomId, Seq, UserId
 from ...protocol import Object, answer_object, error_object, read_command
-from ...replica import Ask, Effects, Entries, Forget, Missed, Replica, Settled, Shown, Timeline, Wait
+from ...replica import Ask, Effects, Entries, Forget, Missed, Replica, RoomFields, Settled, Timeline, Wait
 from .cluster import RETRY_S, Cluster, Node
 from .connection import Frame, SimulatedConnection
 from .profile import InjectedError
@@ -129,7 +129,7 @@ class Client:
                     self.rooms.pop(effect.room, None)
                 case Missed():
                     self._world.violation(f"{self.user} did not get {effect.room} {effect.first} to {effect.last}")
-                case Shown(fields={"me": _}):
+                case RoomFields(fields={"me": _}):
                     self._room(effect.room).update(effect.fields)
                 case Settled():
                     self.pending.pop(effect.number, None)
