@@ -1,4 +1,4 @@
-"""Checks at the end of a run: of the logs, the answers, the pushes, the recovery, and of what the clients show."""
+"""Checks at the end of a run: logs, answers, recovery, pushes, and the rooms that clients show."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from .reference_log import StoredLog, StoredLogs
 from .world import NOON, Attempt, PushedEntry, World
 
 COMMAND_TIMEOUT_S = 4.9
-"""A queued command fails after 5 s, some of which it may have spent before it was queued."""
+"""A queued command fails after 5 s. Part of that time may pass before it is queued."""
 RECOVERY_S = 1
 """The contract: within 1 s of the store's return a room carries out commands again."""
 SYNC_S = 1
@@ -389,7 +389,7 @@ def _check_client(world: World, client: Client, fresh: Mapping[RoomId, FreshRoom
 
 
 def _rooms_with_other_markers(client: Client, fresh: Mapping[RoomId, FreshRoom]) -> list[RoomId]:
-    """Return the rooms of which a client shows other markers than the store holds."""
+    """Return the rooms for which a client shows other markers than the store holds."""
     differing: list[RoomId] = []
     for name in sorted(fresh.keys() & client.rooms.keys()):
         shown, (room, _) = client.rooms[name].fields, fresh[name]

@@ -1,4 +1,4 @@
-"""The users' side: devices on connections that break, what they show, and callers without a socket."""
+"""The users' side: devices with connections that break, the rooms that they show, and callers without a socket."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -58,7 +58,7 @@ class Client:
             self._disconnected()
 
     def retry_now(self) -> None:
-        """Retry what waits for a retry, and replace a connection whose access ends soon."""
+        """Make pending retries at once. Replace a connection if its access ends soon."""
         if self.connection and self.connection.access_s:
             self.disconnect(half_open=False)
         if self.connection is None:

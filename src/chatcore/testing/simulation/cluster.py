@@ -79,7 +79,7 @@ class Node:
             self._expect_expiry()
 
     def jump_clock(self, seconds: float) -> None:
-        """Set the node's clock, and check a little later that what has expired by it was closed."""
+        """Set the node's clock. A little later, check that sockets which have expired by it are closed."""
         self.skew_s += seconds
         self._jumped_at = self._world.now
         self._expect_expiry()
@@ -134,7 +134,7 @@ class Cluster:
         return [node for node in self._started if node.process.held_handles is not None]
 
     def any_node(self, *, other_than: Node | None = None) -> Node | None:
-        """Return a running node at random, if there is one; not ``other_than`` if another one runs."""
+        """Return a random running node, or None if no node runs. Avoid ``other_than`` if another node runs."""
         nodes = [node for node in self.running if node is not other_than] or self.running
         return self.world.random.choice(nodes) if nodes else None
 
@@ -165,7 +165,7 @@ class Cluster:
             await self._changed.wait()
 
     def crash(self, node: Node) -> None:
-        """Kill the process of a node, and start another one a little later."""
+        """Kill the process of a node, and start the node again a little later."""
         self.world.trace("node %s crashes", node.number)
         self.nodes[node.number] = None
         self.bus.subscriptions.pop(node.process, None)
@@ -176,7 +176,7 @@ class Cluster:
         self.world.call_later(self.world.random.uniform(0, RESTART_MAX_S), self.start, node.number)
 
     def stop(self, node: Node, *, restart: bool = True) -> asyncio.Task[None]:
-        """Stop a node in order, and with ``restart`` start another one afterwards."""
+        """Stop a node in order. With ``restart``, start it again afterwards."""
         self.world.trace("node %s stops", node.number)
         self.nodes[node.number] = None
         node.process.stopping = True

@@ -187,7 +187,7 @@ _last_push: list[tuple[Push, Object]] = []
 
 
 def _push_object(push: Push) -> Object:
-    """Return the wire object of a push. The last one is kept, since a push goes to many sockets in a row."""
+    """Return the wire object of a push. The last object is kept, since a push goes to many sockets in a row."""
     if not (_last_push and _last_push[0][0] is push):
         _last_push[:] = [(push, push_object(push.body))]
     return _last_push[0][1]

@@ -68,7 +68,7 @@ class Driver:
 
         Args:
             at: The node of the first attempt, if it runs.
-            other_than: The node that makes no first attempt, if another one runs.
+            other_than: A node to avoid for the first attempt, if another node runs.
             on_success: Called with the answer if the command succeeds.
         """
         caller = Caller(self.world, self.cluster, user, name, data, on_success)

@@ -362,7 +362,7 @@ class SharedBus:
 
 
 class BusSubscription:
-    """The hints of one node, handed over in a task of their own, as from a connection.
+    """The subscription of one node. A task of its own hands the hints over, as a connection does.
 
     It is not a generator: after a crash a generator would end when it is collected, at no certain time.
     """

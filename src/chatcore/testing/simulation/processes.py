@@ -1,4 +1,4 @@
-"""Processes of nodes: the tasks that belong to each, how they are killed and blocked, and where calls are cancelled."""
+"""Processes of nodes: their tasks, killing and blocking them, and cancelling calls at a chosen await."""
 
 import asyncio
 import sys

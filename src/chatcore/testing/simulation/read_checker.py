@@ -110,7 +110,7 @@ def _check_page_size(
         case int(seq) if seq <= head:
             anchor, default = seq, (25, 25)
         case _:
-            return None  # what was asked for depends on the unread messages, or on the head at that time
+            return None  # the requested entries depend on the unread messages, or on the head at that time
     before, after = default if command.before is command.after is None else (command.before or 0, command.after or 0)
     below, above = [seq for seq in all_seqs if seq < anchor], [seq for seq in all_seqs if seq > anchor]
     missing = {*below[len(below) - min(before, len(below)) :], *above[:after]}.difference(seqs)
@@ -195,7 +195,7 @@ def _check_mark(world: World, attempt: Attempt, command: Mark, answer: Object, l
         return _check_mark_refusal(log, attempt, command, answer)
     read, delivered = command.read or 0, max(command.read or 0, command.delivered or 0)
     if answer["read"] < read or answer["delivered"] < delivered or command.muted not in (None, answer["muted"]):
-        return "the answer does not show what was marked"
+        return "the answer does not show the marked positions"
     states = [state for state in attempt.states_of(log) if state.member(attempt.user)]
     if not states:
         return "the user is not a member"
@@ -226,7 +226,7 @@ def _check_me(world: World, log: StoredLog, attempt: Attempt, head: Seq, me: Obj
 
 
 def _check_positions(log: StoredLog, attempt: Attempt, head: Seq, me: Object) -> str | None:
-    """Check that positions never decrease, and that none is above what was marked or joined at."""
+    """Check that positions never decrease, and that none is above the marked positions and the join."""
     user, room = attempt.user, log.room
     joined_before, joined = log.joined_at(user, attempt.heads_before.get(room, 0)), log.joined_at(user, head)
     lowest, highest = attempt.markers_before.get(room, {}), attempt.markers_after.get(room, {})
@@ -314,7 +314,7 @@ def _check_room_object(world: World, log: StoredLog, attempt: Attempt, room: Obj
 
 
 def _check_members_view(world: World, log: StoredLog, attempt: Attempt, room: Object, state: RoomState) -> str | None:
-    """Check what a Room object shows to members only."""
+    """Check the fields of a Room object that only members see."""
     head, user = state.head, attempt.user
     if room["last"] != _truncated(entry_object(log.messages.presented(head, head, user))):
         return "last is wrong"

@@ -1,4 +1,4 @@
-"""The reference that answers are checked against: what was appended and marked, and each room at each seq."""
+"""The reference for the checks: appended entries, marked positions, and the state of each room at each seq."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ class ReferenceLog:
     versions: dict[RoomId, dict[Seq, int]] = field(factory=dict)
     """The version of each message that is not deleted, by room and seq."""
     affected_users: dict[RoomId, dict[UserId, None]] = field(factory=dict)
-    """The users whose memberships each room's entries changed, in order."""
+    """The users whom the entries of each room affect, in order."""
     unknown_outcomes: dict[tuple[Process, UserId, Key], list[tuple[float, Seq]]] = field(factory=dict)
     """The failed appends of a key by a process: when each failed, and the seq that it was for."""
 
@@ -78,7 +78,7 @@ class ReferenceLog:
                 pass
 
     def rooms_of(self, user: UserId) -> list[RoomId]:
-        """Return the rooms of which the user is or was a member."""
+        """Return the rooms that the user belongs to, or belonged to."""
         return [room for room, users in self.affected_users.items() if user in users]
 
 
@@ -110,7 +110,7 @@ class MarkerBounds:
 
 
 def _markers_in(name: str, data: object, answer: Object) -> Iterator[tuple[RoomId, Object]]:
-    """Yield each room of which the answer shows the user's own marker, with the object that holds it."""
+    """Yield each room for which the answer shows the user's own marker, with the object that holds it."""
     match name, data:
         case "mark", {"room": str(room)}:
             markers = [(room, answer)]

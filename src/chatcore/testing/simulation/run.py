@@ -1,4 +1,4 @@
-"""One run of one seed: it starts the nodes, gives the commands, ends the faults and checks what came of it."""
+"""One run of one seed: start the nodes, give the commands, end the faults, and check the result."""
 
 import asyncio
 import gc
@@ -74,7 +74,7 @@ def simulate(
         registry: Creates the registry. Its argument is the clock of the leases, in seconds.
         commands: How many commands are given, without a ``stress``.
         tracing: Whether the run keeps its trace.
-        cancel_at: The calls that are cancelled at one of their awaits. Every second command is such a call then.
+        cancel_at: The calls that are cancelled, and at which await. About every second command is such a call then.
         stress: The stress of the world, one of `STRESSES`.
         large: Whether the stress has its scale of the long campaigns.
     """
@@ -159,7 +159,7 @@ async def _heal(driver: Driver) -> None:
     world, cluster = driver.world, driver.cluster
     await cluster.all_running()
     world.faults.stopped = True
-    # What was sent until now may be applied late.
+    # Calls that were made until now may be applied late.
     await cluster.store.calls_applied()
     await cluster.registry.calls_applied()
     for node in cluster.blocked:
@@ -220,7 +220,7 @@ async def _end(driver: Driver) -> None:
 
 
 def _leftovers(node: Node) -> Generator[object]:
-    """Yield what a node without sockets should not keep."""
+    """Yield everything that a node without sockets should not keep."""
     stats = node.chat.stats()
     if stats.rooms or stats.users or stats.sockets or stats.in_flight:
         yield stats

@@ -50,7 +50,7 @@ def _new_message(driver: Driver, **fields: object) -> Object:
 def _run_in_order(
     driver: Driver, steps: Sequence[tuple[UserId, Request]], between: Callable[[], None] | None = None
 ) -> None:
-    """Give each command as soon as the one before has succeeded, at any node. ``between`` is called in between."""
+    """Give each command as soon as the previous command has succeeded, at any node. Call ``between`` in between."""
     if not steps:
         return
     (user, (name, data)), *others = steps
