@@ -8,7 +8,7 @@ import argon2
 import pytest
 
 from chatcore.accounts import Session, Tokens
-from chatcore.accounts.known_sessions import KnownSessions
+from chatcore.accounts.session_cache import SessionCache
 from chatcore.errors import Conflict, Invalid, Unauthenticated, Unavailable
 from chatcore.ports.authenticator import Authenticator, Credentials, Principal
 from chatcore.ports.user_directory import Profile, UserDirectory
@@ -346,27 +346,27 @@ async def test_who_signs_out_and_hangs_up_has_signed_out_with_sockets_and_all() 
 
 
 async def test_what_a_node_knows_of_sessions_is_bounded() -> None:
-    known = KnownSessions(most=3)
+    cache = SessionCache(sessions_max=3)
     for number in range(10):
-        known.found_open(f"open {number}", asked_at=0)
-        known.ended(f"ended {number}")
-    assert [known.is_open(f"open {number}", 0) for number in range(10)] == [None] * 7 + [True] * 3
-    assert [known.is_open(f"ended {number}", 0) for number in range(10)] == [None] * 7 + [False] * 3
+        cache.add_open(f"open {number}", asked_at=0)
+        cache.add_ended(f"ended {number}")
+    assert [cache.is_open(f"open {number}", 0) for number in range(10)] == [None] * 7 + [True] * 3
+    assert [cache.is_open(f"ended {number}", 0) for number in range(10)] == [None] * 7 + [False] * 3
 
 
 async def test_the_session_found_open_longest_ago_makes_way_for_others() -> None:
-    known = KnownSessions(most=2)
+    cache = SessionCache(sessions_max=2)
     for session in ("a", "b", "a", "c"):
-        known.found_open(session, asked_at=0)
-    assert [known.is_open(session, 0) for session in "abc"] == [True, None, True]
+        cache.add_open(session, asked_at=0)
+    assert [cache.is_open(session, 0) for session in "abc"] == [True, None, True]
 
 
 async def test_a_session_that_ended_is_not_open_again_when_its_end_is_forgotten() -> None:
-    known = KnownSessions(most=2)
-    known.found_open("a", asked_at=0)
+    cache = SessionCache(sessions_max=2)
+    cache.add_open("a", asked_at=0)
     for session in "abc":
-        known.ended(session)
-    assert known.is_open("a", 0) is None
+        cache.add_ended(session)
+    assert cache.is_open("a", 0) is None
 
 
 async def test_accounts_are_the_servers_authenticator_and_directory(node: Node) -> None:

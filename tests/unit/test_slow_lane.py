@@ -73,7 +73,7 @@ async def test_attempt_that_waited_for_10_s_is_refused() -> None:
         assert crowd.refused == 0
         await anyio.sleep(0.2)
         assert crowd.refused == 1
-        assert not crowd.lane._lines
+        assert not crowd.lane._queues
 
 
 async def test_lines_of_all_names_together_are_bounded() -> None:
@@ -90,5 +90,5 @@ async def test_lines_of_all_names_together_are_bounded() -> None:
         await anyio.wait_all_tasks_blocked()
         await crowd.enter(0)
         assert crowd.refused == 1
-        assert len(crowd.lane._lines) == PLACES_IN_ALL
+        assert len(crowd.lane._queues) == PLACES_IN_ALL
         tasks.cancel_scope.cancel()

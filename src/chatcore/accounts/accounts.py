@@ -1,4 +1,4 @@
-"""Sign-up, sign-in, sessions, and who a token stands for."""
+"""Sign-up, sign-in, sessions, and the users whom tokens belong to."""
 
 import logging
 import unicodedata
@@ -13,12 +13,12 @@ from ..ids import UserId, new_id
 from ..ports.authenticator import Credentials, Principal
 from ..ports.rate_limiter import RateLimiter, Unlimited
 from ..ports.user_directory import Profile
-from .known_sessions import KnownSessions
 from .ports import AccountStore, Normaliser, PasswordHasher, Session, TokenIssuer
+from .session_cache import SessionCache
 from .sign_in_limits import SignInLimits
 
 REPEAT_FOR = timedelta(seconds=5)
-"""How long a spent refresh token gives its successor again, to a client that lost the answer."""
+"""For this long after its first use a spent refresh token gives the same successor again: the answer may be lost."""
 
 PASSWORD_LENGTH = (8, 1024)
 NAME_LENGTH = (1, 100)
@@ -29,7 +29,11 @@ _log = logging.getLogger(__name__)
 
 @frozen(kw_only=True)
 class Tokens:
-    """What a device gets when it signs in or refreshes. ``expires_in`` is the access token's, in seconds."""
+    """The answer to a sign-in or a refresh.
+
+    Attributes:
+        expires_in: seconds until the access token expires.
+    """
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
@@ -38,7 +42,7 @@ class Tokens:
     device: str
 
 
-async def _nothing(user: UserId, session: str) -> None:
+async def _do_nothing(user: UserId, session: str) -> None:
     pass
 
 
@@ -46,9 +50,20 @@ class Accounts:
     """The accounts of one deployment, as one of its nodes serves them.
 
     `authenticate` is an `Authenticator`, `directory` a `UserDirectory`. A session ends by `sign_out`, by reuse of a
-    spent refresh token, and after ``session_idle`` without a refresh. Of the first two ``on_ended`` is told, with user
-    and session, on the node where it happens, once or (when two do it at the same time) twice; what it raises, the
-    caller gets. Every method raises `Unavailable` when the store can't be reached.
+    spent refresh token, and after ``session_idle`` without a refresh. Every method raises `Unavailable` if the store
+    cannot be reached.
+
+    Args:
+        store: keeps the accounts and sessions.
+        hasher: hashes passwords.
+        tokens: makes and reads tokens.
+        normalise: returns the user id of a user name.
+        on_ended: is called with user and session when a sign-out or a reused token ends the session, on the node where
+            that happens: once, or twice if two calls end it at the same time. Its errors reach the caller.
+        limiter: limits sign-ins and sign-ups; without one only the queue of hashes is bounded.
+        session_idle: how long a session lives without a refresh.
+        monotonic: returns monotonic seconds.
+        new_id: returns a new id for a session or a device.
     """
 
     def __init__(
@@ -58,7 +73,7 @@ class Accounts:
         tokens: TokenIssuer,
         normalise: Normaliser,
         *,
-        on_ended: Callable[[UserId, str], Awaitable[None]] = _nothing,
+        on_ended: Callable[[UserId, str], Awaitable[None]] = _do_nothing,
         limiter: RateLimiter | None = None,
         session_idle: timedelta = timedelta(days=30),
         monotonic: Callable[[], float] = anyio.current_time,
@@ -72,17 +87,25 @@ class Accounts:
         self._session_idle = session_idle
         self._monotonic = monotonic
         self._new_id = new_id
-        self._known = KnownSessions()
+        self._session_cache = SessionCache()
         self._limits = SignInLimits(limiter or Unlimited(), hasher.at_once, monotonic=monotonic)
 
     async def sign_up(self, user: str, password: str, name: str | None = None, *, address: str | None = None) -> UserId:
-        """Make an account and give its user id, ``user`` as `canonical` writes it. It signs nobody in.
+        """Create an account, and return its user id. It opens no session.
 
-        A password has 8 to 1024 characters, a name 1 to 100. ``address`` is the client's, for the limits. Raises
-        `Invalid`, `Conflict` when the name is taken, and `RateLimited`.
+        Args:
+            user: the user name; `canonical` makes the user id of it.
+            password: 8 to 1024 characters.
+            name: the name to show, 1 to 100 characters.
+            address: the client's address, for the limits.
+
+        Raises:
+            Invalid: an argument is out of its bounds.
+            Conflict: the user name is taken.
+            RateLimited: a limit is reached.
         """
-        found = self.canonical(user)
-        if found is None:
+        user_id = self.canonical(user)
+        if user_id is None:
             raise Invalid(
                 "user must be 1 to 32 letters, digits and ASCII punctuation characters, without spaces (RFC 8265).",
                 field="user",
@@ -90,48 +113,61 @@ class Accounts:
         _check_password(password)
         if name is not None:
             _check_line(name, NAME_LENGTH, "name")
-        async with self._limits.sign_up(found, address) as attempt:
-            if await self._store.password_hash(found) is not None:
+        async with self._limits.sign_up(user_id, address) as attempt:
+            if await self._store.password_hash(user_id) is not None:
                 raise Conflict
             async with attempt.hashing():
                 password_hash = await self._hasher.hash(password)
-            await self._store.create(found, password_hash, name)
-        return found
+            await self._store.create(user_id, password_hash, name)
+        return user_id
 
     async def sign_in(
         self, user: str, password: str, device: str | None = None, *, address: str | None = None
     ) -> Tokens:
-        """Open a session for a device, of 1 to 64 characters, which gets a name of its own when it has none.
+        """Open a session for a device.
 
-        ``address`` is the client's. Limits look at it and at the name before a password is hashed, see `SignInLimits`.
-        Raises `Invalid`, `RateLimited`, and `Unauthenticated`, the same for an unknown user and a wrong password.
+        `SignInLimits` apply to the address and the user name before a password is hashed.
+
+        Args:
+            user: the user name, in any spelling.
+            password: 8 to 1024 characters.
+            device: the device's name, 1 to 64 characters; None for a new one.
+            address: the client's address, for the limits.
+
+        Raises:
+            Invalid: an argument is out of its bounds.
+            RateLimited: a limit is reached.
+            Unauthenticated: the user is unknown or the password is wrong; the error is the same.
         """
         _check_password(password)
         if device is not None:
             _check_line(device, DEVICE_LENGTH, "device")
-        found = self.canonical(user)
-        async with self._limits.sign_in(found, address) as attempt:
-            password_hash = None if found is None else await self._store.password_hash(found)
+        user_id = self.canonical(user)
+        async with self._limits.sign_in(user_id, address) as attempt:
+            password_hash = None if user_id is None else await self._store.password_hash(user_id)
             async with attempt.hashing():
-                right = await self._hasher.verify(password, password_hash)
-            if found is None or not right:
+                is_right = await self._hasher.verify(password, password_hash)
+            if user_id is None or not is_right:
                 raise Unauthenticated("Wrong user name or password.")
-        session = Session(id=self._new_id(), user=found, device=device or self._new_id(), generation=1)
+        session = Session(id=self._new_id(), user=user_id, device=device or self._new_id(), generation=1)
         await self._store.open_session(session, self._session_idle)
         return self._issue(session, session.generation)
 
     async def refresh(self, refresh_token: str) -> Tokens:
-        """New tokens for a session; the refresh token shown is spent by it.
+        """Return new tokens of a session, and spend the refresh token.
 
-        Within `REPEAT_FOR` of its first use it gives the same successor again. Its reuse later, or at an unknown time
-        after it (the store's clock was set back), means that two clients hold it, and ends the session. Raises
-        `Unauthenticated`.
+        A spent token gives the same successor again within `REPEAT_FOR` of its first use. A later use means that two
+        clients have the token, and ends the session. So does a use at an unknown time after the first one, when the
+        store's clock was set back.
+
+        Raises:
+            Unauthenticated: the token is not ours, its session has ended, or it was used again too late.
         """
-        read = self._tokens.read_refresh(refresh_token)
-        rotation = read and await self._store.rotate(*read, self._session_idle)
-        if not read or not rotation:
+        claims = self._tokens.read_refresh(refresh_token)
+        rotation = claims and await self._store.rotate(*claims, self._session_idle)
+        if not claims or not rotation:
             raise Unauthenticated
-        session, generation = read
+        session, generation = claims
         if rotation.spent_for is not None and rotation.spent_for <= REPEAT_FOR:
             return self._issue(rotation.session, generation + 1)
         if generation < rotation.session.generation:
@@ -144,52 +180,55 @@ class Accounts:
         raise Unauthenticated
 
     async def sign_out(self, session: str) -> None:
-        """End a session, on this node at once, on others within 10 s. One that has ended already stays so."""
-        found = await self._store.session(session)
-        if found:
-            await self._end(found)
+        """End a session: on this node at once, on others within 10 s. A session that has ended is no error."""
+        open_session = await self._store.session(session)
+        if open_session:
+            await self._end(open_session)
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Whom an access token stands for; None without one, or when it is wrong, expired, or of an ended session.
+        """Return the user whom an access token belongs to.
 
-        Whoever enters a socket in its list without awaiting in between misses no end of a session on this node. A
-        session that another node ended may be believed for 10 s more: `admit` asks anew.
+        A session that another node ended may count as open for 10 s more; `admit` asks the store. A session that this
+        node ends is refused at once: a caller that lists a socket without awaiting after this call misses no end.
+
+        Returns:
+            None without a token, or if the token is not valid, has expired, or its session has ended.
         """
-        return await self._whom(credentials, anew=False)
+        return await self._principal(credentials, ask_store=False)
 
     async def admit(self, credentials: Credentials) -> Principal | None:
-        """As `authenticate`, by what the store says now: for a socket, which lives long, and is not asked again."""
-        return await self._whom(credentials, anew=True)
+        """Do as `authenticate`, but ask the store. It is for sockets, which live long and are not asked again."""
+        return await self._principal(credentials, ask_store=True)
 
     async def directory(self, users: Collection[UserId]) -> Mapping[UserId, Profile]:
-        """The profiles of those of ``users`` (as `canonical` writes them) who have an account."""
+        """Return the profiles of those of ``users`` who have an account. They are user ids, as of `canonical`."""
         return await self._store.profiles(users)
 
     def canonical(self, name: str) -> UserId | None:
-        """The user id that a name in a command means; None for a name that nobody can have."""
+        """Return the user id of a user name in a command; None if no account can have that name."""
         return self._normalise(name)
 
     async def _end(self, session: Session) -> None:
-        with anyio.CancelScope(shield=True):  # once it is ended in the store, its sockets have to follow
+        with anyio.CancelScope(shield=True):  # once it has ended in the store, its sockets must end too
             await self._store.end_session(session.id)
-            self._known.ended(session.id)
+            self._session_cache.add_ended(session.id)
             await self._on_ended(session.user, session.id)
 
-    async def _whom(self, credentials: Credentials, *, anew: bool) -> Principal | None:
+    async def _principal(self, credentials: Credentials, *, ask_store: bool) -> Principal | None:
         principal = self._tokens.read_access(credentials.token) if credentials.token else None
         if principal is None or principal.session is None:
             return None
-        return principal if await self._is_open(principal.session, anew=anew) else None
+        return principal if await self._is_open(principal.session, ask_store=ask_store) else None
 
-    async def _is_open(self, session: str, *, anew: bool) -> bool:
+    async def _is_open(self, session: str, *, ask_store: bool) -> bool:
         now = self._monotonic()
-        known = self._known.is_open(session, now)
-        if known is None or (known and anew):
+        is_open = self._session_cache.is_open(session, now)
+        if is_open is None or (is_open and ask_store):
             if await self._store.session(session):
-                self._known.found_open(session, now)
+                self._session_cache.add_open(session, now)
             else:
-                self._known.ended(session)
-        return bool(self._known.is_open(session, now))
+                self._session_cache.add_ended(session)
+        return bool(self._session_cache.is_open(session, now))  # the session may have ended while the store was asked
 
     def _issue(self, session: Session, generation: int) -> Tokens:
         access_token, expires_in = self._tokens.access(session)
@@ -203,7 +242,7 @@ class Accounts:
 
 
 def _check_password(password: str) -> None:
-    _check(password, PASSWORD_LENGTH, "password", refused=("Cs",))  # what UTF-8 can't write can't be hashed
+    _check(password, PASSWORD_LENGTH, "password", refused=("Cs",))  # a lone surrogate has no UTF-8 to hash
 
 
 def _check_line(text: str, length: tuple[int, int], field: str) -> None:

@@ -1,4 +1,4 @@
-"""What a node remembers of attempts to sign in, in bounded memory."""
+"""Recent attempts to sign in, as one node remembers them, in bounded memory."""
 
 import math
 from collections.abc import Callable
@@ -10,30 +10,41 @@ SUCCESSES_MAX = 50_000
 
 
 class RecentAttempts:
-    """Counts the attempts under a key; an attempt counts half after 30 s. Times are monotonic seconds."""
+    """Counts attempts by key. An attempt counts half after 30 s, a quarter after 60 s.
+
+    Args:
+        monotonic: returns monotonic seconds.
+        keys_max: how many keys are remembered; the key that was counted longest ago goes first.
+    """
 
     def __init__(self, monotonic: Callable[[], float], keys_max: int = ATTEMPTS_KEYS_MAX) -> None:
         self._monotonic = monotonic
         self._keys_max = keys_max
         self._counts: dict[str, tuple[float, float]] = {}
+        """The count of each key, and when it was of that size."""
 
     def add(self, key: str) -> None:
         """Count one more attempt."""
-        attempts = self.of(key) + 1
-        self._counts.pop(key, None)
-        self._counts[key] = (attempts, self._monotonic())
+        count = self.of(key) + 1
+        self._counts.pop(key, None)  # it moves to the end
+        self._counts[key] = (count, self._monotonic())
         if len(self._counts) > self._keys_max:
             del self._counts[next(iter(self._counts))]
 
     def of(self, key: str) -> float:
-        """Return how many attempts there were, as they count now."""
+        """Return the count of a key as it is now."""
         now = self._monotonic()
-        attempts, at = self._counts.get(key, (0.0, now))
-        return attempts * math.exp2((at - now) / HALF_LIFE_S)
+        count, counted_at = self._counts.get(key, (0.0, now))
+        return count * math.exp2((counted_at - now) / HALF_LIFE_S)
 
 
 class RecentSuccesses:
-    """The keys that succeeded in the last 30 days. Times are monotonic seconds."""
+    """The keys that succeeded in the last 30 days.
+
+    Args:
+        monotonic: returns monotonic seconds.
+        keys_max: how many keys are remembered; the key that succeeded longest ago goes first.
+    """
 
     def __init__(self, monotonic: Callable[[], float], keys_max: int = SUCCESSES_MAX) -> None:
         self._monotonic = monotonic
@@ -45,7 +56,7 @@ class RecentSuccesses:
         return succeeded_at is not None and self._monotonic() - succeeded_at < SUCCESS_S
 
     def add(self, key: str) -> None:
-        self._times.pop(key, None)
+        self._times.pop(key, None)  # it moves to the end
         self._times[key] = self._monotonic()
         if len(self._times) > self._keys_max:
             del self._times[next(iter(self._times))]

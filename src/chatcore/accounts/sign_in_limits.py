@@ -22,12 +22,13 @@ NAME_SHOWN = 64
 
 _log = logging.getLogger(__name__)
 
-Taken: TypeAlias = Sequence[tuple[LimitName, str]]
+LimitKeys: TypeAlias = Sequence[tuple[LimitName, str]]
+"""Limits, each with the key that an attempt counts under."""
 
 
 @frozen
 class Source:
-    """A name, and the network that its client's address counts as."""
+    """The user name of an attempt, and the network of its client's address."""
 
     name: str
     network: str
@@ -38,16 +39,22 @@ class Source:
 
 
 @frozen
-class Attempt:
-    """An attempt that is looked at. ``known`` says that its address signed in with its name in the last 30 days."""
+class SignInAttempt:
+    """A sign-in or sign-up that the limits have admitted.
+
+    Attributes:
+        known: whether its address signed in with its name in the last 30 days.
+        count: returns the number of recent attempts by now: of the name and address if they are known, of the address
+            otherwise.
+        queue: the queue of all hashes.
+    """
 
     known: bool
     count: Callable[[], float]
-    """Recent attempts by now: of the name and address where they are known, of the address otherwise."""
     queue: HashQueue
 
     def hashing(self) -> AbstractAsyncContextManager[None]:
-        """Wait for a turn to hash. Raises `RateLimited`."""
+        """Wait for a turn to hash, which lasts as long as the block. Raises `RateLimited`."""
         return self.queue.turn(known=self.known, attempts=self.count)
 
 
@@ -55,36 +62,36 @@ class SignInLimits:
     """Limits on failed sign-ins and on sign-ups, and the queue of hashes.
 
     Failures of a name from an address are limited strictly, against guessing from one address. Failures from an
-    address are limited unless the address signed in with the name before, so users behind one address don't lock each
-    other out. Above the limit of a name over all addresses, attempts from addresses that never signed in with it wait
-    in a slow lane, so strangers don't lock its user out.
+    address are limited unless the address signed in with the name before, so users behind one address do not lock
+    each other out. Above the limit of a name over all addresses, attempts from addresses that never signed in with it
+    wait in a slow lane, so strangers do not lock its user out.
 
     Args:
-        limiter: counts. The queue of hashes is bounded whatever it admits.
+        limiter: counts the failures and sign-ups. The queue of hashes is bounded also if the limiter admits everything.
         hashes_at_once: how many hashes may run at the same time.
-        monotonic: seconds.
+        monotonic: returns monotonic seconds.
     """
 
-    def __init__(
-        self,
-        limiter: RateLimiter,
-        hashes_at_once: int,
-        *,
-        monotonic: Callable[[], float],
-    ) -> None:
+    def __init__(self, limiter: RateLimiter, hashes_at_once: int, *, monotonic: Callable[[], float]) -> None:
         self._limiter = limiter
         self._queue = HashQueue(hashes_at_once, monotonic=monotonic)
-        self._slow = SlowLane(limiter)
+        self._slow_lane = SlowLane(limiter)
         self._attempts = RecentAttempts(monotonic)
         self._successes = RecentSuccesses(monotonic)
         self._throttle = LogThrottle(clock=monotonic)
 
     @asynccontextmanager
-    async def sign_in(self, user: UserId | None, address: str | None) -> AsyncGenerator[Attempt]:
-        """Wait until a sign-in may be looked at. It succeeds if the block ends without an error.
+    async def sign_in(self, user: UserId | None, address: str | None) -> AsyncGenerator[SignInAttempt]:
+        """Wait until a sign-in is admitted. It has succeeded if the block ends without an error.
 
-        Failures count, and a success forgets the failures of its name and address. ``user`` is None for a name that no
-        account can have. Raises `RateLimited`.
+        A failure counts under the limits. A success clears the failures of its name and address.
+
+        Args:
+            user: None for a name that no account can have.
+            address: the client's address.
+
+        Raises:
+            RateLimited: a limit is reached.
         """
         source = Source(user or "", client_network(address))
         known = source.pair in self._successes
@@ -99,45 +106,48 @@ class SignInLimits:
         with self._uncounted_if_temporary(taken):
             if is_guessed:
                 self._log("sign_in_name", source)
-                await self._slow.turn(source.name, attempt.count)
+                await self._slow_lane.turn(source.name, attempt.count)
             yield attempt
         self._give_back(taken)
         self._limiter.clear("sign_in", source.pair)
         self._successes.add(source.pair)
 
     @asynccontextmanager
-    async def sign_up(self, user: UserId, address: str | None) -> AsyncGenerator[Attempt]:
-        """Admit a sign-up, which counts unless it fails temporarily. It succeeds if the block ends without an error.
+    async def sign_up(self, user: UserId, address: str | None) -> AsyncGenerator[SignInAttempt]:
+        """Admit a sign-up. It has succeeded if the block ends without an error.
 
-        Raises `RateLimited`.
+        A sign-up counts under the limits, unless it fails temporarily.
+
+        Raises:
+            RateLimited: a limit is reached.
         """
         source = Source(user, client_network(address))
         attempt = self._attempt(False, source.network)
-        taken: Taken = [("sign_in", f"sign-up {source.pair}"), ("sign_up", source.network)]
+        taken: LimitKeys = [("sign_in", f"sign-up {source.pair}"), ("sign_up", source.network)]
         self._take(taken, source)
         with self._uncounted_if_temporary(taken):
             yield attempt
         self._successes.add(source.pair)
 
-    def _attempt(self, known: bool, key: str) -> Attempt:
+    def _attempt(self, known: bool, key: str) -> SignInAttempt:
         self._attempts.add(key)
-        return Attempt(known, partial(self._attempts.of, key), self._queue)
+        return SignInAttempt(known, partial(self._attempts.of, key), self._queue)
 
-    def _take(self, wanted: Taken, source: Source) -> None:
-        """Count under all limits, or under none. Raises `RateLimited`."""
-        for number, (limit, key) in enumerate(wanted):
+    def _take(self, keys: LimitKeys, source: Source) -> None:
+        """Count under all limits, or under none if one is reached. Raises `RateLimited`."""
+        for index, (limit, key) in enumerate(keys):
             if wait_ms := self._limiter.take(limit, key):
-                self._give_back(wanted[:number])
+                self._give_back(keys[:index])
                 self._log(limit, source)
                 raise RateLimited(TOO_MANY, retry_after_ms=wait_ms)
 
-    def _give_back(self, taken: Taken) -> None:
+    def _give_back(self, taken: LimitKeys) -> None:
         for limit, key in taken:
             self._limiter.give_back(limit, key)
 
     @contextmanager
-    def _uncounted_if_temporary(self, taken: Taken) -> Generator[None]:
-        """A fault of the server, or its full queue, is no wrong password."""
+    def _uncounted_if_temporary(self, taken: LimitKeys) -> Generator[None]:
+        """Give back what was counted if the block fails temporarily: that is the server's fault, not a wrong guess."""
         try:
             yield
         except ChatError as error:

@@ -1,4 +1,4 @@
-"""A bounded line of callers. Those with the fewest recent attempts are served first."""
+"""A bounded queue of callers. Those with the fewest recent attempts are served first."""
 
 import itertools
 from collections.abc import Callable
@@ -9,23 +9,29 @@ from attrs import define, field
 
 @define(eq=False)
 class Waiter:
-    """A caller in a line; ``left`` is set once it is served or displaced."""
+    """A caller in a queue.
+
+    Attributes:
+        attempts: returns how many recent attempts the caller has made by now. It changes while the caller waits.
+        number: the position in the order of arrival.
+        left: is set when the caller is served or displaced.
+        served: whether the caller was served.
+    """
 
     attempts: Callable[[], float]
-    """How many recent attempts the caller has made by now, also while it waits."""
     number: int
     left: anyio.Event = field(factory=anyio.Event)
     served: bool = False
 
 
-class WaitingLine:
-    """Among equal numbers of attempts the first to come is the first to be served.
+class PriorityQueue:
+    """Callers in the order of their recent attempts, fewest first; callers with equal numbers in order of arrival.
 
-    Where the line is full, a caller with fewer attempts displaces the one with the most.
+    In a full queue a caller with fewer attempts displaces the one with the most.
     """
 
-    def __init__(self, places: int) -> None:
-        self._places = places
+    def __init__(self, waiters_max: int) -> None:
+        self._waiters_max = waiters_max
         self._waiters: list[Waiter] = []
         self._numbers = itertools.count()
 
@@ -33,9 +39,9 @@ class WaitingLine:
         return len(self._waiters)
 
     def enter(self, attempts: Callable[[], float]) -> Waiter | None:
-        """Wait in the line. Returns None where it is full of callers with as few attempts."""
+        """Add a caller. Returns None if the queue is full of callers with as few attempts."""
         waiter = Waiter(attempts, next(self._numbers))
-        if len(self._waiters) >= self._places:
+        if len(self._waiters) >= self._waiters_max:
             last = max(self._waiters, key=_rank)
             if last.attempts() <= attempts():
                 return None
@@ -46,8 +52,8 @@ class WaitingLine:
     def is_first(self, waiter: Waiter) -> bool:
         return waiter is min(self._waiters, key=_rank)
 
-    def serve(self) -> bool:
-        """Let the first caller go on. Returns False where the line is empty."""
+    def serve_next(self) -> bool:
+        """Serve the first caller. Returns False if the queue is empty."""
         if not self._waiters:
             return False
         first = min(self._waiters, key=_rank)
@@ -56,7 +62,7 @@ class WaitingLine:
         return True
 
     def leave(self, waiter: Waiter) -> None:
-        """Take a caller out of the line, if it is there."""
+        """Remove a caller, if it is in the queue."""
         if waiter in self._waiters:
             self._waiters.remove(waiter)
         waiter.left.set()
