@@ -90,7 +90,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Bounded memory per client": (
         Fault(
             "socketio-slow-reader-not-cut",
-            "chatcore_socketio:Line.flush",
+            "chatcore_socketio:Writer.flush",
             "> OUTSTANDING_MAX",
             "> 64 * OUTSTANDING_MAX",
             "tests/integration/socketio/test_bounds.py::test_a_reader_that_never_reads_is_cut_within_bounds_and_others_go_on",
@@ -116,7 +116,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "No input crashes, leaks or goes silent": (
         Fault(
             "socketio-decoders-error-escapes",
-            "chatcore_socketio:Dispatcher._read",
+            "chatcore_socketio:PacketHandler._read",
             "except ValueError:",
             "except KeyError:",
             "tests/integration/socketio/test_hostile.py",

@@ -10,7 +10,7 @@ LIVE = (
 _SOCKETIO = "tests/integration/socketio"
 _BOUNDS = f"{_SOCKETIO}/test_bounds.py"
 CONNECT, COMMANDS, END = f"{_SOCKETIO}/test_connect.py", f"{_SOCKETIO}/test_commands.py", f"{_SOCKETIO}/test_end.py"
-DOORWAY, WEBSOCKET = f"{_SOCKETIO}/test_doorway.py", f"{_SOCKETIO}/test_websocket.py"
+POLLING, WEBSOCKET = f"{_SOCKETIO}/test_polling_handshake.py", f"{_SOCKETIO}/test_websocket.py"
 HOSTILE, SUITES = f"{_SOCKETIO}/test_hostile.py", f"{_SOCKETIO}/suites"
 FLOODS = (
     f"{_BOUNDS}::test_client_that_floods_with_idle_frames_is_ended_with_bye_protocol",
@@ -46,23 +46,25 @@ LIMITS = (
 
 TESTS: Mapping[str, Sequence[str]] = {
     "src/chatcore/": LIVE,
-    "src/adapters/chatcore_socketio/caps": ("tests/unit/test_connection_caps.py", CONNECT, DOORWAY),
-    "src/adapters/chatcore_socketio/close_codes": (CONNECT, WEBSOCKET, *HELD_UP, END),
+    "src/adapters/chatcore_socketio/connection_limits": (
+        *("tests/unit/test_connection_limits.py", "tests/unit/test_idle_frame_limit.py", CONNECT, POLLING, *FLOODS),
+    ),
     "src/adapters/chatcore_socketio/connection": (COMMANDS, CONNECT, END),
-    "src/adapters/chatcore_socketio/dispatcher": (COMMANDS, HOSTILE, CONNECT, WEBSOCKET, END),
-    "src/adapters/chatcore_socketio/doorway": (DOORWAY, CONNECT, SUITES),
-    "src/adapters/chatcore_socketio/frame_allowance": FLOODS,
+    "src/adapters/chatcore_socketio/deadlines": (
+        *("tests/unit/test_deadline_ticker.py", "tests/unit/test_timing.py", CONNECT, END),
+    ),
+    "src/adapters/chatcore_socketio/packet_handler": (
+        *("tests/unit/test_packet_queue.py", COMMANDS, HOSTILE, CONNECT, WEBSOCKET, *HELD_UP, END),
+    ),
+    "src/adapters/chatcore_socketio/polling_handshake": (POLLING, CONNECT, SUITES),
     "src/adapters/chatcore_socketio/frame_reader": (WEBSOCKET, *FLOODS),
-    "src/adapters/chatcore_socketio/frames": (WEBSOCKET,),
+    "src/adapters/chatcore_socketio/frames": (WEBSOCKET, CONNECT, *HELD_UP, END),
     "src/adapters/chatcore_socketio/heartbeat": HELD_UP,
-    "src/adapters/chatcore_socketio/inbox": (COMMANDS, *HELD_UP),
-    "src/adapters/chatcore_socketio/janitor": (),
-    "src/adapters/chatcore_socketio/line": (COMMANDS, *SLOW),
-    "src/adapters/chatcore_socketio/packets": (CONNECT, COMMANDS, DOORWAY, HOSTILE),
+    "src/adapters/chatcore_socketio/writer": (COMMANDS, *SLOW),
+    "src/adapters/chatcore_socketio/packets": (CONNECT, COMMANDS, POLLING, HOSTILE),
     "src/adapters/chatcore_socketio/receiver": (*FLOODS, WEBSOCKET, *HELD_UP),
-    "src/adapters/chatcore_socketio/server": (CONNECT, DOORWAY, WEBSOCKET, *LIMITS, END),
-    "src/adapters/chatcore_socketio/session": (CONNECT, DOORWAY, HOSTILE, *FLOODS, *HELD_UP, COMMANDS, WEBSOCKET, END),
-    "src/adapters/chatcore_socketio/timing": (CONNECT, END),
+    "src/adapters/chatcore_socketio/server": (CONNECT, POLLING, WEBSOCKET, *LIMITS, END),
+    "src/adapters/chatcore_socketio/session": (CONNECT, POLLING, HOSTILE, *FLOODS, *HELD_UP, COMMANDS, WEBSOCKET, END),
     "src/adapters/chatcore_socketio/websocket_handshake": (WEBSOCKET, CONNECT),
 }
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from chatcore_socketio.deadlines import Timing
 from chatcore_socketio.heartbeat import Heartbeat
-from chatcore_socketio.inbox import FRAMES_MAX, Inbox
-from chatcore_socketio.timing import Timing
+from chatcore_socketio.packet_handler import FRAMES_MAX, PacketQueue
 
-from .holding import Holding, line_over
+from .holding_transport import HoldingTransport, writer_over
 
 pytestmark = pytest.mark.anyio
 
@@ -23,14 +23,14 @@ class Client:
     """One that does not answer by itself. Its PINGs are due after 25 s, their PONGs after 20 s."""
 
     def __init__(self) -> None:
-        self.inbox = Inbox()
-        self._transport = Holding()
-        self._line = line_over(self._transport)
-        self.heartbeat = Heartbeat(self._line, self.inbox, Timing(ping_interval=25, ping_timeout=20), BEGIN)
+        self.queue = PacketQueue()
+        self._transport = HoldingTransport()
+        self._writer = writer_over(self._transport)
+        self.heartbeat = Heartbeat(self._writer, self.queue, Timing(ping_interval=25, ping_timeout=20), BEGIN)
 
     @property
     def pings(self) -> int:
-        self._line.flush()
+        self._writer.flush()
         return b"".join(self._transport.pieces).count(PING)
 
     def stays(self, second: float) -> bool:
@@ -40,14 +40,14 @@ class Client:
         self.heartbeat.pong(BEGIN + second)
 
     def is_held_up(self) -> None:
-        while not self.inbox.full:
-            self.inbox.put("x")
+        while not self.queue.full:
+            self.queue.put("x")
         self.heartbeat.hold_up()
-        self.inbox.room()
+        self.queue.room()
 
     async def gets_on(self, packets: int) -> None:
         for _ in range(packets):
-            await self.inbox.take()
+            await self.queue.take()
 
 
 async def test_ping_goes_out_after_the_interval_and_its_pong_may_take_the_timeout() -> None:
@@ -117,6 +117,6 @@ async def test_client_that_was_held_up_before_a_ping_has_its_timeout_once() -> N
     client.is_held_up()
     await client.gets_on(FRAMES_MAX)
     assert client.stays(25)
-    client.inbox.put("x")
+    client.queue.put("x")
     await client.gets_on(1)
     assert not client.stays(45)

@@ -1,5 +1,5 @@
 """chatcore over Socket.IO."""
 
-from .caps import Caps as Caps
+from .connection_limits import ConnectionLimits as ConnectionLimits
+from .deadlines import Timing as Timing
 from .server import SocketioServer as SocketioServer
-from .timing import Timing as Timing

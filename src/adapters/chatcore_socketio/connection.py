@@ -8,10 +8,9 @@ from chatcore.ids import new_id
 from chatcore.ports.pushes import Bye, ByeCode, Push
 from chatcore.protocol import Object
 
-from .close_codes import GOING_AWAY, INTERNAL, NORMAL, PROTOCOL_ERROR, TRY_AGAIN
-from .frames import text_frame
-from .line import Line
+from .frames import GOING_AWAY, INTERNAL, NORMAL, PROTOCOL_ERROR, TRY_AGAIN, text_frame
 from .packets import acknowledgement, connect_error, connected, disconnect, event, push_frame
+from .writer import Writer
 
 CLOSE_CODES: Mapping[ByeCode, int] = {
     "slow": TRY_AGAIN,
@@ -28,58 +27,58 @@ log = logging.getLogger(__name__)
 class SocketConnection:
     """Where a socket's pushes and answers go. Nothing here waits or raises."""
 
-    __slots__ = ("_greeted", "_id", "_line")
+    __slots__ = ("_greeted", "_id", "_writer")
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, writer: Writer) -> None:
         self._id = new_id()
-        self._line = line
+        self._writer = writer
         self._greeted = False
-        line.on_overflow = self._cut
+        writer.on_overflow = self._cut
 
     @property
     def id(self) -> str:
         return self._id
 
     def send(self, push: Push) -> None:
-        if self._line.ended:
+        if self._writer.ended:
             return
         if not self._greeted:
             # The first push is `ready`: now it is certain that CONNECT succeeds.
             self._greeted = True
-            self._line.write(text_frame(connected(self._id)))
+            self._writer.write(text_frame(connected(self._id)))
         try:
             frame = push.encoded(push_frame)
         except Exception:
             log.exception("a push %s could not be written", push.event)
-            self._line.end(INTERNAL)
+            self._writer.end(INTERNAL)
             return
-        self._line.write(frame)
+        self._writer.write(frame)
 
     def answer(self, number: int, answer: Object) -> None:
         """Acknowledge the event that asked for it as ``number``."""
-        if self._line.ended:
+        if self._writer.ended:
             return
         try:
             frame = text_frame(acknowledgement(number, answer))
         except Exception:
             log.exception("an answer could not be written")
-            self._line.end(INTERNAL)
+            self._writer.end(INTERNAL)
             return
-        self._line.write(frame)
+        self._writer.write(frame)
 
     def refuse(self, error: ChatError, namespace: str | None = None) -> None:
         """Answer CONNECT with an error."""
-        self._line.write(text_frame(connect_error(error, namespace)))
+        self._writer.write(text_frame(connect_error(error, namespace)))
 
     def close(self, bye: Bye) -> None:
         # After a DISCONNECT official clients do not come back by themselves; after a bare close they do.
-        self._line.write(text_frame(event("bye", bye)))
+        self._writer.write(text_frame(event("bye", bye)))
         if not bye.resumable:
-            self._line.write(text_frame(disconnect()))
-        self._line.end(CLOSE_CODES[bye.code])
+            self._writer.write(text_frame(disconnect()))
+        self._writer.end(CLOSE_CODES[bye.code])
 
     async def drained(self) -> None:
-        await self._line.drained()
+        await self._writer.drained()
 
     def _cut(self) -> None:
         self.close(Bye(code="slow"))

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, TypeAlias
 
-from .close_codes import INVALID_TEXT, PROTOCOL_ERROR, TOO_BIG
+from .frames import INVALID_TEXT, PROTOCOL_ERROR, TOO_BIG
 
 WHOLE_MAX = 64 * 1024
 """Bytes of a message that is kept whole."""

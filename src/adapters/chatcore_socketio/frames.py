@@ -3,6 +3,16 @@
 from struct import Struct
 
 _TEXT, _CLOSE, _PONG = 0x81, 0x88, 0x8A
+NORMAL = 1000
+GOING_AWAY = 1001
+PROTOCOL_ERROR = 1002
+INVALID_TEXT = 1007
+POLICY = 1008
+TOO_BIG = 1009
+INTERNAL = 1011
+TRY_AGAIN = 1013
+"""Close codes: RFC 6455, section 7.4.1, and the IANA registry."""
+
 _SHORT = Struct("!BB").pack
 _MEDIUM = Struct("!BBH").pack
 _LONG = Struct("!BBQ").pack

@@ -23,16 +23,15 @@ from chatcore_aiohttp.origins import Origins, is_preflight, preflight
 from chatcore_aiohttp.problems import problem
 
 from . import websocket_handshake
-from .caps import Cap, Caps
-from .doorway import CLOSING, NO_WEBSOCKET, Doorway, Doorways
+from .connection_limits import ConnectionCount, ConnectionLimits
+from .deadlines import DeadlineTicker, Timing
 from .frame_reader import WHOLE_MAX
 from .frames import text_frame
-from .janitor import Janitor
-from .line import Flusher, Line
 from .packets import CLOSE, open_packet
+from .polling_handshake import CLOSING, NO_WEBSOCKET, PollingSession, PollingSessions
 from .receiver import Receiver
 from .session import Session
-from .timing import Timing
+from .writer import Flusher, Writer
 
 POSTED_MAX = 16 * 1024
 """Bytes of a POST: it carries CONNECT, which carries a token."""
@@ -52,7 +51,7 @@ class SocketioServer:
         chat: entered by whoever made it, for longer than this serves.
         authenticate: asked at each CONNECT, with the token from ``auth`` (never from the URL).
         origins: which web pages may connect, besides those of the same host.
-        caps: how much clients may open; a client's address is ``request.remote``.
+        limits: how much clients may open; a client's address is ``request.remote``.
         limiter: counts, under ``connect``, the connections that each address opens.
         timing: how long what may take.
     """
@@ -63,22 +62,22 @@ class SocketioServer:
         authenticate: Authenticator,
         *,
         origins: Origins | None = None,
-        caps: Caps | None = None,
+        limits: ConnectionLimits | None = None,
         limiter: RateLimiter | None = None,
         timing: Timing | None = None,
     ) -> None:
-        caps = caps or Caps()
+        limits = limits or ConnectionLimits()
         self._chat = chat
         self._authenticate = authenticate
         self._origins = origins or Origins()
         self._limiter = limiter or Unlimited()
         self._limit_lines = LogThrottle()
         self._timing = timing or Timing()
-        self._websockets = Cap(per_address=caps.websockets_per_address)
-        self._janitor = Janitor(self._timing.tick)
-        self._doorways = Doorways(
-            Cap(total=caps.doorways, per_address=caps.doorways_per_address),
-            self._janitor,
+        self._websockets = ConnectionCount(per_address=limits.websockets_per_address)
+        self._ticker = DeadlineTicker(self._timing.tick)
+        self._polling_sessions = PollingSessions(
+            ConnectionCount(total=limits.polling_sessions, per_address=limits.polling_sessions_per_address),
+            self._ticker,
             within=self._timing.connect_within,
         )
         self._sessions: set[Session] = set()
@@ -93,14 +92,14 @@ class SocketioServer:
         return len(self._sessions)
 
     @property
-    def doorways(self) -> int:
+    def polling_sessions(self) -> int:
         """How many polling sessions wait for their websocket."""
-        return len(self._doorways)
+        return len(self._polling_sessions)
 
     async def close(self) -> None:
         """End every session with ``bye shutdown``, and take no more; returns after about a second at most."""
         self._is_closing = True
-        self._doorways.close()
+        self._polling_sessions.close()
         for session in tuple(self._sessions):
             session.close(Bye(code="shutdown"))
         try:
@@ -147,9 +146,11 @@ class SocketioServer:
             case "websocket", hdrs.METH_GET:
                 return websocket_handshake.other_version(request) or await self._upgrade(request, sid)
             case "polling", hdrs.METH_GET:
-                return _packets(self._shake_hands(request) if sid is None else await self._doorways.find(sid).poll())
+                return _packets(
+                    self._shake_hands(request) if sid is None else await self._polling_sessions.find(sid).poll()
+                )
             case "polling", hdrs.METH_POST:
-                return await self._post(request, self._doorways.find(sid or ""))
+                return await self._post(request, self._polling_sessions.find(sid or ""))
             case _:
                 raise Invalid("transport must be websocket or polling.", field="transport")
 
@@ -171,17 +172,17 @@ class SocketioServer:
 
     def _shake_hands(self, request: web.Request) -> str:
         self._count_connection(request)
-        doorway = self._doorways.open(request.remote)
-        return self._open_packet(doorway.sid, upgrades=["websocket"])
+        polling = self._polling_sessions.open(request.remote)
+        return self._open_packet(polling.sid, upgrades=["websocket"])
 
-    async def _post(self, request: web.Request, doorway: Doorway) -> web.Response:
+    async def _post(self, request: web.Request, polling: PollingSession) -> web.Response:
         try:
             body = await read_bytes(request)
             if len(body) > POSTED_MAX:
                 raise TooLarge(f"By polling there is one CONNECT, of {POSTED_MAX} bytes at most.")
-            doorway.post(_text(body))
+            polling.post(_text(body))
         except (ChatError, web.HTTPException):
-            doorway.end(CLOSE)
+            polling.end(CLOSE)
             raise
         return _packets("ok")
 
@@ -191,41 +192,43 @@ class SocketioServer:
             response = await self._serve_websocket(request, sid)
         except ChatError as error:
             if error.temporary:  # told as another error: this one's traceback refers to the session
-                self._doorways.end(sid, Unavailable(error.message, retry_after_ms=error.retry_after_ms))
+                self._polling_sessions.end(sid, Unavailable(error.message, retry_after_ms=error.retry_after_ms))
             raise
-        self._doorways.end(sid, Unavailable(NO_WEBSOCKET))
+        self._polling_sessions.end(sid, Unavailable(NO_WEBSOCKET))
         return response
 
     # Websocket.
 
     async def _serve_websocket(self, request: web.Request, sid: str | None) -> web.StreamResponse:
         websocket_handshake.check(request)
-        doorway = None if sid is None else self._doorways.find(sid)
+        polling = None if sid is None else self._polling_sessions.find(sid)
         address = request.remote
         self._websockets.enter(address)
         try:
-            if doorway is not None:
-                doorway.claim()
+            if polling is not None:
+                polling.claim()
             response = websocket_handshake.acceptance(request)
-            await self._run_session(request, response, doorway)
+            await self._run_session(request, response, polling)
         finally:
             self._websockets.leave(address)
         return response
 
-    async def _run_session(self, request: web.Request, response: web.StreamResponse, doorway: Doorway | None) -> None:
+    async def _run_session(
+        self, request: web.Request, response: web.StreamResponse, polling: PollingSession | None
+    ) -> None:
         try:
-            writer = await response.prepare(request)
+            stream = await response.prepare(request)
         except ConnectionError:
             return  # the client has gone
-        if writer is None or request.transport is None:
+        if stream is None or request.transport is None:
             return
-        line = Line(request.transport, writer, self._flusher, self._timing.close_within)
-        if doorway is None:
-            line.write(text_frame(self._open_packet(new_id(), upgrades=[])))
-        authenticate = self._authenticate if doorway else self._counting_authenticator(request)
-        session = Session(self._chat, authenticate, partial(credentials, request), line, self._timing, doorway)
+        writer = Writer(request.transport, stream, self._flusher, self._timing.close_within)
+        if polling is None:
+            writer.write(text_frame(self._open_packet(new_id(), upgrades=[])))
+        authenticate = self._authenticate if polling else self._counting_authenticator(request)
+        session = Session(self._chat, authenticate, partial(credentials, request), writer, self._timing, polling)
         self._sessions.add(session)
-        self._janitor.watch(session)
+        self._ticker.watch(session)
         if self._is_closing:
             session.close(Bye(code="shutdown"))
         receiver: Any = Receiver(session, request.transport)
@@ -234,7 +237,7 @@ class SocketioServer:
             await session.run()
         finally:
             self._sessions.discard(session)
-            self._janitor.forget(session)
+            self._ticker.forget(session)
             if not self._sessions:
                 self._empty.set()
 

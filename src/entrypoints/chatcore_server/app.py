@@ -8,7 +8,7 @@ from aiohttp.typedefs import Handler, Middleware
 from chatcore.chat import Chat
 from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoints, Guard, Hosts, Origins, Proxies, SocketsRoutes
 from chatcore_aiohttp.responses import json_response
-from chatcore_socketio import Caps, SocketioServer
+from chatcore_socketio import ConnectionLimits, SocketioServer
 
 from .bootstrap import Parts
 from .page import Page
@@ -24,7 +24,7 @@ def build(
     *,
     sending: float,
     proxies: Proxies = NO_PROXIES,
-    caps: Caps | None = None,
+    connection_limits: ConnectionLimits | None = None,
     is_sign_up_open: bool = True,
 ) -> web.Application:
     """Everything that a server serves; ``parts.chat`` is entered for longer than the application runs.
@@ -40,7 +40,7 @@ def build(
     Endpoints(
         [*AccountRoutes(accounts, is_sign_up_open).endpoints(), *sockets.endpoints(), *commands.endpoints()]
     ).add_to(app)
-    SocketioServer(chat, accounts.admit, origins=origins, caps=caps, limiter=parts.limiter).add_to(app)
+    SocketioServer(chat, accounts.admit, origins=origins, limits=connection_limits, limiter=parts.limiter).add_to(app)
     app.router.add_get("/", Page(is_sign_up_open).answer)
     app.router.add_get(HEALTHZ, _alive)
     app.router.add_get(READYZ, _ready(chat))

@@ -15,7 +15,7 @@ from aiohttp import web
 from attrs import frozen
 
 from chatcore_aiohttp import Hosts
-from chatcore_socketio import Caps
+from chatcore_socketio import ConnectionLimits
 
 from . import app, collector
 from .bootstrap import bootstrap
@@ -80,7 +80,7 @@ async def running(settings: Settings, times: Times = Times()) -> AsyncGenerator[
             _hosts(settings, addresses),
             sending=times.sending,
             proxies=settings.trusted_proxies,
-            caps=Caps(websockets_per_address=settings.sockets_per_address),
+            connection_limits=ConnectionLimits(websockets_per_address=settings.sockets_per_address),
             is_sign_up_open=settings.signup == "open",
         )
         runner = web.AppRunner(served, shutdown_timeout=times.handling)

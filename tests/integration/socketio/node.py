@@ -15,7 +15,7 @@ from chatcore.ports.entry_log import AppendResult, RoomMembership
 from chatcore.ports.room_views import RoomPage
 from chatcore_aiohttp.origins import Origins
 from chatcore_memory import MemoryRegistry, MemoryStore
-from chatcore_socketio import Caps, SocketioServer, Timing
+from chatcore_socketio import ConnectionLimits, SocketioServer, Timing
 
 from ..clients import PATIENCE_S, RawClients, raw_clients
 
@@ -120,9 +120,9 @@ class SocketioNode:
         server, hub = self.server, self.chat._hub
         return {
             "websockets": server.sessions,
-            "doorways": server.doorways,
-            "addresses": server._websockets._counts or server._doorways._cap._counts,
-            "janitor": server._janitor._watched or server._janitor._task,
+            "polling_sessions": server.polling_sessions,
+            "addresses": server._websockets._counts or server._polling_sessions._count._counts,
+            "ticker": server._ticker._watched or server._ticker._task,
             "sockets": self.chat._sockets.here,
             "users": hub._users,
             "rooms": hub._rooms,
@@ -134,7 +134,7 @@ class SocketioNode:
 async def socketio_node(
     *,
     timing: Timing | None = None,
-    caps: Caps | None = None,
+    limits: ConnectionLimits | None = None,
     origins: str | None = None,
     middlewares: Sequence[Middleware] = (),
     on_prepare: Callable[[web.Request, web.StreamResponse], Awaitable[None]] | None = None,
@@ -148,7 +148,7 @@ async def socketio_node(
         return await authenticate(credentials)
 
     async with Chat(store, registry=registry) as chat:
-        server = SocketioServer(chat, noticed, origins=Origins.parse(origins), caps=caps, timing=timing)
+        server = SocketioServer(chat, noticed, origins=Origins.parse(origins), limits=limits, timing=timing)
         app = web.Application(middlewares=middlewares)
         server.add_to(app)
         if on_prepare is not None:

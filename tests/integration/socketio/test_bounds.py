@@ -9,10 +9,10 @@ import pytest
 from chatcore import SendMessage
 from chatcore.ports.pushes import Bye
 from chatcore_socketio import Timing
-from chatcore_socketio.frame_allowance import FRAMES_AT_ONCE
-from chatcore_socketio.line import DRAINED, OUTSTANDING_MAX
+from chatcore_socketio.connection_limits import IDLE_FRAMES_AT_ONCE
 from chatcore_socketio.receiver import Receiver
 from chatcore_socketio.session import Session
+from chatcore_socketio.writer import DRAINED, OUTSTANDING_MAX
 
 from ...unit.client_frames import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
 from .node import SocketioNode, socketio_node
@@ -31,7 +31,7 @@ async def node() -> AsyncGenerator[SocketioNode]:
 
 
 def outstanding(session: Session) -> int:
-    return session._line._transport.get_write_buffer_size()
+    return session._writer._transport.get_write_buffer_size()
 
 
 async def test_a_reader_that_never_reads_is_cut_within_bounds_and_others_go_on(node: SocketioNode) -> None:
@@ -39,11 +39,11 @@ async def test_a_reader_that_never_reads_is_cut_within_bounds_and_others_go_on(n
     alice = await node.clients.connect()
     (session,) = [one for one in node.server._sessions if one._connection.id != alice.ready["socket"]]
     most, sent = 0, 0
-    while not session._line.ended and sent < 2_000:
+    while not session._writer.ended and sent < 2_000:
         await alice.call("message.send", {"to": "silent", "key": f"k{sent}", "body": "x" * 16_000})
         most = max(most, outstanding(session))
         sent += 1
-    assert session._line.ended
+    assert session._writer.ended
     assert most <= OUTSTANDING_MAX + 17_000
     assert sent < 1_000  # the kernel's buffers come on top of the bound
     await node.until(lambda: node.server.sessions == 1)
@@ -55,7 +55,7 @@ async def test_the_cut_reader_finds_bye_slow_behind_what_it_had_not_read(node: S
     node.server._timing = Timing(close_within=30)
     silent = await (await SilentClient.open(node)).connect()
     n = 0
-    while not any(session._line.ended for session in node.server._sessions):
+    while not any(session._writer.ended for session in node.server._sessions):
         await node.chat.execute("alice", SendMessage(to="silent", body="x" * 16_000, key=f"k{n}"))
         n += 1
     tail = await silent.read_until(b"\x88\x02")  # a close frame
@@ -94,7 +94,7 @@ async def test_large_answers_wait_for_a_reader_and_never_cut_it(node: SocketioNo
     await node.until(lambda: outstanding(session) >= DRAINED)
     assert outstanding(session) < DRAINED + 600_000
     assert len(await silent.read_until(b'"has_after"', 30)) > 30 * 400_000
-    assert not session._line.ended
+    assert not session._writer.ended
     silent.close()
 
 
@@ -141,8 +141,8 @@ async def test_who_pipelines_more_than_is_taken_is_slowed_and_gets_every_answer(
             client.send(*(f'42{n}["message.send",{{"to":"bob","key":"k{n}","body":"{n}"}}]' for n in range(20_000)))
         )
         (session,) = node.server._sessions
-        await node.until(lambda: session._inbox.holds_up_the_reader)
-        assert len(session._inbox._packets) <= 256
+        await node.until(lambda: session._queue.holds_up_the_reader)
+        assert len(session._queue._packets) <= 256
     await sending
     await client.answered(19_999)
     assert [one for one in client.order if isinstance(one, int)] == list(range(20_000))
@@ -166,13 +166,13 @@ async def test_a_held_up_reader_is_not_asked_for_pongs_that_it_can_not_have_read
         (session,) = node.server._sessions
         with node.hanging():
             await client.send(*(f'42{n}["rooms",{{}}]' for n in range(300)))
-            await node.until(lambda: session._inbox.holds_up_the_reader)
+            await node.until(lambda: session._queue.holds_up_the_reader)
             for _ in range(100):  # a command every 10 ms: the reader stands for a second
                 node.store.gate.set()
                 await asyncio.sleep(0)
                 node.store.gate.clear()
                 await asyncio.sleep(0.01)
-            assert session._inbox.holds_up_the_reader
+            assert session._queue.holds_up_the_reader
         assert (await client.answered(299))["ok"]
 
 
@@ -183,7 +183,7 @@ async def test_a_held_up_reader_whose_commands_do_not_get_on_is_cut() -> None:
         (session,) = node.server._sessions
         with node.hanging():
             await client.send(*(['42["rooms",{}]'] * 400))
-            await node.until(lambda: session._inbox.holds_up_the_reader)
+            await node.until(lambda: session._queue.holds_up_the_reader)
             assert await client.closed() == 1013
         assert client.bodies_of("bye") == [{"code": "slow", "resumable": True}]
 
@@ -220,7 +220,7 @@ async def test_client_that_floods_with_idle_frames_is_ended_with_bye_protocol(
     if connects:
         await flooder.connect()
     begun = client_frame(TEXT, b"42", final=False) if idle[0] == CONTINUATION else b""
-    await flooder.write(begun + idle * (FRAMES_AT_ONCE + 100))
+    await flooder.write(begun + idle * (IDLE_FRAMES_AT_ONCE + 100))
     found = await flooder.read_until(b"\x88\x02\x03\xea")
     assert b'42["bye",{"code":"protocol","resumable":false}]' in found
     flooder.close()
@@ -230,7 +230,7 @@ async def test_client_that_floods_with_idle_frames_is_ended_with_bye_protocol(
 async def test_flooder_that_answers_its_end_is_forgotten_at_once(node: SocketioNode) -> None:
     node.server._timing = Timing(close_within=600)
     flooder = await SilentClient.open(node)
-    await flooder.write(IDLE["NOOP"] * (FRAMES_AT_ONCE + 100))
+    await flooder.write(IDLE["NOOP"] * (IDLE_FRAMES_AT_ONCE + 100))
     await flooder.read_until(b"\x88\x02\x03\xea")
     await flooder.write(client_frame(CLOSE))
     try:
@@ -241,7 +241,7 @@ async def test_flooder_that_answers_its_end_is_forgotten_at_once(node: SocketioN
 
 async def test_idle_frames_below_the_rate_mean_nothing(node: SocketioNode) -> None:
     client = await (await SilentClient.open(node)).connect()
-    await client.write(client_frame(TEXT, b"6") * (FRAMES_AT_ONCE - 10))
+    await client.write(client_frame(TEXT, b"6") * (IDLE_FRAMES_AT_ONCE - 10))
     await client.send('427["rooms",{}]')
     await client.read_until(b'437[{"ok":true')
     client.close()
@@ -250,18 +250,18 @@ async def test_idle_frames_below_the_rate_mean_nothing(node: SocketioNode) -> No
 async def test_fragments_of_a_kibibyte_are_no_idle_frames(node: SocketioNode) -> None:
     client = await (await SilentClient.open(node)).connect()
     start = b'427["nonsense",{"a":"'
-    for _ in range(FRAMES_AT_ONCE // 60 + 2):
+    for _ in range(IDLE_FRAMES_AT_ONCE // 60 + 2):
         await client.write(client_frame(TEXT, start.ljust(1024, b"x"), final=False))
         await client.write(client_frame(CONTINUATION, b"x" * 1024, final=False) * 60)
         await client.write(client_frame(CONTINUATION, b'"}]'))
-    await client.read_until(b"437[", FRAMES_AT_ONCE // 60 + 2)
+    await client.read_until(b"437[", IDLE_FRAMES_AT_ONCE // 60 + 2)
     client.close()
 
 
 async def test_fragments_below_a_kibibyte_are_idle_frames(node: SocketioNode) -> None:
     flooder = await (await SilentClient.open(node, receive_buffer=400_000)).connect()
     await flooder.write(client_frame(TEXT, b"42", final=False))
-    await flooder.write(client_frame(CONTINUATION, b"x" * 1023, final=False) * (FRAMES_AT_ONCE + 100))
+    await flooder.write(client_frame(CONTINUATION, b"x" * 1023, final=False) * (IDLE_FRAMES_AT_ONCE + 100))
     await flooder.read_until(b"\x88\x02\x03\xea")
     flooder.close()
 
@@ -270,10 +270,10 @@ async def test_commands_of_others_are_answered_in_the_midst_of_a_flood(node: Soc
     flooder = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
     bystander = await node.clients.connect("bob")
-    await flooder.write(client_frame(TEXT, b"6") * (FRAMES_AT_ONCE - 10))
+    await flooder.write(client_frame(TEXT, b"6") * (IDLE_FRAMES_AT_ONCE - 10))
     assert (await bystander.call("rooms", {}))["ok"]
-    assert session._allowance._left > 100  # most of the flood has not been read yet
-    await node.until(lambda: session._allowance._left == 10)
+    assert session._idle_frames._left > 100  # most of the flood has not been read yet
+    await node.until(lambda: session._idle_frames._left == 10)
     assert (await bystander.call("rooms", {}))["ok"]
     flooder.close()
 
@@ -281,10 +281,10 @@ async def test_commands_of_others_are_answered_in_the_midst_of_a_flood(node: Soc
 async def test_large_messages_of_a_flood_are_read_a_turn_at_a_time(node: SocketioNode) -> None:
     flooder = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
-    receiver = Receiver(session, session._line._transport)
+    receiver = Receiver(session, session._writer._transport)
     receiver.feed_data(client_frame(TEXT, b"4" + b"x" * 30_000) * 5)
-    assert len(session._inbox._packets) == 3  # the third passes 64 KiB
-    assert not session._line._transport.is_reading()
+    assert len(session._queue._packets) == 3  # the third passes 64 KiB
+    assert not session._writer._transport.is_reading()
     await flooder.read_until(b"\x88\x02\x03\xea")  # this was no Socket.IO
     flooder.close()
 
@@ -295,13 +295,13 @@ async def test_close_frame_is_read_among_the_64_kib_that_follow_an_end(
 ) -> None:
     silent = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
-    receiver = Receiver(session, session._line._transport)
+    receiver = Receiver(session, session._writer._transport)
     session.close(Bye(code="kicked"))
     goodbye = client_frame(CLOSE)
     receiver.feed_data(client_frame(TEXT, bytes(64 * 1024 + more - len(goodbye) - 8)))
     receiver.feed_data(goodbye)
     assert session.is_receiving != is_read
-    assert session._line._transport.is_reading() == is_read
+    assert session._writer._transport.is_reading() == is_read
     silent.close()
 
 
@@ -314,14 +314,14 @@ async def test_client_that_goes_on_after_its_own_close_frame_is_not_read_on(node
         await silent.write(client_frame(CLOSE))
         await node.until(lambda: not session.is_receiving)
         await silent.write(bytes(128 * 1024))
-        await node.until(lambda: not session._line._transport.is_reading())
-        assert not session._line.ended
+        await node.until(lambda: not session._writer._transport.is_reading())
+        assert not session._writer.ended
     silent.close()
 
 
 async def test_client_that_goes_on_after_its_end_is_not_read_on(node: SocketioNode) -> None:
     flooder = await SilentClient.open(node)
-    await flooder.write(client_frame(TEXT, b"6") * (FRAMES_AT_ONCE + 100))
+    await flooder.write(client_frame(TEXT, b"6") * (IDLE_FRAMES_AT_ONCE + 100))
     try:
         with pytest.raises(ConnectionError):
             await flooder.write(bytes(64 * 1024 * 1024))  # the kernel's buffers take a tenth of that

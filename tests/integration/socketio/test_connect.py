@@ -9,7 +9,7 @@ from aiohttp import ClientError, WSServerHandshakeError, web
 from aiohttp.typedefs import Handler
 
 from chatcore import Unavailable
-from chatcore_socketio import Caps, Timing
+from chatcore_socketio import ConnectionLimits, Timing
 
 from .node import QUICK, SocketioNode, socketio_node
 
@@ -226,7 +226,7 @@ async def test_client_of_socketio_2_is_logged_once_a_minute_and_address(
 
 
 async def test_one_address_opens_so_many_websockets_and_no_more() -> None:
-    async with socketio_node(caps=Caps(websockets_per_address=2)) as node:
+    async with socketio_node(limits=ConnectionLimits(websockets_per_address=2)) as node:
         first = await node.clients.connect()
         await node.clients.connect()
         async with node.clients.http.get(
@@ -284,7 +284,9 @@ async def vanishes_in_its_handshake(node: SocketioNode) -> None:
 async def test_websockets_that_do_not_open_leave_the_count_of_their_address(
     held: int, attempt: Callable[[SocketioNode], Awaitable[None]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with socketio_node(caps=Caps(websockets_per_address=2), middlewares=[web.middleware(vanishing)]) as node:
+    async with socketio_node(
+        limits=ConnectionLimits(websockets_per_address=2), middlewares=[web.middleware(vanishing)]
+    ) as node:
         clients = [await node.clients.open() for _ in range(held)]
         for _ in range(3):
             await attempt(node)

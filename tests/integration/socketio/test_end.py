@@ -119,7 +119,7 @@ async def test_what_waits_when_a_socket_is_sent_away_is_not_carried_out(node: So
     with node.hanging():
         await client.emit("rooms", {})
         await client.emit("message.send", {"to": "bob", "key": "k1", "body": "too late"})
-        await node.until(lambda: session._inbox._packets)
+        await node.until(lambda: session._queue._packets)
         session.close(Bye(code="signed_out"))
     await node.nothing_left()
     assert (await node.clients.connect("bob")).ready["rooms"] == []

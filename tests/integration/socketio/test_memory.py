@@ -16,12 +16,12 @@ from chatcore.ports.pushes import Bye
 from chatcore.socket import Socket
 from chatcore_socketio import Timing
 from chatcore_socketio.connection import SocketConnection
-from chatcore_socketio.dispatcher import Dispatcher
-from chatcore_socketio.doorway import Doorway
-from chatcore_socketio.frame_allowance import FRAMES_AT_ONCE
-from chatcore_socketio.line import Line
+from chatcore_socketio.connection_limits import IDLE_FRAMES_AT_ONCE
+from chatcore_socketio.packet_handler import PacketHandler
+from chatcore_socketio.polling_handshake import PollingSession
 from chatcore_socketio.receiver import Receiver
 from chatcore_socketio.session import Session
+from chatcore_socketio.writer import Writer
 
 from ...unit.client_frames import CLOSE, TEXT, client_frame
 from .node import SocketioNode, socketio_node
@@ -32,9 +32,9 @@ pytestmark = pytest.mark.anyio
 CONNECTIONS = 200
 LONG_RUN = int(os.environ.get("CHATCORE_TEST_CONNECTIONS", "2000"))
 TYPES = (
-    Dispatcher,
-    Doorway,
-    Line,
+    PacketHandler,
+    PollingSession,
+    Writer,
     LiveSocket,
     Receiver,
     Session,
@@ -143,7 +143,7 @@ async def breaks_the_rfc(node: SocketioNode) -> None:
 
 async def floods(node: SocketioNode) -> None:
     client = await SilentClient.open(node)
-    await client.write(client_frame(TEXT, b"6") * (FRAMES_AT_ONCE + 1))
+    await client.write(client_frame(TEXT, b"6") * (IDLE_FRAMES_AT_ONCE + 1))
     await end(client)
 
 

@@ -11,7 +11,7 @@ import socketio
 from socketio.exceptions import ConnectionError as SocketIOConnectionError
 
 from chatcore.ports.pushes import Bye, ByeCode
-from chatcore_socketio import Caps, Timing
+from chatcore_socketio import ConnectionLimits, Timing
 
 from ..official import COMES_BACK_S, OfficialClient, PythonClient, javascript_client, python_client
 from .cutting_proxy import upgrade_cutter
@@ -51,7 +51,7 @@ async def test_a_default_client_chats(node: SocketioNode, connect: Connect) -> N
             await client.until(lambda client: client.bodies_of("entry"))
             assert client.bodies_of("entry")[0]["body"] == "hi 😀"
         assert node.server.sessions == 2
-        await node.until(lambda: node.server.doorways == 0)
+        await node.until(lambda: node.server.polling_sessions == 0)
     await node.nothing_left()
 
 
@@ -76,7 +76,7 @@ async def test_after_any_other_bye_the_client_stays_away(node: SocketioNode, con
             await client.until(lambda client: client.life("disconnect"))
         await node.nothing_left()
         await asyncio.sleep(2)  # a first try would come within one and a half
-        assert node.server.sessions == node.server.doorways == 0
+        assert node.server.sessions == node.server.polling_sessions == 0
 
 
 @asynccontextmanager
@@ -95,7 +95,7 @@ async def said_goodbye(node: SocketioNode, connect: Connect, *codes: ByeCode) ->
 async def test_the_client_comes_back_when_its_connection_breaks(node: SocketioNode, connect: Connect) -> None:
     async with connect(node, "alice") as alice:
         (session,) = node.server._sessions
-        session._line.abort()
+        session._writer.abort()
         await alice.until(lambda client: len(client.bodies_of("ready")) == 2, COMES_BACK_S)
 
 
@@ -174,14 +174,14 @@ async def test_client_comes_back_when_the_upgrade_of_its_return_is_reset(node_mo
     ):
         cutter.cuts = 3
         for session in tuple(node.server._sessions):
-            session._line.abort()
+            session._writer.abort()
         for client in (javascript, python):
             await client.until(lambda client: len(client.bodies_of("ready")) == 2, 2 * COMES_BACK_S)
 
 
 @pytest.mark.parametrize("library", JAVASCRIPT)
 async def test_client_refused_at_its_addresss_cap_connects_later(library: str, node_modules: Path) -> None:
-    async with socketio_node(caps=Caps(websockets_per_address=1)) as node:
+    async with socketio_node(limits=ConnectionLimits(websockets_per_address=1)) as node:
         first = await node.clients.connect("bob")
         async with javascript_client(node.origin, "alice", node_modules, ready=False, library=library) as client:
             await client.until(lambda client: client.life("connect_error"), COMES_BACK_S)

@@ -172,10 +172,10 @@ async def test_nothing_is_processed_after_a_frame_against_the_rfc(node: Socketio
     """RFC 6455, section 7.1.7: not even the client's close frame."""
     client = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
-    receiver = Receiver(session, session._line._transport)
+    receiver = Receiver(session, session._writer._transport)
     receiver.feed_data(client_frame(TEXT, b"42\xff"))
     receiver.feed_data(client_frame(CLOSE))
-    assert session._line.ended
+    assert session._writer.ended
     assert not session._client_left.is_set()
     client.close()
     await node.nothing_left()

@@ -19,8 +19,8 @@ from chatcore.ports.connection import Connection
 from chatcore.ports.pushes import Push
 from chatcore.protocol import Object
 from chatcore_socketio import SocketioServer, Timing, session
-from chatcore_socketio.dispatcher import Dispatcher
 from chatcore_socketio.frames import text_frame
+from chatcore_socketio.packet_handler import PacketHandler
 
 from ...clients import PATIENCE_S, RawClient, RawClients, raw_clients
 
@@ -63,13 +63,13 @@ class EchoChat:
         yield EchoSocket(connection)
 
 
-class EngineDispatcher(Dispatcher):
+class EnginePacketHandler(PacketHandler):
     """Stands where the server has Socket.IO's dispatcher: Engine.IO alone."""
 
     async def run(self) -> None:
         self.has_met_connect = True
-        while (payload := await self.inbox.take()) is not None:
-            self._line.write(text_frame("4" + payload))
+        while (payload := await self.queue.take()) is not None:
+            self._writer.write(text_frame("4" + payload))
 
 
 async def authenticate(credentials: Credentials) -> Principal:
@@ -104,7 +104,7 @@ class Echo:
     async def start_poll(self, sid: str) -> asyncio.Task[tuple[int, str]]:
         """A GET that the server has received and not answered."""
         waiting = asyncio.create_task(self.poll(sid))
-        await self.until(lambda: self.server._doorways.find(sid)._is_polled)
+        await self.until(lambda: self.server._polling_sessions.find(sid)._is_polled)
         return waiting
 
     async def post(self, sid: str, body: str) -> tuple[int, str]:
@@ -139,7 +139,7 @@ async def socket_echo(timing: Timing, *, path: str = "/socket.io/", port: int = 
 async def engine_echo(timing: Timing, *, path: str = "/engine.io/", port: int = 0) -> AsyncGenerator[Echo]:
     """Engine.IO that sends back messages."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(session, "Dispatcher", EngineDispatcher)
+        patched.setattr(session, "PacketHandler", EnginePacketHandler)
         async with socket_echo(timing, path=path, port=port) as echo:
             yield echo
 

@@ -124,7 +124,7 @@ class TestHeartbeatHTTPLongPolling:
 
     async def test_closes_the_session_upon_ping_timeout(self, strict: Echo) -> None:
         sid = await strict.open_polling()
-        await strict.until(lambda: strict.server.doorways == 0)  # the time for the upgrade is over
+        await strict.until(lambda: strict.server.polling_sessions == 0)  # the time for the upgrade is over
         assert (await strict.poll(sid))[0] == 400
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -16,23 +17,100 @@ from chatcore.ports.pushes import Bye
 from chatcore.protocol import error_object
 from chatcore.socket import Socket
 
-from .close_codes import INTERNAL, NORMAL, TOO_BIG, TRY_AGAIN
 from .connection import SocketConnection
 from .frame_reader import TruncatedText
-from .inbox import Inbox
-from .line import Line
+from .frames import INTERNAL, NORMAL, TOO_BIG, TRY_AGAIN
 from .packets import RESERVED, Packet
+from .writer import Writer
 
+FRAMES_MAX = 256
+BYTES_MAX = 256 * 1024
 _ACKNOWLEDGED_EVENT = re.compile(r"42([0-9]+)\[")
 
 log = logging.getLogger(__name__)
+
+
+class PacketQueue:
+    """A queue of packets from one receiver to one dispatcher.
+
+    When it is full the receiver stops reading, and TCP slows the client down: a client that pipelines is slowed, not
+    cut. A text message above the bound is a `TruncatedText`.
+    """
+
+    __slots__ = ("_characters", "_closed", "_filled", "_packets", "_room", "taken")
+
+    def __init__(self) -> None:
+        self.taken = 0
+        """How many packets have been taken: whether it grows tells whether the dispatcher gets on."""
+        self._packets: deque[str] = deque()
+        self._characters = 0
+        self._closed = False
+        self._filled: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+
+    @property
+    def full(self) -> bool:
+        return len(self._packets) >= FRAMES_MAX or self._characters >= BYTES_MAX
+
+    @property
+    def holds_up_the_reader(self) -> bool:
+        return self._room is not None
+
+    def put(self, packet: str) -> None:
+        """Add a packet; where it makes the queue `full`, wait for `room` next."""
+        self._packets.append(packet)
+        self._characters += len(packet)
+        _wake(self._filled)
+
+    def room(self) -> asyncio.Future[None]:
+        """Return a future that is done once half of the bound is free, or the queue has been closed."""
+        if self._room is None:
+            self._room = asyncio.get_running_loop().create_future()
+        return self._room
+
+    async def take(self) -> str | None:
+        """The next packet; None when the queue is closed and empty."""
+        while not self._packets:
+            if self._closed:
+                return None
+            self._filled = asyncio.get_running_loop().create_future()
+            try:
+                await self._filled
+            finally:
+                self._filled = None
+        packet = self._packets.popleft()
+        self._characters -= len(packet)
+        self.taken += 1
+        if self._room is not None and len(self._packets) <= FRAMES_MAX // 2 and self._characters <= BYTES_MAX // 2:
+            self._wake_reader()
+        return packet
+
+    def close(self) -> None:
+        """Nothing comes any more; what is there can still be taken."""
+        self._closed = True
+        _wake(self._filled)
+        self._wake_reader()
+
+    def clear(self) -> None:
+        """Forget what is there."""
+        self._packets.clear()
+        self._characters = 0
+
+    def _wake_reader(self) -> None:
+        _wake(self._room)
+        self._room = None
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
 
 
 class Violation(Exception):
     """The client does not speak Socket.IO as the contract has it."""
 
 
-class Dispatcher:
+class PacketHandler:
     """The one task that executes what a websocket's client sends."""
 
     def __init__(
@@ -40,18 +118,18 @@ class Dispatcher:
         chat: Chat,
         authenticate: Authenticator,
         credentials: Callable[[str | None], Credentials],
-        line: Line,
+        writer: Writer,
         connect_within: float,
         spend: Callable[[], bool],
     ) -> None:
         """``spend`` counts a packet that carries no command, and is False when it is one too many."""
-        self.inbox = Inbox()
-        self.connection = SocketConnection(line)
+        self.queue = PacketQueue()
+        self.connection = SocketConnection(writer)
         self.has_met_connect = False
         self._chat = chat
         self._authenticate = authenticate
         self._credentials = credentials
-        self._line = line
+        self._writer = writer
         self._connect_within = connect_within
         self._spend = spend
         self._socket: Socket | None = None
@@ -62,7 +140,7 @@ class Dispatcher:
         return self._socket is not None
 
     async def run(self) -> None:
-        """Serve the client until nothing comes any more, or the line has been ended."""
+        """Serve the client until nothing comes any more, or the writer has been ended."""
         try:
             async with AsyncExitStack() as connected:
                 connect = await self._next()
@@ -73,24 +151,24 @@ class Dispatcher:
             self.connection.close(Bye(code="protocol"))
         except Exception:
             log.exception("a socket's dispatcher failed")
-            self._line.end(INTERNAL)
+            self._writer.end(INTERNAL)
 
     def end(self) -> None:
         """Nothing comes any more; nothing is waited for."""
-        self.inbox.close()
+        self.queue.close()
         if self._socket:
             self._socket.end()
 
     async def _next(self) -> Packet | None:
         """The next packet for the default namespace; None when there is none, or the client disconnects."""
-        while (text := await self.inbox.take()) is not None:
+        while (text := await self.queue.take()) is not None:
             packet = self._read(text)
             if packet is None:
                 continue
             if packet.namespace not in (None, "/"):
                 self._answer_elsewhere(packet)
             elif packet.packet_type == kinds.DISCONNECT:
-                self._line.end(NORMAL)
+                self._writer.end(NORMAL)
                 return None
             else:
                 return packet
@@ -118,7 +196,7 @@ class Dispatcher:
         if found and self._socket is not None:
             self.connection.answer(int(found[1]), {"ok": False, "error": error_object(TooLarge())})
         else:
-            self._line.end(TOO_BIG)
+            self._writer.end(TOO_BIG)
 
     def _answer_unread(self, packet: Packet, error: ChatError) -> None:
         if self._socket is not None and packet.packet_type == kinds.EVENT and packet.id is not None:
@@ -147,14 +225,14 @@ class Dispatcher:
         except ChatError as error:
             if not error.temporary:
                 self.connection.refuse(error)
-                self._line.end(NORMAL)
+                self._writer.end(NORMAL)
         except TimeoutError:
             log.warning("CONNECT could not be answered within %s s", self._connect_within)
         except Exception:
             log.exception("CONNECT failed")
         # After a refusal official clients do not try again, after this they do.
         if self._socket is None:
-            self._line.end(TRY_AGAIN)
+            self._writer.end(TRY_AGAIN)
         return self._socket is not None
 
     async def _enter(self, token: str | None, connected: AsyncExitStack) -> Socket:

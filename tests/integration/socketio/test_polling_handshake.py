@@ -1,4 +1,4 @@
-"""The polling doorway: handshake, CONNECT, and a GET that hangs until the websocket stands."""
+"""The polling polling: handshake, CONNECT, and a GET that hangs until the websocket stands."""
 
 import asyncio
 import base64
@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientResponse, WSServerHandshakeError
 
 from chatcore_aiohttp import bodies
-from chatcore_socketio import Caps, Timing
+from chatcore_socketio import ConnectionLimits, Timing
 
 from .node import QUICK, SocketioNode, socketio_node
 
@@ -33,7 +33,7 @@ class Poller:
     async def waiting_get(self) -> asyncio.Task[tuple[int, str]]:
         """A GET that has reached the server and waits there."""
         get = asyncio.create_task(self.get())
-        await self._node.until(lambda: self._node.server._doorways.find(self.sid)._is_polled)
+        await self._node.until(lambda: self._node.server._polling_sessions.find(self.sid)._is_polled)
         return get
 
     async def post(self, body: str | bytes) -> tuple[int, str]:
@@ -88,7 +88,7 @@ async def test_once_the_websocket_stands_the_polling_session_is_over(node: Socke
     client = await node.clients.open(sid=poller.sid)
     await client.send("2probe", "5", CONNECT)
     await client.text("40")
-    await node.until(lambda: node.server.doorways == 0)
+    await node.until(lambda: node.server.polling_sessions == 0)
     assert (await poller.get())[0] == 400
     assert (await poller.post(CONNECT))[0] == 400
     assert not client.is_closed
@@ -126,7 +126,7 @@ async def test_polling_session_without_connect_ends_without_a_log_line(
 
 
 async def test_waiting_get_fails_when_its_websocket_is_refused_at_the_cap() -> None:
-    async with socketio_node(caps=Caps(websockets_per_address=1)) as node:
+    async with socketio_node(limits=ConnectionLimits(websockets_per_address=1)) as node:
         await node.clients.connect()
         poller = await shake_hands(node)
         waiting = await poller.waiting_get()
@@ -146,7 +146,7 @@ async def test_polling_session_ends_with_a_websocket_that_never_upgraded(frames:
         client = await node.clients.open(sid=poller.sid)
         await client.send(*frames)
         await client.close()
-        await node.until(lambda: node.server.doorways == 0)
+        await node.until(lambda: node.server.polling_sessions == 0)
         assert (await poller.get())[0] == 400
 
 
@@ -154,7 +154,7 @@ async def test_a_polling_session_that_is_left_alone_goes(quick: SocketioNode) ->
     for poller in [await shake_hands(quick), await shake_hands(quick)]:
         await poller.post(CONNECT)
     await shake_hands(quick)
-    assert quick.server.doorways == 3
+    assert quick.server.polling_sessions == 3
     await quick.nothing_left()
 
 
@@ -182,7 +182,7 @@ async def test_a_websocket_that_probes_and_never_moves_over_is_closed(quick: Soc
 async def test_websocket_has_no_more_time_for_connect_than_its_polling_session() -> None:
     async with socketio_node(timing=Timing(connect_within=600, ping_interval=0.5)) as node:
         poller = await shake_hands(node)
-        node.server._doorways.find(poller.sid).deadline = asyncio.get_running_loop().time() + 1
+        node.server._polling_sessions.find(poller.sid).deadline = asyncio.get_running_loop().time() + 1
         client = await node.clients.open(sid=poller.sid)
         await client.send("2probe", "5")
         assert await client.closed() == 1008
@@ -194,13 +194,13 @@ async def test_upgrade_without_a_probe_moves_over_and_answers_the_hanging_get(no
     assert await poller.post(CONNECT) == (200, "ok")
     hanging = asyncio.create_task(poller.get())
     client = await node.clients.open(sid=poller.sid)
-    await node.until(lambda: node.server._doorways.find(poller.sid)._is_polled)
+    await node.until(lambda: node.server._polling_sessions.find(poller.sid)._is_polled)
     await client.send("5")
     assert await hanging == (200, "6")
     await client.text('42["ready"')
     assert client.texts[0].startswith("40")
     assert client.ready["user"] == "alice"
-    assert node.server.doorways == 0
+    assert node.server.polling_sessions == 0
 
 
 @pytest.mark.parametrize("first", ["2", CONNECT, "", "xyz", "3probe", "2probe2"])
@@ -245,7 +245,7 @@ async def test_second_get_at_the_same_time_ends_the_session(node: SocketioNode) 
     assert answers[0] == (200, "1")
     assert answers[1][0] == 400
     assert (await poller.get())[0] == 400
-    assert node.server.doorways == 0
+    assert node.server.polling_sessions == 0
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ async def test_nothing_but_connect_goes_by_post(node: SocketioNode, body: str | 
 async def test_post_may_carry_16_packets(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     assert await poller.post("\x1e".join([CONNECT, *["1"] * 15])) == (200, "ok")
-    assert node.server.doorways == 0
+    assert node.server.polling_sessions == 0
 
 
 async def test_a_second_connect_ends_the_session(node: SocketioNode) -> None:
@@ -339,7 +339,7 @@ async def test_post_that_does_not_come_ends_the_session(node: SocketioNode, monk
     writer.close()
     assert await waiting == (200, "1")
     assert (await poller.get())[0] == 400
-    assert node.server.doorways == 0
+    assert node.server.polling_sessions == 0
 
 
 async def test_a_post_that_comes_in_two_pieces_is_read_whole(node: SocketioNode) -> None:
@@ -360,8 +360,8 @@ async def test_a_post_that_comes_in_two_pieces_is_read_whole(node: SocketioNode)
 
 
 async def test_doorways_are_bounded_per_address_and_in_all() -> None:
-    for caps in (Caps(doorways=2), Caps(doorways_per_address=2)):
-        async with socketio_node(caps=caps) as node:
+    for limits in (ConnectionLimits(polling_sessions=2), ConnectionLimits(polling_sessions_per_address=2)):
+        async with socketio_node(limits=limits) as node:
             await shake_hands(node)
             await shake_hands(node)
             async with node.clients.http.get(f"{node.url}?EIO=4&transport=polling") as answer:

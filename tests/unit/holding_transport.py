@@ -5,10 +5,10 @@ import asyncio
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_writer import StreamWriter
 
-from chatcore_socketio.line import Flusher, Line
+from chatcore_socketio.writer import Flusher, Writer
 
 
-class Holding(asyncio.Transport):
+class HoldingTransport(asyncio.Transport):
     """A transport whose client reads nothing until `release`."""
 
     def __init__(self) -> None:
@@ -54,6 +54,6 @@ class Holding(asyncio.Transport):
         self.protocol.connection_lost(None)
 
 
-def line_over(transport: Holding, flusher: Flusher | None = None, close_within: float = 600) -> Line:
-    writer = StreamWriter(transport.protocol, asyncio.get_running_loop())
-    return Line(transport, writer, flusher or Flusher(), close_within)
+def writer_over(transport: HoldingTransport, flusher: Flusher | None = None, close_within: float = 600) -> Writer:
+    stream = StreamWriter(transport.protocol, asyncio.get_running_loop())
+    return Writer(transport, stream, flusher or Flusher(), close_within)

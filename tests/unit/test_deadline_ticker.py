@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from chatcore_socketio.janitor import Janitor
+from chatcore_socketio.deadlines import DeadlineTicker
 
 pytestmark = pytest.mark.anyio
 
@@ -35,29 +35,29 @@ class Broken(Counting):
 
 
 async def test_deadline_that_can_not_be_looked_at_keeps_no_other_from_it(caplog: pytest.LogCaptureFixture) -> None:
-    janitor = Janitor(0)
+    ticker = DeadlineTicker(0)
     watched = [Broken(), Counting(), Broken()]
     for one in watched:
-        janitor.watch(one)
+        ticker.watch(one)
     async with asyncio.timeout(5):
         for one in watched:
             await one.third.wait()
     for one in watched:
-        janitor.forget(one)
+        ticker.forget(one)
     assert caplog.record_tuples[0] == (
-        "chatcore_socketio.janitor",
+        "chatcore_socketio.deadlines",
         logging.ERROR,
         "a deadline could not be looked at",
     )
 
 
 async def test_nothing_runs_while_nothing_is_watched_and_it_begins_anew() -> None:
-    janitor, before = Janitor(0), asyncio.all_tasks()
+    ticker, before = DeadlineTicker(0), asyncio.all_tasks()
     for _ in range(2):
         one = Counting()
-        janitor.watch(one)
+        ticker.watch(one)
         async with asyncio.timeout(5):
             await one.third.wait()
-        janitor.forget(one)
+        ticker.forget(one)
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == before

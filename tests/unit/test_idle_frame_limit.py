@@ -1,6 +1,6 @@
 """The bound on frames that carry no command."""
 
-from chatcore_socketio.frame_allowance import FrameAllowance
+from chatcore_socketio.connection_limits import IdleFrameLimit
 
 
 class Clock:
@@ -11,14 +11,14 @@ class Clock:
         return self.now
 
 
-def spent(allowance: FrameAllowance) -> int:
+def spent(allowance: IdleFrameLimit) -> int:
     """How many of 1,000 frames are admitted now."""
     return sum(allowance.spend() for _ in range(1_000))
 
 
 def test_burst_is_admitted_once_and_the_rate_after_it() -> None:
     clock = Clock()
-    allowance = FrameAllowance(clock)
+    allowance = IdleFrameLimit(clock)
     assert spent(allowance) == 500
     assert spent(allowance) == 0
     for _ in range(3):
@@ -28,7 +28,7 @@ def test_burst_is_admitted_once_and_the_rate_after_it() -> None:
 
 def test_quiet_client_gets_back_the_burst_and_no_more() -> None:
     clock = Clock()
-    allowance = FrameAllowance(clock)
+    allowance = IdleFrameLimit(clock)
     assert spent(allowance) == 500
     clock.now += 3_600
     assert spent(allowance) == 500
@@ -36,7 +36,7 @@ def test_quiet_client_gets_back_the_burst_and_no_more() -> None:
 
 def test_frames_at_the_rate_are_admitted_for_ever() -> None:
     clock = Clock()
-    allowance = FrameAllowance(clock)
+    allowance = IdleFrameLimit(clock)
     for _ in range(10_000):
         clock.now += 0.01
         assert allowance.spend()
@@ -44,7 +44,7 @@ def test_frames_at_the_rate_are_admitted_for_ever() -> None:
 
 def test_one_frame_is_admitted_as_soon_as_it_has_been_earned() -> None:
     clock = Clock()
-    allowance = FrameAllowance(clock)
+    allowance = IdleFrameLimit(clock)
     assert spent(allowance) == 500
     for is_admitted in (False, True):
         clock.now += 1 / 128

@@ -19,32 +19,32 @@ log = logging.getLogger(__name__)
 
 
 class Flusher:
-    """Writes at the end of a turn of the loop what its lines have gathered in it: a system call each, not one a frame.
+    """Writes what its writers gathered in a turn of the event loop at the end of that turn, with one call for each.
 
     An answer and the entry that follows it, or all entries of a batch, leave together.
     """
 
-    __slots__ = ("_lines",)
+    __slots__ = ("_writers",)
 
     def __init__(self) -> None:
-        self._lines: list[Line] = []
+        self._writers: list[Writer] = []
 
-    def add(self, line: "Line") -> None:
-        if not self._lines:
+    def add(self, writer: "Writer") -> None:
+        if not self._writers:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._lines.append(line)
+        self._writers.append(writer)
 
     def _flush(self) -> None:
-        lines, self._lines = self._lines, []
-        for line in lines:
+        writers, self._writers = self._writers, []
+        for writer in writers:
             try:
-                line.flush()
+                writer.flush()
             except Exception:
-                log.exception("a line could not be written to")
-                line.abort()
+                log.exception("a writer could not be written to")
+                writer.abort()
 
 
-class Line:
+class Writer:
     """One websocket to write to, and to end.
 
     aiohttp's own writer makes a frame for every receiver and may wait for a slow one. Here nothing waits, and every
@@ -58,24 +58,24 @@ class Line:
         "_gathered_size",
         "_is_lost",
         "_killer",
+        "_stream",
         "_transport",
-        "_writer",
         "ended",
         "on_end",
         "on_overflow",
     )
 
     def __init__(
-        self, transport: asyncio.Transport, writer: AbstractStreamWriter, flusher: Flusher, close_within: float
+        self, transport: asyncio.Transport, stream: AbstractStreamWriter, flusher: Flusher, close_within: float
     ) -> None:
         transport.set_write_buffer_limits(high=DRAINED - 1, low=DRAINED // 2)
         self.ended = False
         self.on_end: Callable[[], None] | None = None
         """Called once, when it is ended from here."""
         self.on_overflow: Callable[[], None] | None = None
-        """Called when more than 1 MiB is outstanding after a write; it is to end the line."""
+        """Called when more than 1 MiB is outstanding after a write; it is to end the writer."""
         self._transport = transport
-        self._writer = writer
+        self._stream = stream
         self._flusher = flusher
         self._close_within = close_within
         self._gathered: list[bytes] = []
@@ -84,7 +84,7 @@ class Line:
         self._killer: asyncio.TimerHandle | None = None
 
     def write(self, frame: bytes) -> None:
-        """Write a frame, unless the line has ended."""
+        """Write a frame, unless the writer has ended."""
         if self.ended:
             return
         if not self._gathered:
@@ -110,18 +110,18 @@ class Line:
         self.write(pong_frame(payload))
 
     async def drained(self) -> None:
-        """Return once less than 256 KiB is outstanding, or the line has ended."""
+        """Return once less than 256 KiB is outstanding, or the writer has ended."""
         self.flush()
         transport = self._transport
         while not (self.ended or transport.is_closing()) and transport.get_write_buffer_size() >= DRAINED:
             try:
-                await self._writer.drain()
+                await self._stream.drain()
             except ConnectionError:
                 return
             await asyncio.sleep(0)  # in case a transport forgets to pause what `drain` looks at
 
     def end(self, code: int) -> None:
-        """Say that this is the end, and cut the line when the client does not follow soon. Further calls do nothing."""
+        """Send a close frame, and abort the connection after ``close_within``. Further calls do nothing."""
         if self.ended:
             return
         self.write(close_frame(code))

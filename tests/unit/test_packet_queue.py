@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from chatcore_socketio.inbox import FRAMES_MAX, Inbox
+from chatcore_socketio.packet_handler import FRAMES_MAX, PacketQueue
 
 pytestmark = pytest.mark.anyio
 
@@ -16,76 +16,76 @@ def anyio_backend() -> str:
 
 @pytest.mark.parametrize(("packet", "most"), [("x", 256), ("x" * 65_536, 4)])
 async def test_inbox_is_full_by_packets_or_by_characters(packet: str, most: int) -> None:
-    inbox = Inbox()
+    queue = PacketQueue()
     for _ in range(2):
         for _ in range(most - 1):
-            inbox.put(packet)
-            assert not inbox.full
-        inbox.put(packet)
-        assert inbox.full
-        room = inbox.room()
+            queue.put(packet)
+            assert not queue.full
+        queue.put(packet)
+        assert queue.full
+        room = queue.room()
         for _ in range(most // 2 - 1):
-            assert await inbox.take() == packet
+            assert await queue.take() == packet
             assert not room.done()
-        assert inbox.holds_up_the_reader
-        await inbox.take()
+        assert queue.holds_up_the_reader
+        await queue.take()
         assert room.done()
-        assert not inbox.holds_up_the_reader
+        assert not queue.holds_up_the_reader
         for _ in range(most // 2):
-            await inbox.take()
+            await queue.take()
 
 
 @pytest.mark.parametrize(("packet", "count"), [("x", 257), ("x" * 65_537, 4)])
 async def test_inbox_that_is_given_more_than_its_bound_is_full(packet: str, count: int) -> None:
-    inbox = Inbox()
+    queue = PacketQueue()
     for _ in range(count):
-        inbox.put(packet)
-    assert inbox.full
+        queue.put(packet)
+    assert queue.full
 
 
 async def test_closed_inbox_gives_what_is_there_and_lets_the_reader_go() -> None:
-    inbox = Inbox()
+    queue = PacketQueue()
     for number in range(FRAMES_MAX):
-        inbox.put(f"{number}")
-    room = inbox.room()
-    inbox.close()
+        queue.put(f"{number}")
+    room = queue.room()
+    queue.close()
     assert room.done()
-    assert [await inbox.take() for _ in range(FRAMES_MAX + 1)] == [*(f"{number}" for number in range(FRAMES_MAX)), None]
+    assert [await queue.take() for _ in range(FRAMES_MAX + 1)] == [*(f"{number}" for number in range(FRAMES_MAX)), None]
 
 
 async def test_take_waits_for_the_next_packet_or_the_end() -> None:
-    inbox = Inbox()
+    queue = PacketQueue()
     for packet in ("first", "second"):
-        taking = asyncio.create_task(inbox.take())
+        taking = asyncio.create_task(queue.take())
         await asyncio.sleep(0)
         assert not taking.done()
-        inbox.put(packet)
+        queue.put(packet)
         assert await taking == packet
-    taking = asyncio.create_task(inbox.take())
+    taking = asyncio.create_task(queue.take())
     await asyncio.sleep(0)
-    inbox.close()
+    queue.close()
     assert await taking is None
-    assert inbox.taken == 2
+    assert queue.taken == 2
 
 
 async def test_packet_put_after_a_cancelled_take_stays_for_the_next() -> None:
-    inbox = Inbox()
-    taking = asyncio.create_task(inbox.take())
+    queue = PacketQueue()
+    taking = asyncio.create_task(queue.take())
     await asyncio.sleep(0)
     taking.cancel()
-    inbox.put("x")
+    queue.put("x")
     await asyncio.wait({taking})
-    assert await inbox.take() == "x"
+    assert await queue.take() == "x"
 
 
 async def test_cleared_inbox_has_its_whole_bound_again() -> None:
-    inbox = Inbox()
+    queue = PacketQueue()
     for _ in range(3):
-        inbox.put("x" * 65_536)
-    inbox.clear()
+        queue.put("x" * 65_536)
+    queue.clear()
     for size in (65_536, 65_536, 65_536, 65_535):
-        inbox.put("x" * size)
-    assert not inbox.full
-    inbox.put("x")
-    assert inbox.full
-    assert inbox.taken == 0
+        queue.put("x" * size)
+    assert not queue.full
+    queue.put("x")
+    assert queue.full
+    assert queue.taken == 0

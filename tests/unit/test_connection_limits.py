@@ -3,15 +3,17 @@
 import pytest
 
 from chatcore.errors import RateLimited
-from chatcore_socketio.caps import Cap, Caps
+from chatcore_socketio.connection_limits import ConnectionCount, ConnectionLimits
 
 
 def test_caps_by_default_allow_4096_websockets_and_1024_doorways_an_address() -> None:
-    assert Caps() == Caps(websockets_per_address=4_096, doorways=4_096, doorways_per_address=1_024)
+    assert ConnectionLimits() == ConnectionLimits(
+        websockets_per_address=4_096, polling_sessions=4_096, polling_sessions_per_address=1_024
+    )
 
 
 def test_cap_admits_its_number_in_all_and_of_an_address() -> None:
-    cap = Cap(total=600, per_address=400)
+    cap = ConnectionCount(total=600, per_address=400)
     for _ in range(400):
         cap.enter("192.0.2.1")
     with pytest.raises(RateLimited):
@@ -23,7 +25,7 @@ def test_cap_admits_its_number_in_all_and_of_an_address() -> None:
 
 
 def test_addresses_of_one_ipv6_network_share_a_cap() -> None:
-    cap = Cap(per_address=2)
+    cap = ConnectionCount(per_address=2)
     cap.enter("2001:db8::1")
     cap.enter("2001:db8::2")
     with pytest.raises(RateLimited):
@@ -34,7 +36,7 @@ def test_addresses_of_one_ipv6_network_share_a_cap() -> None:
 
 
 def test_clients_of_unknown_address_share_a_cap() -> None:
-    cap = Cap(per_address=1)
+    cap = ConnectionCount(per_address=1)
     cap.enter(None)
     with pytest.raises(RateLimited):
         cap.enter("")

@@ -17,8 +17,8 @@ from chatcore.errors import ChatError, Invalid, Unavailable
 from chatcore.ids import new_id
 from chatcore.ports.log_throttle import LogThrottle
 
-from .caps import Cap
-from .janitor import Janitor
+from .connection_limits import ConnectionCount
+from .deadlines import DeadlineTicker
 from .packets import CLOSE, NOOP, EnginePacket, Packet
 
 PACKETS_MAX = 16
@@ -45,10 +45,10 @@ class Stage(Enum):
     """The session has ended without a websocket."""
 
 
-class Doorway:
+class PollingSession:
     """One polling session, until its websocket stands or the session ends without one."""
 
-    def __init__(self, address: str | None, *, deadline: float, over: Callable[["Doorway"], None]) -> None:
+    def __init__(self, address: str | None, *, deadline: float, over: Callable[["PollingSession"], None]) -> None:
         self.sid = new_id()
         self.address = address
         self.deadline = deadline
@@ -123,63 +123,63 @@ class Doorway:
         return self._last if self.stage is Stage.GONE else NOOP
 
 
-class Doorways:
-    """All doorways, by their session's id."""
+class PollingSessions:
+    """All polling_sessions, by their session's id."""
 
-    def __init__(self, cap: Cap, janitor: Janitor, *, within: float) -> None:
-        self._cap = cap
-        self._janitor = janitor
+    def __init__(self, cap: ConnectionCount, ticker: DeadlineTicker, *, within: float) -> None:
+        self._count = cap
+        self._ticker = ticker
         self._within = within
-        self._doorways: dict[str, Doorway] = {}
+        self._polling_sessions: dict[str, PollingSession] = {}
         self._throttle = LogThrottle()
 
     def __len__(self) -> int:
-        return len(self._doorways)
+        return len(self._polling_sessions)
 
-    def open(self, address: str | None) -> Doorway:
+    def open(self, address: str | None) -> PollingSession:
         """A new one. Raises `RateLimited`."""
-        self._cap.enter(address)
+        self._count.enter(address)
 
-        def over(doorway: Doorway) -> None:
-            if self._doorways.pop(doorway.sid, None):
-                self._cap.leave(address)
-            if not self._doorways:
-                self._janitor.forget(self)
+        def over(polling: PollingSession) -> None:
+            if self._polling_sessions.pop(polling.sid, None):
+                self._count.leave(address)
+            if not self._polling_sessions:
+                self._ticker.forget(self)
 
-        doorway = Doorway(address, deadline=asyncio.get_running_loop().time() + self._within, over=over)
-        self._doorways[doorway.sid] = doorway
-        self._janitor.watch(self)
-        return doorway
+        polling = PollingSession(address, deadline=asyncio.get_running_loop().time() + self._within, over=over)
+        self._polling_sessions[polling.sid] = polling
+        self._ticker.watch(self)
+        return polling
 
-    def find(self, sid: str) -> Doorway:
+    def find(self, sid: str) -> PollingSession:
         """Raises `Invalid`."""
-        if found := self._doorways.get(sid):
+        if found := self._polling_sessions.get(sid):
             return found
         raise Invalid("Unknown session, or the session already uses its websocket.", field="sid")
 
     def end(self, sid: str | None, error: ChatError) -> None:
         """End the session ``sid``, if there is such a session without a websocket."""
-        if sid is not None and (doorway := self._doorways.get(sid)):
-            doorway.end(error)
+        if sid is not None and (polling := self._polling_sessions.get(sid)):
+            polling.end(error)
 
     def tick(self, now: float) -> None:
-        for doorway in tuple(self._doorways.values()):
-            if now >= doorway.deadline:
-                self._expire(doorway)
+        for polling in tuple(self._polling_sessions.values()):
+            if now >= polling.deadline:
+                self._expire(polling)
 
     def close(self) -> None:
-        for doorway in tuple(self._doorways.values()):
-            doorway.end(Unavailable(CLOSING))
+        for polling in tuple(self._polling_sessions.values()):
+            polling.end(Unavailable(CLOSING))
 
-    def _expire(self, doorway: Doorway) -> None:
-        if doorway.connect is not None and self._throttle.admits(client_network(doorway.address)):
+    def _expire(self, polling: PollingSession) -> None:
+        if polling.connect is not None and self._throttle.admits(client_network(polling.address)):
             log.warning(
                 "Polling session ended without a websocket: address=%s seconds=%g. Let the proxies between client and "
                 'server pass websocket upgrades; a client that needs no polling sets transports: ["websocket"].',
-                doorway.address,
+                polling.address,
                 self._within,
             )
-        doorway.end(Unavailable(NO_WEBSOCKET))
+        polling.end(Unavailable(NO_WEBSOCKET))
 
 
 def _check_connect(text: str) -> None:

@@ -1,0 +1,173 @@
+"""The writing side of a websocket: what goes out together, what is too much, and how it ends."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from chatcore_socketio.writer import Flusher, Writer
+
+from .holding_transport import HoldingTransport, writer_over
+
+pytestmark = pytest.mark.anyio
+
+KIB = 1024
+CLOSE_1000 = b"\x88\x02\x03\xe8"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Broken(HoldingTransport):
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        raise ZeroDivisionError
+
+
+@pytest.fixture
+async def transport() -> HoldingTransport:
+    return HoldingTransport()
+
+
+async def test_frames_of_one_turn_leave_together_at_its_end(transport: HoldingTransport) -> None:
+    writer = writer_over(transport)
+    for turn in (b"ab", b"cd"):
+        for byte in turn:
+            writer.write(bytes([byte]))
+        assert turn not in transport.pieces
+        await asyncio.sleep(0)
+    assert transport.pieces == [b"ab", b"cd"]
+
+
+async def test_more_than_64_kib_do_not_wait_for_the_end_of_the_turn(transport: HoldingTransport) -> None:
+    writer = writer_over(transport)
+    for _ in range(2):
+        transport.pieces.clear()
+        writer.write(b"x")
+        writer.write(bytes(64 * KIB - 1))
+        assert transport.pieces == []
+        writer.write(b"y")
+        assert [len(piece) for piece in transport.pieces] == [64 * KIB + 1]
+
+
+async def test_line_that_can_not_be_written_is_aborted_and_the_others_go_on(
+    transport: HoldingTransport, caplog: pytest.LogCaptureFixture
+) -> None:
+    flusher, broken = Flusher(), Broken()
+    for one in (broken, transport):
+        writer_over(one, flusher).write(b"x")
+    await asyncio.sleep(0)
+    assert (broken.aborted.is_set(), transport.pieces) == (True, [b"x"])
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+async def test_line_with_more_than_1_mib_outstanding_overflows(transport: HoldingTransport) -> None:
+    writer, overflows = writer_over(transport), []
+    writer.on_overflow = lambda: overflows.append(transport.get_write_buffer_size())
+    writer.write(bytes(1024 * KIB))
+    assert not overflows
+    writer.write(b"x")
+    await asyncio.sleep(0)
+    assert overflows == [1024 * KIB + 1]
+
+
+async def test_line_that_has_ended_does_not_overflow(transport: HoldingTransport) -> None:
+    writer = writer_over(transport)
+    writer.on_overflow = lambda: pytest.fail("it has ended")
+    writer.write(bytes(1024 * KIB))
+    writer.end(1000)
+    assert transport.pieces[-1] == CLOSE_1000
+
+
+async def test_drained_waits_until_less_than_256_kib_is_outstanding(transport: HoldingTransport) -> None:
+    writer = writer_over(transport)
+    writer.write(bytes(256 * KIB - 1))
+    await writer.drained()
+    writer.write(b"x")
+    waiting = asyncio.create_task(writer.drained())
+    await asyncio.sleep(0)
+    assert transport.get_write_buffer_size() == 256 * KIB
+    for _ in range(3):
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    transport.release(256 * KIB)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert waiting.done()
+
+
+async def test_transport_is_full_from_256_kib_until_half_of_that_is_left(transport: HoldingTransport) -> None:
+    writer_over(transport)
+    transport.write(bytes(256 * KIB - 1))
+    assert not transport.protocol.writing_paused
+    transport.write(b"x")
+    transport.release(128 * KIB - 1)
+    assert transport.protocol.writing_paused
+    transport.release(1)
+    assert not transport.protocol.writing_paused
+
+
+async def test_drained_returns_when_the_connection_is_lost(transport: HoldingTransport) -> None:
+    writer = writer_over(transport)
+    writer.write(bytes(256 * KIB))
+    waiting = asyncio.create_task(writer.drained())
+    await asyncio.sleep(0)
+    transport.lose()
+    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(writer.drained(), 5)
+
+
+async def test_drained_does_not_wait_for_a_line_that_has_ended(transport: HoldingTransport) -> None:
+    writer = writer_over(transport)
+    writer.write(bytes(256 * KIB))
+    writer.end(1000)
+    await asyncio.wait_for(writer.drained(), 5)
+
+
+async def test_line_ends_once_with_its_close_frame_last(transport: HoldingTransport) -> None:
+    writer, ends = writer_over(transport), []
+    writer.on_end = lambda: ends.append(writer.ended)
+    writer.write(b"x")
+    writer.end(1000)
+    writer.end(1001)
+    writer.write(b"y")
+    writer.pong(b"")
+    await asyncio.sleep(0)
+    assert transport.pieces == [b"x" + CLOSE_1000]
+    assert ends == [True]
+    assert not transport.is_closing()  # the client has its time to follow
+
+
+async def test_hang_up_writes_what_is_left_and_tells_nobody(transport: HoldingTransport) -> None:
+    writer = writer_over(transport)
+    writer.on_end = writer.on_overflow = lambda: pytest.fail("it hangs up by itself")
+    transport.write(bytes(1024 * KIB))
+    writer.write(b"last")
+    writer.hang_up()
+    writer.end(1000)
+    assert transport.pieces[-1] == b"last"
+    assert transport.is_closing()
+    assert not transport.aborted.is_set()
+
+
+@pytest.mark.parametrize("end", [lambda writer: writer.end(1000), Writer.hang_up], ids=["end", "hang up"])
+async def test_client_that_does_not_follow_is_cut_after_a_while(
+    transport: HoldingTransport, end: Callable[[Writer], None]
+) -> None:
+    end(writer_over(transport, close_within=0.01))
+    await asyncio.wait_for(transport.aborted.wait(), 5)
+
+
+@pytest.mark.parametrize(
+    "ways", [(Writer.hang_up, Writer.lose), (Writer.lose, Writer.hang_up)], ids=["before", "after"]
+)
+async def test_lost_connection_keeps_no_timer(
+    transport: HoldingTransport, ways: Sequence[Callable[[Writer], None]]
+) -> None:
+    writer = writer_over(transport, close_within=0)
+    for way in ways:
+        way(writer)
+    await asyncio.sleep(0.01)
+    assert not transport.aborted.is_set()
