@@ -67,13 +67,20 @@ class Memberships:
                 self._subscribe(row.room, Subscription(socket, since - 1, member=False), row.head)
 
     def _end_invitations(self, user: UserId, room: RoomId, told: Mapping[LiveSocket, Seq]) -> None:
-        """Tell the end of invitations that were ``told`` before the read that found none; a later one may stand."""
+        """Push the end of invitations that were ``told`` before the read that found none.
+
+        An invitation that was pushed since may be newer than the read, or have ended: the store is asked again.
+        """
         for socket in self._sockets(user):
             if socket.connecting:
                 socket.uninvited.add(room)
-            elif socket in told and socket.invited.get(room) == told[socket]:
+            elif (invited := socket.invited.get(room)) is None:
+                continue
+            elif told.get(socket) == invited:
                 del socket.invited[room]
                 socket.connection.send(Push("room.gone", RoomGone(room)))
+            else:
+                self.doubt(user, room)
 
     def _sockets(self, user: UserId) -> Sequence[LiveSocket]:
         return tuple(self._users[user].sockets.values()) if user in self._users else ()

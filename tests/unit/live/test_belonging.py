@@ -173,6 +173,24 @@ async def test_end_of_an_invitation_on_another_node_while_ready_is_read_is_pushe
         assert ina.story == ["ready", "room.gone"]
 
 
+async def test_end_of_an_invitation_that_is_read_while_ready_is_pushed_is_pushed() -> None:
+    """The store is asked for the membership before `ready` shows the invitation, and answers after it."""
+    store, ina = HeldStore(), Teller()
+    async with Chat(store) as here, Chat(store) as there:
+        room = await create(there)
+        await there.execute("olga", InviteUser(room=room, user="ina"))
+        async with connecting(store, here, ina, "ina") as page:
+            await page.reached.wait()
+            answer = store.hold("memberships", done=True)
+            await there.execute("olga", RemoveUser(room=room, user="ina"))
+            await answer.reached.wait()
+            page.open()
+            await ina.until(lambda _: ina.story == ["ready"])
+            answer.open()
+        assert [view.standing for view in ina.ready.rooms] == ["invited"]
+        assert ina.story == ["ready", "room.gone"]
+
+
 async def test_an_invitation_that_comes_and_goes_while_ready_is_read_is_told_to_have_ended() -> None:
     """It came between the reading of the memberships and that of the page which `ready` shows."""
     store, bus, ina = HeldStore(), HeldBus(), Teller()
