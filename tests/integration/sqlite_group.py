@@ -56,7 +56,7 @@ async def queued(database: Database, count: int) -> None:
 async def handed_over(database: Database, count: int) -> None:
     """Return once ``count`` calls wait for their results."""
     assert database._session
-    while len(database._session.desk._waiting) < count:
+    while len(database._session.completions._waiting) < count:
         await checkpoint()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from chatcore_sqlite.watch import LOST
+from chatcore_sqlite.data_folder import LOST
 
 from .serve_client import User, signed_in
 from .serving import Server, serving

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from chatcore.errors import Unavailable
-from chatcore_sqlite import connections
-from chatcore_sqlite.erasing import Eraser, Gate
+from chatcore_sqlite import data_folder
+from chatcore_sqlite.eraser import Eraser, Gate
 
 WITHIN_S = 60
 
@@ -26,7 +26,7 @@ class Clock:
 def connection(tmp_path: Path) -> Generator[sqlite3.Connection]:
     file = tmp_path / "database"
     file.touch()
-    with closing(connections.writing(file)) as connection:
+    with closing(data_folder.connect_writer(file)) as connection:
         connection.execute("CREATE TABLE things (value)")
         yield connection
 

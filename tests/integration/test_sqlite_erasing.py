@@ -18,8 +18,8 @@ import pytest
 from chatcore.domain.entries import Entry
 from chatcore.testing.builders import deleted, edited, message, reacted
 from chatcore.testing.logs import everything, say, write
-from chatcore_sqlite import SqliteStore, erasing
-from chatcore_sqlite.erasing import KEPT_OUT_S
+from chatcore_sqlite import SqliteStore, eraser
+from chatcore_sqlite.eraser import KEPT_OUT_S
 
 from .sqlite_group import other_process, queued, writer_held
 
@@ -222,7 +222,7 @@ async def test_erasing_that_cannot_be_synced_is_tried_again(tmp_path: Path, monk
         synced.set()
 
     async with a_store_that_forgets(tmp_path) as store:
-        monkeypatch.setattr(erasing, "sync", fail_at_first)
+        monkeypatch.setattr(eraser, "sync", fail_at_first)
         await write(store, GONE)
         assert await anyio.to_thread.run_sync(synced.wait, 10)
         assert tries[0] == tries[1] == tmp_path / "chatcore.sqlite3-wal"

@@ -19,7 +19,7 @@ from chatcore.errors import Unavailable
 from chatcore.testing.builders import conversation, deleted, message
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
-from chatcore_sqlite import Database, SqliteStore, jobs
+from chatcore_sqlite import Database, SqliteStore, completions
 
 from .sqlite_group import (
     Work,
@@ -147,12 +147,12 @@ BLOCKED_S = 2.5
 """Longer than any call waits."""
 
 
-@pytest.mark.parametrize("stall_s", [jobs.STALL_S, float("inf")], ids=["a stall", "time that counts"])
+@pytest.mark.parametrize("stall_s", [completions.STALL_S, float("inf")], ids=["a stall", "time that counts"])
 async def test_call_done_while_the_loop_was_blocked_returns_its_result(
     stall_s: float, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The host blocks the event loop; the threads finish meanwhile."""
-    monkeypatch.setattr(jobs, "STALL_S", stall_s)
+    monkeypatch.setattr(completions, "STALL_S", stall_s)
     blocked = threading.Event()
 
     def work(_: Connection) -> str:

@@ -18,7 +18,7 @@ from chatcore.testing.histories import KINDS, USERS, Move, history
 from chatcore.testing.logs import write
 from chatcore.testing.model import Marks, state_of
 from chatcore.testing.room_histories import check
-from chatcore_sqlite import SqliteStore, rebuilding
+from chatcore_sqlite import SqliteStore, view_rebuild
 from chatcore_sqlite.schema import MIGRATIONS
 
 pytestmark = pytest.mark.anyio
@@ -95,7 +95,7 @@ async def test_every_view_can_be_deleted_and_made_again(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         rooms = await fill(store)
         before = await tables(store)
-        assert before.keys() - LOG == rebuilding.TABLES.keys()
+        assert before.keys() - LOG == view_rebuild.TABLES.keys()
         assert all(before.values()) or not before["accounts"]
 
         def lose(connection: sqlite3.Connection) -> None:
@@ -130,20 +130,20 @@ async def test_views_that_are_wrong_are_put_right(tmp_path: Path) -> None:
 async def test_the_work_is_done_in_bounded_steps_and_goes_on_at_the_next_opening(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(rebuilding, "STEP", size)
+    monkeypatch.setattr(view_rebuild, "STEP", size)
     async with SqliteStore(tmp_path) as store:
         rooms = await fill(store)
         rows = await tables(store)
-        await store.database.write(rebuilding.begin)
+        await store.database.write(view_rebuild.begin)
         for _ in range(300 // size):
-            assert await store.database.write(rebuilding.step)
+            assert await store.database.write(view_rebuild.step)
     async with SqliteStore(tmp_path) as store:
         await check_all(store, rooms)
-        await store.database.write(rebuilding.begin)
+        await store.database.write(view_rebuild.begin)
         steps = 0
-        while await store.database.write(rebuilding.step):
+        while await store.database.write(view_rebuild.step):
             steps += 1
-        worked = sum(rows[table] for table in ("entries", *rebuilding.TABLES))
+        worked = sum(rows[table] for table in ("entries", *view_rebuild.TABLES))
         assert worked / size <= steps <= worked / size + 12
         await check_all(store, rooms)
 
@@ -151,7 +151,7 @@ async def test_the_work_is_done_in_bounded_steps_and_goes_on_at_the_next_opening
 async def test_while_views_are_made_again_nobody_is_told_something_wrong(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         await write(store, conversation())
-        await store.database.write(rebuilding.begin)
+        await store.database.write(view_rebuild.begin)
         calls = [
             lambda: store.append([message(seq=11, key="new")]),
             lambda: store.read_on("room", 0, 10),

@@ -14,12 +14,11 @@ import anyio.to_thread
 from chatcore.errors import StoreError, Unavailable
 from chatcore.ports.fault_log import FaultLog
 
-from . import connections, rebuilding, schema
-from .erasing import Eraser, Gate
-from .jobs import Desk, Job, Work
-from .lock import FolderLock
-from .threads import Queue, Reader, Writer
-from .watch import LOST, Watch
+from . import schema, view_rebuild
+from .completions import Completions, Job, Work
+from .data_folder import LOST, FolderLock, Watch, connect_reader, connect_writer
+from .eraser import Eraser, Gate
+from .workers import Queue, Reader, Writer
 
 T = TypeVar("T")
 
@@ -112,7 +111,7 @@ class Database:
 
     async def _wait(self, session: "_Session", job: Job[T], queue: Queue, faults: FaultLog) -> T:
         try:
-            result = await session.desk.wait(job, queue.put)
+            result = await session.completions.wait(job, queue.put)
         except Unavailable as fault:
             if not session.watch.lost:  # the watch has logged it
                 faults.note(fault)
@@ -143,13 +142,13 @@ class _Session:
     def __init__(self, lock: FolderLock, watch: Watch, erased_within: float) -> None:
         self._lock = lock
         self.watch = watch
-        self.desk = Desk()
+        self.completions = Completions()
         self.writes: Queue = SimpleQueue()
         self.reads: Queue = SimpleQueue()
         gate = Gate()
         eraser = Eraser(gate, erased_within)
-        self._writer = Writer(self.desk, self.writes, watch, eraser)
-        self._readers = [Reader(self.desk, self.reads, watch, gate) for _ in range(READERS)]
+        self._writer = Writer(self.completions, self.writes, watch, eraser)
+        self._readers = [Reader(self.completions, self.reads, watch, gate) for _ in range(READERS)]
 
     def close(self) -> None:
         """Finish what was called, and leave one file with everything in it. Nothing is written to files that were lost.
@@ -159,7 +158,7 @@ class _Session:
         with contextlib.suppress(Unavailable):
             self.watch.confirm_all()
         if self.watch.hinders_closing():
-            self.desk.close()
+            self.completions.close()
             return
         for _ in self._readers:
             self.reads.put(None)
@@ -168,7 +167,7 @@ class _Session:
         self.writes.put(None)
         self._writer.join()
         self.watch.close()
-        self.desk.close()
+        self.completions.close()
         self._lock.release()
 
 
@@ -197,9 +196,7 @@ def _open_watched(folder: Path, file: Path) -> tuple[FolderLock, Watch]:
 def _look(file: Path, announce: schema.Announce) -> None:
     """Tell what would be done to the file, which need not be there."""
     try:
-        with contextlib.closing(
-            connections.reading(file) if file.exists() else sqlite3.connect(":memory:")
-        ) as connection:
+        with contextlib.closing(connect_reader(file) if file.exists() else sqlite3.connect(":memory:")) as connection:
             schema.migrate(connection, file, announce, dry_run=True)
     except sqlite3.Error as error:
         raise StoreError(f"{file} can't be opened: {error}.") from error
@@ -211,7 +208,7 @@ def _prepare(file: Path, announce: schema.Announce) -> None:
         if not file.exists():
             log.info("SQLite database created: file=%s", file)
         file.touch(mode=0o600)
-        connection = connections.writing(file)
+        connection = connect_writer(file)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{file} can't be opened: {error}.") from error
     try:
@@ -228,5 +225,5 @@ def _make_views_right(connection: sqlite3.Connection) -> None:
     more = True
     while more:
         connection.execute("BEGIN IMMEDIATE")
-        more = rebuilding.step(connection)
+        more = view_rebuild.step(connection)
         connection.execute("COMMIT")

@@ -14,7 +14,7 @@ FREE_SPACE = "DELETE FROM probes WHERE id = 1"
 
 # Writing the log.
 
-BEAR_ROOM = "INSERT INTO rooms (room, kind, title, head, at, members_count) VALUES (?, ?, NULL, 0, 0, 0)"
+CREATE_ROOM = "INSERT INTO rooms (room, kind, title, head, at, members_count) VALUES (?, ?, NULL, 0, 0, 0)"
 WRITE_ENTRY = f"INSERT INTO entries (room, {ENTRY}, affects) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 HEAD_WRITTEN = "SELECT seq FROM entries WHERE room = ? ORDER BY seq DESC LIMIT 1"
 REWRITE_ENTRY = "UPDATE entries SET digest = ?, event = ? WHERE room = ? AND seq = ?"

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from chatcore.domain.entries import Entry
-from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.entry_log import (
@@ -23,12 +22,13 @@ from chatcore.ports.entry_log import (
 from chatcore.ports.room_views import RoomPage
 from chatcore.ports.store import Store
 
-from . import rebuilding, writing
+from . import log_writer, view_rebuild
 from .database import Database
-from .reading import TOP, Snapshot
-from .writing import Append
+from .log_writer import Append
+from .queries import Snapshot
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class SqliteStore(Store):
@@ -56,7 +56,7 @@ class SqliteStore(Store):
         await self.database.__aexit__(kind, error, traceback)
 
     async def probe(self) -> None:
-        await self._write(writing.probe)
+        await self._write(log_writer.probe)
 
     async def append(self, entries: Sequence[Entry]) -> AppendResult:
         if not entries:
@@ -65,61 +65,60 @@ class SqliteStore(Store):
         return await self._write(append, erases=append.erases())
 
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
-        return await self._read(lambda snapshot: snapshot.news(room, after, limit, keys))
+        return await self._read(Snapshot.read_on, room, after, limit, keys)
+
+    async def changes(self, after: Position | None, limit: int) -> Changes:
+        return await self._read(Snapshot.changes, after, limit)
+
+    async def state(self, room: RoomId) -> RoomState:
+        return await self._read(Snapshot.state, room)
+
+    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
+        return await self._read(Snapshot.memberships, user, room)
 
     async def window(
         self, user: UserId, room: RoomId, anchor: Anchor, before: int, after: int, *, messages_only: bool = False
     ) -> Window:
-        return await self._read(lambda snapshot: snapshot.window(user, room, anchor, before, after, messages_only))
-
-    async def state(self, room: RoomId) -> RoomState:
-        return await self._read(lambda snapshot: snapshot.state(room))
-
-    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
-        return await self._read(lambda snapshot: snapshot.memberships(user, room))
+        return await self._read(Snapshot.window, user, room, anchor, before, after, messages_only=messages_only)
 
     async def catch_up(
         self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
     ) -> Mapping[RoomId, RoomCatchUp]:
-        return await self._read(lambda snapshot: snapshot.catch_up(user, cursors, limit, size))
-
-    async def changes(self, after: Position | None, limit: int) -> Changes:
-        return await self._read(lambda snapshot: snapshot.changes(after, limit))
+        return await self._read(Snapshot.catch_up, user, cursors, limit, size)
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
-        place = TOP if after is None else PageToken.decoded(after)
-        return await self._read(lambda snapshot: snapshot.page(user, place, limit))
+        return await self._read(Snapshot.page, user, after, limit)
 
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
-        return await self._read(lambda snapshot: snapshot.views(room, users))
+        return await self._read(Snapshot.views, room, users)
 
     async def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
-        return await self._read(lambda snapshot: snapshot.markers(room, users))
+        return await self._read(Snapshot.markers, room, users)
 
     async def mark(self, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
         if change == MarkerUpdate():
             return (await self.views(room, [user])).get(user)
-        return await self._write(lambda connection: writing.mark(connection, user, room, change))
+        return await self._write(lambda connection: log_writer.mark(connection, user, room, change))
 
     async def rebuild_views(self) -> None:
         """Forget everything that is folded out of the logs, and fold it again.
 
         Meanwhile every other method raises `Unavailable`. When it is interrupted, the next opening goes on with it.
         """
-        await self.database.write(rebuilding.begin)
-        while await self.database.write(rebuilding.step):
+        await self.database.write(view_rebuild.begin)
+        while await self.database.write(view_rebuild.step):
             pass
 
     async def _write(self, work: Callable[[Connection], T], *, erases: bool = False) -> T:
         def checked(connection: Connection) -> T:
-            rebuilding.check(connection)
+            view_rebuild.check(connection)
             return work(connection)
 
         return await self.database.write(checked, erases=erases)
 
-    async def _read(self, ask: Callable[[Snapshot], T]) -> T:
+    async def _read(self, query: Callable[Concatenate[Snapshot, P], T], *args: P.args, **options: P.kwargs) -> T:
         def work(connection: Connection) -> T:
-            rebuilding.check(connection)
-            return ask(Snapshot(connection))
+            view_rebuild.check(connection)
+            return query(Snapshot(connection), *args, **options)
 
         return await self.database.read(work)

@@ -1,4 +1,4 @@
-"""Work on its way from a caller in the event loop to a thread with a connection, and its outcome on the way back."""
+"""Jobs that a caller in the event loop hands to a thread with a connection, and their completion in the loop."""
 
 import sqlite3
 import threading
@@ -15,7 +15,7 @@ T = TypeVar("T")
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
 
 LIMIT_S = 1.7
-"""A caller waits no longer than this, whatever SQLite, the disk or another program does."""
+"""Seconds that a caller waits at most, whatever SQLite, the disk or another program does."""
 
 TICK_S = 0.1
 """Seconds between two checks of the waiting calls against `LIMIT_S`."""
@@ -30,7 +30,7 @@ class Job(Generic[T]):
     Attributes:
         abandoned: no caller waits for it any more, so a thread need not begin it.
         done: a thread has finished it; ``result`` or ``error`` is its outcome.
-        deadline: when the caller stops waiting, on the clock of its `Desk`.
+        deadline: when the caller stops waiting, on the clock of its `Completions`.
     """
 
     __slots__ = ("abandoned", "deadline", "done", "erases", "error", "result", "settled", "work")
@@ -68,8 +68,8 @@ class Job(Generic[T]):
 AnyJob: TypeAlias = Job[Any]
 
 
-class Desk:
-    """The waiting calls. Made in an event loop; `settle` is called from other threads.
+class Completions:
+    """The calls that wait for a thread. Created in an event loop; `settle` is called from other threads.
 
     A call is given up after `LIMIT_S` in which the event loop ran. A loop that stood still could neither hand jobs over
     nor take results, and a process that stood still ran no thread either: that time says nothing about the database.
@@ -78,14 +78,14 @@ class Desk:
     def __init__(self) -> None:
         loop: Any = current_token().native_token  # an asyncio event loop or a trio token
         self._soon: Callable[..., object] = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
-        self._waiting: dict[AnyJob, None] = {}  # the one that came first stands first
+        self._waiting: dict[AnyJob, None] = {}  # in the order of their calls
         self._ran = 0.0  # seconds in which the loop ran while calls waited
         self._checked = 0.0  # when `_ran` was brought up to date, on the monotonic clock
         self._closed = threading.Event()
         threading.Thread(target=self._tick, name="chatcore-sqlite-clock", daemon=True).start()
 
     async def wait(self, job: Job[T], hand_over: Callable[[Job[T]], None]) -> T:
-        """Hand the job to a thread and return its outcome. Whoever is cancelled leaves; the job's group goes on."""
+        """Hand the job to a thread and return its outcome. If the caller is cancelled, the job's group goes on."""
         if not self._waiting:
             self._checked = time.monotonic()
         job.deadline = self._ran + LIMIT_S

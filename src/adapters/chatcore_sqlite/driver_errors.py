@@ -1,11 +1,11 @@
-"""What SQLite's errors mean to the domain: the one table in which they are translated."""
+"""The translation of SQLite's errors to those of the domain."""
 
 import sqlite3
 
 from chatcore.errors import Unavailable
 
 LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-"""Somebody else has the database; the connection itself is sound."""
+"""Another connection has the database; this connection is sound."""
 
 TEMPORARY = LOCKED | {
     sqlite3.SQLITE_CANTOPEN,
@@ -16,7 +16,7 @@ TEMPORARY = LOCKED | {
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 }
-"""Primary result codes that say nothing about what was asked: the same may succeed later."""
+"""Primary result codes that do not depend on the statement: it may succeed later."""
 
 
 def is_temporary(error: BaseException) -> bool:
@@ -32,7 +32,7 @@ def is_io(error: BaseException) -> bool:
 
 
 def translated(error: BaseException) -> BaseException:
-    """`Unavailable` for a temporary fault, with the fault as its cause; any other error as it is."""
+    """Return `Unavailable` for a temporary error, with the error as its cause, and any other error unchanged."""
     if not is_temporary(error):
         return error
     unavailable = Unavailable()

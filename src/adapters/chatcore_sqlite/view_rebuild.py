@@ -1,7 +1,7 @@
-"""Making the views anew out of the log, in transactions that are bounded.
+"""The rebuild of the views from the log, in bounded transactions.
 
-Until all of it is done, `store.views` says so: nobody reads or writes rooms meanwhile, and whoever opens the database
-after a crash goes on where it ended.
+`store.views` says whether it is complete. Until then rooms are neither read nor written; after a crash the next
+opening continues.
 """
 
 import sqlite3
@@ -9,16 +9,16 @@ import sqlite3
 from chatcore.errors import Unavailable
 
 from . import statements
-from .folding import fold
+from .log_writer import update_views
 from .rows import RoomRow, read_entry
 
 RIGHT = 1
-"""What `store.views` is when they are there. Another number for views that are folded in another way."""
+"""`store.views` of complete views. Views that are computed in another way get another number."""
 FOLDING = -1
-"""The views are empty, or right up to the position in `store.folded`; any other number: they are to be emptied."""
+"""The views are right up to the position in `store.folded`. Any other number: they have to be emptied first."""
 
 STEP = 500
-"""Rows that one transaction deletes, and entries that it folds."""
+"""Rows that one transaction deletes, or entries that it applies."""
 
 TABLES = {
     "members": "room, user",
@@ -27,7 +27,7 @@ TABLES = {
     "reactors": "room, target, emoji, user",
     "reactions": "room, target, emoji",
 }
-"""The views, with what identifies their rows. What `rooms` has beside id and name is a view too."""
+"""The views and the keys of their rows. The columns of `rooms` other than id and name are views too."""
 
 
 def check(connection: sqlite3.Connection) -> None:
@@ -37,12 +37,12 @@ def check(connection: sqlite3.Connection) -> None:
 
 
 def begin(connection: sqlite3.Connection) -> None:
-    """From now on the views are wrong."""
+    """Mark the views as incomplete."""
     connection.execute(statements.SET_VIEWS, (0, 0))
 
 
 def step(connection: sqlite3.Connection) -> bool:
-    """Do a bounded part of the work; whether there was any left."""
+    """Do a bounded part of the work; False if there was none left."""
     views, place = connection.execute(statements.VIEWS_FOLDED).fetchone()
     if views == RIGHT:
         return False
@@ -71,9 +71,9 @@ def _fold_some(connection: sqlite3.Connection, position: int) -> None:
     rooms: dict[int, list[tuple[object, ...]]] = {}
     for _, room, *row in rows:
         rooms.setdefault(room, []).append(tuple(row))
-    for room, its_rows in rooms.items():
+    for room, entries in rooms.items():
         found = RoomRow(*connection.execute(statements.ROOM_BY_ID, (room,)).fetchone())
-        fold(connection, found, [read_entry(found.room, row) for row in its_rows])
+        update_views(connection, found, [read_entry(found.room, row) for row in entries])
     if rows:
         connection.execute(statements.SET_VIEWS, (FOLDING, rows[-1][0]))
     else:

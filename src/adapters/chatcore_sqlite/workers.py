@@ -1,4 +1,4 @@
-"""The threads that have SQLite's connections: one that writes, in groups, and some that read."""
+"""The threads with SQLite's connections: one writes, in groups, and several read."""
 
 import contextlib
 import sqlite3
@@ -10,10 +10,10 @@ from typing import TypeAlias
 
 from chatcore.errors import Unavailable
 
-from . import connections, faults
-from .erasing import Eraser, Gate, truncate
-from .jobs import AnyJob, Desk
-from .watch import Watch
+from . import driver_errors
+from .completions import AnyJob, Completions
+from .data_folder import Watch, connect_reader, connect_writer
+from .eraser import Eraser, Gate, truncate
 
 Queue: TypeAlias = SimpleQueue[AnyJob | None]
 """None tells a thread to end."""
@@ -22,11 +22,11 @@ END_S = 5
 """How long closing waits for a thread that hangs in the disk."""
 
 
-class Lane(ABC):
-    """A thread with a connection of its own, which carries out the jobs of a queue."""
+class Worker(ABC):
+    """A thread with its own connection that carries out the jobs of a queue."""
 
-    def __init__(self, desk: Desk, queue: Queue, watch: Watch) -> None:
-        self._desk = desk
+    def __init__(self, completions: Completions, queue: Queue, watch: Watch) -> None:
+        self._completions = completions
         self._queue = queue
         self._watch = watch
         self._open: sqlite3.Connection | None = None
@@ -56,7 +56,7 @@ class Lane(ABC):
                 _failed(jobs, Unavailable())
             else:
                 self._carry_out(jobs)
-            self._desk.settle(jobs)
+            self._completions.settle(jobs)
         self._end()
 
     def _end(self) -> None:
@@ -74,19 +74,19 @@ class Lane(ABC):
             self._open = None
 
     def _drop_unless_locked(self, error: BaseException) -> None:
-        if faults.is_temporary(error) and not faults.is_locked(error):
+        if driver_errors.is_temporary(error) and not driver_errors.is_locked(error):
             self._drop()
 
 
-class Reader(Lane):
-    """Carries out reads one by one, each on one snapshot."""
+class Reader(Worker):
+    """Carries out reads one after the other, each on its own snapshot."""
 
-    def __init__(self, desk: Desk, queue: Queue, watch: Watch, gate: Gate) -> None:
+    def __init__(self, completions: Completions, queue: Queue, watch: Watch, gate: Gate) -> None:
         self._gate = gate
-        super().__init__(desk, queue, watch)
+        super().__init__(completions, queue, watch)
 
     def _connect(self) -> sqlite3.Connection:
-        return self._watch.connect(connections.reading)
+        return self._watch.connect(connect_reader)
 
     def _carry_out(self, jobs: Sequence[AnyJob]) -> None:
         for job in jobs:
@@ -103,27 +103,27 @@ class Reader(Lane):
             job.error = job.error or error
         if job.error is not None:
             self._drop_unless_locked(job.error)
-            job.error = faults.translated(job.error)
+            job.error = driver_errors.translated(job.error)
 
 
 class TransactionLostError(Exception):
-    """Nothing of a transaction was written, its COMMIT was not tried."""
+    """Nothing of a transaction was written: it was not committed."""
 
 
-class Writer(Lane):
-    """Group commit: everything that arrived during one commit goes into the next.
+class Writer(Worker):
+    """Group commit: all jobs that arrived during one commit share the next.
 
-    Each job runs in a savepoint of its own, so that an error of one does not touch the others. Where the transaction
-    of a group is lost before it was committed, each of its jobs is tried again alone. A commit into files that were
-    removed or replaced is not acknowledged.
+    Each job runs in its own savepoint, so that its error does not affect the others. If the transaction of a group is
+    lost before its commit, each job is tried again alone. A commit to files that were removed or replaced is not
+    acknowledged.
     """
 
-    def __init__(self, desk: Desk, queue: Queue, watch: Watch, eraser: Eraser) -> None:
+    def __init__(self, completions: Completions, queue: Queue, watch: Watch, eraser: Eraser) -> None:
         self._eraser = eraser
-        super().__init__(desk, queue, watch)
+        super().__init__(completions, queue, watch)
 
     def _connect(self) -> sqlite3.Connection:
-        return self._watch.connect(connections.writing)
+        return self._watch.connect(connect_writer)
 
     def _next(self) -> list[AnyJob | None]:
         self._erase()
@@ -145,7 +145,7 @@ class Writer(Lane):
             self._eraser.note()
 
     def _together(self, jobs: Sequence[AnyJob]) -> bool:
-        """One transaction. False when nothing of it was written, and each of its jobs may do better alone."""
+        """Run one transaction. False if nothing of it was written and its jobs are worth trying alone."""
         for job in jobs:
             job.error = None  # of a transaction that was lost
         try:
@@ -165,9 +165,9 @@ class Writer(Lane):
         try:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if not faults.is_io(error):
+            if not driver_errors.is_io(error):
                 return _rolled_back(connection, jobs, error)
-            self._drop()  # nobody knows what reached the disk: another COMMIT on this connection might be a lie
+            self._drop()  # what reached the disk is unknown: another COMMIT here may falsely report success
             return _failed(jobs, error)
         return self._confirm(jobs)
 
@@ -190,17 +190,17 @@ class Writer(Lane):
         self._drop()
 
     def _confirmed(self) -> sqlite3.Connection:
-        """The connection, to files that stand where they were opened. Raises `Unavailable` where they do not."""
+        """The connection. Raises `Unavailable` unless all files are still the ones that were opened."""
         self._watch.confirm_all()
         return self._connection()
 
 
 def _attempt(connection: sqlite3.Connection, job: AnyJob) -> None:
-    """One job in its savepoint. Raises when the transaction can't be trusted any more."""
+    """Run one job in its savepoint. Raises if the transaction is lost."""
     connection.execute("SAVEPOINT job")
     job.attempt(connection)
     if job.error is not None:
-        if faults.is_temporary(job.error) or not connection.in_transaction:
+        if driver_errors.is_temporary(job.error) or not connection.in_transaction:
             raise TransactionLostError from job.error
         connection.execute("ROLLBACK TO job")
     connection.execute("RELEASE job")
@@ -214,5 +214,5 @@ def _rolled_back(connection: sqlite3.Connection, jobs: Sequence[AnyJob], error: 
 
 def _failed(jobs: Sequence[AnyJob], error: Exception) -> bool:
     for job in jobs:
-        job.error = faults.translated(job.error or error)
+        job.error = driver_errors.translated(job.error or error)
     return True

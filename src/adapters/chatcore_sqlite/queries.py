@@ -1,11 +1,15 @@
-"""Reading a room's log and what is folded out of it. Everything here runs on one snapshot."""
+"""Queries of rooms, their logs and views. Each runs on one snapshot."""
 
+import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from chatcore.domain.entries import Entry, Message
+from chatcore.domain import message_projection
+from chatcore.domain.entries import Entry, Message, Reaction
+from chatcore.domain.message_projection import LastEdit
 from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Member, RoomState, RoomView
 from chatcore.domain.texts import text_bytes
@@ -23,8 +27,11 @@ from chatcore.ports.entry_log import (
 from chatcore.ports.room_views import RoomPage
 
 from . import statements
-from .presenting import present, unread
-from .rows import RoomRow, Row, read_change, read_entry, read_marker, read_member
+from .rows import RoomRow, Row, read_change, read_edit, read_entry, read_marker, read_member
+
+SEQ_MAX = 2**63 - 1
+READ_TOGETHER = 128
+"""Rows that are read at once in search of unread messages."""
 
 TOP = PageToken(2**63 - 1, 0)
 """The place in a list of rooms that is above all others."""
@@ -34,7 +41,7 @@ _MESSAGES = (statements.MESSAGES_BELOW, statements.MESSAGES_ABOVE)
 
 
 class Snapshot:
-    """The database as of one moment."""
+    """The database as of one moment; its methods are the queries of the ports."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -43,7 +50,7 @@ class Snapshot:
         epoch: str = self._one(statements.EPOCH)[0]
         return epoch
 
-    def news(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]]) -> LogSlice:
+    def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
         found = self.room(room)
         if found is None:
             return LogSlice(head=0, entries=[], first={})
@@ -52,7 +59,7 @@ class Snapshot:
         return LogSlice(head=found.head, entries=entries, first={(one.author, one.key): one for one in holders})
 
     def window(
-        self, user: UserId, room: RoomId, anchor: Anchor, before: int, after: int, messages_only: bool
+        self, user: UserId, room: RoomId, anchor: Anchor, before: int, after: int, *, messages_only: bool = False
     ) -> Window:
         found = self.room(room)
         if found is None:
@@ -81,7 +88,7 @@ class Snapshot:
             case "oldest":
                 return 0
             case FirstUnread():
-                return next(unread(self._connection, room, anchor), newest)
+                return next(_unread(self._connection, room, anchor), newest)
             case seq:
                 return min(seq, newest)
 
@@ -93,7 +100,7 @@ class Snapshot:
         members = {user: read_member(tuple(row)) for user, *row in rows}
         return RoomState(room=room, head=found.head, kind=found.kind, title=found.title, members=members)
 
-    def memberships(self, user: UserId, room: RoomId | None) -> Sequence[RoomMembership]:
+    def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
         rows = self._all(statements.MEMBERSHIPS, user) if room is None else self._all(statements.MEMBERSHIP, user, room)
         return [RoomMembership(room=name, head=head, member=read_member(tuple(row))) for name, head, *row in rows]
 
@@ -120,8 +127,9 @@ class Snapshot:
         rows = self._all(statements.NEWEST_CHANGE) if after is None else self._all(statements.CHANGES, after, limit)
         return Changes(changes=[read_change(row) for row in rows], more=after is not None and len(rows) == limit)
 
-    def page(self, user: UserId, after: PageToken, limit: int) -> RoomPage:
-        rows = self._all(statements.PAGE, user, after.at_ms, after.number, limit + 1)
+    def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
+        place = TOP if after is None else PageToken.decoded(after)
+        rows = self._all(statements.PAGE, user, place.at_ms, place.number, limit + 1)
         rooms = [RoomRow(*row) for row in rows]
         return RoomPage(
             rooms=[self._view(room, user) for room in rooms[:limit]],
@@ -154,7 +162,7 @@ class Snapshot:
         )
 
     def _unread(self, room: RoomRow, user: UserId, marker: Marker) -> int:
-        found = unread(self._connection, room, FirstUnread(user=user, read=marker.counted_from))
+        found = _unread(self._connection, room, FirstUnread(user=user, read=marker.counted_from))
         return sum(1 for _ in islice(found, UNREAD_MAX))
 
     def _markers_shown(self, room: RoomRow) -> Mapping[UserId, Marker] | None:
@@ -175,7 +183,7 @@ class Snapshot:
         return RoomRow(*row) if row else None
 
     def _present(self, room: RoomRow, user: UserId, entries: Sequence[Entry]) -> Sequence[Entry]:
-        return present(self._connection, room, user, entries)
+        return _present(self._connection, room, user, entries)
 
     def _entries(self, room: RoomRow, statement: str, *values: object) -> list[Entry]:
         return [read_entry(room.room, row) for row in self._all(statement, room.id, *values)]
@@ -185,3 +193,42 @@ class Snapshot:
 
     def _one(self, statement: str, *values: object) -> Any:
         return self._connection.execute(statement, values).fetchone()
+
+
+def _present(connection: sqlite3.Connection, room: RoomRow, user: UserId, entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Entries, ascending, with messages in their present state."""
+    seqs = [entry.seq for entry in entries if isinstance(entry.event, Message)]
+    if not seqs:
+        return entries
+    edits = _edits(connection, room, seqs[0], seqs[-1])
+    reactions = _reactions(connection, room, user, seqs[0], seqs[-1])
+    return [message_projection.present(entry, edits.get(entry.seq), reactions.get(entry.seq, {})) for entry in entries]
+
+
+def _edits(connection: sqlite3.Connection, room: RoomRow, first: Seq, last: Seq) -> Mapping[Seq, LastEdit]:
+    rows = connection.execute(statements.EDITS_BETWEEN, (room.id, first, last))
+    return {target: read_edit(at, event) for target, at, event in rows}
+
+
+def _reactions(
+    connection: sqlite3.Connection, room: RoomRow, user: UserId, first: Seq, last: Seq
+) -> Mapping[Seq, Mapping[str, Reaction]]:
+    values = {"room": room.id, "user": user, "first": first, "last": last}
+    found: dict[Seq, dict[str, Reaction]] = defaultdict(dict)
+    for target, emoji, count, users, mine in connection.execute(statements.REACTIONS_BETWEEN, values):
+        found[target][emoji] = Reaction(count=count, users=json.loads(users), mine=bool(mine))
+    return found
+
+
+def _unread(connection: sqlite3.Connection, room: RoomRow, start: FirstUnread) -> Iterator[Seq]:
+    """The seqs of the unread messages, ascending. Long runs of the user's own messages are skipped."""
+    below = connection.execute(statements.RUN_AT, (room.id, start.read)).fetchone()
+    run, seq = (below[0] if below else 0), start.read
+    while True:
+        rows = connection.execute(statements.UNREAD_FROM, (room.id, run, seq, READ_TOGETHER)).fetchall()
+        yield from (seq for _, seq, author in rows if author != start.user)
+        if len(rows) < READ_TOGETHER:
+            return
+        run, seq, author = rows[-1]
+        if author == start.user:
+            seq = SEQ_MAX

@@ -1,8 +1,8 @@
-"""Taking erased text out of the write-ahead log, which keeps the former pages until it is truncated.
+"""Erasure of deleted text from the write-ahead log, which keeps the former pages until it is truncated.
 
-Only ``wal_checkpoint(TRUNCATE)`` does it, and only while nobody reads. It is done by the one connection that writes,
-between two groups of writes, and never waits there: the readers are kept out for a moment, writing goes on until the
-last of them has left, and where one stays longer, or another program reads, it is tried again a little later.
+Only ``wal_checkpoint(TRUNCATE)`` truncates it, and only while there is no reader. The writing connection does this
+between two groups of writes, without waiting: readers are held back for a moment while writing goes on. If a reader
+stays longer, or another program reads, the eraser tries again a little later.
 """
 
 import sqlite3
@@ -14,17 +14,16 @@ from pathlib import Path
 
 from chatcore.errors import Unavailable
 
-from .connections import BUSY_S
-from .syncing import sync
+from .data_folder import BUSY_S, sync
 
 KEPT_OUT_S = 0.25
-"""Readers wait no longer than this for one attempt."""
+"""Seconds that readers wait at most for one attempt."""
 LOOK_S = 0.002
-"""How often it is looked whether the last reader has left, when nothing is written meanwhile."""
+"""Seconds between two checks whether the last reader has left, while nothing is written."""
 
 
 class Gate:
-    """Where readers go in and out, and can be kept out for a moment."""
+    """Counts the readers, and can hold them back for a moment."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -64,23 +63,23 @@ class Eraser:
         self._first, self._again = within / 6, within / 60
         self._clock = clock
         self._at: float | None = clock() + self._first
-        """When to try, if there is anything to erase: at first there may be, from before a crash."""
+        """When to try, None if there is nothing to erase. At first there may be, from before a crash."""
         self._since: float | None = None
-        """Since when the readers are kept out."""
+        """Since when readers are held back."""
 
     def note(self) -> None:
-        """Text was erased, and the write-ahead log has it still."""
+        """Note that the write-ahead log has text that was erased."""
         if self._at is None:
             self._at = self._clock() + self._first
 
     def wait(self) -> float | None:
-        """How many seconds the thread may wait for something to write; None for ever."""
+        """Seconds that the thread may wait for a write; None without a limit."""
         if self._since is not None:
             return LOOK_S
         return None if self._at is None else max(0.0, self._at - self._clock())
 
     def attempt(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        """Truncate when it is time for it and nobody is in the way. Never waits."""
+        """Truncate if it is time and there is no reader. Never waits."""
         now = self._clock()
         if self._at is None or now < self._at:
             return
@@ -100,7 +99,7 @@ class Eraser:
 
 
 def truncate(connection: sqlite3.Connection) -> bool:
-    """Write the write-ahead log into the database file and empty it; False while somebody reads. Does not wait.
+    """Write the write-ahead log to the database file and empty it; False while there is a reader. Does not wait.
 
     SQLite syncs neither a log that it empties nor the folder in which it deletes one: without that, a loss of power
     could bring the former pages back. Raises `Unavailable` where they cannot be synced.

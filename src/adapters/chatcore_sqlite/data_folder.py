@@ -1,26 +1,36 @@
-"""Whether the data folder and its files are still the ones that were opened.
+"""The data folder: its lock, connections to its database, and the check that its files are still the ones that were
+opened.
 
-SQLite goes on writing into a file that was unlinked or moved, and reports success: what it commits is gone at the end.
+SQLite keeps writing to a file that was unlinked or moved, and reports success: what it commits is lost.
 """
 
 import contextlib
+import fcntl
 import logging
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from sqlite3 import Connection
 from typing import TypeAlias
 
-from chatcore.errors import Unavailable
-
-from . import connections
-from .lock import FolderLock
+from chatcore.errors import StoreError, Unavailable
 
 log = logging.getLogger(__name__)
 
+BUSY_S = 0.8
+"""Seconds that one attempt waits for a lock. A call that comes during another attempt waits twice, still below 2 s."""
+
+WRITING = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "secure_delete = ON",
+    "temp_store = MEMORY",  # no text in temporary files
+    "foreign_keys = ON",
+)
+
 CHECK_S = 1.0
-"""Seconds between two checks of all files, whether or not anything is written or read."""
+"""Seconds between two checks of all files."""
 
 LOST = (
     "{} was removed or replaced while it was in use. Everything is refused from now on: stop the server, put the data "
@@ -29,6 +39,92 @@ LOST = (
 
 Identity: TypeAlias = tuple[int, int]
 """Device and inode. No other file gets those of a file that is held open."""
+
+
+class FolderLock:
+    """A held lock on a data folder. The kernel releases it when the process ends.
+
+    A missing folder is created, and its name is synced, so that it survives a loss of power. Raises `StoreError` if
+    the folder can't be created, or is locked by another process or by this one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "lock"
+        try:
+            made = [path for path in folder.parents if not path.exists()]
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"The data folder {folder} can't be made: {error.strerror}; choose another.") from error
+        try:
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(f"The data folder {folder} can't be used: {error.strerror}.") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = _holder(self._file)
+            os.close(self._file)
+            raise StoreError(
+                f"The data folder {folder} is in use by {holder}: stop that one, choose another folder, or use "
+                "MongoDB, which several can share."
+            ) from error
+        for path in (folder, *made):
+            with contextlib.suppress(OSError):  # a folder that may not be read; SQLite takes that in the same way
+                sync(path.parent)
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+        found = os.fstat(self._file)
+        self.identity = found.st_dev, found.st_ino
+
+    def release(self) -> None:
+        os.close(self._file)
+
+
+def _holder(file: int) -> str:
+    written = os.pread(file, 20, 0).decode("ascii", "replace")
+    if written == str(os.getpid()):
+        return "another store of this process"
+    return f"process {written}" if written.isdigit() else "another process"
+
+
+def sync(path: Path) -> None:
+    """Sync a file's content, or a folder's names, which SQLite does not. Raises `OSError`.
+
+    Not for the database file: closing it ends the locks that SQLite's connections have on it.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def connect_writer(file: Path) -> sqlite3.Connection:
+    """Open the connection that writes; there is never a second one. Raises `sqlite3.Error` if the file is missing."""
+    return _connect(file, *WRITING)
+
+
+def connect_reader(file: Path) -> sqlite3.Connection:
+    """Open a connection that can't write. With `mode=ro` it could not create the shared memory that WAL needs."""
+    return _connect(file, "query_only = ON")
+
+
+def _connect(file: Path, *pragmas: str) -> sqlite3.Connection:
+    address = f"{file.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(
+        address,
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_S,
+        check_same_thread=False,  # one at a time uses it; another may close it
+    )
+    try:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
 
 class Watch:
@@ -45,7 +141,7 @@ class Watch:
         self._file = file
         self._noticing = threading.Lock()
         self._closed = threading.Event()
-        self._keeper = connections.reading(file)
+        self._keeper = connect_reader(file)
         try:
             self._keeper.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens -wal and -shm
             self._folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -73,7 +169,7 @@ class Watch:
         """`confirm`, for the folder and all of its files."""
         self._confirm(self._known)
 
-    def connect(self, connect: Callable[[Path], Connection]) -> Connection:
+    def connect(self, connect: Callable[[Path], sqlite3.Connection]) -> sqlite3.Connection:
         """A connection to the database that was opened, and to no other. Raises `Unavailable` and `sqlite3.Error`."""
         self.confirm_all()
         connection = connect(self._file)
