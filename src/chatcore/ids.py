@@ -1,6 +1,6 @@
-"""User ids, room ids, keys: what they look like and how rooms get theirs.
+"""The format of user ids, room ids, keys and device names, and how room ids are made.
 
-The rules are the wire contract's (``docs/protocol.md``, "Fields and their bounds"). All functions here are pure.
+The rules are those of the wire contract (``docs/protocol.md``, "Fields and their bounds").
 """
 
 import base64
@@ -27,28 +27,35 @@ _ESCAPED = re.compile(r"~([0-9A-F]{2})")
 
 
 def is_user_id(value: str) -> bool:
-    """1 to 128 code points, none of category Cc, no lone surrogate, and not ``.`` or ``..`` (URL paths fold them)."""
+    """Return whether ``value`` is a user id.
+
+    A user id has 1 to 128 code points, none of category Cc, and no lone surrogate. ``.`` and ``..`` are no user ids:
+    HTTP clients resolve these segments of URL paths.
+    """
     return _USER_ID.fullmatch(value) is not None and value not in (".", "..")
 
 
 def is_device(value: str) -> bool:
-    """1 to 64 code points, none of category Cc, no lone surrogate."""
+    """Return whether ``value`` is a device name: 1 to 64 code points, none of category Cc, no lone surrogate."""
     return 1 <= len(value) <= DEVICE_MAX and not any(unicodedata.category(char) in ("Cc", "Cs") for char in value)
 
 
-def private_room_id(one: UserId, other: UserId) -> RoomId:
-    """The id of the room of two users: symmetric, injective, total over valid user ids."""
-    first, second = sorted((one, other))
+def private_room_id(user: UserId, peer: UserId) -> RoomId:
+    """Return the id of the private room of two users.
+
+    The order of the users does not matter. Every pair of valid user ids has an id of its own.
+    """
+    first, second = sorted((user, peer))
     return f"pvt-{_escape(first)}-{_escape(second)}"
 
 
 def private_room_users(room: RoomId) -> tuple[UserId, UserId] | None:
-    """The two users whose private room this is, or None where no pair of valid users has this id."""
+    """Return the two users of a private room id, or None if no pair of valid user ids has this room id."""
     if not room.startswith("pvt-") or not is_room_id(room):
         return None
-    one, _, other = room.removeprefix("pvt-").partition("-")
+    first, _, second = room.removeprefix("pvt-").partition("-")
     try:
-        users = _unescape(one), _unescape(other)
+        users = _unescape(first), _unescape(second)
     except UnicodeDecodeError:
         return None
     if not all(map(is_user_id, users)) or private_room_id(*users) != room:
@@ -57,26 +64,26 @@ def private_room_users(room: RoomId) -> tuple[UserId, UserId] | None:
 
 
 def created_room_id(author: UserId, key: Key) -> RoomId:
-    """The id of the room that ``author`` creates with ``key``: a retry of the creation meets the same room."""
-    # The separator stands in neither a user id nor in the length prefix, so no two pairs share their bytes.
+    """Return the id of the room that ``author`` creates with ``key``, so that a retry finds the same room."""
+    # Neither a user id nor the length prefix contains the separator, so different pairs have different bytes.
     digest = hashlib.sha256(f"{len(author)}\0{author}\0{key}".encode()).digest()
     return "room-" + base64.b32encode(digest[:16]).decode("ascii").rstrip("=").lower()
 
 
 def is_room_id(value: str) -> bool:
-    """Whether ``value`` has the shape of a room id; it says nothing about whether such a room exists."""
+    """Return whether ``value`` has the format of a room id. The room may not exist."""
     return _ROOM_ID.fullmatch(value) is not None
 
 
 def new_id() -> str:
-    """A fresh identifier of 128 random bits, URL-safe."""
+    """Return a fresh, URL-safe id of 128 random bits."""
     return secrets.token_urlsafe(16)
 
 
-@lru_cache(10_000)  # whoever writes does so again
+@lru_cache(10_000)  # a user who writes will write again
 def _escape(user: UserId) -> str:
-    return _TO_ESCAPE.sub(lambda found: b"~%02X" % found[0][0], user.encode("utf-8")).decode("ascii")
+    return _TO_ESCAPE.sub(lambda match: b"~%02X" % match[0][0], user.encode("utf-8")).decode("ascii")
 
 
 def _unescape(text: str) -> UserId:
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text).encode("latin-1").decode("utf-8")
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text).encode("latin-1").decode("utf-8")

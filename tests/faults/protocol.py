@@ -91,7 +91,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "strangers-told-forbidden",
             "chatcore.domain:refusal",
-            "if kind is not None and its_rank in MEMBERS",
+            "if kind is not None and user_rank in MEMBERS",
             "if kind is not None",
             OVER_HTTP,
         ),

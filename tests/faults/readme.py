@@ -73,8 +73,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "private-room-depends-on-who-writes-first",
             "chatcore:private_room_id",
-            "sorted((one, other))",
-            "one, other",
+            "sorted((user, peer))",
+            "user, peer",
             "tests/unit/test_ids.py::test_the_id_of_a_pair_is_the_same_from_both_sides",
         ),
     ),
@@ -82,7 +82,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "membership-not-checked",
             "chatcore.domain:refusal",
-            " and its_rank in rights[action][kind]",
+            " and user_rank in rights[action][kind]",
             "",
             f"{CHAT}::test_public_rooms_can_be_looked_at_groups_and_private_ones_not",
         ),

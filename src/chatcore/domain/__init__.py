@@ -1,1 +1,1 @@
-"""The pure core: what a room is, what may happen in it, and what each entry of its log changes. No I/O, no await."""
+"""Entries, the decider, rights and the projections of a room's log. Pure functions and values: no I/O, no await."""

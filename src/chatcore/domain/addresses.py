@@ -1,23 +1,23 @@
-"""Network addresses, as limits and caps tell clients apart."""
+"""The networks by which limits tell the addresses of clients apart."""
 
 import ipaddress
 
 IPV6_PREFIX = 64
-"""The part of an IPv6 address that one site gets (RFC 6177)."""
+"""Bits of an IPv6 address that identify one site (RFC 6177)."""
 UNKNOWN = "unknown"
 
 
 def client_network(address: str | None) -> str:
-    """Return what limits count a client's address as.
+    """Return the network that limits count a client's address under.
 
-    An IPv4 address stands for itself, also where IPv6 maps it. An IPv6 address stands for its /64 network. What is no
-    address is ``unknown``, which all such clients share.
+    An IPv4 address counts by itself, also as an IPv4-mapped IPv6 address. An IPv6 address counts as its /64 network.
+    All clients without a valid address share ``unknown``.
     """
     try:
-        found = ipaddress.ip_address((address or "").partition("%")[0])
+        ip = ipaddress.ip_address((address or "").partition("%")[0])
     except ValueError:
         return UNKNOWN
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    mapped = found.ipv4_mapped
-    return str(mapped or ipaddress.ip_network((found, IPV6_PREFIX), strict=False))
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    mapped = ip.ipv4_mapped
+    return str(mapped or ipaddress.ip_network((ip, IPV6_PREFIX), strict=False))

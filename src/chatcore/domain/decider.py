@@ -1,4 +1,4 @@
-"""The two functions that everything stands on: `decide` and `evolve`."""
+"""The decider of a room: `decide` turns a command into an entry, `evolve` applies an entry to the state."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
@@ -19,9 +19,11 @@ from .state import MEMBERS_MAX, RoomState
 class Facts:
     """What `decide` needs beside the state.
 
-    ``target`` is the entry that the command is about, where it has one and the log reaches it: a message in its
-    present state, as the author of the command sees it, as of ``as_of``; None where it was not read. ``unknown_users``
-    are those of the named users who do not exist.
+    Attributes:
+        target: the entry that the command is about, as the author of the command sees it; a message is in its present
+            state. None if the command is about no entry, the log does not reach it, or it was not read.
+        as_of: the head at which ``target`` was read; None if it was not read.
+        unknown_users: the users that the command names and that do not exist.
     """
 
     target: Entry | None = None
@@ -29,7 +31,7 @@ class Facts:
     unknown_users: frozenset[UserId] = frozenset()
 
     def message(self) -> tuple[Entry, Message] | None:
-        """The target where it is a message that has not been deleted."""
+        """Return the target and its message, or None if the target is no message or is deleted."""
         if self.target is None or not isinstance(self.target.event, Message) or self.target.event.deleted:
             return None
         return self.target, self.target.event
@@ -37,18 +39,18 @@ class Facts:
 
 @frozen(kw_only=True)
 class Rules:
-    """What a host may decide otherwise: who has the right to what, and how many members a room may have."""
+    """What a host may change: the table of rights, and how many members a room may have."""
 
     rights: permissions.Rights = permissions.RIGHTS
     members_max: int = MEMBERS_MAX
 
 
 CONTRACT = Rules()
-"""What the contract says."""
+"""The rules of the wire contract (``docs/protocol.md``)."""
 
 
 class AppendCommand(ABC):
-    """What `decide` asks of a command that appends to a room's log. Everything here is pure."""
+    """What `decide` uses of a command that appends to a room's log. All properties and methods are pure."""
 
     __slots__ = ()
 
@@ -56,29 +58,29 @@ class AppendCommand(ABC):
     """The row of the table of rights that governs the command."""
 
     changes_target: ClassVar[bool] = False
-    """Whether the command changes the message that it is about; what else is about it waits for what that comes to."""
+    """Whether the command changes its target. Later commands about the same message wait for its outcome."""
 
     @property
     @abstractmethod
     def digest(self) -> str:
-        """Identifies the command's content; its key, and how it addresses the room, are left out."""
+        """A hash of the command's content, without its key and without the way in which it names the room."""
 
     @property
     def target(self) -> Seq | None:
-        """The seq of the entry that the command is about, if any."""
+        """The seq of the entry that the command is about, or None."""
         return None
 
     def required_users(self, state: RoomState) -> Collection[UserId]:
-        """The users who have to exist for the command to be carried out on ``state``."""
+        """Return the users who must exist for the command to append to a room in ``state``."""
         return ()
 
     def opens(self, user: UserId) -> Opens | None:
-        """What the command brings into being when the room is unborn; None where it needs a room that is there."""
+        """Return what the command opens if the room has no entries; None if it needs a room that exists."""
         return None
 
     @abstractmethod
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
-        """What the command does to a room in which ``user`` has the right to it; None when it changes nothing."""
+        """Return the command's event, its refusal, or None if it changes nothing. ``user`` has the right to it."""
 
 
 def decide(
@@ -90,7 +92,13 @@ def decide(
     now: datetime,
     rules: Rules = CONTRACT,
 ) -> Entry | ChatError | None:
-    """What ``command`` comes to in a room as of ``state``: one entry at ``head + 1``, a refusal, or nothing to do."""
+    """Return the entry at ``state.head + 1`` that the command appends, its refusal, or None if it changes nothing.
+
+    Args:
+        user: the author of the command.
+        key: the idempotency key of the entry.
+        now: the time of the entry, UTC.
+    """
     opens = command.opens(user) if state.kind is None else None
     if opens is None:
         refusal = permissions.refusal(command.action, state.kind, state.members.get(user), rules.rights)
@@ -124,7 +132,7 @@ def _too_many_members(state: RoomState, event: Event, opens: Opens | None, membe
 
 
 def evolve(state: RoomState, entry: Entry) -> RoomState:
-    """Return the state after ``entry``. Raises `ValueError` unless its seq is ``state.head + 1``."""
+    """Return the state after ``entry``. Raises ValueError unless its seq is ``state.head + 1``."""
     if entry.seq != state.head + 1:
         raise ValueError(f"entry {entry.seq} does not follow head {state.head}")
     kind, title, members = state.kind, state.title, state.members

@@ -1,7 +1,7 @@
 """The entries of a room's log.
 
-An `Entry` is what stands in the log: where (``room``, ``seq``), who and when, the key and digest that make a retry
-recognisable, and the event itself. The first entry of a log also carries what it opens.
+An `Entry` has its position (``room``, ``seq``), its author and time, the key and digest that identify a retry, and one
+event. The first entry of a log also carries what it opens.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,9 +18,9 @@ Standing: TypeAlias = Literal["member", "invited", "banned"]
 Data: TypeAlias = Mapping[str, Any]
 
 REACTIONS_MAX = 20
-"""Different emoji on one message."""
+"""The most different emoji on one message."""
 REACTION_USERS_MAX = 20
-"""Users of an emoji that are named; the others are only counted."""
+"""How many users of an emoji are named; the others are only counted."""
 
 
 def _ids(values: Iterable[UserId]) -> Sequence[UserId]:
@@ -29,8 +29,13 @@ def _ids(values: Iterable[UserId]) -> Sequence[UserId]:
 
 @frozen(kw_only=True)
 class Reaction:
-    """An emoji on a message: how many gave it, and the first 20 of them. ``mine`` says whether whoever reads is among
-    those who gave it; it is not on the wire."""
+    """The users who gave one emoji to a message.
+
+    Attributes:
+        count: how many users gave it.
+        users: the first `REACTION_USERS_MAX` of them, in the order in which they gave it.
+        mine: whether the reading user gave it; not on the wire.
+    """
 
     count: int
     users: Sequence[UserId] = field(converter=_ids)
@@ -39,10 +44,10 @@ class Reaction:
 
 @frozen(kw_only=True)
 class Message:
-    """Somebody's words. ``version`` counts from 1; ``data`` is a JSON object kept as it came.
+    """A user sent a message. ``version`` counts from 1; ``data`` is a JSON object that is stored unchanged.
 
-    As written ``edited_at``, ``reactions`` and ``deleted`` say nothing. In its present state a message has the body
-    and version of its last edit, and, once deleted, neither body nor data.
+    A message is appended with the defaults of ``version``, ``edited_at``, ``reactions`` and ``deleted``. In its present
+    state it has the body and version of its last edit; a deleted message has neither body nor data.
     """
 
     body: str
@@ -57,7 +62,7 @@ class Message:
 
 @frozen(kw_only=True)
 class Edited:
-    """The author gave a message another body, which is None once the message has been deleted."""
+    """The author changed the body of a message. ``body`` is None after the message is deleted."""
 
     target: Seq
     version: int
@@ -66,14 +71,14 @@ class Edited:
 
 @frozen(kw_only=True)
 class Deleted:
-    """The text of a message is gone, also from its `Edited` entries."""
+    """The author deleted a message: its text is erased, also from its `Edited` entries."""
 
     target: Seq
 
 
 @frozen(kw_only=True)
 class Reacted:
-    """The author put an emoji on a message (``on``), or took it back."""
+    """The author gave an emoji to a message (``on``), or took it back."""
 
     target: Seq
     emoji: str
@@ -82,12 +87,12 @@ class Reacted:
 
 @frozen
 class Opened:
-    """The room was created on purpose, before any message."""
+    """The author created the room without a message."""
 
 
 @frozen(kw_only=True)
 class Joined:
-    """``user`` became a member, by their own act."""
+    """``user``, the author, became a member."""
 
     user: UserId
     role: Role = "member"
@@ -95,21 +100,21 @@ class Joined:
 
 @frozen(kw_only=True)
 class Left:
-    """``user`` stopped being a member, or declined an invitation, by their own act."""
+    """``user``, the author, stopped being a member or declined an invitation."""
 
     user: UserId
 
 
 @frozen(kw_only=True)
 class Invited:
-    """``user`` may join."""
+    """The author invited ``user``, who may join."""
 
     user: UserId
 
 
 @frozen(kw_only=True)
 class Removed:
-    """``user`` stopped being a member, or is no longer invited, by somebody else's act."""
+    """The author ended the membership or the invitation of ``user``."""
 
     user: UserId
     reason: str | None = None
@@ -117,7 +122,7 @@ class Removed:
 
 @frozen(kw_only=True)
 class Banned:
-    """``user`` is not a member (any more), and can't become one."""
+    """The author banned ``user``, who is now neither a member nor invited, and may not join."""
 
     user: UserId
     reason: str | None = None
@@ -125,14 +130,14 @@ class Banned:
 
 @frozen(kw_only=True)
 class Unbanned:
-    """``user`` may become a member again."""
+    """The author ended the ban of ``user``, who may become a member again."""
 
     user: UserId
 
 
 @frozen(kw_only=True)
 class RoleChanged:
-    """``user`` has another role."""
+    """The author changed the role of ``user``."""
 
     user: UserId
     role: Role
@@ -140,20 +145,20 @@ class RoleChanged:
 
 @frozen(kw_only=True)
 class Updated:
-    """The room has another title."""
+    """The author changed the title of the room."""
 
     title: str
 
 
 Standings: TypeAlias = Joined | Left | Invited | Removed | Banned | Unbanned
-"""The events that change who belongs to a room."""
+"""The events that change a user's membership state."""
 
 Event: TypeAlias = Message | Edited | Deleted | Reacted | Opened | Standings | RoleChanged | Updated
 
 
 @frozen(kw_only=True)
 class Opens:
-    """What the first entry of a log brings into being. ``members`` maps each first member to a role."""
+    """The room that the first entry of a log opens. ``members`` maps each first member to a role."""
 
     kind: RoomKind
     members: Mapping[UserId, Role]
@@ -171,9 +176,13 @@ def _affected(entry: "Entry") -> tuple[UserId, ...]:
 
 @frozen(kw_only=True)
 class Entry:
-    """One entry of a room's log. ``at`` is UTC and for display only; nothing inside a room is ordered by it.
+    """One entry of a room's log.
 
-    ``digest`` identifies the command that made the entry; it is None once a deletion has erased it.
+    Attributes:
+        at: UTC time for display; entries of a room are ordered by ``seq`` alone.
+        digest: the content digest of the command that made the entry; None after a deletion has erased it.
+        opens: the room that the entry opens; only the first entry of a log has it.
+        affects: the users whose membership state the entry changes. Stores find a user's rooms by it.
     """
 
     room: RoomId
@@ -185,4 +194,3 @@ class Entry:
     event: Event
     opens: Opens | None = None
     affects: tuple[UserId, ...] = field(init=False, default=Factory(_affected, takes_self=True))
-    """The users whose membership this entry changes: through it a user's rooms are found from the log alone."""

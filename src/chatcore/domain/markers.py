@@ -1,4 +1,4 @@
-"""Where everybody's markers start."""
+"""The start of markers, and their updates."""
 
 from collections.abc import Mapping
 
@@ -10,9 +10,9 @@ from .state import Marker, MarkerUpdate
 
 
 def starting_markers(entry: Entry) -> Mapping[UserId, Marker]:
-    """The markers that an entry sets: at 0 for whom it opens the room, at its own seq for who joins later.
+    """Return the markers that an entry sets: 0 for first members, the entry's own seq for a user who joins later.
 
-    So those who were there from the start have everything unread, and who joins has nothing.
+    So a first member has all messages unread, and a user who joins has none.
     """
     opened = {user: Marker(0, 0) for user in entry.opens.members} if entry.opens else {}
     match entry.event:
@@ -24,26 +24,30 @@ def starting_markers(entry: Entry) -> Mapping[UserId, Marker]:
 
 @frozen
 class StoredMarker:
-    """A marker as a store keeps it. It belongs to the membership that began at ``since``: a user who joins again
-    starts anew."""
+    """A marker as a store keeps it, for the membership that began at ``since``.
+
+    A user who joins again gets a new marker.
+    """
 
     since: Seq
     marker: Marker
 
 
 def starting_marker(since: Seq) -> Marker:
-    """The marker of a member since ``since`` before any update."""
+    """Return the marker, before any update, of a user who is a member since ``since``."""
     return Marker(0, 0) if since == 1 else Marker(since, since)
 
 
 def current_marker(stored: StoredMarker | None, since: Seq) -> Marker:
-    """The marker of a member since ``since``."""
+    """Return the present marker of a user who is a member since ``since``."""
     return stored.marker if stored and stored.since == since else starting_marker(since)
 
 
 def updated_marker(stored: StoredMarker | None, since: Seq, change: MarkerUpdate) -> StoredMarker:
-    """The marker to store after an update by a member since ``since``. An update that belongs to an earlier membership
-    than the stored marker has no effect."""
+    """Return the marker to store after an update by a user who is a member since ``since``.
+
+    An update for an earlier membership than that of the stored marker has no effect.
+    """
     if stored and stored.since > since:
         return stored
     return StoredMarker(since, change.applied(current_marker(stored, since)))

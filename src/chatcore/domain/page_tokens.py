@@ -1,4 +1,4 @@
-"""The cursor of a list of rooms, which is sorted by last entry, newest first."""
+"""Page tokens of the list of rooms, which is sorted by the time of the last entry, newest first."""
 
 import base64
 import hashlib
@@ -16,20 +16,22 @@ _INTEGER_MAX = 2**63 - 1
 
 
 def milliseconds(at: datetime) -> int:
-    """Whole milliseconds since 1970, rounded down; exact for every year, which floats are not."""
+    """Return the whole milliseconds since 1970, rounded down. Exact for every year, unlike a float timestamp."""
     return (at - EPOCH) // _MILLISECOND
 
 
 def from_milliseconds(at: int) -> datetime:
+    """Return the UTC time that is ``at`` milliseconds after 1970 began: the inverse of `milliseconds`."""
     return EPOCH + at * _MILLISECOND
 
 
 @frozen(order=True)
 class PageToken:
-    """A room's place in the list: the time of its last entry, and the number that its store gave the room.
+    """A room's position in the list. The list shows the greatest first; the page after a token has the lesser ones.
 
-    The number only tells rooms of the same millisecond apart; it is short, which a room's id is not. The list shows
-    the greatest place first, and the page after a cursor has what is less.
+    Attributes:
+        at_ms: the time of the room's last entry, in milliseconds since 1970.
+        number: the store's number of the room, which orders rooms of the same millisecond. It is shorter than an id.
     """
 
     at_ms: int
@@ -37,23 +39,23 @@ class PageToken:
 
     @classmethod
     def of(cls, room: RoomId, at_ms: int) -> "PageToken":
-        """A place for stores that give rooms no numbers: the number is 62 bits of a hash of the room's id."""
+        """Return the token for a store that does not number rooms: the number is 62 bits of a hash of the id."""
         return cls(at_ms, int.from_bytes(hashlib.sha256(room.encode()).digest()[:8], "big") >> 2)
 
     def encoded(self) -> str:
-        """An opaque string for clients."""
+        """Return the token as an opaque string for clients."""
         text = json.dumps([self.at_ms, self.number], separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
-    def decoded(cls, cursor: str) -> "PageToken":
-        """The inverse of `encoded`. Raises `Invalid` for a string that was not made by it."""
+    def decoded(cls, encoded: str) -> "PageToken":
+        """Return the token of an encoded string. Raises `Invalid` for a string that `encoded` did not make."""
         try:
-            padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+            padded = encoded.encode("ascii") + b"=" * (-len(encoded) % 4)
             match json.loads(base64.b64decode(padded, altchars=b"-_", validate=True)):
                 case [int(at_ms), int(number)] if abs(at_ms) < _INTEGER_MAX and abs(number) < _INTEGER_MAX:
-                    if (found := cls(at_ms, number)).encoded() == cursor:
-                        return found
+                    if (token := cls(at_ms, number)).encoded() == encoded:
+                        return token
                 case _:
                     pass
         except (ValueError, RecursionError):

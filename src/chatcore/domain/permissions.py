@@ -1,7 +1,7 @@
-"""Who may do what: the contract's table of rights.
+"""The contract's table of rights (``docs/protocol.md``).
 
-A row names an action and, for each kind of room, the ranks that have the right to it. A member without the right is
-told ``forbidden``; everybody else is told ``not_found``, as if the room did not exist.
+A row names an action and, for each kind of room, the ranks that have the right to it. A member without the right gets
+``forbidden``. Any other user without the right gets ``not_found``, as if the room did not exist.
 """
 
 from collections.abc import Mapping
@@ -49,30 +49,42 @@ RIGHTS: Rights = {
     "unban":      _row(NOBODY,   LEADERS,            LEADERS),
     "role":       _row(NOBODY,   MEMBERS,            MEMBERS),
 }  # fmt: skip
-"""What a rank may do at all. Beyond it: only the author edits; only author and leaders of a group or public room
-delete (`may_delete`); whom one may remove, ban, or give a role depends on their rank (`may_act_on`). Joining a room
-that one is a member of is a right too: it changes nothing. Nobody may create what is there."""
+"""The ranks that may do an action at all.
+
+Commands check more: only the author edits a message, only the author or a leader deletes one (`may_delete`), and the
+rank of the other user decides who may remove or ban that user (`may_act_on`). A member may join: it changes nothing.
+``create`` is for rooms without entries, so no rank has it.
+"""
 
 
 def refusal(action: Action, kind: RoomKind | None, member: Member | None, rights: Rights = RIGHTS) -> ChatError | None:
-    """None where the right is there; what the user is told otherwise. ``kind`` is None for a room that is unborn."""
-    its_rank = rank(member)
-    if kind is not None and its_rank in rights[action][kind]:
+    """Return None if the user has the right to the action, else the error that the user gets.
+
+    Args:
+        kind: the kind of the room; None for a room without entries.
+        member: the user's membership in the room; None for a stranger.
+    """
+    user_rank = rank(member)
+    if kind is not None and user_rank in rights[action][kind]:
         return None
-    return Forbidden() if kind is not None and its_rank in MEMBERS else NotFound()
+    return Forbidden() if kind is not None and user_rank in MEMBERS else NotFound()
 
 
 def rank(member: Member | None) -> Rank:
+    """Return the rank of a user with this membership: a member's role, else the membership state, or ``stranger``."""
     if member is None:
         return "stranger"
     return member.role if member.standing == "member" else member.standing
 
 
 def may_delete(kind: RoomKind | None, member: Member | None, *, is_author: bool) -> bool:
-    """Whether a member may delete a message: one's own; leaders any, but for private rooms, which have none."""
+    """Return whether a member may delete a message.
+
+    An author may. A leader of a group or public room may delete every message.
+    """
     return is_author or (kind != "private" and rank(member) in LEADERS)
 
 
 def may_act_on(member: Member | None, other: Member | None) -> bool:
-    """Whether a leader may remove, ban or unban somebody: an owner anyone, an admin whoever is not a leader."""
+    """Return whether leader ``member`` may remove, ban or unban ``other``. An admin may not act on leaders."""
     return rank(member) == "owner" or rank(other) not in LEADERS

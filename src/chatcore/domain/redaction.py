@@ -1,4 +1,4 @@
-"""What a deletion leaves of a message and of its edits."""
+"""Redaction: erasing the text of a deleted message and of its edits."""
 
 from attrs import evolve
 
@@ -7,7 +7,7 @@ from .entries import Edited, Entry, Message
 
 
 def redacted(entry: Entry) -> Entry:
-    """The entry without the text that people wrote, and without the digest, which would tell a guess of it right."""
+    """Return the entry without its text, and without its digest, against which a guessed text could be checked."""
     match entry.event:
         case Message():
             event = evolve(entry.event, body="", data=None, edited_at=None, reactions={}, deleted=True)
@@ -19,5 +19,5 @@ def redacted(entry: Entry) -> Entry:
 
 
 def holds_text_of(entry: Entry, target: Seq) -> bool:
-    """Whether the entry is the message at ``target``, or an edit of it."""
+    """Return whether the entry is the message at ``target`` or an edit of that message."""
     return entry.seq == target or (isinstance(entry.event, Edited) and entry.event.target == target)

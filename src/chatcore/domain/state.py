@@ -1,4 +1,4 @@
-"""What a room is as of one seq, and what of it one user sees."""
+"""The state of a room, markers, and a room as one user sees it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,13 +10,21 @@ from ..ids import RoomId, Seq, UserId
 from .entries import Entry, Role, RoomKind, Standing
 
 MARKERS_SHOWN_TO = 20
+"""The most members of a room that shows the markers of all of them."""
 MEMBERS_MAX = 5_000
 UNREAD_MAX = 100
+"""Unread messages are counted up to this number."""
 
 
 @frozen
 class Member:
-    """A user's standing in a room; ``since`` is the seq of the entry that gave it to them."""
+    """A user's membership in a room: a member, invited, or banned.
+
+    Attributes:
+        role: the role of a member; ``member`` for an invited or banned user.
+        since: the seq of the entry that began the membership state. A change of the role keeps it.
+        standing: the membership state.
+    """
 
     role: Role
     since: Seq
@@ -32,10 +40,12 @@ _NOBODY: Mapping[UserId, Member] = MappingProxyType({})
 
 @frozen(kw_only=True)
 class RoomState:
-    """A room as of ``head``, the seq of the last entry folded in; ``kind`` is None as long as the room is unborn.
+    """A room as of ``head``, the seq of the last applied entry.
 
-    ``members`` maps every user with a standing to it. States share structure: only an entry that changes membership
-    makes a new mapping.
+    Attributes:
+        kind: None for a room without entries.
+        members: the memberships of all members, invited and banned users. States share the mapping: only an entry that
+            changes a membership makes another one.
     """
 
     room: RoomId
@@ -45,26 +55,30 @@ class RoomState:
     members: Mapping[UserId, Member] = field(default=_NOBODY, repr=False)
 
     def member(self, user: UserId) -> Member | None:
-        """The user's standing where they are a member, else None."""
-        found = self.members.get(user)
-        return found if found and found.standing == "member" else None
+        """Return the user's membership, or None if the user is not a member."""
+        member = self.members.get(user)
+        return member if member and member.standing == "member" else None
 
     def is_last_owner(self, user: UserId) -> bool:
-        """Whether the room would have no owner without this one."""
-        found = self.member(user)
-        return found is not None and found.role == "owner" and sum(map(_is_owner, self.members.values())) == 1
+        """Return whether the user is the only owner of the room."""
+        member = self.member(user)
+        return member is not None and member.role == "owner" and sum(map(_is_owner, self.members.values())) == 1
 
     def count(self) -> int:
-        """How many members the room has."""
+        """Return how many members the room has."""
         return sum(member.standing == "member" for member in self.members.values())
 
 
 @frozen
 class Marker:
-    """How far a user has read a room, and how far its entries have reached a device of theirs; they never go back.
+    """A user's read and delivered positions in a room. Both only go up.
 
-    For oneself only: ``unread_from`` is the seq from which on everything counts as unread until one reads on, and
-    ``muted`` asks clients for silence.
+    Attributes:
+        read: the seq up to which the user has read.
+        delivered: the seq up to which entries have reached a device of the user.
+        unread_from: the seq from which messages count as unread, until the next update of ``read``. Other members do
+            not see it.
+        muted: asks the user's clients not to notify. Other members do not see it.
     """
 
     read: Seq
@@ -80,7 +94,7 @@ class Marker:
 
 @frozen(kw_only=True)
 class MarkerUpdate:
-    """What a user says of their marker; what is None stays as it is."""
+    """A change to a marker. A field that is None stays unchanged."""
 
     read: Seq | None = None
     delivered: Seq | None = None
@@ -88,8 +102,10 @@ class MarkerUpdate:
     muted: bool | None = None
 
     def applied(self, marker: Marker) -> Marker:
-        """The marker afterwards: ``read`` and ``delivered`` only go up, ``read`` raises ``delivered`` and ends
-        ``unread_from``."""
+        """Return the marker after the update.
+
+        ``read`` and ``delivered`` only go up. An update of ``read`` raises ``delivered`` and ends ``unread_from``.
+        """
         read = max(marker.read, self.read or 0)
         unread_from = marker.unread_from if self.read is None else None
         return Marker(
@@ -100,7 +116,7 @@ class MarkerUpdate:
         )
 
     def fits(self, head: Seq) -> bool:
-        """Whether no position is above ``head``."""
+        """Return whether no position of the update is above ``head``."""
         return max(self.read or 0, self.delivered or 0, self.unread_from or 0) <= head
 
 
@@ -108,9 +124,12 @@ class MarkerUpdate:
 class RoomView:
     """A room as one user sees it in a list, as of ``head``.
 
-    ``member`` and ``marker`` are None for somebody without a standing. ``unread`` counts the messages of others above
-    the user's read marker, exact to 99, then 100. ``markers`` holds every member's, in rooms of up to
-    `MARKERS_SHOWN_TO` members, and is None in larger ones.
+    Attributes:
+        last: the last entry, as written.
+        member: the user's membership; None for a stranger.
+        marker: the user's marker; None for a user who is not a member.
+        unread: how many messages of other users are above `Marker.counted_from`: exact up to 99, then 100.
+        markers: the markers of all members; None in rooms of more than `MARKERS_SHOWN_TO` members.
     """
 
     room: RoomId
@@ -126,5 +145,5 @@ class RoomView:
 
     @property
     def at(self) -> datetime:
-        """When the last entry was written: what lists across rooms are sorted by."""
+        """The time of the last entry. Lists of rooms are sorted by it."""
         return self.last.at

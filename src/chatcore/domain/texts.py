@@ -1,4 +1,4 @@
-"""How much of what people wrote there is in an entry."""
+"""The size of the texts in an entry."""
 
 import json
 
@@ -6,8 +6,10 @@ from .entries import Edited, Entry, Message
 
 
 def text_bytes(entry: Entry) -> int:
-    """The bytes of an entry's ``body`` in UTF-8, of its ``data`` as compact JSON, and of emoji and users named by its
-    reactions."""
+    """Return the bytes of the texts in an entry.
+
+    They are its ``body`` in UTF-8, its ``data`` as compact JSON, and the emoji and user ids that its reactions name.
+    """
     match entry.event:
         case Message(body=body, data=data, reactions=reactions):
             named = [text for emoji, reaction in reactions.items() for text in (emoji, *reaction.users)]
@@ -23,7 +25,7 @@ def _bytes(text: str) -> int:
 
 
 def compact_json(value: object) -> str:
-    """JSON without spaces; as JSON text is measured and kept."""
+    """Return JSON without spaces. Sizes are measured in this form, and stores keep it."""
     return _JSON.encode(value)
 
 

@@ -1,13 +1,18 @@
-"""Token buckets: a rate that allows bursts, for events so frequent that counting their times costs too much."""
+"""Token buckets: rates that allow bursts, for frequent events. A bucket keeps one number instead of event times."""
 
 ROUNDING_S = 1e-4
+"""A wait up to this many seconds is an error of rounding, and counts as none."""
 
 
 class TokenBuckets:
-    """A bucket for each key. It holds ``amount`` tokens, and an empty one is full again after ``period_s``.
+    """A bucket of tokens for each key.
 
-    A bucket is kept as the time at which it will be full (GCRA, ITU-T I.371). Memory is bounded: of more than
-    ``keys_max`` buckets the one used longest ago is forgotten, which fills it.
+    A bucket is kept as the time at which it will be full (GCRA, ITU-T I.371).
+
+    Args:
+        amount: tokens of a full bucket.
+        period_s: seconds in which an empty bucket fills.
+        keys_max: most buckets that are kept. Beyond it the least recently used bucket is dropped, which fills it.
     """
 
     __slots__ = ("_each_s", "_full_at", "_keys_max", "_period_s")
@@ -19,7 +24,7 @@ class TokenBuckets:
         self._full_at: dict[str, float] = {}
 
     def take(self, key: str, now: float) -> float:
-        """Take a token; ``now`` is in monotonic seconds. Returns 0, or the seconds until there is a token."""
+        """Take a token at ``now``, in monotonic seconds. Returns 0, or the seconds until the next token."""
         full_at = max(self._full_at.pop(key, now), now) + self._each_s
         wait = full_at - now - self._period_s
         if wait > ROUNDING_S:
@@ -31,6 +36,6 @@ class TokenBuckets:
         return 0
 
     def give_back(self, key: str) -> None:
-        """Put a token back that was taken."""
+        """Put back a token that was taken. A bucket that was dropped stays as it is."""
         if key in self._full_at:
             self._full_at[key] -= self._each_s
