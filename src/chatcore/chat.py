@@ -1,4 +1,4 @@
-"""A Chat: the domain with its ports plugged in. One per process is handed to whoever needs it."""
+"""The Chat: the domain with its ports plugged in. A process usually has one."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -34,6 +34,7 @@ from .socket import Socket
 from .sockets import Authenticate, Sockets
 
 DRAIN_S = 5
+"""Seconds for which a Chat that is left waits for its pending commands."""
 NOT_ENTERED = "enter the Chat first: `async with Chat(store) as chat`"
 ENTERED_ONCE = "a Chat can be entered once; make a new one, which may have the same store"
 
@@ -41,19 +42,19 @@ A = TypeVar("A")
 
 
 def utc_now() -> datetime:
-    """Wall-clock time with milliseconds, as stores and clients keep it."""
+    """Return the present time in UTC, cut to milliseconds as stores and clients keep it."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 @frozen(kw_only=True)
 class Stats:
-    """What a Chat holds at one moment, on its node alone.
+    """The counters of a Chat at one moment, on its node alone.
 
     Attributes:
         rooms: rooms that are live: with subscriptions or pending commands.
         users: users with open sockets.
-        sockets: open sockets, those that still connect included.
+        sockets: open sockets, including those that still connect.
         in_flight: commands that are pending at their rooms.
         idle_tasks: background tasks that wait for work.
     """
@@ -66,22 +67,22 @@ class Stats:
 
 
 class Chat:
-    """Chat for one process: ``async with Chat(store) as chat``; it enters the store with it.
+    """The chat of one process: ``async with Chat(store) as chat``. Entering it enters its store.
 
-    It can be entered once, and is used in the event loop in which it was entered.
+    A Chat can be entered once, and is used in the event loop in which it was entered.
 
     Args:
-        store: keeps the logs; several Chats may share it.
-        bus: carries hints between nodes. Without one, other nodes on the same store hear within 2 s.
-        registry: knows every user's sockets on all nodes. Without one, nothing on other nodes is closed from here.
-        directory: says which users exist; without one, every valid user id does.
-        rules: who has the right to what, and how many members a room may have.
-        canonical: returns the one spelling of a user's name as clients write it, or None for a name that no user
-            can have. Where it raises, the command is `internal` and the fault is logged.
-        limits: how often users may send, create and invite; without one, as often as they like.
-        clock: gives the UTC time that entries show.
-        new_id: gives a fresh id of at least 64 random bits.
-        uniform: gives a random number between two; nodes that lost a seq to each other wait that long.
+        store: keeps the logs. Several Chats may share it.
+        bus: carries hints between nodes. Without one, other nodes on the same store see changes within 2 s.
+        registry: knows every user's sockets on all nodes. Without one, only sockets of this node can be closed.
+        directory: knows which users exist. Without one, every valid user id exists.
+        rules: the rights of members, and how many members a room may have.
+        canonical: returns the one spelling of a user id that a client wrote, or None for an id that no user can have.
+            If it raises, the command fails with `internal` and the exception is logged.
+        limits: how often users may send, create and invite. Without one, there is no limit.
+        clock: returns the UTC time of entries.
+        new_id: returns a fresh id of at least 64 random bits.
+        uniform: returns a random number between two. A node that lost a seq to another node waits that many seconds.
     """
 
     def __init__(
@@ -139,7 +140,10 @@ class Chat:
         )
 
     async def __aenter__(self) -> Self:
-        """Enter the store and start to serve. Raises what the store raises, and RuntimeError the second time."""
+        """Enter the store and start to serve.
+
+        Raises the exceptions of the store, and RuntimeError if the Chat was entered before.
+        """
         if self._loop.entered:
             raise RuntimeError(ENTERED_ONCE)
         self._loop.enter()
@@ -167,9 +171,9 @@ class Chat:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Say goodbye to every socket, let what was queued be carried out (for 5 s at most), and close the store.
+        """Close every socket, wait for pending commands for at most 5 s, and leave the store.
 
-        What has not been answered by then is answered `unavailable`: whether it was carried out is unknown.
+        Commands that are still pending then fail with `unavailable`: whether they were carried out is unknown.
         """
         self._sockets.leave()
         with anyio.move_on_after(DRAIN_S, shield=True):
@@ -181,11 +185,14 @@ class Chat:
             self._hub.abandon()
 
     async def execute(self, user: UserId, command: Command[A]) -> A:
-        """Carry out a command for a user and give its answer, when every follower here has what it caused.
+        """Carry out a command for a user and return its answer.
 
-        A command that appends is carried out even where the caller is cancelled once it was queued. Raises
-        `ChatError`; `Unavailable` once the Chat has been left, and RuntimeError before it is entered and in another
-        event loop.
+        When it returns, the command's entry has been pushed to all subscriptions of the room on this node. A queued
+        command is carried out even if its caller is cancelled.
+
+        Raises:
+            ChatError: the command failed; `Unavailable` after the Chat was left.
+            RuntimeError: the Chat was not entered, or was entered in another event loop.
         """
         self._check_entered()
         self._loop.check()
@@ -221,20 +228,22 @@ class Chat:
         session: str | None = None,
         authenticate: Authenticate | None = None,
     ) -> AbstractAsyncContextManager[Socket]:
-        """A socket for a user, from `ready` on; it follows all rooms of the user until the block is left.
+        """Return a context manager that opens a socket for a user, and closes it when the block is left.
+
+        Entering it pushes `ready`. From then on the socket is subscribed to all rooms of the user.
 
         Args:
-            connection: where pushes go; its transport reads, and gives what it reads to `Socket.receive`.
-            user: whose socket it is; the transport has authenticated them.
-            device: 1-64 characters, none of them a control character; one is made when it is missing.
-            expires_at: when the socket ends with `bye expired`, UTC.
-            session: sockets of one session are closed together by `close_session`.
-            authenticate: says whom a token stands for, so that the client can refresh the socket's access.
+            connection: takes the pushes. Its transport reads, and calls `Socket.receive` with each command.
+            user: the user, whom the transport has authenticated.
+            device: 1 to 64 characters, none of them a control character. A missing one is generated.
+            expires_at: UTC time at which the socket ends with `bye expired`.
+            session: the session of the socket; see `close_session`.
+            authenticate: returns the principal of a token. Without it the client cannot refresh the socket's access.
 
         Raises:
-            Invalid: ``user`` or ``device`` can't be.
-            Unavailable: the store can't be reached now, or the Chat is being left; nothing has been pushed.
-            RuntimeError: the Chat was not entered, or in another event loop.
+            Invalid: ``user`` or ``device`` is not valid.
+            Unavailable: the store cannot be reached, or the Chat is being left. Nothing has been pushed.
+            RuntimeError: the Chat was not entered, or was entered in another event loop.
         """
         self._check_entered()
         _check_user(user)
@@ -251,22 +260,25 @@ class Chat:
         return self._sockets.open(connection, info, expires_at, authenticate)
 
     async def sockets(self, user: UserId) -> Sequence[SocketInfo]:
-        """A user's open sockets, oldest first: on all nodes where there is a registry. Raises `Unavailable`."""
+        """Return a user's open sockets, oldest first: of all nodes if there is a registry. Raises `Unavailable`."""
         self._loop.check()
         return await self._sockets.of_user(user)
 
     async def close_socket(self, user: UserId, socket: str) -> None:
-        """Close one of a user's sockets, wherever it is, with `bye kicked`. Raises `NotFound`, `Unavailable`."""
+        """Close a user's socket, on any node, with `bye kicked`. Raises `NotFound` and `Unavailable`."""
         self._loop.check()
         await self._sockets.close(user, socket)
 
     async def close_session(self, user: UserId, session: str) -> None:
-        """Close every socket of a session with `bye signed_out`: here at once, on other nodes through the registry."""
+        """Close every socket of a session with `bye signed_out`.
+
+        Sockets of this node are closed at once, those of other nodes through the registry. Raises `Unavailable`.
+        """
         self._loop.check()
         await self._sockets.close_session(user, session)
 
     def stats(self) -> Stats:
-        """Return how much this Chat holds now."""
+        """Return the present counters of this Chat."""
         return Stats(
             rooms=self._hub.rooms_count,
             users=self._hub.users_count,

@@ -1,4 +1,4 @@
-"""A socket: where the commands of one connection come in, in their order."""
+"""A socket: takes the commands of one connection in their order."""
 
 import logging
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from .ports.registry import SocketInfo
 from .protocol import Object, answer_object, error_object, read_command
 
 IN_FLIGHT_MAX = 64
+"""The most commands of a socket that are in flight."""
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ Answer: TypeAlias = Callable[[Object], None]
 
 
 class Socket:
-    """A connection of a user, as `Chat.connect` gives it to a transport."""
+    """A user's connection, opened by `Chat.connect` for a transport. ``info`` describes it."""
 
     def __init__(self, dispatcher: CommandDispatcher, live: LiveSocket, info: SocketInfo, loop: LoopGuard) -> None:
         self.info = info
@@ -33,19 +34,21 @@ class Socket:
         self._live = live
 
     async def receive(self, event: str, data: object, answer: Answer | None = None) -> None:
-        """Take a command from the wire; called by one task at a time, in the order in which commands came.
+        """Take a command from the wire. One task at a time calls this, in the order of the commands.
 
-        A command to a room is queued there before this returns; it waits only while 64 are in flight. A command that
-        reads is carried out in here, once all commands before it have been answered and less than 256 KiB is still to
-        be sent. So this may take seconds: heartbeat and close must not depend on it. Cancelled before it is queued a
-        command is not carried out; after that it is.
+        A command that appends is queued at its room before this returns. The call waits only while 64 commands are in
+        flight. A command that reads is carried out by this call, once all earlier commands have been answered and less
+        than 256 KiB waits to be sent. So a call may take seconds: heartbeats and closing must not depend on it. If the
+        call is cancelled, a command that is queued is still carried out, and one that is not queued is not.
 
         Args:
-            answer: called once, with ``{"ok": true, …}`` or ``{"ok": false, "error": …}``, perhaps after this has
-                returned; what it raises is logged.
+            event: the command's name.
+            data: the command's fields, a wire object.
+            answer: called once with ``{"ok": true, …}`` or ``{"ok": false, "error": …}``, perhaps after this call has
+                returned. Its exceptions are logged.
 
         Raises:
-            RuntimeError: this is another event loop than the one in which the Chat was entered.
+            RuntimeError: the Chat was entered in another event loop.
         """
         self._loop.check()
         try:
@@ -63,21 +66,21 @@ class Socket:
             elif isinstance(command, ReadingCommand):
                 await self._live.in_flight.at_most(0)
                 await self._live.connection.drained()
-                # Nothing is awaited between the handler's end and the answer: a `sync` counts on it.
+                # No await between the handler's end and the answer: `sync` relies on that.
                 _answer(answer, await self._read(command))
             else:
                 raise TypeError(f"{type(command).__name__} neither reads nor appends")
 
     def send(self, push: Push) -> None:
-        """Push something that concerns this socket alone."""
+        """Send a push to this socket alone."""
         self._live.connection.send(push)
 
     def close(self, bye: Bye) -> None:
-        """Tell the client why, and end the connection."""
+        """Send the reason to the client and end the connection."""
         self._live.connection.close(bye)
 
     def end(self) -> None:
-        """The connection is gone: a call of `receive` that waits goes on."""
+        """Let a waiting call of `receive` continue, because the connection has ended."""
         self._live.in_flight.close()
 
     async def _wait_for_a_place(self) -> None:
@@ -106,7 +109,7 @@ class Socket:
         self._dispatcher.refuse(room, self.info.user, error, partial(_answer, answer), self._live)
 
     def _room_of(self, event: str, data: object) -> RoomId | None:
-        """Return the room at which a refused command would have been queued, as far as its fields tell."""
+        """Return the room at which a refused command would have been queued; None if its fields do not say."""
         if not issubclass(COMMANDS.get(event, Command), RoomCommand):
             return None
         match data:
@@ -119,7 +122,7 @@ class Socket:
 
 
 def _answer(answer: Answer | None, result: object) -> None:
-    """Write a result for the client. A command without ``answer`` was carried out all the same."""
+    """Call ``answer``, if there is one, with the wire object of a result."""
     if answer is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""The sockets of a node: what they are told first, how long they live, and who ends them, here and on other nodes."""
+"""The sockets of a node: their opening, deadlines and closing, also from other nodes."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -26,14 +26,21 @@ from .ports.room_views import RoomPage
 from .socket import Socket
 
 ROOMS_READY = 50
+"""The most rooms that `ready` shows."""
 
 Authenticate: TypeAlias = Callable[[str], Awaitable[Principal | None]]
 
 
 class Sockets:
-    """``here`` are the open sockets of this node, by their ids; ``leases``, if any, know those of all nodes.
+    """Opens and closes the sockets of this node.
 
-    ``publish`` tells other nodes that sockets of theirs may have been revoked.
+    Args:
+        leases: knows the sockets of all nodes; None without a registry.
+        publish: hints to other nodes that their sockets may have been revoked.
+
+    Attributes:
+        here: the open sockets of this node, by id.
+        leaving: whether the Chat is being left. No socket opens then.
     """
 
     def __init__(
@@ -47,7 +54,6 @@ class Sockets:
     ) -> None:
         self.here: dict[str, Socket] = {}
         self.leaving = False
-        """Once True no socket opens any more."""
         self._dispatcher = dispatcher
         self._store, self._hub = dispatcher.store, dispatcher.hub
         self._leases = leases
@@ -57,13 +63,13 @@ class Sockets:
         self._deadlines = Deadlines(clock, self._warn, partial(self._close, code="expired"))
 
     def keep(self, background: Background) -> None:
-        """Look after deadlines and leases for as long as ``background`` is entered."""
+        """Watch deadlines and renew leases while ``background`` is entered."""
         background.keep("watching deadlines", self._deadlines.watch)
         if self._leases:
             background.keep("renewing leases", partial(self._leases.renew, self._close))
 
     def leave(self) -> None:
-        """Say goodbye to all; no other opens."""
+        """Close all sockets with `bye shutdown`, and open no further ones."""
         self.leaving = True
         for socket in tuple(self.here):
             self._close(socket, "shutdown")
@@ -76,7 +82,7 @@ class Sockets:
         expires_at: datetime | None,
         authenticate: Authenticate | None,
     ) -> AsyncGenerator[Socket]:
-        """See `Chat.connect`."""
+        """Open a socket; see `Chat.connect`."""
         self._loop.check()
         live = LiveSocket(GuardedConnection(connection), info.user, InFlight(self._dispatcher.in_flight))
         if authenticate:
@@ -103,13 +109,13 @@ class Sockets:
         page = await page_of_rooms(self._store, info.user, None, ROOMS_READY)
         if self.leaving:
             raise Unavailable
-        # No await from here on: `ready` goes first, and says from where each room is followed.
+        # No await from here on: `ready` is the first push, and each subscription starts at the head that it shows.
         live.connection.send(Push("ready", self._ready(info, page, expires_at)))
-        # Where the page, which was read later, is the whole list, a membership that it does not show has ended.
-        standings = {row.room: (row.head, row.member) for row in memberships} if page.next else {}
-        standings |= {view.room: (view.head, view.member) for view in page.rooms if view.member}
-        live.invited = {room: member.since for room, (_, member) in standings.items() if member.standing == "invited"}
-        heads = {room: head for room, (head, member) in standings.items() if member.standing == "member"}
+        # If the page, which was read later, is the whole list, a membership that it does not show has ended.
+        rows = {row.room: (row.head, row.member) for row in memberships} if page.next else {}
+        rows |= {view.room: (view.head, view.member) for view in page.rooms if view.member}
+        live.invited = {room: member.since for room, (_, member) in rows.items() if member.standing == "invited"}
+        heads = {room: head for room, (head, member) in rows.items() if member.standing == "member"}
         self._hub.connected(live, heads)
         if expires_at:
             self._deadlines.set(info.id, expires_at)
@@ -143,32 +149,33 @@ class Sockets:
         return max(0, int((moment - self._clock()).total_seconds()))
 
     def _warn(self, socket: str, end: datetime) -> None:
-        if found := self.here.get(socket):
-            found.send(Push("auth.expiring", Expiring(self._seconds_until(end))))
+        if opened := self.here.get(socket):
+            opened.send(Push("auth.expiring", Expiring(self._seconds_until(end))))
 
     async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
-        """See `Chat.sockets`."""
+        """Return a user's sockets; see `Chat.sockets`."""
         if self._leases:
             return await self._leases.of_user(user)
-        mine = [socket.info for socket in self.here.values() if socket.info.user == user]
-        return sorted(mine, key=lambda socket: (socket.since, socket.id))
+        infos = [socket.info for socket in self.here.values() if socket.info.user == user]
+        return sorted(infos, key=lambda info: (info.since, info.id))
 
     async def close(self, user: UserId, socket: str) -> None:
-        """See `Chat.close_socket`."""
-        found = [one for one in await self.of_user(user) if one.id == socket]
-        if not found:
+        """Close a socket; see `Chat.close_socket`."""
+        infos = [info for info in await self.of_user(user) if info.id == socket]
+        if not infos:
             raise NotFound
-        await self._end(found, "kicked")
+        await self._end(infos, "kicked")
 
     async def close_session(self, user: UserId, session: str) -> None:
-        """See `Chat.close_session`."""
-        here = [one.info for one in self.here.values() if (one.info.user, one.info.session) == (user, session)]
-        for one in here:
-            self._close(one.id, "signed_out")
-        await self._end([one for one in await self.of_user(user) if one.session == session], "signed_out")
+        """Close the sockets of a session; see `Chat.close_session`."""
+        infos = [socket.info for socket in self.here.values()]
+        for info in infos:
+            if (info.user, info.session) == (user, session):
+                self._close(info.id, "signed_out")
+        await self._end([info for info in await self.of_user(user) if info.session == session], "signed_out")
 
     def doubt(self, hint: RevocationHint) -> None:
-        """A hint says that some of these sockets may have been revoked on another node."""
+        """Take a hint that sockets may have been revoked on another node."""
         if self._leases:
             self._leases.doubt(hint.sockets)
 
@@ -179,5 +186,5 @@ class Sockets:
             self._publish(RevocationHint(sockets=elsewhere))
 
     def _close(self, socket: str, code: ByeCode) -> None:
-        if found := self.here.get(socket):
-            found.close(Bye(code=code))
+        if opened := self.here.get(socket):
+            opened.close(Bye(code=code))

@@ -44,7 +44,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "sign-out-ends-at-its-node",
             "chatcore:Sockets.close_session",
-            "[one for one in await self.of_user(user) if one.session == session]",
+            "[info for info in await self.of_user(user) if info.session == session]",
             "[]",
             SIMULATION,
         ),

@@ -1,1 +1,1 @@
-"""The commands: one file a family, each with its classes, its answers, its handlers and its rows of the one table."""
+"""The commands: a module for each family, with its command classes, answers and handlers; `table` lists them all."""

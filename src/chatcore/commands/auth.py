@@ -1,4 +1,4 @@
-"""Keeping a socket open beyond the token that it was opened with."""
+"""The command that extends a socket's access with a new access token."""
 
 from attrs import field, frozen
 
@@ -11,14 +11,14 @@ TOKEN_MAX = 16_384
 
 @frozen(kw_only=True)
 class RefreshResult:
-    """How many seconds the socket's access lasts now; None where it has no end."""
+    """The answer of `RefreshAuth`: the seconds until the socket's access ends, None if it does not end."""
 
     expires_in: int | None
 
 
 @frozen(kw_only=True)
 class RefreshAuth(ReadingCommand[RefreshResult]):
-    """Give this socket a new access token, of the same user and session."""
+    """Extend this socket's access with a new access token of the same user and session."""
 
     name = "auth.refresh"
 

@@ -1,4 +1,4 @@
-"""What every command has in common."""
+"""The base classes of commands."""
 
 import hashlib
 import json
@@ -30,9 +30,13 @@ Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 @frozen
 class Route:
-    """Where HTTP serves a command, below ``/api/v1``. ``{name}`` in the path is the field of that name; ``{self}`` is
-    the caller's own id. ``created`` says that success is 201, or 200 for a duplicate; ``fixed`` are fields that the
-    method stands for."""
+    """An HTTP method and path, below ``/api/v1``, that serves a command.
+
+    Attributes:
+        path: ``{name}`` stands for the field of that name, ``{self}`` for the caller's user id.
+        created: whether the status of success is 201, or 200 for a duplicate, instead of always 200.
+        fixed: the fields whose values the method implies.
+    """
 
     method: Method
     path: str
@@ -42,45 +46,45 @@ class Route:
 
 @frozen(kw_only=True)
 class Command(ABC, Generic[Answer_co]):
-    """Something a user wants of the chat; carried out, it comes to an ``Answer`` or raises a `ChatError`.
+    """A user's command. `Chat.execute` returns its answer or raises a `ChatError`.
 
-    Constructing one checks its fields and raises `Invalid` with the wrong field's name.
+    The constructor checks the fields. It raises `Invalid` with the name of the invalid field.
     """
 
     name: ClassVar[str]
-    """The Socket.IO event."""
+    """The Socket.IO event that carries the command."""
     routes: ClassVar[tuple[Route, ...]] = ()
     user_fields: ClassVar[tuple[str, ...]] = ()
-    """The attributes that hold a user id or several."""
+    """The attributes that hold a user id or a list of user ids."""
 
 
 @frozen(kw_only=True)
 class RoomCommand(Command[Answer_co], AppendCommand):
-    """A command that appends to one room's log and takes its turn there: an `AppendCommand`. All its methods are pure.
+    """A command that appends to one room's log, and is queued at that room. All its methods are pure.
 
-    Repeated with its ``key`` it gets its first answer; without one it is another command each time.
+    A retry with the same ``key`` gets the first answer. Without a key every call is a new command.
     """
 
     is_message: ClassVar[bool] = False
-    """Whether limits count it as a message that a user sends."""
+    """Whether limits count the command as a message that a user sends."""
 
     key: Key | None = field(default=None, validator=optional(fields.key))
 
     @property
     def counts(self) -> Mapping[LimitName, int]:
-        """The events that the command is for limits of a `RateLimiter`: their number, by limit."""
+        """How many events a `RateLimiter` counts for the command, by limit."""
         return {}
 
     @abstractmethod
     def room_id(self, user: UserId, key: Key) -> RoomId:
-        """The room in which ``user`` does this."""
+        """Return the id of the room at which the command of ``user`` is queued."""
 
     @abstractmethod
     def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Answer_co:
-        """What the user is told of the entry that the command made."""
+        """Return the answer for the command's entry, which an earlier attempt wrote if ``duplicate``."""
 
     def unchanged(self) -> Answer_co:
-        """What the user is told where `event` was None; only commands that may change nothing have it."""
+        """Return the answer if `event` returned None. Only commands that may change nothing override it."""
         raise TypeError(f"{self.name} always changes something")
 
     @property
@@ -89,10 +93,10 @@ class RoomCommand(Command[Answer_co], AppendCommand):
 
     @cached_property
     def _digest(self) -> str:
-        """Identifies the content.
+        """The hash of the content.
 
-        No two values, and no two lists of values, are written alike. A string is written as its length and itself, in
-        a third of the time that JSON takes.
+        Different values, and different lists of values, are written differently. A string is written as its length and
+        itself, in a third of the time that JSON takes.
         """
         values = [
             f"{len(value)}:{value}"
@@ -103,13 +107,13 @@ class RoomCommand(Command[Answer_co], AppendCommand):
         return hashlib.sha256(",".join([self.name, *values]).encode()).hexdigest()[:32]
 
     def content(self) -> Mapping[str, Any]:
-        """What a repetition with the same key must repeat."""
+        """Return the fields that a retry with the same key must repeat."""
         return attrs.asdict(self, filter=lambda attribute, _: attribute.name != "key")
 
 
 @frozen(kw_only=True)
 class ChangeResult:
-    """What a command changed: the seq of its entry, or None where there was nothing to change."""
+    """The answer of a `ChangeCommand`: the seq of its entry, or None if the command changed nothing."""
 
     seq: Seq | None
     duplicate: bool
@@ -117,7 +121,7 @@ class ChangeResult:
 
 @frozen(kw_only=True)
 class ChangeCommand(RoomCommand[ChangeResult]):
-    """A command to a room that is there, which may find nothing to change."""
+    """A command about an existing room that may change nothing."""
 
     room: RoomId = field(validator=fields.room)
 
@@ -133,7 +137,7 @@ class ChangeCommand(RoomCommand[ChangeResult]):
 
 @frozen(kw_only=True)
 class Context:
-    """What a reading command reaches; ``socket`` is None over HTTP and from `Chat.execute`."""
+    """What a reading command may use. ``socket`` is None over HTTP and from `Chat.execute`."""
 
     user: UserId
     store: Store
@@ -145,7 +149,8 @@ class Context:
 
 @frozen(kw_only=True)
 class ReadingCommand(Command[Answer_co]):
-    """A command that reads, in one step that is not a room's: it waits for what its socket sent before it."""
+    """A command that reads. On a socket it runs after all earlier commands of the socket have been answered."""
 
     @abstractmethod
-    async def handle(self, context: Context) -> Answer_co: ...
+    async def handle(self, context: Context) -> Answer_co:
+        """Return the answer. Raises `ChatError`."""

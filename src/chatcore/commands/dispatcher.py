@@ -1,4 +1,4 @@
-"""From a command to what carries it out: its room, or its own handler."""
+"""Dispatches commands: one that appends to its room's queue, one that reads to its own handler."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -29,7 +29,13 @@ log = logging.getLogger(__name__)
 
 @frozen(kw_only=True)
 class CommandDispatcher:
-    """Carries commands out. ``in_flight`` counts those that are pending at their rooms."""
+    """Carries out commands.
+
+    Attributes:
+        canonical: returns the one spelling of a user id, or None for an id that no user can have; see `Chat`.
+        in_flight: counts all pending commands of the Chat.
+        limits: None admits every command.
+    """
 
     store: Store
     hub: Hub
@@ -41,9 +47,9 @@ class CommandDispatcher:
     limits: CommandLimits | None = None
 
     def addressed(self, command: Command[A]) -> Command[A]:
-        """The command with the names of users in their one spelling.
+        """Return the command with its user ids in their one spelling.
 
-        Raises `NotFound` for a name that no user can have, `Internal` where the host's ``canonical`` fails.
+        Raises `NotFound` for an id that no user can have, and `Internal` if the host's ``canonical`` fails.
         """
         if self.canonical is None:
             return command
@@ -52,7 +58,7 @@ class CommandDispatcher:
         return evolve(command, **spelled) if spelled else command
 
     async def read(self, user: UserId, command: ReadingCommand[A], socket: LiveSocket | None) -> A:
-        """The answer of a reading command. Raises `ChatError`, and whatever a handler's own fault is."""
+        """Return the answer of a reading command. Raises `ChatError`, and every exception of the handler."""
         return await command.handle(
             Context(
                 user=user,
@@ -71,7 +77,7 @@ class CommandDispatcher:
         reply: Callable[[A | ChatError], None],
         socket: LiveSocket | None = None,
     ) -> None:
-        """Queue a command at its room; ``reply`` takes the answer or the refusal, once."""
+        """Queue a command at its room. ``reply`` is called once, with the answer or the error."""
         key = command.key or self.new_id()
         room = command.room_id(user, key)
         is_limited = False
@@ -103,9 +109,9 @@ class CommandDispatcher:
         reply: Callable[[ChatError], None],
         socket: LiveSocket | None,
     ) -> None:
-        """Reply with a refusal, after the commands that the socket sent to ``room`` before it.
+        """Reply with an error, after the replies to the earlier commands of ``socket`` at ``room``.
 
-        Where there are none the reply comes at once: a client that is refused again and again costs the room nothing.
+        If there are none, the reply comes at once. So a client whose commands are all refused costs the room nothing.
         """
         if socket is None or not self.hub.has_queued(room, socket):
             reply(error)
@@ -143,9 +149,9 @@ class CommandDispatcher:
         reply(answer)
 
     def spelled(self, user: UserId) -> UserId | None:
-        """The one spelling of a user's name; None for a name that no user can have.
+        """Return the one spelling of a user id; None for an id that no user can have.
 
-        Raises `Internal` where the host's ``canonical`` fails; the fault is logged.
+        Raises `Internal` if the host's ``canonical`` fails; the exception is logged.
         """
         try:
             return self.canonical(user) if self.canonical else user
@@ -154,10 +160,10 @@ class CommandDispatcher:
             raise Internal from None
 
     def _spelled(self, value: UserId | Sequence[UserId]) -> UserId | Sequence[UserId]:
-        return self._spell(value) if isinstance(value, str) else [self._spell(one) for one in value]
+        return self._spell(value) if isinstance(value, str) else [self._spell(user) for user in value]
 
     def _spell(self, user: UserId) -> UserId:
-        found = self.spelled(user)
-        if found is None:
+        spelled = self.spelled(user)
+        if spelled is None:
             raise NotFound
-        return found
+        return spelled

@@ -16,12 +16,12 @@ DATA_BYTES_MAX = 8_192
 EMOJI_BYTES_MAX = 64
 INTEGER_MAX = 2**53
 JSON_DEPTH_MAX = 32
-"""How many objects and lists may stand in one another."""
+"""The deepest nesting of objects and lists."""
 MENTIONS_MAX = 50
 PAGE_MAX = 200
-"""Rows of a page, whatever it lists."""
+"""The most rows of a page of any list."""
 WIRE_NAME = "wire"
-"""Metadata of an attribute whose field has another name, because that name is a word of Python's."""
+"""Metadata key: the name of the field on the wire if that name is a keyword of Python."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # category Cc, in every Unicode
 
@@ -30,11 +30,14 @@ Check: TypeAlias = Callable[[Any, AnyAttribute, Any], None]
 
 
 def user(_: object, attribute: AnyAttribute, value: object) -> None:
+    """Check for a user id."""
     if not isinstance(value, str) or not is_user_id(value):
         raise _invalid(attribute, "is not a valid user id")
 
 
 def users(limit: int) -> Check:
+    """Return a check for at most ``limit`` user ids."""
+
     def check(_: object, attribute: AnyAttribute, value: Sequence[object]) -> None:
         if len(value) > limit:
             raise _invalid(attribute, f"must not name more than {limit} users")
@@ -45,17 +48,17 @@ def users(limit: int) -> Check:
 
 
 def ids(values: Iterable[UserId]) -> Sequence[UserId]:
-    """A converter: commands are immutable, and so are their lists."""
+    """Convert a list of user ids to a tuple: commands are immutable."""
     return tuple(values)
 
 
 def each_once(users: Iterable[UserId]) -> Sequence[UserId]:
-    """Who is named, in the order of their first mention. A list keeps its repetitions: they count to its bound."""
+    """Return the users without repetitions, in order. Repetitions in a field still count toward its bound."""
     return tuple(dict.fromkeys(users))
 
 
 def text(shortest: int, longest: int) -> Check:
-    """A string of so many code points, without lone surrogates."""
+    """Return a check for a string of ``shortest`` to ``longest`` code points, without lone surrogates."""
 
     def check(_: object, attribute: AnyAttribute, value: object) -> None:
         if (
@@ -69,7 +72,7 @@ def text(shortest: int, longest: int) -> Check:
 
 
 def line(shortest: int, longest: int) -> Check:
-    """A text without control characters: one line, wherever it is shown."""
+    """Return a check for a text without control characters, so that it is shown as one line."""
     is_text = text(shortest, longest)
 
     def check(command: object, attribute: AnyAttribute, value: Any) -> None:
@@ -83,12 +86,14 @@ key = text(1, KEY_MAX)
 
 
 def room(_: object, attribute: AnyAttribute, value: object) -> None:
-    """Any string: one that is no room's id is nobody's room, which is for the answer to say."""
+    """Check for a string. A string that is no room id is answered as a room that does not exist."""
     if not isinstance(value, str) or not _encodable(value):
         raise _invalid(attribute, "must be a room id")
 
 
 def integer(least: int, most: int = INTEGER_MAX) -> Check:
+    """Return a check for an integer from ``least`` to ``most``; a bool is no integer."""
+
     def check(_: object, attribute: AnyAttribute, value: object) -> None:
         if type(value) is not int or not least <= value <= most:
             raise _invalid(attribute, f"must be an integer from {least} to {most}")
@@ -102,11 +107,14 @@ reason = text(0, 500)
 
 
 def boolean(_: object, attribute: AnyAttribute, value: object) -> None:
+    """Check for True or False."""
     if not isinstance(value, bool):
         raise _invalid(attribute, "must be true or false")
 
 
 def one_of(*values: str) -> Check:
+    """Return a check for one of ``values``."""
+
     def check(_: object, attribute: AnyAttribute, value: object) -> None:
         if value not in values:
             raise _invalid(attribute, f"must be one of {', '.join(values)}")
@@ -115,6 +123,7 @@ def one_of(*values: str) -> Check:
 
 
 def anchor(_: object, attribute: AnyAttribute, value: object) -> None:
+    """Check for an anchor of `history`: a name or a seq."""
     if value in ("newest", "oldest", "first_unread"):
         return
     if type(value) is not int or not 1 <= value <= INTEGER_MAX:
@@ -122,17 +131,20 @@ def anchor(_: object, attribute: AnyAttribute, value: object) -> None:
 
 
 def emoji(_: object, attribute: AnyAttribute, value: object) -> None:
+    """Check for a string of at most 64 bytes in UTF-8, without control characters."""
     if not isinstance(value, str) or not _encodable(value) or not 1 <= len(value.encode()) <= EMOJI_BYTES_MAX:
         raise _invalid(attribute, f"must be a string of 1 to {EMOJI_BYTES_MAX} bytes in UTF-8")
     _check_line(attribute, value)
 
 
 def body(_: object, attribute: AnyAttribute, value: object) -> None:
+    """Check for a string of at most 16,384 bytes in UTF-8; it may be empty."""
     if not isinstance(value, str) or not (value.isascii() or _encodable(value)) or len(value.encode()) > BODY_BYTES_MAX:
         raise _invalid(attribute, f"must be a string of at most {BODY_BYTES_MAX} bytes in UTF-8")
 
 
 def data(_: object, attribute: AnyAttribute, value: Mapping[str, Any]) -> None:
+    """Check for a JSON object of bounded size and depth; its integers are exact as a double (up to 2**53)."""
     if not isinstance(value, dict) or not _is_plain_json(value, JSON_DEPTH_MAX):
         raise _invalid(
             attribute, f"must be a JSON object of at most {JSON_DEPTH_MAX} levels, with finite and exact numbers"
@@ -142,7 +154,7 @@ def data(_: object, attribute: AnyAttribute, value: Mapping[str, Any]) -> None:
 
 
 def wire_name(attribute: AnyAttribute) -> str:
-    """What the contract calls the field."""
+    """Return the name of the field on the wire."""
     name: str = attribute.metadata.get(WIRE_NAME, attribute.name)
     return name
 
@@ -177,8 +189,8 @@ def _is_plain_json(value: object, depth: int) -> bool:
             return isfinite(value)
         case dict():
             names = all(isinstance(name, str) and _encodable(name) for name in value)
-            return depth > 0 and names and all(_is_plain_json(one, depth - 1) for one in value.values())
+            return depth > 0 and names and all(_is_plain_json(member, depth - 1) for member in value.values())
         case list():
-            return depth > 0 and all(_is_plain_json(one, depth - 1) for one in value)
+            return depth > 0 and all(_is_plain_json(item, depth - 1) for item in value)
         case _:
             return False

@@ -1,4 +1,4 @@
-"""Limits on the commands of a user, and on the messages of a room."""
+"""Rate limits on the commands of a user and on the messages of a room."""
 
 import logging
 import time
@@ -16,15 +16,16 @@ from ..ports.rate_limiter import LimitName, Rate, RateLimiter
 from .command import RoomCommand
 
 USER_SHOWN = 64
+"""Characters of a user or room id in a log line."""
 
 log = logging.getLogger(__name__)
 
 
 @frozen(kw_only=True)
 class SendRates:
-    """Rates of the commands ``message.…``, which append to a room; None admits everything.
+    """Rates of the commands ``message.…``, which append to a room, per user and per room. None is no limit.
 
-    ``amount`` is the burst, and ``amount`` / ``period_s`` the rate at which it comes back.
+    A rate's ``amount`` is the largest burst, and ``amount / period_s`` is the sustained rate.
     """
 
     user: Rate | None = None
@@ -32,14 +33,14 @@ class SendRates:
 
 
 class CommandLimits:
-    """Decides whether a command is refused as `RateLimited`.
+    """Decides whether a command fails with `RateLimited`.
 
-    The limits of its user come before it is queued. The limit of its room counts what the room accepts: were it
-    asked before, a stranger would learn from a refusal that the room exists.
+    The limits of a user are checked before a command is queued. The limit of a room counts only messages that the room
+    accepts: an earlier check would show to strangers that the room exists.
 
     Args:
-        rates: of messages, per user and per room.
-        limiter: counts what is rare: rooms that a user creates, and users that a user invites.
+        rates: rates of messages, per user and per room.
+        limiter: counts rare events: rooms that a user creates, and users that a user invites.
         clock: monotonic seconds.
     """
 
@@ -51,7 +52,8 @@ class CommandLimits:
         self._throttle = LogThrottle(clock=clock)
 
     def refusal(self, user: UserId, command: RoomCommand[Any]) -> RateLimited | None:
-        """Count a command for its user. Returns None if it is admitted. Two calls for a message: it is the hot path."""
+        """Count a command for its user. Returns None if the limits admit it."""
+        # A message takes as few calls as possible: this is the hot path.
         if not command.is_message:
             return self._rare_refusal(user, command) if command.counts else None
         if self._users and (wait := self._users.take(user, self._clock())):
@@ -59,13 +61,13 @@ class CommandLimits:
         return None
 
     def room_refusal(self, room: RoomId) -> RateLimited | None:
-        """Count a message for its room, which accepts it otherwise. Returns None if it is admitted."""
+        """Count a message that its room accepts otherwise. Returns None if the room's limit admits it."""
         if self._rooms and (wait := self._rooms.take(room, self._clock())):
             return self._refused("send_room", room, wait)
         return None
 
     def forget(self, user: UserId) -> None:
-        """Uncount a message of a user that the limit of its room refused."""
+        """Uncount a user's message that the limit of its room refused."""
         if self._users:
             self._users.give_back(user)
 
@@ -73,8 +75,8 @@ class CommandLimits:
         taken: list[tuple[LimitName, int]] = []
         for limit, cost in command.counts.items():
             if wait_ms := self._limiter.take(limit, user, cost):
-                for earlier, its_cost in taken:
-                    self._limiter.give_back(earlier, user, its_cost)
+                for taken_limit, taken_cost in taken:
+                    self._limiter.give_back(taken_limit, user, taken_cost)
                 return self._refused(limit, user, wait_ms / 1000)
             taken.append((limit, cost))
         return None

@@ -1,4 +1,4 @@
-"""How far one has read."""
+"""The command that reads and updates a user's marker."""
 
 from attrs import field, frozen
 from attrs.validators import optional
@@ -13,7 +13,7 @@ from .command import Context, ReadingCommand, Route
 
 @frozen(kw_only=True)
 class MarkResult:
-    """Where one's marker stands in a room, and how many messages are unread: exact to 99, then 100."""
+    """The answer of `Mark`: the user's marker in the room. ``unread`` is exact up to 99, then 100."""
 
     read: Seq
     delivered: Seq
@@ -23,10 +23,10 @@ class MarkResult:
 
 @frozen(kw_only=True)
 class Mark(ReadingCommand[MarkResult]):
-    """Say how far one has read, and how far messages have come to a device; these never go back.
+    """Update the user's read and delivered positions, which never go down.
 
-    ``read`` raises ``delivered``, and ends what ``unread_from`` had marked as unread. Without any field it gives the
-    present values.
+    ``read`` raises ``delivered`` and ends ``unread_from``. Without any field the command changes nothing and returns
+    the present values.
     """
 
     name = "mark"

@@ -1,4 +1,4 @@
-"""Who belongs to a room: joining and leaving, inviting, removing, banning, roles, and the list of members."""
+"""Commands about memberships: join, leave, invite, remove, ban, roles, and the list of members."""
 
 import base64
 from collections.abc import Collection, Mapping, Sequence
@@ -18,13 +18,13 @@ from . import fields
 from .command import ChangeCommand, Context, ReadingCommand, Route
 
 ROLES: Sequence[Role] = ("member", "admin", "owner")
-"""From the lowest to the highest."""
+"""All roles, from the lowest to the highest."""
 NOT_TO_LEADERS = "An admin can't do this to an owner or an admin."
 
 
 @frozen(kw_only=True)
 class JoinRoom(ChangeCommand):
-    """Become a member of a public room, or of a group that one is invited to."""
+    """Join a public room, or a group to which the user is invited."""
 
     name = "room.join"
     action = "join"
@@ -36,7 +36,7 @@ class JoinRoom(ChangeCommand):
 
 @frozen(kw_only=True)
 class LeaveRoom(ChangeCommand):
-    """Stop being a member, or decline an invitation. The last owner goes only as the last member."""
+    """Leave a room or decline an invitation. The last owner may leave only as the last member."""
 
     name = "room.leave"
     action = "leave"
@@ -52,7 +52,7 @@ class LeaveRoom(ChangeCommand):
 
 @frozen(kw_only=True)
 class UserCommand(ChangeCommand):
-    """What somebody who leads a room does about ``user``."""
+    """A leader's command about another user."""
 
     user_fields = ("user",)
 
@@ -61,7 +61,7 @@ class UserCommand(ChangeCommand):
 
 @frozen(kw_only=True)
 class InviteUser(UserCommand):
-    """Let somebody join."""
+    """Invite a user, who may join then."""
 
     name = "room.invite"
     action = "invite"
@@ -85,7 +85,7 @@ class InviteUser(UserCommand):
 
 @frozen(kw_only=True)
 class RemoveUser(UserCommand):
-    """End somebody's membership, or withdraw their invitation."""
+    """End a user's membership or withdraw the invitation."""
 
     name = "room.remove"
     action = "remove"
@@ -105,7 +105,7 @@ class RemoveUser(UserCommand):
 
 @frozen(kw_only=True)
 class BanUser(UserCommand):
-    """End somebody's membership, or invitation, and keep them out."""
+    """Ban a user: end the membership or invitation, and refuse a later one."""
 
     name = "room.ban"
     action = "ban"
@@ -127,7 +127,7 @@ class BanUser(UserCommand):
 
 @frozen(kw_only=True)
 class UnbanUser(UserCommand):
-    """Let somebody in again who was banned."""
+    """End the ban of a user."""
 
     name = "room.unban"
     action = "unban"
@@ -142,7 +142,7 @@ class UnbanUser(UserCommand):
 
 @frozen(kw_only=True)
 class ChangeRole(UserCommand):
-    """Give a member another role, which is an owner's to do; or step down oneself."""
+    """Change a member's role. Only an owner may change another member's role; every member may step down."""
 
     name = "room.role"
     action = "role"
@@ -171,7 +171,7 @@ class ChangeRole(UserCommand):
 
 
 def _refusal(state: RoomState, user: UserId, other: UserId) -> ChatError | None:
-    """Why a leader may not remove or ban somebody."""
+    """Return why ``user`` may not remove or ban ``other``; None if ``user``, a leader, may."""
     if user == other:
         return Invalid("user must be another user; to leave the room, use room.leave.", field="user")
     if not may_act_on(state.members.get(user), state.members.get(other)):
@@ -181,7 +181,7 @@ def _refusal(state: RoomState, user: UserId, other: UserId) -> ChatError | None:
 
 @frozen(kw_only=True)
 class MemberRow:
-    """One of those who belong to a room, or are kept out of it."""
+    """A user's membership in a page of members: a member, invited, or banned."""
 
     user: UserId
     role: Role
@@ -190,7 +190,7 @@ class MemberRow:
 
 @frozen(kw_only=True)
 class MemberPage:
-    """A page of a room's members, by user id; ``next`` is the ``after`` of the next page."""
+    """The answer of `ListMembers`, in the order of user ids. ``next`` is the ``after`` of the next page."""
 
     members: Sequence[MemberRow]
     next: str | None = None
@@ -198,7 +198,7 @@ class MemberPage:
 
 @frozen(kw_only=True)
 class ListMembers(ReadingCommand[MemberPage]):
-    """Who belongs to a room or is invited; whoever leads it also sees who is banned."""
+    """List the members and invited users of a room. Leaders also get the banned users."""
 
     name = "room.members"
     routes = (Route("GET", "/rooms/{room}/members"),)
@@ -208,7 +208,7 @@ class ListMembers(ReadingCommand[MemberPage]):
     limit: int = field(default=50, validator=fields.integer(1, fields.PAGE_MAX))
 
     async def handle(self, context: Context) -> MemberPage:
-        after = None if self.after is None else _user_at(self.after)
+        after = None if self.after is None else _user_of(self.after)
         state = await context.store.state(self.room)
         refusal = permissions.refusal("read", state.kind, state.members.get(context.user), context.rights)
         if refusal:
@@ -220,18 +220,19 @@ class ListMembers(ReadingCommand[MemberPage]):
             if (after is None or user > after) and (sees_bans or member.standing != "banned")
         ]
         more = len(rows) > self.limit
-        return MemberPage(members=rows[: self.limit], next=_cursor(rows[self.limit - 1].user) if more else None)
+        return MemberPage(members=rows[: self.limit], next=_page_token(rows[self.limit - 1].user) if more else None)
 
 
-def _cursor(user: UserId) -> str:
+def _page_token(user: UserId) -> str:
     return base64.urlsafe_b64encode(user.encode()).decode().rstrip("=")
 
 
-def _user_at(cursor: str) -> UserId:
+def _user_of(token: str) -> UserId:
+    """Return the last user of the page before. Raises `Invalid` for a string that is no token of a page."""
     try:
-        user = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode()
+        user = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4)).decode()
     except ValueError:
         raise Invalid("after must be the next of an earlier page.", field="after") from None
-    if _cursor(user) != cursor:
+    if _page_token(user) != token:
         raise Invalid("after must be the next of an earlier page.", field="after")
     return user

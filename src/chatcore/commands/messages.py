@@ -1,4 +1,4 @@
-"""Sending messages, and what may become of them."""
+"""Commands that send, edit, delete and react to messages."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ from .command import ChangeCommand, RoomCommand, Route
 
 @frozen(kw_only=True)
 class SendResult:
-    """Where a message stands. ``duplicate`` says that an earlier attempt with this key had put it there."""
+    """The answer of `SendMessage`. ``duplicate`` says whether an earlier attempt with the key wrote the entry."""
 
     room: RoomId
     epoch: str
@@ -30,9 +30,10 @@ class SendResult:
 
 @frozen(kw_only=True)
 class SendMessage(RoomCommand[SendResult]):
-    """Say something: in ``room``, or ``to`` a user, whose private room with the sender opens with its first message.
+    """Send a message to a room, or ``to`` a user: to the private room of the two users.
 
-    ``body`` has at most 16,384 bytes and may be empty only beside ``data``, a JSON object of at most 8 KiB.
+    The first message opens the private room. ``body`` has at most 16,384 bytes in UTF-8. ``body`` may be empty if there
+    is ``data``, a JSON object of at most 8 KiB.
     """
 
     name = "message.send"
@@ -92,7 +93,7 @@ class SendMessage(RoomCommand[SendResult]):
 
 @frozen(kw_only=True)
 class EditResult:
-    """The seq of the entry that changed a message, and the message's new version."""
+    """The answer of `EditMessage`: the seq of the edit's entry, and the message's new version."""
 
     seq: Seq
     version: int
@@ -101,7 +102,7 @@ class EditResult:
 
 @frozen(kw_only=True)
 class EditMessage(RoomCommand[EditResult]):
-    """Give one's own message another body; ``version`` is the one seen, a stale one is `Conflict`."""
+    """Change the body of the user's own message. Fails with `Conflict` if ``version`` is not the present one."""
 
     name = "message.edit"
     is_message = True
@@ -122,9 +123,9 @@ class EditMessage(RoomCommand[EditResult]):
         return self.room
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
-        if (found := facts.message()) is None:
+        if (target := facts.message()) is None:
             return NotFound()
-        entry, message = found
+        entry, message = target
         if entry.author != user:
             return Forbidden("Only the author of a message may edit it.")
         if not self.body and message.data is None:
@@ -140,7 +141,7 @@ class EditMessage(RoomCommand[EditResult]):
 
 @frozen(kw_only=True)
 class DeleteMessage(ChangeCommand):
-    """Erase the text of a message, for everybody and for ever."""
+    """Delete a message: erase its text for all users, without a way back."""
 
     name = "message.delete"
     is_message = True
@@ -164,7 +165,7 @@ class DeleteMessage(ChangeCommand):
 
 @frozen(kw_only=True)
 class React(ChangeCommand):
-    """Put an emoji on a message, or take it back."""
+    """Give an emoji to a message, or take it back."""
 
     name = "message.react"
     is_message = True
@@ -184,9 +185,9 @@ class React(ChangeCommand):
         return self.seq
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
-        if (found := facts.message()) is None:
+        if (target := facts.message()) is None:
             return NotFound()
-        reactions = found[1].reactions
+        reactions = target[1].reactions
         reaction = reactions.get(self.emoji)
         if self.on == (reaction is not None and reaction.mine):
             return None

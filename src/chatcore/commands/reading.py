@@ -1,4 +1,4 @@
-"""Reading: pages of a room's history, what was missed, and the list of one's rooms."""
+"""Commands that read: pages of a room's history, missed entries, and the list of a user's rooms."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -24,11 +24,15 @@ from .sizes import ANSWER_BYTES_MAX, Budget, entry_size, markers_size, room_size
 
 CURSORS_MAX = 500
 EVENTS_MAX = 200
+"""The most missed entries of one room in the answer of `Sync`."""
 
 
 @frozen(kw_only=True)
 class HistoryPage:
-    """Entries of one room in ascending seq, as of ``head``; whether there are more before the first, after the last."""
+    """The answer of `History`: entries of a room in ascending order, as of ``head``.
+
+    ``has_before`` and ``has_after`` say whether the room has more entries before the first and after the last one.
+    """
 
     room: RoomId
     epoch: str
@@ -40,10 +44,15 @@ class HistoryPage:
 
 @frozen(kw_only=True)
 class History(ReadingCommand[HistoryPage]):
-    """A page around an anchor: of ``room``, or of the private room with a user, whether or not it is born.
+    """Read the entries around an anchor in a room, or in the private room with the user ``with``.
 
-    ``anchor`` is ``newest``, ``oldest``, ``first_unread`` or a seq; ``before`` and ``after`` count entries from there,
-    together at most 200. One of them alone: the other is 0. Neither: 50 on the only side there is, else 25 and 25.
+    Args:
+        peer: the field ``with``. The private room may have no entries yet.
+        anchor: ``newest``, ``oldest``, ``first_unread`` or a seq.
+        before: most entries before the anchor; 0 if only ``after`` is given.
+        after: most entries after the anchor; 0 if only ``before`` is given. ``before`` and ``after`` are at most 200
+            together. If neither is given, the page has 50 entries at ``newest`` and ``oldest``, else 25 on each side.
+        messages_only: leave out and do not count entries that are no messages.
     """
 
     name = "history"
@@ -69,7 +78,7 @@ class History(ReadingCommand[HistoryPage]):
         anchor = await self._anchor(context, room)
         window = await self._window(context, room, anchor, self._counts(anchor))
         if isinstance(anchor, int) and anchor > window.head and self.before is self.after is None:
-            # Above head is `newest`, also for what is read where nobody says how much.
+            # A seq above head is `newest`, which has other default counts.
             window = await self._window(context, room, "newest", self._counts("newest"))
         if window.kind is None and self.peer is not None:
             await _must_exist(context.directory, self.peer)
@@ -109,7 +118,7 @@ async def _must_exist(directory: UserDirectory | None, user: UserId) -> None:
 
 
 def _place(anchor: Anchor, window: Window) -> Seq:
-    """The seq at, or next to, which a window's anchor is."""
+    """Return the seq of the anchor in a window; 0 for the place before all entries."""
     match anchor:
         case int():
             return anchor
@@ -123,7 +132,7 @@ def _place(anchor: Anchor, window: Window) -> Seq:
 
 
 def _cut(page: HistoryPage, place: Seq) -> HistoryPage:
-    """The page without the entries farthest from ``place`` that would make its answer too large."""
+    """Return the page without the entries farthest from ``place`` that would make the answer too large."""
     entries = deque((entry, entry_size(entry)) for entry in page.entries)
     size = sum(size for _, size in entries)
     has_before, has_after = page.has_before, page.has_after
@@ -139,7 +148,7 @@ def _cut(page: HistoryPage, place: Seq) -> HistoryPage:
 
 @frozen(kw_only=True)
 class Cursor:
-    """The seq up to which a client has everything of a room; 0 means nothing, and needs no epoch."""
+    """The seq up to which a client has all entries of a room. 0 is for no entries, and needs no epoch."""
 
     seq: Seq = field(validator=fields.integer(0))
     epoch: str | None = None
@@ -157,7 +166,7 @@ Status: TypeAlias = Literal["events", "gap", "reset", "gone"]
 
 @frozen(kw_only=True)
 class RoomSync:
-    """What became of one room: ``view`` is None for ``gone``, ``entries`` is there with ``events`` only."""
+    """The status of one room. ``view`` is None for ``gone``; only ``events`` has ``entries``."""
 
     status: Status
     view: RoomView | None = None
@@ -166,6 +175,8 @@ class RoomSync:
 
 @frozen(kw_only=True)
 class SyncResult:
+    """The answer of `Sync`: the status of each room that a cursor named, as ``user`` sees it."""
+
     user: UserId
     epoch: str
     rooms: Mapping[RoomId, RoomSync]
@@ -173,9 +184,10 @@ class SyncResult:
 
 @frozen(kw_only=True)
 class Sync(ReadingCommand[SyncResult]):
-    """What was missed in each of up to 500 rooms since a cursor: the entries, or what to do instead.
+    """Read what a client missed in each of up to 500 rooms: the entries above its cursor, or a status to act on.
 
-    Over a socket, no entry of a room named here overtakes the answer; what comes after it follows on its ``head``.
+    On a socket, no entry of these rooms is pushed while the command runs. The first entry that is pushed after the
+    answer follows the ``head`` of the answer.
     """
 
     name = "sync"
@@ -192,26 +204,26 @@ class Sync(ReadingCommand[SyncResult]):
         except BaseException:
             context.hub.release(context.socket, self.cursors, held)
             raise
-        # No await from here to the answer: what the subscriptions deliver comes after it.
-        heads = {room: found.view.head for room, found in synced.rooms.items() if found.view}
+        # No await from here to the answer: the subscriptions push after it.
+        heads = {room: status.view.head for room, status in synced.rooms.items() if status.view}
         context.hub.synced(context.socket, self.cursors, held, heads)
         return synced
 
     async def _read(self, context: Context) -> SyncResult:
         epoch = context.store.epoch
-        # A cursor of another epoch points nowhere: nothing is read for it.
-        from_here = {
+        # A cursor of another epoch is no position in this store: read nothing, and answer `reset`.
+        seqs = {
             room: cursor.seq if cursor.epoch in (None, epoch) else fields.INTEGER_MAX
             for room, cursor in self.cursors.items()
         }
-        found = await context.store.catch_up(context.user, from_here, EVENTS_MAX, ANSWER_BYTES_MAX)
-        budget = Budget(left=ANSWER_BYTES_MAX - sum(map(synced_size, from_here)))
-        rooms = {room: _within(budget, _sync_of(found.get(room), after)) for room, after in from_here.items()}
+        missed = await context.store.catch_up(context.user, seqs, EVENTS_MAX, ANSWER_BYTES_MAX)
+        budget = Budget(left=ANSWER_BYTES_MAX - sum(map(synced_size, seqs)))
+        rooms = {room: _within(budget, _sync_of(missed.get(room), after)) for room, after in seqs.items()}
         return SyncResult(user=context.user, epoch=epoch, rooms=rooms)
 
 
 def _within(budget: Budget, synced: RoomSync) -> RoomSync:
-    """The room with what the answer still has room for: entries first, then its members' markers."""
+    """Return the room's status with the parts that fit into the budget: entries first, then members' markers."""
     view = synced.view
     if view is None:
         return synced
@@ -222,20 +234,21 @@ def _within(budget: Budget, synced: RoomSync) -> RoomSync:
     return synced
 
 
-def _sync_of(found: RoomCatchUp | None, after: Seq) -> RoomSync:
-    if found is None:
+def _sync_of(caught_up: RoomCatchUp | None, after: Seq) -> RoomSync:
+    if caught_up is None:
         return RoomSync(status="gone")
-    if after > found.view.head:
-        return RoomSync(status="reset", view=found.view)
-    if found.entries is None and after < found.view.head:
-        return RoomSync(status="gap", view=found.view)
-    # A store reads nothing more once it has read enough: for a room in which nothing is missing that is everything.
-    return RoomSync(status="events", view=found.view, entries=found.entries or ())
+    view, entries = caught_up.view, caught_up.entries
+    if after > view.head:
+        return RoomSync(status="reset", view=view)
+    if entries is None and after < view.head:
+        return RoomSync(status="gap", view=view)
+    # At head there is no missing entry. A store that has reached the size of the answer returns None there too.
+    return RoomSync(status="events", view=view, entries=entries or ())
 
 
 @frozen(kw_only=True)
 class RoomList:
-    """A page of one's rooms, by last entry, newest first; ``next`` is the ``after`` of the next page."""
+    """The answer of `ListRooms`: the newest last entry first. ``next`` is the ``after`` of the next page."""
 
     rooms: Sequence[Room]
     next: str | None = None
@@ -243,7 +256,7 @@ class RoomList:
 
 @frozen(kw_only=True)
 class ListRooms(ReadingCommand[RoomList]):
-    """The rooms that one is a member of or invited to."""
+    """List the rooms in which the user is a member or invited."""
 
     name = "rooms"
     routes = (Route("GET", "/rooms"),)
@@ -258,7 +271,7 @@ class ListRooms(ReadingCommand[RoomList]):
 
 
 async def page_of_rooms(store: Store, user: UserId, after: str | None, limit: int) -> RoomPage:
-    """A page that keeps within the size of one answer: a shorter one where rooms are large."""
+    """Return a page of the user's rooms that fits into one answer: fewer rooms if they are large."""
     page = await store.page(user, after, limit)
     while len(page.rooms) > 1 and sum(map(room_size, page.rooms)) > ANSWER_BYTES_MAX:
         page = await store.page(user, after, len(page.rooms) // 2)

@@ -1,4 +1,4 @@
-"""Creating rooms, giving them a title, looking at them."""
+"""Commands that create, update and read a room."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
@@ -17,13 +17,14 @@ from . import fields
 from .command import ChangeCommand, Context, ReadingCommand, RoomCommand, Route
 
 FIRST_MEMBERS_MAX = 100
+"""The most users that `CreateRoom` makes members, the creator not counted."""
 
 
 @frozen(kw_only=True)
 class CreateRoom(RoomCommand[Room]):
-    """Open a group or a public room; the creator is its owner, ``members`` (at most 100) belong to it at once.
+    """Create a group or a public room. The creator is its owner; ``members``, at most 100, become members at once.
 
-    The answer is the room as of seq 1, also when it is repeated.
+    The answer, also that of a retry, is the room as of seq 1.
     """
 
     name = "room.create"
@@ -77,7 +78,7 @@ class CreateRoom(RoomCommand[Room]):
 
 @frozen(kw_only=True)
 class UpdateRoom(ChangeCommand):
-    """Give a room another title."""
+    """Change the title of a room."""
 
     name = "room.update"
     action = "update"
@@ -91,7 +92,7 @@ class UpdateRoom(ChangeCommand):
 
 @frozen(kw_only=True)
 class GetRoom(ReadingCommand[Room]):
-    """One room as the user sees it."""
+    """Read a room as the user sees it."""
 
     name = "room.get"
     routes = (Route("GET", "/rooms/{room}"),)

@@ -1,4 +1,4 @@
-"""How large things are on the wire: upper bounds in bytes, so that an answer keeps within 512 KiB."""
+"""Upper bounds, in bytes, of the size of entries and rooms on the wire: an answer has at most 512 KiB."""
 
 from attrs import define
 
@@ -9,22 +9,23 @@ from ..ids import RoomId
 from .fields import BODY_BYTES_MAX
 
 ANSWER_BYTES_MAX = 512 * 1024 - 4096
-"""What the parts of one answer or push may have together; the rest is for what stands around them."""
+"""The most bytes of the entries and rooms of one answer or push; the other 4 KiB are for the fields around them."""
 LAST_BODY_BYTES_MAX = 256
+"""The most bytes of the body that a Room shows of its last message."""
 _ESCAPED = 6
-"""JSON writes a control character, one byte, in six."""
+"""The bytes in which JSON writes a control character, which has one byte."""
 _FIELDS = 512
-"""The names of the fields of an entry or room, its numbers and times."""
+"""The bytes of an entry's or room's field names, numbers and times."""
 
 
 def entry_size(entry: Entry, body_max: int = BODY_BYTES_MAX) -> int:
-    """An upper bound of the entry's bytes on the wire, its body cut to ``body_max`` bytes."""
+    """Return an upper bound of the entry's bytes on the wire, with its body cut to ``body_max`` bytes."""
     size = _FIELDS + len(entry.room) + _json_size([entry.author, entry.key])
     match entry.event:
         case Message() as event:
             size += min(_json_size(event.body), _ESCAPED * body_max) + _json_size(event.mentions)
             size += _json_size(event.data) if event.data is not None else 0
-            size += sum(_json_size([emoji, one.users]) + 32 for emoji, one in event.reactions.items())
+            size += sum(_json_size([emoji, reaction.users]) + 32 for emoji, reaction in event.reactions.items())
         case Edited(body=str(body)):
             size += _json_size(body)
         case Removed(reason=str(reason)) | Banned(reason=str(reason)):
@@ -37,32 +38,32 @@ def entry_size(entry: Entry, body_max: int = BODY_BYTES_MAX) -> int:
 
 
 def room_size(view: RoomView) -> int:
-    """An upper bound of a Room's bytes on the wire."""
+    """Return an upper bound of a Room's bytes on the wire."""
     size = _FIELDS + 4 * len(view.room) + _json_size(view.title) + entry_size(view.last, LAST_BODY_BYTES_MAX)
     return size + markers_size(view)
 
 
 def synced_size(room: RoomId) -> int:
-    """An upper bound of the bytes of a room in a `sync`'s answer beside entries and markers.
+    """Return an upper bound of the bytes of a room in the answer of `sync`, without its entries and markers.
 
-    A cursor may name anything: what is no room's id is answered as `gone`, with its name.
+    ``room`` may be any string that a cursor names: the answer repeats a string that is no room id as `gone`.
     """
     return _FIELDS // 2 + _json_size(room)
 
 
 def markers_size(view: RoomView) -> int:
-    """An upper bound of the bytes of everyone's markers."""
+    """Return an upper bound of the bytes of all members' markers."""
     return sum(_json_size(user) + _FIELDS // 4 for user in view.markers or ())
 
 
 @define
 class Budget:
-    """The bytes that are left of an answer."""
+    """The bytes that an answer has left."""
 
     left: int
 
     def has(self, size: int) -> bool:
-        """Whether so much is left, which is taken then."""
+        """Return whether ``size`` bytes are left, and take them if so."""
         fits = size <= self.left
         self.left -= size if fits else 0
         return fits

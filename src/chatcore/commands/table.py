@@ -1,4 +1,4 @@
-"""The one table of commands. The Socket.IO events and the HTTP routes are made from it, and from nothing else."""
+"""The table of all commands. The Socket.IO events and the HTTP routes are made from it alone."""
 
 from collections.abc import Mapping
 from typing import Any

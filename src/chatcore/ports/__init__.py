@@ -1,1 +1,1 @@
-"""What the domain needs from the outside. One file a port; the docstrings are the contract."""
+"""The ports of the domain, a module for each. Their docstrings are the contract of an adapter."""

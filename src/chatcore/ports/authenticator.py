@@ -1,4 +1,4 @@
-"""Who is on the line."""
+"""The port that authenticates clients."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -11,7 +11,13 @@ from ..ids import UserId
 
 @frozen(kw_only=True)
 class Credentials:
-    """What a client shows: the bearer token, the request's headers (lower-case names) and cookies, its address."""
+    """The credentials of a client, and where it connects from.
+
+    Attributes:
+        token: the bearer token.
+        headers: the request's headers, by lower-case names.
+        remote: the client's network address.
+    """
 
     token: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(factory=dict, repr=False)
@@ -21,7 +27,12 @@ class Credentials:
 
 @frozen
 class Principal:
-    """A user who is known. ``session`` groups the sockets that end together; none lives beyond ``expires_at`` (UTC)."""
+    """An authenticated user.
+
+    Attributes:
+        expires_at: UTC time at which the user's sockets end; None for no end.
+        session: the session of the user. All sockets of a session can be closed together.
+    """
 
     user: UserId
     device: str | None = None
@@ -30,4 +41,4 @@ class Principal:
 
 
 Authenticator: TypeAlias = Callable[[Credentials], Awaitable[Principal | None]]
-"""None for somebody who is nobody. It may raise `Unavailable`: nobody can tell now."""
+"""Returns None if the credentials are not valid. Raises `Unavailable` if they cannot be checked."""

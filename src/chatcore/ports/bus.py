@@ -1,4 +1,7 @@
-"""Hints between nodes. A lost, doubled or reordered hint costs latency, never data: the store is the truth."""
+"""The port that carries hints between nodes.
+
+A lost, repeated or reordered hint costs latency, never data: the store is the truth.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -13,7 +16,12 @@ from ..ids import RoomId, Seq, UserId
 
 @frozen(kw_only=True)
 class RoomHint:
-    """That a room has reached ``seq``. ``affects`` is always there, ``entry`` only when it is small."""
+    """The room has reached ``seq``.
+
+    Attributes:
+        affects: the users whose memberships the entry at ``seq`` changed. Always complete.
+        entry: the entry at ``seq`` if it is small, else None.
+    """
 
     room: RoomId
     seq: Seq
@@ -23,16 +31,22 @@ class RoomHint:
 
 @frozen(kw_only=True)
 class RevocationHint:
-    """That these sockets (ids) may have been revoked: whoever has one asks the registry now, not at its next turn."""
+    """Sockets with these ids may have been revoked.
+
+    A node that has one of them asks the registry at once, before its next renewal.
+    """
 
     sockets: frozenset[str]
 
 
 @frozen(kw_only=True)
 class MarkerHint:
-    """A change of a user's marker; ``everyone`` says whether it is pushed to the other members too.
+    """A user's marker changed.
 
-    ``node`` is where that happened: it has told its own sockets, and the bus may bring it its own hints.
+    Attributes:
+        node: the node on which the marker changed. It has pushed the marker to its own sockets, and ignores its own
+            hints, which the bus may return to it.
+        everyone: whether the marker is also pushed to the other members.
     """
 
     node: str
@@ -48,12 +62,15 @@ Hint: TypeAlias = RoomHint | MarkerHint | RevocationHint
 
 
 class Bus(ABC):
-    """Carries hints to every node, the publishing one left out where that is easy."""
+    """Carries hints to all nodes. The publishing node may get its own hints or not."""
 
     @abstractmethod
     async def publish(self, hints: Sequence[Hint]) -> None:
-        """Hand hints over, without waiting for anybody to have them. Raises `Unavailable`; they are lost then."""
+        """Publish hints without waiting for a receiver. Raises `Unavailable`; the hints are lost then."""
 
     @abstractmethod
     def subscribe(self, receive: Callable[[Hint], None]) -> AbstractAsyncContextManager[None]:
-        """While entered, every hint published anywhere is given to ``receive``, which neither blocks nor raises."""
+        """Return a context manager that calls ``receive`` for every hint of all nodes while it is entered.
+
+        ``receive`` neither blocks nor raises.
+        """

@@ -1,4 +1,4 @@
-"""What a transport gives the domain: a connection to push to."""
+"""The port through which the domain pushes to a client."""
 
 from typing import Protocol
 
@@ -6,9 +6,10 @@ from .pushes import Bye, Push
 
 
 class Connection(Protocol):
-    """A client's connection, as a transport implements it. The transport reads from it by itself.
+    """The outgoing side of a client's connection, as a transport implements it.
 
-    A connection that raises is cut: the fault is logged, it is closed with `bye slow`, and it gets no further push.
+    A connection that raises is cut: the domain logs the exception, closes the connection with `bye slow`, and sends no
+    further push.
     """
 
     @property
@@ -17,17 +18,16 @@ class Connection(Protocol):
         ...
 
     def send(self, push: Push) -> None:
-        """Write a push, in order, without blocking and without raising; after `close` it does nothing.
+        """Write a push after the earlier ones, without blocking and without raising. Does nothing after `close`.
 
-        The transport cuts a slow consumer, with ``Bye(code="slow")``, once more than 1 MiB of
-        pushes waits to be sent.
+        The transport cuts a slow consumer, with ``Bye(code="slow")``, once more than 1 MiB of pushes waits to be sent.
         """
         ...
 
     def close(self, bye: Bye) -> None:
-        """Tell the client why and end the connection, soon, whatever the client does. Further calls do nothing."""
+        """Send the reason and end the connection soon, whatever the client does. Later calls do nothing."""
         ...
 
     async def drained(self) -> None:
-        """Return once less than 256 KiB waits to be sent, or the connection has ended: large answers wait for it."""
+        """Return once less than 256 KiB waits to be sent, or the connection has ended. Large answers wait for this."""
         ...

@@ -1,4 +1,4 @@
-"""The log of every room: the one truth."""
+"""The port of a store for the logs of rooms."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,18 @@ from ..domain.state import Member, RoomState, RoomView
 from ..ids import Key, RoomId, Seq, UserId
 
 Position: TypeAlias = int
-"""Where an entry stands among all entries of the store. Opaque; it says nothing about order inside a room."""
+"""The position of an entry in the change feed of a store. Opaque; it does not order the entries of a room."""
 
 
 @frozen(kw_only=True)
 class AppendResult:
-    """How an append ended: the first ``written`` entries are durable, the next one was not written for a reason.
+    """The result of an append.
 
-    ``taken`` is the entry that already holds the (author, key) of the first entry that was not written. Where it is
-    None and ``written`` is less than what was asked for, somebody else wrote that seq first. When both are true at
-    once a store may report either.
+    Attributes:
+        written: how many of the entries are durable, counted from the first.
+        taken: the entry that already has the author and key of the first entry that was not written. If it is None
+            and entries were not written, another writer has written that seq. If both the seq and the key are taken,
+            a store may report either.
     """
 
     written: int
@@ -29,7 +31,12 @@ class AppendResult:
 
 @frozen(kw_only=True)
 class LogSlice:
-    """What lies above a seq, the room's head, and the first entries of the keys that were asked for; one snapshot."""
+    """The entries above a seq and the entries of some keys, as of one snapshot.
+
+    Attributes:
+        head: the room's head.
+        first: the entry of each requested author and key that the room has.
+    """
 
     head: Seq
     entries: Sequence[Entry]
@@ -38,7 +45,7 @@ class LogSlice:
 
 @frozen(kw_only=True)
 class FirstUnread:
-    """The anchor of a window at the first unread message of a user who has read up to ``read``, else at ``newest``.
+    """The anchor at the user's first unread message; the same as ``newest`` if there is none.
 
     ``read`` is the marker's ``counted_from``. A deleted message is not unread.
     """
@@ -47,6 +54,7 @@ class FirstUnread:
     read: Seq
 
     def is_unread(self, entry: Entry) -> bool:
+        """Return whether ``entry`` is an unread message of another user."""
         if entry.seq <= self.read or entry.author == self.user:
             return False
         return isinstance(entry.event, Message) and not entry.event.deleted
@@ -57,9 +65,13 @@ Anchor: TypeAlias = Literal["newest", "oldest"] | Seq | FirstUnread
 
 @frozen(kw_only=True)
 class Window:
-    """Entries around an anchor, ascending, messages in their present state, as of ``head``; one snapshot.
+    """The entries around an anchor, as of one snapshot.
 
-    ``member`` is the standing of the user who reads. ``kind`` is None, and ``head`` 0, for a room that is unborn.
+    Attributes:
+        head: the room's head; 0 for a room without entries.
+        kind: None for a room without entries.
+        member: the membership of the reading user.
+        entries: in ascending order; messages are in their present state.
     """
 
     head: Seq
@@ -72,7 +84,7 @@ class Window:
 
 @frozen(kw_only=True)
 class RoomMembership:
-    """One of a user's rooms: its head and the user's standing in it, as of one snapshot."""
+    """A user's membership in a room, and the room's head, as of one snapshot."""
 
     room: RoomId
     head: Seq
@@ -81,7 +93,7 @@ class RoomMembership:
 
 @frozen(kw_only=True)
 class RoomCatchUp:
-    """A room as its member sees it, and what lies above a cursor, or None where that is too much; one snapshot."""
+    """A room as a member sees it, and the entries above a cursor or None if they are too many, as of one snapshot."""
 
     view: RoomView
     entries: Sequence[Entry] | None
@@ -89,7 +101,7 @@ class RoomCatchUp:
 
 @frozen(kw_only=True)
 class Change:
-    """That ``room`` has reached ``seq``; ``affects`` names the users whose membership the entry at ``seq`` changed."""
+    """``room`` has reached ``seq``. ``affects`` are the users whose memberships the entry at ``seq`` changed."""
 
     position: Position
     room: RoomId
@@ -99,7 +111,7 @@ class Change:
 
 @frozen(kw_only=True)
 class Changes:
-    """What changed, by ascending position, and whether there is ``more`` behind it already."""
+    """Changes by ascending position, and whether the store has ``more`` after the last one."""
 
     changes: Sequence[Change]
     more: bool
@@ -108,63 +120,66 @@ class Changes:
 class EntryLog(ABC):
     """Append-only logs of entries numbered 1, 2, 3 … without a hole.
 
-    Every method is one atomic operation; reads see only what is durable. All of them raise `Unavailable` when the
-    store can't be reached, or does not answer within 2 seconds.
+    Every method is one atomic operation. Reads see only durable entries. Every method raises `Unavailable` if the store
+    cannot be reached or does not answer within 2 seconds.
     """
 
     @abstractmethod
     async def append(self, entries: Sequence[Entry]) -> AppendResult:
-        """Write ``entries`` of one room, whose seqs follow each other, where the room's head is just below the first.
+        """Write entries of one room if its head is just below the first. Their seqs follow each other.
 
-        What is written is always a prefix, durable before this returns. ``(room, seq)`` and ``(room, author, key)``
-        are unique for ever. Calls for different rooms may share a commit; a fault of one room's entries does not
-        touch the others'. After `Unavailable`, and after a cancellation, the outcome is unknown: the entries may be
-        there, or get there later.
+        A call writes all entries or a prefix of them, and they are durable before it returns. ``(room, seq)`` and
+        ``(room, author, key)`` are unique for ever. Calls for different rooms may share a commit; an error in the
+        entries of one room does not affect the other rooms. After `Unavailable`, and after a cancellation, the outcome
+        is unknown: the entries may be written, or be written later.
         """
 
     @abstractmethod
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
-        """Up to ``limit`` entries above ``after``, as written, ascending, the head, and for each of ``keys`` the
-        entry that holds it, if any, wherever in the room it stands."""
+        """Return up to ``limit`` entries above ``after``, as written and ascending, and the entries of ``keys``.
+
+        The entry of a key may be at any seq of the room.
+        """
 
     @abstractmethod
     async def window(
         self, user: UserId, room: RoomId, anchor: Anchor, before: int, after: int, *, messages_only: bool = False
     ) -> Window:
-        """Up to ``before`` entries before the anchor, the entry at the anchor, and up to ``after`` after it.
+        """Return up to ``before`` entries before the anchor, the entry at the anchor, and up to ``after`` after it.
 
-        ``newest`` is the place behind the last entry, ``oldest`` the place before seq 1; a seq above head is
-        ``newest``. With ``messages_only`` everything is of messages only, and an anchor that is none is left out.
+        ``newest`` is the position after the last entry, ``oldest`` the position before seq 1. A seq above head is
+        ``newest``. With ``messages_only`` other entries are neither returned nor counted, also not at the anchor.
         """
 
     @abstractmethod
     async def state(self, room: RoomId) -> RoomState:
-        """The room's state as of its head; of an unborn room the empty state with head 0."""
+        """Return the room's state as of its head; the empty state with head 0 for a room without entries."""
 
     @abstractmethod
     async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
-        """The rooms in which the user is a member or invited, all of them or only ``room``, in no order."""
+        """Return the rooms in which the user is a member or invited: all, or only ``room``. They have no order."""
 
     @abstractmethod
     async def catch_up(
         self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
     ) -> Mapping[RoomId, RoomCatchUp]:
-        """For each room of ``cursors`` in which the user is a member: how they see it, and what lies above its cursor.
+        """Return the view of each room of ``cursors`` in which the user is a member, and the entries above its cursor.
 
-        ``entries`` are all that is above, messages in their present state, or None when these are more than ``limit``
-        entries; also None for every further room, in the order of ``cursors``, once the texts read (`text_bytes`)
-        have more than ``size`` bytes together: so the memory of one call is bounded. Other rooms are left out. One
-        snapshot and one round trip for all rooms.
+        ``entries`` has all entries above the cursor, with messages in their present state; None if they are more than
+        ``limit``. It is also None for every further room, in the order of ``cursors``, once the texts that were read
+        (`text_bytes`) have more than ``size`` bytes in total. This bounds the memory of a call. Rooms in which the
+        user is no member are left out. All rooms are read in one snapshot and one round trip.
         """
 
     @abstractmethod
     async def changes(self, after: Position | None, limit: int) -> Changes:
-        """Up to ``limit`` changes since a call that gave ``after``; the last one's position is the next ``after``.
-        None gives only the newest change, to start from; where it gives nothing the store is empty, and one starts
-        from 0, which lies before every position.
+        """Return up to ``limit`` changes after the position ``after``; the last one's position is the next ``after``.
 
-        Complete, not exact: a change may come again, and of a room's changes without ``affects`` only the newest
-        need come: so there may be more behind fewer than ``limit``. Where there are none there is no more. A store
-        whose positions do not become visible in order reaches back far enough by itself (it looks again at what was
-        written in the last 10 seconds). Never bodies.
+        With None it returns only the newest change, as a start. If there is none the store is empty, and a caller
+        starts from 0, which is below all positions.
+
+        No change is missing, but a change may come more than once. Of a room's changes without ``affects`` only the
+        newest has to come, so fewer than ``limit`` changes may be followed by more. No changes means that there is no
+        more. A store whose positions do not become visible in order reads again the entries of the last 10 seconds.
+        Changes contain no bodies.
         """

@@ -1,4 +1,4 @@
-"""Log lines about the faults of a store; for adapters, which know where the store is and what it said."""
+"""Log lines about the faults of a store. Adapters use it: they know the store's place and the cause."""
 
 import logging
 import time
@@ -10,19 +10,21 @@ from weakref import WeakSet
 from ..errors import Unavailable
 
 EVERY_S = 10
+"""Seconds between two lines about a fault that lasts."""
 QUIET_S = 1
+"""Seconds without a failed call after which a success ends a fault."""
 
 log = logging.getLogger(__name__)
 
 
 class FaultLog:
-    """Reports the cause of a fault while it lasts, one line in 10 s however many calls fail, and the fault's end.
+    """Logs the cause of a fault while the fault lasts, and its end: at most one line in 10 s.
 
-    A fault has ended with the first success that comes 1 s or more after the last failure.
+    A fault ends with the first success at least 1 s after the last failure.
 
     Args:
-        where: what the operator knows the store by, without secrets.
-        use: what fails, as a participle: "X can't be read".
+        where: the name by which the operator knows the store, without secrets.
+        use: what cannot be done, as a participle, such as "read" for "X can't be read".
         clock: monotonic seconds.
     """
 
@@ -34,7 +36,7 @@ class FaultLog:
         self._reported = False
         self._failures = 0
         self._first = self._last = 0.0
-        self._seen = WeakSet[Unavailable]()  # an exception may pass several calls that are parts of each other
+        self._seen = WeakSet[Unavailable]()  # nested calls may note the same exception
 
     def note(self, fault: Unavailable) -> None:
         """Record that a call failed."""
@@ -53,7 +55,7 @@ class FaultLog:
             )
 
     def succeeded(self) -> None:
-        """Record that a call succeeded. It costs next to nothing unless a fault lasts."""
+        """Record that a call succeeded. Cheap enough for every call."""
         if self._failures and self._clock() - self._last >= QUIET_S:
             self._end(self._clock() - self._first)
 
@@ -67,7 +69,7 @@ class FaultLog:
 
 
 def reason(error: BaseException) -> str:
-    """Why something failed, in one line: the text of the cause; its type and place where it has no text."""
+    """Return the cause of an error in one line: its text, or its type and place if it has no text."""
     cause = error.__cause__ or error
     return " ".join(str(cause).split()).rstrip(".") or _type_and_place(cause)
 

@@ -1,4 +1,4 @@
-"""A bound on repeated log lines, for adapters: one line for each key and interval."""
+"""A bound on repeated log lines: one line for each key and interval."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -7,11 +7,9 @@ from collections.abc import Callable, Hashable
 class LogThrottle:
     """Decides whether a log line about a key, such as an address or a user name, is due.
 
-    Memory is bounded: of more than ``keys_max`` keys the one admitted longest ago is forgotten.
-
     Args:
         interval_s: seconds between two lines about one key.
-        keys_max: number of keys that are remembered.
+        keys_max: most keys that are remembered. Beyond it the key that was admitted longest ago is dropped.
         clock: monotonic seconds.
     """
 

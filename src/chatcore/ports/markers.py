@@ -1,4 +1,4 @@
-"""How far users have read: what lies outside the logs because it is not part of the conversation."""
+"""The port of a store for markers, which are not part of the logs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -8,20 +8,20 @@ from ..ids import RoomId, UserId
 
 
 class Markers(ABC):
-    """Read and delivered positions."""
+    """The markers of all users in all rooms."""
 
     @abstractmethod
     async def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
-        """The markers of those of ``users`` who are members of the room.
+        """Return the markers of those of ``users`` who are members of the room. Raises `Unavailable`.
 
-        Whoever the first entry names starts with both at 0, whoever joins later with both at the seq of the
-        `Joined` entry. Raises `Unavailable`.
+        The marker of a first member starts with both positions at 0. The marker of a user who joins later starts with
+        both positions at the seq of the `Joined` entry.
         """
 
     @abstractmethod
     async def mark(self, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
-        """Apply a change to the user's marker, and give the room as they see it afterwards; None when it is unborn.
+        """Apply an update to the user's marker, and return the room as the user sees it then. Raises `Unavailable`.
 
-        Where the user is not a member, or a position of the change is above head, nothing is changed. Changes made at
-        the same time are all applied, in some order. Raises `Unavailable`.
+        Returns None for a room without entries. Changes nothing if the user is not a member, or if a position of the
+        update is above head. Concurrent updates are all applied, in any order.
         """

@@ -1,4 +1,4 @@
-"""What is pushed to sockets, beside the entries themselves."""
+"""Pushes to sockets, and their bodies other than entries."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
@@ -14,20 +14,26 @@ ByeCode: TypeAlias = Literal["slow", "shutdown", "expired", "signed_out", "kicke
 
 @frozen(kw_only=True)
 class Bye:
-    """Why a socket ends; ``resumable`` says whether the client may come back by itself (protocol: "Connecting")."""
+    """The last push: why a socket ends (``docs/protocol.md``, "Connecting")."""
 
     code: ByeCode
     retry_after_ms: int | None = None
 
     @property
     def resumable(self) -> bool:
+        """Whether the client may connect again by itself."""
         return self.code in ("slow", "shutdown", "expired")
 
 
 @frozen(kw_only=True)
 class Room:
-    """A room as ``user`` sees it. ``announced_at`` is set on the push ``room``: the seq before the entry that made the
-    user a member, which the push shows as ``head``. ``duplicate`` is set on the answer of ``room.create``."""
+    """A room as ``user`` sees it, in a push, a list or an answer.
+
+    Attributes:
+        announced_at: the seq before the entry that made the user a member, which is the ``head`` of the push ``room``;
+            None in all other cases.
+        duplicate: set in the answer of ``room.create`` only.
+    """
 
     user: UserId
     epoch: str
@@ -46,14 +52,14 @@ class Room:
 
 @frozen
 class RoomGone:
-    """The user is not in the room any more, or no longer invited."""
+    """The user is no longer a member, or no longer invited."""
 
     room: RoomId
 
 
 @frozen(kw_only=True)
 class MarkerPush:
-    """How far a user has come in a room; ``unread`` is for the user alone."""
+    """The marker of a user in a room. Only the user's own sockets get ``unread``."""
 
     room: RoomId
     user: UserId
@@ -64,14 +70,22 @@ class MarkerPush:
 
 @frozen
 class Expiring:
-    """The access that the socket was opened with ends in so many seconds."""
+    """The socket's access ends in ``expires_in`` seconds."""
 
     expires_in: int
 
 
 @frozen(kw_only=True)
 class Ready:
-    """The first push of a socket: who it is, and the user's most recent rooms at the heads from which it follows."""
+    """The first push of a socket.
+
+    Attributes:
+        socket: the id of the socket.
+        node: the id of the node.
+        rooms: the user's most recent rooms. A member's socket gets every entry above these heads.
+        next: the page token of the user's further rooms; None if there are none.
+        expires_in: seconds until the socket's access ends; None if it does not end.
+    """
 
     epoch: str
     user: UserId
@@ -90,9 +104,9 @@ PushBody: TypeAlias = Entry | Room | RoomGone | MarkerPush | Expiring | Ready | 
 
 @define(eq=False)
 class Push:
-    """One event for clients. Never changed once made; shared by all its receivers, and encoded once for all of them.
+    """An event for clients. It is immutable, shared by all its receivers, and encoded once for all of them.
 
-    `chatcore.protocol.push_object` gives the wire form of ``body``.
+    `chatcore.protocol.push_object` returns the wire object of ``body``.
     """
 
     event: str
@@ -100,8 +114,8 @@ class Push:
     _encoded: dict[object, bytes] = field(factory=dict, init=False, repr=False)
 
     def encoded(self, encode: Callable[["Push"], bytes]) -> bytes:
-        """This push as ``encode`` writes it, which is asked only once per push."""
-        found = self._encoded.get(encode)
-        if found is None:
-            found = self._encoded[encode] = encode(self)
-        return found
+        """Return the push as ``encode`` writes it. ``encode`` is called once per push."""
+        encoded = self._encoded.get(encode)
+        if encoded is None:
+            encoded = self._encoded[encode] = encode(self)
+        return encoded

@@ -1,4 +1,4 @@
-"""Which sockets a user has, on every device and node."""
+"""The port that knows all sockets of a user, on all devices and nodes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -10,15 +10,15 @@ from ..ids import UserId
 from .pushes import ByeCode
 
 LEASE_S = 30
-"""How long an entry of the registry lives without being renewed; nodes renew every 10 s."""
+"""Seconds from a lease's last renewal to its end. Nodes renew every 10 s."""
 
 REVOKED_S = 86_400
-"""How long a revocation waits for its node, which may be paused, or dead."""
+"""Seconds for which a revocation is kept for a node that does not renew. The node may be paused or dead."""
 
 
 @frozen(kw_only=True)
 class SocketInfo:
-    """One open socket. ``session`` is the host's or the bundled accounts' session it was opened with, if any."""
+    """An open socket. ``session`` is the host's or the bundled accounts' session of the user, if there is one."""
 
     id: str
     user: UserId
@@ -30,36 +30,44 @@ class SocketInfo:
 
 @frozen(kw_only=True)
 class Renewed:
-    """What a renewal found: ids whose lease had ended (the node adds them again), and those that are to be closed,
-    each with what its client is told."""
+    """The result of a renewal.
+
+    Attributes:
+        lost: the ids of sockets whose lease had ended. The node adds them again.
+        to_close: the ids of revoked sockets, each with the code of its `bye`. The node closes them.
+    """
 
     lost: frozenset[str]
     to_close: Mapping[str, ByeCode]
 
 
 class SocketRegistry(ABC):
-    """Leases of sockets: they end on `remove`, and by themselves `LEASE_S` after the last renewal.
+    """The leases of sockets. A lease ends on `remove`, and `LEASE_S` after its last renewal.
 
-    Time is the registry's own, never a node's. Every method raises `Unavailable` when it can't be reached.
+    The registry uses its own clock, not that of a node. Every method raises `Unavailable` if the registry cannot be
+    reached.
     """
 
     @abstractmethod
     async def add(self, socket: SocketInfo) -> None:
-        """Enter a socket, or enter it again; its lease starts now. One that was revoked stays revoked."""
+        """Add a socket, or add it again: its lease starts now. A revoked socket stays revoked."""
 
     @abstractmethod
     async def remove(self, socket: SocketInfo) -> None:
-        """Take a socket out; nothing happens when it is not there."""
+        """Remove a socket, if it is there."""
 
     @abstractmethod
     async def renew(self, node: str, sockets: Sequence[SocketInfo]) -> Renewed:
-        """Lengthen the leases of a node's sockets; the lost ones are not added."""
+        """Renew the leases of a node's sockets. A lease that has ended stays ended."""
 
     @abstractmethod
     async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
-        """The user's sockets whose lease runs, oldest first."""
+        """Return the user's sockets with a running lease, oldest first. Revoked sockets are left out."""
 
     @abstractmethod
     async def revoke(self, sockets: Sequence[SocketInfo], code: ByeCode) -> None:
-        """Mark sockets as to be closed: gone from `of_user` at once; their node learns it at every renewal until it
-        removes them, also when the lease ended meanwhile, for `REVOKED_S`."""
+        """Revoke sockets: `of_user` leaves them out at once, and their nodes are to close them.
+
+        Every renewal returns a revoked socket, for `REVOKED_S`, until its node removes it. The end of its lease does
+        not end the revocation.
+        """

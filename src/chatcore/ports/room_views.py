@@ -1,4 +1,4 @@
-"""Rooms as their members see them in a list: views that can be rebuilt from the log."""
+"""The port of a store for rooms as users see them. These views are projections of the logs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -11,22 +11,22 @@ from ..ids import RoomId, UserId
 
 @frozen(kw_only=True)
 class RoomPage:
-    """A page of a user's rooms, and the opaque cursor of the next page, None on the last one."""
+    """A page of a user's rooms. ``next`` is the page token of the next page; None on the last page."""
 
     rooms: Sequence[RoomView]
     next: str | None
 
 
 class RoomViews(ABC):
-    """What lists of rooms show. Each method is one snapshot and one round trip; raises `Unavailable`."""
+    """The views of rooms. Each method reads one snapshot in one round trip, and raises `Unavailable`."""
 
     @abstractmethod
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
-        """Up to ``limit`` of the rooms in which the user is a member or invited, by last entry, newest first.
+        """Return up to ``limit`` rooms in which the user is a member or invited, newest last entry first.
 
-        ``after`` is a page's ``next``. Raises `Invalid` (field ``after``) for a string that no page gave.
+        ``after`` is the ``next`` of a page. Raises `Invalid` (field ``after``) for a string that is no page token.
         """
 
     @abstractmethod
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
-        """The room as each of ``users`` sees it, whatever their standing; empty when the room is unborn."""
+        """Return the room as each of ``users`` sees it, members or not; empty for a room without entries."""

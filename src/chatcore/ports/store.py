@@ -1,4 +1,4 @@
-"""A store: the ports that one database serves together."""
+"""A store: the ports that one database implements together."""
 
 from abc import abstractmethod
 from types import TracebackType
@@ -10,27 +10,30 @@ from .room_views import RoomViews
 
 
 class Store(EntryLog, RoomViews, Markers):
-    """A database. It may be entered by several Chats; it opens with the first and closes with the last."""
+    """A database. Several Chats may enter a store: it opens with the first and closes with the last one."""
 
     epoch: str
-    """A random id made with the store; another one says that logs may have been rewound. Set once it is open."""
+    """The identity of the store's history, a random id that is set once the store is open.
+
+    Another epoch means that logs may have been rewound.
+    """
 
     @abstractmethod
     async def __aenter__(self) -> Self:
-        """Open the database; cancelled meanwhile, close it again.
+        """Open the database. If the call is cancelled, close it again.
 
-        Raises `StoreError` with a sentence for the operator where that is impossible.
+        Raises `StoreError`, with a sentence for the operator, if the database cannot be opened.
         """
 
     @abstractmethod
     async def probe(self) -> None:
-        """Write something that nobody reads. Raises `Unavailable` where an entry could not be written now either.
+        """Check that the store can write. Raises `Unavailable` if an entry could not be written now.
 
-        It needs as much space as the largest entry, and leaves none of it occupied.
+        The probe writes data that no read returns. It needs as much space as the largest entry, and frees that space.
         """
 
     @abstractmethod
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the database, also where the task that leaves has been cancelled."""
+        """Close the database, also if the leaving task is cancelled."""

@@ -1,4 +1,4 @@
-"""Who exists, and what they are called."""
+"""The port that knows which users exist, and their profiles."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeAlias
@@ -10,10 +10,10 @@ from ..ids import UserId
 
 @frozen(kw_only=True)
 class Profile:
-    """What a host tells of one of its users."""
+    """What a host shows of one of its users."""
 
     name: str | None = None
 
 
 UserDirectory: TypeAlias = Callable[[Collection[UserId]], Awaitable[Mapping[UserId, Profile]]]
-"""Gives the profiles of those of the users who exist. Without one, every valid user id exists."""
+"""Returns the profiles of those users who exist. Without a user directory every valid user id exists."""

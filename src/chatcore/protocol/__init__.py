@@ -1,6 +1,6 @@
-"""Wire objects to commands and back: entries, answers and pushes as the contract writes them (``docs/protocol.md``).
+"""Conversion between wire objects and the domain: commands, entries, answers and pushes (``docs/protocol.md``).
 
-Everything here deals in plain dicts; bytes are the adapters' affair.
+Wire objects are plain dicts. Adapters convert them to and from bytes.
 """
 
 from .answers import answer_object as answer_object

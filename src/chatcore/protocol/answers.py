@@ -1,4 +1,4 @@
-"""What commands come to, as clients get it."""
+"""Answers as wire objects."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from .values import Object, timestamp
 
 
 def answer_object(answer: object) -> Object:
-    """What a command came to, without ``ok``."""
+    """Return the wire object of a command's answer, without ``ok``."""
     return _ANSWERS[type(answer)](answer)
 
 
@@ -32,10 +32,10 @@ def _sent_object(sent: SendResult) -> Object:
 
 
 def _changed_object(changed: ChangeResult) -> Object:
-    found: Object = {"duplicate": changed.duplicate}
+    wire: Object = {"duplicate": changed.duplicate}
     if changed.seq is not None:
-        found["seq"] = changed.seq
-    return found
+        wire["seq"] = changed.seq
+    return wire
 
 
 def _page_object(page: HistoryPage) -> Object:
@@ -50,16 +50,16 @@ def _page_object(page: HistoryPage) -> Object:
 
 
 def _synced_object(synced: SyncResult) -> Object:
-    return {"rooms": {room: _room_sync_object(one, synced.epoch) for room, one in synced.rooms.items()}}
+    return {"rooms": {room: _room_sync_object(sync, synced.epoch) for room, sync in synced.rooms.items()}}
 
 
-def _room_sync_object(found: RoomSync, epoch: str) -> Object:
-    if found.view is None:
-        return {"status": found.status}
-    written: Object = {"status": found.status, "epoch": epoch, "head": found.view.head, **standing_object(found.view)}
-    if found.entries is not None:
-        written["entries"] = entry_objects(found.entries)
-    return written
+def _room_sync_object(sync: RoomSync, epoch: str) -> Object:
+    if sync.view is None:
+        return {"status": sync.status}
+    wire: Object = {"status": sync.status, "epoch": epoch, "head": sync.view.head, **standing_object(sync.view)}
+    if sync.entries is not None:
+        wire["entries"] = entry_objects(sync.entries)
+    return wire
 
 
 def _edit_object(edit: EditResult) -> Object:
@@ -71,16 +71,16 @@ def _marks_object(marks: MarkResult) -> Object:
 
 
 def _member_page_object(page: MemberPage) -> Object:
-    found: Object = {"members": [attrs.asdict(row) for row in page.members]}
-    return found | ({"next": page.next} if page.next else {})
+    wire: Object = {"members": [attrs.asdict(row) for row in page.members]}
+    return wire | ({"next": page.next} if page.next else {})
 
 
 def _refreshed_object(refreshed: RefreshResult) -> Object:
     return {} if refreshed.expires_in is None else {"expires_in": refreshed.expires_in}
 
 
-def _room_list_object(found: RoomList) -> Object:
-    return {"rooms": [room_object(room) for room in found.rooms]} | ({"next": found.next} if found.next else {})
+def _room_list_object(page: RoomList) -> Object:
+    return {"rooms": [room_object(room) for room in page.rooms]} | ({"next": page.next} if page.next else {})
 
 
 _ANSWERS: Mapping[type, Callable[[Any], Object]] = {

@@ -1,4 +1,4 @@
-"""What a client means by a name and an object."""
+"""Commands from their wire objects."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,34 +18,42 @@ _STRUCTURE: Mapping[str, tuple[type[Command[Any]], Callable[[object, Any], Comma
 
 
 def read_command(name: str, data: object) -> Command[Any]:
-    """Return the command that a client sent. Raises `Invalid`, with ``field`` where a field is wrong."""
-    found = _STRUCTURE.get(name)
-    if found is None:
+    """Return the command that a client sent.
+
+    Args:
+        name: the command's name, which is the Socket.IO event.
+        data: the command's fields, a wire object.
+
+    Raises:
+        Invalid: there is no such command, or ``data`` does not fit it; ``field`` is the invalid field, if there is one.
+    """
+    row = _STRUCTURE.get(name)
+    if row is None:
         raise Invalid("Unknown command.")
     if type(data) is not dict:
         raise Invalid("A command must be one object.")
-    command, structure = found
+    command, structure = row
     try:
         return structure(data, command)
     except ClassValidationError as error:
-        wrong = _what_is_wrong(error)
+        failure = _first_failure(error)
         _forget_frames(error)
     try:
-        raise wrong
+        raise failure
     finally:
-        del wrong  # this frame, to which the error's traceback refers, would refer to the error
+        del failure  # this frame, to which the error's traceback refers, would refer to the error
 
 
 def _forget_frames(group: BaseValidationError) -> None:
-    """Break the reference cycles of cattrs: its frames keep lists of errors, which refer to the frames."""
+    """Break the reference cycles of cattrs: its frames keep lists of errors, and the errors keep the frames."""
     for error in group.exceptions:
         error.__traceback__ = None
         if isinstance(error, BaseValidationError):
             _forget_frames(error)
 
 
-def _what_is_wrong(group: ClassValidationError) -> ChatError:
-    """The first of the errors, as clients are told it."""
+def _first_failure(group: ClassValidationError) -> ChatError:
+    """Return the first of the errors as an error for clients."""
     error = group.exceptions[0]
     if isinstance(error, ChatError):
         return error

@@ -1,5 +1,7 @@
-"""The one converter between plain objects and attrs classes. It is strict: ``"5"``, ``true`` and ``null`` are not the
-integer 5, and an unknown field is an error."""
+"""The converter between wire objects and attrs classes.
+
+It is strict: ``"5"``, ``true`` and ``null`` are not integers, and an unknown field is an error.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import UnionType
@@ -14,7 +16,7 @@ from ..ids import UserId
 
 
 def _exactly(*kinds: type) -> Callable[[object, Any], Any]:
-    """No conversion: cattrs would turn ``"5"`` into 5 and a text into a list of its characters."""
+    """Return a hook that accepts values of ``kinds`` unchanged; cattrs itself converts ``"5"`` to 5."""
 
     def structure(value: object, _: Any) -> Any:
         if type(value) not in kinds:
@@ -25,7 +27,7 @@ def _exactly(*kinds: type) -> Callable[[object, Any], Any]:
 
 
 def _user_list(value: object, _: Any) -> list[UserId]:
-    if type(value) is not list or any(type(one) is not str for one in value):
+    if type(value) is not list or any(type(user) is not str for user in value):
         raise TypeError
     return value
 
@@ -41,7 +43,7 @@ def _is_optional(kind: Any) -> bool:
 
 
 def _unless_null(converter: Converter, kind: Any) -> Callable[[object, Any], Any]:
-    """An optional field is left out, never null."""
+    """Return a hook that rejects null: a client leaves out an optional field without a value."""
     (inner,) = (member for member in get_args(kind) if member is not type(None))
     structure_inner = converter.get_structure_hook(inner)
 

@@ -1,4 +1,4 @@
-"""Parts of entries as plain JSON values: the wire has them, and so have the rows of stores."""
+"""Events and ``opens`` of entries as wire objects, and back."""
 
 from collections.abc import Mapping
 
@@ -41,30 +41,32 @@ KINDS: Mapping[type[Event], str] = {event: kind for kind, event in EVENTS.items(
 
 
 def event_object(event: Event) -> Object:
-    """What an entry of the event's kind carries, without ``kind``, as plain JSON values."""
-    found: Object = CONVERTER.unstructure(event)
+    """Return the event's fields in the wire object of its entry, without ``kind``."""
+    wire: Object = CONVERTER.unstructure(event)
     if isinstance(event, Message):
         if event.deleted:
-            del found["body"]
+            del wire["body"]
         if event.edited_at:
-            found["edited_at"] = timestamp(event.edited_at)
-    return found
+            wire["edited_at"] = timestamp(event.edited_at)
+    return wire
 
 
 def read_event(kind: str, fields: Object) -> Event:
-    """The inverse of `event_object` for events as they are written. Raises KeyError for a kind that this version does
-    not know."""
+    """Return the event of a wire object; the inverse of `event_object` for events as written.
+
+    Raises KeyError for a kind that this version does not know.
+    """
     if fields.get("deleted"):
         fields = {**fields, "body": ""}
     return CONVERTER.structure(fields, EVENTS[kind])
 
 
 def opens_object(opens: Opens) -> Object:
-    """``opens`` of the first entry of a log, as plain JSON values."""
-    found: Object = CONVERTER.unstructure(opens)
-    return found
+    """Return ``opens`` of the first entry of a log as a wire object."""
+    wire: Object = CONVERTER.unstructure(opens)
+    return wire
 
 
 def read_opens(fields: Object) -> Opens:
-    """The inverse of `opens_object`."""
+    """Return ``opens`` of a wire object; the inverse of `opens_object`."""
     return CONVERTER.structure(fields, Opens)

@@ -1,4 +1,4 @@
-"""Entries, Rooms and errors as clients get them."""
+"""Entries, Rooms and errors as wire objects."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,8 @@ from .values import Object, timestamp
 
 
 def entry_object(entry: Entry) -> Object:
-    """An entry as the wire has it."""
-    found: Object = {
+    """Return the wire object of an entry."""
+    wire: Object = {
         "room": entry.room,
         "seq": entry.seq,
         "kind": KINDS[type(entry.event)],
@@ -23,16 +23,16 @@ def entry_object(entry: Entry) -> Object:
         **event_object(entry.event),
     }
     if isinstance(entry.event, Message | Opened):
-        found["key"] = entry.key
+        wire["key"] = entry.key
     if entry.opens:
-        found["opens"] = opens_object(entry.opens)
-    return found
+        wire["opens"] = opens_object(entry.opens)
+    return wire
 
 
 def room_object(room: Room) -> Object:
-    """A Room: what of it is shown depends on the user's standing, and on whether it is pushed or listed."""
+    """Return the wire object of a Room. Its fields depend on the user's membership, and on the push or answer."""
     view = room.view
-    found: Object = {
+    wire: Object = {
         "room": view.room,
         "epoch": room.epoch,
         "kind": view.kind,
@@ -40,21 +40,21 @@ def room_object(room: Room) -> Object:
         "members_count": view.members_count,
     }
     if view.title is not None:
-        found["title"] = view.title
+        wire["title"] = view.title
     if view.kind == "private":
-        found["peer"] = _peer(view, room.user)
-    found |= standing_object(view)
+        wire["peer"] = _peer(view, room.user)
+    wire |= standing_object(view)
     if room.announced_at is not None:
-        found["me"].pop("unread", None)
+        wire["me"].pop("unread", None)
     elif view.member and view.member.standing == "member":
-        found["last"] = _last_object(view.last)
+        wire["last"] = _last_object(view.last)
     if room.duplicate is not None:
-        found["duplicate"] = room.duplicate
-    return found
+        wire["duplicate"] = room.duplicate
+    return wire
 
 
 def standing_object(view: RoomView) -> Object:
-    """``me``, and for members everyone's markers."""
+    """Return ``me``, the user's membership and marker, and for a member the ``markers`` of all members."""
     member = view.member
     if member is None:
         return {}
@@ -69,32 +69,34 @@ def standing_object(view: RoomView) -> Object:
     }
     if view.markers is None:
         return {"me": me}
-    markers = {user: {"read": one.read, "delivered": one.delivered} for user, one in view.markers.items()}
+    markers = {user: {"read": marker.read, "delivered": marker.delivered} for user, marker in view.markers.items()}
     return {"me": me, "markers": markers}
 
 
 def _peer(view: RoomView, user: UserId) -> UserId:
-    one, other = private_room_users(view.room) or (user, user)
-    return other if one == user else one
+    first, second = private_room_users(view.room) or (user, user)
+    return second if first == user else first
 
 
 def _last_object(entry: Entry) -> Object:
-    found = entry_object(entry)
-    body = found.get("body", "").encode()
+    wire = entry_object(entry)
+    body = wire.get("body", "").encode()
     if len(body) > LAST_BODY_BYTES_MAX:
-        found["body"] = body[:LAST_BODY_BYTES_MAX].decode(errors="ignore")
-        found["cut"] = True
-    return found
+        wire["body"] = body[:LAST_BODY_BYTES_MAX].decode(errors="ignore")
+        wire["cut"] = True
+    return wire
 
 
 def entry_objects(entries: Sequence[Entry]) -> list[Object]:
+    """Return the wire objects of entries."""
     return [entry_object(entry) for entry in entries]
 
 
 def error_object(error: ChatError) -> Object:
-    found: Object = {"code": error.code, "message": error.message, "temporary": error.temporary}
+    """Return the wire object of an error."""
+    wire: Object = {"code": error.code, "message": error.message, "temporary": error.temporary}
     if error.field is not None:
-        found["field"] = error.field
+        wire["field"] = error.field
     if error.retry_after_ms is not None:
-        found["retry_after_ms"] = error.retry_after_ms
-    return found
+        wire["retry_after_ms"] = error.retry_after_ms
+    return wire

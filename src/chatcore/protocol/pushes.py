@@ -1,4 +1,4 @@
-"""What is pushed, as clients get it."""
+"""Pushes as wire objects."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from .values import Object
 
 
 def push_object(body: object) -> Object:
-    """The object of a push."""
+    """Return the wire object of a push's body."""
     return _PUSHES[type(body)](body)
 
 
@@ -22,13 +22,13 @@ def _room_gone_object(gone: RoomGone) -> Object:
     return {"room": gone.room}
 
 
-def _marker_object(moved: MarkerPush) -> Object:
-    found: Object = {"room": moved.room, "user": moved.user, "read": moved.read, "delivered": moved.delivered}
-    return found if moved.unread is None else found | {"unread": moved.unread}
+def _marker_object(marker: MarkerPush) -> Object:
+    wire: Object = {"room": marker.room, "user": marker.user, "read": marker.read, "delivered": marker.delivered}
+    return wire if marker.unread is None else wire | {"unread": marker.unread}
 
 
 def _ready_object(ready: Ready) -> Object:
-    found: Object = {
+    wire: Object = {
         "protocol": ready.protocol,
         "features": list(ready.features),
         "epoch": ready.epoch,
@@ -39,17 +39,17 @@ def _ready_object(ready: Ready) -> Object:
         "rooms": [room_object(room) for room in ready.rooms],
     }
     if ready.next is not None:
-        found["next"] = ready.next
+        wire["next"] = ready.next
     if ready.expires_in is not None:
-        found["expires_in"] = ready.expires_in
-    return found
+        wire["expires_in"] = ready.expires_in
+    return wire
 
 
 def _bye_object(bye: Bye) -> Object:
-    found: Object = {"code": bye.code, "resumable": bye.resumable}
+    wire: Object = {"code": bye.code, "resumable": bye.resumable}
     if bye.retry_after_ms is not None:
-        found["retry_after_ms"] = bye.retry_after_ms
-    return found
+        wire["retry_after_ms"] = bye.retry_after_ms
+    return wire
 
 
 _PUSHES: Mapping[type, Callable[[Any], Object]] = {

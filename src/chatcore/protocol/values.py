@@ -1,12 +1,12 @@
-"""Values as the wire has them."""
+"""The types of wire values."""
 
 from datetime import datetime
 from typing import Any, TypeAlias
 
 Object: TypeAlias = dict[str, Any]
-"""A JSON object, not yet or no more in bytes."""
+"""A JSON object as a plain dict."""
 
 
 def timestamp(at: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds."""
+    """Return a UTC time in the format of RFC 3339, with milliseconds."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
