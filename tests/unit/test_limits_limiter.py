@@ -22,7 +22,7 @@ def test_limiter_remembers_a_bounded_number_of_keys_of_each_limit() -> None:
         limiter.take("sign_in", f"{number}")
     assert [limiter.take("sign_in", f"{number}") > 0 for number in (999, 990, 989)] == [True, True, False]
     assert limiter.take("connect", "early") > 0
-    assert len(limiter._counters["sign_in"].windows._times) == 10
+    assert len(limiter._counters["sign_in"].storage._times) == 10
 
 
 def test_key_that_is_counted_again_is_not_the_first_to_be_forgotten() -> None:

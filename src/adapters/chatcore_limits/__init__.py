@@ -1,4 +1,4 @@
-"""Rate limits by the library limits, in memory."""
+"""Rate limits in memory, by the library `limits`."""
 
 try:
     from .limiter import MemoryRateLimiter as MemoryRateLimiter

@@ -1,4 +1,4 @@
-"""A `RateLimiter` of moving windows, and the notation of rates."""
+"""A `RateLimiter` with moving windows, and the notation of rates."""
 
 import math
 import time
@@ -10,20 +10,23 @@ from limits.strategies import MovingWindowRateLimiter
 
 from chatcore.ports.rate_limiter import LimitName, Rate, RateLimiter
 
-from .windows import MovingWindows
+from .storage import MovingWindowStorage
 
 KEYS_MAX = 20_000
 AMOUNT_MAX = 1_000_000
+TEXT_MAX = 100
 PERIOD_S_MAX = 30 * 24 * 60 * 60
 
 
-def parse_rate(given: str) -> Rate:
-    """Read a rate such as ``10/5 minutes``, in the notation of limits.
+def parse_rate(text: str) -> Rate:
+    """Parse a rate such as ``10/5 minutes``, in the notation of the library `limits`.
 
-    Raises ValueError; its text goes on after the setting's name, and does not show what was given.
+    Raises:
+        ValueError: the text is no rate, or out of bounds. The message continues a sentence that begins with the
+            setting's name, and does not quote the text.
     """
     try:
-        (item,) = limits.parse_many(given) if given.isascii() and len(given) <= 100 else []
+        (item,) = limits.parse_many(text) if text.isascii() and len(text) <= TEXT_MAX else []
     except ValueError:
         raise ValueError("must be a rate, such as 10/5 minutes or 1/second") from None
     if not (1 <= item.amount <= AMOUNT_MAX and 1 <= item.get_expiry() <= PERIOD_S_MAX):
@@ -32,12 +35,12 @@ def parse_rate(given: str) -> Rate:
 
 
 class MemoryRateLimiter(RateLimiter):
-    """Counts in memory, on asyncio and trio.
+    """Counts events in memory, on asyncio and trio.
 
     Args:
-        rates: the rate of each limit; a limit without one admits everything.
-        clock: monotonic seconds.
-        keys_max: number of keys that each limit remembers.
+        rates: the rate of each limit; a limit without a rate admits everything.
+        clock: returns monotonic seconds.
+        keys_max: how many keys each limit remembers.
     """
 
     def __init__(
@@ -49,7 +52,9 @@ class MemoryRateLimiter(RateLimiter):
     ) -> None:
         self._clock = clock
         self._counters = {
-            limit: _Counter(limits.RateLimitItemPerSecond(rate.amount, rate.period_s), MovingWindows(clock, keys_max))
+            limit: _Counter(
+                limits.RateLimitItemPerSecond(rate.amount, rate.period_s), MovingWindowStorage(clock, keys_max)
+            )
             for limit, rate in rates.items()
         }
 
@@ -64,7 +69,7 @@ class MemoryRateLimiter(RateLimiter):
 
     def give_back(self, limit: LimitName, key: str, cost: int = 1) -> None:
         if counter := self._counters.get(limit):
-            counter.windows.withdraw(counter.item.key_for(key), min(cost, counter.item.amount))
+            counter.storage.withdraw(counter.item.key_for(key), min(cost, counter.item.amount))
 
     def clear(self, limit: LimitName, key: str) -> None:
         if counter := self._counters.get(limit):
@@ -73,10 +78,10 @@ class MemoryRateLimiter(RateLimiter):
 
 @frozen
 class _Counter:
-    """What counts the events of one limit."""
+    """Counts the events of one limit."""
 
     item: limits.RateLimitItem
-    windows: MovingWindows
+    storage: MovingWindowStorage
     strategy: MovingWindowRateLimiter = field(
-        default=Factory(lambda counter: MovingWindowRateLimiter(counter.windows), takes_self=True), init=False
+        default=Factory(lambda counter: MovingWindowRateLimiter(counter.storage), takes_self=True), init=False
     )

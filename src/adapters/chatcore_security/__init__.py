@@ -1,4 +1,4 @@
-"""What the bundled accounts need: password hashes by argon2-cffi, tokens by PyJWT, user names by precis-i18n."""
+"""The security parts of the bundled accounts: hashes by argon2-cffi, tokens by PyJWT, user names by precis-i18n."""
 
 try:
     from .passwords import Argon2Hasher as Argon2Hasher

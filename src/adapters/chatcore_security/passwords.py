@@ -1,4 +1,4 @@
-"""Password hashes by argon2-cffi, in a pool of threads of their own."""
+"""Password hashes by argon2-cffi, in worker threads."""
 
 import base64
 import secrets
@@ -15,9 +15,12 @@ _Result = TypeVar("_Result")
 
 
 class Argon2Hasher(PasswordHasher):
-    """argon2id. At most ``threads`` hashes run at once, each in ``memory_cost`` KiB of memory; further ones wait.
+    """Hashes passwords by argon2id.
 
-    The default parameters are the second recommended option of RFC 9106, section 4: 64 MiB, about 0.1 s of a core.
+    Args:
+        parameters: each hash takes ``memory_cost`` KiB of memory. The default is the second recommended option of
+            RFC 9106, section 4: 64 MiB, about 0.1 s of a core.
+        threads: how many hashes run at the same time; further ones wait.
     """
 
     def __init__(
@@ -27,7 +30,7 @@ class Argon2Hasher(PasswordHasher):
         threads: int = 2,
     ) -> None:
         self._argon2 = argon2.PasswordHasher.from_parameters(parameters)
-        self._unknown = _random_hash(parameters)
+        self._hash_of_unknown_user = _random_hash(parameters)
         self._limiter = anyio.CapacityLimiter(threads)
         self.at_once = threads
 
@@ -35,7 +38,7 @@ class Argon2Hasher(PasswordHasher):
         return await self._run(partial(self._argon2.hash, password))
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
-        matches = await self._run(partial(self._matches, password_hash or self._unknown, password))
+        matches = await self._run(partial(self._matches, password_hash or self._hash_of_unknown_user, password))
         return matches and password_hash is not None
 
     def _matches(self, password_hash: str, password: str) -> bool:
@@ -49,7 +52,7 @@ class Argon2Hasher(PasswordHasher):
 
 
 def _random_hash(parameters: argon2.Parameters) -> str:
-    """Return a hash that no password has. To verify a password against it takes as long as against any other."""
+    """Return the hash of no password. Verifying against it takes as long as against any other hash."""
     costs = f"m={parameters.memory_cost},t={parameters.time_cost},p={parameters.parallelism}"
     salt, digest = (_unpadded(secrets.token_bytes(length)) for length in (parameters.salt_len, parameters.hash_len))
     return f"$argon2{parameters.type.name.lower()}$v={parameters.version}${costs}${salt}${digest}"

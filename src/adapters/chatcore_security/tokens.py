@@ -15,16 +15,22 @@ from chatcore.accounts import Session, TokenIssuer
 from chatcore.ports.authenticator import Principal
 
 SECRET_MIN = 32
-"""In bytes: what HS256 needs (RFC 7518, section 3.2)."""
+"""Bytes of a secret: the minimum for HS256 (RFC 7518, section 3.2)."""
 
 ALGORITHM = "HS256"
 ISSUER = AUDIENCE = "chatcore"
 
 
 class JwtTokens(TokenIssuer):
-    """Access tokens live for ``lifetime_s`` seconds, without leeway; refresh tokens as long as their session.
+    """Signs tokens with keys that are derived from one secret. A refresh token lives as long as its session.
 
-    ``secret`` has at least 32 bytes and is the same on all nodes. ``clock`` gives seconds since 1970, UTC.
+    Args:
+        secret: at least 32 bytes, the same on all nodes.
+        lifetime_s: seconds until an access token expires, without leeway.
+        clock: returns seconds since 1970, UTC.
+
+    Raises:
+        ValueError: the secret is too short.
     """
 
     def __init__(self, secret: bytes, *, lifetime_s: int = 900, clock: Callable[[], float] = time.time) -> None:
@@ -50,7 +56,7 @@ class JwtTokens(TokenIssuer):
 
     def read_access(self, token: str) -> Principal | None:
         try:
-            claims = self._verified(token)
+            claims = self._verified_claims(token)
             expires_at = datetime.fromtimestamp(claims["exp"], UTC)
         except (jwt.PyJWTError, TypeError, ValueError, OverflowError, OSError):
             return None
@@ -65,25 +71,25 @@ class JwtTokens(TokenIssuer):
 
     def read_refresh(self, token: str) -> tuple[str, int] | None:
         try:
-            text, _, _ = token.rpartition(".")
-            if not hmac.compare_digest(self._signed(text), token):
+            payload, _, _ = token.rpartition(".")
+            if not hmac.compare_digest(self._signed(payload), token):
                 return None
-            session, _, generation = text.rpartition(".")
+            session, _, generation = payload.rpartition(".")
             return session, int(generation)
         except (AttributeError, TypeError, ValueError):  # not a string, or not an ASCII one
             return None
 
-    def _verified(self, token: str) -> dict[str, Any]:
+    def _verified_claims(self, token: str) -> dict[str, Any]:
         options: Options = {
             "require": ["iss", "aud", "sub", "sid", "dev", "iat", "exp"],
             "strict_aud": True,
-            "verify_exp": False,  # PyJWT reads the system's clock; ours is given
-            "verify_iat": False,  # it may come from a node whose clock is ahead of ours
+            "verify_exp": False,  # PyJWT reads the system's clock; `read_access` compares with `clock`
+            "verify_iat": False,  # the clock of the node that signed may be ahead
         }
         if not isinstance(token, str):  # PyJWT reads bytes as well
             raise TypeError
         return jwt.decode(token, self._access_key, [ALGORITHM], options, audience=AUDIENCE, issuer=ISSUER)
 
-    def _signed(self, text: str) -> str:
-        digest = hmac.digest(self._refresh_key, text.encode(), "sha256")
-        return f"{text}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+    def _signed(self, payload: str) -> str:
+        digest = hmac.digest(self._refresh_key, payload.encode(), "sha256")
+        return f"{payload}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"

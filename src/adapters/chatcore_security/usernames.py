@@ -5,18 +5,21 @@ from precis_i18n import get_profile
 from chatcore.ids import USER_MAX, UserId, is_user_id
 
 NAME_MAX = 32
-"""In characters, after mapping."""
+"""Characters of a name in canonical form."""
 
 _PROFILE = get_profile("UsernameCaseMapped")
 
 
 def canonical_username(name: str) -> UserId | None:
-    """The name as RFC 8265 (3.3, UsernameCaseMapped) writes it: ``Alice`` is ``alice``; None for one that it refuses,
-    that has more than 32 characters then, or that is no user id."""
+    """Return a name in canonical form (RFC 8265, section 3.3, UsernameCaseMapped): ``alice`` for ``Alice``.
+
+    Returns:
+        None if the RFC does not allow the name, if its canonical form has more than 32 characters or is no user id.
+    """
     if len(name) > USER_MAX:
         return None
     try:
-        found: str = _PROFILE.enforce(name)
-    except UnicodeEncodeError:  # how precis-i18n says that it refuses a string
+        canonical: str = _PROFILE.enforce(name)
+    except UnicodeEncodeError:  # precis-i18n raises it for a string that the profile does not allow
         return None
-    return found if len(found) <= NAME_MAX and is_user_id(found) else None
+    return canonical if len(canonical) <= NAME_MAX and is_user_id(canonical) else None

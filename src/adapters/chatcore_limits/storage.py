@@ -1,4 +1,4 @@
-"""A storage for limits without its threads, its locks and the wall clock."""
+"""A storage for the library `limits` that needs no threads, no locks and no wall clock."""
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -6,17 +6,17 @@ from collections.abc import Callable
 from limits.storage import MovingWindowSupport, Storage
 
 
-class MovingWindows(Storage, MovingWindowSupport):
-    """The times of events, by key, for `limits.strategies.MovingWindowRateLimiter` alone.
+class MovingWindowStorage(Storage, MovingWindowSupport):
+    """The times of events by key, for `limits.strategies.MovingWindowRateLimiter` only.
 
-    limits' own memory storage starts a timer thread and reads the wall clock.
+    The library's own memory storage starts a timer thread and reads the wall clock.
 
     Args:
-        clock: monotonic seconds.
-        keys_max: number of keys that are remembered; beyond it the key counted longest ago is forgotten.
+        clock: returns monotonic seconds.
+        keys_max: how many keys are remembered; the key that was counted longest ago goes first.
     """
 
-    STORAGE_SCHEME = None  # it has no address by which limits could make one
+    STORAGE_SCHEME = None  # no URI creates this storage
 
     def __init__(self, clock: Callable[[], float], keys_max: int) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class MovingWindows(Storage, MovingWindowSupport):
         return ValueError
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count ``amount`` events now, unless the window would hold more than ``limit``."""
+        """Count ``amount`` events now. Returns False if the window would have more than ``limit`` then."""
         now = self._clock()
         times = self._within(key, now - expiry)
         if len(times) + amount > limit:
@@ -42,13 +42,13 @@ class MovingWindows(Storage, MovingWindowSupport):
         return True
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        """The time of the window's first event (or now), and the number of its events."""
+        """Return the time of the window's first event, or now without events, and the number of events."""
         now = self._clock()
         times = self._within(key, now - expiry)
         return (times[0] if times else now), len(times)
 
     def withdraw(self, key: str, amount: int) -> None:
-        """Uncount the latest ``amount`` events."""
+        """Remove the latest ``amount`` events."""
         times = self._times.get(key, deque())
         for _ in range(min(amount, len(times))):
             times.pop()
@@ -57,13 +57,13 @@ class MovingWindows(Storage, MovingWindowSupport):
         self._times.pop(key, None)
 
     def _within(self, key: str, start: float) -> deque[float]:
-        """The key's times after ``start``; the others are forgotten."""
+        """Return the key's times after ``start``, and forget those before."""
         times = self._times.get(key, deque())
         while times and times[0] <= start:
             times.popleft()
         return times
 
-    # What the base class demands, and other strategies use.
+    # The base class demands these methods. The strategy of moving windows does not call them.
 
     def check(self) -> bool:
         return True
@@ -77,7 +77,7 @@ class MovingWindows(Storage, MovingWindowSupport):
         return len(self._times.get(key, ()))
 
     def get_expiry(self, key: str) -> float:
-        raise NotImplementedError("it keeps moving windows only")
+        raise NotImplementedError("only moving windows are supported")
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        raise NotImplementedError("it keeps moving windows only")
+        raise NotImplementedError("only moving windows are supported")
