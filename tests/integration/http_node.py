@@ -16,7 +16,7 @@ from yarl import URL
 from chatcore.accounts import Accounts, AccountStore
 from chatcore.chat import Chat
 from chatcore.ports.store import Store
-from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoint, Endpoints, Guard, Origins, SocketsRoutes
+from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoint, Endpoints, Guard, Origins, SocketRoutes
 from chatcore_memory import MemoryAccounts, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_socketio import SocketioServer
@@ -93,7 +93,7 @@ class HttpNode:
 def endpoints_of(chat: Chat, accounts: Accounts) -> Sequence[Endpoint]:
     """What the server serves below the API's prefix."""
     commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate, canonical=accounts.canonical)
-    sockets = SocketsRoutes(chat=chat, authenticate=accounts.authenticate)
+    sockets = SocketRoutes(chat=chat, authenticate=accounts.authenticate)
     return [*AccountRoutes(accounts).endpoints(), *sockets.endpoints(), *commands.endpoints()]
 
 

@@ -12,8 +12,8 @@ from chatcore.errors import RateLimited
 from chatcore.ports.authenticator import Credentials
 from chatcore.testing import Recorder
 from chatcore_aiohttp import Endpoint
-from chatcore_aiohttp.accounts_routes import Refresh, SignIn, SignUp
-from chatcore_aiohttp.paths import Segments
+from chatcore_aiohttp.account_routes import Refresh, SignIn, SignUp
+from chatcore_aiohttp.urls import Segments
 from tests.integration.http_node import PASSWORD, HttpNode, http_node
 from tests.integration.http_world import everything
 

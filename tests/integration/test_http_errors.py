@@ -11,7 +11,7 @@ from chatcore.domain.state import RoomView
 from chatcore.errors import Internal, Unavailable
 from chatcore.ids import RoomId, UserId
 from chatcore_aiohttp import Endpoint
-from chatcore_aiohttp.paths import Segments
+from chatcore_aiohttp.urls import Segments
 from chatcore_memory import MemoryStore
 from tests.integration.http_node import PASSWORD, http_node
 

@@ -84,4 +84,4 @@ def test_setting_with_anything_else_is_refused(setting: str) -> None:
 def test_unset_admits_the_names_of_loopback_or_any_host(
     listening: list[str], named: list[str], allowed: set[str] | None
 ) -> None:
-    assert Hosts.unset(listening, named).allowed == allowed
+    assert Hosts.default(listening, named).allowed == allowed

@@ -1,7 +1,8 @@
 """chatcore over HTTP, on aiohttp."""
 
 try:
-    from .accounts_routes import AccountRoutes as AccountRoutes
+    from .account_routes import AccountRoutes as AccountRoutes
+    from .command_routes import CommandRoutes as CommandRoutes
     from .credentials import credentials as credentials
     from .endpoints import PREFIX as PREFIX
     from .endpoints import Endpoint as Endpoint
@@ -11,8 +12,7 @@ try:
     from .origins import Origins as Origins
     from .problems import problem as problem
     from .proxies import Proxies as Proxies
-    from .routes import CommandRoutes as CommandRoutes
-    from .sockets_routes import SocketsRoutes as SocketsRoutes
+    from .socket_routes import SocketRoutes as SocketRoutes
 except ModuleNotFoundError as missing:
     if missing.name not in ("aiohttp", "orjson"):
         raise

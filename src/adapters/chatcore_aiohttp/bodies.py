@@ -11,38 +11,46 @@ from chatcore.errors import Invalid, TooLarge
 from .codec import decode
 
 BODY_MAX = 64 * 1024
-"""In bytes."""
+"""Bytes of a body."""
 BODY_S = 10
-"""How long a body may take, from the moment it is asked for."""
+"""Seconds that a body may take, from the start of reading it."""
 NO_TYPE = "application/octet-stream"
-"""What a body is that nobody says anything about (RFC 9110, 8.3); some clients write it beside an empty one."""
+"""The type of a body without Content-Type (RFC 9110, section 8.3). Some clients send it with an empty body."""
 
 
 async def read_object(request: web.BaseRequest) -> dict[str, object]:
-    """The JSON object that a request carries; an empty one where it carries nothing and names no type.
+    """Read the JSON object in the body of a request. A request without body and type has an empty object.
 
-    Raises `Invalid`, `TooLarge`, and HTTPRequestTimeout for a body that does not come.
+    Raises:
+        Invalid: the body is no JSON object, or its type is wrong or missing.
+        TooLarge: the body has more than `BODY_MAX` bytes.
+        HTTPRequestTimeout: the body takes longer than `BODY_S`.
     """
     if request.content_type == NO_TYPE:
         if await read_bytes(request):
             raise Invalid("The Content-Type header is missing; it must be application/json.")
         return {}
     _check_type(request)
-    text = await read_bytes(request)
-    found = decode(text)
-    if not isinstance(found, dict):
+    value = decode(await read_bytes(request))
+    if not isinstance(value, dict):
         raise Invalid("The body must be a JSON object.")
-    return found
+    return value
 
 
 async def read_nothing(request: web.BaseRequest) -> None:
-    """Raises `Invalid` where a request carries a body that it can't have."""
+    """Check that a request has no body. Raises `Invalid`, and what `read_bytes` raises."""
     if request.body_exists and await read_bytes(request):
         raise Invalid(f"{request.method} must not have a body.")
 
 
 async def read_bytes(request: web.BaseRequest) -> bytes:
-    """The body of a request, whatever it is; the client that waits for leave to send it gets that first."""
+    """Read the body of a request. A client that sent ``Expect: 100-continue`` gets 100 first.
+
+    Raises:
+        Invalid: the body is encoded, or does not match its headers.
+        TooLarge: the body has more than `BODY_MAX` bytes.
+        HTTPRequestTimeout: the body takes longer than `BODY_S`.
+    """
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise Invalid("Content-Encoding is not supported.")
     if (request.content_length or 0) > BODY_MAX:
@@ -60,16 +68,16 @@ async def read_bytes(request: web.BaseRequest) -> bytes:
 
 
 async def no_leave_yet(request: web.Request) -> None:
-    """An aiohttp ``expect_handler``: leave to send a body is given when it is wanted, by `read_bytes`."""
+    """Do nothing, as an aiohttp ``expect_handler``: `read_bytes` sends 100 once a handler wants the body."""
 
 
 async def _read(request: web.BaseRequest) -> bytes:
-    found = bytearray()
+    body = bytearray()
     while chunk := await request.content.readany():
-        found += chunk
-        if len(found) > BODY_MAX:
+        body += chunk
+        if len(body) > BODY_MAX:
             raise TooLarge
-    return bytes(found)
+    return bytes(body)
 
 
 def _check_type(request: web.BaseRequest) -> None:

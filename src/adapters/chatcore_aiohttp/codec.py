@@ -1,11 +1,12 @@
-"""JSON on the wire: strict in, fast out."""
+"""JSON on the wire: strict decoding, fast encoding."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
 import orjson
+from aiohttp import web
 
 from chatcore.commands.fields import INTEGER_MAX, JSON_DEPTH_MAX
 from chatcore.errors import Invalid
@@ -14,35 +15,50 @@ _DIGITS_MAX = len(str(-INTEGER_MAX))
 
 
 def decode(text: str | bytes, *, around: int = 0) -> object:
-    """The value that a JSON text (RFC 8259, in UTF-8) stands for.
+    """Decode a JSON text in UTF-8 (RFC 8259).
 
-    Raises `Invalid` for what is no JSON and for what implementations read differently: a member name twice in one
-    object, NaN and Infinity (also as ``1e999``), integers beyond ±2^53, lone surrogates, more than 32 levels
-    (where ``around`` more stand around what a client wrote).
+    Args:
+        text: the JSON text.
+        around: levels of nesting that a transport adds to a client's value; they do not count.
+
+    Raises:
+        Invalid: the text is no JSON, or JSON that implementations read differently: a name twice in one object, NaN
+            or Infinity (also as ``1e999``), an integer beyond ±2^53, a lone surrogate, more than 32 levels.
     """
     try:
         unicode = _unicode(text)
         value = _DECODER.decode(unicode)
-    except (json.JSONDecodeError, RecursionError):  # the latter after thousands of levels
+    except (json.JSONDecodeError, RecursionError):  # the latter for thousands of levels
         raise Invalid("The text is not valid JSON.") from None
     depth = JSON_DEPTH_MAX + around
-    if unicode.count("[") + unicode.count("{") > depth and not _is_within(value, depth):  # few brackets can't be deep
+    if unicode.count("[") + unicode.count("{") > depth and not _is_within(value, depth):  # counting is the faster test
         raise Invalid(f"JSON must not be nested deeper than {JSON_DEPTH_MAX} levels.")
-    if "\\u" in unicode and _has_lone_surrogates(value):  # no other way leads to one
+    if "\\u" in unicode and _has_lone_surrogates(value):  # in UTF-8 only an escape can make a lone surrogate
         raise Invalid("JSON strings must not contain lone surrogates.")
     return value
 
 
 def encode(value: object) -> bytes:
-    """Compact JSON in UTF-8."""
+    """Encode a value as compact JSON in UTF-8."""
     return orjson.dumps(value)
 
 
+def json_response(
+    value: object,
+    *,
+    status: int = 200,
+    content_type: str = "application/json",
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """Return a response with ``value`` as compact JSON, and a newline for clients that print it to a terminal."""
+    return web.Response(status=status, body=encode(value) + b"\n", content_type=content_type, headers=headers)
+
+
 def _object(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(members)
-    if len(found) != len(members):
+    value = dict(members)
+    if len(value) != len(members):
         raise Invalid("A JSON object must not contain a name twice.")
-    return found
+    return value
 
 
 def _integer(digits: str) -> int:
@@ -65,9 +81,9 @@ def _constant(_: str) -> float:
 def _is_within(value: object, depth: int) -> bool:
     match value:
         case dict():
-            return depth > 0 and all(_is_within(one, depth - 1) for one in value.values())
+            return depth > 0 and all(_is_within(member, depth - 1) for member in value.values())
         case list():
-            return depth > 0 and all(_is_within(one, depth - 1) for one in value)
+            return depth > 0 and all(_is_within(element, depth - 1) for element in value)
         case _:
             return True
 

@@ -1,4 +1,4 @@
-"""What a request shows of who sends it."""
+"""The credentials in a request, and the user that they belong to."""
 
 from aiohttp import hdrs, web
 
@@ -7,7 +7,12 @@ from chatcore.ports.authenticator import Authenticator, Credentials, Principal
 
 
 def credentials(request: web.BaseRequest, token: str | None = None) -> Credentials:
-    """``token``, or the one that the request bears in ``Authorization`` (RFC 6750, 2.1); never one in its URL."""
+    """Return the credentials of a request.
+
+    Args:
+        request: its headers, cookies and address are part of the credentials; a token in its URL is not.
+        token: a token from elsewhere. Without it the token is the one of ``Authorization`` (RFC 6750, section 2.1).
+    """
     return Credentials(
         token=token or _bearer(request),
         headers={name.lower(): value for name, value in request.headers.items()},
@@ -17,14 +22,14 @@ def credentials(request: web.BaseRequest, token: str | None = None) -> Credentia
 
 
 async def principal(request: web.BaseRequest, authenticate: Authenticator) -> Principal:
-    """Who sends the request. Raises `Unauthenticated`, and what ``authenticate`` raises."""
-    found = await authenticate(credentials(request))
-    if found is None:
+    """Return the user who sends the request. Raises `Unauthenticated`, and what ``authenticate`` raises."""
+    authenticated = await authenticate(credentials(request))
+    if authenticated is None:
         raise Unauthenticated
-    return found
+    return authenticated
 
 
 def _bearer(request: web.BaseRequest) -> str | None:
-    found = request.headers.getall(hdrs.AUTHORIZATION, [])
-    scheme, _, token = found[0].partition(" ") if len(found) == 1 else ("", "", "")
+    headers = request.headers.getall(hdrs.AUTHORIZATION, [])
+    scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
     return token.strip() or None if scheme.lower() == "bearer" else None

@@ -1,62 +1,71 @@
-"""What is served under the API's prefix, found by the path as it was sent."""
+"""The endpoints below the API's prefix, which are found by the path as it was sent."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from http import HTTPStatus
 
 from aiohttp import hdrs, web
 from attrs import frozen
 
-from chatcore.errors import Invalid, NotFound
+from chatcore.errors import NotFound
 
-from . import paths
 from .bodies import no_leave_yet
-from .problems import problem
+from .problems import method_not_allowed
+from .urls import Segments, Shape, matches, path_segments, shape
 
 PREFIX = "/api/v1"
 
 
 @frozen
 class Endpoint:
-    """What answers a method at a path below the prefix, a template: ``/rooms/{room}``. It gets the path's segments."""
+    """Answers a method at the paths of a template.
+
+    Attributes:
+        method: the HTTP method. GET answers HEAD too.
+        path: a template below the prefix, such as ``/rooms/{room}``.
+        answer: takes the request and the segments of its path below the prefix.
+    """
 
     method: str
     path: str
-    answer: Callable[[web.Request, paths.Segments], Awaitable[web.StreamResponse]]
+    answer: Callable[[web.Request, Segments], Awaitable[web.StreamResponse]]
 
 
 class Endpoints:
-    """All endpoints below ``prefix``; no two of one method have paths of the same shape."""
+    """All endpoints below ``prefix``.
+
+    Raises:
+        ValueError: two endpoints have the same method and paths of one shape.
+    """
 
     def __init__(self, endpoints: Iterable[Endpoint], prefix: str = PREFIX) -> None:
-        self._prefix = paths.segments(prefix)
-        self._path = f"{prefix}/{{rest:(?s:.*)}}"  # any character, also a line's end
-        self._served: dict[paths.Shape, dict[str, Endpoint]] = {}
+        self._prefix = path_segments(prefix)
+        self._path = f"{prefix}/{{rest:(?s:.*)}}"  # any character, also a line break
+        self._methods: dict[Shape, dict[str, Endpoint]] = {}
         for endpoint in endpoints:
-            methods = self._served.setdefault(paths.shape(endpoint.path), {})
+            methods = self._methods.setdefault(shape(endpoint.path), {})
             if endpoint.method in methods:
                 raise ValueError(f"{endpoint.method} {endpoint.path} is served twice")
             methods[endpoint.method] = endpoint
 
     def add_to(self, app: web.Application) -> None:
-        """Serve them. aiohttp decodes a path before it looks for segments, so that all of it is left to `answer`."""
+        """Serve the endpoints.
+
+        aiohttp gets one route for all of them: it decodes a path before it looks for segments, and ``%2F`` would count
+        as a slash.
+        """
         app.router.add_route("*", self._path, self.answer, expect_handler=no_leave_yet)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """The answer of the endpoint that is meant. Raises `NotFound`, and what the endpoint raises."""
-        given = paths.segments(request.rel_url.raw_path)
-        prefix, below = given[: len(self._prefix)], given[len(self._prefix) :]
-        methods = self._at(below) if prefix == self._prefix else None
+        """Answer a request by its endpoint. Raises `NotFound`, and what the endpoint raises."""
+        segments = path_segments(request.rel_url.raw_path)
+        prefix, rest = segments[: len(self._prefix)], segments[len(self._prefix) :]
+        methods = self._methods_at(rest) if prefix == self._prefix else None
         if methods is None:
             raise NotFound
         method = hdrs.METH_GET if request.method == hdrs.METH_HEAD else request.method
         endpoint = methods.get(method)
-        return await endpoint.answer(request, below) if endpoint else _wrong_method(methods)
+        if endpoint is None:
+            return method_not_allowed({*methods, hdrs.METH_HEAD} if hdrs.METH_GET in methods else methods)
+        return await endpoint.answer(request, rest)
 
-    def _at(self, given: paths.Segments) -> Mapping[str, Endpoint] | None:
-        return next((methods for shape, methods in self._served.items() if paths.matches(shape, given)), None)
-
-
-def _wrong_method(served: Iterable[str]) -> web.Response:
-    allowed = {*served, hdrs.METH_HEAD} if hdrs.METH_GET in served else served
-    error = Invalid("Method not allowed; the Allow header lists the methods of this path.")
-    return problem(error, status=HTTPStatus.METHOD_NOT_ALLOWED, headers={hdrs.ALLOW: ", ".join(sorted(allowed))})
+    def _methods_at(self, segments: Segments) -> Mapping[str, Endpoint] | None:
+        return next((methods for shape, methods in self._methods.items() if matches(shape, segments)), None)

@@ -1,4 +1,4 @@
-"""What stands around every handler: hosts, origins, errors, and the headers of every answer."""
+"""The middleware around every handler: it checks host and origin, answers errors, and adds headers."""
 
 import logging
 from collections.abc import Collection, Hashable, Mapping
@@ -14,30 +14,33 @@ from chatcore.ports.log_throttle import LogThrottle
 
 from .hosts import Hosts
 from .origins import Origins, is_preflight, preflight
-from .problems import problem
+from .problems import method_not_allowed, problem
 
 EVERYWHERE = {
     hdrs.VARY: hdrs.ORIGIN,
     hdrs.CACHE_CONTROL: "no-store",
     "X-Content-Type-Options": "nosniff",
 }
+"""The headers of every response."""
 
 log = logging.getLogger(__name__)
 
 
 @frozen
 class Guard:
-    """Lets requests for admitted hosts and of admitted origins in, and answers whatever their handlers raise.
+    """Passes requests for an admitted host and from an admitted origin on, and answers the errors of their handlers.
 
     Attributes:
-        any_host: paths that are served whatever the host: a supervisor asks them by an address.
+        origins: the admitted origins.
+        hosts: the admitted hosts.
+        any_host: paths that are served for any host: a supervisor may request them by an address.
     """
 
     origins: Origins
     hosts: Hosts = field(factory=Hosts)
     any_host: Collection[str] = ()
     _throttle: LogThrottle = field(factory=LogThrottle, init=False)
-    """A failure is logged once a minute for each place in the code: a client without an account may cause it."""
+    """Logs an unexpected error once a minute for each line of code: a client without an account may cause it."""
 
     def add_to(self, app: web.Application) -> None:
         @web.middleware
@@ -54,7 +57,7 @@ class Guard:
             return problem(refusal)
         if is_preflight(request):
             return preflight()
-        # Refusals are freed without their tracebacks: a frame that keeps its error is a reference cycle.
+        # Without their tracebacks, refusals are freed at once: a frame that refers to its error is a reference cycle.
         try:
             return await handler(request)
         except ChatError as error:
@@ -62,9 +65,9 @@ class Guard:
         except web.HTTPException as error:
             if error.status < HTTPStatus.BAD_REQUEST:
                 raise
-            return _problem_of(error.with_traceback(None))
+            return _problem_of_http_error(error.with_traceback(None))
         except Exception as error:
-            if not _is_of_a_client_that_left(error, request) and self._throttle.admits(_place(error)):
+            if not _is_lost_connection(error, request) and self._throttle.admits(_raised_at(error)):
                 log.exception("%s %s failed", ascii(request.method), ascii(request.rel_url.raw_path))
             return problem(Internal())
 
@@ -75,18 +78,18 @@ class Guard:
             response.headers.setdefault(name, value)
 
 
-def _is_of_a_client_that_left(error: Exception, request: web.Request) -> bool:
+def _is_lost_connection(error: Exception, request: web.Request) -> bool:
     return isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing())
 
 
-def _place(error: Exception) -> Hashable:
-    """The line of code that raised ``error``."""
+def _raised_at(error: Exception) -> Hashable:
+    """Return the class of ``error`` and the line of code that raised it."""
     frames = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
     return type(error), frames[-1]
 
 
-def _problem_of(error: web.HTTPException) -> web.Response:
-    """aiohttp's own refusals, in our words."""
+def _problem_of_http_error(error: web.HTTPException) -> web.Response:
+    """Return an error of aiohttp as problem details."""
     status = HTTPStatus(error.status)
     match status:
         case HTTPStatus.NOT_FOUND:
@@ -94,12 +97,7 @@ def _problem_of(error: web.HTTPException) -> web.Response:
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return problem(TooLarge())
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            headers: Mapping[str, str] = {hdrs.ALLOW: ", ".join(error.headers[hdrs.ALLOW].split(","))}
-            return problem(
-                Invalid("Method not allowed; the Allow header lists the methods of this path."),
-                status=status,
-                headers=headers,
-            )
+            return method_not_allowed(error.headers[hdrs.ALLOW].split(","))
         case _ if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return problem(Invalid(error.text), status=status)
         case _:

@@ -1,7 +1,7 @@
 """The hosts that a server answers to.
 
-A web page of a foreign name that resolves to the server's address (DNS rebinding) sends that name as its host: its
-origin then looks like the server's own, and only the name tells it apart.
+They protect against DNS rebinding: the name of a foreign web page resolves to the server's address, so the page's
+requests have an origin that looks like the server's own. Only the name in ``Host`` tells them apart.
 """
 
 import ipaddress
@@ -22,7 +22,7 @@ from .problems import problem
 SETTING = "CHATCORE_HOSTS"
 ANY = "*"
 LENGTH_MAX = 300
-"""Characters of a host with its port; a name has at most 253."""
+"""Characters of a host with its port. The name of a host has at most 253 (RFC 1035)."""
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]*)?")
@@ -33,10 +33,10 @@ log = logging.getLogger(__name__)
 
 @frozen(eq=False)
 class Hosts:
-    """The names and addresses that requests may be for.
+    """The host names and addresses that requests may be for.
 
     Attributes:
-        allowed: hosts as `normalised` gives them; None admits any.
+        allowed: hosts in the form of `normalised`; None admits any host.
     """
 
     allowed: Collection[str] | None = None
@@ -44,35 +44,40 @@ class Hosts:
 
     @classmethod
     def parse(cls, setting: str) -> Self:
-        """The meaning of `SETTING`: hosts separated by commas, or `ANY`.
+        """Parse `SETTING`: hosts separated by commas, or `ANY`.
 
-        Raises ValueError; its text goes on after the setting's name.
+        Raises:
+            ValueError: the setting is wrong. The message continues a sentence that begins with the setting's name.
         """
-        return cls() if setting.strip() == ANY else cls(frozenset(map(_listed, setting.split(","))))
+        return cls() if setting.strip() == ANY else cls(frozenset(map(_parse_host, setting.split(","))))
 
     @classmethod
-    def unset(cls, listening: Iterable[str], named: Iterable[str]) -> Self:
-        """The hosts of a server without the setting: any, or on loopback addresses alone the usual names of these.
+    def default(cls, listening: Iterable[str], configured: Iterable[str]) -> Self:
+        """Return the hosts of a server without the setting.
+
+        On loopback addresses only, these are the names and addresses of loopback, ``listening`` and ``configured``;
+        otherwise any host.
 
         Args:
-            listening: IP addresses that the server listens on.
-            named: further names for which the operator configured the server.
+            listening: the IP addresses that the server listens on.
+            configured: further hosts in the server's configuration.
         """
         addresses = [ipaddress.ip_address(address.partition("%")[0]) for address in listening]
         if not all(address.is_loopback for address in addresses):
             return cls()
         own = (f"[{address}]" if address.version == 6 else str(address) for address in addresses)
-        found = map(normalised, (*LOOPBACK, *own, *named))
-        return cls(frozenset(host for host in found if host))
+        hosts = map(normalised, (*LOOPBACK, *own, *configured))
+        return cls(frozenset(host for host in hosts if host))
 
     def admits(self, request: web.BaseRequest) -> bool:
         """Return whether the request is for a host that the server answers to."""
         return self.allowed is None or requested_host(request) in self.allowed
 
     def refusal(self, request: web.BaseRequest) -> web.Response | None:
-        """Return None where the request may be answered: else 421 (RFC 9110, 15.5.20), or 400 where no host is named.
+        """Return the response to a request for another host; None for an admitted host.
 
-        The log says once a minute which setting admits the host.
+        The status is 421 (RFC 9110, section 15.5.20), or 400 if the request names no valid host. The log says once a
+        minute which setting would admit the host.
         """
         if self.admits(request):
             return None
@@ -89,9 +94,9 @@ class Hosts:
 
 
 def requested_host(request: web.BaseRequest) -> str | None:
-    """The host of a request, normalised; None where it names none, several or an invalid one.
+    """Return the host of a request, normalised; None if the request names no host, several, or an invalid one.
 
-    An absolute target counts before the header Host (RFC 9112, 3.2.2).
+    The host of an absolute target counts before the header Host (RFC 9112, section 3.2.2).
     """
     hosts = request.headers.getall(hdrs.HOST, [])
     if len(hosts) != 1:
@@ -101,11 +106,11 @@ def requested_host(request: web.BaseRequest) -> str | None:
 
 
 def normalised(text: str) -> str | None:
-    """A host in lower case, without port and final dot, an IPv6 address in brackets; None for anything else."""
-    found = _HOST.fullmatch(text.lower()) if len(text) <= LENGTH_MAX and text.isascii() else None
-    if found is None:
+    """Return a host in lower case, without port and final dot, an IPv6 address in brackets; None for anything else."""
+    match = _HOST.fullmatch(text.lower()) if len(text) <= LENGTH_MAX and text.isascii() else None
+    if match is None:
         return None
-    host = found[1]
+    host = match[1]
     if not host.startswith("["):
         return host.removesuffix(".") or None
     try:
@@ -114,7 +119,7 @@ def normalised(text: str) -> str | None:
         return None
 
 
-def _listed(text: str) -> str:
+def _parse_host(text: str) -> str:
     text = text.strip()
     if not text:
         raise ValueError(f"is empty, or has an empty place; leave it unset, or write {ANY} for any host")

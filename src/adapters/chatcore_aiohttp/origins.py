@@ -1,4 +1,4 @@
-"""Which web pages may use the server: one rule for the socket and for HTTP (CORS)."""
+"""The web origins that may use the server. One rule applies to Socket.IO and to HTTP (CORS)."""
 
 import logging
 import re
@@ -13,13 +13,13 @@ from chatcore.errors import Forbidden
 from chatcore.ports.log_throttle import LogThrottle
 
 SETTING = "CHATCORE_ORIGINS"
-ASK_THE_LOG = f"the server's log says how to allow it with {SETTING}"
-NOTHING = "no setting can allow it"
+SEE_LOG = f"the server's log says how to allow it with {SETTING}"
+NO_SETTING = "no setting can allow it"
 METHODS = "GET, POST, PUT, PATCH, DELETE"
 HEADERS = "Authorization, Content-Type"
 MAX_AGE_S = 600
-SHOWN_MAX = 300
-"""Characters of an origin that are logged; a host's name has at most 253."""
+LENGTH_MAX = 300
+"""Characters of an origin. The name of a host has at most 253 (RFC 1035)."""
 
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://((?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?)")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -29,10 +29,13 @@ log = logging.getLogger(__name__)
 
 @frozen(eq=False)
 class Origins:
-    """The origins whose pages may use the server, besides the server's own.
+    """The origins that may use the server besides the server's own.
 
-    A request without ``Origin`` comes from no page, and passes. ``null`` is what files and sandboxed frames send: it
-    names nobody, and is refused.
+    A request without ``Origin`` does not come from a web page, and is admitted. Files and sandboxed frames send
+    ``null``, which identifies no page and is refused.
+
+    Attributes:
+        allowed: origins in the form of `normalised`.
     """
 
     allowed: Collection[str] = frozenset()
@@ -40,11 +43,12 @@ class Origins:
 
     @classmethod
     def parse(cls, setting: str | None) -> Self:
-        """What `SETTING` means: origins separated by commas, or None when it is not set.
+        """Parse `SETTING`: origins separated by commas; None if it is not set.
 
-        Raises ValueError; its text goes on after the setting's name.
+        Raises:
+            ValueError: the setting is wrong. The message continues a sentence that begins with the setting's name.
         """
-        return cls() if setting is None else cls(frozenset(map(_listed, setting.split(","))))
+        return cls() if setting is None else cls(frozenset(map(_parse_origin, setting.split(","))))
 
     @property
     def hosts(self) -> Collection[str]:
@@ -52,10 +56,10 @@ class Origins:
         return [origin.partition("://")[2] for origin in self.allowed]
 
     def refusal(self, request: web.BaseRequest) -> Forbidden | None:
-        """None where the request may be answered.
+        """Return the error for a request from another origin; None for an admitted origin.
 
-        The log says what would admit the origin, once a minute for each address; the client is not told its own
-        origin, nor whether others are admitted.
+        The log says once a minute, for each client address, which setting would admit the origin. The error neither
+        repeats the origin nor tells whether others are admitted.
         """
         origins = request.headers.getall(hdrs.ORIGIN, [])
         if not origins:
@@ -64,12 +68,12 @@ class Origins:
         if origin is not None and (origin in self.allowed or _is_own(origin, request.headers.get(hdrs.HOST, ""))):
             return None
         if self._throttle.admits(client_network(request.remote)):
-            remedy = f"{self._remedy(origin)} to admit it" if origin else NOTHING
-            log.warning("Refused the origin %s: %s.", ascii(", ".join(origins)[:SHOWN_MAX]), remedy)
-        return Forbidden(f"This origin is not allowed; {ASK_THE_LOG if origin else NOTHING}.")
+            remedy = f"{self._remedy(origin)} to admit it" if origin else NO_SETTING
+            log.warning("Refused the origin %s: %s.", ascii(", ".join(origins)[:LENGTH_MAX]), remedy)
+        return Forbidden(f"This origin is not allowed; {SEE_LOG if origin else NO_SETTING}.")
 
     def headers(self, request: web.BaseRequest) -> Mapping[str, str]:
-        """What an answer carries so that a page of an admitted origin may read it."""
+        """Return the headers of a response that let a page of an admitted origin read it (CORS)."""
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is None:
             return {}
@@ -83,7 +87,7 @@ class Origins:
 
 
 def is_preflight(request: web.BaseRequest) -> bool:
-    """Whether a browser asks whether a page may send a request (Fetch, "CORS-preflight request")."""
+    """Return whether the request is a CORS preflight (Fetch standard, "CORS-preflight request")."""
     return (
         request.method == hdrs.METH_OPTIONS
         and hdrs.ORIGIN in request.headers
@@ -92,7 +96,7 @@ def is_preflight(request: web.BaseRequest) -> bool:
 
 
 def preflight() -> web.Response:
-    """The answer to a preflight of an admitted origin, without what `Origins.headers` adds."""
+    """Return the response to a preflight from an admitted origin, without the headers of `Origins.headers`."""
     return web.Response(
         status=204,
         headers={
@@ -104,20 +108,23 @@ def preflight() -> web.Response:
 
 
 def normalised(text: str) -> str | None:
-    """An origin (RFC 6454, 6.2) in lower case and without its scheme's default port; None for anything else."""
-    found = _ORIGIN.fullmatch(text.lower()) if len(text) <= SHOWN_MAX and text.isascii() else None
-    if found is None:
+    """Return an origin (RFC 6454, section 6.2) in lower case, without a default port; None for anything else."""
+    match = _ORIGIN.fullmatch(text.lower()) if len(text) <= LENGTH_MAX and text.isascii() else None
+    if match is None:
         return None
-    return f"{found[1]}://{found[2].removesuffix(_DEFAULT_PORTS.get(found[1], ' '))}"
+    return f"{match[1]}://{match[2].removesuffix(_DEFAULT_PORTS.get(match[1], ' '))}"
 
 
 def _is_own(origin: str, host: str) -> bool:
-    """Whether the page came from here. Behind a proxy that ends TLS only host and port are known for certain."""
-    scheme, _, own = origin.partition("://")
-    return scheme in _DEFAULT_PORTS and own == host.lower().removesuffix(_DEFAULT_PORTS[scheme])
+    """Return whether a page of ``origin`` came from this server, by host and port.
+
+    The scheme is not compared: behind a proxy that ends TLS the server does not know it.
+    """
+    scheme, _, origin_host = origin.partition("://")
+    return scheme in _DEFAULT_PORTS and origin_host == host.lower().removesuffix(_DEFAULT_PORTS[scheme])
 
 
-def _listed(text: str) -> str:
+def _parse_origin(text: str) -> str:
     text = text.strip()
     if not text:
         raise ValueError("is empty, or has an empty place; leave it unset to admit the server's own pages only")

@@ -1,15 +1,15 @@
-"""Errors over HTTP: problem details (RFC 9457) with the contract's codes."""
+"""Errors over HTTP: problem details (RFC 9457) with the codes of the protocol."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from math import ceil
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
-from chatcore.errors import ChatError
+from chatcore.errors import ChatError, Invalid
 from chatcore.protocol import error_object
 
-from .responses import json_response
+from .codec import json_response
 
 STATUSES: Mapping[str, HTTPStatus] = {
     "invalid": HTTPStatus.BAD_REQUEST,
@@ -24,35 +24,47 @@ STATUSES: Mapping[str, HTTPStatus] = {
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 TITLES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large"}
-"""Phrases of RFC 9110 that Python has only from 3.13 on."""
+"""Reason phrases of RFC 9110 that `http.HTTPStatus` has only since Python 3.13."""
 
 
 def problem(
     error: ChatError, *, status: HTTPStatus | None = None, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """The answer that says ``error``; ``status`` is given where it is not that of the error's code (405, 408)."""
+    """Return a response with the problem details of an error.
+
+    Args:
+        error: the error.
+        status: a status other than the one of the error's code, such as 405.
+        headers: further headers.
+    """
     status = status or STATUSES[error.code]
-    said = error_object(error)
-    found = {
+    members = error_object(error)
+    details = {
         "type": "about:blank",
         "title": TITLES.get(status, status.phrase),
         "status": status.value,
-        "code": said.pop("code"),
-        "detail": said.pop("message"),
-        **said,
+        "code": members.pop("code"),
+        "detail": members.pop("message"),
+        **members,
     }
     return json_response(
-        found,
+        details,
         status=status,
         content_type="application/problem+json",
         headers={**_headers_of(error), **(headers or {})},
     )
 
 
+def method_not_allowed(methods: Iterable[str]) -> web.Response:
+    """Return the response 405 for a path that serves ``methods``."""
+    error = Invalid("Method not allowed; the Allow header lists the methods of this path.")
+    return problem(error, status=HTTPStatus.METHOD_NOT_ALLOWED, headers={hdrs.ALLOW: ", ".join(sorted(methods))})
+
+
 def _headers_of(error: ChatError) -> Mapping[str, str]:
-    found = {}
+    headers = {}
     if error.code == "unauthenticated":
-        found["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after_ms is not None or error.code == "rate_limited":
-        found["Retry-After"] = str(max(1, ceil((error.retry_after_ms or 0) / 1000)))
-    return found
+        headers["Retry-After"] = str(max(1, ceil((error.retry_after_ms or 0) / 1000)))
+    return headers

@@ -1,8 +1,8 @@
-"""Which reverse proxies are believed when they say whose request they forward."""
+"""The reverse proxies whose ``X-Forwarded-For`` counts."""
 
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any, Self, TypeAlias
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Self, TypeAlias
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -13,40 +13,44 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 @frozen
 class Proxies:
-    """Trusted proxies by their networks. Only what they add to ``X-Forwarded-For`` counts.
+    """Trusted proxies. Of ``X-Forwarded-For`` only the addresses count that they added.
 
-    Every proxy must append its peer's address to the header, or replace the header by it.
+    Every trusted proxy must append its peer's address to the header, or replace the header by it.
+
+    Attributes:
+        trusted: the networks of the proxies.
     """
 
     trusted: Sequence[Network] = ()
 
     @classmethod
     def parse(cls, setting: str) -> Self:
-        """Read addresses and networks that commas separate, such as ``127.0.0.1, 10.0.0.0/8``.
+        """Parse addresses and networks separated by commas, such as ``127.0.0.1, 10.0.0.0/8``.
 
-        Raises ValueError; its text goes on after the setting's name.
+        Raises:
+            ValueError: the setting is wrong. The message continues a sentence that begins with the setting's name.
         """
-        return cls(tuple(_network(text.strip()) for text in setting.split(",")))
+        return cls(tuple(_parse_network(text.strip()) for text in setting.split(",")))
 
     def trusts(self, address: str | None) -> bool:
-        """Whether a peer is a trusted proxy."""
-        found = _address(address or "")
-        return found is not None and any(found in network for network in self.trusted)
+        """Return whether an address is of a trusted proxy."""
+        parsed = _parse_address(address or "")
+        return parsed is not None and any(parsed in network for network in self.trusted)
 
     def client(self, peer: str | None, forwarded: Iterable[str]) -> str | None:
-        """Return the client's address: the last one that is no trusted proxy's.
+        """Return the client's address: the last address that is not of a trusted proxy.
 
         Args:
             peer: the address at the other end of the connection.
-            forwarded: the values of ``X-Forwarded-For``, in their order.
+            forwarded: the values of ``X-Forwarded-For``, in the order of the headers.
         """
         client = peer
         hops = [hop for value in forwarded for hop in value.split(",")]
         while hops and self.trusts(client):
-            found = _address(_without_port(hops.pop().strip()))
-            if found is None:
+            address = _parse_address(_without_port(hops.pop().strip()))
+            if address is None:
                 break
-            client = str(found)
+            client = str(address)
         return client
 
     def add_to(self, app: web.Application) -> None:
@@ -66,23 +70,23 @@ class Proxies:
             app.middlewares.insert(0, forward)
 
 
-def _address(text: str) -> Any:
-    """The address that ``text`` is, an IPv4 address also where IPv6 maps it; None where it is none."""
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Return an IP address, an IPv4-mapped one as IPv4; None if ``text`` is no address."""
     try:
-        found = ip_address(text.partition("%")[0])
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
 def _without_port(hop: str) -> str:
-    """Some proxies add the port: ``192.0.2.1:50000`` and ``[2001:db8::1]:50000``."""
+    """Return the address of a hop. Some proxies add the port: ``192.0.2.1:50000`` and ``[2001:db8::1]:50000``."""
     if hop.startswith("["):
         return hop[1:].partition("]")[0]
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
-def _network(text: str) -> Network:
+def _parse_network(text: str) -> Network:
     try:
         return ip_network(text)
     except ValueError:

@@ -6,8 +6,8 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from chatcore.chat import Chat
-from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoints, Guard, Hosts, Origins, Proxies, SocketsRoutes
-from chatcore_aiohttp.responses import json_response
+from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoints, Guard, Hosts, Origins, Proxies, SocketRoutes
+from chatcore_aiohttp.codec import json_response
 from chatcore_socketio import ConnectionLimits, SocketioServer
 
 from .bootstrap import Parts
@@ -36,7 +36,7 @@ def build(
     app = web.Application()
     Guard(origins, hosts, any_host=(HEALTHZ, READYZ)).add_to(app)
     app.middlewares.insert(0, _sent_within(sending))
-    sockets = SocketsRoutes(chat=chat, authenticate=accounts.authenticate)
+    sockets = SocketRoutes(chat=chat, authenticate=accounts.authenticate)
     Endpoints(
         [*AccountRoutes(accounts, is_sign_up_open).endpoints(), *sockets.endpoints(), *commands.endpoints()]
     ).add_to(app)

@@ -96,7 +96,7 @@ async def running(settings: Settings, times: Times = Times()) -> AsyncGenerator[
 def _hosts(settings: Settings, addresses: Sequence[Address]) -> Hosts:
     if settings.hosts is not None:
         return settings.hosts
-    return Hosts.unset([host for host, _ in addresses], named=[settings.host, *settings.origins.hosts])
+    return Hosts.default([host for host, _ in addresses], configured=[settings.host, *settings.origins.hosts])
 
 
 def _stop_by_signal() -> asyncio.Event:

@@ -1,4 +1,4 @@
-"""What stands in a path or a query, decoded once."""
+"""Paths and query strings, decoded once, and templates of paths."""
 
 from urllib.parse import quote
 
@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from chatcore.commands.messages import SendMessage
 from chatcore.commands.reading import History, ListRooms
 from chatcore.errors import Invalid
-from chatcore_aiohttp import paths
-from chatcore_aiohttp.texts import query_fields, typed
+from chatcore_aiohttp.command_routes import typed
+from chatcore_aiohttp.urls import matches, path_fields, path_segments, query_fields, shape
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
 @given(NAMES, NAMES)
 def test_whatever_a_name_holds_comes_out_of_its_segment_as_it_went_in(one: str, other: str) -> None:
-    given = paths.segments(f"/users/{quote(one, safe='')}/entries/{quote(other, safe='')}")
+    given = path_segments(f"/users/{quote(one, safe='')}/entries/{quote(other, safe='')}")
     assert given == ["users", one, "entries", other]
-    assert paths.fields("/users/{with}/entries/{x}", given) == {"with": one, "x": other}
+    assert path_fields("/users/{with}/entries/{x}", given) == {"with": one, "x": other}
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def test_whatever_a_name_holds_comes_out_of_its_segment_as_it_went_in(one: str, 
     ],
 )
 def test_a_segment_is_decoded_once(segment: str, text: str) -> None:
-    assert paths.segments(f"/{segment}") == [text]
+    assert path_segments(f"/{segment}") == [text]
 
 
 @pytest.mark.parametrize("segment", ["%ff", "%FF%fe", "%", "%2", "%zz", "a%", "%ed%a0%80", "%c0%af", "\udcff"])
 def test_a_segment_that_is_no_percent_encoded_utf_8_is_told_apart(segment: str) -> None:
-    assert paths.segments(f"/a/{segment}/b") == ["a", None, "b"]
+    assert path_segments(f"/a/{segment}/b") == ["a", None, "b"]
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_a_segment_that_is_no_percent_encoded_utf_8_is_told_apart(segment: str) 
     ],
 )
 def test_a_template_is_met_segment_by_segment(template: str, path: str, does: bool) -> None:
-    assert paths.matches(paths.shape(template), paths.segments(path)) is does
+    assert matches(shape(template), path_segments(path)) is does
 
 
 def test_fields_of_any_name_have_one_shape() -> None:
-    assert paths.shape("/rooms/{room}/members/{self}") == paths.shape("/rooms/{r}/members/{user}")
+    assert shape("/rooms/{room}/members/{self}") == shape("/rooms/{r}/members/{user}")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,145 @@
+"""The HTTP routes of commands, made from the table of commands."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeAlias, get_args
+
+import attrs
+from aiohttp import web
+from attrs import field, frozen
+
+from chatcore.chat import Chat
+from chatcore.commands.command import Command, Route
+from chatcore.commands.fields import wire_name
+from chatcore.commands.table import COMMANDS
+from chatcore.errors import Forbidden, Invalid
+from chatcore.ids import UserId, is_user_id
+from chatcore.ports.authenticator import Authenticator
+from chatcore.protocol import answer_object, read_command
+
+from .bodies import read_nothing, read_object
+from .codec import json_response
+from .credentials import principal
+from .endpoints import Endpoint
+from .urls import Segments, Shape, path_fields, query_fields, shape, undecodable_path
+
+SELF = "self"
+"""The field of a path that must name the user who sends the request."""
+USER = "user"
+"""The name in errors of the field that names a user in a path."""
+USER_FIELDS = ("to", "with")
+"""The names of that field in commands."""
+WITHOUT_BODY = ("GET", "HEAD", "DELETE")
+
+_DIGITS = re.compile(r"0|[1-9][0-9]{0,15}")
+"""An integer as JSON writes it. One with more digits is out of every field's bounds."""
+
+RoutedCommand: TypeAlias = tuple[Route, type[Command[Any]]]
+
+
+def _as_written(user: UserId) -> UserId | None:
+    return user
+
+
+@frozen(kw_only=True)
+class CommandRoutes:
+    """The commands of a Chat over HTTP.
+
+    Args:
+        chat: executes the commands.
+        authenticate: tells which user sends a request.
+        canonical: the same function as the Chat's.
+        commands: the table of commands.
+    """
+
+    chat: Chat
+    authenticate: Authenticator
+    canonical: Callable[[UserId], UserId | None] = field(default=_as_written)
+    commands: Mapping[str, type[Command[Any]]] = COMMANDS
+
+    def endpoints(self) -> Iterable[Endpoint]:
+        """Return one endpoint for each method and shape of a path. Two commands share an endpoint if their paths differ
+        only by ``{self}``."""
+        by_endpoint: dict[tuple[str, Shape], list[RoutedCommand]] = {}
+        for command in self.commands.values():
+            for route in command.routes:
+                by_endpoint.setdefault((route.method, shape(route.path)), []).append((route, command))
+        for (method, _), routed in by_endpoint.items():
+            routed.sort(key=lambda candidate: f"{{{SELF}}}" not in candidate[0].path)
+            yield Endpoint(method, routed[0][0].path, partial(self._answer, routed))
+
+    async def _answer(self, routed: Sequence[RoutedCommand], request: web.Request, segments: Segments) -> web.Response:
+        user = (await principal(request, self.authenticate)).user
+        route, command = self._route_for(routed, segments, user)
+        fields = await _fields(request, command, route.fixed, _path_texts(path_fields(route.path, segments)))
+        answer = answer_object(await self.chat.execute(user, read_command(command.name, fields)))
+        is_created = route.created and not answer.get("duplicate")
+        return json_response(answer, status=201 if is_created else 200)
+
+    def _route_for(self, routed: Sequence[RoutedCommand], segments: Segments, user: UserId) -> RoutedCommand:
+        for route, command in routed:
+            if self._applies_to(user, path_fields(route.path, segments)):
+                return route, command
+        raise Forbidden("A user can do this only for themselves.")
+
+    def _applies_to(self, user: UserId, fields: Mapping[str, str | None]) -> bool:
+        if SELF not in fields:
+            return True
+        named_user = fields[SELF]
+        if named_user is None:
+            raise undecodable_path(USER)
+        return self.canonical(named_user) == user
+
+
+def _path_texts(fields: Mapping[str, str | None]) -> Mapping[str, str]:
+    """Return the fields of a path without ``{self}``. Raises `Invalid` for a field that cannot be decoded."""
+    texts: dict[str, str] = {}
+    for name, text in fields.items():
+        shown_name = USER if name in USER_FIELDS else name
+        if text is None:
+            raise undecodable_path(shown_name)
+        if name in USER_FIELDS and not is_user_id(text):
+            raise Invalid("user is not a valid user id.", field=USER)
+        if name != SELF:
+            texts[name] = text
+    return texts
+
+
+async def _fields(
+    request: web.BaseRequest, command: type[Command[Any]], fixed: Mapping[str, object], path_texts: Mapping[str, str]
+) -> Mapping[str, object]:
+    """Return the fields of a command from the path, the route, and the query or the body. Raises `Invalid`."""
+    query = query_fields(request.rel_url.raw_query_string)
+    if request.method in WITHOUT_BODY:
+        await read_nothing(request)
+        others = typed(command, query)
+    else:
+        if query:
+            raise Invalid("Fields belong in the body, not in the query.", field=min(query))
+        others = await read_object(request)
+    if repeated := (path_texts.keys() | fixed.keys()) & others.keys():
+        raise Invalid("The path or the method already sets this field.", field=min(repeated))
+    return {**typed(command, path_texts), **fixed, **others}
+
+
+def typed(command: type[Command[Any]], texts: Mapping[str, str]) -> dict[str, object]:
+    """Return fields from a path or query with the types that the command has for them.
+
+    Digits become an integer, ``true`` and ``false`` a boolean. Any other text stays as it is, and the command refuses
+    it.
+    """
+    types = {wire_name(attribute): _union_members(attribute.type) for attribute in attrs.fields(command)}
+    return {name: _typed(text, types.get(name, ())) for name, text in texts.items()}
+
+
+def _union_members(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) or (annotation,)
+
+
+def _typed(text: str, types: tuple[Any, ...]) -> object:
+    if int in types and _DIGITS.fullmatch(text):
+        return int(text)
+    if bool in types and text in ("true", "false"):
+        return text == "true"
+    return text
