@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
+import anyio
+
 from ..domain.markers import StoredMarker, current_marker
 from ..domain.page_tokens import PageToken, milliseconds
 from ..domain.room_projection import RoomProjection
@@ -35,6 +37,7 @@ class LogStore(Store):
         self._rooms_of: dict[UserId, dict[RoomId, None]] = {}
         """The rooms in which the user is, or was, a member, invited or banned; in the same order in every run."""
         self._position: Position = 0
+        self._reading = anyio.Lock()
 
     @abstractmethod
     async def stored_markers(self, ids: Collection[MarkerId]) -> Mapping[MarkerId, StoredMarker]:
@@ -145,15 +148,17 @@ class LogStore(Store):
                 await self._read_on(one)
 
     async def _read_changes(self) -> None:
-        while True:
-            found = await self.changes(self._position, READ_TOGETHER)
-            for change in found.changes:
-                self._position = max(self._position, change.position)
-                self._heads[change.room] = max(self._heads.get(change.room, 0), change.seq)
-                for user in change.affects:
-                    self._rooms_of.setdefault(user, {})[change.room] = None
-            if not found.more:
-                return
+        # One call at a time: calls at once would all read the same changes.
+        async with self._reading:
+            more = True
+            while more:
+                found = await self.changes(self._position, READ_TOGETHER)
+                for change in found.changes:
+                    self._position = max(self._position, change.position)
+                    self._heads[change.room] = max(self._heads.get(change.room, 0), change.seq)
+                    for user in change.affects:
+                        self._rooms_of.setdefault(user, {})[change.room] = None
+                more = found.more
 
     def _rooms(self, user: UserId) -> Iterable[RoomId]:
         """The rooms that may be in the user's list."""
