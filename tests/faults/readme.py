@@ -91,8 +91,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "socketio-slow-reader-not-cut",
             "chatcore_socketio:Writer.flush",
-            "> OUTSTANDING_MAX",
-            "> 64 * OUTSTANDING_MAX",
+            "> UNSENT_MAX",
+            "> 64 * UNSENT_MAX",
             "tests/integration/socketio/test_bounds.py::test_a_reader_that_never_reads_is_cut_within_bounds_and_others_go_on",
         ),
     ),
@@ -107,8 +107,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "socketio-refused-websocket-keeps-its-place",
             "chatcore_socketio:SocketioServer._serve_websocket",
-            "self._websockets.leave(address)",
-            'if "response" in locals():\n    self._websockets.leave(address)',
+            "self._websockets.release(address)",
+            'if "response" in locals():\n    self._websockets.release(address)',
             "tests/integration/socketio/test_connect.py"
             "::test_websockets_that_do_not_open_leave_the_count_of_their_address",
         ),
@@ -116,7 +116,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "No input crashes, leaks or goes silent": (
         Fault(
             "socketio-decoders-error-escapes",
-            "chatcore_socketio:PacketHandler._read",
+            "chatcore_socketio:PacketHandler._decode",
             "except ValueError:",
             "except KeyError:",
             "tests/integration/socketio/test_hostile.py",

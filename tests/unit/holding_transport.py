@@ -1,4 +1,4 @@
-"""A websocket's writing side over a transport that holds what it is given."""
+"""A writer of a websocket over a transport that sends nothing by itself."""
 
 import asyncio
 
@@ -9,14 +9,14 @@ from chatcore_socketio.writer import Flusher, Writer
 
 
 class HoldingTransport(asyncio.Transport):
-    """A transport whose client reads nothing until `release`."""
+    """A transport that keeps all bytes unsent until `release`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.protocol = BaseProtocol(asyncio.get_running_loop())
         self.protocol.connection_made(self)
         self.pieces: list[bytes] = []
-        """What was written, a piece a call."""
+        """The bytes of each call of `write`."""
         self.aborted = asyncio.Event()
         self._held = 0
         self._high = self._low = 0
@@ -54,6 +54,6 @@ class HoldingTransport(asyncio.Transport):
         self.protocol.connection_lost(None)
 
 
-def writer_over(transport: HoldingTransport, flusher: Flusher | None = None, close_within: float = 600) -> Writer:
+def writer_over(transport: HoldingTransport, flusher: Flusher | None = None, close_timeout: float = 600) -> Writer:
     stream = StreamWriter(transport.protocol, asyncio.get_running_loop())
-    return Writer(transport, stream, flusher or Flusher(), close_within)
+    return Writer(transport, stream, flusher or Flusher(), close_timeout)

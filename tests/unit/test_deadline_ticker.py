@@ -1,4 +1,4 @@
-"""The one task that looks at all deadlines."""
+"""The task that checks all deadlines."""
 
 import asyncio
 import logging
@@ -16,48 +16,48 @@ def anyio_backend() -> str:
 
 
 class Counting:
-    """Counts how often it is looked at; the third time is told."""
+    """Counts its checks, and sets an event at the third."""
 
     def __init__(self) -> None:
-        self.ticks = 0
+        self.checks = 0
         self.third = asyncio.Event()
 
-    def tick(self, now: float) -> None:
-        self.ticks += 1
-        if self.ticks == 3:
+    def check_deadlines(self, now: float) -> None:
+        self.checks += 1
+        if self.checks == 3:
             self.third.set()
 
 
 class Broken(Counting):
-    def tick(self, now: float) -> None:
-        super().tick(now)
+    def check_deadlines(self, now: float) -> None:
+        super().check_deadlines(now)
         raise ZeroDivisionError
 
 
-async def test_deadline_that_can_not_be_looked_at_keeps_no_other_from_it(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failing_deadline_check_does_not_stop_other_checks(caplog: pytest.LogCaptureFixture) -> None:
     ticker = DeadlineTicker(0)
-    watched = [Broken(), Counting(), Broken()]
-    for one in watched:
-        ticker.watch(one)
+    all_checked = [Broken(), Counting(), Broken()]
+    for checked in all_checked:
+        ticker.add(checked)
     async with asyncio.timeout(5):
-        for one in watched:
-            await one.third.wait()
-    for one in watched:
-        ticker.forget(one)
+        for checked in all_checked:
+            await checked.third.wait()
+    for checked in all_checked:
+        ticker.remove(checked)
     assert caplog.record_tuples[0] == (
         "chatcore_socketio.deadlines",
         logging.ERROR,
-        "a deadline could not be looked at",
+        "deadline check failed",
     )
 
 
-async def test_nothing_runs_while_nothing_is_watched_and_it_begins_anew() -> None:
+async def test_ticker_runs_a_task_only_while_it_has_objects_to_check() -> None:
     ticker, before = DeadlineTicker(0), asyncio.all_tasks()
     for _ in range(2):
-        one = Counting()
-        ticker.watch(one)
+        checked = Counting()
+        ticker.add(checked)
         async with asyncio.timeout(5):
-            await one.third.wait()
-        ticker.forget(one)
+            await checked.third.wait()
+        ticker.remove(checked)
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == before

@@ -260,10 +260,10 @@ def messages_of_reader(chunks: list[bytes]) -> tuple[list[str | bytes], bool, bo
                 if isinstance(event, (str, bytes)):
                     found.append(event)
                 elif isinstance(event, Close):
-                    return found, False, bool(reader._kind)
+                    return found, False, bool(reader._message_opcode)
     except FrameError:
         return found, True, False
-    return found, False, bool(reader._kind)
+    return found, False, bool(reader._message_opcode)
 
 
 @given(FRAMES, CUTS)

@@ -1,10 +1,10 @@
-"""The heartbeat: when a PING goes out, and what puts off the end of a client that does not answer it."""
+"""The heartbeat: when a PING is sent, and when a client that does not answer it is given up."""
 
 import pytest
 
 from chatcore_socketio.deadlines import Timing
 from chatcore_socketio.heartbeat import Heartbeat
-from chatcore_socketio.packet_handler import FRAMES_MAX, PacketQueue
+from chatcore_socketio.packet_handler import PACKETS_MAX, PacketQueue
 
 from .holding_transport import HoldingTransport, writer_over
 
@@ -20,7 +20,7 @@ def anyio_backend() -> str:
 
 
 class Client:
-    """One that does not answer by itself. Its PINGs are due after 25 s, their PONGs after 20 s."""
+    """A client that answers only when it is told to. Its PINGs are due after 25 s, their PONGs after 20 s."""
 
     def __init__(self) -> None:
         self.queue = PacketQueue()
@@ -34,16 +34,16 @@ class Client:
         return b"".join(self._transport.pieces).count(PING)
 
     def stays(self, second: float) -> bool:
-        return self.heartbeat.goes_on(BEGIN + second)
+        return self.heartbeat.check(BEGIN + second)
 
     def answers(self, second: float) -> None:
-        self.heartbeat.pong(BEGIN + second)
+        self.heartbeat.receive_pong(BEGIN + second)
 
     def is_held_up(self) -> None:
-        while not self.queue.full:
+        while not self.queue.is_full:
             self.queue.put("x")
-        self.heartbeat.hold_up()
-        self.queue.room()
+        self.heartbeat.reading_paused()
+        self.queue.space()
 
     async def gets_on(self, packets: int) -> None:
         for _ in range(packets):
@@ -105,7 +105,7 @@ async def test_client_that_is_held_up_after_its_ping_has_another_timeout() -> No
 
 async def test_held_up_client_whose_commands_do_not_get_on_is_given_up() -> None:
     client = Client()
-    for packets in (FRAMES_MAX, 1):
+    for packets in (PACKETS_MAX, 1):
         client.is_held_up()
         await client.gets_on(packets)
     assert client.stays(25)
@@ -115,7 +115,7 @@ async def test_held_up_client_whose_commands_do_not_get_on_is_given_up() -> None
 async def test_client_that_was_held_up_before_a_ping_has_its_timeout_once() -> None:
     client = Client()
     client.is_held_up()
-    await client.gets_on(FRAMES_MAX)
+    await client.gets_on(PACKETS_MAX)
     assert client.stays(25)
     client.queue.put("x")
     await client.gets_on(1)

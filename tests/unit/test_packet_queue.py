@@ -1,10 +1,10 @@
-"""Packets that wait for a dispatcher are bounded, and the reader goes on once half of the bound is free."""
+"""The queue of packets is bounded, and the receiver goes on once the queue is half full."""
 
 import asyncio
 
 import pytest
 
-from chatcore_socketio.packet_handler import FRAMES_MAX, PacketQueue
+from chatcore_socketio.packet_handler import PACKETS_MAX, PacketQueue
 
 pytestmark = pytest.mark.anyio
 
@@ -15,42 +15,45 @@ def anyio_backend() -> str:
 
 
 @pytest.mark.parametrize(("packet", "most"), [("x", 256), ("x" * 65_536, 4)])
-async def test_inbox_is_full_by_packets_or_by_characters(packet: str, most: int) -> None:
+async def test_queue_is_full_by_packets_or_by_characters(packet: str, most: int) -> None:
     queue = PacketQueue()
     for _ in range(2):
         for _ in range(most - 1):
             queue.put(packet)
-            assert not queue.full
+            assert not queue.is_full
         queue.put(packet)
-        assert queue.full
-        room = queue.room()
+        assert queue.is_full
+        space = queue.space()
         for _ in range(most // 2 - 1):
             assert await queue.take() == packet
-            assert not room.done()
-        assert queue.holds_up_the_reader
+            assert not space.done()
+        assert queue.is_receiver_waiting
         await queue.take()
-        assert room.done()
-        assert not queue.holds_up_the_reader
+        assert space.done()
+        assert not queue.is_receiver_waiting
         for _ in range(most // 2):
             await queue.take()
 
 
 @pytest.mark.parametrize(("packet", "count"), [("x", 257), ("x" * 65_537, 4)])
-async def test_inbox_that_is_given_more_than_its_bound_is_full(packet: str, count: int) -> None:
+async def test_queue_above_its_bound_is_full(packet: str, count: int) -> None:
     queue = PacketQueue()
     for _ in range(count):
         queue.put(packet)
-    assert queue.full
+    assert queue.is_full
 
 
-async def test_closed_inbox_gives_what_is_there_and_lets_the_reader_go() -> None:
+async def test_closed_queue_gives_its_packets_and_wakes_the_receiver() -> None:
     queue = PacketQueue()
-    for number in range(FRAMES_MAX):
+    for number in range(PACKETS_MAX):
         queue.put(f"{number}")
-    room = queue.room()
+    space = queue.space()
     queue.close()
-    assert room.done()
-    assert [await queue.take() for _ in range(FRAMES_MAX + 1)] == [*(f"{number}" for number in range(FRAMES_MAX)), None]
+    assert space.done()
+    assert [await queue.take() for _ in range(PACKETS_MAX + 1)] == [
+        *(f"{number}" for number in range(PACKETS_MAX)),
+        None,
+    ]
 
 
 async def test_take_waits_for_the_next_packet_or_the_end() -> None:
@@ -78,14 +81,14 @@ async def test_packet_put_after_a_cancelled_take_stays_for_the_next() -> None:
     assert await queue.take() == "x"
 
 
-async def test_cleared_inbox_has_its_whole_bound_again() -> None:
+async def test_cleared_queue_has_its_whole_bound_again() -> None:
     queue = PacketQueue()
     for _ in range(3):
         queue.put("x" * 65_536)
     queue.clear()
     for size in (65_536, 65_536, 65_536, 65_535):
         queue.put("x" * size)
-    assert not queue.full
+    assert not queue.is_full
     queue.put("x")
-    assert queue.full
+    assert queue.is_full
     assert queue.taken == 0

@@ -1,4 +1,4 @@
-"""The writing side of a websocket: what goes out together, what is too much, and how it ends."""
+"""The writer of a websocket: batches, the bound on unsent bytes, and the end."""
 
 import asyncio
 import logging
@@ -41,7 +41,7 @@ async def test_frames_of_one_turn_leave_together_at_its_end(transport: HoldingTr
     assert transport.pieces == [b"ab", b"cd"]
 
 
-async def test_more_than_64_kib_do_not_wait_for_the_end_of_the_turn(transport: HoldingTransport) -> None:
+async def test_batch_above_64_kib_is_written_before_the_end_of_the_turn(transport: HoldingTransport) -> None:
     writer = writer_over(transport)
     for _ in range(2):
         transport.pieces.clear()
@@ -52,18 +52,18 @@ async def test_more_than_64_kib_do_not_wait_for_the_end_of_the_turn(transport: H
         assert [len(piece) for piece in transport.pieces] == [64 * KIB + 1]
 
 
-async def test_line_that_can_not_be_written_is_aborted_and_the_others_go_on(
+async def test_writer_that_fails_is_aborted_and_other_writers_go_on(
     transport: HoldingTransport, caplog: pytest.LogCaptureFixture
 ) -> None:
     flusher, broken = Flusher(), Broken()
-    for one in (broken, transport):
-        writer_over(one, flusher).write(b"x")
+    for each_transport in (broken, transport):
+        writer_over(each_transport, flusher).write(b"x")
     await asyncio.sleep(0)
     assert (broken.aborted.is_set(), transport.pieces) == (True, [b"x"])
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
-async def test_line_with_more_than_1_mib_outstanding_overflows(transport: HoldingTransport) -> None:
+async def test_writer_with_more_than_1_mib_unsent_overflows(transport: HoldingTransport) -> None:
     writer, overflows = writer_over(transport), []
     writer.on_overflow = lambda: overflows.append(transport.get_write_buffer_size())
     writer.write(bytes(1024 * KIB))
@@ -73,15 +73,15 @@ async def test_line_with_more_than_1_mib_outstanding_overflows(transport: Holdin
     assert overflows == [1024 * KIB + 1]
 
 
-async def test_line_that_has_ended_does_not_overflow(transport: HoldingTransport) -> None:
+async def test_writer_that_has_ended_does_not_overflow(transport: HoldingTransport) -> None:
     writer = writer_over(transport)
-    writer.on_overflow = lambda: pytest.fail("it has ended")
+    writer.on_overflow = lambda: pytest.fail("the writer has ended")
     writer.write(bytes(1024 * KIB))
     writer.end(1000)
     assert transport.pieces[-1] == CLOSE_1000
 
 
-async def test_drained_waits_until_less_than_256_kib_is_outstanding(transport: HoldingTransport) -> None:
+async def test_drained_waits_until_less_than_256_kib_is_unsent(transport: HoldingTransport) -> None:
     writer = writer_over(transport)
     writer.write(bytes(256 * KIB - 1))
     await writer.drained()
@@ -119,54 +119,54 @@ async def test_drained_returns_when_the_connection_is_lost(transport: HoldingTra
     await asyncio.wait_for(writer.drained(), 5)
 
 
-async def test_drained_does_not_wait_for_a_line_that_has_ended(transport: HoldingTransport) -> None:
+async def test_drained_does_not_wait_after_the_end(transport: HoldingTransport) -> None:
     writer = writer_over(transport)
     writer.write(bytes(256 * KIB))
     writer.end(1000)
     await asyncio.wait_for(writer.drained(), 5)
 
 
-async def test_line_ends_once_with_its_close_frame_last(transport: HoldingTransport) -> None:
+async def test_writer_ends_once_with_its_close_frame_last(transport: HoldingTransport) -> None:
     writer, ends = writer_over(transport), []
-    writer.on_end = lambda: ends.append(writer.ended)
+    writer.on_end = lambda: ends.append(writer.is_ended)
     writer.write(b"x")
     writer.end(1000)
     writer.end(1001)
     writer.write(b"y")
-    writer.pong(b"")
+    writer.write_pong(b"")
     await asyncio.sleep(0)
     assert transport.pieces == [b"x" + CLOSE_1000]
     assert ends == [True]
-    assert not transport.is_closing()  # the client has its time to follow
+    assert not transport.is_closing()  # the client has until the timeout to close
 
 
-async def test_hang_up_writes_what_is_left_and_tells_nobody(transport: HoldingTransport) -> None:
+async def test_close_writes_the_last_batch_and_calls_no_callback(transport: HoldingTransport) -> None:
     writer = writer_over(transport)
-    writer.on_end = writer.on_overflow = lambda: pytest.fail("it hangs up by itself")
+    writer.on_end = writer.on_overflow = lambda: pytest.fail("the writer called back after close")
     transport.write(bytes(1024 * KIB))
     writer.write(b"last")
-    writer.hang_up()
+    writer.close()
     writer.end(1000)
     assert transport.pieces[-1] == b"last"
     assert transport.is_closing()
     assert not transport.aborted.is_set()
 
 
-@pytest.mark.parametrize("end", [lambda writer: writer.end(1000), Writer.hang_up], ids=["end", "hang up"])
-async def test_client_that_does_not_follow_is_cut_after_a_while(
+@pytest.mark.parametrize("end", [lambda writer: writer.end(1000), Writer.close], ids=["end", "close"])
+async def test_connection_of_client_that_does_not_close_is_aborted_after_the_timeout(
     transport: HoldingTransport, end: Callable[[Writer], None]
 ) -> None:
-    end(writer_over(transport, close_within=0.01))
+    end(writer_over(transport, close_timeout=0.01))
     await asyncio.wait_for(transport.aborted.wait(), 5)
 
 
 @pytest.mark.parametrize(
-    "ways", [(Writer.hang_up, Writer.lose), (Writer.lose, Writer.hang_up)], ids=["before", "after"]
+    "ways", [(Writer.close, Writer.connection_lost), (Writer.connection_lost, Writer.close)], ids=["before", "after"]
 )
 async def test_lost_connection_keeps_no_timer(
     transport: HoldingTransport, ways: Sequence[Callable[[Writer], None]]
 ) -> None:
-    writer = writer_over(transport, close_within=0)
+    writer = writer_over(transport, close_timeout=0)
     for way in ways:
         way(writer)
     await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""chatcore over Socket.IO."""
+"""Socket.IO on aiohttp: chatcore for the official Socket.IO clients."""
 
 from .connection_limits import ConnectionLimits as ConnectionLimits
 from .deadlines import Timing as Timing

@@ -25,53 +25,53 @@ log = logging.getLogger(__name__)
 
 
 class SocketConnection:
-    """Where a socket's pushes and answers go. Nothing here waits or raises."""
+    """Writes the pushes and answers of one socket. No method raises, and only `drained` waits."""
 
-    __slots__ = ("_greeted", "_id", "_writer")
+    __slots__ = ("_id", "_is_connect_answered", "_writer")
 
     def __init__(self, writer: Writer) -> None:
         self._id = new_id()
         self._writer = writer
-        self._greeted = False
-        writer.on_overflow = self._cut
+        self._is_connect_answered = False
+        writer.on_overflow = self._close_slow_consumer
 
     @property
     def id(self) -> str:
         return self._id
 
     def send(self, push: Push) -> None:
-        if self._writer.ended:
+        if self._writer.is_ended:
             return
-        if not self._greeted:
-            # The first push is `ready`: now it is certain that CONNECT succeeds.
-            self._greeted = True
+        if not self._is_connect_answered:
+            # The first push is `ready`. Only now is it certain that CONNECT succeeds.
+            self._is_connect_answered = True
             self._writer.write(text_frame(connected(self._id)))
         try:
             frame = push.encoded(push_frame)
         except Exception:
-            log.exception("a push %s could not be written", push.event)
+            log.exception("push encoding failed: event=%s", push.event)
             self._writer.end(INTERNAL)
             return
         self._writer.write(frame)
 
-    def answer(self, number: int, answer: Object) -> None:
-        """Acknowledge the event that asked for it as ``number``."""
-        if self._writer.ended:
+    def answer(self, ack_id: int, answer: Object) -> None:
+        """Write an answer as the acknowledgement of the event that has the id ``ack_id``."""
+        if self._writer.is_ended:
             return
         try:
-            frame = text_frame(acknowledgement(number, answer))
+            frame = text_frame(acknowledgement(ack_id, answer))
         except Exception:
-            log.exception("an answer could not be written")
+            log.exception("answer encoding failed")
             self._writer.end(INTERNAL)
             return
         self._writer.write(frame)
 
-    def refuse(self, error: ChatError, namespace: str | None = None) -> None:
-        """Answer CONNECT with an error."""
+    def refuse_connect(self, error: ChatError, namespace: str | None = None) -> None:
+        """Answer CONNECT with an error. A ``namespace`` of None is the default one."""
         self._writer.write(text_frame(connect_error(error, namespace)))
 
     def close(self, bye: Bye) -> None:
-        # After a DISCONNECT official clients do not come back by themselves; after a bare close they do.
+        # Official clients reconnect after a close frame, and do not after a DISCONNECT.
         self._writer.write(text_frame(event("bye", bye)))
         if not bye.resumable:
             self._writer.write(text_frame(disconnect()))
@@ -80,5 +80,5 @@ class SocketConnection:
     async def drained(self) -> None:
         await self._writer.drained()
 
-    def _cut(self) -> None:
+    def _close_slow_consumer(self) -> None:
         self.close(Bye(code="slow"))

@@ -1,4 +1,4 @@
-"""How many connections clients may hold open, in all and from one address."""
+"""Limits of connections: how many clients may hold open, and how many idle frames each may send."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -9,20 +9,22 @@ from chatcore.domain.addresses import client_network
 from chatcore.errors import RateLimited
 
 RETRY_AFTER_MS = 5_000
+"""Milliseconds after which a client that was refused for too many connections may try again."""
 IDLE_FRAMES_PER_S = 100
-"""Frames without a command that a client may send in the long run."""
+"""Idle frames that a client may send in a second, in the long run."""
 IDLE_FRAMES_AT_ONCE = 500
-"""Frames without a command that a client may send at once after it has been quiet."""
+"""Idle frames that a client may send at once after a pause."""
 
 
 @frozen(kw_only=True)
 class ConnectionLimits:
-    """Bounds on what clients may hold open. Addresses are counted as `client_network` gives them: IPv6 by /64.
+    """How many connections clients may hold open. IPv6 addresses count by their /64 network (`client_network`).
 
     Attributes:
-        websockets_per_address: open websockets.
-        polling_sessions: polling sessions whose websocket is not open yet, in all. Each keeps at most 16 KiB.
-        polling_sessions_per_address: the same, from one address.
+        websockets_per_address: open websockets of one address.
+        polling_sessions: polling sessions that have not been upgraded yet, of all clients. Each keeps at most 16 KiB,
+            and ends after `Timing.connect_timeout`.
+        polling_sessions_per_address: the same, of one address.
     """
 
     websockets_per_address: int = 4096
@@ -30,23 +32,33 @@ class ConnectionLimits:
     polling_sessions_per_address: int = 1024
 
 
-class ConnectionCount:
-    """A count in all and per address. Clients whose address is unknown share one."""
+class ConnectionCounter:
+    """Counts open connections, in total and per address. Clients without a known address share one count.
+
+    Args:
+        per_address: connections that one address may hold.
+        total: connections that all addresses may hold together; None is no limit.
+    """
 
     def __init__(self, *, per_address: int, total: int | None = None) -> None:
         self._per_address = per_address
         self._total = total
         self._counts: Counter[str] = Counter()
 
-    def enter(self, address: str | None) -> None:
-        """Count one more, until `leave`. Raises `RateLimited` where there are enough."""
+    def acquire(self, address: str | None) -> None:
+        """Count a connection until `release`.
+
+        Raises:
+            RateLimited: A limit has been reached. The connection is not counted.
+        """
         network = client_network(address)
-        full = self._total is not None and self._counts.total() >= self._total
-        if full or self._counts[network] >= self._per_address:
+        is_full = self._total is not None and self._counts.total() >= self._total
+        if is_full or self._counts[network] >= self._per_address:
             raise RateLimited("There are too many connections; try again later.", retry_after_ms=RETRY_AFTER_MS)
         self._counts[network] += 1
 
-    def leave(self, address: str | None) -> None:
+    def release(self, address: str | None) -> None:
+        """Stop counting a connection that was acquired."""
         network = client_network(address)
         self._counts[network] -= 1
         if not self._counts[network]:
@@ -54,22 +66,29 @@ class ConnectionCount:
 
 
 class IdleFrameLimit:
-    """A token bucket over ``clock``, in monotonic seconds. A client's own commands are bounded by its queue."""
+    """A token bucket for the idle frames of one client.
 
-    __slots__ = ("_clock", "_left", "_since")
+    An idle frame carries no command, such as PONG. Commands are bounded by the client's `PacketQueue`.
+
+    Args:
+        clock: returns monotonic seconds.
+    """
+
+    __slots__ = ("_clock", "_refilled_at", "_tokens")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._left = float(IDLE_FRAMES_AT_ONCE)
-        self._since = clock()
+        self._tokens = float(IDLE_FRAMES_AT_ONCE)
+        self._refilled_at = clock()
 
-    def spend(self) -> bool:
-        """Count a frame; False when it is one too many."""
-        if self._left < 1:
+    def take(self) -> bool:
+        """Count an idle frame. Returns False if the frame is above the limit."""
+        if self._tokens < 1:
             now = self._clock()
-            self._left = min(IDLE_FRAMES_AT_ONCE, self._left + (now - self._since) * IDLE_FRAMES_PER_S)
-            self._since = now
-            if self._left < 1:
+            refill = (now - self._refilled_at) * IDLE_FRAMES_PER_S
+            self._tokens = min(IDLE_FRAMES_AT_ONCE, self._tokens + refill)
+            self._refilled_at = now
+            if self._tokens < 1:
                 return False
-        self._left -= 1
+        self._tokens -= 1
         return True

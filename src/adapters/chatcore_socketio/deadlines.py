@@ -1,4 +1,4 @@
-"""One task that looks at all deadlines, instead of a timer for each."""
+"""The durations of a session, and the task that checks the deadlines of all sessions."""
 
 import asyncio
 import logging
@@ -14,56 +14,66 @@ class Timing:
     """Durations in seconds, on the monotonic clock.
 
     Attributes:
-        ping_interval: from one PONG, or from the beginning, to the next PING.
-        ping_timeout: how long a PONG may take; and how long a socket may leave its answers unread while it sends more.
-        connect_within: a client upgrades to websocket, and sends CONNECT, within this time of its first request; and
-            CONNECT is answered within it.
-        close_within: how long an end may take, whatever the client does.
+        ping_interval: from the start of a session, or from a PONG, to the next PING.
+        ping_timeout: from a PING to its PONG. Also how long a client that sends more commands may leave its answers
+            unread.
+        connect_timeout: from a client's first request to its upgrade and its CONNECT, and from CONNECT to the answer.
+        close_timeout: from the start of a close to the end of the TCP connection, whatever the client does.
     """
 
     ping_interval: float = 25
     ping_timeout: float = 20
-    connect_within: float = 10
-    close_within: float = 1
+    connect_timeout: float = 10
+    close_timeout: float = 1
 
     @property
-    def tick(self) -> float:
-        """How often deadlines are looked at."""
-        return min(1, self.ping_interval / 5, self.ping_timeout / 5, self.connect_within / 5)
+    def check_interval(self) -> float:
+        """Seconds between two checks of the deadlines."""
+        return min(1, self.ping_interval / 5, self.ping_timeout / 5, self.connect_timeout / 5)
 
 
-class Watched(Protocol):
-    def tick(self, now: float) -> None:
-        """Look at the deadlines; ``now`` is the loop's monotonic time."""
+class HasDeadlines(Protocol):
+    """An object with deadlines that a `DeadlineTicker` checks."""
+
+    def check_deadlines(self, now: float) -> None:
+        """Act on the deadlines that have passed; ``now`` is the event loop's time in seconds."""
         ...
 
 
 class DeadlineTicker:
-    """Calls `tick` on all that is watched every ``every`` seconds, as long as there is anything."""
+    """Checks the deadlines of many objects from one task, which is cheaper than a timer for each.
 
-    def __init__(self, every: float) -> None:
-        self._every = every
-        self._watched: set[Watched] = set()
+    The task runs only while there are objects to check.
+
+    Args:
+        interval: seconds between two checks.
+    """
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._checked: set[HasDeadlines] = set()
         self._task: asyncio.Task[None] | None = None
 
-    def watch(self, one: Watched) -> None:
-        self._watched.add(one)
+    def add(self, checked: HasDeadlines) -> None:
+        """Check the deadlines of an object until `remove`. An object is added once, however often this is called."""
+        self._checked.add(checked)
         if self._task is None:
-            self._task = asyncio.create_task(self._go_round())
+            self._task = asyncio.create_task(self._run())
 
-    def forget(self, one: Watched) -> None:
-        self._watched.discard(one)
-        if not self._watched and self._task is not None:
+    def remove(self, checked: HasDeadlines) -> None:
+        """Stop checking the deadlines of an object."""
+        self._checked.discard(checked)
+        if not self._checked and self._task is not None:
             self._task.cancel()
             self._task = None
 
-    async def _go_round(self) -> None:
+    async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(self._interval)
             now = loop.time()
-            for one in tuple(self._watched):
+            for checked in tuple(self._checked):
                 try:
-                    one.tick(now)
+                    checked.check_deadlines(now)
                 except Exception:
-                    log.exception("a deadline could not be looked at")
+                    log.exception("deadline check failed")

@@ -1,25 +1,29 @@
-"""Reads a client's WebSocket frames (RFC 6455, section 5): bytes in, events out, no I/O."""
+"""Parses the WebSocket frames of a client (RFC 6455, section 5), without I/O."""
 
 from typing import NamedTuple, TypeAlias
 
 from .frames import INVALID_TEXT, PROTOCOL_ERROR, TOO_BIG
 
 WHOLE_MAX = 64 * 1024
-"""Bytes of a message that is kept whole."""
+"""Bytes of the largest message that is kept whole."""
 MESSAGE_MAX = 1024 * 1024
-"""Bytes of a message; a larger one ends the connection."""
-START_SIZE = 64
-"""Bytes that are kept of a message above `WHOLE_MAX`."""
+"""Bytes of the largest message; a larger one ends the websocket."""
+START_MAX = 64
+"""Bytes from the start of a message above `WHOLE_MAX` that are kept."""
 
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
-_FIN, _RESERVED, _MASKED = 0x80, 0x70, 0x80
+_FIN, _RESERVED_BITS, _MASK_BIT = 0x80, 0x70, 0x80
 _CONTROL_MAX = 125
 _MASK_SIZE = 4
 _UNMASKED = bytes(_MASK_SIZE)
 
 
 class FrameError(Exception):
-    """The client broke the protocol; ``code`` is the close code that says how. Nothing can be read any more."""
+    """The client violated RFC 6455. No further frames can be read.
+
+    Attributes:
+        code: the close code for this violation.
+    """
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -27,180 +31,188 @@ class FrameError(Exception):
 
 
 class TruncatedText(str):
-    """The first bytes of a text message above `WHOLE_MAX`. The rest was counted and discarded."""
+    """The first `START_MAX` bytes of a text message above `WHOLE_MAX`. The rest was counted and discarded."""
 
     __slots__ = ()
 
 
 class Fragment(NamedTuple):
-    """A frame of a message that further frames continue."""
+    """A frame of a message that further frames continue; ``size`` is its payload's, in bytes."""
 
     size: int
 
 
 class Ping(NamedTuple):
+    """A ping with at most 125 bytes."""
+
     payload: bytes
 
 
 class Pong(NamedTuple):
+    """A pong with at most 125 bytes."""
+
     payload: bytes
 
 
 class Close(NamedTuple):
-    """The client's last frame; ``code`` is None where it gives no reason."""
+    """A close frame, the client's last frame. ``code`` is None if the frame carries no close code."""
 
     code: int | None
 
 
 Event: TypeAlias = str | TruncatedText | bytes | Fragment | Ping | Pong | Close
-"""A whole text message, the start of a long one, a binary message (also its start alone), or another frame."""
+"""What a frame ends or carries.
+
+A whole text message, the start of a large one, a binary message (of a large one its start), a fragment, or a control
+frame.
+"""
 
 
 class FrameReader:
     """Parses the frames of one client.
 
-    It keeps at most `WHOLE_MAX` bytes of an unfinished message. A message above that keeps `START_SIZE` bytes as soon
+    It keeps at most `WHOLE_MAX` bytes of an unfinished message. A message above that keeps `START_MAX` bytes as soon
     as a frame's length shows its size, and the rest is discarded as it arrives.
     """
 
     __slots__ = (
-        "_at",
-        "_final",
+        "_frame_left",
         "_frame_size",
-        "_kind",
-        "_left",
+        "_is_final",
         "_mask",
         "_message",
+        "_message_opcode",
+        "_message_size",
         "_opcode",
+        "_position",
         "_received",
-        "_size",
         "message_max",
     )
 
     def __init__(self) -> None:
         self.message_max = WHOLE_MAX
-        """Bytes of a message, above which `read` raises `FrameError` 1009."""
+        """Bytes of the largest message; above it `read` raises `FrameError` with code 1009."""
         self._received = bytearray()
-        self._at = 0
-        """Bytes of ``_received`` that have been read."""
+        self._position = 0
+        """Index of the first byte of ``_received`` that has not been read."""
         self._mask: bytes | None = None
-        """Mask for the next byte of the frame that is being read; None between two frames."""
+        """The mask, rotated to the next byte of the frame that is being read; None between two frames."""
         self._opcode = _CONTINUATION
-        self._final = False
+        self._is_final = False
         self._frame_size = 0
-        self._left = 0
-        """Bytes of that frame that have not been read."""
-        self._kind = _CONTINUATION
+        self._frame_left = 0
+        """Bytes of the frame's payload that have not been read."""
+        self._message_opcode = _CONTINUATION
         """Opcode of the unfinished message."""
         self._message = bytearray()
-        self._size = 0
-        """Bytes of the unfinished message by its frames' lengths, kept or not."""
+        self._message_size = 0
+        """Bytes of the unfinished message by its frames' headers, whether they are kept or discarded."""
 
     @property
     def pending(self) -> int:
-        """Number of received bytes that have not been read."""
-        return len(self._received) - self._at
+        """Number of bytes that were fed and have not been read."""
+        return len(self._received) - self._position
 
     def feed(self, data: bytes) -> None:
-        """Take bytes as they arrived."""
+        """Add received bytes."""
         self._received += data
 
     def read(self) -> Event | None:
         """Read one frame.
 
         Returns:
-            None when the next frame has not arrived in full. What arrived of a text or binary frame has been taken.
+            None if the next frame is not complete. The received part of a text or binary frame has been read then.
 
         Raises:
-            FrameError: The client broke the protocol. Neither `feed` nor `read` may follow.
+            FrameError: The client violated RFC 6455. Do not call `feed` or `read` again.
         """
-        if self._mask is not None or self._begin():
+        if self._mask is not None or self._read_header():
             event = self._read_control() if self._opcode >= _CLOSE else self._read_data()
             if event is not None:
                 self._mask = None
                 return event
-        del self._received[: self._at]
-        self._at = 0
+        del self._received[: self._position]
+        self._position = 0
         return None
 
-    def _begin(self) -> bool:
-        """Read a frame's header, unless a part of it is missing."""
-        received, at = self._received, self._at
-        available = len(received) - at
+    def _read_header(self) -> bool:
+        """Read a frame's header. Returns False if it is not complete."""
+        received, start = self._received, self._position
+        available = len(received) - start
         if available < 2:
             return False
-        first, second = received[at], received[at + 1]
-        size = second & ~_MASKED
-        extension = 0 if size < 126 else 2 if size == 126 else 8
-        self._check_start(first, second)
-        begin = at + 2 + extension + _MASK_SIZE
-        if len(received) < begin:
+        first, second = received[start], received[start + 1]
+        size = second & ~_MASK_BIT
+        extension_size = 0 if size < 126 else 2 if size == 126 else 8
+        self._check_header(first, second)
+        payload_start = start + 2 + extension_size + _MASK_SIZE
+        if len(received) < payload_start:
             return False
-        if extension:
-            size = _extended(received[at + 2 : at + 2 + extension])
-        self._opcode, self._final = first & 0x0F, bool(first & _FIN)
-        self._frame_size = self._left = size
+        if extension_size:
+            size = _extended_length(received[start + 2 : start + 2 + extension_size])
+        self._opcode, self._is_final = first & 0x0F, bool(first & _FIN)
+        self._frame_size = self._frame_left = size
         if self._opcode < _CLOSE:
-            self._begin_data(size)
-        self._mask = bytes(received[begin - _MASK_SIZE : begin])
-        self._at = begin
+            self._start_data_frame(size)
+        self._mask = bytes(received[payload_start - _MASK_SIZE : payload_start])
+        self._position = payload_start
         return True
 
-    def _check_start(self, first: int, second: int) -> None:
+    def _check_header(self, first: int, second: int) -> None:
         opcode = first & 0x0F
-        if first & _RESERVED:
+        if first & _RESERVED_BITS:
             raise FrameError(PROTOCOL_ERROR, "a reserved bit is set")
-        if not second & _MASKED:
+        if not second & _MASK_BIT:
             raise FrameError(PROTOCOL_ERROR, "a frame is not masked")
         if opcode >= _CLOSE:
             if opcode > _PONG:
                 raise FrameError(PROTOCOL_ERROR, "unknown opcode")
-            if not first & _FIN or second & ~_MASKED > _CONTROL_MAX:
+            if not first & _FIN or second & ~_MASK_BIT > _CONTROL_MAX:
                 raise FrameError(PROTOCOL_ERROR, "a control frame is fragmented or too long")
         elif opcode > _BINARY:
             raise FrameError(PROTOCOL_ERROR, "unknown opcode")
-        elif (opcode == _CONTINUATION) != (self._kind != _CONTINUATION):
+        elif (opcode == _CONTINUATION) != (self._message_opcode != _CONTINUATION):
             raise FrameError(PROTOCOL_ERROR, "a continuation is missing, or continues nothing")
 
-    def _begin_data(self, size: int) -> None:
+    def _start_data_frame(self, size: int) -> None:
         if self._opcode != _CONTINUATION:
-            self._kind = self._opcode
-        self._size += size
-        if self._size > self.message_max:
+            self._message_opcode = self._opcode
+        self._message_size += size
+        if self._message_size > self.message_max:
             raise FrameError(TOO_BIG, "a message is too large")
-        if self._size > WHOLE_MAX:
-            del self._message[START_SIZE:]
+        if self._message_size > WHOLE_MAX:
+            del self._message[START_MAX:]
 
     def _read_control(self) -> Event | None:
-        end = self._at + self._left
+        end = self._position + self._frame_left
         if len(self._received) < end:
             return None
-        payload = self._unmask(self._received[self._at : end])
-        self._at = end
+        payload = self._unmask(self._received[self._position : end])
+        self._position = end
         if self._opcode == _CLOSE:
             return _close(payload)
         return Ping(payload) if self._opcode == _PING else Pong(payload)
 
     def _read_data(self) -> Event | None:
-        piece = self._received[self._at : self._at + self._left]
-        self._at += len(piece)
-        self._left -= len(piece)
-        self._keep(piece)
-        if self._left:
-            self._turn_mask(len(piece))
+        piece = self._received[self._position : self._position + self._frame_left]
+        self._position += len(piece)
+        self._frame_left -= len(piece)
+        self._collect(piece)
+        if self._frame_left:
+            self._rotate_mask(len(piece))
             return None
-        return self._end() if self._final else Fragment(self._frame_size)
+        return self._finish_message() if self._is_final else Fragment(self._frame_size)
 
-    def _keep(self, piece: bytearray) -> None:
-        if self._size > WHOLE_MAX:
-            piece = piece[: START_SIZE - len(self._message)]
+    def _collect(self, piece: bytearray) -> None:
+        if self._message_size > WHOLE_MAX:
+            piece = piece[: START_MAX - len(self._message)]
         if piece:
             self._message += self._unmask(piece)
 
-    def _end(self) -> Event:
-        message, kind, size = self._message, self._kind, self._size
-        self._message, self._kind, self._size = bytearray(), _CONTINUATION, 0
-        if kind == _BINARY:
+    def _finish_message(self) -> Event:
+        message, opcode, size = self._message, self._message_opcode, self._message_size
+        self._message, self._message_opcode, self._message_size = bytearray(), _CONTINUATION, 0
+        if opcode == _BINARY:
             return bytes(message)
         if size > WHOLE_MAX:
             return TruncatedText(message.decode(errors="ignore"))
@@ -214,28 +226,31 @@ class FrameReader:
         if mask is None or mask == _UNMASKED:
             return bytes(payload)
         key = (mask * (size // _MASK_SIZE + 1))[:size]
-        # One operation on two large integers: a loop over bytes takes a hundred times as long.
+        # XOR of two large integers is far faster than a loop over bytes.
         return (int.from_bytes(payload, "little") ^ int.from_bytes(key, "little")).to_bytes(size, "little")
 
-    def _turn_mask(self, size: int) -> None:
-        """Let the mask begin at the byte behind the ``size`` bytes that were read."""
+    def _rotate_mask(self, size: int) -> None:
+        """Rotate the mask by the ``size`` bytes that were read."""
         if self._mask is not None:
             turn = size % _MASK_SIZE
             self._mask = self._mask[turn:] + self._mask[:turn]
 
 
-def _extended(encoded: bytearray) -> int:
-    """A frame's length from the 2 or 8 bytes that follow a header; RFC 6455 demands the shortest encoding."""
+def _extended_length(encoded: bytearray) -> int:
+    """Return the length in the 2 or 8 bytes of an extended header.
+
+    RFC 6455, section 5.2: the shortest encoding must be used, and the most significant bit must be 0.
+    """
     size = int.from_bytes(encoded, "big")
     if size < (126 if len(encoded) == 2 else 0x10000) or size >> 63:
-        raise FrameError(PROTOCOL_ERROR, "a frame's length is not encoded as it must be")
+        raise FrameError(PROTOCOL_ERROR, "a frame's length is not validly encoded")
     return size
 
 
 def _close(payload: bytes) -> Close:
     if not payload:
         return Close(None)
-    code = int.from_bytes(payload[:2], "big")  # below 256 where the second byte is missing
+    code = int.from_bytes(payload[:2], "big")  # a single byte gives a code below 256, which is not valid
     if not (1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999):
         raise FrameError(PROTOCOL_ERROR, "a close frame's code is not valid")
     try:

@@ -1,8 +1,11 @@
-"""Websocket frames of a server: whole, unmasked, made once and written to any number of clients (RFC 6455, 5.2)."""
+"""WebSocket frames that the server sends (RFC 6455, section 5.2), and close codes.
+
+A frame carries a whole message and is not masked, so the same bytes can be written to any number of clients.
+"""
 
 from struct import Struct
 
-_TEXT, _CLOSE, _PONG = 0x81, 0x88, 0x8A
+# Close codes: RFC 6455, section 7.4.1, and the IANA registry of close codes.
 NORMAL = 1000
 GOING_AWAY = 1001
 PROTOCOL_ERROR = 1002
@@ -11,8 +14,9 @@ POLICY = 1008
 TOO_BIG = 1009
 INTERNAL = 1011
 TRY_AGAIN = 1013
-"""Close codes: RFC 6455, section 7.4.1, and the IANA registry."""
 
+# The first byte of a frame: the FIN bit and the opcode.
+_TEXT, _CLOSE, _PONG = 0x81, 0x88, 0x8A
 _SHORT = Struct("!BB").pack
 _MEDIUM = Struct("!BBH").pack
 _LONG = Struct("!BBQ").pack
@@ -20,22 +24,24 @@ _CODE = Struct("!H").pack
 
 
 def text_frame(text: str) -> bytes:
+    """Return a text message as a frame."""
     return _frame(_TEXT, text.encode())
 
 
 def close_frame(code: int) -> bytes:
+    """Return a close frame with a close code and no reason."""
     return _frame(_CLOSE, _CODE(code))
 
 
 def pong_frame(payload: bytes) -> bytes:
-    """The answer to a websocket PING; ``payload`` has at most 125 bytes."""
+    """Return the answer to a WebSocket ping with this ``payload``, of at most 125 bytes."""
     return _frame(_PONG, payload)
 
 
-def _frame(first: int, payload: bytes) -> bytes:
+def _frame(first_byte: int, payload: bytes) -> bytes:
     length = len(payload)
     if length < 126:
-        return _SHORT(first, length) + payload
+        return _SHORT(first_byte, length) + payload
     if length < 0x10000:
-        return _MEDIUM(first, 126, length) + payload
-    return _LONG(first, 127, length) + payload
+        return _MEDIUM(first_byte, 126, length) + payload
+    return _LONG(first_byte, 127, length) + payload

@@ -1,4 +1,4 @@
-"""Engine.IO's heartbeat: the server sends PING, and only a PONG that is awaited counts."""
+"""The heartbeat of Engine.IO protocol 4: the server sends PING, and the client answers with PONG."""
 
 from .deadlines import Timing
 from .frames import text_frame
@@ -6,42 +6,52 @@ from .packet_handler import PacketQueue
 from .packets import PING
 from .writer import Writer
 
-_PING = text_frame(PING)
+_PING_FRAME = text_frame(PING)
 
 
 class Heartbeat:
-    """Whether the client of a writer is still there. Times are those of the loop's monotonic clock."""
+    """Sends PINGs to a client, and finds out when the client no longer answers them.
 
-    __slots__ = ("_awaited", "_due", "_held_up", "_queue", "_taken", "_timing", "_writer")
+    While the client's queue is full, the receiver reads nothing, and a PONG may be among the bytes that it has not
+    read. So the PONG gets another `Timing.ping_timeout` as long as commands are taken from the queue.
+
+    All times are the event loop's, in seconds.
+    """
+
+    __slots__ = ("_due", "_is_pong_awaited", "_queue", "_taken_before", "_timing", "_was_reading_paused", "_writer")
 
     def __init__(self, writer: Writer, queue: PacketQueue, timing: Timing, now: float) -> None:
         self._writer = writer
         self._queue = queue
         self._timing = timing
         self._due = now + timing.ping_interval
-        self._awaited = False
-        self._held_up = False
-        self._taken = 0
+        """When the next PING is due, or the awaited PONG."""
+        self._is_pong_awaited = False
+        self._was_reading_paused = False
+        """Whether reading has been paused at some time since the PONG's deadline was last set."""
+        self._taken_before = 0
+        """How many packets had been taken from the queue when the PONG's deadline was last set."""
 
-    def pong(self, now: float) -> None:
-        if self._awaited:
-            self._awaited = False
+    def receive_pong(self, now: float) -> None:
+        """Plan the next PING. A PONG that is not awaited has no effect."""
+        if self._is_pong_awaited:
+            self._is_pong_awaited = False
             self._due = now + self._timing.ping_interval
 
-    def hold_up(self) -> None:
-        """The queue is full and the reader waits: a PONG may stand in what it has not read."""
-        self._held_up = True
+    def reading_paused(self) -> None:
+        """Note that the queue is full and the receiver pauses."""
+        self._was_reading_paused = True
 
-    def goes_on(self, now: float) -> bool:
-        """Send a PING when it is time. False when the awaited PONG has not come in time."""
+    def check(self, now: float) -> bool:
+        """Send a PING if one is due. Returns False if the awaited PONG is overdue."""
         if now < self._due:
             return True
-        if not self._awaited:
-            self._writer.write(_PING)
-            self._awaited = True
-        elif not (self._held_up and self._queue.taken > self._taken):
+        if not self._is_pong_awaited:
+            self._writer.write(_PING_FRAME)
+            self._is_pong_awaited = True
+        elif not (self._was_reading_paused and self._queue.taken > self._taken_before):
             return False
         self._due = now + self._timing.ping_timeout
-        self._held_up = self._queue.holds_up_the_reader
-        self._taken = self._queue.taken
+        self._was_reading_paused = self._queue.is_receiver_waiting
+        self._taken_before = self._queue.taken
         return True

@@ -1,4 +1,4 @@
-"""Takes a client's Socket.IO packets one after the other: CONNECT first, then its commands."""
+"""Handles the Socket.IO packets of a client in their order: CONNECT first, then its commands."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
-from socketio import packet as kinds
+from socketio import packet as socketio
 
 from chatcore.chat import Chat
 from chatcore.errors import ChatError, Invalid, TooLarge, Unauthenticated
@@ -23,82 +23,92 @@ from .frames import INTERNAL, NORMAL, TOO_BIG, TRY_AGAIN
 from .packets import RESERVED, Packet
 from .writer import Writer
 
-FRAMES_MAX = 256
-BYTES_MAX = 256 * 1024
-_ACKNOWLEDGED_EVENT = re.compile(r"42([0-9]+)\[")
+PACKETS_MAX = 256
+"""Packets that a queue takes before it is full."""
+CHARACTERS_MAX = 256 * 1024
+"""Characters of packets that a queue takes before it is full."""
+
+_EVENT_WITH_ACK_ID = re.compile(r"42([0-9]+)\[")
 
 log = logging.getLogger(__name__)
 
 
 class PacketQueue:
-    """A queue of packets from one receiver to one dispatcher.
+    """Packets of a client that the handler has not taken yet, in their order.
 
-    When it is full the receiver stops reading, and TCP slows the client down: a client that pipelines is slowed, not
-    cut. A text message above the bound is a `TruncatedText`.
+    When the queue is full the receiver stops reading, and TCP slows the client down. So a client that sends many
+    commands without waiting for answers is slowed, and not cut.
     """
 
-    __slots__ = ("_characters", "_closed", "_filled", "_packets", "_room", "taken")
+    __slots__ = ("_available", "_characters", "_is_closed", "_packets", "_space", "taken")
 
     def __init__(self) -> None:
         self.taken = 0
-        """How many packets have been taken: whether it grows tells whether the dispatcher gets on."""
+        """Number of packets taken so far."""
         self._packets: deque[str] = deque()
         self._characters = 0
-        self._closed = False
-        self._filled: asyncio.Future[None] | None = None
-        self._room: asyncio.Future[None] | None = None
+        self._is_closed = False
+        self._available: asyncio.Future[None] | None = None
+        """Done when the handler, which waits, can take a packet or the queue is closed."""
+        self._space: asyncio.Future[None] | None = None
+        """Done when the receiver, which waits, may put packets again."""
 
     @property
-    def full(self) -> bool:
-        return len(self._packets) >= FRAMES_MAX or self._characters >= BYTES_MAX
+    def is_full(self) -> bool:
+        return len(self._packets) >= PACKETS_MAX or self._characters >= CHARACTERS_MAX
 
     @property
-    def holds_up_the_reader(self) -> bool:
-        return self._room is not None
+    def is_receiver_waiting(self) -> bool:
+        """Whether the future of `space` is not done."""
+        return self._space is not None
 
     def put(self, packet: str) -> None:
-        """Add a packet; where it makes the queue `full`, wait for `room` next."""
+        """Add a packet. If the queue `is_full` then, wait for `space` before the next."""
         self._packets.append(packet)
         self._characters += len(packet)
-        _wake(self._filled)
+        _wake(self._available)
 
-    def room(self) -> asyncio.Future[None]:
-        """Return a future that is done once half of the bound is free, or the queue has been closed."""
-        if self._room is None:
-            self._room = asyncio.get_running_loop().create_future()
-        return self._room
+    def space(self) -> asyncio.Future[None]:
+        """Return a future that is done once the queue is at most half full, or closed."""
+        if self._space is None:
+            self._space = asyncio.get_running_loop().create_future()
+        return self._space
 
     async def take(self) -> str | None:
-        """The next packet; None when the queue is closed and empty."""
+        """Wait for the next packet. Returns None if the queue is closed and empty."""
         while not self._packets:
-            if self._closed:
+            if self._is_closed:
                 return None
-            self._filled = asyncio.get_running_loop().create_future()
+            self._available = asyncio.get_running_loop().create_future()
             try:
-                await self._filled
+                await self._available
             finally:
-                self._filled = None
+                self._available = None
         packet = self._packets.popleft()
         self._characters -= len(packet)
         self.taken += 1
-        if self._room is not None and len(self._packets) <= FRAMES_MAX // 2 and self._characters <= BYTES_MAX // 2:
-            self._wake_reader()
+        if (
+            self._space is not None
+            and len(self._packets) <= PACKETS_MAX // 2
+            and self._characters <= CHARACTERS_MAX // 2
+        ):
+            self._wake_receiver()
         return packet
 
     def close(self) -> None:
-        """Nothing comes any more; what is there can still be taken."""
-        self._closed = True
-        _wake(self._filled)
-        self._wake_reader()
+        """Mark the end of the packets. Those in the queue can still be taken."""
+        self._is_closed = True
+        _wake(self._available)
+        self._wake_receiver()
 
     def clear(self) -> None:
-        """Forget what is there."""
+        """Drop all packets in the queue."""
         self._packets.clear()
         self._characters = 0
 
-    def _wake_reader(self) -> None:
-        _wake(self._room)
-        self._room = None
+    def _wake_receiver(self) -> None:
+        _wake(self._space)
+        self._space = None
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:
@@ -106,12 +116,21 @@ def _wake(waiter: asyncio.Future[None] | None) -> None:
         waiter.set_result(None)
 
 
-class Violation(Exception):
-    """The client does not speak Socket.IO as the contract has it."""
+class ProtocolViolation(Exception):
+    """The client sent a packet that the wire contract does not allow."""
 
 
 class PacketHandler:
-    """The one task that executes what a websocket's client sends."""
+    """Handles the packets of one websocket, in one task.
+
+    Args:
+        chat: that the client's commands go to.
+        authenticate: asked at CONNECT, and when the client shows a new token.
+        credentials: makes the credentials of the client's request with a token.
+        writer: of the websocket.
+        connect_timeout: seconds from CONNECT to its answer.
+        take_idle_frame: counts a packet that carries no command, and returns False above the limit.
+    """
 
     def __init__(
         self,
@@ -119,19 +138,18 @@ class PacketHandler:
         authenticate: Authenticator,
         credentials: Callable[[str | None], Credentials],
         writer: Writer,
-        connect_within: float,
-        spend: Callable[[], bool],
+        connect_timeout: float,
+        take_idle_frame: Callable[[], bool],
     ) -> None:
-        """``spend`` counts a packet that carries no command, and is False when it is one too many."""
         self.queue = PacketQueue()
         self.connection = SocketConnection(writer)
-        self.has_met_connect = False
+        self.has_received_connect = False
         self._chat = chat
         self._authenticate = authenticate
         self._credentials = credentials
         self._writer = writer
-        self._connect_within = connect_within
-        self._spend = spend
+        self._connect_timeout = connect_timeout
+        self._take_idle_frame = take_idle_frame
         self._socket: Socket | None = None
 
     @property
@@ -140,102 +158,111 @@ class PacketHandler:
         return self._socket is not None
 
     async def run(self) -> None:
-        """Serve the client until nothing comes any more, or the writer has been ended."""
+        """Handle packets until the queue is closed and empty, or the websocket has been ended."""
         try:
             async with AsyncExitStack() as connected:
-                connect = await self._next()
+                connect = await self._next_packet()
                 if connect is not None and await self._connect(connect, connected):
-                    while (packet := await self._next()) is not None:
-                        await self._receive(packet)
-        except Violation:
+                    while (packet := await self._next_packet()) is not None:
+                        await self._handle_event(packet)
+        except ProtocolViolation:
             self.connection.close(Bye(code="protocol"))
         except Exception:
-            log.exception("a socket's dispatcher failed")
+            log.exception("packet handler failed")
             self._writer.end(INTERNAL)
 
     def end(self) -> None:
-        """Nothing comes any more; nothing is waited for."""
+        """Take no more packets, and stop waiting for anything."""
         self.queue.close()
         if self._socket:
             self._socket.end()
 
-    async def _next(self) -> Packet | None:
-        """The next packet for the default namespace; None when there is none, or the client disconnects."""
+    async def _next_packet(self) -> Packet | None:
+        """Wait for the next packet of the default namespace. Returns None at the end, or when the client disconnects.
+
+        Raises:
+            ProtocolViolation: The client sent something else.
+        """
         while (text := await self.queue.take()) is not None:
-            packet = self._read(text)
+            packet = self._decode(text)
             if packet is None:
                 continue
             if packet.namespace not in (None, "/"):
-                self._answer_elsewhere(packet)
-            elif packet.packet_type == kinds.DISCONNECT:
+                self._answer_other_namespace(packet)
+            elif packet.packet_type == socketio.DISCONNECT:
                 self._writer.end(NORMAL)
                 return None
             else:
                 return packet
         return None
 
-    def _read(self, text: str) -> Packet | None:
-        """The packet that ``text`` is; None for one that has been answered with an error. Raises `Violation`."""
+    def _decode(self, text: str) -> Packet | None:
+        """Decode a packet. Returns None for a packet that has been answered with an error.
+
+        Raises:
+            ProtocolViolation: The text is not a packet that the contract allows.
+        """
         if isinstance(text, TruncatedText):
-            self._answer_truncated(text)
+            self._answer_too_large(text)
             return None
         packet = Packet()
         try:
-            if packet.decode(text):
-                raise Violation  # it has binary attachments
+            has_attachments = packet.decode(text)
         except ChatError as error:
-            self._answer_unread(packet, error)
+            self._answer_malformed_event(packet, error)
             return None
         except ValueError:
-            raise Violation from None
+            raise ProtocolViolation from None
+        if has_attachments:
+            raise ProtocolViolation
         return packet
 
-    def _answer_truncated(self, text: TruncatedText) -> None:
-        """Answer a message that was too large to be kept; without an acknowledgement's id in its start, end."""
-        found = _ACKNOWLEDGED_EVENT.match(text)
-        if found and self._socket is not None:
-            self.connection.answer(int(found[1]), {"ok": False, "error": error_object(TooLarge())})
+    def _answer_too_large(self, text: TruncatedText) -> None:
+        """Answer a truncated event with `TooLarge`. Without an acknowledgement's id in its start, end the websocket."""
+        match = _EVENT_WITH_ACK_ID.match(text)
+        if match and self._socket is not None:
+            self.connection.answer(int(match[1]), {"ok": False, "error": error_object(TooLarge())})
         else:
             self._writer.end(TOO_BIG)
 
-    def _answer_unread(self, packet: Packet, error: ChatError) -> None:
-        if self._socket is not None and packet.packet_type == kinds.EVENT and packet.id is not None:
+    def _answer_malformed_event(self, packet: Packet, error: ChatError) -> None:
+        if self._socket is not None and packet.packet_type == socketio.EVENT and packet.id is not None:
             self.connection.answer(packet.id, {"ok": False, "error": error_object(error)})
         else:
-            raise Violation
+            raise ProtocolViolation
 
-    def _answer_elsewhere(self, packet: Packet) -> None:
-        if not self._spend():
-            raise Violation
-        if packet.packet_type == kinds.CONNECT:
-            self.connection.refuse(Invalid("Unknown namespace; connect to /."), packet.namespace)
-        elif packet.packet_type != kinds.DISCONNECT:
-            raise Violation
+    def _answer_other_namespace(self, packet: Packet) -> None:
+        if not self._take_idle_frame():
+            raise ProtocolViolation
+        if packet.packet_type == socketio.CONNECT:
+            self.connection.refuse_connect(Invalid("Unknown namespace; connect to /."), packet.namespace)
+        elif packet.packet_type != socketio.DISCONNECT:
+            raise ProtocolViolation
 
     # CONNECT.
 
     async def _connect(self, packet: Packet, connected: AsyncExitStack) -> bool:
-        """Whether the client is in now. When it is not, it has been told why, or to try again."""
-        if packet.packet_type != kinds.CONNECT:
-            raise Violation
-        self.has_met_connect = True
+        """Answer CONNECT. Returns whether it was accepted; otherwise the websocket has been ended."""
+        if packet.packet_type != socketio.CONNECT:
+            raise ProtocolViolation
+        self.has_received_connect = True
         try:
-            async with asyncio.timeout(self._connect_within):
-                self._socket = await self._enter(_token(packet.data), connected)
+            async with asyncio.timeout(self._connect_timeout):
+                self._socket = await self._open_socket(_token(packet.data), connected)
         except ChatError as error:
             if not error.temporary:
-                self.connection.refuse(error)
+                self.connection.refuse_connect(error)
                 self._writer.end(NORMAL)
         except TimeoutError:
-            log.warning("CONNECT could not be answered within %s s", self._connect_within)
+            log.warning("CONNECT timed out: seconds=%g", self._connect_timeout)
         except Exception:
             log.exception("CONNECT failed")
-        # After a refusal official clients do not try again, after this they do.
+        # Official clients try again after this close code, and do not after a CONNECT_ERROR.
         if self._socket is None:
             self._writer.end(TRY_AGAIN)
         return self._socket is not None
 
-    async def _enter(self, token: str | None, connected: AsyncExitStack) -> Socket:
+    async def _open_socket(self, token: str | None, connected: AsyncExitStack) -> Socket:
         principal = await self._principal(token)
         if principal is None:
             raise Unauthenticated
@@ -255,18 +282,19 @@ class PacketHandler:
 
     # Commands.
 
-    async def _receive(self, packet: Packet) -> None:
-        if packet.packet_type != kinds.EVENT or self._socket is None:
-            raise Violation
+    async def _handle_event(self, packet: Packet) -> None:
+        if packet.packet_type != socketio.EVENT or self._socket is None:
+            raise ProtocolViolation
         event = packet.data
         answer = None if packet.id is None else partial(self.connection.answer, packet.id)
         if type(event) is list and event and type(event[0]) is str and event[0] not in RESERVED:
             await self._socket.receive(event[0], event[1] if len(event) == 2 else None, answer)
         else:
-            raise Violation
+            raise ProtocolViolation
 
 
 def _token(auth: object) -> str | None:
+    """Return the token that CONNECT carries; None without one. Raises `Invalid`."""
     token = auth.get("token") if isinstance(auth, dict) else auth
     if token is None or (isinstance(auth, dict) and isinstance(token, str)):
         return token

@@ -1,12 +1,9 @@
-"""Packets of Socket.IO and Engine.IO: python-socketio's classes, with JSON as the contract wants it.
-
-Sources: Socket.IO protocol 5, Engine.IO protocol 4.
-"""
+"""Packets of Socket.IO protocol 5 and Engine.IO protocol 4: python-socketio's classes with chatcore's JSON codec."""
 
 from typing import Any
 
-from engineio import packet as engine
-from socketio import packet as socket
+from engineio import packet as engineio
+from socketio import packet as socketio
 
 from chatcore.errors import ChatError
 from chatcore.ports.pushes import Push
@@ -16,11 +13,11 @@ from chatcore_aiohttp.codec import decode, encode
 from .frames import text_frame
 
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
-"""Names that a client's library gives to its own events."""
+"""Event names that client libraries use for their own events."""
 
 
 class _Json:
-    """What python-socketio asks of a ``json`` module."""
+    """The part of the interface of the module ``json`` that python-socketio uses."""
 
     @staticmethod
     def dumps(value: object, separators: object = None) -> str:
@@ -28,34 +25,44 @@ class _Json:
 
     @staticmethod
     def loads(text: str) -> object:
-        # The list around an event's object is the packet's, not the command's.
+        # The outer list belongs to the packet, and does not count as a level of the command's object.
         return decode(text, around=1)
 
 
-class _Text(_Json):
+class _EngineJson(_Json):
+    """A codec that leaves the payload of a received Engine.IO packet undecoded."""
+
     @staticmethod
     def loads(text: str) -> object:
-        raise ValueError  # python-engineio then leaves the text as it is
+        raise ValueError  # python-engineio then keeps the text
 
 
-class Packet(socket.Packet):
-    """A Socket.IO packet. No binary events: the scan for them would be a fifth of a message's cost."""
+class Packet(socketio.Packet):
+    """A Socket.IO packet without binary events; python-socketio would search each packet's data for bytes."""
 
     uses_binary_events = False
     json: Any = _Json
 
 
-class EnginePacket(engine.Packet):
-    """An Engine.IO packet; what it carries stays text."""
+class EnginePacket(engineio.Packet):
+    """An Engine.IO packet. The payload of a received packet stays text."""
 
-    json: Any = _Text
+    json: Any = _EngineJson
     data: Any
 
 
 def open_packet(sid: str, *, upgrades: list[str], ping_interval: float, ping_timeout: float, max_payload: int) -> str:
-    """The first packet of an Engine.IO session. Durations in seconds."""
+    """Return OPEN, the first packet of an Engine.IO session.
+
+    Args:
+        sid: the id of the session.
+        upgrades: transports that the client may upgrade to.
+        ping_interval: seconds.
+        ping_timeout: seconds.
+        max_payload: bytes of a message that is answered.
+    """
     return _engine(
-        engine.OPEN,
+        engineio.OPEN,
         {
             "sid": sid,
             "upgrades": upgrades,
@@ -67,47 +74,53 @@ def open_packet(sid: str, *, upgrades: list[str], ping_interval: float, ping_tim
 
 
 def connected(sid: str) -> str:
-    return _message(Packet(socket.CONNECT, data={"sid": sid}))
+    """Return the answer to a CONNECT that was accepted."""
+    return _message(Packet(socketio.CONNECT, data={"sid": sid}))
 
 
 def connect_error(error: ChatError, namespace: str | None = None) -> str:
-    """Official clients give ``data`` as the data of their error."""
+    """Return the answer to a CONNECT that was refused. Official clients pass ``data`` to the application."""
     return _message(
-        Packet(socket.CONNECT_ERROR, data={"message": error.message, "data": error_object(error)}, namespace=namespace)
+        Packet(
+            socketio.CONNECT_ERROR, data={"message": error.message, "data": error_object(error)}, namespace=namespace
+        )
     )
 
 
 def disconnect() -> str:
-    return _message(Packet(socket.DISCONNECT))
+    """Return DISCONNECT, after which official clients do not reconnect."""
+    return _message(Packet(socketio.DISCONNECT))
 
 
-def acknowledgement(number: int, answer: Object) -> str:
-    return _message(Packet(socket.ACK, data=[answer], id=number))
+def acknowledgement(ack_id: int, answer: Object) -> str:
+    """Return the acknowledgement of the event that has the id ``ack_id``."""
+    return _message(Packet(socketio.ACK, data=[answer], id=ack_id))
 
 
 def event(name: str, body: object) -> str:
-    return _message(Packet(socket.EVENT, data=[name, push_object(body)]))
+    """Return an event for the client."""
+    return _message(Packet(socketio.EVENT, data=[name, push_object(body)]))
 
 
 def push_frame(push: Push) -> bytes:
-    """A push as a websocket frame, the same for all who get it."""
+    """Return a push as a frame, which is the same for all its receivers."""
     return text_frame(event(push.event, push.body))
 
 
 def _message(packet: Packet) -> str:
-    return _engine(engine.MESSAGE, packet.encode())
+    return _engine(engineio.MESSAGE, packet.encode())
 
 
-def _engine(kind: int, data: object = None) -> str:
-    text: Any = EnginePacket(kind, data).encode()
+def _engine(packet_type: int, data: object = None) -> str:
+    text: Any = EnginePacket(packet_type, data).encode()
     return str(text)
 
 
-CLOSE = _engine(engine.CLOSE)
-PING = _engine(engine.PING)
-PONG = _engine(engine.PONG)
-MESSAGE = _engine(engine.MESSAGE)
-NOOP = _engine(engine.NOOP)
-PROBE = _engine(engine.PING, "probe")
-PROBED = _engine(engine.PONG, "probe")
-UPGRADE = _engine(engine.UPGRADE)
+CLOSE = _engine(engineio.CLOSE)
+PING = _engine(engineio.PING)
+PONG = _engine(engineio.PONG)
+MESSAGE = _engine(engineio.MESSAGE)
+NOOP = _engine(engineio.NOOP)
+PROBE = _engine(engineio.PING, "probe")
+PROBED = _engine(engineio.PONG, "probe")
+UPGRADE = _engine(engineio.UPGRADE)

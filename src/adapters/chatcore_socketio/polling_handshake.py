@@ -1,7 +1,9 @@
 """The polling handshake: what a client with default options does by HTTP before its websocket is open.
 
-The client opens a session by GET, sends CONNECT by POST, and keeps a GET waiting while it opens the websocket. It only
-upgrades once that GET has been answered; so from the probe on every GET is answered with NOOP.
+The client opens a session with GET, sends CONNECT with POST, and keeps a GET waiting while it opens the websocket. It
+sends UPGRADE only once that GET has been answered. So from the probe on, each GET is answered with NOOP.
+
+Source: Engine.IO protocol 4, sections "HTTP long-polling" and "Upgrade".
 """
 
 import asyncio
@@ -9,7 +11,7 @@ import logging
 from collections.abc import Callable
 from enum import Enum, auto
 
-from engineio import packet as engine
+from engineio import packet as engineio
 from socketio import packet as socketio
 
 from chatcore.domain.addresses import client_network
@@ -17,13 +19,14 @@ from chatcore.errors import ChatError, Invalid, Unavailable
 from chatcore.ids import new_id
 from chatcore.ports.log_throttle import LogThrottle
 
-from .connection_limits import ConnectionCount
+from .connection_limits import ConnectionCounter
 from .deadlines import DeadlineTicker
 from .packets import CLOSE, NOOP, EnginePacket, Packet
 
-PACKETS_MAX = 16
-"""In one POST."""
+POSTED_PACKETS_MAX = 16
+"""Packets in one POST."""
 SEPARATOR = "\x1e"
+"""Between the packets of one POST."""
 
 NO_WEBSOCKET = (
     "No websocket was opened in time, and polling carries the handshake only. Let the proxies on the way pass "
@@ -34,62 +37,78 @@ CLOSING = "The server is about to end."
 log = logging.getLogger(__name__)
 
 
-class Stage(Enum):
-    WAITING = auto()
-    """for the websocket."""
-    MOVING = auto()
-    """The websocket has been probed."""
-    MOVED = auto()
-    """The websocket stands."""
-    GONE = auto()
+class PollingState(Enum):
+    POLLING = auto()
+    """The client has not probed a websocket."""
+    PROBED = auto()
+    """The client has probed its websocket, and has not sent UPGRADE."""
+    UPGRADED = auto()
+    """The session uses its websocket."""
+    ENDED = auto()
     """The session has ended without a websocket."""
 
 
 class PollingSession:
-    """One polling session, until its websocket stands or the session ends without one."""
+    """One session that a client has opened by polling, until it is upgraded or ends.
 
-    def __init__(self, address: str | None, *, deadline: float, over: Callable[["PollingSession"], None]) -> None:
+    Args:
+        address: the client's.
+        deadline: for the upgrade, in the event loop's time.
+        on_end: called when the session is upgraded or ends.
+    """
+
+    def __init__(self, address: str | None, *, deadline: float, on_end: Callable[["PollingSession"], None]) -> None:
         self.sid = new_id()
         self.address = address
         self.deadline = deadline
         self.connect: str | None = None
-        """CONNECT as it came by POST; it is carried out on the websocket."""
-        self.stage = Stage.WAITING
-        self._over = over
-        self._moved = asyncio.Event()
+        """CONNECT as the client posted it. It is handled after the upgrade."""
+        self.state = PollingState.POLLING
+        self._on_end = on_end
+        self._has_answer = asyncio.Event()
+        """Set when a GET can be answered: in every state except `POLLING`."""
         self._is_polled = False
-        self._is_claimed = False
-        self._last: str | ChatError = NOOP
+        self._has_websocket = False
+        self._final_answer: str | ChatError = NOOP
 
-    def claim(self) -> None:
-        """A websocket wants to be its continuation; there is one try. Raises `Invalid`."""
-        if self._is_claimed or self.stage is not Stage.WAITING:
-            raise Invalid("This session already has a websocket.", field="sid")
-        self._is_claimed = True
+    def attach_websocket(self) -> None:
+        """Note that a websocket continues this session.
 
-    def move(self, stage: Stage) -> None:
-        self.stage = stage
-        if stage is Stage.WAITING:
-            self._moved.clear()
-        else:
-            self._moved.set()
-        if stage in (Stage.MOVED, Stage.GONE):
-            self._over(self)
-
-    def end(self, last: str | ChatError) -> None:
-        """End the session, unless its websocket stands. A waiting GET is answered with the packet or error ``last``.
-
-        An error fails the GET. Official clients of every version then start again by themselves, which they do not
-        after a `connect_error`.
+        Raises:
+            Invalid: The session has or had a websocket; there is one attempt.
         """
-        if self.stage in (Stage.WAITING, Stage.MOVING):
-            self._last = last
-            self.move(Stage.GONE)
+        if self._has_websocket or self.state is not PollingState.POLLING:
+            raise Invalid("This session already has a websocket.", field="sid")
+        self._has_websocket = True
+
+    def change_state(self, state: PollingState) -> None:
+        self.state = state
+        if state is PollingState.POLLING:
+            self._has_answer.clear()
+        else:
+            self._has_answer.set()
+        if state in (PollingState.UPGRADED, PollingState.ENDED):
+            self._on_end(self)
+
+    def end(self, answer: str | ChatError) -> None:
+        """End the session, unless it is upgraded or has ended.
+
+        Args:
+            answer: to the GET that is waiting: a packet, or an error. After an error, official clients of every
+                version connect again, which they do not after a CONNECT_ERROR.
+        """
+        if self.state in (PollingState.POLLING, PollingState.PROBED):
+            self._final_answer = answer
+            self.change_state(PollingState.ENDED)
 
     def post(self, body: str) -> None:
-        """Take what a POST carries: CONNECT, or the end. Raises `Invalid` for everything else."""
+        """Take the packets of a POST: CONNECT, or CLOSE.
+
+        Raises:
+            Invalid: The body carries something else.
+        """
         packets = body.split(SEPARATOR)
-        if len(packets) > PACKETS_MAX:
+        if len(packets) > POSTED_PACKETS_MAX:
             raise Invalid("Too many packets.")
         for text in packets:
             self._take(text)
@@ -99,16 +118,16 @@ class PollingSession:
             packet = EnginePacket(encoded_packet=text)
         except ValueError:
             raise Invalid("Not a valid Engine.IO packet.") from None
-        if packet.packet_type == engine.CLOSE:
+        if packet.packet_type == engineio.CLOSE:
             self.end(NOOP)
-        elif packet.packet_type == engine.MESSAGE and not packet.binary and self.connect is None:
+        elif packet.packet_type == engineio.MESSAGE and not packet.binary and self.connect is None:
             _check_connect(packet.data)
             self.connect = packet.data
         else:
             raise Invalid("Polling accepts one CONNECT packet and nothing else; upgrade to websocket.")
 
     async def poll(self) -> str | ChatError:
-        """The answer to a GET, once there is one: a packet, or the error with which the session ended.
+        """Wait for the answer to a GET: a packet, or the error with which the session ended.
 
         A second GET at the same time ends the session, as in Engine.IO's own server: the first is answered with CLOSE.
         """
@@ -117,73 +136,88 @@ class PollingSession:
             return Invalid("Another GET of this session is waiting; the session was closed.", field="sid")
         self._is_polled = True
         try:
-            await self._moved.wait()
+            await self._has_answer.wait()
         finally:
             self._is_polled = False
-        return self._last if self.stage is Stage.GONE else NOOP
+        return self._final_answer if self.state is PollingState.ENDED else NOOP
 
 
 class PollingSessions:
-    """All polling_sessions, by their session's id."""
+    """All polling sessions of a server that are not upgraded, by their ``sid``.
 
-    def __init__(self, cap: ConnectionCount, ticker: DeadlineTicker, *, within: float) -> None:
-        self._count = cap
+    Args:
+        counter: limits how many there are.
+        ticker: checks their deadlines.
+        timeout: seconds from the start of a session to its upgrade.
+    """
+
+    def __init__(self, counter: ConnectionCounter, ticker: DeadlineTicker, *, timeout: float) -> None:
+        self._counter = counter
         self._ticker = ticker
-        self._within = within
-        self._polling_sessions: dict[str, PollingSession] = {}
-        self._throttle = LogThrottle()
+        self._timeout = timeout
+        self._sessions: dict[str, PollingSession] = {}
+        self._log_throttle = LogThrottle()
 
     def __len__(self) -> int:
-        return len(self._polling_sessions)
+        return len(self._sessions)
 
     def open(self, address: str | None) -> PollingSession:
-        """A new one. Raises `RateLimited`."""
-        self._count.enter(address)
+        """Open a session for a client.
 
-        def over(polling: PollingSession) -> None:
-            if self._polling_sessions.pop(polling.sid, None):
-                self._count.leave(address)
-            if not self._polling_sessions:
-                self._ticker.forget(self)
+        Raises:
+            RateLimited: There are too many sessions.
+        """
+        self._counter.acquire(address)
 
-        polling = PollingSession(address, deadline=asyncio.get_running_loop().time() + self._within, over=over)
-        self._polling_sessions[polling.sid] = polling
-        self._ticker.watch(self)
-        return polling
+        def forget(session: PollingSession) -> None:
+            if self._sessions.pop(session.sid, None):
+                self._counter.release(address)
+            if not self._sessions:
+                self._ticker.remove(self)
+
+        session = PollingSession(address, deadline=asyncio.get_running_loop().time() + self._timeout, on_end=forget)
+        self._sessions[session.sid] = session
+        self._ticker.add(self)
+        return session
 
     def find(self, sid: str) -> PollingSession:
-        """Raises `Invalid`."""
-        if found := self._polling_sessions.get(sid):
-            return found
+        """Return a session by its ``sid``.
+
+        Raises:
+            Invalid: There is no such session, or it has been upgraded.
+        """
+        if session := self._sessions.get(sid):
+            return session
         raise Invalid("Unknown session, or the session already uses its websocket.", field="sid")
 
     def end(self, sid: str | None, error: ChatError) -> None:
-        """End the session ``sid``, if there is such a session without a websocket."""
-        if sid is not None and (polling := self._polling_sessions.get(sid)):
-            polling.end(error)
+        """End the session ``sid`` with an error. Does nothing if there is no such session or it has been upgraded."""
+        if sid is not None and (session := self._sessions.get(sid)):
+            session.end(error)
 
-    def tick(self, now: float) -> None:
-        for polling in tuple(self._polling_sessions.values()):
-            if now >= polling.deadline:
-                self._expire(polling)
+    def check_deadlines(self, now: float) -> None:
+        for session in tuple(self._sessions.values()):
+            if now >= session.deadline:
+                self._expire(session)
 
     def close(self) -> None:
-        for polling in tuple(self._polling_sessions.values()):
-            polling.end(Unavailable(CLOSING))
+        """End all sessions, because the server stops."""
+        for session in tuple(self._sessions.values()):
+            session.end(Unavailable(CLOSING))
 
-    def _expire(self, polling: PollingSession) -> None:
-        if polling.connect is not None and self._throttle.admits(client_network(polling.address)):
+    def _expire(self, session: PollingSession) -> None:
+        if session.connect is not None and self._log_throttle.admits(client_network(session.address)):
             log.warning(
                 "Polling session ended without a websocket: address=%s seconds=%g. Let the proxies between client and "
                 'server pass websocket upgrades; a client that needs no polling sets transports: ["websocket"].',
-                polling.address,
-                self._within,
+                session.address,
+                self._timeout,
             )
-        polling.end(Unavailable(NO_WEBSOCKET))
+        session.end(Unavailable(NO_WEBSOCKET))
 
 
 def _check_connect(text: str) -> None:
-    """Raises `Invalid` for anything but CONNECT."""
+    """Raise `Invalid` if a Socket.IO packet is not CONNECT."""
     packet = Packet()
     try:
         packet.decode(text)

@@ -1,4 +1,4 @@
-"""Feeds a session with the frames that its client sends."""
+"""The incoming side of a websocket: reads frames from the connection and gives them to the session."""
 
 import asyncio
 
@@ -6,17 +6,18 @@ from .frame_reader import FrameError, FrameReader
 from .session import Session
 
 FRAMES_PER_TURN = 16
-"""Frames that are read of a connection before other connections have their turn."""
+"""Frames of a client that are read in one turn of the event loop."""
 BYTES_PER_TURN = 64 * 1024
-"""Bytes, after which the same holds; a frame is read to its end."""
+"""Bytes of a client that are read in one turn of the event loop; the frame that exceeds them is read to its end."""
 DISCARDED_MAX = 64 * 1024
-"""Bytes that are read of a client after the session has ended; a close frame may stand in them."""
+"""Bytes that are read after the server has ended the session, in search of the client's close frame."""
 
 
 class Receiver:
-    """Takes over the bytes of an aiohttp connection (`RequestHandler.set_parser`).
+    """Reads the bytes of an aiohttp connection in place of aiohttp (`RequestHandler.set_parser`).
 
-    It reads a bounded number of frames in a turn of the event loop, and stops reading while the session waits.
+    It reads a bounded number of frames in a turn of the event loop, so that other clients get their turn. It pauses the
+    transport while the session's queue is full.
     """
 
     def __init__(self, session: Session, transport: asyncio.Transport) -> None:
@@ -28,11 +29,15 @@ class Receiver:
         self._discarded = 0
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Called by aiohttp with what has arrived. Returns that the connection goes on, and no unread rest."""
-        if self._session.has_ended:
+        """Take received bytes; called by aiohttp.
+
+        Returns:
+            That the connection goes on, and that no bytes are left for aiohttp.
+        """
+        if self._session.is_ended:
             self._discarded += len(data)
         if self._discarded > DISCARDED_MAX:
-            self._pause()  # for ever: the line cuts the client soon
+            self._pause()  # for good: the writer aborts the connection soon
         elif self._session.is_receiving:
             self._reader.feed(data)
             if self._is_paused:
@@ -42,27 +47,27 @@ class Receiver:
         return False, b""
 
     def feed_eof(self) -> None:
-        """Called by aiohttp when the connection is lost."""
-        self._session.lose()
+        """Note that the connection is lost; called by aiohttp."""
+        self._session.connection_lost()
 
     def _read(self, _: object = None) -> None:
-        """Read what has arrived, up to a turn's bounds or until the session waits."""
+        """Read frames until none is complete, the turn's bounds are reached, or the session's queue is full."""
         reader, session = self._reader, self._session
         reader.message_max = session.message_max
-        frames, rest = FRAMES_PER_TURN, reader.pending - BYTES_PER_TURN
+        frames_left, pending_min = FRAMES_PER_TURN, reader.pending - BYTES_PER_TURN
         try:
             while session.is_receiving:
-                if not frames or reader.pending < rest:
+                if not frames_left or reader.pending < pending_min:
                     self._pause()
-                    self._loop.call_soon(self._read)  # after what other connections have to do
+                    self._loop.call_soon(self._read)  # runs after the callbacks of other connections
                     return
                 if (event := reader.read()) is None:
                     break
-                if waits := session.take(event):
+                if queue_space := session.receive(event):
                     self._pause()
-                    waits.add_done_callback(self._read)
+                    queue_space.add_done_callback(self._read)
                     return
-                frames -= 1
+                frames_left -= 1
         except FrameError as error:
             session.fail(error)
         self._resume()

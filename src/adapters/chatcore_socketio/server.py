@@ -1,4 +1,4 @@
-"""Socket.IO on aiohttp: the one handler for ``/socket.io/``, and what it has open."""
+"""The request handler for ``/socket.io/`` on aiohttp, and its open sessions."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ from chatcore_aiohttp.origins import Origins, is_preflight, preflight
 from chatcore_aiohttp.problems import problem
 
 from . import websocket_handshake
-from .connection_limits import ConnectionCount, ConnectionLimits
+from .connection_limits import ConnectionCounter, ConnectionLimits
 from .deadlines import DeadlineTicker, Timing
 from .frame_reader import WHOLE_MAX
 from .frames import text_frame
@@ -34,7 +34,7 @@ from .session import Session
 from .writer import Flusher, Writer
 
 POSTED_MAX = 16 * 1024
-"""Bytes of a POST: it carries CONNECT, which carries a token."""
+"""Bytes of a POST, which carries CONNECT with a token."""
 PATH = "/socket.io/"
 METHODS = f"{hdrs.METH_GET}, {hdrs.METH_POST}"
 
@@ -42,18 +42,18 @@ log = logging.getLogger(__name__)
 
 
 class SocketioServer:
-    """Serves chat to Socket.IO clients (protocol 5 over Engine.IO 4) of an aiohttp application.
+    """Serves a `Chat` to Socket.IO clients (Socket.IO protocol 5 over Engine.IO protocol 4) in an aiohttp application.
 
-    `add_to` an application, or route every method of ``/socket.io/`` to `handle` and `close` on shutdown, when
-    connections still stand.
+    Call `add_to` with the application. Or route every method of ``/socket.io/`` to `handle`, and call `close` on
+    shutdown, while connections are still open.
 
     Args:
-        chat: entered by whoever made it, for longer than this serves.
+        chat: entered by the caller, and left only after this server has been closed.
         authenticate: asked at each CONNECT, with the token from ``auth`` (never from the URL).
-        origins: which web pages may connect, besides those of the same host.
-        limits: how much clients may open; a client's address is ``request.remote``.
-        limiter: counts, under ``connect``, the connections that each address opens.
-        timing: how long what may take.
+        origins: the web pages that may connect, in addition to those of the same host.
+        limits: how many connections clients may hold open. The address of a client is ``request.remote``.
+        limiter: limits how often each address opens a connection, under the name ``connect``.
+        timing: the durations of sessions.
     """
 
     def __init__(
@@ -71,47 +71,50 @@ class SocketioServer:
         self._authenticate = authenticate
         self._origins = origins or Origins()
         self._limiter = limiter or Unlimited()
-        self._limit_lines = LogThrottle()
+        self._limit_log_throttle = LogThrottle()
         self._timing = timing or Timing()
-        self._websockets = ConnectionCount(per_address=limits.websockets_per_address)
-        self._ticker = DeadlineTicker(self._timing.tick)
+        self._websockets = ConnectionCounter(per_address=limits.websockets_per_address)
+        self._ticker = DeadlineTicker(self._timing.check_interval)
         self._polling_sessions = PollingSessions(
-            ConnectionCount(total=limits.polling_sessions, per_address=limits.polling_sessions_per_address),
+            ConnectionCounter(total=limits.polling_sessions, per_address=limits.polling_sessions_per_address),
             self._ticker,
-            within=self._timing.connect_within,
+            timeout=self._timing.connect_timeout,
         )
         self._sessions: set[Session] = set()
         self._flusher = Flusher()
-        self._old_clients = LogThrottle()
+        self._version_log_throttle = LogThrottle()
         self._is_closing = False
-        self._empty = asyncio.Event()
+        self._all_ended = asyncio.Event()
 
     @property
     def sessions(self) -> int:
-        """How many websockets are open."""
+        """Number of open websockets."""
         return len(self._sessions)
 
     @property
     def polling_sessions(self) -> int:
-        """How many polling sessions wait for their websocket."""
+        """Number of polling sessions that have not been upgraded."""
         return len(self._polling_sessions)
 
     async def close(self) -> None:
-        """End every session with ``bye shutdown``, and take no more; returns after about a second at most."""
+        """End all sessions with ``bye`` and code ``shutdown``, and open no more.
+
+        Returns when all websockets have ended, or after three times `Timing.close_timeout`.
+        """
         self._is_closing = True
         self._polling_sessions.close()
         for session in tuple(self._sessions):
             session.close(Bye(code="shutdown"))
         try:
-            async with asyncio.timeout(3 * self._timing.close_within):
+            async with asyncio.timeout(3 * self._timing.close_timeout):
                 while self._sessions:
-                    self._empty.clear()
-                    await self._empty.wait()
+                    self._all_ended.clear()
+                    await self._all_ended.wait()
         except TimeoutError:
-            log.warning("%d sockets did not end in time", len(self._sessions))
+            log.warning("closing timed out: websockets=%d", len(self._sessions))
 
     def add_to(self, app: web.Application, path: str = PATH) -> None:
-        """Serve ``path`` of an application, until its shutdown."""
+        """Serve ``path`` of an application until its shutdown."""
         app.router.add_route("*", path, self.handle, expect_handler=no_leave_yet)
 
         async def close(_: web.Application) -> None:
@@ -120,7 +123,7 @@ class SocketioServer:
         app.on_shutdown.append(close)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request of ``/socket.io/``."""
+        """Answer a request for ``/socket.io/``."""
         if refusal := self._origins.refusal(request):
             return problem(refusal, headers=EVERYWHERE)
         try:
@@ -144,33 +147,34 @@ class SocketioServer:
         sid = request.query.get("sid")
         match request.query.get("transport"), request.method:
             case "websocket", hdrs.METH_GET:
-                return websocket_handshake.other_version(request) or await self._upgrade(request, sid)
+                return websocket_handshake.version_refusal(request) or await self._open_websocket(request, sid)
             case "polling", hdrs.METH_GET:
-                return _packets(
-                    self._shake_hands(request) if sid is None else await self._polling_sessions.find(sid).poll()
-                )
+                if sid is None:
+                    return web.Response(text=self._open_polling(request))
+                return _poll_response(await self._polling_sessions.find(sid).poll())
             case "polling", hdrs.METH_POST:
                 return await self._post(request, self._polling_sessions.find(sid or ""))
             case _:
                 raise Invalid("transport must be websocket or polling.", field="transport")
 
     def _wrong_version(self, request: web.Request, version: str | None) -> Invalid:
-        if version == "3" and self._old_clients.admits(client_network(request.remote)):
+        if version == "3" and self._version_log_throttle.admits(client_network(request.remote)):
             log.warning(
                 "Client of Socket.IO 2 (EIO=3) refused: address=%s. Install version 3 or 4 of its client library, for "
                 "example socket.io-client 4 or python-socketio 5.",
                 request.remote,
             )
-        named = "This client uses Engine.IO 3 (Socket.IO 2); the server" if version == "3" else "The server"
+        subject = "This client uses Engine.IO 3 (Socket.IO 2); the server" if version == "3" else "The server"
         return Invalid(
-            f"{named} supports Engine.IO 4 (query parameter EIO=4): install version 3 or 4 of the Socket.IO client, "
+            f"{subject} supports Engine.IO 4 (query parameter EIO=4): install version 3 or 4 of the Socket.IO client, "
             "for example socket.io-client 4 or python-socketio 5.",
             field="EIO",
         )
 
     # Polling.
 
-    def _shake_hands(self, request: web.Request) -> str:
+    def _open_polling(self, request: web.Request) -> str:
+        """Open a polling session. Returns its OPEN packet; raises `RateLimited`."""
         self._count_connection(request)
         polling = self._polling_sessions.open(request.remote)
         return self._open_packet(polling.sid, upgrades=["websocket"])
@@ -184,33 +188,38 @@ class SocketioServer:
         except (ChatError, web.HTTPException):
             polling.end(CLOSE)
             raise
-        return _packets("ok")
+        return web.Response(text="ok")
 
-    async def _upgrade(self, request: web.Request, sid: str | None) -> web.StreamResponse:
-        """Serve a websocket. A polling session whose websocket is refused for now, or ends before it stands, ends."""
+    # Websocket.
+
+    async def _open_websocket(self, request: web.Request, sid: str | None) -> web.StreamResponse:
+        """Serve a websocket to its end.
+
+        The polling session ``sid`` ends with an error if its websocket is refused temporarily, or ends before the
+        upgrade.
+        """
         try:
             response = await self._serve_websocket(request, sid)
         except ChatError as error:
-            if error.temporary:  # told as another error: this one's traceback refers to the session
+            if error.temporary:
+                # A new error: the traceback of this one refers to the session, which would make a reference cycle.
                 self._polling_sessions.end(sid, Unavailable(error.message, retry_after_ms=error.retry_after_ms))
             raise
         self._polling_sessions.end(sid, Unavailable(NO_WEBSOCKET))
         return response
 
-    # Websocket.
-
     async def _serve_websocket(self, request: web.Request, sid: str | None) -> web.StreamResponse:
-        websocket_handshake.check(request)
+        websocket_handshake.check_request(request)
         polling = None if sid is None else self._polling_sessions.find(sid)
         address = request.remote
-        self._websockets.enter(address)
+        self._websockets.acquire(address)
         try:
             if polling is not None:
-                polling.claim()
-            response = websocket_handshake.acceptance(request)
+                polling.attach_websocket()
+            response = websocket_handshake.acceptance_response(request)
             await self._run_session(request, response, polling)
         finally:
-            self._websockets.leave(address)
+            self._websockets.release(address)
         return response
 
     async def _run_session(
@@ -219,16 +228,16 @@ class SocketioServer:
         try:
             stream = await response.prepare(request)
         except ConnectionError:
-            return  # the client has gone
+            return  # the client has closed the connection
         if stream is None or request.transport is None:
             return
-        writer = Writer(request.transport, stream, self._flusher, self._timing.close_within)
+        writer = Writer(request.transport, stream, self._flusher, self._timing.close_timeout)
         if polling is None:
             writer.write(text_frame(self._open_packet(new_id(), upgrades=[])))
         authenticate = self._authenticate if polling else self._counting_authenticator(request)
         session = Session(self._chat, authenticate, partial(credentials, request), writer, self._timing, polling)
         self._sessions.add(session)
-        self._ticker.watch(session)
+        self._ticker.add(session)
         if self._is_closing:
             session.close(Bye(code="shutdown"))
         receiver: Any = Receiver(session, request.transport)
@@ -237,28 +246,31 @@ class SocketioServer:
             await session.run()
         finally:
             self._sessions.discard(session)
-            self._ticker.forget(session)
+            self._ticker.remove(session)
             if not self._sessions:
-                self._empty.set()
+                self._all_ended.set()
 
     def _counting_authenticator(self, request: web.Request) -> Authenticator:
-        """Counts a websocket at its CONNECT, once; a polling session was counted when it began."""
+        """Return an authenticator that counts the connection at its first CONNECT.
+
+        A polling session was counted when it was opened, so its upgrade is not counted again.
+        """
         is_counted = False
 
-        async def authenticate(shown: Credentials) -> Principal | None:
+        async def authenticate(credentials: Credentials) -> Principal | None:
             nonlocal is_counted
             if not is_counted:
                 is_counted = True
                 self._count_connection(request)
-            return await self._authenticate(shown)
+            return await self._authenticate(credentials)
 
         return authenticate
 
     def _count_connection(self, request: web.Request) -> None:
-        """Raises `RateLimited`."""
+        """Count a connection of the client's address. Raises `RateLimited`."""
         network = client_network(request.remote)
         if wait_ms := self._limiter.take("connect", network):
-            if self._limit_lines.admits(network):
+            if self._limit_log_throttle.admits(network):
                 log.warning("connection limit reached: limit=connect address=%s", network)
             raise RateLimited("Too many connections; try again later.", retry_after_ms=wait_ms)
 
@@ -272,7 +284,7 @@ class SocketioServer:
         )
 
 
-def _packets(answer: str | ChatError) -> web.Response:
+def _poll_response(answer: str | ChatError) -> web.Response:
     return problem(answer) if isinstance(answer, ChatError) else web.Response(text=answer)
 
 

@@ -16,8 +16,8 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """RFC 7230, section 3.2.6."""
 
 
-def other_version(request: web.Request) -> web.Response | None:
-    """Return the answer to a request for another version of the protocol; None where there is no such."""
+def version_refusal(request: web.Request) -> web.Response | None:
+    """Return the refusal of a request for another version of the protocol; None if the version is supported."""
     if request.headers.get(hdrs.SEC_WEBSOCKET_VERSION, VERSION) == VERSION:
         return None
     error = Invalid(f"The server supports version {VERSION} of the WebSocket protocol only.")
@@ -25,19 +25,19 @@ def other_version(request: web.Request) -> web.Response | None:
     return problem(error, status=HTTPStatus.UPGRADE_REQUIRED, headers=headers)
 
 
-def check(request: web.Request) -> None:
-    """Raise `Invalid` for a request that opens no WebSocket."""
-    # aiohttp logs the protocols that the client offers, unless the first of them is known.
+def check_request(request: web.Request) -> None:
+    """Raise `Invalid` if a request is not the opening handshake of a websocket."""
+    # Without a protocol that it knows, aiohttp would log those that the client offers.
     is_websocket = web.WebSocketResponse(protocols=[_offered_protocol(request)]).can_prepare(request)
     if request.version < HttpVersion11 or not is_websocket:
         raise Invalid("Not a websocket request, or a proxy removed its Upgrade header.")
 
 
-def acceptance(request: web.Request) -> web.StreamResponse:
-    """Return the response that opens the WebSocket; `check` has accepted the request.
+def acceptance_response(request: web.Request) -> web.StreamResponse:
+    """Return the response that opens the websocket, for a request that `check_request` has accepted.
 
-    A client that offers subprotocols gets the first, since browsers fail without any. There are no extensions:
-    compression would take four times the memory of a socket.
+    A client that offers subprotocols gets the first one, because browsers fail if the server selects none. No
+    extension is accepted: compression would multiply the memory that a socket takes.
     """
     digest = hashlib.sha1(f"{request.headers[hdrs.SEC_WEBSOCKET_KEY]}{_GUID}".encode()).digest()
     headers = {

@@ -1,4 +1,4 @@
-"""The writing side of one websocket: whole frames, straight to the transport, with a bound on what is outstanding."""
+"""The outgoing side of a websocket: writes whole frames to the transport, with a bound on unsent bytes."""
 
 import asyncio
 import logging
@@ -8,20 +8,20 @@ from aiohttp.abc import AbstractStreamWriter
 
 from .frames import close_frame, pong_frame
 
-OUTSTANDING_MAX = 1024 * 1024
-"""Bytes that the kernel has not taken; a client with more outstanding is cut."""
-DRAINED = 256 * 1024
-"""Bytes below which large answers go on."""
-GATHERED_MAX = 64 * 1024
-"""Bytes that are not held back for what else is to be written in the same turn of the loop."""
+UNSENT_MAX = 1024 * 1024
+"""Bytes that a transport may hold for a client; a slow consumer with more is cut."""
+DRAINED_BELOW = 256 * 1024
+"""Unsent bytes below which further large answers are written."""
+BATCH_MAX = 64 * 1024
+"""Bytes of a batch of frames; a larger batch is written before the end of the event loop's turn."""
 
 log = logging.getLogger(__name__)
 
 
 class Flusher:
-    """Writes what its writers gathered in a turn of the event loop at the end of that turn, with one call for each.
+    """Flushes the writers that have a batch at the end of the event loop's turn, with one system call for each batch.
 
-    An answer and the entry that follows it, or all entries of a batch, leave together.
+    So an answer and the entry that follows it leave together, as do all entries of a batch of the room.
     """
 
     __slots__ = ("_writers",)
@@ -30,6 +30,7 @@ class Flusher:
         self._writers: list[Writer] = []
 
     def add(self, writer: "Writer") -> None:
+        """Flush a writer at the end of this turn."""
         if not self._writers:
             asyncio.get_running_loop().call_soon(self._flush)
         self._writers.append(writer)
@@ -40,114 +41,127 @@ class Flusher:
             try:
                 writer.flush()
             except Exception:
-                log.exception("a writer could not be written to")
+                log.exception("websocket write failed")
                 writer.abort()
 
 
 class Writer:
-    """One websocket to write to, and to end.
+    """Writes frames to one websocket, and ends it.
 
-    aiohttp's own writer makes a frame for every receiver and may wait for a slow one. Here nothing waits, and every
-    frame goes to the transport in one piece, so that both kinds of writing may meet on it.
+    aiohttp's own writer encodes a frame for each receiver, and may wait for a slow one. This one takes frames that
+    are already encoded, and `write` never waits.
+
+    Args:
+        transport: of the websocket.
+        stream: aiohttp's writer of the same transport; `drained` waits on it.
+        flusher: shared by all writers of a server.
+        close_timeout: seconds from the start of a close until the transport is aborted.
     """
 
     __slots__ = (
-        "_close_within",
+        "_abort_timer",
+        "_batch",
+        "_batch_size",
+        "_close_timeout",
         "_flusher",
-        "_gathered",
-        "_gathered_size",
-        "_is_lost",
-        "_killer",
+        "_is_connection_lost",
         "_stream",
         "_transport",
-        "ended",
+        "is_ended",
         "on_end",
         "on_overflow",
     )
 
     def __init__(
-        self, transport: asyncio.Transport, stream: AbstractStreamWriter, flusher: Flusher, close_within: float
+        self, transport: asyncio.Transport, stream: AbstractStreamWriter, flusher: Flusher, close_timeout: float
     ) -> None:
-        transport.set_write_buffer_limits(high=DRAINED - 1, low=DRAINED // 2)
-        self.ended = False
+        transport.set_write_buffer_limits(high=DRAINED_BELOW - 1, low=DRAINED_BELOW // 2)
+        self.is_ended = False
+        """Whether `end` has been called; nothing is written any more."""
         self.on_end: Callable[[], None] | None = None
-        """Called once, when it is ended from here."""
+        """Called once, when the server ends the websocket."""
         self.on_overflow: Callable[[], None] | None = None
-        """Called when more than 1 MiB is outstanding after a write; it is to end the writer."""
+        """Called when more than `UNSENT_MAX` bytes are unsent after a write; must end the websocket."""
         self._transport = transport
         self._stream = stream
         self._flusher = flusher
-        self._close_within = close_within
-        self._gathered: list[bytes] = []
-        self._gathered_size = 0
-        self._is_lost = False
-        self._killer: asyncio.TimerHandle | None = None
+        self._close_timeout = close_timeout
+        self._batch: list[bytes] = []
+        self._batch_size = 0
+        self._is_connection_lost = False
+        self._abort_timer: asyncio.TimerHandle | None = None
 
     def write(self, frame: bytes) -> None:
-        """Write a frame, unless the writer has ended."""
-        if self.ended:
+        """Write a frame at the end of the event loop's turn. After `end` it is dropped."""
+        if self.is_ended:
             return
-        if not self._gathered:
+        if not self._batch:
             self._flusher.add(self)
-        self._gathered.append(frame)
-        self._gathered_size += len(frame)
-        if self._gathered_size > GATHERED_MAX:
+        self._batch.append(frame)
+        self._batch_size += len(frame)
+        if self._batch_size > BATCH_MAX:
             self.flush()
 
     def flush(self) -> None:
-        """Hand to the transport what is gathered."""
-        gathered, transport = self._gathered, self._transport
-        if not gathered:
+        """Write the batch of frames to the transport now."""
+        batch, transport = self._batch, self._transport
+        if not batch:
             return
         if not transport.is_closing():
-            transport.write(gathered[0] if len(gathered) == 1 else b"".join(gathered))
-        gathered.clear()
-        self._gathered_size = 0
-        if transport.get_write_buffer_size() > OUTSTANDING_MAX and self.on_overflow and not self.ended:
+            transport.write(batch[0] if len(batch) == 1 else b"".join(batch))
+        batch.clear()
+        self._batch_size = 0
+        if transport.get_write_buffer_size() > UNSENT_MAX and self.on_overflow and not self.is_ended:
             self.on_overflow()
 
-    def pong(self, payload: bytes) -> None:
+    def write_pong(self, payload: bytes) -> None:
+        """Answer a WebSocket ping."""
         self.write(pong_frame(payload))
 
     async def drained(self) -> None:
-        """Return once less than 256 KiB is outstanding, or the writer has ended."""
+        """Wait until fewer than `DRAINED_BELOW` bytes are unsent, or the websocket has ended."""
         self.flush()
         transport = self._transport
-        while not (self.ended or transport.is_closing()) and transport.get_write_buffer_size() >= DRAINED:
+        while not (self.is_ended or transport.is_closing()) and transport.get_write_buffer_size() >= DRAINED_BELOW:
             try:
                 await self._stream.drain()
             except ConnectionError:
                 return
-            await asyncio.sleep(0)  # in case a transport forgets to pause what `drain` looks at
+            # `drain` returns at once if the transport has not paused the protocol; let the event loop run then too.
+            await asyncio.sleep(0)
 
     def end(self, code: int) -> None:
-        """Send a close frame, and abort the connection after ``close_within``. Further calls do nothing."""
-        if self.ended:
+        """Send a close frame as the last frame, and abort after ``close_timeout``. Further calls do nothing.
+
+        Args:
+            code: the close code.
+        """
+        if self.is_ended:
             return
         self.write(close_frame(code))
-        self.ended = True
+        self.is_ended = True
         self.flush()
-        self._kill_soon()
+        self._abort_later()
         if self.on_end:
             self.on_end()
 
-    def hang_up(self) -> None:
-        """Close the transport once everything written has gone out, or after ``close_within`` in any case."""
+    def close(self) -> None:
+        """Close the transport once everything has been sent, or after ``close_timeout``. Calls no callback."""
         self.on_end = self.on_overflow = None
         self.flush()
         self._transport.close()
-        self._kill_soon()
+        self._abort_later()
 
-    def lose(self) -> None:
-        """The connection is lost: forget the timer that would have cut it."""
-        self._is_lost = True
-        if self._killer is not None:
-            self._killer.cancel()
+    def connection_lost(self) -> None:
+        """Note that the connection is lost: there is nothing left to abort."""
+        self._is_connection_lost = True
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
 
     def abort(self) -> None:
-        """Close now; what is outstanding is lost."""
+        """Close the transport now. Unsent bytes are lost."""
         self._transport.abort()
 
-    def _kill_soon(self) -> None:
-        if self._killer is None and not self._is_lost:
-            self._killer = asyncio.get_running_loop().call_later(self._close_within, self._transport.abort)
+    def _abort_later(self) -> None:
+        if self._abort_timer is None and not self._is_connection_lost:
+            self._abort_timer = asyncio.get_running_loop().call_later(self._close_timeout, self._transport.abort)

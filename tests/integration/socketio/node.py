@@ -19,7 +19,7 @@ from chatcore_socketio import ConnectionLimits, SocketioServer, Timing
 
 from ..clients import PATIENCE_S, RawClients, raw_clients
 
-QUICK = Timing(ping_interval=0.2, ping_timeout=0.4, connect_within=0.5, close_within=0.3)
+QUICK = Timing(ping_interval=0.2, ping_timeout=0.4, connect_timeout=0.5, close_timeout=0.3)
 """Deadlines that a test can wait for."""
 
 
@@ -121,8 +121,8 @@ class SocketioNode:
         return {
             "websockets": server.sessions,
             "polling_sessions": server.polling_sessions,
-            "addresses": server._websockets._counts or server._polling_sessions._count._counts,
-            "ticker": server._ticker._watched or server._ticker._task,
+            "addresses": server._websockets._counts or server._polling_sessions._counter._counts,
+            "ticker": server._ticker._checked or server._ticker._task,
             "sockets": self.chat._sockets.here,
             "users": hub._users,
             "rooms": hub._rooms,

@@ -12,7 +12,7 @@ from chatcore_socketio import Timing
 from chatcore_socketio.connection_limits import IDLE_FRAMES_AT_ONCE
 from chatcore_socketio.receiver import Receiver
 from chatcore_socketio.session import Session
-from chatcore_socketio.writer import DRAINED, OUTSTANDING_MAX
+from chatcore_socketio.writer import DRAINED_BELOW, UNSENT_MAX
 
 from ...unit.client_frames import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
 from .node import SocketioNode, socketio_node
@@ -26,7 +26,7 @@ ROOM = "pvt-alice-silent"
 @pytest.fixture
 async def node() -> AsyncGenerator[SocketioNode]:
     """The product's bounds; who is cut goes sooner."""
-    async with socketio_node(timing=Timing(close_within=0.2)) as found:
+    async with socketio_node(timing=Timing(close_timeout=0.2)) as found:
         yield found
 
 
@@ -39,12 +39,12 @@ async def test_a_reader_that_never_reads_is_cut_within_bounds_and_others_go_on(n
     alice = await node.clients.connect()
     (session,) = [one for one in node.server._sessions if one._connection.id != alice.ready["socket"]]
     most, sent = 0, 0
-    while not session._writer.ended and sent < 2_000:
+    while not session._writer.is_ended and sent < 2_000:
         await alice.call("message.send", {"to": "silent", "key": f"k{sent}", "body": "x" * 16_000})
         most = max(most, outstanding(session))
         sent += 1
-    assert session._writer.ended
-    assert most <= OUTSTANDING_MAX + 17_000
+    assert session._writer.is_ended
+    assert most <= UNSENT_MAX + 17_000
     assert sent < 1_000  # the kernel's buffers come on top of the bound
     await node.until(lambda: node.server.sessions == 1)
     await alice.until(lambda client: len(client.entries(ROOM)) == sent)
@@ -52,10 +52,10 @@ async def test_a_reader_that_never_reads_is_cut_within_bounds_and_others_go_on(n
 
 
 async def test_the_cut_reader_finds_bye_slow_behind_what_it_had_not_read(node: SocketioNode) -> None:
-    node.server._timing = Timing(close_within=30)
+    node.server._timing = Timing(close_timeout=30)
     silent = await (await SilentClient.open(node)).connect()
     n = 0
-    while not any(session._writer.ended for session in node.server._sessions):
+    while not any(session._writer.is_ended for session in node.server._sessions):
         await node.chat.execute("alice", SendMessage(to="silent", body="x" * 16_000, key=f"k{n}"))
         n += 1
     tail = await silent.read_until(b"\x88\x02")  # a close frame
@@ -91,10 +91,10 @@ async def test_large_answers_wait_for_a_reader_and_never_cut_it(node: SocketioNo
     (session,) = node.server._sessions
     for n in range(30):
         await silent.send(f'42{n}["history",{{"with":"silent"}}]')  # half a megabyte each
-    await node.until(lambda: outstanding(session) >= DRAINED)
-    assert outstanding(session) < DRAINED + 600_000
+    await node.until(lambda: outstanding(session) >= DRAINED_BELOW)
+    assert outstanding(session) < DRAINED_BELOW + 600_000
     assert len(await silent.read_until(b'"has_after"', 30)) > 30 * 400_000
-    assert not session._writer.ended
+    assert not session._writer.is_ended
     silent.close()
 
 
@@ -108,7 +108,7 @@ async def test_client_that_goes_while_its_answers_wait_is_no_fault_of_the_server
     (session,) = node.server._sessions
     for n in range(30):
         await silent.send(f'42{n}["history",{{"with":"silent"}}]')
-    await node.until(lambda: outstanding(session) >= DRAINED)
+    await node.until(lambda: outstanding(session) >= DRAINED_BELOW)
     await node.clients.connect("bob")  # meanwhile the next answer has begun to wait
     end(silent)
     await node.clients.close()
@@ -141,7 +141,7 @@ async def test_who_pipelines_more_than_is_taken_is_slowed_and_gets_every_answer(
             client.send(*(f'42{n}["message.send",{{"to":"bob","key":"k{n}","body":"{n}"}}]' for n in range(20_000)))
         )
         (session,) = node.server._sessions
-        await node.until(lambda: session._queue.holds_up_the_reader)
+        await node.until(lambda: session._queue.is_receiver_waiting)
         assert len(session._queue._packets) <= 256
     await sending
     await client.answered(19_999)
@@ -149,7 +149,7 @@ async def test_who_pipelines_more_than_is_taken_is_slowed_and_gets_every_answer(
 
 
 async def test_the_heartbeat_does_not_cut_a_client_whose_commands_take_their_time() -> None:
-    timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_within=0.3)
+    timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_timeout=0.3)
     async with socketio_node(timing=timing) as node:
         client = await node.clients.connect()
         with node.hanging():  # one command that takes longer than interval and timeout together
@@ -160,30 +160,30 @@ async def test_the_heartbeat_does_not_cut_a_client_whose_commands_take_their_tim
 
 
 async def test_a_held_up_reader_is_not_asked_for_pongs_that_it_can_not_have_read() -> None:
-    timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_within=0.3)
+    timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_timeout=0.3)
     async with socketio_node(timing=timing) as node:
         client = await node.clients.connect()
         (session,) = node.server._sessions
         with node.hanging():
             await client.send(*(f'42{n}["rooms",{{}}]' for n in range(300)))
-            await node.until(lambda: session._queue.holds_up_the_reader)
+            await node.until(lambda: session._queue.is_receiver_waiting)
             for _ in range(100):  # a command every 10 ms: the reader stands for a second
                 node.store.gate.set()
                 await asyncio.sleep(0)
                 node.store.gate.clear()
                 await asyncio.sleep(0.01)
-            assert session._queue.holds_up_the_reader
+            assert session._queue.is_receiver_waiting
         assert (await client.answered(299))["ok"]
 
 
 async def test_a_held_up_reader_whose_commands_do_not_get_on_is_cut() -> None:
-    timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_within=0.3)
+    timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_timeout=0.3)
     async with socketio_node(timing=timing) as node:
         client = await node.clients.connect()
         (session,) = node.server._sessions
         with node.hanging():
             await client.send(*(['42["rooms",{}]'] * 400))
-            await node.until(lambda: session._queue.holds_up_the_reader)
+            await node.until(lambda: session._queue.is_receiver_waiting)
             assert await client.closed() == 1013
         assert client.bodies_of("bye") == [{"code": "slow", "resumable": True}]
 
@@ -228,7 +228,7 @@ async def test_client_that_floods_with_idle_frames_is_ended_with_bye_protocol(
 
 
 async def test_flooder_that_answers_its_end_is_forgotten_at_once(node: SocketioNode) -> None:
-    node.server._timing = Timing(close_within=600)
+    node.server._timing = Timing(close_timeout=600)
     flooder = await SilentClient.open(node)
     await flooder.write(IDLE["NOOP"] * (IDLE_FRAMES_AT_ONCE + 100))
     await flooder.read_until(b"\x88\x02\x03\xea")
@@ -272,8 +272,8 @@ async def test_commands_of_others_are_answered_in_the_midst_of_a_flood(node: Soc
     bystander = await node.clients.connect("bob")
     await flooder.write(client_frame(TEXT, b"6") * (IDLE_FRAMES_AT_ONCE - 10))
     assert (await bystander.call("rooms", {}))["ok"]
-    assert session._idle_frames._left > 100  # most of the flood has not been read yet
-    await node.until(lambda: session._idle_frames._left == 10)
+    assert session._idle_frames._tokens > 100  # most of the flood has not been read yet
+    await node.until(lambda: session._idle_frames._tokens == 10)
     assert (await bystander.call("rooms", {}))["ok"]
     flooder.close()
 
@@ -306,7 +306,7 @@ async def test_close_frame_is_read_among_the_64_kib_that_follow_an_end(
 
 
 async def test_client_that_goes_on_after_its_own_close_frame_is_not_read_on(node: SocketioNode) -> None:
-    node.server._timing = Timing(close_within=30)
+    node.server._timing = Timing(close_timeout=30)
     silent = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
     with node.hanging():
@@ -315,7 +315,7 @@ async def test_client_that_goes_on_after_its_own_close_frame_is_not_read_on(node
         await node.until(lambda: not session.is_receiving)
         await silent.write(bytes(128 * 1024))
         await node.until(lambda: not session._writer._transport.is_reading())
-        assert not session._writer.ended
+        assert not session._writer.is_ended
     silent.close()
 
 

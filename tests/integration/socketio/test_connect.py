@@ -138,7 +138,7 @@ async def test_who_never_connects_is_closed() -> None:
 
 
 async def test_client_may_send_connect_after_some_heartbeats() -> None:
-    async with socketio_node(timing=Timing(connect_within=600, ping_interval=0.05)) as node:
+    async with socketio_node(timing=Timing(connect_timeout=600, ping_interval=0.05)) as node:
         client = await node.clients.open()
         await client.until(lambda client: client.texts.count("2") == 2)
         await client.connect()

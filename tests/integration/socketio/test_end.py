@@ -169,7 +169,7 @@ async def test_close_does_not_wait_for_a_socket_that_never_ends(caplog: pytest.L
                 await released.wait()
         return None
 
-    async with socketio_node(timing=Timing(close_within=0.1)) as node:
+    async with socketio_node(timing=Timing(close_timeout=0.1)) as node:
         node.server._authenticate = authenticate_whatever_happens
         client = await node.clients.open()
         await client.send("40")
@@ -179,7 +179,7 @@ async def test_close_does_not_wait_for_a_socket_that_never_ends(caplog: pytest.L
                 await node.server.close()
         finally:
             released.set()
-        assert caplog.messages == ["1 sockets did not end in time"]
+        assert caplog.messages == ["closing timed out: websockets=1"]
         assert await client.closed() == 1001
         await node.nothing_left()
 
@@ -297,7 +297,7 @@ async def test_nothing_is_left_of_clients_that_vanish(quick: SocketioNode) -> No
 
 
 async def test_client_that_goes_with_nothing_to_do_is_forgotten_at_once() -> None:
-    async with socketio_node(timing=Timing(close_within=600)) as node:
+    async with socketio_node(timing=Timing(close_timeout=600)) as node:
         for end in (SilentClient.close, SilentClient.vanish):
             end(await (await SilentClient.open(node)).connect())
         await (await node.clients.connect()).close()

@@ -56,7 +56,7 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 @pytest.fixture
 async def node() -> AsyncGenerator[SocketioNode]:
-    async with socketio_node(timing=Timing(connect_within=0.5, close_within=0.3)) as found:
+    async with socketio_node(timing=Timing(connect_timeout=0.5, close_timeout=0.3)) as found:
         yield found
 
 

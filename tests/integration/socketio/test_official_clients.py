@@ -19,7 +19,7 @@ from .node import QUICK, SocketioNode, socketio_node
 
 pytestmark = pytest.mark.anyio
 
-BRIEF = Timing(connect_within=2)
+BRIEF = Timing(connect_timeout=2)
 """The product's own deadlines, but for a websocket that does not come."""
 
 Connect: TypeAlias = Callable[[SocketioNode, str], AbstractAsyncContextManager[OfficialClient]]

@@ -1,4 +1,4 @@
-"""The polling polling: handshake, CONNECT, and a GET that hangs until the websocket stands."""
+"""The polling handshake: OPEN, CONNECT, and a GET that waits until the websocket is open."""
 
 import asyncio
 import base64
@@ -140,7 +140,7 @@ async def test_waiting_get_fails_when_its_websocket_is_refused_at_the_cap() -> N
 
 @pytest.mark.parametrize("frames", [(), ("2probe",)], ids=["unprobed", "probed"])
 async def test_polling_session_ends_with_a_websocket_that_never_upgraded(frames: tuple[str, ...]) -> None:
-    async with socketio_node(timing=Timing(connect_within=600)) as node:
+    async with socketio_node(timing=Timing(connect_timeout=600)) as node:
         poller = await shake_hands(node)
         await poller.post(CONNECT)
         client = await node.clients.open(sid=poller.sid)
@@ -159,7 +159,7 @@ async def test_a_polling_session_that_is_left_alone_goes(quick: SocketioNode) ->
 
 
 async def test_polling_session_stands_while_its_time_runs() -> None:
-    async with socketio_node(timing=Timing(connect_within=600, ping_interval=0.05)) as node:
+    async with socketio_node(timing=Timing(connect_timeout=600, ping_interval=0.05)) as node:
         poller = await shake_hands(node)
         waiting = await poller.waiting_get()
         bystander = await node.clients.connect("bob")
@@ -180,7 +180,7 @@ async def test_a_websocket_that_probes_and_never_moves_over_is_closed(quick: Soc
 
 
 async def test_websocket_has_no_more_time_for_connect_than_its_polling_session() -> None:
-    async with socketio_node(timing=Timing(connect_within=600, ping_interval=0.5)) as node:
+    async with socketio_node(timing=Timing(connect_timeout=600, ping_interval=0.5)) as node:
         poller = await shake_hands(node)
         node.server._polling_sessions.find(poller.sid).deadline = asyncio.get_running_loop().time() + 1
         client = await node.clients.open(sid=poller.sid)
@@ -359,7 +359,7 @@ async def test_a_post_that_comes_in_two_pieces_is_read_whole(node: SocketioNode)
     assert client.ready["user"] == "alice"
 
 
-async def test_doorways_are_bounded_per_address_and_in_all() -> None:
+async def test_polling_sessions_are_bounded_per_address_and_in_total() -> None:
     for limits in (ConnectionLimits(polling_sessions=2), ConnectionLimits(polling_sessions_per_address=2)):
         async with socketio_node(limits=limits) as node:
             await shake_hands(node)

@@ -175,7 +175,7 @@ async def test_nothing_is_processed_after_a_frame_against_the_rfc(node: Socketio
     receiver = Receiver(session, session._writer._transport)
     receiver.feed_data(client_frame(TEXT, b"42\xff"))
     receiver.feed_data(client_frame(CLOSE))
-    assert session._writer.ended
+    assert session._writer.is_ended
     assert not session._client_left.is_set()
     client.close()
     await node.nothing_left()

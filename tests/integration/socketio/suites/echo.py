@@ -24,7 +24,7 @@ from chatcore_socketio.packet_handler import PacketHandler
 
 from ...clients import PATIENCE_S, RawClient, RawClients, raw_clients
 
-STRICT = Timing(ping_interval=0.3, ping_timeout=0.2, connect_within=0.5)
+STRICT = Timing(ping_interval=0.3, ping_timeout=0.2, connect_timeout=0.5)
 """The heartbeat that the suites ask for."""
 PATIENT = Timing(ping_interval=0.3)
 """The same interval; a PONG may take 20 s, so that a busy machine fails no test."""
@@ -64,10 +64,10 @@ class EchoChat:
 
 
 class EnginePacketHandler(PacketHandler):
-    """Stands where the server has Socket.IO's dispatcher: Engine.IO alone."""
+    """Replaces the handler of Socket.IO packets: Engine.IO alone, which sends back each message."""
 
     async def run(self) -> None:
-        self.has_met_connect = True
+        self.has_received_connect = True
         while (payload := await self.queue.take()) is not None:
             self._writer.write(text_frame("4" + payload))
 
