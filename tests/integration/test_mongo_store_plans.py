@@ -15,8 +15,8 @@ from chatcore.accounts import Session
 from chatcore.domain.entries import Edited, Reacted
 from chatcore.domain.state import MarkerUpdate
 from chatcore.ids import Seq
-from chatcore.ports.entry_log import Anchor, FirstUnread
 from chatcore.ports.registry import SocketInfo
+from chatcore.ports.room_views import Anchor, FirstUnread
 from chatcore.testing.builders import NOON, conversation, entry, joined, message, opened, opens
 from chatcore.testing.logs import write
 from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore, queries

@@ -10,7 +10,7 @@ import pytest
 
 from chatcore.domain.decider import evolve
 from chatcore.domain.state import Member, RoomState
-from chatcore.ports.entry_log import RoomMembership
+from chatcore.ports.room_views import RoomMembership
 from chatcore.testing.logs import everything
 from chatcore_sqlite import SqliteStore
 

@@ -10,7 +10,7 @@ from chatcore.domain import message_projection
 from chatcore.domain.entries import Entry, Message, Reaction
 from chatcore.domain.message_projection import LastEdit
 from chatcore.ids import RoomId, Seq, UserId
-from chatcore.ports.entry_log import Anchor, FirstUnread, Window
+from chatcore.ports.room_views import Anchor, FirstUnread, Window
 
 from . import queries
 from .documents import Document, MessageSummary, read_edit, read_entries, read_message, read_summary
@@ -23,7 +23,7 @@ MessageId: TypeAlias = tuple[RoomId, Seq]
 
 @frozen(kw_only=True)
 class PageRequest:
-    """The arguments of `EntryLog.window`."""
+    """The arguments of `RoomViews.window`."""
 
     user: UserId
     room: RoomId
@@ -34,7 +34,7 @@ class PageRequest:
 
 
 async def window(session: ReadSession, request: PageRequest) -> Window:
-    """Return the entries around an anchor, as `EntryLog.window` says."""
+    """Return the entries around an anchor, as `RoomViews.window` says."""
     room, user = request.room, request.user
     deletions, heads = await session.fetch(queries.pending_erasures([room]), queries.head(room))
     head_entry = only(heads)

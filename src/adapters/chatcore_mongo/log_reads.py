@@ -6,7 +6,8 @@ from typing import TypeAlias
 from chatcore.domain.entries import Entry
 from chatcore.domain.texts import text_bytes
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.entry_log import LogSlice, RoomCatchUp
+from chatcore.ports.entry_log import LogSlice
+from chatcore.ports.room_views import RoomCatchUp
 
 from . import queries
 from .documents import read_entries
@@ -25,7 +26,7 @@ Ranges: TypeAlias = Mapping[RoomId, tuple[Seq, Seq]]
 async def read_on(
     session: ReadSession, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]]
 ) -> LogSlice:
-    """Return the entries above ``after`` and the holders of ``keys``, as `RoomLog.read_on` says."""
+    """Return the entries above ``after`` and the holders of ``keys``, as `EntryLog.read_on` says."""
     above = queries.above(room, after, after + limit, limit) if limit else None
     holders = [queries.holders(room, author, held) for author, held in _by_author(keys).items()]
     deletions, heads, *results = await session.fetch(
@@ -53,7 +54,7 @@ def _by_author(keys: Sequence[tuple[UserId, Key]]) -> Mapping[UserId, Sequence[K
 async def catch_up(
     session: ReadSession, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
 ) -> Mapping[RoomId, RoomCatchUp]:
-    """Return the views of rooms and the entries above the user's cursors, as `EntryLog.catch_up` says."""
+    """Return the views of rooms and the entries above the user's cursors, as `RoomViews.catch_up` says."""
     if not cursors:
         return {}
     rooms = list(cursors)

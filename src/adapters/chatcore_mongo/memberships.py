@@ -12,7 +12,7 @@ from chatcore.domain.memberships import apply_changes
 from chatcore.domain.state import Member, RoomState
 from chatcore.errors import Unavailable
 from chatcore.ids import RoomId, Seq, UserId
-from chatcore.ports.entry_log import RoomMembership
+from chatcore.ports.room_views import RoomMembership
 
 from . import queries
 from .database import Database
@@ -125,7 +125,7 @@ async def _store_roster(database: Database, room: RoomId, roster: Roster) -> Non
 
 
 async def memberships_of(session: ReadSession, user: UserId, room: RoomId | None) -> Sequence[RoomMembership]:
-    """Return a user's memberships, as `EntryLog.memberships` says."""
+    """Return a user's memberships, as `RoomViews.memberships` says."""
     heads, memberships = await listed_rooms(session, user, None if room is None else [room])
     return [RoomMembership(room=head["_id"], head=head["seq"], member=memberships[head["_id"], user]) for head in heads]
 

@@ -8,17 +8,8 @@ from chatcore.domain.entries import Entry
 from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.entry_log import (
-    Anchor,
-    AppendResult,
-    Changes,
-    LogSlice,
-    Position,
-    RoomCatchUp,
-    RoomMembership,
-    Window,
-)
-from chatcore.ports.room_views import RoomPage
+from chatcore.ports.entry_log import AppendResult, Changes, LogSlice, Position
+from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, Window
 from chatcore.ports.store import Store
 
 from . import history, log_reads, markers, memberships, queries, room_views

@@ -14,17 +14,8 @@ from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Member, RoomState, RoomView
 from chatcore.domain.texts import text_bytes
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.entry_log import (
-    Anchor,
-    Changes,
-    FirstUnread,
-    LogSlice,
-    Position,
-    RoomCatchUp,
-    RoomMembership,
-    Window,
-)
-from chatcore.ports.room_views import RoomPage
+from chatcore.ports.entry_log import Changes, LogSlice, Position
+from chatcore.ports.room_views import Anchor, FirstUnread, RoomCatchUp, RoomMembership, RoomPage, Window
 
 from . import statements
 from .rows import RoomRow, Row, read_change, read_edit, read_entry, read_marker, read_member

@@ -9,17 +9,8 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 from chatcore.domain.entries import Entry
 from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.entry_log import (
-    Anchor,
-    AppendResult,
-    Changes,
-    LogSlice,
-    Position,
-    RoomCatchUp,
-    RoomMembership,
-    Window,
-)
-from chatcore.ports.room_views import RoomPage
+from chatcore.ports.entry_log import AppendResult, Changes, LogSlice, Position
+from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, Window
 from chatcore.ports.store import Store
 
 from . import log_writer, view_rebuild

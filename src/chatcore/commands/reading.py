@@ -13,9 +13,8 @@ from ..domain.state import RoomView
 from ..errors import Invalid, NotFound
 from ..ids import RoomId, Seq, UserId, private_room_id
 from ..live.existing import existing
-from ..ports.entry_log import Anchor, FirstUnread, RoomCatchUp, Window
 from ..ports.pushes import Room
-from ..ports.room_views import RoomPage
+from ..ports.room_views import Anchor, FirstUnread, RoomCatchUp, RoomPage, Window
 from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
 from . import fields

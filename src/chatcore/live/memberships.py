@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 import anyio
 
 from ..ids import RoomId, Seq, UserId
-from ..ports.entry_log import RoomMembership
 from ..ports.pushes import Push, RoomGone
+from ..ports.room_views import RoomMembership
 from ..ports.store import Store
 from .live_sockets import LiveSocket, LiveUser, Subscription
 

@@ -13,8 +13,8 @@ from ..domain.room_projection import RoomProjection
 from ..domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from ..domain.texts import text_bytes
 from ..ids import RoomId, Seq, UserId
-from .entry_log import Anchor, FirstUnread, Position, RoomCatchUp, RoomMembership, Window
-from .room_views import RoomPage
+from .entry_log import Position
+from .room_views import Anchor, FirstUnread, RoomCatchUp, RoomMembership, RoomPage, Window
 from .store import Store
 
 READ_TOGETHER = 1_000

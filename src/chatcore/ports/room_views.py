@@ -2,11 +2,69 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
 from attrs import frozen
 
-from ..domain.state import RoomView
-from ..ids import RoomId, UserId
+from ..domain.entries import Entry, Message, RoomKind
+from ..domain.state import Member, RoomState, RoomView
+from ..ids import RoomId, Seq, UserId
+
+
+@frozen(kw_only=True)
+class FirstUnread:
+    """The anchor at the user's first unread message; the same as ``newest`` if there is none.
+
+    ``read`` is the marker's ``counted_from``. A deleted message is not unread.
+    """
+
+    user: UserId
+    read: Seq
+
+    def is_unread(self, entry: Entry) -> bool:
+        """Return whether ``entry`` is an unread message of another user."""
+        if entry.seq <= self.read or entry.author == self.user:
+            return False
+        return isinstance(entry.event, Message) and not entry.event.deleted
+
+
+Anchor: TypeAlias = Literal["newest", "oldest"] | Seq | FirstUnread
+
+
+@frozen(kw_only=True)
+class Window:
+    """The entries around an anchor, as of one snapshot.
+
+    Attributes:
+        head: the room's head; 0 for a room without entries.
+        kind: None for a room without entries.
+        member: the membership of the reading user.
+        entries: in ascending order; messages are in their present state.
+    """
+
+    head: Seq
+    kind: RoomKind | None
+    member: Member | None
+    entries: Sequence[Entry]
+    has_before: bool
+    has_after: bool
+
+
+@frozen(kw_only=True)
+class RoomMembership:
+    """A user's membership in a room, and the room's head, as of one snapshot."""
+
+    room: RoomId
+    head: Seq
+    member: Member
+
+
+@frozen(kw_only=True)
+class RoomCatchUp:
+    """A room as a member sees it, and the entries above a cursor or None if they are too many, as of one snapshot."""
+
+    view: RoomView
+    entries: Sequence[Entry] | None
 
 
 @frozen(kw_only=True)
@@ -18,7 +76,40 @@ class RoomPage:
 
 
 class RoomViews(ABC):
-    """The views of rooms. Each method reads one snapshot in one round trip, and raises `Unavailable`."""
+    """The views of rooms. Each method reads one snapshot in one round trip, and raises `Unavailable`.
+
+    `chatcore.ports.log_store.LogStore` has a default for each method, folded from the log, which is right, not fast.
+    """
+
+    @abstractmethod
+    async def window(
+        self, user: UserId, room: RoomId, anchor: Anchor, before: int, after: int, *, messages_only: bool = False
+    ) -> Window:
+        """Return up to ``before`` entries before the anchor, the entry at the anchor, and up to ``after`` after it.
+
+        ``newest`` is the position after the last entry, ``oldest`` the position before seq 1. A seq above head is
+        ``newest``. With ``messages_only`` other entries are neither returned nor counted, also not at the anchor.
+        """
+
+    @abstractmethod
+    async def state(self, room: RoomId) -> RoomState:
+        """Return the room's state as of its head; the empty state with head 0 for a room without entries."""
+
+    @abstractmethod
+    async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
+        """Return the rooms in which the user is a member or invited: all, or only ``room``. They have no order."""
+
+    @abstractmethod
+    async def catch_up(
+        self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
+    ) -> Mapping[RoomId, RoomCatchUp]:
+        """Return the view of each room of ``cursors`` in which the user is a member, and the entries above its cursor.
+
+        ``entries`` has all entries above the cursor, with messages in their present state; None if they are more than
+        ``limit``. It is also None for every further room, in the order of ``cursors``, once the texts that were read
+        (`text_bytes`) have more than ``size`` bytes in total. This bounds the memory of a call. Rooms in which the
+        user is no member are left out. All rooms are read in one snapshot and one round trip.
+        """
 
     @abstractmethod
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:

@@ -8,8 +8,6 @@ from .commands import read_command as read_command
 from .events import KINDS as KINDS
 from .events import event_object as event_object
 from .events import opens_object as opens_object
-from .events import read_event as read_event
-from .events import read_opens as read_opens
 from .objects import entry_object as entry_object
 from .objects import error_object as error_object
 from .pushes import push_object as push_object

@@ -1,4 +1,4 @@
-"""Events and ``opens`` of entries as wire objects, and back."""
+"""Events and ``opens`` of entries as wire objects."""
 
 from collections.abc import Mapping
 
@@ -51,22 +51,7 @@ def event_object(event: Event) -> Object:
     return wire
 
 
-def read_event(kind: str, fields: Object) -> Event:
-    """Return the event of a wire object; the inverse of `event_object` for events as written.
-
-    Raises KeyError for a kind that this version does not know.
-    """
-    if fields.get("deleted"):
-        fields = {**fields, "body": ""}
-    return CONVERTER.structure(fields, EVENTS[kind])
-
-
 def opens_object(opens: Opens) -> Object:
     """Return ``opens`` of the first entry of a log as a wire object."""
     wire: Object = CONVERTER.unstructure(opens)
     return wire
-
-
-def read_opens(fields: Object) -> Opens:
-    """Return ``opens`` of a wire object; the inverse of `opens_object`."""
-    return CONVERTER.structure(fields, Opens)

@@ -1,8 +1,8 @@
-"""What every `EntryLog` has to do."""
+"""Tests of a store's log: of every `EntryLog`, and of the `RoomViews` of one room."""
 
 import pytest
 
-from ..ports.entry_log import EntryLog
+from ..ports.store import Store
 from .log_append import AppendContract
 from .log_following import CatchUpContract, ChangesContract
 from .log_membership import MembershipContract
@@ -30,5 +30,5 @@ class EntryLogContract(
     """
 
     @pytest.fixture
-    async def log(self) -> EntryLog:
+    async def log(self) -> Store:
         raise NotImplementedError

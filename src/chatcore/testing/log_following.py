@@ -1,4 +1,4 @@
-"""What `EntryLog.catch_up` and `changes` have to do: how readers and nodes learn what they missed."""
+"""Tests of `RoomViews.catch_up` and `EntryLog.changes`: how readers and nodes learn what they missed."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 from functools import partial
@@ -9,7 +9,8 @@ import pytest
 from ..domain.entries import Data, Edited, Reacted
 from ..domain.state import Member
 from ..ids import RoomId, Seq, UserId
-from ..ports.entry_log import Change, Changes, EntryLog, Position
+from ..ports.entry_log import Change, Changes, Position
+from ..ports.store import Store
 from .builders import conversation, entry, joined, message, opens
 from .logs import HOSTILE_NAMES, everything, write
 from .tasks import at_once, meanwhile
@@ -20,7 +21,7 @@ PATIENCE_S = 30
 
 @pytest.mark.anyio
 class CatchUpContract:
-    async def test_each_room_has_what_lies_above_its_cursor(self, log: EntryLog) -> None:
+    async def test_each_room_has_what_lies_above_its_cursor(self, log: Store) -> None:
         entries = {room: conversation(room, 5) for room in ("a", "b", "c", "d")}
         for log_of_room in entries.values():
             await write(log, log_of_room)
@@ -33,7 +34,7 @@ class CatchUpContract:
         }
         assert all(one.entries is not None and one.view.head == 5 for one in found.values())
 
-    async def test_a_room_comes_as_its_member_sees_it(self, log: EntryLog) -> None:
+    async def test_a_room_comes_as_its_member_sees_it(self, log: Store) -> None:
         await write(log, [message(), message(seq=2), joined("room", 3, "carol"), message(seq=4)])
         found = await log.catch_up("carol", {"room": 3}, 200, WIDE)
         view = found["room"].view
@@ -41,7 +42,7 @@ class CatchUpContract:
         assert (view.member, view.unread, view.last) == (Member("member", since=3), 1, message(seq=4))
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
-    async def test_rooms_in_which_one_is_no_member_are_left_out_born_or_not(self, log: EntryLog, user: UserId) -> None:
+    async def test_rooms_in_which_one_is_no_member_are_left_out_born_or_not(self, log: Store, user: UserId) -> None:
         await write(log, conversation("room", 3))
         await write(log, conversation("mine", 3, users=[user, "bob"]))
         found = await log.catch_up(user, {"room": 0, "unborn": 0, "mine": 0, user: 7}, 200, WIDE)
@@ -49,7 +50,7 @@ class CatchUpContract:
         assert await log.catch_up(user, {}, 200, WIDE) == {}
 
     @pytest.mark.parametrize("limit", [1, 200, 201])
-    async def test_more_entries_than_the_limit_are_none_at_all(self, log: EntryLog, limit: int) -> None:
+    async def test_more_entries_than_the_limit_are_none_at_all(self, log: Store, limit: int) -> None:
         entries = conversation(count=limit + 1)
         await write(log, entries)
         too_many = (await log.catch_up("bob", {"room": 0}, limit, WIDE))["room"]
@@ -63,7 +64,7 @@ class CatchUpContract:
         ids=["characters of one byte", "of two", "of four, and data"],
     )
     async def test_once_the_texts_have_more_than_the_size_further_rooms_get_no_entries(
-        self, log: EntryLog, body: str, data: Data | None
+        self, log: Store, body: str, data: Data | None
     ) -> None:
         rooms = ("d", "b", "c", "a")
         for room in rooms:
@@ -73,7 +74,7 @@ class CatchUpContract:
         assert await self._with_entries(log, rooms, 199) == "db"
         assert await self._with_entries(log, rooms, 0) == "d"
 
-    async def test_bodies_of_edits_and_names_in_reactions_count_as_texts(self, log: EntryLog) -> None:
+    async def test_bodies_of_edits_and_names_in_reactions_count_as_texts(self, log: Store) -> None:
         edits = [Edited(target=1, version=version, body="x" * 100) for version in (2, 3)]
         for room in "abc":
             await write(log, [message(room, body="x"), *(entry(one, room, n) for n, one in enumerate(edits, 2))])
@@ -83,19 +84,19 @@ class CatchUpContract:
             await write(log, [message(room, body="x"), entry(reaction, room, 2, "u" * 100)])
         assert [await self._with_entries(log, "def", size) for size in (151, 150)] == ["de", "d"]
 
-    async def _with_entries(self, log: EntryLog, rooms: Sequence[RoomId], size: int) -> str:
+    async def _with_entries(self, log: Store, rooms: Sequence[RoomId], size: int) -> str:
         found = await log.catch_up("bob", dict.fromkeys(rooms, 0), 200, size)
         assert list(found) == list(rooms)
         return "".join(room for room in rooms if found[room].entries is not None)
 
-    async def test_five_hundred_rooms_are_caught_up_at_once(self, log: EntryLog) -> None:
+    async def test_five_hundred_rooms_are_caught_up_at_once(self, log: Store) -> None:
         rooms = [f"room {number}" for number in range(500)]
         await at_once([partial(write, log, conversation(room, 2)) for room in rooms])
         found = await log.catch_up("alice", dict.fromkeys(rooms, 1), 200, WIDE)
         assert list(found) == rooms
         assert all([entry.seq for entry in one.entries or ()] == [2] for one in found.values())
 
-    async def test_all_rooms_are_of_one_moment_while_others_write(self, log: EntryLog) -> None:
+    async def test_all_rooms_are_of_one_moment_while_others_write(self, log: Store) -> None:
         async def alternate() -> None:
             for seq in range(1, 60):
                 for room in ("first", "second"):
@@ -112,22 +113,22 @@ class CatchUpContract:
 
 @pytest.mark.anyio
 class ChangesContract:
-    async def test_an_empty_store_has_no_change(self, log: EntryLog) -> None:
+    async def test_an_empty_store_has_no_change(self, log: Store) -> None:
         nothing = Changes(changes=[], more=False)
         assert await log.changes(None, 10) == await log.changes(0, 10) == nothing
 
-    async def test_one_starts_from_the_newest_change(self, log: EntryLog) -> None:
+    async def test_one_starts_from_the_newest_change(self, log: Store) -> None:
         await write(log, conversation("a", 3))
         await write(log, [message("b"), joined("b", 2, "carol")])
         (newest,) = (await log.changes(None, 10)).changes
         assert (newest.room, newest.seq, newest.affects) == ("b", 2, ("carol",))
 
-    async def test_from_0_nothing_is_missed(self, log: EntryLog) -> None:
+    async def test_from_0_nothing_is_missed(self, log: Store) -> None:
         await write(log, conversation("a", 3))
         await write(log, [message("b"), joined("b", 2, "carol")])
         assert await _told(log, 0) == ({"a": 3, "b": 2}, {("a", 1), ("b", 1), ("b", 2)})
 
-    async def test_what_was_written_after_a_change_comes_after_it(self, log: EntryLog) -> None:
+    async def test_what_was_written_after_a_change_comes_after_it(self, log: Store) -> None:
         await write(log, conversation("before", 3))
         (start,) = (await log.changes(None, 1)).changes
         await write(log, conversation("a", 3))
@@ -137,7 +138,7 @@ class ChangesContract:
         assert memberships >= {("a", 1), ("before", 5)}
 
     @pytest.mark.parametrize("limit", [1, 2, 200, 1000])
-    async def test_changes_come_by_ascending_position_up_to_the_limit(self, log: EntryLog, limit: int) -> None:
+    async def test_changes_come_by_ascending_position_up_to_the_limit(self, log: Store, limit: int) -> None:
         await write(log, conversation("room", 7))
         await write(log, [message("other"), joined("other", 2, "carol")])
         changes: list[Change] = []
@@ -148,12 +149,12 @@ class ChangesContract:
         assert {change.room: change.seq for change in changes} == {"room": 7, "other": 2}
 
     @pytest.mark.parametrize("name", HOSTILE_NAMES)
-    async def test_a_change_names_room_and_users_exactly(self, log: EntryLog, name: str) -> None:
+    async def test_a_change_names_room_and_users_exactly(self, log: Store, name: str) -> None:
         await write(log, [message(name, opens=opens(name, "bob"))])
         (change,) = (await log.changes(None, 1)).changes
         assert (change.room, change.affects) == (name, (name, "bob"))
 
-    async def test_whoever_follows_changes_learns_of_all_that_many_write(self, log: EntryLog) -> None:
+    async def test_whoever_follows_changes_learns_of_all_that_many_write(self, log: Store) -> None:
         rooms = [f"room {number}" for number in range(8)]
         heads: dict[RoomId, Seq] = {}
         memberships: set[tuple[RoomId, Seq]] = set()
@@ -174,12 +175,12 @@ class ChangesContract:
         assert [len(await everything(log, room)) for room in rooms] == [30] * 8
 
 
-async def _write_mixed(log: EntryLog, room: RoomId) -> None:
+async def _write_mixed(log: Store, room: RoomId) -> None:
     for seq in range(1, 31):
         await write(log, [joined(room, seq, f"user {seq}") if seq % 3 == 0 else message(room, seq)])
 
 
-async def _followed(log: EntryLog, position: Position, limit: int) -> AsyncGenerator[Sequence[Change], None]:
+async def _followed(log: Store, position: Position, limit: int) -> AsyncGenerator[Sequence[Change], None]:
     """What calls one after the other give, as long as there is more."""
     more = True
     while more:
@@ -189,7 +190,7 @@ async def _followed(log: EntryLog, position: Position, limit: int) -> AsyncGener
         position, more = found.changes[-1].position if found.changes else position, found.more
 
 
-async def _told(log: EntryLog, position: Position) -> tuple[Mapping[RoomId, Seq], Set[tuple[RoomId, Seq]]]:
+async def _told(log: Store, position: Position) -> tuple[Mapping[RoomId, Seq], Set[tuple[RoomId, Seq]]]:
     """The heads that changes tell of, and the entries that change memberships."""
     heads: dict[RoomId, Seq] = {}
     memberships: set[tuple[RoomId, Seq]] = set()

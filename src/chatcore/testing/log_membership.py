@@ -7,7 +7,8 @@ import pytest
 from ..domain.entries import Banned, Entry, Event, Invited, Joined, Left, Removed, RoleChanged, Unbanned, Updated
 from ..domain.state import Member
 from ..ids import UserId
-from ..ports.entry_log import EntryLog, RoomMembership
+from ..ports.room_views import RoomMembership
+from ..ports.store import Store
 from .builders import (
     banned,
     conversation,
@@ -50,7 +51,7 @@ class MembershipContract:
     @pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one batch"])
     @pytest.mark.parametrize(("story", "member"), STORIES)
     async def test_a_standing_is_the_same_wherever_one_looks(
-        self, log: EntryLog, story: Sequence[Entry], member: Member | None, together: bool
+        self, log: Store, story: Sequence[Entry], member: Member | None, together: bool
     ) -> None:
         entries = [message(), *story]
         for batch in [entries] if together else [[one] for one in entries]:
@@ -71,7 +72,7 @@ class MembershipContract:
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
     async def test_entries_of_every_kind_are_kept_exactly_and_name_whom_they_affect(
-        self, log: EntryLog, user: UserId
+        self, log: Store, user: UserId
     ) -> None:
         events: list[Event] = [
             Invited(user=user),
@@ -90,13 +91,13 @@ class MembershipContract:
         affects = {change.seq: change.affects for change in (await log.changes(0, 100)).changes if change.affects}
         assert affects == {1: ("alice", "bob"), **dict.fromkeys((2, 3, 5, 6, 7, 8, 10), (user,))}
 
-    async def test_the_title_is_the_last_that_was_given(self, log: EntryLog) -> None:
+    async def test_the_title_is_the_last_that_was_given(self, log: Store) -> None:
         await write(log, [opened(opens=opens("alice", title="first"))])
         for seq, title in enumerate(["second", "", "'third' 🙂"], start=2):
             await write(log, [updated("room", seq, title)])
             assert (await log.state("room")).title == title
 
-    async def test_an_owner_may_stop_being_one(self, log: EntryLog) -> None:
+    async def test_an_owner_may_stop_being_one(self, log: Store) -> None:
         entries = [
             message(),
             role_changed("room", 2, "bob", "owner"),
@@ -106,7 +107,7 @@ class MembershipContract:
         await write(log, entries)
         assert dict((await log.state("room")).members) == {"bob": Member("owner", since=1)}
 
-    async def test_a_change_touches_nobody_else_and_no_other_room(self, log: EntryLog) -> None:
+    async def test_a_change_touches_nobody_else_and_no_other_room(self, log: Store) -> None:
         for room in ("room", "other"):
             await write(log, [*conversation(room, 3, users=["alice", "bob", "carol"])])
         await write(log, [removed("room", 4, "carol"), banned("room", 5, "bob")])

@@ -8,7 +8,9 @@ from ..domain.decider import evolve
 from ..domain.entries import Opens
 from ..domain.state import Member, RoomState
 from ..ids import UserId
-from ..ports.entry_log import EntryLog, LogSlice, RoomMembership
+from ..ports.entry_log import LogSlice
+from ..ports.room_views import RoomMembership
+from ..ports.store import Store
 from .builders import conversation, joined, message, opened, opens
 from .logs import ALMOST_EQUAL, HOSTILE_NAMES, READ_ALL, say, write
 from .tasks import meanwhile
@@ -16,14 +18,14 @@ from .tasks import meanwhile
 
 @pytest.mark.anyio
 class ReadOnContract:
-    async def test_of_an_unborn_room_there_is_no_news(self, log: EntryLog) -> None:
+    async def test_of_an_unborn_room_there_is_no_news(self, log: Store) -> None:
         await write(log, [message("other")])
         for room in ("room", "", *HOSTILE_NAMES):
             assert await log.read_on(room, 0, 10, [("alice", "key-1")]) == LogSlice(head=0, entries=[], first={})
 
     @pytest.mark.parametrize("limit", [0, 1, 199, 200, 201])
     async def test_what_lies_above_a_seq_comes_ascending_up_to_the_limit_with_the_head(
-        self, log: EntryLog, limit: int
+        self, log: Store, limit: int
     ) -> None:
         entries = conversation(count=200)
         await write(log, entries)
@@ -31,19 +33,19 @@ class ReadOnContract:
             news = await log.read_on("room", after, limit)
             assert news == LogSlice(head=200, entries=entries[after : after + limit], first={})
 
-    async def test_the_holder_of_a_key_is_found_wherever_it_stands(self, log: EntryLog) -> None:
+    async def test_the_holder_of_a_key_is_found_wherever_it_stands(self, log: Store) -> None:
         entries = conversation(count=5)
         await write(log, entries)
         holders = {(entry.author, entry.key): entry for entry in entries}
         asked = [*holders, ("alice", "key-2"), ("bob", "key-1"), ("carol", "key-1"), ("alice", "")]
         assert await log.read_on("room", 2, 1, asked) == LogSlice(head=5, entries=[entries[2]], first=holders)
 
-    async def test_a_key_of_another_room_is_not_found(self, log: EntryLog) -> None:
+    async def test_a_key_of_another_room_is_not_found(self, log: Store) -> None:
         await write(log, [message("other", key="k")])
         await write(log, [message("room", key="other")])
         assert (await log.read_on("room", 0, 0, [("alice", "k")])).first == {}
 
-    async def test_head_entries_and_keys_are_of_one_moment_while_others_write(self, log: EntryLog) -> None:
+    async def test_head_entries_and_keys_are_of_one_moment_while_others_write(self, log: Store) -> None:
         keys = [str(number) for number in range(100)]
         asked = [("alice", key) for key in keys]
         async with meanwhile(partial(say, log, "room", "alice", keys)) as running:
@@ -56,7 +58,7 @@ class ReadOnContract:
 @pytest.mark.anyio
 class StateContract:
     @pytest.mark.parametrize("room", ["room", "", *HOSTILE_NAMES])
-    async def test_the_state_of_an_unborn_room_is_empty(self, log: EntryLog, room: str) -> None:
+    async def test_the_state_of_an_unborn_room_is_empty(self, log: Store, room: str) -> None:
         assert await log.state(room) == RoomState(room=room)
 
     @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ class StateContract:
         ],
         ids=lambda opening: opening.kind,
     )
-    async def test_the_state_is_what_the_entries_come_to(self, log: EntryLog, opening: Opens) -> None:
+    async def test_the_state_is_what_the_entries_come_to(self, log: Store, opening: Opens) -> None:
         entries = [
             opened(opens=opening),
             message(seq=2),
@@ -82,7 +84,7 @@ class StateContract:
             state = evolve(state, entry)
             assert await log.state("room") == state
 
-    async def test_the_state_is_the_same_when_a_batch_brought_it(self, log: EntryLog) -> None:
+    async def test_the_state_is_the_same_when_a_batch_brought_it(self, log: Store) -> None:
         entries = [message(), joined("room", 2, "carol"), message(seq=3), joined("room", 4, "dave")]
         await write(log, entries)
         state = await log.state("room")
@@ -94,11 +96,11 @@ class StateContract:
             "dave": 4,
         }
 
-    async def test_users_are_equal_only_when_their_code_points_are(self, log: EntryLog) -> None:
+    async def test_users_are_equal_only_when_their_code_points_are(self, log: Store) -> None:
         await write(log, [opened(opens=opens(*ALMOST_EQUAL))])
         assert set((await log.state("room")).members) == set(ALMOST_EQUAL)
 
-    async def test_head_and_members_are_of_one_moment_while_others_write(self, log: EntryLog) -> None:
+    async def test_head_and_members_are_of_one_moment_while_others_write(self, log: Store) -> None:
         async def join() -> None:
             for seq in range(2, 60):
                 await write(log, [joined("room", seq, f"user {seq}")])
@@ -112,7 +114,7 @@ class StateContract:
 
 @pytest.mark.anyio
 class MembershipsContract:
-    async def test_a_user_without_rooms_has_no_memberships(self, log: EntryLog) -> None:
+    async def test_a_user_without_rooms_has_no_memberships(self, log: Store) -> None:
         await write(log, conversation())
         for user in ("carol", *HOSTILE_NAMES):
             assert await log.memberships(user) == []
@@ -120,7 +122,7 @@ class MembershipsContract:
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
     async def test_a_user_has_the_rooms_that_were_opened_with_them_and_those_they_joined(
-        self, log: EntryLog, user: UserId
+        self, log: Store, user: UserId
     ) -> None:
         await write(log, [message("opened", opens=opens(user, "bob"))])
         await write(log, [message("joined"), message("joined", 2), joined("joined", 3, user, role="admin")])
@@ -135,19 +137,19 @@ class MembershipsContract:
         assert await log.memberships(user, "not theirs") == []
         assert await log.memberships(user, "unborn") == []
 
-    async def test_the_head_of_a_row_is_the_rooms_present_one(self, log: EntryLog) -> None:
+    async def test_the_head_of_a_row_is_the_rooms_present_one(self, log: Store) -> None:
         for entry in conversation(count=5):
             await write(log, [entry])
             (row,) = await log.memberships("bob")
             assert (row.head, row.member.since) == (entry.seq, 1)
 
-    async def test_a_user_may_have_many_rooms(self, log: EntryLog) -> None:
+    async def test_a_user_may_have_many_rooms(self, log: Store) -> None:
         rooms = {f"room {number}" for number in range(300)}
         for room in rooms:
             await write(log, [message(room)])
         assert {row.room for row in await log.memberships("bob")} == rooms
 
-    async def test_whoever_is_made_a_member_has_the_room_when_the_append_returns(self, log: EntryLog) -> None:
+    async def test_whoever_is_made_a_member_has_the_room_when_the_append_returns(self, log: Store) -> None:
         await write(log, [message()])
         for seq in range(2, 20):
             await write(log, [joined("room", seq, f"user {seq}")])

@@ -1,4 +1,4 @@
-"""What `EntryLog.window` has to do."""
+"""Tests of `RoomViews.window`."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,7 +9,8 @@ import pytest
 from ..domain.entries import Entry, Message
 from ..domain.state import Member
 from ..ids import Seq
-from ..ports.entry_log import Anchor, EntryLog, FirstUnread, Window
+from ..ports.room_views import Anchor, FirstUnread, Window
+from ..ports.store import Store
 from .builders import conversation, joined, message
 from .logs import HOSTILE_NAMES, say, write
 from .tasks import at_once, meanwhile
@@ -62,7 +63,7 @@ def expected(entries: Sequence[Entry], anchor: Anchor, before: int, after: int, 
 class WindowContract:
     @pytest.mark.parametrize("messages_only", [False, True])
     async def test_a_window_is_what_the_contract_says_around_every_anchor(
-        self, log: EntryLog, messages_only: bool
+        self, log: Store, messages_only: bool
     ) -> None:
         entries = mixed()
         await write(log, entries)
@@ -76,13 +77,13 @@ class WindowContract:
                 assert window == expected(entries, anchor, before, after, messages_only=messages_only)
 
     @pytest.mark.parametrize("room", ["room", "", *HOSTILE_NAMES])
-    async def test_the_window_of_an_unborn_room_is_empty(self, log: EntryLog, room: str) -> None:
+    async def test_the_window_of_an_unborn_room_is_empty(self, log: Store, room: str) -> None:
         anchors: list[Anchor] = ["newest", "oldest", 1, 7, FirstUnread(user="alice", read=0)]
         for anchor in anchors:
             window = await log.window("alice", room, anchor, 10, 10)
             assert window == Window(head=0, kind=None, member=None, entries=[], has_before=False, has_after=False)
 
-    async def test_whoever_reads_has_their_own_standing_in_it(self, log: EntryLog) -> None:
+    async def test_whoever_reads_has_their_own_standing_in_it(self, log: Store) -> None:
         await write(log, [message(), joined("room", 2, "carol")])
         standing = {user: (await log.window(user, "room", "newest", 1, 0)).member for user in ("bob", "carol", "dave")}
         assert standing == {"bob": Member("member", since=1), "carol": Member("member", since=2), "dave": None}
@@ -90,7 +91,7 @@ class WindowContract:
     @pytest.mark.parametrize("size", [1, 199, 200, 201, 202])
     @pytest.mark.parametrize("count", [1, 200, 201])
     async def test_a_page_has_as_many_as_were_asked_for_and_tells_whether_there_are_more(
-        self, log: EntryLog, size: int, count: int
+        self, log: Store, size: int, count: int
     ) -> None:
         entries = conversation(count=size)
         await write(log, entries)
@@ -105,7 +106,7 @@ class WindowContract:
     @pytest.mark.parametrize("page", [1, 7, 200, 201])
     @pytest.mark.parametrize("messages_only", [False, True])
     async def test_paging_in_both_directions_from_every_kind_of_anchor_gives_each_entry_once(
-        self, log: EntryLog, page: int, messages_only: bool
+        self, log: Store, page: int, messages_only: bool
     ) -> None:
         entries = mixed(403 if page > 1 else 40)
         await write(log, entries)
@@ -128,7 +129,7 @@ class WindowContract:
                 seqs, more = [*seqs, *new], window.has_after
             assert seqs == wanted
 
-    async def test_a_page_never_shifts_while_others_write(self, log: EntryLog) -> None:
+    async def test_a_page_never_shifts_while_others_write(self, log: Store) -> None:
         entries = conversation(count=30)
         await write(log, entries)
         keys = [f"new {number}" for number in range(50)]
@@ -137,7 +138,7 @@ class WindowContract:
                 window = await log.window("alice", "room", 20, 10, 10)
                 assert list(window.entries) == list(entries[9:30])
 
-    async def test_entries_and_head_are_of_one_moment_while_others_write(self, log: EntryLog) -> None:
+    async def test_entries_and_head_are_of_one_moment_while_others_write(self, log: Store) -> None:
         keys = [str(number) for number in range(100)]
         async with meanwhile(partial(say, log, "room", "alice", keys)) as running:
             while running():

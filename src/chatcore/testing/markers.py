@@ -7,8 +7,8 @@ import pytest
 
 from ..domain.state import Marker, MarkerUpdate, Member
 from ..ids import UserId
-from ..ports.entry_log import EntryLog
 from ..ports.markers import Markers
+from ..ports.store import Store
 from .builders import banned, conversation, invited, joined, left, message, opened, opens, removed, unbanned
 from .logs import HOSTILE_NAMES, say, write
 from .tasks import at_once, meanwhile
@@ -17,25 +17,23 @@ from .tasks import at_once, meanwhile
 @pytest.mark.anyio
 class StartContract:
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
-    async def test_whoever_the_first_entry_names_starts_at_0(
-        self, log: EntryLog, markers: Markers, user: UserId
-    ) -> None:
+    async def test_whoever_the_first_entry_names_starts_at_0(self, log: Store, markers: Markers, user: UserId) -> None:
         await write(log, [opened(user, user, opens=opens(user, "bob")), message(user, 2), message(user, 3)])
         assert await markers.markers(user, [user, "bob"]) == {user: Marker(0, 0), "bob": Marker(0, 0)}
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
     async def test_whoever_joins_later_starts_at_the_entry_that_says_so(
-        self, log: EntryLog, markers: Markers, user: UserId
+        self, log: Store, markers: Markers, user: UserId
     ) -> None:
         await write(log, [message(), message(seq=2), joined("room", 3, user), message(seq=4)])
         assert await markers.markers("room", [user]) == {user: Marker(3, 3)}
 
-    async def test_messages_move_nobodys_marker_not_even_their_authors(self, log: EntryLog, markers: Markers) -> None:
+    async def test_messages_move_nobodys_marker_not_even_their_authors(self, log: Store, markers: Markers) -> None:
         await write(log, [*conversation(count=9), joined("room", 10, "carol"), message(seq=11, author="carol")])
         expected = {"alice": Marker(0, 0), "bob": Marker(0, 0), "carol": Marker(10, 10)}
         assert await markers.markers("room", ["alice", "bob", "carol"]) == expected
 
-    async def test_strangers_and_unborn_rooms_have_none(self, log: EntryLog, markers: Markers) -> None:
+    async def test_strangers_and_unborn_rooms_have_none(self, log: Store, markers: Markers) -> None:
         await write(log, conversation())
         await write(log, [message("other", opens=opens("carol"))])
         assert await markers.markers("room", ["carol", "alice", *HOSTILE_NAMES]) == {"alice": Marker(0, 0)}
@@ -43,7 +41,7 @@ class StartContract:
         for room in ("unborn", "", *HOSTILE_NAMES):
             assert await markers.markers(room, ["alice"]) == {}
 
-    async def test_whoever_joins_again_starts_anew(self, log: EntryLog, markers: Markers) -> None:
+    async def test_whoever_joins_again_starts_anew(self, log: Store, markers: Markers) -> None:
         await write(log, [message(), joined("room", 2, "carol"), message(seq=3)])
         await markers.mark("carol", "room", MarkerUpdate(read=3, unread_from=1, muted=True))
         await write(log, [left("room", 4, "carol")])
@@ -56,7 +54,7 @@ class StartContract:
         assert await markers.markers("room", ["carol"]) == {}
 
     async def test_whoever_was_there_from_the_start_and_joins_again_starts_at_that_entry(
-        self, log: EntryLog, markers: Markers
+        self, log: Store, markers: Markers
     ) -> None:
         await write(log, [message(), removed("room", 2, "bob"), joined("room", 3, "bob")])
         assert await markers.markers("room", ["bob"]) == {"bob": Marker(3, 3)}
@@ -65,7 +63,7 @@ class StartContract:
 @pytest.mark.anyio
 class MarkContract:
     async def test_a_mark_moves_the_marker_and_gives_the_room_as_it_is_afterwards(
-        self, log: EntryLog, markers: Markers
+        self, log: Store, markers: Markers
     ) -> None:
         entries = conversation(count=10)
         await write(log, entries)
@@ -98,7 +96,7 @@ class MarkContract:
         ],
     )
     async def test_a_marker_is_what_the_changes_come_to(
-        self, log: EntryLog, markers: Markers, changes: Sequence[MarkerUpdate], expected: Marker
+        self, log: Store, markers: Markers, changes: Sequence[MarkerUpdate], expected: Marker
     ) -> None:
         await write(log, conversation(count=10))
         view = None
@@ -110,7 +108,7 @@ class MarkContract:
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
     async def test_whoever_is_no_member_sees_the_room_and_changes_nothing(
-        self, log: EntryLog, markers: Markers, user: UserId
+        self, log: Store, markers: Markers, user: UserId
     ) -> None:
         change = MarkerUpdate(read=1, muted=True)
         await write(log, [message()])
@@ -127,13 +125,13 @@ class MarkContract:
         assert await markers.markers("room", [user]) == {user: Marker(5, 5)}
         assert await markers.markers("other", [user]) == {user: Marker(0, 0)}
 
-    async def test_an_unborn_room_has_no_view(self, log: EntryLog, markers: Markers) -> None:
+    async def test_an_unborn_room_has_no_view(self, log: Store, markers: Markers) -> None:
         await write(log, conversation())
         for room in ("unborn", "", *HOSTILE_NAMES):
             assert await markers.mark("alice", room, MarkerUpdate(read=0)) is None
             assert await markers.mark("alice", room, MarkerUpdate()) is None
 
-    async def test_of_changes_made_at_once_none_is_lost(self, log: EntryLog, markers: Markers) -> None:
+    async def test_of_changes_made_at_once_none_is_lost(self, log: Store, markers: Markers) -> None:
         await write(log, conversation(count=200))
         changes = [MarkerUpdate(delivered=seq) for seq in range(180, 200)]
         changes += [MarkerUpdate(read=seq) for seq in range(1, 20)]
@@ -141,14 +139,14 @@ class MarkContract:
         await at_once([partial(markers.mark, "bob", "room", change) for change in changes])
         assert await markers.markers("room", ["bob"]) == {"bob": Marker(77, 200, muted=True)}
 
-    async def test_of_marks_at_once_each_sees_its_own_at_least(self, log: EntryLog, markers: Markers) -> None:
+    async def test_of_marks_at_once_each_sees_its_own_at_least(self, log: Store, markers: Markers) -> None:
         await write(log, conversation(count=40))
         views = await at_once([partial(markers.mark, "bob", "room", MarkerUpdate(read=n)) for n in range(1, 41)])
         read = [view.marker.read for view in views if view and view.marker]
         assert all(found >= wanted for wanted, found in enumerate(read, start=1))
         assert len(read) == max(read) == 40
 
-    async def test_marks_and_appends_at_once_do_not_touch_each_other(self, log: EntryLog, markers: Markers) -> None:
+    async def test_marks_and_appends_at_once_do_not_touch_each_other(self, log: Store, markers: Markers) -> None:
         await write(log, conversation(count=1))
 
         async def mark() -> None:
@@ -171,7 +169,7 @@ class MarkersContract(StartContract, MarkContract):
     """Subclass it, with fixtures ``log`` and ``markers``: an open and empty log, and the markers beside it."""
 
     @pytest.fixture
-    async def log(self) -> EntryLog:
+    async def log(self) -> Store:
         raise NotImplementedError
 
     @pytest.fixture

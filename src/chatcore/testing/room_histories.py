@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from ..domain.entries import Entry
 from ..domain.state import MarkerUpdate
 from ..ids import UserId
-from ..ports.entry_log import FirstUnread, RoomMembership
+from ..ports.room_views import FirstUnread, RoomMembership
 from ..ports.store import Store
 from .builders import message
 from .default_views import DefaultViews

@@ -10,8 +10,8 @@ from ..domain.entries import Opens
 from ..domain.state import Marker, Member, RoomView
 from ..errors import Invalid
 from ..ids import RoomId, UserId
-from ..ports.entry_log import EntryLog
 from ..ports.room_views import RoomViews
+from ..ports.store import Store
 from .builders import (
     NOON,
     banned,
@@ -52,13 +52,13 @@ STRANGE_CURSORS = [
 
 @pytest.mark.anyio
 class PageContract:
-    async def test_whoever_has_no_rooms_has_an_empty_page(self, log: EntryLog, rooms: RoomViews) -> None:
+    async def test_whoever_has_no_rooms_has_an_empty_page(self, log: Store, rooms: RoomViews) -> None:
         await write(log, conversation())
         for user in ("carol", *HOSTILE_NAMES):
             page = await rooms.page(user, None, 10)
             assert (page.rooms, page.next) == ([], None)
 
-    async def test_rooms_come_by_their_last_entry_newest_first(self, log: EntryLog, rooms: RoomViews) -> None:
+    async def test_rooms_come_by_their_last_entry_newest_first(self, log: Store, rooms: RoomViews) -> None:
         for room, second in (("b", 3), ("a", 1), ("c", 2)):
             await write(log, [message(room, at=NOON.replace(second=second))])
         assert await pages(rooms, "bob", 10) == [["b", "c", "a"]]
@@ -69,7 +69,7 @@ class PageContract:
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8, 200])
     async def test_paging_gives_each_room_once_also_where_times_are_equal(
-        self, log: EntryLog, rooms: RoomViews, limit: int
+        self, log: Store, rooms: RoomViews, limit: int
     ) -> None:
         names = [f"room {number}" for number in (3, 1, 6, 0, 5, 2, 4)]
         for number, room in enumerate(names):
@@ -80,15 +80,13 @@ class PageContract:
         assert [len(page) for page in paged[:-1]] == [limit] * (len(paged) - 1)
         assert len(paged[-1]) == len(names) - limit * (len(paged) - 1)
 
-    async def test_a_page_of_all_there_is_has_no_next(self, log: EntryLog, rooms: RoomViews) -> None:
+    async def test_a_page_of_all_there_is_has_no_next(self, log: Store, rooms: RoomViews) -> None:
         for room in ("a", "b"):
             await write(log, [message(room)])
         assert (await rooms.page("bob", None, 2)).next is None
         assert (await rooms.page("bob", None, 1)).next is not None
 
-    async def test_a_room_that_moves_to_the_top_does_not_come_again_below(
-        self, log: EntryLog, rooms: RoomViews
-    ) -> None:
+    async def test_a_room_that_moves_to_the_top_does_not_come_again_below(self, log: Store, rooms: RoomViews) -> None:
         for second, room in enumerate("abcdef"):
             await write(log, [message(room, at=NOON.replace(second=second))])
         first = await rooms.page("bob", None, 2)
@@ -98,23 +96,21 @@ class PageContract:
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
     async def test_a_user_sees_the_rooms_they_opened_or_joined_and_no_others(
-        self, log: EntryLog, rooms: RoomViews, user: UserId
+        self, log: Store, rooms: RoomViews, user: UserId
     ) -> None:
         await write(log, [message(user, opens=opens("bob", user))])
         await write(log, [message("joined"), joined("joined", 2, user)])
         await write(log, conversation("not theirs", 3))
         assert await pages(rooms, user, 1) == [["joined"], [user]]
 
-    async def test_a_page_shows_each_room_as_views_do(self, log: EntryLog, rooms: RoomViews) -> None:
+    async def test_a_page_shows_each_room_as_views_do(self, log: Store, rooms: RoomViews) -> None:
         await write(log, [message("room", 1), joined("room", 2, "carol"), message("room", 3, body="'last'")])
         await write(log, conversation("other", 5, kind="private"))
         for user in ("alice", "bob", "carol"):
             for view in (await rooms.page(user, None, 10)).rooms:
                 assert await rooms.views(view.room, [user]) == {user: view}
 
-    async def test_a_user_sees_the_rooms_they_are_a_member_of_or_invited_to(
-        self, log: EntryLog, rooms: RoomViews
-    ) -> None:
+    async def test_a_user_sees_the_rooms_they_are_a_member_of_or_invited_to(self, log: Store, rooms: RoomViews) -> None:
         endings = {
             "joined": [joined("joined", 2, "carol")],
             "invited": [invited("invited", 2, "carol")],
@@ -134,13 +130,13 @@ class PageContract:
         }
 
     @pytest.mark.parametrize("cursor", STRANGE_CURSORS)
-    async def test_a_cursor_that_no_page_gave_is_invalid(self, log: EntryLog, rooms: RoomViews, cursor: str) -> None:
+    async def test_a_cursor_that_no_page_gave_is_invalid(self, log: Store, rooms: RoomViews, cursor: str) -> None:
         await write(log, conversation())
         with pytest.raises(Invalid) as refused:
             await rooms.page("bob", cursor, 10)
         assert refused.value.field == "after"
 
-    async def test_a_spoilt_cursor_is_invalid(self, log: EntryLog, rooms: RoomViews) -> None:
+    async def test_a_spoilt_cursor_is_invalid(self, log: Store, rooms: RoomViews) -> None:
         for room in ("a", "b"):
             await write(log, [message(room)])
         given = (await rooms.page("bob", None, 1)).next
@@ -149,7 +145,7 @@ class PageContract:
             with pytest.raises(Invalid):
                 await rooms.page("bob", spoilt, 10)
 
-    async def test_old_and_far_times_are_sorted_too(self, log: EntryLog, rooms: RoomViews) -> None:
+    async def test_old_and_far_times_are_sorted_too(self, log: Store, rooms: RoomViews) -> None:
         await write(log, [message("old", at=datetime(1969, 12, 31, 23, 59, 59, 1000, UTC))])
         await write(log, [message("far", at=datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC))])
         assert await pages(rooms, "bob", 1) == [["far"], ["old"]]
@@ -157,7 +153,7 @@ class PageContract:
 
 @pytest.mark.anyio
 class ViewsContract:
-    async def test_nobody_sees_an_unborn_room(self, log: EntryLog, rooms: RoomViews) -> None:
+    async def test_nobody_sees_an_unborn_room(self, log: Store, rooms: RoomViews) -> None:
         await write(log, conversation())
         for room in ("unborn", "", *HOSTILE_NAMES):
             await log.window("alice", room, "newest", 10, 0)
@@ -173,7 +169,7 @@ class ViewsContract:
         ],
         ids=lambda opening: opening.kind,
     )
-    async def test_a_view_tells_what_the_room_is(self, log: EntryLog, rooms: RoomViews, opening: Opens) -> None:
+    async def test_a_view_tells_what_the_room_is(self, log: Store, rooms: RoomViews, opening: Opens) -> None:
         await write(log, [opened(opens=opening), joined("room", 2, "carol"), message(seq=3)])
         views = await rooms.views("room", ["bob"])
         assert views == {
@@ -192,7 +188,7 @@ class ViewsContract:
         }
 
     async def test_each_user_has_a_view_of_their_own_whatever_their_standing(
-        self, log: EntryLog, rooms: RoomViews
+        self, log: Store, rooms: RoomViews
     ) -> None:
         await write(log, [message(), joined("room", 2, "carol"), message(seq=3)])
         views = await rooms.views("room", ["alice", "carol", "stranger", *HOSTILE_NAMES])
@@ -204,13 +200,13 @@ class ViewsContract:
         assert await rooms.views("room", []) == {}
 
     @pytest.mark.parametrize("count", [0, 1, 98, 99, 100, 101, 250])
-    async def test_unread_is_exact_to_99_and_then_100(self, log: EntryLog, rooms: RoomViews, count: int) -> None:
+    async def test_unread_is_exact_to_99_and_then_100(self, log: Store, rooms: RoomViews, count: int) -> None:
         await write(log, [opened(opens=opens("alice", "bob"))])
         await write(log, [message("room", seq) for seq in range(2, count + 2)])
         views = await rooms.views("room", ["alice", "bob"])
         assert (views["alice"].unread, views["bob"].unread) == (0, min(count, 100))
 
-    async def test_unread_are_messages_of_others_above_the_read_marker(self, log: EntryLog, rooms: RoomViews) -> None:
+    async def test_unread_are_messages_of_others_above_the_read_marker(self, log: Store, rooms: RoomViews) -> None:
         entries = [
             message(),
             message(seq=2, author="bob"),
@@ -223,20 +219,20 @@ class ViewsContract:
         views = await rooms.views("room", ["alice", "bob", "carol", "dave"])
         assert {user: view.unread for user, view in views.items()} == {"alice": 2, "bob": 3, "carol": 1, "dave": 0}
 
-    async def test_a_deleted_message_is_not_unread_any_more(self, log: EntryLog, rooms: RoomViews) -> None:
+    async def test_a_deleted_message_is_not_unread_any_more(self, log: Store, rooms: RoomViews) -> None:
         await write(log, [message(), message(seq=2), message(seq=3, author="bob"), message(seq=4)])
         for seq, target, alices, bobs in ((5, 2, 1, 2), (6, 3, 0, 2), (7, 1, 0, 1), (8, 4, 0, 0)):
             await write(log, [deleted(seq, target)])
             views = await rooms.views("room", ["alice", "bob"])
             assert (views["alice"].unread, views["bob"].unread) == (alices, bobs)
 
-    async def test_edits_and_reactions_make_nothing_unread(self, log: EntryLog, rooms: RoomViews) -> None:
+    async def test_edits_and_reactions_make_nothing_unread(self, log: Store, rooms: RoomViews) -> None:
         await write(log, [message(), edited(2), reacted(3, "alice"), updated("room", 4, "title"), message(seq=5)])
         assert (await rooms.views("room", ["bob"]))["bob"].unread == 2
 
     @pytest.mark.parametrize("count", [98, 99, 100, 101, 150])
     async def test_unread_is_exact_over_long_runs_of_ones_own_and_of_deleted_messages(
-        self, log: EntryLog, rooms: RoomViews, count: int
+        self, log: Store, rooms: RoomViews, count: int
     ) -> None:
         entries = [message(seq=1, author="bob", opens=opens("alice", "bob"))]
         for number in range(count):
@@ -249,14 +245,14 @@ class ViewsContract:
 
     @pytest.mark.parametrize("own", [1, 60, 100, 127, 128, 129, 250])
     async def test_unread_is_exact_where_runs_of_several_users_follow_each_other(
-        self, log: EntryLog, rooms: RoomViews, own: int
+        self, log: Store, rooms: RoomViews, own: int
     ) -> None:
         authors = [*["bob"] * own, *["alice"] * 50, *["carol"] * 20, *["bob"] * own, *["alice"] * 25]
         await write(log, [opened(opens=opens("alice", "bob"))])
         await write(log, [message(seq=seq, author=author) for seq, author in enumerate(authors, start=2)])
         assert (await rooms.views("room", ["bob"]))["bob"].unread == 95
 
-    async def test_a_view_tells_the_standing_whatever_it_is(self, log: EntryLog, rooms: RoomViews) -> None:
+    async def test_a_view_tells_the_standing_whatever_it_is(self, log: Store, rooms: RoomViews) -> None:
         story = [message(), banned("room", 2, "carol"), invited("room", 3, "dave"), joined("room", 4, "erin")]
         await write(log, [*story, removed("room", 5, "erin"), removed("room", 6, "bob")])
         views = await rooms.views("room", ["alice", "bob", "carol", "dave", "erin"])
@@ -271,7 +267,7 @@ class ViewsContract:
 
     @pytest.mark.parametrize("count", [1, 20, 21])
     async def test_everybodys_markers_are_shown_in_rooms_of_up_to_20(
-        self, log: EntryLog, rooms: RoomViews, count: int
+        self, log: Store, rooms: RoomViews, count: int
     ) -> None:
         users = [f"user {number}" for number in range(count)]
         await write(log, [opened(opens=opens(*users))])
@@ -280,7 +276,7 @@ class ViewsContract:
         assert view.markers == (dict.fromkeys(users, Marker(0, 0)) if count <= 20 else None)
         assert view.marker == Marker(0, 0)
 
-    async def test_a_view_is_of_one_moment_while_others_write(self, log: EntryLog, rooms: RoomViews) -> None:
+    async def test_a_view_is_of_one_moment_while_others_write(self, log: Store, rooms: RoomViews) -> None:
         async with meanwhile(partial(say, log, "room", "alice", [str(number) for number in range(100)])) as running:
             while running():
                 views = await rooms.views("room", ["bob", "alice"])
@@ -297,7 +293,7 @@ class RoomViewsContract(PageContract, ViewsContract):
     """
 
     @pytest.fixture
-    async def log(self) -> EntryLog:
+    async def log(self) -> Store:
         raise NotImplementedError
 
     @pytest.fixture

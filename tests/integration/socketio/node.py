@@ -11,8 +11,8 @@ from attrs import define
 
 from chatcore import Chat, Credentials, Entry, Principal, Unavailable
 from chatcore.chat import utc_now
-from chatcore.ports.entry_log import AppendResult, RoomMembership
-from chatcore.ports.room_views import RoomPage
+from chatcore.ports.entry_log import AppendResult
+from chatcore.ports.room_views import RoomMembership, RoomPage
 from chatcore_aiohttp.origins import Origins
 from chatcore_memory import MemoryRegistry, MemoryStore
 from chatcore_socketio import ConnectionLimits, SocketioServer, Timing

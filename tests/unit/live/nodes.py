@@ -12,8 +12,8 @@ from chatcore import Chat, Entry, Push, Unavailable
 from chatcore.domain.state import RoomState
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.bus import Bus, Hint
-from chatcore.ports.entry_log import AppendResult, LogSlice, RoomCatchUp, RoomMembership
-from chatcore.ports.room_views import RoomPage
+from chatcore.ports.entry_log import AppendResult, LogSlice
+from chatcore.ports.room_views import RoomCatchUp, RoomMembership, RoomPage
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryStore
 from tests.unit.outer_calls import carry_out, is_outer

@@ -12,7 +12,8 @@ from chatcore.commands.command import Command
 from chatcore.domain.entries import Entry
 from chatcore.errors import ChatError, Conflict, Invalid
 from chatcore.ids import RoomId, Seq
-from chatcore.ports.entry_log import Anchor, AppendResult, Window
+from chatcore.ports.entry_log import AppendResult
+from chatcore.ports.room_views import Anchor, Window
 from chatcore.testing import Recorder
 from chatcore.testing.tasks import at_once
 from chatcore_memory import MemoryStore

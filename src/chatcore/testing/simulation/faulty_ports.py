@@ -17,10 +17,10 @@ from ...domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from ...errors import Unavailable
 from ...ids import Key, RoomId, Seq, UserId
 from ...ports.bus import Bus, Hint, RevocationHint
-from ...ports.entry_log import Anchor, AppendResult, Changes, LogSlice, Position, RoomCatchUp, RoomMembership, Window
+from ...ports.entry_log import AppendResult, Changes, LogSlice, Position
 from ...ports.pushes import ByeCode
 from ...ports.registry import LEASE_S, Renewed, SocketInfo, SocketRegistry
-from ...ports.room_views import RoomPage
+from ...ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, Window
 from ...ports.store import Store
 from .processes import Process
 from .world import World
