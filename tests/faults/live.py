@@ -129,8 +129,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "join-of-a-connecting-socket-lost",
             "chatcore.live:Hub.connected",
-            "(*places, *socket.noted)",
-            "places",
+            "(*subscriptions, *socket.noted)",
+            "subscriptions",
             f"{RULES}::test_a_join_while_a_socket_connects_reaches_it",
         ),
     ),
@@ -180,7 +180,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "join-during-a-sync-lost",
             "chatcore.live:Hub.release",
-            "elif noted:",
+            "elif joined:",
             "elif False:",
             f"{RULES}::test_a_join_during_a_sync_that_names_the_room_is_not_lost",
         ),
@@ -223,7 +223,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "younger-invitation-ended-by-a-look",
             "chatcore.live:Memberships._end_invitations",
-            "told.get(socket) == invited",
+            "invitations.get(socket) == invited",
             "True",
             f"{INVITATIONS}::test_a_look_that_is_older_than_an_invitation_does_not_end_it",
         ),

@@ -1,1 +1,1 @@
-"""What this node serves: rooms with subscriptions or pending commands, users with sockets, and the hub of both."""
+"""The live part of a node: rooms with subscriptions or pending commands, users with sockets, and the hub of both."""

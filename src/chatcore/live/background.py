@@ -1,4 +1,4 @@
-"""Tasks that outlive the call that started them."""
+"""Background tasks, which outlive the call that started them."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from .event_loop import Handover
 
 PAUSE_S = 0.5
 IDLE_MAX = 1_000
-"""Tasks that are kept for what comes next: to start one costs as much as half of what a room does with a command."""
+"""The most idle tasks that are kept. Starting a task costs half as much as a command costs its room."""
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
@@ -24,24 +24,24 @@ log = logging.getLogger(__name__)
 
 
 class Background:
-    """A task group in a task of its own, whose tasks run on while the caller that entered it is cancelled.
+    """A task group in a task of its own. Its tasks keep running if the caller that entered it is cancelled.
 
     On asyncio it may be entered and left in different tasks, as pytest's fixtures and aiohttp's start-up and clean-up
-    do; a bare task group raises at that. Leaving it cancels what still runs. A task that fails is logged and takes no
-    other one with it.
+    do; a bare task group would raise. Leaving it cancels the running tasks. An exception of a task is logged and does
+    not end other tasks.
     """
 
     def __init__(self) -> None:
         self._group: TaskGroup | None = None
         self._host: asyncio.Task[None] | None = None
         self._outer: TaskGroup | None = None
-        """Holds the task of ``_live`` where there is no asyncio."""
+        """Holds the task of ``_live`` on trio."""
         self._stop = anyio.Event()
         self._idle: list[Handover[Work]] = []
-        """Tasks that wait for something to do."""
+        """Tasks that wait for work."""
 
     def start(self, work: Work) -> None:
-        """Carry out ``work`` in a task."""
+        """Run ``work`` in a task. Raises RuntimeError before `Background` is entered."""
         if self._group is None:
             raise RuntimeError("nothing runs in the background before it is entered")
         if self._idle:
@@ -50,7 +50,7 @@ class Background:
             self._group.start_soon(self._carry_out, work)
 
     async def _carry_out(self, work: Work) -> None:
-        """Carry out this work, then what is given to the idle task."""
+        """Run ``work``, then wait as an idle task for further work."""
         while True:
             try:
                 await work()
@@ -58,7 +58,7 @@ class Background:
                 log.exception("a background task failed")
             if len(self._idle) >= IDLE_MAX:
                 return
-            del work  # while the task is idle, nothing that its last work refers to, such as a room, stays in memory
+            del work  # an idle task must not keep in memory what its last work refers to, such as a room
             work = await self._next()
 
     async def _next(self) -> Work:
@@ -68,14 +68,17 @@ class Background:
 
     @property
     def idle(self) -> int:
-        """How many tasks wait for something to do."""
+        """How many tasks wait for work."""
         return len(self._idle)
 
     def keep(self, work: str, turn: Callable[[], Awaitable[None]], pause: float = PAUSE_S) -> None:
-        """Call ``turn`` again and again; after one that failed, whatever with, ``pause`` seconds later.
+        """Call ``turn`` repeatedly while this is entered. ``turn`` waits for its work itself.
 
-        A turn waits for something itself. ``work`` names it in the log: equal faults in a row are one line, and the
-        first turn that succeeds after a fault is one.
+        A row of exceptions of one type is one log line. So is the first success after an exception.
+
+        Args:
+            work: names the turns in the log.
+            pause: seconds to wait after an exception.
         """
         self.start(partial(_kept, work, turn, pause))
 
@@ -96,7 +99,7 @@ class Background:
         return self
 
     async def _live(self, ready: anyio.Event) -> None:
-        # Shielded: a Chat that is left by cancellation still carries out what was queued.
+        # Shielded: a Chat that is left by cancellation still carries out the queued commands.
         with anyio.CancelScope(shield=True):
             async with anyio.create_task_group() as self._group:
                 ready.set()

@@ -1,4 +1,4 @@
-"""The change poller: it asks the store for changes of which no hint told, for every store and bus alike."""
+"""The change poller: finds the changes of a store that no hint reported."""
 
 import anyio
 
@@ -6,11 +6,12 @@ from ..ports.entry_log import EntryLog, Position
 from .hub import Hub
 
 POLL_S = 2
+"""Seconds between two polls."""
 CHANGES_MAX = 1_000
 
 
 class ChangePoller:
-    """Tells the hub every 2 s which rooms have changed since position ``after`` of the store's change feed."""
+    """Polls a store's change feed every 2 s, from position ``after``, and hands the changes to the hub as hints."""
 
     def __init__(self, store: EntryLog, hub: Hub, after: Position) -> None:
         self._store = store
@@ -18,6 +19,7 @@ class ChangePoller:
         self._after = after
 
     async def turn(self) -> None:
+        """Wait until the next poll is due, then read all changes since the last one. Raises `Unavailable`."""
         await anyio.sleep(POLL_S)
         more = True
         while more:

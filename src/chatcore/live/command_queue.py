@@ -1,4 +1,4 @@
-"""The commands that are queued at a room, in the order in which they came."""
+"""The queue of a room's pending commands."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -35,16 +35,16 @@ class PendingCommand:
     """A command that is queued at its room and not answered.
 
     Attributes:
-        command: a refusal where the command's own fields or a limit decided it; the refusal keeps the command's place.
-        reply: takes the outcome, once.
+        command: an error if the command's fields or a limit refused it. The error is the answer, in the command's turn.
+        reply: called once, with the outcome.
         deadline: time on the event loop's clock at which the command fails with `Unavailable`.
         in_flight: counts the command until it is answered.
-        socket: answers of one socket keep their order; None for a caller of `Chat.execute`.
-        limited: whether the limit of the room has still to count the command.
+        socket: the socket that sent the command. Its answers keep their order. None for a caller of `Chat.execute`.
+        limited: whether the room's limit still has to count the command.
         target: the seq of the message that the command is about, if any.
-        tried_above: the command's entry was appended with an unknown outcome at the next seq or a higher one, and at
-            none below: an entry above may be the command's own. A later attempt may be at a lower seq, when the
-            commands before it in its batch have been answered.
+        tried_above: an entry above this seq may come from this command, because an append above it had an unknown
+            outcome. An entry at or below it comes from an earlier attempt. None if no append had an unknown outcome. A
+            later append may be at a lower seq, after earlier commands of its batch have been answered.
     """
 
     user: UserId
@@ -66,7 +66,7 @@ class PendingCommand:
 
 
 class CommandQueue:
-    """A room's pending commands: first in, first out, but an entry of the log may answer a command out of turn."""
+    """A room's pending commands: first in, first out. An entry of the log may answer a command out of turn."""
 
     def __init__(self) -> None:
         self._pending: OrderedDict[PendingCommand, None] = OrderedDict()
@@ -80,14 +80,15 @@ class CommandQueue:
         return pending in self._pending
 
     def all(self) -> Sequence[PendingCommand]:
-        """A copy: a reply may queue or answer commands."""
+        """Return a copy of the queue: a reply may queue or answer commands."""
         return list(self._pending)
 
     def first(self) -> PendingCommand | None:
+        """Return the first command, or None if the queue is empty."""
         return next(iter(self._pending), None)
 
     def append(self, pending: PendingCommand) -> int:
-        """Returns how many commands are pending now."""
+        """Queue a command. Returns how many commands are pending then."""
         self._pending[pending] = None
         self._by_key.setdefault((pending.user, pending.key), []).append(pending)
         if pending.socket is not None:
@@ -99,7 +100,7 @@ class CommandQueue:
         return socket in self._by_socket
 
     def finish(self, pending: PendingCommand, outcome: Outcome) -> None:
-        """Answer a command. A temporary failure takes along the later ones of its socket, so that order is kept."""
+        """Answer a command. A temporary error also answers later commands of its socket, which keeps their order."""
         socket = pending.socket
         self._answer(pending, outcome)
         if isinstance(outcome, ChatError) and outcome.temporary and socket is not None:
@@ -107,9 +108,9 @@ class CommandQueue:
                 self._answer(later, outcome)
 
     def expire(self, now: float) -> float | None:
-        """Fail the commands whose deadline has passed, each with the later ones of its socket, so that order is kept.
+        """Fail expired commands, and later commands of their sockets, so that these keep their order.
 
-        Returns the first deadline of those that are left, None where there are none.
+        Returns the first deadline of the commands that are left, or None if there are none.
         """
         first = self.first()
         if first is None or first.deadline > now:
@@ -129,17 +130,17 @@ class CommandQueue:
             self._answer(pending, error)
 
     def forget(self, target: Seq, changed_at: Seq) -> None:
-        """Drop what commands know of the message at ``target``, unless they read it at ``changed_at`` or later."""
+        """Drop the message at ``target`` from the facts of commands that read it before ``changed_at``."""
         for pending in self._pending:
             facts = pending.facts
             if facts and facts.target and facts.target.seq == target and (facts.as_of or 0) < changed_at:
                 pending.facts = evolve(facts, target=None, as_of=None)
 
     def finish_from(self, entry: Entry) -> None:
-        """Answer the commands that ``entry`` carries out, but never one before an earlier one of its socket.
+        """Answer the commands whose key ``entry`` uses, except commands that come after others of their socket.
 
-        A command of the entry's key with another content stays: the entry may have been read before a deletion erased
-        the digest, and the store is asked for it when the command is decided.
+        A command with the same key and other content stays pending. The entry may have been read before a deletion
+        erased its digest, so the store is asked again when the command is decided.
         """
         for pending in tuple(self._by_key.get((entry.author, entry.key), ())):
             if pending not in self._pending or isinstance(pending.command, ChatError):

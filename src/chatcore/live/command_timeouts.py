@@ -1,4 +1,4 @@
-"""Fails queued commands at their deadlines, also while their room waits for the store."""
+"""Fails pending commands at their deadlines, also while their room waits for the store."""
 
 import anyio
 
@@ -6,14 +6,14 @@ from .event_loop import current_time
 from .room import LiveRoom
 
 RESOLUTION_S = 0.05
-"""Shortest time between two rounds. A round looks at every queued command of a room, so it serves many at once."""
+"""Shortest time between two rounds. A round checks every pending command of a room, so few rounds are cheaper."""
 
 
 class CommandTimeouts:
-    """Fails expired commands with `Unavailable`, in every room of a Chat that has queued commands.
+    """Fails expired commands with `Unavailable`, in every room of a Chat that has pending commands.
 
-    All commands have the same time limit, so a command that is queued later expires later: a round sleeps until the
-    first deadline that it saw and misses no other.
+    All commands have the same time limit, so a command that is queued later expires later. A round sleeps until the
+    first deadline that it has seen, and misses no earlier one.
     """
 
     def __init__(self) -> None:
@@ -21,17 +21,17 @@ class CommandTimeouts:
         self._watched = anyio.Event()
 
     def watch(self, room: LiveRoom) -> None:
-        """Look after the commands of ``room`` until it has none."""
+        """Watch the deadlines of ``room`` until it has no commands."""
         if not self._rooms:
             self._watched.set()
         self._rooms[room] = None
 
     def forget(self, room: LiveRoom) -> None:
-        """``room`` has no commands."""
+        """Stop watching ``room``, which has no commands."""
         self._rooms.pop(room, None)
 
     async def turn(self) -> None:
-        """Fail what has expired, then wait until the next command may expire."""
+        """Fail the expired commands, then wait until the next command may expire."""
         while not self._rooms:
             self._watched = anyio.Event()
             await self._watched.wait()

@@ -1,4 +1,4 @@
-"""When sockets end because what they were opened with has run out, and the warning before."""
+"""The deadlines at which the access of sockets ends."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -7,7 +7,9 @@ import anyio
 from attrs import define
 
 WARNING = timedelta(seconds=60)
+"""A socket is warned this long before its deadline."""
 LOOK_S = 1
+"""Seconds between two checks of the deadlines."""
 
 
 @define
@@ -17,7 +19,13 @@ class _Deadline:
 
 
 class Deadlines:
-    """Points in wall-clock time at which sockets expire, one for each; looked at once a second."""
+    """A deadline in wall-clock time for each socket, checked once a second.
+
+    Args:
+        now: returns the present UTC time.
+        warn: called once per deadline with the socket's id and the deadline, `WARNING` before it.
+        expire: called at the deadline with the socket's id.
+    """
 
     def __init__(
         self, now: Callable[[], datetime], warn: Callable[[str, datetime], None], expire: Callable[[str], None]
@@ -28,17 +36,18 @@ class Deadlines:
         self._ends: dict[str, _Deadline] = {}
 
     def set(self, socket: str, at: datetime) -> None:
-        """The socket expires at ``at``, and not when it was said before; `WARNING` earlier, or now, it is warned."""
-        found = self._ends.get(socket)
-        if found is None or found.end != at:
+        """Set or replace the deadline of a socket. Warns at once if the deadline is less than `WARNING` away."""
+        deadline = self._ends.get(socket)
+        if deadline is None or deadline.end != at:
             self._ends[socket] = _Deadline(at)
             self._warn_of(socket, self._ends[socket], self._now())
 
     def forget(self, socket: str) -> None:
+        """Remove the deadline of a socket, if it has one."""
         self._ends.pop(socket, None)
 
     async def watch(self) -> None:
-        """Warn and expire; then wait for a second."""
+        """Warn and expire the sockets that are due, then wait for a second."""
         now = self._now()
         for socket, deadline in tuple(self._ends.items()):
             self._warn_of(socket, deadline, now)

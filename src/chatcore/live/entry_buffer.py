@@ -1,4 +1,4 @@
-"""The last entries of a room."""
+"""The buffer of a room's last entries."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -8,22 +8,23 @@ from ..domain.redaction import holds_text_of, redacted
 from ..ids import Seq
 
 TAIL = 64
+"""The most entries of a buffer."""
 
 
 class EntryBuffer:
-    """Up to 64 entries that a room remembers, so that a subscription a little behind needs no read of the store."""
+    """The last entries of a live room, up to 64, so that a subscription a little behind needs no read of the store."""
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=TAIL)
 
     def append(self, entry: Entry) -> None:
-        """Remember an entry, the next after those that are here. A deletion takes the text out of them."""
+        """Append the entry that follows the buffered ones. A deletion redacts the buffered entries of its target."""
         if isinstance(entry.event, Deleted):
             self._redact(entry.event.target)
         self._entries.append(entry)
 
     def between(self, after: Seq, upto: Seq) -> Sequence[Entry] | None:
-        """Return the entries above ``after`` up to ``upto``; None where some of them are not remembered."""
+        """Return the entries above ``after`` up to ``upto``; None if some of them are not buffered."""
         if not self._entries or self._entries[0].seq > after + 1:
             return None
         return [entry for entry in self._entries if after < entry.seq <= upto]

@@ -1,7 +1,7 @@
-"""What every command asks of the event loop: directly on asyncio, through anyio elsewhere.
+"""The calls to the event loop that every command makes: directly to asyncio, or through anyio on trio.
 
-anyio looks at each call for the library that runs, and wraps what that gives. Of all that a command costs these few
-calls were a tenth.
+anyio detects the running library in each call and wraps the result. Through anyio these calls were a tenth of the cost
+of a command.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def current_time() -> float:
-    """The event loop's clock, in seconds."""
+    """Return the time of the event loop's clock, in seconds."""
     try:
         return asyncio.get_running_loop().time()
     except RuntimeError:
@@ -29,9 +29,9 @@ def current_time() -> float:
 
 
 class LoopGuard:
-    """The event loop in which a Chat was entered; a call from any other loop is refused.
+    """Refuses calls outside of the event loop in which a Chat was entered.
 
-    Its tasks, events and timers belong to that loop: used from another thread they hang or fail for others.
+    The tasks, events and timers of a Chat belong to that loop. Calls from another thread would make them hang or fail.
     """
 
     __slots__ = ("_loop",)
@@ -41,15 +41,17 @@ class LoopGuard:
 
     @property
     def entered(self) -> bool:
+        """Whether the Chat was entered."""
         return self._loop is not None
 
     def enter(self) -> None:
+        """Take the running event loop as the one of the Chat."""
         self._loop = _running_loop()
 
     def check(self) -> None:
-        """Raises RuntimeError where another event loop runs, or none, once there is one that was entered."""
+        """Raise RuntimeError if the Chat was entered and its event loop is not the running one."""
         try:
-            loop: object | None = get_running_loop()  # each command asks: on asyncio without a further call
+            loop: object | None = get_running_loop()  # the hot path: no further call on asyncio
         except RuntimeError:
             loop = _running_loop()
         if loop is not self._loop is not None:
@@ -57,7 +59,7 @@ class LoopGuard:
 
 
 def _running_loop() -> object | None:
-    """What identifies the event loop that runs in this thread; None where none does."""
+    """Return an object that identifies this thread's running event loop, or None if none runs."""
     try:
         return current_token().native_token
     except RuntimeError:
@@ -65,7 +67,7 @@ def _running_loop() -> object | None:
 
 
 class Handover(Generic[T]):
-    """One value, given by whoever has it to the one task that waits for it, which may have been cancelled."""
+    """Hands one value to one waiting task, which may have been cancelled."""
 
     __slots__ = ("_future",)
 
@@ -73,10 +75,12 @@ class Handover(Generic[T]):
         self._future: asyncio.Future[T] | _Future[T] = _new_future()
 
     def give(self, value: T) -> None:
+        """Give the value. Does nothing if the waiting task was cancelled."""
         if not self._future.done():
             self._future.set_result(value)
 
     def take(self) -> Awaitable[T]:
+        """Return an awaitable of the value, for one task."""
         return self._future
 
 
@@ -88,7 +92,7 @@ def _new_future() -> "asyncio.Future[Any] | _Future[Any]":
 
 
 class _Future(Generic[T]):
-    """As much of asyncio's as is needed here."""
+    """The methods of asyncio's future that `Handover` uses."""
 
     def __init__(self) -> None:
         self._given = anyio.Event()

@@ -1,4 +1,4 @@
-"""Which users exist, asked of a host's user directory, which may hang or fail."""
+"""Asks a host's user directory which users exist."""
 
 import logging
 from collections.abc import Collection
@@ -10,7 +10,7 @@ from ..ids import UserId
 from ..ports.user_directory import UserDirectory
 
 DIRECTORY_S = 2
-"""How long a host's directory may take."""
+"""Seconds that a host's user directory may take."""
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 async def existing(directory: UserDirectory, users: Collection[UserId]) -> frozenset[UserId]:
     """Return those of the users who exist.
 
-    Raises `ChatError`: that of the directory, or `Unavailable` where it fails otherwise or takes more than 2 s.
+    Raises the `ChatError` of the directory, or `Unavailable` if it raises another exception or takes more than 2 s.
     """
     try:
         with anyio.fail_after(DIRECTORY_S):

@@ -1,4 +1,4 @@
-"""What commands need to know beside the room's state before they can be decided."""
+"""Gathers the facts that pending commands need beside the room's state before they are decided."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,11 +19,11 @@ NOTHING_KNOWN = Facts()
 async def gather(
     commands: Sequence[PendingCommand], state: RoomState, store: Store, directory: UserDirectory | None
 ) -> Seq:
-    """Give pending commands facts that hold at ``state``. Returns the room's head as it was seen, perhaps a higher one.
+    """Gather facts of pending commands that hold at ``state``. Returns the highest head that the store has shown.
 
-    It stops before a command about a message that an earlier one changes, whose facts would not hold for long. A
-    command that names users while the directory fails becomes its failure. Raises `Unavailable` where the store
-    can't be reached.
+    Stops before a command about a message that an earlier command changes: its facts would be stale after that. A
+    command that names users is replaced by the error of the user directory if the directory fails. Raises
+    `Unavailable` if the store cannot be reached.
     """
     await _name(commands, state, directory)
     seen = state.head
@@ -44,7 +44,7 @@ async def gather(
 
 
 async def _name(commands: Sequence[PendingCommand], state: RoomState, directory: UserDirectory | None) -> None:
-    """Give those commands facts that have none: whether the users whom they name exist."""
+    """Give commands without facts the users that they name and that do not exist."""
     named: dict[PendingCommand, frozenset[UserId]] = {}
     for pending in commands:
         if pending.facts is not None or isinstance(pending.command, ChatError):
@@ -59,7 +59,7 @@ async def _name(commands: Sequence[PendingCommand], state: RoomState, directory:
 
 
 def hold(pending: PendingCommand, head: Seq) -> bool:
-    """Return whether the command's facts are there and still hold at ``head``."""
+    """Return whether the command has facts that still hold at ``head``."""
     facts, target = pending.facts, pending.target
     if facts is None or target is None or target > head:
         return facts is not None

@@ -1,4 +1,4 @@
-"""A host's connection, with its faults kept inside."""
+"""A connection that contains the exceptions of a host's connection."""
 
 import logging
 from asyncio import CancelledError
@@ -8,7 +8,7 @@ from ..ports.connection import Connection
 from ..ports.pushes import Bye, Push
 
 CUT = Bye(code="slow")
-"""Resumable: the client lacks a push, and gets it when it comes back."""
+"""The client lacks a push, and gets it when it connects again: the code must be resumable."""
 
 log = logging.getLogger(__name__)
 
@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 class GuardedConnection:
     """The `Connection` that the domain uses in place of the host's own.
 
-    A connection that raises, whatever it raises, is cut: it is closed with `bye slow` and gets no further push. The
-    fault is logged once, and the caller goes on with the other sockets.
+    A host's connection that raises is cut: it is closed with `bye slow` and gets no further push. The exception is
+    logged once and does not reach the caller, which continues with the other sockets.
     """
 
     __slots__ = ("_closed", "_connection", "_failed", "_id", "_send")
@@ -64,4 +64,4 @@ class GuardedConnection:
 
 
 def _drop(_: Push) -> None:
-    """A closed connection takes no push."""
+    """Drop a push to a closed connection."""

@@ -1,4 +1,4 @@
-"""Hints to and from other nodes. The caller never waits for the bus, and a bus that fails loses hints, not data."""
+"""The queue of hints to other nodes. No caller waits for the bus, and a bus that fails loses hints, not data."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from ..ports.bus import Bus, Hint, RoomHint
 
 QUEUED_MAX = 10_000
 SMALL = 1_024
-"""Bytes of text up to which an entry comes along with its hint. Its other fields are bounded, except ``opens``."""
+"""The most bytes of text of an entry that is part of its hint. Its other fields are bounded, except ``opens``."""
 
 
 class HintQueue:
@@ -22,18 +22,20 @@ class HintQueue:
         self._filled = anyio.Event()
 
     def put_entries(self, entries: Sequence[Entry]) -> None:
-        """Queue the hints of entries that were written here."""
+        """Queue the hints of entries that this node wrote."""
         self.put([_hint(entry) for entry in entries])
 
     def put_one(self, hint: Hint) -> None:
+        """Queue a hint."""
         self.put([hint])
 
     def put(self, hints: Sequence[Hint]) -> None:
+        """Queue hints."""
         self._hints.extend(hints)
         self._filled.set()
 
     async def publish(self, bus: Bus) -> None:
-        """Hand the queued hints to the bus. Where it fails they are lost: other nodes hear with their next poll."""
+        """Wait for hints, and publish all that are queued. They are lost if the bus fails; other nodes poll."""
         await self._filled.wait()
         self._filled = anyio.Event()
         hints = list(self._hints)

@@ -1,4 +1,4 @@
-"""The hub: the rooms that this node serves and the users with sockets here, each found by its id."""
+"""The hub: finds the rooms that this node serves, and the users with sockets on this node, by their ids."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -28,7 +28,7 @@ from .room_context import RoomContext
 class Hub:
     """Finds the one `LiveRoom` of a room and the one `LiveUser` of a user.
 
-    A room is reached only by using it (`submit`, `subscribe`): a room fetched and not used would never be dropped.
+    It makes a room only to use it (`submit`, `subscribe`): a room that is not used would never be dropped.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Hub:
         room_refusal: Callable[[RoomId], ChatError | None],
     ) -> None:
         self.open = False
-        """While False all commands are refused: there are no tasks that would carry them out, or they are ending."""
+        """Whether commands are carried out. While False the tasks of rooms do not run, or are ending."""
         self._rooms: dict[RoomId, LiveRoom] = {}
         self._users: dict[UserId, LiveUser] = {}
         self._recent_heads = RecentHeads()
@@ -69,14 +69,16 @@ class Hub:
 
     @property
     def rooms_count(self) -> int:
+        """How many rooms are live."""
         return len(self._rooms)
 
     @property
     def users_count(self) -> int:
+        """How many users have sockets on this node."""
         return len(self._users)
 
     def submit(self, room: RoomId, pending: PendingCommand) -> None:
-        """Queue a command at its room. A string that is no room's id is `NotFound`."""
+        """Queue a command at its room. Answers `NotFound` if ``room`` is no room id, `Unavailable` while not open."""
         pending.in_flight.add()
         live = self._rooms.get(room)
         if live is not None and self.open:
@@ -94,17 +96,17 @@ class Hub:
         return live is not None and live.has_queued(socket)
 
     def subscribe(self, room: RoomId, subscription: Subscription, known: Seq) -> None:
-        """Subscribe a socket to a room; see `LiveRoom.subscribe`. Nothing happens where the socket has ended."""
+        """Subscribe a socket to a room; see `LiveRoom.subscribe`. Does nothing if the socket has ended."""
         if self.open and not subscription.socket.ended:
             self._room(room).subscribe(subscription, max(known, self._recent_heads.seq(room)))
 
     def enter(self, socket: LiveSocket) -> None:
-        """From here on the socket is one of its user's: joins are noted for it until it is connected."""
+        """Add a socket to its user. Until `connected`, the user's joins are noted for the socket."""
         user = self._users.setdefault(socket.user, LiveUser(socket.user))
         user.sockets[socket.connection.id] = socket
 
     def leave(self, socket: LiveSocket) -> None:
-        """The socket has ended."""
+        """Remove a socket that has ended, and its subscriptions."""
         socket.ended = True
         user = self._users[socket.user]
         del user.sockets[socket.connection.id]
@@ -119,7 +121,7 @@ class Hub:
         return subscription
 
     def hold(self, socket: LiveSocket, rooms: Collection[RoomId]) -> Mapping[RoomId, Subscription]:
-        """End the subscriptions to ``rooms``, and only note joins in them, until `release` or `synced`.
+        """End the socket's subscriptions to ``rooms``, and only note joins to them, until `release` or `synced`.
 
         Returns the subscriptions that were ended.
         """
@@ -127,19 +129,19 @@ class Hub:
         held = {room: self._unsubscribe(socket, room) for room in rooms if room in socket.subscriptions}
         for room, subscription in held.items():
             if not subscription.member:
-                # The entry that makes the user a member, or invites them, lies above: a `sync` does not say the latter.
+                # The entry that makes the user a member or invited is above. `sync` does not report an invitation.
                 socket.note_join(room, subscription.seq + 1)
         return held
 
-    def release(self, socket: LiveSocket, rooms: Collection[RoomId], places: Mapping[RoomId, Subscription]) -> None:
-        """Subscribe the socket again as in ``places``, and to other rooms of ``rooms`` from a join that was noted."""
+    def release(self, socket: LiveSocket, rooms: Collection[RoomId], held: Mapping[RoomId, Subscription]) -> None:
+        """Subscribe the socket again as in ``held``, and to other rooms of ``rooms`` from a noted join."""
         socket.syncing.difference_update(rooms)
         for room in rooms:
-            noted = socket.noted.pop(room, 0)
-            if place := places.get(room):
-                self.subscribe(room, evolve(place), known=noted)
-            elif noted:
-                self.subscribe(room, Subscription(socket, noted - 1, member=False), known=noted)
+            joined = socket.noted.pop(room, 0)
+            if subscription := held.get(room):
+                self.subscribe(room, evolve(subscription), known=joined)
+            elif joined:
+                self.subscribe(room, Subscription(socket, joined - 1, member=False), known=joined)
 
     def synced(
         self,
@@ -148,11 +150,15 @@ class Hub:
         held: Mapping[RoomId, Subscription],
         heads: Mapping[RoomId, Seq],
     ) -> None:
-        """Release ``rooms`` after the answer of a `sync`: those of ``heads`` from there, as a member.
+        """Release ``rooms`` after the answer of a `sync`. The socket's user is a member of the rooms of ``heads``.
 
         `sync` reports invited rooms as `gone` and the client drops earlier pushes. So a pending invitation is pushed
-        again, also one that came while the socket had no subscription; and where there is none any more, its end, for
-        the client may have asked for the room meanwhile.
+        again, also one that came while the socket had no subscription. The end of an invitation is pushed too, because
+        the client may have read the room meanwhile.
+
+        Args:
+            held: the subscriptions that `hold` ended.
+            heads: the heads of the answer. The socket is subscribed from there.
         """
         self.release(socket, rooms, {room: Subscription(socket, head, member=True) for room, head in heads.items()})
         for room in rooms:
@@ -164,23 +170,23 @@ class Hub:
                 self.memberships.doubt(socket.user, room)
 
     def connected(self, socket: LiveSocket, heads: Mapping[RoomId, Seq]) -> None:
-        """Subscribe a new socket to its user's rooms from the heads that were read, and to those joined since."""
+        """Subscribe a new socket to its user's rooms from ``heads``, which `ready` shows, and to rooms joined since."""
         socket.connecting = False
-        places = {room: Subscription(socket, head, member=True) for room, head in heads.items()}
-        self.release(socket, list(dict.fromkeys((*places, *socket.noted))), places)
+        subscriptions = {room: Subscription(socket, head, member=True) for room, head in heads.items()}
+        self.release(socket, list(dict.fromkeys((*subscriptions, *socket.noted))), subscriptions)
         self.memberships.connected(socket)
 
     def abandon(self) -> None:
-        """Answer all pending commands: no task runs any more that would."""
+        """Fail all pending commands with `Unavailable`, once no task runs that would answer them."""
         for room in tuple(self._rooms.values()):
             room.fail(Unavailable())
 
     def take_hint(self, room: RoomId, seq: Seq, affects: Sequence[UserId], entry: Entry | None = None) -> None:
-        """Take a hint, or what the change poller found: ``room`` has reached ``seq``.
+        """Take a hint, or a change of the change feed: ``room`` has reached ``seq``.
 
         Args:
             affects: the users whose memberships the entry at ``seq`` changed.
-            entry: the entry at ``seq``, where it came along.
+            entry: the entry at ``seq`` if the hint has it.
         """
         if not self.open:
             return
@@ -194,12 +200,12 @@ class Hub:
                 self.memberships.doubt(user, room)
 
     def marker_will_change(self, user: UserId, view: RoomView) -> None:
-        """Called before a user changes their marker, which ``view`` shows."""
+        """Prepare the push of a change to a user's marker. ``view`` shows the marker before the change."""
         if view.marker is not None:
             self.markers.begin(view.room, user, (view.marker.read, view.marker.delivered))
 
     def marker_changed(self, user: UserId, view: RoomView, by: LiveSocket | None) -> None:
-        """Push a marker that a user changed over the socket ``by``."""
+        """Push the marker of ``view``, which a user changed over the socket ``by``."""
         if view.marker is None or not self.open:
             return
         push = MarkerPush(

@@ -1,4 +1,4 @@
-"""How many commands are in flight, and waiting until they are few enough."""
+"""A count of commands in flight that a task can wait on."""
 
 import anyio
 
@@ -7,7 +7,7 @@ class InFlight:
     """Counts commands that are queued or running and not answered.
 
     Args:
-        whole: counts the same commands among others: those of a socket are also in flight in its Chat.
+        whole: a counter that includes these commands: the Chat's for that of a socket.
     """
 
     def __init__(self, whole: "InFlight | None" = None) -> None:
@@ -15,14 +15,16 @@ class InFlight:
         self._whole = whole
         self._closed = False
         self._fewer: anyio.Event | None = None
-        """Set once a command is answered; None where no task waits for it."""
+        """Set when a command is answered; None if no task waits."""
 
     def add(self) -> None:
+        """Count a command."""
         self.count += 1
         if self._whole:
             self._whole.add()
 
     def done(self) -> None:
+        """Uncount a command that was answered."""
         self.count -= 1
         if self._fewer is not None:
             self._notify()
@@ -30,7 +32,7 @@ class InFlight:
             self._whole.done()
 
     def close(self) -> None:
-        """Hold up no task any more."""
+        """Let all waiting tasks continue, and no further task wait."""
         self._closed = True
         self._notify()
 

@@ -1,4 +1,4 @@
-"""This node's sockets in the registry. A fault of the registry never fails a connect: the next renewal repairs it."""
+"""The leases of this node's sockets. No connection fails because of the registry: the next renewal repairs it."""
 
 import logging
 from collections.abc import Callable, Collection, Generator, Sequence
@@ -13,13 +13,15 @@ from ..ports.pushes import ByeCode
 from ..ports.registry import SocketInfo, SocketRegistry
 
 RENEWAL_S = 10
+"""Seconds between two renewals."""
 PATIENCE_S = 1
+"""The most seconds for which opening or closing a socket waits for the registry."""
 
 log = logging.getLogger(__name__)
 
 
 class Leases:
-    """The sockets of this node, and what keeps the registry in step with them."""
+    """Adds, renews and removes the sockets of this node in the registry."""
 
     def __init__(self, registry: SocketRegistry, node: str) -> None:
         self._registry = registry
@@ -28,33 +30,38 @@ class Leases:
         self._doubted = anyio.Event()
 
     async def add(self, socket: SocketInfo) -> None:
+        """Add a socket. An error of the registry is logged."""
         self._sockets[socket.id] = socket
         with anyio.move_on_after(PATIENCE_S), _tolerated():
             await self._registry.add(socket)
 
     async def remove(self, socket: SocketInfo) -> None:
+        """Remove a socket, also if the task is cancelled. An error of the registry is logged."""
         del self._sockets[socket.id]
         with anyio.move_on_after(PATIENCE_S, shield=True), _tolerated():
             await self._registry.remove(socket)
 
     async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
-        """The user's sockets on all nodes, oldest first. Raises `Unavailable`."""
+        """Return the user's sockets on all nodes, oldest first. Raises `Unavailable`."""
         return await self._registry.of_user(user)
 
     async def revoke(self, sockets: Collection[SocketInfo], code: ByeCode) -> frozenset[str]:
-        """Have sockets of other nodes closed; the ids of those that are. Raises `Unavailable`."""
-        elsewhere = [one for one in sockets if one.id not in self._sockets]
+        """Revoke those of ``sockets`` that other nodes have, and return their ids. Raises `Unavailable`."""
+        elsewhere = [socket for socket in sockets if socket.id not in self._sockets]
         if elsewhere:
             await self._registry.revoke(elsewhere, code)
-        return frozenset(one.id for one in elsewhere)
+        return frozenset(socket.id for socket in elsewhere)
 
     def doubt(self, sockets: Collection[str]) -> None:
-        """Some of these sockets may have been revoked elsewhere: renew now, not at the next turn."""
+        """Renew at once if this node has one of ``sockets``, which another node may have revoked."""
         if not self._sockets.keys().isdisjoint(sockets):
             self._doubted.set()
 
     async def renew(self, close: Callable[[str, ByeCode], None]) -> None:
-        """Renew, add what was lost, and ``close`` what is to be closed; then wait for 10 s, or a doubt."""
+        """Renew, close revoked sockets, and add lost sockets again; then wait for 10 s or until `doubt`.
+
+        ``close`` takes the id of a revoked socket and the code of its `bye`. Raises `Unavailable`.
+        """
         renewed = await self._registry.renew(self._node, list(self._sockets.values()))
         for socket, code in renewed.to_close.items():
             close(socket, code)
@@ -68,7 +75,7 @@ class Leases:
         if socket := self._sockets.get(lost):
             await self._registry.add(socket)
             if lost not in self._sockets:
-                # It ended meanwhile, and its removal may have come before.
+                # The socket has ended meanwhile, and its removal may have come before it was added.
                 await self._registry.remove(socket)
 
 

@@ -11,41 +11,43 @@ from .in_flight import InFlight
 
 @define(eq=False)
 class LiveSocket:
-    """A socket: its connection, and its subscriptions.
+    """A socket of a user: its connection and its subscriptions.
 
-    While it connects, and for the rooms of a `sync` that is running, it gets no new subscription: joins are noted, and
-    lead to subscriptions afterwards.
+    A socket gets no new subscription while it connects, nor to the rooms of a running `sync`. Joins are noted then,
+    and lead to subscriptions afterwards.
     """
 
     connection: Connection
     user: UserId
     in_flight: InFlight
-    """Its commands that are not answered."""
+    """Counts the socket's commands that are not answered."""
     refresh: Callable[[str], Awaitable[int | None]] | None = None
-    """Extends the socket's access by a token, and returns the seconds left. Raises `Unauthenticated`."""
+    """Extends the socket's access with a token. Returns the seconds left, or None. Raises `Unauthenticated`."""
     connecting: bool = True
     ended: bool = False
     syncing: set[RoomId] = field(factory=set)
+    """The rooms of a running `sync`."""
     noted: dict[RoomId, Seq] = field(factory=dict)
+    """The rooms to which a join was noted, and its seq."""
     subscriptions: dict[RoomId, "Subscription"] = field(factory=dict)
     invited: dict[RoomId, Seq] = field(factory=dict)
-    """The rooms of which an invitation was pushed, and its seq; 0 where a `sync` has made the client drop it since."""
+    """The rooms whose invitation was pushed, and its seq; 0 if the client has dropped it after a `sync`."""
     uninvited: set[RoomId] = field(factory=set)
-    """The rooms to which the store knew no invitation while the socket connected."""
+    """The rooms for which the store had no membership while the socket connected."""
     gone: dict[RoomId, Seq] = field(factory=dict)
-    """The rooms of which `room.gone` was pushed, and at which seq."""
+    """The rooms for which `room.gone` was pushed, and the seq of its entry."""
 
     def note_join(self, room: RoomId, seq: Seq) -> bool:
-        """Return whether the join was noted for later; False where the socket may have a subscription now."""
-        held = self.connecting or room in self.syncing
-        if held:
+        """Note a join for later if the socket gets no subscription now. Returns whether the join was noted."""
+        is_held = self.connecting or room in self.syncing
+        if is_held:
             self.noted[room] = max(seq, self.noted.get(room, 0))
-        return held
+        return is_held
 
     def will_hear(self, room: RoomId, since: Seq) -> bool:
-        """Return whether a subscription has told or will tell the socket of its user's membership at ``since``.
+        """Return whether a subscription has pushed or will push the membership of the user that began at ``since``.
 
-        The subscription of a user who is not a member any more may stand behind ``since``.
+        The subscription of a user who is no longer a member may already be past ``since``.
         """
         subscription = self.subscriptions.get(room)
         return subscription is not None and (subscription.member or subscription.seq < since)
@@ -56,7 +58,7 @@ class Subscription:
     """A socket's place in a room's log: every entry above it is pushed.
 
     Attributes:
-        seq: the last entry that the socket has, or needs not have.
+        seq: the seq up to which nothing is left to push.
         member: whether the user is a member as of ``seq``.
     """
 
@@ -67,7 +69,7 @@ class Subscription:
 
 @define(eq=False)
 class LiveUser:
-    """A user with sockets on this node. There is one object per user, found by the `Hub`."""
+    """A user with sockets on this node. The `Hub` has one object per user."""
 
     user: UserId
     sockets: dict[str, LiveSocket] = field(factory=dict)

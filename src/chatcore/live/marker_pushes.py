@@ -1,4 +1,4 @@
-"""Pushes of markers: at most one per room and user in 250 ms, the newest one, and never one that goes back."""
+"""Pushes of markers: at most one per room and user in 250 ms, with the newest position, which never goes down."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -14,7 +14,9 @@ from .live_sockets import LiveSocket
 from .room import LiveRoom
 
 COALESCED_S = 0.25
+"""Seconds between two pushes of one marker."""
 REMEMBERED_MAX = 10_000
+"""The most markers whose positions are remembered."""
 
 Name: TypeAlias = tuple[RoomId, UserId]
 Position: TypeAlias = tuple[Seq, Seq]
@@ -23,11 +25,11 @@ Position: TypeAlias = tuple[Seq, Seq]
 
 @frozen(kw_only=True)
 class MarkerDelivery:
-    """A changed marker, and who is to get it.
+    """A changed marker, and its receivers.
 
     Attributes:
-        everyone: whether the other members get its position.
-        by: the socket that changed it, and needs no push.
+        everyone: whether the other members get the position too.
+        by: the socket that changed the marker and gets no push; None if that is unknown.
     """
 
     marker: MarkerPush
@@ -44,12 +46,13 @@ class _Known:
 
 
 class MarkerPushes:
-    """Pushes changed markers to the sockets here, and hints of them to other nodes: the first change at once, then the
-    newest of each quarter of a second.
+    """Pushes changed markers to the sockets of this node, and publishes hints of them.
 
-    Neither hints nor the answers of a store come in the order of the changes. The position of each of the 10,000
-    markers that changed last is remembered, and a change behind it is dropped. The user's own sockets get every change;
-    the other members get positions that they do not know.
+    The first change is pushed at once, then the newest change of each quarter of a second. The user's own sockets get
+    every pushed change. The other members get only positions that they do not know.
+
+    Hints and answers of a store do not come in the order of the changes. So the highest positions of the 10,000 markers
+    that changed last are remembered, and a change with a lower position is dropped.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class MarkerPushes:
         self._known: dict[Name, _Known] = {}  # in the order of the last use
 
     def begin(self, room: RoomId, user: UserId, position: Position) -> None:
-        """Remember ``position`` as the one that the other members know, unless one is remembered.
+        """Remember ``position`` as the one that the other members know, unless there is such a position already.
 
         Called before a marker is changed, so that a change with an unknown outcome is pushed with the next one.
         """
@@ -107,14 +110,14 @@ class MarkerPushes:
         del self._later[name]
 
     def _is_ahead(self, marker: MarkerPush) -> bool:
-        """Return whether the marker is not behind the one that this was asked about before."""
+        """Return whether no position of ``marker`` is below that of an earlier call, and remember the highest ones."""
         known = self._remembered((marker.room, marker.user))
         read, delivered = known.furthest
         known.furthest = max(read, marker.read), max(delivered, marker.delivered)
         return marker.read >= read and marker.delivered >= delivered
 
     def _is_new_to_others(self, marker: MarkerPush) -> bool:
-        """Return whether the other members do not know this position; they do after this call."""
+        """Return whether the other members do not know this position, and remember it as known."""
         known = self._remembered((marker.room, marker.user))
         before, known.shared = known.shared, (marker.read, marker.delivered)
         return before != known.shared

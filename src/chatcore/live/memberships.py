@@ -1,4 +1,4 @@
-"""Memberships that may have changed while no live room here saw it: the store is asked for them."""
+"""Checks memberships that may have changed without a live room on this node."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,7 +12,12 @@ from .live_sockets import LiveSocket, LiveUser, Subscription
 
 
 class Memberships:
-    """The users with sockets here whose membership in a room may have changed; ``subscribe`` is `Hub.subscribe`."""
+    """Asks the store for memberships that may have changed, then subscribes sockets or ends invitations.
+
+    Args:
+        users: the users with sockets on this node.
+        subscribe: `Hub.subscribe`.
+    """
 
     def __init__(
         self,
@@ -27,26 +32,26 @@ class Memberships:
         self._doubted = anyio.Event()
 
     def doubt(self, user: UserId, room: RoomId) -> None:
-        """Ask the store soon for the membership of ``user`` in ``room``, which may have changed."""
+        """Let `check` ask the store for the membership of ``user`` in ``room``, which may have changed."""
         if user in self._users:
             self._doubts[user, room] = None
             self._doubted.set()
 
     def connected(self, socket: LiveSocket) -> None:
-        """Check the invitations that `ready` showed and that may have ended while it was read."""
+        """Doubt the invitations that `ready` showed and that may have ended while it was read."""
         for room in sorted(socket.uninvited & socket.invited.keys()):
             self.doubt(socket.user, room)
         socket.uninvited.clear()
 
     async def check(self) -> None:
-        """Wait for a membership in doubt, and ask the store for it."""
+        """Wait for a membership in doubt, and ask the store for it. Raises `Unavailable`."""
         while not self._doubts:
             self._doubted = anyio.Event()
             await self._doubted.wait()
         user, room = next(iter(self._doubts))
-        # Before the read: a doubt that comes meanwhile may be of a change that the read does not see.
+        # Before the read: a later doubt may be about a change that the read does not see.
         del self._doubts[user, room]
-        told = {socket: socket.invited[room] for socket in self._sockets(user) if room in socket.invited}
+        invitations = {socket: socket.invited[room] for socket in self._sockets(user) if room in socket.invited}
         try:
             rows = await self._store.memberships(user, room)
         except BaseException:
@@ -55,28 +60,28 @@ class Memberships:
         for row in rows:
             self._admit(user, row)
         if not rows:
-            self._end_invitations(user, room, told)
+            self._end_invitations(user, room, invitations)
 
     def _admit(self, user: UserId, row: RoomMembership) -> None:
-        """Subscribe a user's sockets from before the entry that made them a member or invited, unless they know."""
+        """Subscribe a user's sockets below the entry that made the user a member or invited, unless it was pushed."""
         since = row.member.since
         for socket in self._sockets(user):
             pushed = max(socket.gone.get(row.room, 0), socket.invited.get(row.room, 0))
-            knows = pushed >= since or socket.will_hear(row.room, since)
-            if not socket.note_join(row.room, since) and not knows:
+            is_pushed = pushed >= since or socket.will_hear(row.room, since)
+            if not socket.note_join(row.room, since) and not is_pushed:
                 self._subscribe(row.room, Subscription(socket, since - 1, member=False), row.head)
 
-    def _end_invitations(self, user: UserId, room: RoomId, told: Mapping[LiveSocket, Seq]) -> None:
-        """Push the end of invitations that were ``told`` before the read that found none.
+    def _end_invitations(self, user: UserId, room: RoomId, invitations: Mapping[LiveSocket, Seq]) -> None:
+        """Push the end of ``invitations``, which were pushed before the read that found no membership.
 
-        An invitation that was pushed since may be newer than the read, or have ended: the store is asked again.
+        An invitation that was pushed since then may be newer than the read, or have ended: the store is asked again.
         """
         for socket in self._sockets(user):
             if socket.connecting:
                 socket.uninvited.add(room)
             elif (invited := socket.invited.get(room)) is None:
                 continue
-            elif told.get(socket) == invited:
+            elif invitations.get(socket) == invited:
                 del socket.invited[room]
                 socket.connection.send(Push("room.gone", RoomGone(room)))
             else:

@@ -1,4 +1,4 @@
-"""A live room: one task that appends, catches up and delivers. The rules are in ``docs/live.md``."""
+"""A live room: one task appends, catches up and pushes. ``docs/live.md`` has the rules."""
 
 import logging
 from collections import deque
@@ -22,12 +22,14 @@ from .room_context import RoomContext
 from .subscriptions import Subscriptions
 
 MISSING_MAX = 200
-"""A socket that lacks more entries is cut as slow: its client pages them."""
+"""A socket that lacks more entries is cut with `bye slow`: its client reads them with `history`."""
 BATCH_MAX = 500
+"""The most entries of one append."""
 STEP_S = 5
-"""Seconds until a step is given up. Between two points at which it makes progress a step asks the store at most twice,
-and a store answers within 2 s: a step takes longer only where the store breaks that promise."""
+"""Seconds until a step is cancelled. A step makes progress after at most two calls of the store, which answers within
+2 s: a longer step means that the store breaks its contract."""
 PAUSE_MIN_S, PAUSE_MAX_S = 0.02, 0.5
+"""The shortest and the longest pause after a failed step, in seconds."""
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +37,13 @@ log = logging.getLogger(__name__)
 class LiveRoom:
     """A room that this node serves.
 
-    At most one task runs per room; it alone changes head and state. All others add a subscription, queue a command or
-    raise ``known``, and wake it.
+    At most one task runs per room, and only this task changes head and state. Other tasks add a subscription, queue a
+    command or raise ``known``, and start the room's task.
 
     Attributes:
-        head: the last entry that was processed here.
+        head: the seq of the last entry that this object has processed.
         started: the head at which this object began. Entries at or below it were not processed here.
-        known: the highest seq of which a hint, a command or the store told.
+        known: the highest seq that a hint, a command or the store has reported.
     """
 
     def __init__(self, room: RoomId, context: RoomContext) -> None:
@@ -62,10 +64,10 @@ class LiveRoom:
         self._running = False
         self._pause = PAUSE_MIN_S
 
-    # What others may do.
+    # Called by other tasks.
 
     def submit(self, pending: PendingCommand) -> None:
-        """Queue a command; it is answered exactly once."""
+        """Queue a command. It is answered exactly once."""
         if self._commands.append(pending) == 1:
             self._context.has_commands(self.room)
         if not self._running:
@@ -79,7 +81,7 @@ class LiveRoom:
         """Push every entry above the subscription's seq to its socket, once and in order.
 
         Args:
-            known: the highest seq of which something told, at or above the subscription's.
+            known: the highest reported seq, not below the subscription's.
         """
         self._subscriptions.add(subscription)
         if self.head is None:
@@ -90,18 +92,19 @@ class LiveRoom:
         self._wake()
 
     def unsubscribe(self, subscription: Subscription) -> None:
+        """End a subscription."""
         self._subscriptions.remove(subscription)
         self._rest()
 
     def raise_known(self, seq: Seq, entry: Entry | None = None) -> None:
-        """Take note that the room has reached ``seq``; ``entry`` is the entry there, where it came along."""
+        """Note that the room has reached ``seq``. ``entry`` is the entry at ``seq`` if it is known."""
         if seq > self.known:
             self.known = seq
             self._hinted = entry
             self._wake()
 
     def push_marker(self, push: MarkerPush, *, everyone: bool, but: LiveSocket | None) -> None:
-        """Push a marker to its user's sockets, except ``but``, and without ``unread`` to ``everyone`` else."""
+        """Push a marker to its user's sockets except ``but``; if ``everyone``, to others without ``unread``."""
         own, others = Push("marker", push), Push("marker", changed(push, unread=None))
         for subscription in self._subscriptions:
             if not subscription.member:
@@ -114,14 +117,14 @@ class LiveRoom:
                 socket.connection.send(others)
 
     def expire(self, now: float) -> float | None:
-        """Fail the commands whose deadline has passed. Returns the first deadline of those that are left, if any."""
+        """Fail expired commands. Returns the first deadline of the commands that are left, if any."""
         return self._commands.expire(now)
 
     def fail(self, error: ChatError) -> None:
         """Answer all pending commands with an error."""
         self._commands.fail(error)
 
-    # The one task.
+    # The room's task.
 
     def _wake(self) -> None:
         if not self._running and self._pending():
@@ -153,9 +156,9 @@ class LiveRoom:
         self._rest()
 
     async def _step_with_limit(self) -> None:
-        """Take a step, and give it up after `STEP_S`, in case the store never answers.
+        """Take a step, and cancel it after `STEP_S`, in case the store never answers.
 
-        The first step of a run has no limit: a scope costs 10 % of a command, and a store answers within 2 s.
+        The first step of a run has no limit, because a cancel scope costs a tenth of a command.
         """
         with anyio.CancelScope(deadline=current_time() + STEP_S):
             await self._step()
@@ -169,15 +172,12 @@ class LiveRoom:
             await self._serve(state)
 
     async def _hold(self) -> None:
-        """Wait a little after a fault, longer each time until a write succeeds."""
+        """Pause after a failed step. Each pause is twice as long as the last one, until a write succeeds."""
         await anyio.sleep(self._pause)
         self._pause = min(2 * self._pause, PAUSE_MAX_S)
 
     def _rest(self) -> None:
-        """Where nothing is left to do, end the subscriptions of users who did not become members.
-
-        A room without subscriptions is dropped then.
-        """
+        """If the room has no work, end the subscriptions of users who are not members, and drop an unused room."""
         if self._running or self._pending():
             return
         for subscription in self._subscriptions:
@@ -200,11 +200,11 @@ class LiveRoom:
         if self.head == above.head:
             self._unsure = False
             if self.known == known:
-                # The store has nothing above its head, though a hint told of more.
+                # A hint reported a seq above the head, but the store has no such entry.
                 self.known = above.head
 
     async def _load(self) -> RoomState | None:
-        """The state as of head; None where the store is ahead of head, which is caught up first."""
+        """Return the state as of head; None if the store is ahead of head, so that the room has to catch up first."""
         if self._state is not None:
             return self._state
         state = await self._context.store.state(self.room)
@@ -220,11 +220,11 @@ class LiveRoom:
         return None if self._lags() else self._state
 
     async def _apply(self, entries: Sequence[Entry]) -> None:
-        """Take the room over entries that follow its head: answers first, then pushes."""
+        """Process the entries that follow head: each one answers its command first, then is pushed."""
         rooms: Mapping[UserId, Room] = {}
         if changes := [entry for entry in entries if entry.affects]:
             self._admit(changes)
-            # For all users with a socket here: one that connects, or ends a `sync`, may subscribe while this is read.
+            # For all users with sockets here: a socket that connects or ends a `sync` may subscribe during this read.
             rooms = await self._announcements(changes, self._context.users)
         for entry in entries:
             self._commands.finish_from(entry)
@@ -232,7 +232,7 @@ class LiveRoom:
             self._subscriptions.deliver(entry, rooms)
 
     def _admit(self, entries: Sequence[Entry]) -> None:
-        """Subscribe the sockets of users whose memberships change, or note the join where a socket can't yet."""
+        """Subscribe the sockets of users whose memberships change, or note the join for later."""
         for entry in entries:
             for user in entry.affects:
                 if live := self._context.users.get(user):
@@ -241,7 +241,7 @@ class LiveRoom:
                             self.subscribe(Subscription(socket, entry.seq - 1, member=False), known=entry.seq)
 
     async def _announcements(self, entries: Sequence[Entry], users: Container[UserId]) -> Mapping[UserId, Room]:
-        """Return the room as those of ``users`` see it now who are members or invited by one of ``entries``."""
+        """Return the present view of each user of ``users`` whom ``entries`` affect and who is a member or invited."""
         joining = sorted({user for entry in entries for user in entry.affects if user in users})
         if not joining:
             return {}
@@ -264,10 +264,10 @@ class LiveRoom:
         elif self._state_ahead is not None and self._state_ahead.head == entry.seq:
             self._state, self._state_ahead = self._state_ahead, None
 
-    # Filling.
+    # Filling subscriptions that are behind.
 
     async def _fill(self, head: Seq) -> None:
-        """Bring the subscriptions below head up to it."""
+        """Push to the subscriptions below head the entries that they lack."""
         while self._behind:
             subscription = self._behind[0]
             if subscription in self._subscriptions:
@@ -289,10 +289,10 @@ class LiveRoom:
             return remembered
         return (await self._context.store.read_on(self.room, after, upto - after)).entries
 
-    # Deciding.
+    # Deciding and appending.
 
     async def _serve(self, state: RoomState) -> None:
-        """Append the entries of pending commands, up to the first that writes nothing; or answer those at the front."""
+        """Append a batch of entries of pending commands; or answer first commands that append nothing."""
         pending = self._commands.all()
         seen = await gather(pending, state, self._context.store, self._context.directory)
         if seen > state.head:
@@ -305,9 +305,10 @@ class LiveRoom:
             await self._settle(state)
 
     def _decide_batch(self, state: RoomState) -> Sequence[tuple[PendingCommand, Entry]]:
-        """Decide commands up to the first that depends on an entry of the batch, which is not durable.
+        """Decide commands up to the first that appends nothing or that depends on an entry of the batch.
 
-        Such a command uses the same key, or lacks facts: `gather` reads none of a message that the batch changes.
+        An entry of the batch is not durable yet. A command that uses the same key depends on it. So does a command
+        about a message that the batch changes, for which `gather` reads no facts.
         """
         batch: list[tuple[PendingCommand, Entry]] = []
         keys: set[tuple[UserId, Key]] = set()
@@ -366,13 +367,13 @@ class LiveRoom:
             await anyio.sleep(self._context.uniform(0, min(2 * took, PAUSE_MAX_S)))
 
     def _answer_from_taken(self, pending: PendingCommand, entry: Entry, taken: Entry) -> None:
-        """Answer a command whose key ``taken`` already uses, now or when the room has processed that entry."""
+        """Answer a command whose key ``taken`` uses: now, or once the room has processed that entry."""
         self.known = max(self.known, taken.seq)
         if taken.seq < entry.seq and pending in self._commands and not isinstance(pending.command, ChatError):
             self._commands.finish(pending, outcome_of(pending, pending.command, taken))
 
     async def _settle(self, state: RoomState) -> None:
-        """Answer the first commands that write nothing, once the store has shown that nothing lies above ``state``."""
+        """Answer the first commands that append nothing, once the store has shown that ``state`` is current."""
         if self._refuse_first():
             return
         commands = self._commands.all()[:BATCH_MAX]
@@ -396,9 +397,9 @@ class LiveRoom:
             self._commands.finish(pending, outcome or CommandDone(None))
 
     def _refuse_first(self) -> bool:
-        """Answer the refusals before the first command. Returns False where there are none."""
-        found = False
+        """Answer the refused commands at the front of the queue. Returns whether there were any."""
+        refused = False
         while (first := self._commands.first()) and isinstance(first.command, ChatError):
             self._commands.finish(first, first.command)
-            found = True
-        return found
+            refused = True
+        return refused

@@ -1,4 +1,4 @@
-"""What a live room uses of its surroundings."""
+"""The objects and callbacks that a live room uses."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ from .live_sockets import LiveUser
 
 @frozen(kw_only=True)
 class RoomContext:
-    """The same for all rooms of a Chat."""
+    """The context that all rooms of a Chat share."""
 
     store: Store
     users: Mapping[UserId, LiveUser]
@@ -27,9 +27,9 @@ class RoomContext:
     has_commands: Callable[[RoomId], None]
     """Called when a room without pending commands gets one."""
     idle: Callable[[RoomId], None]
-    """Called when a room has neither subscriptions nor anything left to do."""
+    """Called when a room has no subscriptions and no work."""
     uniform: Callable[[float, float], float]
     room_refusal: Callable[[RoomId], ChatError | None]
-    """Counts a message for the limit of its room; gives the refusal where the limit is reached."""
+    """Counts a message for the limit of its room. Returns an error if the limit is reached."""
     directory: UserDirectory | None = None
     rules: Rules = field(factory=Rules)

@@ -1,4 +1,4 @@
-"""A room's subscriptions, and what is pushed to each."""
+"""The subscriptions to a room, and the pushes to each of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,7 +11,7 @@ from .live_sockets import LiveSocket, Subscription
 
 
 class Subscriptions:
-    """The subscriptions to a room. A socket that ends its subscription and starts again has another one."""
+    """The subscriptions to a room. A socket that subscribes again gets a new subscription."""
 
     def __init__(self, room: RoomId) -> None:
         self._room = room
@@ -24,42 +24,47 @@ class Subscriptions:
         return self._by_socket.get(subscription.socket) is subscription
 
     def __iter__(self) -> Iterator[Subscription]:
-        """Goes over a copy: a push may end a connection, and with it a subscription."""
+        """Iterate over a copy: a push may end a connection, and with it a subscription."""
         return iter(tuple(self._by_socket.values()))
 
     def add(self, subscription: Subscription) -> None:
+        """Add a subscription."""
         self._by_socket[subscription.socket] = subscription
         subscription.socket.subscriptions[self._room] = subscription
 
     def remove(self, subscription: Subscription) -> None:
+        """Remove a subscription."""
         del self._by_socket[subscription.socket]
         del subscription.socket.subscriptions[self._room]
 
     def deliver(self, entry: Entry, rooms: Mapping[UserId, Room]) -> None:
-        """Push an entry to every socket whose subscription stands just before it; all get the same push object."""
+        """Push an entry to every subscription at the seq before it. All sockets get the same push object."""
         push = Push("entry", entry)
         before = [subscription for subscription in self._by_socket.values() if subscription.seq == entry.seq - 1]
         if entry.affects:
             for subscription in before:
                 _advance(subscription, entry, push, rooms)
             return
-        for subscription in before:  # what `_advance` does here: one call less for each of them
+        for subscription in before:  # the same as `_advance`, with one call less for each subscription
             subscription.seq = entry.seq
             if subscription.member:
                 subscription.socket.connection.send(push)
 
     def fill(self, subscription: Subscription, entries: Sequence[Entry], rooms: Mapping[UserId, Room]) -> None:
-        """Push the entries that one subscription lacks, unless it has ended."""
+        """Push the entries that a subscription lacks, unless it has ended."""
         if subscription in self:
             for entry in entries:
                 _advance(subscription, entry, Push("entry", entry), rooms)
 
 
 def _advance(subscription: Subscription, entry: Entry, push: Push, rooms: Mapping[UserId, Room]) -> None:
-    """Take a subscription over one entry, live or filled: the user's joining first, then the entry, then the removal.
+    """Advance a subscription by one entry.
+
+    A join pushes `room` before the entry, and an ended membership pushes `room.gone` after it.
 
     Args:
-        rooms: the room as each user sees it who is a member or invited by now. A change that was undone is not pushed.
+        rooms: the present view of each affected user who is a member or invited. A change that a later entry has
+            undone is not pushed.
     """
     subscription.seq = entry.seq
     if subscription.socket.user in entry.affects:
@@ -69,7 +74,7 @@ def _advance(subscription: Subscription, entry: Entry, push: Push, rooms: Mappin
 
 
 def _change_membership(subscription: Subscription, entry: Entry, push: Push, room: Room | None) -> None:
-    """Take a subscription over an entry that changes its own user's membership."""
+    """Push an entry that changes the membership of the subscription's user."""
     socket = subscription.socket
     match entry.event:
         case Left() | Removed() | Banned():
