@@ -1,4 +1,4 @@
-"""Entries for tests: each argument has a default that fits, so a test names only what it is about."""
+"""Builders of entries for tests. Every argument has a fitting default, so a test names only what matters to it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -27,11 +27,11 @@ from ..domain.entries import (
 from ..ids import Key, RoomId, Seq, UserId
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-"""When entry 0 of a room would have been written; each later one comes a second later."""
+"""The time of seq 0 of a room. Each entry is one second later than the one before."""
 
 
 def opens(*users: UserId, kind: RoomKind = "group", title: str | None = None) -> Opens:
-    """What the first entry of a room with these members carries; the first of them owns it unless it is private."""
+    """Return the opening of a room with these members. The first one is the owner, except in a private room."""
     first: Role = "member" if kind == "private" else "owner"
     return Opens(kind=kind, members={user: "member" if n else first for n, user in enumerate(users)}, title=title)
 
@@ -47,7 +47,7 @@ def entry(
     opens: Opens | None = None,
     at: datetime | None = None,
 ) -> Entry:
-    """Any entry. The first of a room opens a group of its author and bob, where ``opens`` says nothing else."""
+    """Return an entry. Without ``opens``, seq 1 opens a group of its author and bob."""
     if seq == 1 and opens is None:
         opens = Opens(kind="group", members={author: "owner", "bob": "member"})
     return Entry(
@@ -76,8 +76,8 @@ def message(
     reply_to: Seq | None = None,
     mentions: Sequence[UserId] = (),
 ) -> Entry:
-    said = Message(body=body, data=data, reply_to=reply_to, mentions=tuple(mentions))
-    return entry(said, room, seq, author, key=key, digest=digest, opens=opens, at=at)
+    event = Message(body=body, data=data, reply_to=reply_to, mentions=tuple(mentions))
+    return entry(event, room, seq, author, key=key, digest=digest, opens=opens, at=at)
 
 
 def opened(room: RoomId = "room", author: UserId = "alice", *, key: Key | None = None, opens: Opens) -> Entry:
@@ -133,7 +133,7 @@ def updated(room: RoomId, seq: Seq, title: str) -> Entry:
 def conversation(
     room: RoomId = "room", count: int = 10, *, users: Sequence[UserId] = ("alice", "bob"), kind: RoomKind = "group"
 ) -> Sequence[Entry]:
-    """The messages 1 to ``count`` of a room, said by its members in turn."""
+    """Return the messages 1 to ``count`` of a room, sent by its members in turn."""
     opening = opens(*users, kind=kind)
     return [
         message(room, seq, users[(seq - 1) % len(users)], body=f"message {seq}", opens=opening if seq == 1 else None)

@@ -1,4 +1,4 @@
-"""Virtual time: the clock jumps to the next timer when nothing is ready, so that a minute takes a millisecond."""
+"""Virtual time: the clock jumps to the next timer when no callback is ready, so a minute takes a millisecond."""
 
 import asyncio
 import heapq
@@ -15,7 +15,7 @@ class Stuck(RuntimeError):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to the next timer whenever nothing is ready. It does not support threads.
+    """An event loop that sets its clock to the next timer when no callback is ready. It does not support threads.
 
     It reads asyncio's heap of timers, which has no public name.
     """
@@ -67,7 +67,7 @@ class ShuffledLoop(VirtualTimeLoop):
         """Keeps a callback that must not run now. Returns False for one that may run."""
 
     def make_ready(self, handles: Iterable[asyncio.Handle]) -> None:
-        """Let callbacks run that were held back."""
+        """Run callbacks that were held back."""
         self._ready.extend(handles)
 
     _stopping: bool

@@ -1,4 +1,4 @@
-"""The default views of any store."""
+"""The default views of `LogStore` over any store."""
 
 from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
@@ -14,7 +14,7 @@ from ..ports.store import Store
 
 
 class DefaultViews(LogStore):
-    """The log and the markers of an open ``store`` with the views of `LogStore` instead of the store's own."""
+    """A store with the log and markers of the open ``store``, and the views of `LogStore` instead of its own."""
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -41,14 +41,14 @@ class DefaultViews(LogStore):
         return await self._store.changes(after, limit)
 
     async def stored_markers(self, ids: Collection[MarkerId]) -> Mapping[MarkerId, StoredMarker]:
-        """The store's markers are those of present members."""
-        found: dict[MarkerId, StoredMarker] = {}
+        """Return the markers of present members, which are all that ``store`` returns."""
+        stored: dict[MarkerId, StoredMarker] = {}
         for room in {room for room, _ in ids}:
             members = (await self._store.state(room)).members
             users = [user for marked, user in ids if marked == room]
             for user, marker in (await self._store.markers(room, users)).items():
-                found[room, user] = StoredMarker(members[user].since, marker)
-        return found
+                stored[room, user] = StoredMarker(members[user].since, marker)
+        return stored
 
     async def update_marker(self, marker: MarkerId, since: Seq, change: MarkerUpdate) -> StoredMarker:
         room, user = marker

@@ -1,4 +1,4 @@
-"""Random histories of a room: entries of every kind, each of which fits what stands before it."""
+"""Random histories of a room, for hypothesis: entries of every kind, each valid after the earlier ones."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ KINDS = (
 
 @frozen
 class Move:
-    """What somebody tries; ``nth`` chooses among what there is to choose from."""
+    """An attempt to append an event. ``nth`` selects among the possible targets and values."""
 
     kind: str
     author: UserId
@@ -51,7 +51,7 @@ MOVES = st.lists(
     max_size=60,
 )
 SIZES = st.lists(st.integers(1, 9), max_size=61)
-"""How many entries go into each batch; what is left goes into the last one."""
+"""How many entries each batch has. The entries that are left are the last batch."""
 
 _POSITIONS = st.none() | st.integers(0, 45)
 CHANGES = st.lists(
@@ -70,7 +70,7 @@ CHANGES = st.lists(
 
 
 def history(room: RoomId, moves: Sequence[Move]) -> Sequence[Entry]:
-    """The entries that moves come to; a move that does not fit is left out."""
+    """Return the entries of the moves. A move that is not valid is left out."""
     entries = [entry(Message(body="message 1"), room, opens=opens("alice", "bob"))]
     for move in moves:
         event = _event(move, state_of(entries), _Messages(entries))
@@ -84,10 +84,10 @@ class _Messages:
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.versions: dict[Seq, int] = {}
-        for one in entries:
-            match one.event:
+        for earlier in entries:
+            match earlier.event:
                 case Message():
-                    self.versions[one.seq] = 1
+                    self.versions[earlier.seq] = 1
                 case Edited(target=target, version=version):
                     self.versions[target] = version
                 case Deleted(target=target):
@@ -143,8 +143,8 @@ def _of_member(move: Move, state: RoomState) -> Event | None:
 
 
 def marks_of(entries: Sequence[Entry]) -> Marks:
-    """Everybody's markers before anybody has moved one."""
+    """Return the markers of all members before the first update."""
     marks = Marks()
-    for one in entries:
-        marks.append(one)
+    for appended in entries:
+        marks.append(appended)
     return marks

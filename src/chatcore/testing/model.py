@@ -1,4 +1,4 @@
-"""What stores have to answer, worked out the slow way from the entries that were appended."""
+"""The answers that stores must give, computed simply and slowly from the appended entries."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +20,7 @@ def state_of(entries: Sequence[Entry]) -> RoomState:
 
 
 def as_written(entries: Sequence[Entry]) -> Sequence[Entry]:
-    """The log: what was appended, without the texts that were deleted."""
+    """Return the log: the appended entries, without deleted texts."""
     gone = [entry.event.target for entry in entries if isinstance(entry.event, Deleted)]
     return [redacted(entry) if _text_target(entry) in gone else entry for entry in entries]
 
@@ -30,7 +30,7 @@ def _text_target(entry: Entry) -> Seq:
 
 
 def as_present(entries: Sequence[Entry], user: UserId) -> Sequence[Entry]:
-    """The log with messages in their present state, as ``user`` sees them."""
+    """Return the log with messages in their present state, as ``user`` sees them."""
     written = as_written(entries)
     return [_present(entry, written, user) if isinstance(entry.event, Message) else entry for entry in written]
 
@@ -57,7 +57,7 @@ def _reactions(target: Seq, written: Sequence[Entry], user: UserId) -> Mapping[s
             users = []
             given.append((entry.event.emoji, users))
         if not entry.event.on:
-            users[:] = [one for one in users if one != entry.author]
+            users[:] = [other for other in users if other != entry.author]
         elif entry.author not in users:
             users.append(entry.author)
         given = [(emoji, users) for emoji, users in given if users]
@@ -65,7 +65,7 @@ def _reactions(target: Seq, written: Sequence[Entry], user: UserId) -> Mapping[s
 
 
 class Marks:
-    """The markers of one room, as its entries and its users' changes move them."""
+    """The markers of one room after its entries and its users' updates."""
 
     def __init__(self) -> None:
         self._all: dict[UserId, Marker] = {}

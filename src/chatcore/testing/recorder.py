@@ -1,4 +1,4 @@
-"""A connection that remembers what it was sent."""
+"""A connection that records its pushes."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from ..ports.pushes import Bye, Push, Ready, Room
 
 
 class Recorder:
-    """A `Connection` for tests: everything it is sent is in ``pushes``, in order, and can be awaited."""
+    """A `Connection` for tests. ``pushes`` has all pushes in their order; `until` waits for them."""
 
     def __init__(self, id: str | None = None) -> None:  # noqa: A002
         self._id = id or new_id()
@@ -33,30 +33,30 @@ class Recorder:
             self._notify()
 
     async def drained(self) -> None:
-        """A recorder takes everything at once."""
+        """Return at once: a recorder takes every push immediately."""
 
     @property
     def ready(self) -> Ready:
-        """What the first push said. Raises IndexError before it."""
-        found = self.pushes[0].body
-        if not isinstance(found, Ready):
+        """The body of the first push, which is `ready`. Raises IndexError before the first push."""
+        body = self.pushes[0].body
+        if not isinstance(body, Ready):
             raise TypeError("the first push was not ready")
-        return found
+        return body
 
     def entries(self, room: RoomId) -> list[Entry]:
-        """The room's entries in the order in which they came."""
+        """Return the pushed entries of a room in their order."""
         return [body for push in self.pushes if isinstance(body := push.body, Entry) and body.room == room]
 
     def bodies(self, room: RoomId) -> list[str]:
-        """The bodies of the room's messages in the order in which they came."""
+        """Return the bodies of the pushed messages of a room in their order."""
         return [entry.event.body for entry in self.entries(room) if isinstance(entry.event, Message)]
 
     def rooms(self, room: RoomId) -> list[Room]:
-        """The `room` pushes of a room."""
+        """Return the bodies of the `room` pushes of a room."""
         return [body for push in self.pushes if isinstance(body := push.body, Room) and body.view.room == room]
 
     async def until(self, condition: Callable[["Recorder"], bool], within: float = 15) -> None:
-        """Return once ``condition`` holds; raises TimeoutError after ``within`` seconds."""
+        """Return once ``condition`` holds. Raises TimeoutError after ``within`` seconds."""
         with anyio.fail_after(within):
             while not condition(self):
                 if self._changed.is_set():

@@ -1,4 +1,4 @@
-"""Calls that run at the same time."""
+"""Concurrent calls for tests."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ _Result = TypeVar("_Result")
 
 
 async def at_once(calls: Iterable[Callable[[], Awaitable[_Result]]]) -> list[_Result]:
-    """Start all calls, then wait for all; their results in the order of the calls."""
+    """Start all calls and wait for all. Returns their results in the order of the calls."""
     results: dict[int, _Result] = {}
 
     async def run(number: int, call: Callable[[], Awaitable[_Result]]) -> None:
@@ -25,7 +25,7 @@ async def at_once(calls: Iterable[Callable[[], Awaitable[_Result]]]) -> list[_Re
 
 @asynccontextmanager
 async def meanwhile(work: Callable[[], Awaitable[None]]) -> AsyncGenerator[Callable[[], bool], None]:
-    """``work`` runs while the block does, and is waited for; what is given tells whether it still runs."""
+    """Run ``work`` while the block runs, and wait for its end. Yields a function that returns whether it still runs."""
     running = True
 
     async def run() -> None:
