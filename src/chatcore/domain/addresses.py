@@ -1,4 +1,4 @@
-"""The networks by which limits tell the addresses of clients apart."""
+"""Rate limits group the addresses of clients by network."""
 
 import ipaddress
 

@@ -78,7 +78,7 @@ class RoomPage:
 class RoomViews(ABC):
     """The views of rooms. Each method reads one snapshot in one round trip, and raises `Unavailable`.
 
-    `chatcore.ports.log_store.LogStore` has a default for each method, folded from the log, which is right, not fast.
+    `chatcore.ports.log_store.LogStore` has a default for each method, a projection of the log: correct, but not fast.
     """
 
     @abstractmethod
