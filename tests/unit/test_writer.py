@@ -66,8 +66,9 @@ async def test_writer_that_fails_is_aborted_and_other_writers_go_on(
 async def test_writer_with_more_than_1_mib_unsent_overflows(transport: HoldingTransport) -> None:
     writer, overflows = writer_over(transport), []
     writer.on_overflow = lambda: overflows.append(transport.get_write_buffer_size())
-    writer.write(bytes(1024 * KIB))
-    assert not overflows
+    for size in (1024 * KIB - 64 * KIB - 1, 64 * KIB + 1):
+        writer.write(bytes(size))
+        assert not overflows
     writer.write(b"x")
     await asyncio.sleep(0)
     assert overflows == [1024 * KIB + 1]
@@ -81,14 +82,15 @@ async def test_writer_that_has_ended_does_not_overflow(transport: HoldingTranspo
     assert transport.pieces[-1] == CLOSE_1000
 
 
-async def test_drained_waits_until_less_than_256_kib_is_unsent(transport: HoldingTransport) -> None:
+@pytest.mark.parametrize("more", [1, 1000])
+async def test_drained_waits_until_less_than_256_kib_is_unsent(transport: HoldingTransport, more: int) -> None:
     writer = writer_over(transport)
     writer.write(bytes(256 * KIB - 1))
     await writer.drained()
-    writer.write(b"x")
+    writer.write(bytes(more))
     waiting = asyncio.create_task(writer.drained())
     await asyncio.sleep(0)
-    assert transport.get_write_buffer_size() == 256 * KIB
+    assert transport.get_write_buffer_size() == 256 * KIB - 1 + more
     for _ in range(3):
         await asyncio.sleep(0)
         assert not waiting.done()
