@@ -158,6 +158,13 @@ async def test_a_polling_session_that_is_left_alone_goes(quick: SocketioNode) ->
     await quick.nothing_left()
 
 
+async def test_polling_session_has_10_s_to_open_its_websocket(node: SocketioNode) -> None:
+    clock = asyncio.get_running_loop()
+    before = clock.time()
+    poller = await shake_hands(node)
+    assert before + 10 <= node.server._polling_sessions.find(poller.sid).deadline <= clock.time() + 10
+
+
 async def test_polling_session_stands_while_its_time_runs() -> None:
     async with socketio_node(timing=Timing(connect_timeout=600, ping_interval=0.05)) as node:
         poller = await shake_hands(node)
