@@ -59,7 +59,7 @@ from .domain.entries import Updated as Updated
 from .domain.permissions import RIGHTS as RIGHTS
 from .domain.state import Marker as Marker
 from .domain.state import MarkerUpdate as MarkerUpdate
-from .domain.state import Member as Member
+from .domain.state import Membership as Membership
 from .domain.state import RoomState as RoomState
 from .domain.state import RoomView as RoomView
 from .errors import ChatError as ChatError

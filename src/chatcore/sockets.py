@@ -114,8 +114,8 @@ class Sockets:
         # If the page, which was read later, is the whole list, a membership that it does not show has ended.
         rows = {row.room: (row.head, row.member) for row in memberships} if page.next else {}
         rows |= {view.room: (view.head, view.member) for view in page.rooms if view.member}
-        live.invited = {room: member.since for room, (_, member) in rows.items() if member.standing == "invited"}
-        heads = {room: head for room, (head, member) in rows.items() if member.standing == "member"}
+        live.invited = {room: member.since for room, (_, member) in rows.items() if member.state == "invited"}
+        heads = {room: head for room, (head, member) in rows.items() if member.state == "member"}
         self._hub.connected(live, heads)
         if expires_at:
             self._deadlines.set(info.id, expires_at)

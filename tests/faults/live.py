@@ -119,7 +119,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "undone-join-announced",
             "chatcore.live:_change_membership",
-            ' and room.standing == "member"',
+            ' and room.state == "member"',
             "",
             f"{BELONGING}::test_invited_user_hears_nothing_of_an_earlier_join_that_was_undone",
         ),

@@ -12,7 +12,7 @@ from chatcore.testing.model import state_of, view_of
 async def as_a_newcomer(store: Store, user: UserId, logs: Sequence[Sequence[Entry]]) -> None:
     """The first to ask is a user who has never heard of any room: they see exactly the rooms they are in."""
     mine = {
-        log[0].room: log for log in logs if (member := state_of(log).members.get(user)) and member.standing != "banned"
+        log[0].room: log for log in logs if (member := state_of(log).members.get(user)) and member.state != "banned"
     }
     page = await store.page(user, None, 50)
     assert {view.room: view for view in page.rooms} == {

@@ -76,7 +76,7 @@ class Cast:
         return f"{rank}-{self.number}"
 
     def other(self, whom: Whom) -> UserId:
-        """Somebody else, of this standing in every room."""
+        """Somebody else, of this membership state in every room."""
         return f"other-{whom}-{self.number}"
 
     async def enter(self) -> None:

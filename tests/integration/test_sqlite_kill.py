@@ -9,7 +9,7 @@ import anyio.to_thread
 import pytest
 
 from chatcore.domain.decider import evolve
-from chatcore.domain.state import Member, RoomState
+from chatcore.domain.state import Membership, RoomState
 from chatcore.ports.room_views import RoomMembership
 from chatcore.testing.logs import everything
 from chatcore_sqlite import SqliteStore
@@ -53,4 +53,4 @@ async def _check(store: SqliteStore, room: str, acknowledged: int) -> None:
         folded = evolve(folded, entry)
     assert await store.state(room) == folded
     newest = await store.memberships(f"user {folded.head}", room)
-    assert newest == [RoomMembership(room=room, head=folded.head, member=Member("member", since=folded.head))]
+    assert newest == [RoomMembership(room=room, head=folded.head, member=Membership("member", since=folded.head))]

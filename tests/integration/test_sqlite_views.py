@@ -80,7 +80,7 @@ async def check_all(store: SqliteStore, rooms: Rooms) -> None:
 
 def _is_listed(user: str, entries: Sequence[Entry]) -> bool:
     member = state_of(entries).members.get(user)
-    return member is not None and member.standing != "banned"
+    return member is not None and member.state != "banned"
 
 
 async def tables(store: SqliteStore) -> dict[str, int]:

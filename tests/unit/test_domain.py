@@ -11,7 +11,7 @@ from chatcore.commands.command import RoomCommand
 from chatcore.domain.decider import Facts, Rules, decide, evolve
 from chatcore.domain.entries import Joined, Message
 from chatcore.domain.permissions import RIGHTS
-from chatcore.domain.state import Member, RoomState
+from chatcore.domain.state import Membership, RoomState
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 PRIVATE = "pvt-alice-bob"
@@ -79,7 +79,7 @@ def test_anyone_joins_a_public_room_once() -> None:
     joined = entry(state, "bob", JoinRoom(room=state.room))
     assert (joined.event, joined.affects) == (Joined(user="bob"), ("bob",))
     after = evolve(state, joined)
-    assert after.members["bob"] == Member("member", since=2)
+    assert after.members["bob"] == Membership("member", since=2)
     assert outcome(after, "bob", JoinRoom(room=state.room)) is None
 
 

@@ -124,7 +124,7 @@ def test_a_created_room_has_an_owner_as_long_as_it_was_never_empty(
         state = fold(log[:upto])
         if state.kind == "private" or state.count() == 0:
             return
-        owners = [user for user, one in state.members.items() if one.role == "owner" and one.standing == "member"]
+        owners = [user for user, one in state.members.items() if one.role == "owner" and one.state == "member"]
         assert owners
 
 
@@ -147,7 +147,7 @@ def test_an_entry_affects_exactly_those_whose_standing_it_changes(
         changed = {
             user
             for user in before.keys() | after.keys()
-            if (user in before and before[user].standing) != (user in after and after[user].standing)
+            if (user in before and before[user].state) != (user in after and after[user].state)
         }
         assert changed == set(entry.affects)
 

@@ -39,22 +39,22 @@ from chatcore.domain.entries import (
     Unbanned,
 )
 from chatcore.domain.permissions import RIGHTS, Rank, Rights
-from chatcore.domain.state import Member, RoomState
+from chatcore.domain.state import Membership, RoomState
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 ROOM = "room-" + "a" * 26
 PEOPLE = {
-    "olga": Member("owner", since=1),
-    "otto": Member("owner", since=1),
-    "anna": Member("admin", since=1),
-    "adam": Member("admin", since=1),
-    "mia": Member("member", since=1),
-    "ina": Member("member", since=2, standing="invited"),
-    "ben": Member("member", since=3, standing="banned"),
+    "olga": Membership("owner", since=1),
+    "otto": Membership("owner", since=1),
+    "anna": Membership("admin", since=1),
+    "adam": Membership("admin", since=1),
+    "mia": Membership("member", since=1),
+    "ina": Membership("member", since=2, state="invited"),
+    "ben": Membership("member", since=3, state="banned"),
 }
 
 
-def room(kind: RoomKind = "group", **people: Member) -> RoomState:
+def room(kind: RoomKind = "group", **people: Membership) -> RoomState:
     return RoomState(room=ROOM, head=9, kind=kind, title="Tea", members=people or PEOPLE)
 
 
@@ -140,8 +140,8 @@ def test_members_and_the_invited_leave_and_the_last_owner_only_as_the_last_membe
     assert outcome("mia", LeaveRoom(room=ROOM)) == Left(user="mia")
     assert outcome("ina", LeaveRoom(room=ROOM)) == Left(user="ina")
     assert outcome("olga", LeaveRoom(room=ROOM)) == Left(user="olga")
-    alone, invited = Member("owner", since=1), Member("member", since=2, standing="invited")
-    assert kind_of(outcome("o", LeaveRoom(room=ROOM), room(o=alone, m=Member("member", since=1)))) is Forbidden
+    alone, invited = Membership("owner", since=1), Membership("member", since=2, state="invited")
+    assert kind_of(outcome("o", LeaveRoom(room=ROOM), room(o=alone, m=Membership("member", since=1)))) is Forbidden
     assert outcome("o", LeaveRoom(room=ROOM), room(o=alone, i=invited)) == Left(user="o")
     for outsider in ("eve", "ben"):
         assert kind_of(outcome(outsider, LeaveRoom(room=ROOM))) is NotFound
@@ -166,7 +166,7 @@ def test_owners_give_roles_and_everybody_may_step_down(
 
 
 def test_the_last_owner_may_not_step_down() -> None:
-    state = room(o=Member("owner", since=1), m=Member("member", since=1))
+    state = room(o=Membership("owner", since=1), m=Membership("member", since=1))
     assert kind_of(outcome("o", ChangeRole(room=ROOM, user="o", role="member"), state)) is Forbidden
 
 
@@ -179,7 +179,7 @@ def test_leaders_give_a_room_its_title() -> None:
 
 
 def test_a_private_rooms_two_members_can_not_change_who_they_are() -> None:
-    state = room("private", alice=Member("member", since=1), bob=Member("member", since=1))
+    state = room("private", alice=Membership("member", since=1), bob=Membership("member", since=1))
     for command in (
         JoinRoom(room=ROOM), LeaveRoom(room=ROOM), InviteUser(room=ROOM, user="eve"), remove("bob"),
         BanUser(room=ROOM, user="bob"), UnbanUser(room=ROOM, user="eve"), UpdateRoom(room=ROOM, title="x"),

@@ -10,15 +10,15 @@ from chatcore.commands.command import RoomCommand
 from chatcore.domain.decider import Facts, decide
 from chatcore.domain.entries import Deleted, Edited, Event, Message, Opened, Reacted, Reaction
 from chatcore.domain.redaction import holds_text_of, redacted
-from chatcore.domain.state import Member, RoomState
+from chatcore.domain.state import Membership, RoomState
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 ROOM = "room-" + "a" * 26
 PEOPLE = {
-    "olga": Member("owner", since=1),
-    "anna": Member("admin", since=1),
-    "mia": Member("member", since=1),
-    "max": Member("member", since=1),
+    "olga": Membership("owner", since=1),
+    "anna": Membership("admin", since=1),
+    "mia": Membership("member", since=1),
+    "max": Membership("member", since=1),
 }
 SAID = Message(body="a secret", data={"of": "mine"}, version=3)
 
@@ -77,7 +77,7 @@ def test_author_and_leaders_delete_a_message_once() -> None:
 
 
 def test_in_a_private_room_only_the_author_deletes() -> None:
-    people = {"mia": Member("member", since=1), "max": Member("member", since=1)}
+    people = {"mia": Membership("member", since=1), "max": Membership("member", since=1)}
     state = RoomState(room=ROOM, head=9, kind="private", members=people)
     facts = Facts(target=target(), as_of=9)
     assert isinstance(decide(state, facts, "mia", DELETE, "k", NOW, Rules()), Entry)

@@ -29,7 +29,7 @@ from chatcore.domain.entries import Entry, Reaction, RoomKind
 from chatcore.domain.message_projection import LastEdit
 from chatcore.domain.page_tokens import PageToken, from_milliseconds
 from chatcore.domain.redaction import holds_text_of, redacted
-from chatcore.domain.state import MARKERS_SHOWN_TO, Marker, Member
+from chatcore.domain.state import MARKERS_SHOWN_TO, Marker, Membership
 from chatcore.ids import RoomId, Seq, UserId
 
 Document: TypeAlias = dict[str, Any]
@@ -160,24 +160,24 @@ def read_summary(document: Document) -> RoomSummary:
     )
 
 
-def affects_document(members: Mapping[UserId, Member | None]) -> list[Document]:
+def affects_document(members: Mapping[UserId, Membership | None]) -> list[Document]:
     """Return ``affects`` of an entry.
 
     Args:
         members: the memberships that the entry changed, as of the entry; None for a user who has left.
     """
     return [
-        {"user": user, "role": member.role, "since": member.since, "standing": member.standing}
+        {"user": user, "role": member.role, "since": member.since, "standing": member.state}
         if member
         else {"user": user, "standing": None}
         for user, member in members.items()
     ]
 
 
-def read_affects(document: Document) -> Mapping[UserId, Member | None]:
+def read_affects(document: Document) -> Mapping[UserId, Membership | None]:
     """Return the memberships that an entry changed, as of the entry; None for a user who has left."""
     return {
-        row["user"]: Member(row["role"], row["since"], row["standing"]) if row["standing"] else None
+        row["user"]: Membership(row["role"], row["since"], row["standing"]) if row["standing"] else None
         for row in document["affects"]
     }
 
@@ -206,13 +206,13 @@ def read_message(document: Document) -> MessageSummary:
     return MessageSummary(version=message["version"], last_edit=message["edit"], reactions=reactions)
 
 
-def roster_document(room: RoomId, upto: Seq, members: Mapping[UserId, Member]) -> Document:
-    rows = [[user, member.role, member.since, member.standing] for user, member in members.items()]
+def roster_document(room: RoomId, upto: Seq, members: Mapping[UserId, Membership]) -> Document:
+    rows = [[user, member.role, member.since, member.state] for user, member in members.items()]
     return {"_id": room, "upto": upto, "members": rows}
 
 
-def read_roster(document: Document) -> dict[UserId, Member]:
-    return {user: Member(*row) for user, *row in document["members"]}
+def read_roster(document: Document) -> dict[UserId, Membership]:
+    return {user: Membership(*row) for user, *row in document["members"]}
 
 
 def marker_id(room: RoomId, user: UserId) -> str:
@@ -250,6 +250,6 @@ def page_token(room: RoomId, at: int) -> PageToken:
     return PageToken(at, int.from_bytes(hashlib.sha256(room.encode()).digest()[:8], "big") >> 2)
 
 
-def is_listed(member: Member | None) -> bool:
+def is_listed(member: Membership | None) -> bool:
     """Return whether the room is in the user's list."""
-    return member is not None and member.standing != "banned"
+    return member is not None and member.state != "banned"

@@ -14,7 +14,7 @@ from chatcore.domain.decider import evolve
 from chatcore.domain.entries import Deleted, Edited, Entry, Reacted, Updated
 from chatcore.domain.memberships import affected_users
 from chatcore.domain.message_projection import target_of
-from chatcore.domain.state import Member, RoomState
+from chatcore.domain.state import Membership, RoomState
 from chatcore.ids import Seq, UserId
 
 from . import queries
@@ -92,7 +92,7 @@ class DocumentBuilder:
         self._room = entries[0].room
         self._below = entries[0].seq - 1
         self._head = head
-        self._members: dict[UserId, Member] = {}
+        self._members: dict[UserId, Membership] = {}
         """The memberships of the users that the entries affect."""
         self._messages: dict[Seq, MessageSummary] = {}
         """The messages that the entries change, if they have been changed before."""
@@ -180,7 +180,7 @@ class DocumentBuilder:
         kind, title = (summary.kind, summary.title) if summary else (None, None)
         return RoomState(room=self._room, head=entry.seq - 1, kind=kind, title=title, members=members)
 
-    async def _members_after(self, entry: Entry, changed: Mapping[UserId, Member]) -> Mapping[UserId, Seq]:
+    async def _members_after(self, entry: Entry, changed: Mapping[UserId, Membership]) -> Mapping[UserId, Seq]:
         """All members after ``entry``, and the seq since which each is one.
 
         Args:
@@ -207,5 +207,5 @@ class DocumentBuilder:
         self._heads.append(head)
 
 
-def _since(members: Mapping[UserId, Member]) -> dict[UserId, Seq]:
-    return {user: member.since for user, member in members.items() if member.standing == "member"}
+def _since(members: Mapping[UserId, Membership]) -> dict[UserId, Seq]:
+    return {user: member.since for user, member in members.items() if member.state == "member"}

@@ -31,7 +31,7 @@ async def markers(session: ReadSession, room: RoomId, users: Sequence[UserId]) -
     return {
         user: read_marker(by_id.get(marker_id(room, user)), member.since)
         for user in users
-        if (member := memberships.get((room, user))) and member.standing == "member"
+        if (member := memberships.get((room, user))) and member.state == "member"
     }
 
 
@@ -54,7 +54,7 @@ async def _head_and_since(session: ReadSession, room: RoomId, user: UserId) -> t
     if head is None:
         return 0, None
     member = memberships_at(changes, {room: head["seq"]}).get((room, user))
-    return head["seq"], member.since if member and member.standing == "member" else None
+    return head["seq"], member.since if member and member.state == "member" else None
 
 
 async def _move(

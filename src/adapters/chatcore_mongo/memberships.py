@@ -9,7 +9,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DocumentTooLarge, DuplicateKeyError
 
 from chatcore.domain.memberships import apply_changes
-from chatcore.domain.state import Member, RoomState
+from chatcore.domain.state import Membership, RoomState
 from chatcore.errors import Unavailable
 from chatcore.ids import RoomId, Seq, UserId
 from chatcore.ports.room_views import RoomMembership
@@ -19,7 +19,7 @@ from .database import Database
 from .documents import ROSTERS, Document, is_listed, read_affects, read_roster, read_summary, roster_document
 from .read_session import ReadSession, only
 
-Memberships: TypeAlias = Mapping[tuple[RoomId, UserId], Member]
+Memberships: TypeAlias = Mapping[tuple[RoomId, UserId], Membership]
 
 SEQ_MAX = 2**63 - 1
 ROSTER_INTERVAL = 200
@@ -33,7 +33,7 @@ def memberships_at(changes: Sequence[Document], heads: Mapping[RoomId, Seq]) -> 
         changes: documents of `queries.membership_changes`.
         heads: the seqs of the rooms' heads; changes in other rooms and above them are ignored.
     """
-    last: dict[tuple[RoomId, UserId], tuple[Seq, Member | None]] = {}
+    last: dict[tuple[RoomId, UserId], tuple[Seq, Membership | None]] = {}
     for change in changes:
         room, seq = change["room"], change["seq"]
         if seq > heads.get(room, 0):
@@ -46,7 +46,7 @@ def memberships_at(changes: Sequence[Document], heads: Mapping[RoomId, Seq]) -> 
 
 async def members_at(
     session: ReadSession, room: RoomId, users: Collection[UserId], upto: Seq
-) -> Mapping[UserId, Member]:
+) -> Mapping[UserId, Membership]:
     """Return the memberships of some users in one room as of the seq ``upto``."""
     (changes,) = await session.fetch(queries.membership_changes(users, [room], upto))
     return {user: member for (_, user), member in memberships_at(changes, {room: upto}).items()}

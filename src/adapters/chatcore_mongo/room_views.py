@@ -6,7 +6,7 @@ from typing import TypeAlias
 from attrs import frozen
 
 from chatcore.domain.page_tokens import PageToken
-from chatcore.domain.state import Marker, Member, RoomView
+from chatcore.domain.state import Marker, Membership, RoomView
 from chatcore.ids import RoomId, Seq, UserId
 from chatcore.ports.room_views import RoomPage
 
@@ -98,10 +98,10 @@ class RoomViewBuilder:
             for user in users
         }
 
-    def member(self, room: RoomId, user: UserId) -> Member | None:
+    def member(self, room: RoomId, user: UserId) -> Membership | None:
         """Return the membership of a user who is a member, not only invited or banned."""
         member = self.memberships.get((room, user))
-        return member if member and member.standing == "member" else None
+        return member if member and member.state == "member" else None
 
     async def _members_since(self, entries: Sequence[Document]) -> MembersSince:
         summaries = [read_summary(entry) for entry in entries]

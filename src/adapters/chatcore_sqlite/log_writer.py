@@ -12,7 +12,7 @@ from chatcore.domain.markers import starting_markers
 from chatcore.domain.memberships import affected_users
 from chatcore.domain.page_tokens import milliseconds
 from chatcore.domain.redaction import redacted
-from chatcore.domain.state import Marker, MarkerUpdate, Member, RoomState, RoomView
+from chatcore.domain.state import Marker, MarkerUpdate, Membership, RoomState, RoomView
 from chatcore.ids import RoomId, Seq, UserId
 from chatcore.ports.entry_log import AppendResult
 
@@ -193,13 +193,13 @@ class _ViewUpdate:
         self._connection.execute(statements.CHANGE_ROOM, (after.kind, after.title, more, self._room.id))
         return after
 
-    def _member(self, user: UserId) -> Member | None:
+    def _member(self, user: UserId) -> Membership | None:
         row = self._connection.execute(statements.MEMBER, (self._room.id, user)).fetchone()
         return read_member(row) if row else None
 
-    def _set_member(self, user: UserId, member: Member | None) -> None:
+    def _set_member(self, user: UserId, member: Membership | None) -> None:
         if member is None:
             self._connection.execute(statements.DROP_MEMBER, (self._room.id, user))
         else:
-            row = self._room.id, user, member.role, member.since, member.standing
+            row = self._room.id, user, member.role, member.since, member.state
             self._connection.execute(statements.SET_MEMBER, row)

@@ -11,7 +11,7 @@ from chatcore.domain import message_projection
 from chatcore.domain.entries import Entry, Message, Reaction
 from chatcore.domain.message_projection import LastEdit
 from chatcore.domain.page_tokens import PageToken
-from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Member, RoomState, RoomView
+from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Membership, RoomState, RoomView
 from chatcore.domain.texts import text_bytes
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.entry_log import Changes, LogSlice, Position
@@ -103,7 +103,7 @@ class Snapshot:
         for name, after in cursors.items():
             room = self.room(name)
             member = room and self._member(room, user)
-            if room and member and member.standing == "member":
+            if room and member and member.state == "member":
                 entries = None if left < 0 else self._all_above(room, user, after, limit)
                 left -= sum(map(text_bytes, entries or ()))
                 found[name] = RoomCatchUp(view=self._view(room, user), entries=entries)
@@ -165,7 +165,7 @@ class Snapshot:
         row = self._one(statements.MARKER, room.id, user)
         return read_marker(row) if row else None
 
-    def _member(self, room: RoomRow, user: UserId) -> Member | None:
+    def _member(self, room: RoomRow, user: UserId) -> Membership | None:
         row = self._one(statements.MEMBER, room.id, user)
         return read_member(row) if row else None
 

@@ -10,7 +10,7 @@ from chatcore.domain.message_projection import LastEdit
 from chatcore.domain.page_tokens import PageToken, from_milliseconds
 from chatcore.domain.serialization import KINDS, entry_object, event_object, read_event
 from chatcore.domain.serialization import read_entry as read_entry_object
-from chatcore.domain.state import Marker, Member
+from chatcore.domain.state import Marker, Membership
 from chatcore.domain.texts import compact_json
 from chatcore.ids import RoomId, Seq
 from chatcore.ports.entry_log import Change
@@ -64,9 +64,9 @@ def read_change(row: Row) -> Change:
     return Change(position=position, room=room, seq=seq, affects=tuple(json.loads(affects)) if affects else ())
 
 
-def read_member(row: Row) -> Member:
+def read_member(row: Row) -> Membership:
     role, since, standing = row
-    return Member(role, since, standing)
+    return Membership(role, since, standing)
 
 
 def read_marker(row: Row) -> Marker:

@@ -8,7 +8,7 @@ from attrs.validators import optional
 
 from ..domain import permissions
 from ..domain.decider import Facts
-from ..domain.entries import Banned, Event, Invited, Joined, Left, Removed, Role, RoleChanged, Standing, Unbanned
+from ..domain.entries import Banned, Event, Invited, Joined, Left, MembershipState, Removed, Role, RoleChanged, Unbanned
 from ..domain.permissions import may_act_on, rank
 from ..domain.state import RoomState
 from ..errors import ChatError, Forbidden, Invalid, NotFound
@@ -78,7 +78,7 @@ class InviteUser(UserCommand):
         if facts.unknown_users:
             return NotFound()
         member = state.members.get(self.user)
-        if member and member.standing == "banned":
+        if member and member.state == "banned":
             return Forbidden("This user is banned.")
         return None if member else Invited(user=self.user)
 
@@ -100,7 +100,7 @@ class RemoveUser(UserCommand):
         member = state.members.get(self.user)
         if refusal := _refusal(state, user, self.user):
             return refusal
-        return None if member is None or member.standing == "banned" else Removed(user=self.user, reason=self.reason)
+        return None if member is None or member.state == "banned" else Removed(user=self.user, reason=self.reason)
 
 
 @frozen(kw_only=True)
@@ -122,7 +122,7 @@ class BanUser(UserCommand):
         if refusal := _refusal(state, user, self.user):
             return refusal
         member = state.members.get(self.user)
-        return None if member and member.standing == "banned" else Banned(user=self.user, reason=self.reason)
+        return None if member and member.state == "banned" else Banned(user=self.user, reason=self.reason)
 
 
 @frozen(kw_only=True)
@@ -137,7 +137,7 @@ class UnbanUser(UserCommand):
         member = state.members.get(self.user)
         if not may_act_on(state.members.get(user), member):
             return Forbidden(NOT_TO_LEADERS)
-        return Unbanned(user=self.user) if member and member.standing == "banned" else None
+        return Unbanned(user=self.user) if member and member.state == "banned" else None
 
 
 @frozen(kw_only=True)
@@ -185,7 +185,7 @@ class MemberRow:
 
     user: UserId
     role: Role
-    state: Standing
+    state: MembershipState
 
 
 @frozen(kw_only=True)
@@ -215,9 +215,9 @@ class ListMembers(ReadingCommand[MemberPage]):
             raise refusal
         sees_bans = rank(state.members.get(context.user)) in permissions.LEADERS
         rows = [
-            MemberRow(user=user, role=member.role, state=member.standing)
+            MemberRow(user=user, role=member.role, state=member.state)
             for user, member in sorted(state.members.items())
-            if (after is None or user > after) and (sees_bans or member.standing != "banned")
+            if (after is None or user > after) and (sees_bans or member.state != "banned")
         ]
         more = len(rows) > self.limit
         return MemberPage(members=rows[: self.limit], next=_page_token(rows[self.limit - 1].user) if more else None)

@@ -8,7 +8,7 @@ from attrs import field, frozen
 from ..domain import permissions
 from ..domain.decider import Facts
 from ..domain.entries import Entry, Event, Opened, Opens, Updated
-from ..domain.state import MARKERS_SHOWN_TO, Marker, Member, RoomState, RoomView
+from ..domain.state import MARKERS_SHOWN_TO, Marker, Membership, RoomState, RoomView
 from ..errors import ChatError, NotFound
 from ..ids import Key, RoomId, UserId, created_room_id
 from ..ports.pushes import Room
@@ -68,7 +68,7 @@ class CreateRoom(RoomCommand[Room]):
             head=entry.seq,
             members_count=len(members),
             last=entry,
-            member=Member(members[entry.author], since=entry.seq),
+            member=Membership(members[entry.author], since=entry.seq),
             marker=start,
             unread=0,
             markers=dict.fromkeys(members, start) if few else None,

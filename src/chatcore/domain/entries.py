@@ -14,7 +14,7 @@ from ..ids import Key, RoomId, Seq, UserId
 
 RoomKind: TypeAlias = Literal["private", "group", "public"]
 Role: TypeAlias = Literal["owner", "admin", "member"]
-Standing: TypeAlias = Literal["member", "invited", "banned"]
+MembershipState: TypeAlias = Literal["member", "invited", "banned"]
 Data: TypeAlias = Mapping[str, Any]
 
 REACTIONS_MAX = 20
@@ -150,10 +150,10 @@ class Updated:
     title: str
 
 
-Standings: TypeAlias = Joined | Left | Invited | Removed | Banned | Unbanned
+MembershipEvent: TypeAlias = Joined | Left | Invited | Removed | Banned | Unbanned
 """The events that change a user's membership state."""
 
-Event: TypeAlias = Message | Edited | Deleted | Reacted | Opened | Standings | RoleChanged | Updated
+Event: TypeAlias = Message | Edited | Deleted | Reacted | Opened | MembershipEvent | RoleChanged | Updated
 
 
 @frozen(kw_only=True)

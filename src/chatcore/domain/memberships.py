@@ -5,8 +5,8 @@ from collections.abc import Mapping, MutableMapping, Sequence
 import attrs
 
 from ..ids import Seq, UserId
-from .entries import Banned, Entry, Invited, Joined, Left, Removed, RoleChanged, Standings, Unbanned
-from .state import Member
+from .entries import Banned, Entry, Invited, Joined, Left, MembershipEvent, Removed, RoleChanged, Unbanned
+from .state import Membership
 
 
 def affected_users(entry: Entry) -> Sequence[UserId]:
@@ -21,13 +21,13 @@ def affected_users(entry: Entry) -> Sequence[UserId]:
             return entry.affects
 
 
-def evolve_members(members: Mapping[UserId, Member], entry: Entry) -> Mapping[UserId, Member]:
+def evolve_members(members: Mapping[UserId, Membership], entry: Entry) -> Mapping[UserId, Membership]:
     """The memberships after ``entry``; the same mapping if it changes none.
 
     ``members`` holds at least the memberships of `affected_users`: a store needs to read no others.
     """
     if entry.opens:
-        members = {user: Member(role, since=entry.seq) for user, role in entry.opens.members.items()}
+        members = {user: Membership(role, since=entry.seq) for user, role in entry.opens.members.items()}
     match entry.event:
         case Joined() | Left() | Invited() | Removed() | Banned() | Unbanned():
             return _evolve_member(members, entry.event, entry.seq)
@@ -37,20 +37,22 @@ def evolve_members(members: Mapping[UserId, Member], entry: Entry) -> Mapping[Us
             return members
 
 
-def _evolve_member(members: Mapping[UserId, Member], event: Standings, seq: Seq) -> Mapping[UserId, Member]:
+def _evolve_member(
+    members: Mapping[UserId, Membership], event: MembershipEvent, seq: Seq
+) -> Mapping[UserId, Membership]:
     user = event.user
     match event:
         case Joined(role=role):
-            return {**members, user: Member(role, since=seq)}
+            return {**members, user: Membership(role, since=seq)}
         case Invited():
-            return {**members, user: Member("member", since=seq, standing="invited")}
+            return {**members, user: Membership("member", since=seq, state="invited")}
         case Banned():
-            return {**members, user: Member("member", since=seq, standing="banned")}
+            return {**members, user: Membership("member", since=seq, state="banned")}
         case Left() | Removed() | Unbanned():
             return {other: member for other, member in members.items() if other != user}
 
 
-def apply_changes(members: MutableMapping[UserId, Member], changes: Mapping[UserId, Member | None]) -> None:
+def apply_changes(members: MutableMapping[UserId, Membership], changes: Mapping[UserId, Membership | None]) -> None:
     """Replace the memberships of the users in ``changes``; None removes one."""
     for user, member in changes.items():
         if member:

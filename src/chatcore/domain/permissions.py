@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from ..errors import ChatError, Forbidden, NotFound
 from .entries import Role, RoomKind
-from .state import Member
+from .state import Membership
 
 Action: TypeAlias = Literal[
     "create", "send", "edit", "delete", "react", "read", "mark", "get", "join", "leave", "update", "invite", "remove",
@@ -57,7 +57,9 @@ rank of the other user decides who may remove or ban that user (`may_act_on`). A
 """
 
 
-def refusal(action: Action, kind: RoomKind | None, member: Member | None, rights: Rights = RIGHTS) -> ChatError | None:
+def refusal(
+    action: Action, kind: RoomKind | None, member: Membership | None, rights: Rights = RIGHTS
+) -> ChatError | None:
     """Return None if the user has the right to the action, else the error that the user gets.
 
     Args:
@@ -70,14 +72,14 @@ def refusal(action: Action, kind: RoomKind | None, member: Member | None, rights
     return Forbidden() if kind is not None and user_rank in MEMBERS else NotFound()
 
 
-def rank(member: Member | None) -> Rank:
+def rank(member: Membership | None) -> Rank:
     """Return the rank of a user with this membership: a member's role, else the membership state, or ``stranger``."""
     if member is None:
         return "stranger"
-    return member.role if member.standing == "member" else member.standing
+    return member.role if member.state == "member" else member.state
 
 
-def may_delete(kind: RoomKind | None, member: Member | None, *, is_author: bool) -> bool:
+def may_delete(kind: RoomKind | None, member: Membership | None, *, is_author: bool) -> bool:
     """Return whether a member may delete a message.
 
     An author may. A leader of a group or public room may delete every message.
@@ -85,6 +87,6 @@ def may_delete(kind: RoomKind | None, member: Member | None, *, is_author: bool)
     return is_author or (kind != "private" and rank(member) in LEADERS)
 
 
-def may_act_on(member: Member | None, other: Member | None) -> bool:
+def may_act_on(member: Membership | None, other: Membership | None) -> bool:
     """Return whether leader ``member`` may remove, ban or unban ``other``. An admin may not act on leaders."""
     return rank(member) == "owner" or rank(other) not in LEADERS

@@ -9,7 +9,7 @@ from .decider import evolve
 from .entries import Deleted, Edited, Entry, Message
 from .message_projection import MessageChanges, target_of
 from .redaction import redacted
-from .state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Member, RoomState, RoomView
+from .state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Membership, RoomState, RoomView
 
 
 class RoomProjection:
@@ -20,7 +20,7 @@ class RoomProjection:
         self.entries: list[Entry] = []
         """The entries as written; seq n is at n - 1. The texts of deleted messages are gone."""
         self.messages: list[Seq] = []
-        self.members: Mapping[UserId, Member] = {}
+        self.members: Mapping[UserId, Membership] = {}
         """The users who are members, without those who are invited or banned."""
         self._changes: dict[Seq, MessageChanges] = {}
         self._edits: dict[Seq, list[Seq]] = {}
@@ -35,7 +35,7 @@ class RoomProjection:
         self.state = evolve(self.state, entry)
         self.entries.append(entry)
         if entry.affects:
-            self.members = {user: member for user, member in self.state.members.items() if member.standing == "member"}
+            self.members = {user: member for user, member in self.state.members.items() if member.state == "member"}
         match entry.event:
             case Message():
                 self.messages.append(entry.seq)
@@ -49,10 +49,10 @@ class RoomProjection:
         if changed := target_of(entry):
             self._changes.setdefault(changed, MessageChanges()).apply(entry)
 
-    def listed_member(self, user: UserId) -> Member | None:
+    def listed_member(self, user: UserId) -> Membership | None:
         """The user's membership if the room is in the user's list: a member or invited."""
         member = self.state.members.get(user)
-        return member if member and member.standing != "banned" else None
+        return member if member and member.state != "banned" else None
 
     def present(self, user: UserId, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Entries with messages in their present state."""

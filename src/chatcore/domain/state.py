@@ -7,7 +7,7 @@ from types import MappingProxyType
 from attrs import field, frozen
 
 from ..ids import RoomId, Seq, UserId
-from .entries import Entry, Role, RoomKind, Standing
+from .entries import Entry, MembershipState, Role, RoomKind
 
 MARKERS_SHOWN_TO = 20
 """The most members of a room that shows the markers of all of them."""
@@ -17,25 +17,25 @@ UNREAD_MAX = 100
 
 
 @frozen
-class Member:
+class Membership:
     """A user's membership in a room: a member, invited, or banned.
 
     Attributes:
         role: the role of a member; ``member`` for an invited or banned user.
         since: the seq of the entry that began the membership state. A change of the role keeps it.
-        standing: the membership state.
+        state: the membership state.
     """
 
     role: Role
     since: Seq
-    standing: Standing = "member"
+    state: MembershipState = "member"
 
 
-def _is_owner(member: Member) -> bool:
-    return member.standing == "member" and member.role == "owner"
+def _is_owner(member: Membership) -> bool:
+    return member.state == "member" and member.role == "owner"
 
 
-_NOBODY: Mapping[UserId, Member] = MappingProxyType({})
+_NOBODY: Mapping[UserId, Membership] = MappingProxyType({})
 
 
 @frozen(kw_only=True)
@@ -52,12 +52,12 @@ class RoomState:
     head: Seq = 0
     kind: RoomKind | None = None
     title: str | None = None
-    members: Mapping[UserId, Member] = field(default=_NOBODY, repr=False)
+    members: Mapping[UserId, Membership] = field(default=_NOBODY, repr=False)
 
-    def member(self, user: UserId) -> Member | None:
+    def member(self, user: UserId) -> Membership | None:
         """Return the user's membership, or None if the user is not a member."""
         member = self.members.get(user)
-        return member if member and member.standing == "member" else None
+        return member if member and member.state == "member" else None
 
     def is_last_owner(self, user: UserId) -> bool:
         """Return whether the user is the only owner of the room."""
@@ -66,7 +66,7 @@ class RoomState:
 
     def count(self) -> int:
         """Return how many members the room has."""
-        return sum(member.standing == "member" for member in self.members.values())
+        return sum(member.state == "member" for member in self.members.values())
 
 
 @frozen
@@ -138,7 +138,7 @@ class RoomView:
     head: Seq
     members_count: int
     last: Entry
-    member: Member | None
+    member: Membership | None
     marker: Marker | None
     unread: int
     markers: Mapping[UserId, Marker] | None

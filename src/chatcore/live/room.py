@@ -250,7 +250,7 @@ class LiveRoom:
         return {
             user: Room(user=user, epoch=store.epoch, view=view)
             for user, view in views.items()
-            if view.member and view.member.standing != "banned"
+            if view.member and view.member.state != "banned"
         }
 
     def _advance(self, entry: Entry) -> None:

@@ -83,13 +83,13 @@ def _change_membership(subscription: Subscription, entry: Entry, push: Push, roo
             if subscription.member or entry.room in socket.invited:
                 _push_gone(socket, entry)
             subscription.member = False
-        case Invited() if room and room.standing == "invited":
+        case Invited() if room and room.state == "invited":
             socket.invited[entry.room] = entry.seq
             socket.connection.send(Push("room", room))
         case Invited() | Unbanned():
             pass
         case _:
-            if not subscription.member and room and room.standing == "member":
+            if not subscription.member and room and room.state == "member":
                 subscription.member = True
                 socket.invited.pop(entry.room, None)
                 socket.connection.send(Push("room", evolve(room, announced_at=entry.seq - 1)))

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from attrs import define, field, frozen
 
-from ..domain.entries import Entry, Standing
+from ..domain.entries import Entry, MembershipState
 from ..domain.state import RoomView
 from ..ids import RoomId, Seq, UserId
 
@@ -46,8 +46,8 @@ class Room:
         return self.view.room
 
     @property
-    def standing(self) -> Standing | None:
-        return self.view.member.standing if self.view.member else None
+    def state(self) -> MembershipState | None:
+        return self.view.member.state if self.view.member else None
 
 
 @frozen

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from attrs import frozen
 
 from ..domain.entries import Entry, Message, RoomKind
-from ..domain.state import Member, RoomState, RoomView
+from ..domain.state import Membership, RoomState, RoomView
 from ..ids import RoomId, Seq, UserId
 
 
@@ -44,7 +44,7 @@ class Window:
 
     head: Seq
     kind: RoomKind | None
-    member: Member | None
+    member: Membership | None
     entries: Sequence[Entry]
     has_before: bool
     has_after: bool
@@ -56,7 +56,7 @@ class RoomMembership:
 
     room: RoomId
     head: Seq
-    member: Member
+    member: Membership
 
 
 @frozen(kw_only=True)

@@ -46,7 +46,7 @@ def room_object(room: Room) -> Object:
     wire |= standing_object(view)
     if room.announced_at is not None:
         wire["me"].pop("unread", None)
-    elif view.member and view.member.standing == "member":
+    elif view.member and view.member.state == "member":
         wire["last"] = _last_object(view.last)
     if room.duplicate is not None:
         wire["duplicate"] = room.duplicate
@@ -58,8 +58,8 @@ def standing_object(view: RoomView) -> Object:
     member = view.member
     if member is None:
         return {}
-    me: Object = {"role": member.role, "state": member.standing}
-    if member.standing != "member" or view.marker is None:
+    me: Object = {"role": member.role, "state": member.state}
+    if member.state != "member" or view.marker is None:
         return {"me": me}
     me |= {
         "read": view.marker.read,

@@ -123,7 +123,7 @@ def _of_message(move: Move, target: Seq, body: str, messages: _Messages) -> Even
 
 def _of_member(move: Move, state: RoomState) -> Event | None:
     member = state.members.get(move.user)
-    match move.kind, member.standing if member else None:
+    match move.kind, member.state if member else None:
         case "joined", None | "invited":
             return Joined(user=move.user, role="admin" if move.nth % 3 == 0 else "member")
         case "invited", None:

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from ..domain.entries import Data, Edited, Reacted
-from ..domain.state import Member
+from ..domain.state import Membership
 from ..ids import RoomId, Seq, UserId
 from ..ports.entry_log import Change, Changes, Position
 from ..ports.store import Store
@@ -39,7 +39,7 @@ class CatchUpContract:
         found = await log.catch_up("carol", {"room": 3}, 200, WIDE)
         view = found["room"].view
         assert (view.room, view.kind, view.head, view.members_count) == ("room", "group", 4, 3)
-        assert (view.member, view.unread, view.last) == (Member("member", since=3), 1, message(seq=4))
+        assert (view.member, view.unread, view.last) == (Membership("member", since=3), 1, message(seq=4))
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
     async def test_rooms_in_which_one_is_no_member_are_left_out_born_or_not(self, log: Store, user: UserId) -> None:

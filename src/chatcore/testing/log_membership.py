@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from ..domain.entries import Banned, Entry, Event, Invited, Joined, Left, Removed, RoleChanged, Unbanned, Updated
-from ..domain.state import Member
+from ..domain.state import Membership
 from ..ids import UserId
 from ..ports.room_views import RoomMembership
 from ..ports.store import Store
@@ -29,20 +29,24 @@ from .model import state_of
 
 JOINED = joined("room", 2, "carol")
 STORIES = [
-    pytest.param([JOINED], Member("member", since=2), id="joined"),
-    pytest.param([joined("room", 2, "carol", role="owner")], Member("owner", since=2), id="joined as owner"),
+    pytest.param([JOINED], Membership("member", since=2), id="joined"),
+    pytest.param([joined("room", 2, "carol", role="owner")], Membership("owner", since=2), id="joined as owner"),
     pytest.param([JOINED, left("room", 3, "carol")], None, id="left"),
     pytest.param([JOINED, removed("room", 3, "carol", "why")], None, id="removed"),
-    pytest.param([JOINED, banned("room", 3, "carol")], Member("member", 3, "banned"), id="banned"),
-    pytest.param([banned("room", 2, "carol")], Member("member", 2, "banned"), id="a stranger banned"),
+    pytest.param([JOINED, banned("room", 3, "carol")], Membership("member", 3, "banned"), id="banned"),
+    pytest.param([banned("room", 2, "carol")], Membership("member", 2, "banned"), id="a stranger banned"),
     pytest.param([banned("room", 2, "carol"), unbanned("room", 3, "carol")], None, id="unbanned"),
-    pytest.param([invited("room", 2, "carol")], Member("member", 2, "invited"), id="invited"),
-    pytest.param([invited("room", 2, "carol"), joined("room", 3, "carol")], Member("member", 3), id="accepted"),
+    pytest.param([invited("room", 2, "carol")], Membership("member", 2, "invited"), id="invited"),
+    pytest.param([invited("room", 2, "carol"), joined("room", 3, "carol")], Membership("member", 3), id="accepted"),
     pytest.param([invited("room", 2, "carol"), left("room", 3, "carol")], None, id="declined"),
     pytest.param([invited("room", 2, "carol"), removed("room", 3, "carol")], None, id="withdrawn"),
-    pytest.param([invited("room", 2, "carol"), banned("room", 3, "carol")], Member("member", 3, "banned"), id="both"),
-    pytest.param([JOINED, role_changed("room", 3, "carol", "admin")], Member("admin", since=2), id="role"),
-    pytest.param([JOINED, left("room", 3, "carol"), joined("room", 4, "carol")], Member("member", 4), id="rejoined"),
+    pytest.param(
+        [invited("room", 2, "carol"), banned("room", 3, "carol")], Membership("member", 3, "banned"), id="both"
+    ),
+    pytest.param([JOINED, role_changed("room", 3, "carol", "admin")], Membership("admin", since=2), id="role"),
+    pytest.param(
+        [JOINED, left("room", 3, "carol"), joined("room", 4, "carol")], Membership("member", 4), id="rejoined"
+    ),
 ]
 
 
@@ -51,7 +55,7 @@ class MembershipContract:
     @pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one batch"])
     @pytest.mark.parametrize(("story", "member"), STORIES)
     async def test_a_standing_is_the_same_wherever_one_looks(
-        self, log: Store, story: Sequence[Entry], member: Member | None, together: bool
+        self, log: Store, story: Sequence[Entry], member: Membership | None, together: bool
     ) -> None:
         entries = [message(), *story]
         for batch in [entries] if together else [[one] for one in entries]:
@@ -60,14 +64,14 @@ class MembershipContract:
         assert await log.state("room") == state_of(entries)
         assert (await log.state("room")).members.get("carol") == member
         assert (await log.window("carol", "room", "newest", 1, 0)).member == member
-        listed = member is not None and member.standing != "banned"
+        listed = member is not None and member.state != "banned"
         expected = [RoomMembership(room="room", head=len(entries), member=member)] if member and listed else []
         assert await log.memberships("carol") == expected
         assert await log.memberships("carol", "room") == expected
         caught_up = await log.catch_up("carol", {"room": 0}, 200, 10_000)
-        assert set(caught_up) == ({"room"} if member and member.standing == "member" else set())
+        assert set(caught_up) == ({"room"} if member and member.state == "member" else set())
         assert await log.memberships("bob") == [
-            RoomMembership(room="room", head=len(entries), member=Member("member", 1))
+            RoomMembership(room="room", head=len(entries), member=Membership("member", 1))
         ]
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
@@ -105,7 +109,7 @@ class MembershipContract:
             left("room", 4, "alice"),
         ]
         await write(log, entries)
-        assert dict((await log.state("room")).members) == {"bob": Member("owner", since=1)}
+        assert dict((await log.state("room")).members) == {"bob": Membership("owner", since=1)}
 
     async def test_a_change_touches_nobody_else_and_no_other_room(self, log: Store) -> None:
         for room in ("room", "other"):

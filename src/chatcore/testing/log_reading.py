@@ -6,7 +6,7 @@ import pytest
 
 from ..domain.decider import evolve
 from ..domain.entries import Opens
-from ..domain.state import Member, RoomState
+from ..domain.state import Membership, RoomState
 from ..ids import UserId
 from ..ports.entry_log import LogSlice
 from ..ports.room_views import RoomMembership
@@ -129,8 +129,8 @@ class MembershipsContract:
         await write(log, [message("not theirs")])
         rows = {row.room: row for row in await log.memberships(user)}
         assert rows == {
-            "opened": RoomMembership(room="opened", head=1, member=Member("owner", since=1)),
-            "joined": RoomMembership(room="joined", head=3, member=Member("admin", since=3)),
+            "opened": RoomMembership(room="opened", head=1, member=Membership("owner", since=1)),
+            "joined": RoomMembership(room="joined", head=3, member=Membership("admin", since=3)),
         }
         for room, row in rows.items():
             assert await log.memberships(user, room) == [row]
@@ -154,4 +154,4 @@ class MembershipsContract:
         for seq in range(2, 20):
             await write(log, [joined("room", seq, f"user {seq}")])
             (row,) = await log.memberships(f"user {seq}")
-            assert row == RoomMembership(room="room", head=seq, member=Member("member", since=seq))
+            assert row == RoomMembership(room="room", head=seq, member=Membership("member", since=seq))

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from ..domain.entries import Entry, Message
-from ..domain.state import Member
+from ..domain.state import Membership
 from ..ids import Seq
 from ..ports.room_views import Anchor, FirstUnread, Window
 from ..ports.store import Store
@@ -52,7 +52,7 @@ def expected(entries: Sequence[Entry], anchor: Anchor, before: int, after: int, 
     return Window(
         head=len(entries),
         kind="group",
-        member=Member("owner", since=1),
+        member=Membership("owner", since=1),
         entries=[*below[max(0, len(below) - before) :], *there, *above[:after]],
         has_before=len(below) > before,
         has_after=len(above) > after,
@@ -85,8 +85,14 @@ class WindowContract:
 
     async def test_whoever_reads_has_their_own_standing_in_it(self, log: Store) -> None:
         await write(log, [message(), joined("room", 2, "carol")])
-        standing = {user: (await log.window(user, "room", "newest", 1, 0)).member for user in ("bob", "carol", "dave")}
-        assert standing == {"bob": Member("member", since=1), "carol": Member("member", since=2), "dave": None}
+        membership = {
+            user: (await log.window(user, "room", "newest", 1, 0)).member for user in ("bob", "carol", "dave")
+        }
+        assert membership == {
+            "bob": Membership("member", since=1),
+            "carol": Membership("member", since=2),
+            "dave": None,
+        }
 
     @pytest.mark.parametrize("size", [1, 199, 200, 201, 202])
     @pytest.mark.parametrize("count", [1, 200, 201])

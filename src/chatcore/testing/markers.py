@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from ..domain.state import Marker, MarkerUpdate, Member
+from ..domain.state import Marker, MarkerUpdate, Membership
 from ..ids import UserId
 from ..ports.markers import Markers
 from ..ports.store import Store
@@ -69,7 +69,7 @@ class MarkContract:
         await write(log, entries)
         view = await markers.mark("bob", "room", MarkerUpdate(read=6))
         assert view
-        assert (view.room, view.head, view.last, view.member) == ("room", 10, entries[-1], Member("member", 1))
+        assert (view.room, view.head, view.last, view.member) == ("room", 10, entries[-1], Membership("member", 1))
         assert (view.marker, view.unread) == (Marker(6, 6), 2)
         assert view.markers == {"alice": Marker(0, 0), "bob": Marker(6, 6)}
         assert await markers.markers("room", ["alice", "bob"]) == view.markers
@@ -113,13 +113,15 @@ class MarkContract:
         change = MarkerUpdate(read=1, muted=True)
         await write(log, [message()])
         await write(log, [message("other", opens=opens(user))])
-        standings = [None, Member("member", 2, "invited"), Member("member", 3, "banned")]
-        for entry, standing in zip([None, invited("room", 2, user), banned("room", 3, user)], standings, strict=True):
+        states = [None, Membership("member", 2, "invited"), Membership("member", 3, "banned")]
+        for entry, membership in zip(
+            [None, invited("room", 2, user), banned("room", 3, user)], memberships, strict=True
+        ):
             if entry:
                 await write(log, [entry])
             view = await markers.mark(user, "room", change)
             assert view
-            assert (view.member, view.marker, view.unread) == (standing, None, 0)
+            assert (view.member, view.marker, view.unread) == (membership, None, 0)
             assert await markers.markers("room", [user]) == {}
         await write(log, [unbanned("room", 4, user), joined("room", 5, user)])
         assert await markers.markers("room", [user]) == {user: Marker(5, 5)}

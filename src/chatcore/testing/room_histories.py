@@ -105,7 +105,7 @@ async def _check_for(store: Store, entries: Sequence[Entry], user: UserId, marks
     room, view, present = entries[0].room, view_of(entries, user, marks), list(as_present(entries, user))
     window = await store.window(user, room, "oldest", 0, len(entries))
     assert (list(window.entries), window.member, window.head) == (present, view.member, len(entries))
-    listed = view.member is not None and view.member.standing in ("member", "invited")
+    listed = view.member is not None and view.member.state in ("member", "invited")
     rows = [RoomMembership(room=room, head=view.head, member=view.member)] if view.member and listed else []
     assert await store.memberships(user, room) == rows
     assert [one for one in (await store.page(user, None, 10_000)).rooms if one.room == room] == [view] * len(rows)

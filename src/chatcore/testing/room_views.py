@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from ..domain.entries import Opens
-from ..domain.state import Marker, Member, RoomView
+from ..domain.state import Marker, Membership, RoomView
 from ..errors import Invalid
 from ..ids import RoomId, UserId
 from ..ports.room_views import RoomViews
@@ -124,9 +124,9 @@ class PageContract:
             await write(log, [message(room), *story, message(room, len(story) + 2)])
         views = {view.room: view for view in (await rooms.page("carol", None, 10)).rooms}
         assert {room: (view.member, view.unread) for room, view in views.items()} == {
-            "joined": (Member("member", since=2), 1),
-            "invited": (Member("member", since=2, standing="invited"), 0),
-            "back": (Member("member", since=4), 1),
+            "joined": (Membership("member", since=2), 1),
+            "invited": (Membership("member", since=2, state="invited"), 0),
+            "back": (Membership("member", since=4), 1),
         }
 
     @pytest.mark.parametrize("cursor", STRANGE_CURSORS)
@@ -180,7 +180,7 @@ class ViewsContract:
                 head=3,
                 members_count=3,
                 last=message(seq=3),
-                member=Member("member", since=1),
+                member=Membership("member", since=1),
                 marker=Marker(0, 0),
                 unread=1,
                 markers={"alice": Marker(0, 0), "bob": Marker(0, 0), "carol": Marker(2, 2)},
@@ -193,8 +193,8 @@ class ViewsContract:
         await write(log, [message(), joined("room", 2, "carol"), message(seq=3)])
         views = await rooms.views("room", ["alice", "carol", "stranger", *HOSTILE_NAMES])
         assert {user: (view.member, view.marker) for user, view in views.items()} == {
-            "alice": (Member("owner", since=1), Marker(0, 0)),
-            "carol": (Member("member", since=2), Marker(2, 2)),
+            "alice": (Membership("owner", since=1), Marker(0, 0)),
+            "carol": (Membership("member", since=2), Marker(2, 2)),
             **dict.fromkeys(["stranger", *HOSTILE_NAMES], (None, None)),
         }
         assert await rooms.views("room", []) == {}
@@ -257,10 +257,10 @@ class ViewsContract:
         await write(log, [*story, removed("room", 5, "erin"), removed("room", 6, "bob")])
         views = await rooms.views("room", ["alice", "bob", "carol", "dave", "erin"])
         assert {user: (view.member, view.marker, view.unread) for user, view in views.items()} == {
-            "alice": (Member("owner", since=1), Marker(0, 0), 0),
+            "alice": (Membership("owner", since=1), Marker(0, 0), 0),
             "bob": (None, None, 0),
-            "carol": (Member("member", since=2, standing="banned"), None, 0),
-            "dave": (Member("member", since=3, standing="invited"), None, 0),
+            "carol": (Membership("member", since=2, state="banned"), None, 0),
+            "dave": (Membership("member", since=3, state="invited"), None, 0),
             "erin": (None, None, 0),
         }
         assert {(view.members_count, len(view.markers or ())) for view in views.values()} == {(1, 1)}
@@ -283,7 +283,7 @@ class ViewsContract:
                 assert len({view.head for view in views.values()}) <= 1
                 for view in (*views.values(), *(await rooms.page("bob", None, 10)).rooms):
                     assert view.last.seq == view.head
-                    assert view.unread == (0 if view.member == Member("owner", 1) else min(view.head, 100))
+                    assert view.unread == (0 if view.member == Membership("owner", 1) else min(view.head, 100))
 
 
 class RoomViewsContract(PageContract, ViewsContract):

@@ -106,7 +106,7 @@ async def test_an_invited_user_hears_of_the_room_and_of_no_entry_until_they_join
             await say(chat, "olga", room, "is she coming?")
             assert ina.story == ["ready", "room"]
             (shown,) = ina.rooms(room)
-            assert (shown.standing, shown.announced_at) == ("invited", None)
+            assert (shown.state, shown.announced_at) == ("invited", None)
             await chat.execute("ina", JoinRoom(room=room))
             await say(chat, "olga", room, "she is")
         assert ina.story == ["ready", "room", "room", "entry 4", "entry 5"]
@@ -140,7 +140,7 @@ async def test_who_was_invited_before_they_connected_hears_the_end_too() -> None
         room, ina = await create(chat), Teller()
         await chat.execute("olga", InviteUser(room=room, user="ina"))
         async with chat.connect(ina, user="ina"):
-            assert [view.standing for view in ina.ready.rooms] == ["invited"]
+            assert [view.state for view in ina.ready.rooms] == ["invited"]
             await chat.execute("olga", RemoveUser(room=room, user="ina"))
             assert ina.story == ["ready", "room.gone"]
 
@@ -169,7 +169,7 @@ async def test_end_of_an_invitation_on_another_node_while_ready_is_read_is_pushe
             await gate.reached.wait()
             await there.execute("olga", RemoveUser(room=room, user="ina"))
             await anyio.sleep(3)  # the poller has told it, and will not tell it again
-        assert [view.standing for view in ina.ready.rooms] == ["invited"]
+        assert [view.state for view in ina.ready.rooms] == ["invited"]
         assert ina.story == ["ready", "room.gone"]
 
 
@@ -187,7 +187,7 @@ async def test_end_of_an_invitation_that_is_read_while_ready_is_pushed_is_pushed
             page.open()
             await ina.until(lambda _: ina.story == ["ready"])
             answer.open()
-        assert [view.standing for view in ina.ready.rooms] == ["invited"]
+        assert [view.state for view in ina.ready.rooms] == ["invited"]
         assert ina.story == ["ready", "room.gone"]
 
 
@@ -204,7 +204,7 @@ async def test_an_invitation_that_comes_and_goes_while_ready_is_read_is_told_to_
                 bus.deliver()
                 await anyio.wait_all_tasks_blocked()
                 memberships.open()
-        assert [view.standing for view in ina.ready.rooms] == ["invited"]
+        assert [view.state for view in ina.ready.rooms] == ["invited"]
         assert ina.story == ["ready", "room.gone"]
 
 
@@ -290,7 +290,7 @@ async def test_invited_user_hears_nothing_of_an_earlier_join_that_was_undone() -
             bus.deliver()
             await olga.until(lambda _: seqs(olga, room) == [2, 3, 4], within=1)
             assert mia.story == ["ready", "room"]
-            assert [shown.standing for shown in mia.rooms(room)] == ["invited"]
+            assert [shown.state for shown in mia.rooms(room)] == ["invited"]
 
 
 async def test_a_list_shows_rooms_one_is_in_or_invited_to_and_no_others() -> None:
@@ -303,7 +303,7 @@ async def test_a_list_shows_rooms_one_is_in_or_invited_to_and_no_others() -> Non
         await chat.execute("mia", LeaveRoom(room=invited))
         await chat.execute("olga", InviteUser(room=invited, user="mia"))
         listed = await chat.execute("mia", ListRooms())
-        assert {one.view.room: one.standing for one in listed.rooms} == {inside: "member", invited: "invited"}
+        assert {one.view.room: one.state for one in listed.rooms} == {inside: "member", invited: "invited"}
 
 
 async def test_membership_read_before_a_removal_does_not_bring_the_removed_back() -> None:

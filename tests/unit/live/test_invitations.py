@@ -33,8 +33,8 @@ async def create(chat: Chat, *members: str, kind: str = "group") -> str:
     return (await chat.execute("olga", command)).view.room
 
 
-def standings(heard: Teller, room: str) -> list[str | None]:
-    return [body.standing for push in heard.pushes if isinstance(body := push.body, Room) and body.view.room == room]
+def states(heard: Teller, room: str) -> list[str | None]:
+    return [body.state for push in heard.pushes if isinstance(body := push.body, Room) and body.view.room == room]
 
 
 async def test_an_invitation_is_told_again_after_a_sync_that_calls_its_room_gone() -> None:
@@ -44,9 +44,9 @@ async def test_an_invitation_is_told_again_after_a_sync_that_calls_its_room_gone
         async with chat.connect(ina, user="ina") as socket:
             await chat.execute("olga", InviteUser(room=room, user="ina"))
             await socket.receive("sync", {"cursors": {room: {"seq": 0}}}, ina.answer)
-            await ina.until(lambda _: len(standings(ina, room)) == 2, within=1)  # before anything else tells of it
+            await ina.until(lambda _: len(states(ina, room)) == 2, within=1)  # before anything else tells of it
         assert ina.story == ["ready", "room", "answer None", "room"]
-        assert standings(ina, room) == ["invited", "invited"]
+        assert states(ina, room) == ["invited", "invited"]
         assert ghosts(chat) == []
 
 
@@ -74,7 +74,7 @@ async def test_invitation_is_pushed_to_socket_whose_sync_began_as_a_member_befor
             await elsewhere.execute("ina", LeaveRoom(room=room))
             await elsewhere.execute("olga", InviteUser(room=room, user="ina"))
             await socket.receive("sync", {"cursors": {room: {"seq": 1, "epoch": store.epoch}}}, ina.answer)
-            await ina.until(lambda _: standings(ina, room) == ["invited"], within=1)  # the poller might find it later
+            await ina.until(lambda _: states(ina, room) == ["invited"], within=1)  # the poller might find it later
         assert ina.story == ["ready", "answer None", "room"]
 
 
@@ -90,7 +90,7 @@ async def test_an_invitation_is_told_after_a_sync_that_began_while_it_was_being_
             await gate.reached.wait()
             await socket.receive("sync", {"cursors": {room: {"seq": 0}}}, ina.answer)
             gate.open()
-            await ina.until(lambda _: standings(ina, room) == ["invited"], within=1)  # the poller might find it later
+            await ina.until(lambda _: states(ina, room) == ["invited"], within=1)  # the poller might find it later
         assert ina.story == ["ready", "answer None", "room"]
 
 
@@ -113,7 +113,7 @@ async def test_invitation_being_pushed_when_a_sync_begins_is_pushed_though_the_s
             await chat.execute("olga", SendMessage(to="bob", body="hello", key="h"))
             read.fails = True
             read.open()
-            await ina.until(lambda _: standings(ina, room) == ["invited"], within=1)
+            await ina.until(lambda _: states(ina, room) == ["invited"], within=1)
         assert ina.story == ["ready", "answer unavailable", "room"]
 
 
@@ -135,7 +135,7 @@ async def test_invitation_is_pushed_again_though_its_socket_is_subscribed_behind
             await socket.receive("sync", {"cursors": {room: {"seq": 0}}}, ina.answer)
             await anyio.wait_all_tasks_blocked()
             more.open()
-            await ina.until(lambda _: len(standings(ina, room)) == 2, within=1)
+            await ina.until(lambda _: len(states(ina, room)) == 2, within=1)
         assert ina.story == ["ready", "room", "answer None", "room"]
 
 
@@ -156,7 +156,7 @@ async def test_an_invitation_that_only_ready_has_told_ends_with_room_gone() -> N
             await there.execute("olga", InviteUser(room=room, user="ina"))
             gate.open()
             await ina.until(lambda _: bool(ina.pushes))
-            assert [shown.standing for shown in ina.ready.rooms] == ["invited"]
+            assert [shown.state for shown in ina.ready.rooms] == ["invited"]
             await there.execute("olga", RemoveUser(room=room, user="ina"))
             await bus.published(3)
             bus.lose()
@@ -262,12 +262,12 @@ async def test_a_look_that_is_older_than_an_invitation_does_not_end_it() -> None
         room = await create(chat)
         async with chat.connect(ina, user="ina"):
             await elsewhere.execute("olga", InviteUser(room=room, user="ina"))
-            await ina.until(lambda _: standings(ina, room) == ["invited"])
+            await ina.until(lambda _: states(ina, room) == ["invited"])
             gate = store.hold("memberships", done=True)
             await elsewhere.execute("olga", RemoveUser(room=room, user="ina"))
             await gate.reached.wait()
             await chat.execute("olga", InviteUser(room=room, user="ina"))
-            await ina.until(lambda _: standings(ina, room) == ["invited", "invited"])
+            await ina.until(lambda _: states(ina, room) == ["invited", "invited"])
             gate.open()
             await anyio.sleep(5)
         assert ina.story == ["ready", "room", "room"]

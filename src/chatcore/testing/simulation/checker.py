@@ -343,9 +343,9 @@ async def _read_rooms(world: World, chat: Chat, user: UserId, logs: StoredLogs) 
     rooms: dict[RoomId, FreshRoom] = {}
     for log in logs:
         member = log.states[-1].members.get(user)
-        if member and member.standing != "banned":
+        if member and member.state != "banned":
             room = answer_object(await chat.execute(user, GetRoom(room=log.room)))
-            history = await _read_history(chat, user, log.room) if member.standing == "member" else {}
+            history = await _read_history(chat, user, log.room) if member.state == "member" else {}
             rooms[log.room] = room, history
             if history and history != _expected_history(log, user):
                 world.violation(f"the history of {log.room} differs from its log")

@@ -50,7 +50,7 @@ class SocketInvariants:
         self._is_ready = True
         self._ready_is_complete = ready.next is None
         for room in ready.rooms:
-            if room.standing == "member":
+            if room.state == "member":
                 self._next[room.view.room] = room.view.head + 1
             else:
                 self._invited.add(room.view.room)

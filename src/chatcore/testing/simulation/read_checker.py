@@ -306,9 +306,9 @@ def _check_room_object(world: World, log: StoredLog, attempt: Attempt, room: Obj
         return "kind, title or members_count is wrong"
     if member is None:
         return None if not room.keys() & {"me", "last", "markers"} else "the user is not a member, and sees too much"
-    if (room["me"]["role"], room["me"]["state"]) != (member.role, member.standing):
+    if (room["me"]["role"], room["me"]["state"]) != (member.role, member.state):
         return "role or state of the user is wrong"
-    if member.standing != "member":
+    if member.state != "member":
         return None if not room.keys() & {"last", "markers"} else "the user is invited, and sees too much"
     return _check_members_view(world, log, attempt, room, state)
 
@@ -354,9 +354,9 @@ def _members_page(state: RoomState, user: UserId, command: ListMembers) -> tuple
     after, limit = base64.urlsafe_b64decode(f"{command.after or ''}===").decode(), command.limit
     sees_bans = permissions.rank(state.members.get(user)) in permissions.LEADERS
     rows: list[Object] = [
-        {"user": listed, "role": member.role, "state": member.standing}
+        {"user": listed, "role": member.role, "state": member.state}
         for listed, member in sorted(state.members.items())
-        if listed > after and (sees_bans or member.standing != "banned")
+        if listed > after and (sees_bans or member.state != "banned")
     ]
     return rows[:limit], len(rows) > limit
 

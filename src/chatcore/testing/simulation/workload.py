@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import TypeAlias
 
-from ...domain.entries import Standing
+from ...domain.entries import MembershipState
 from ...domain.permissions import LEADERS, rank
 from ...domain.state import RoomState
 from ...ids import RoomId, Seq, UserId, created_room_id, private_room_id
@@ -98,11 +98,11 @@ class Workload:
         """Return a user, seldom the unknown one."""
         return UNKNOWN_USER if self.random.random() < 0.03 else self.random.choice(self.world.users)
 
-    def user_in(self, room: RoomId, *membership_states: Standing) -> UserId:
+    def user_in(self, room: RoomId, *membership_states: MembershipState) -> UserId:
         """Return mostly a user with one of these membership states in the room."""
         state = self.world.reference.states.get(room)
         members = state.members.items() if state else ()
-        users = [user for user, member in members if member.standing in membership_states]
+        users = [user for user, member in members if member.state in membership_states]
         return self.random.choice(users) if users and self.random.random() < 0.85 else self.user()
 
     def room(self, user: UserId) -> RoomId:
