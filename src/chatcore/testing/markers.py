@@ -114,9 +114,7 @@ class MarkContract:
         await write(log, [message()])
         await write(log, [message("other", opens=opens(user))])
         states = [None, Membership("member", 2, "invited"), Membership("member", 3, "banned")]
-        for entry, membership in zip(
-            [None, invited("room", 2, user), banned("room", 3, user)], memberships, strict=True
-        ):
+        for entry, membership in zip([None, invited("room", 2, user), banned("room", 3, user)], states, strict=True):
             if entry:
                 await write(log, [entry])
             view = await markers.mark(user, "room", change)
