@@ -26,7 +26,7 @@ from chatcore import Chat
 from chatcore.ports.authenticator import Credentials, Principal
 from chatcore.ports.store import Store
 from chatcore_memory import MemoryStore
-from chatcore_server import collector
+from chatcore_server import garbage_collector
 from chatcore_socketio import SocketioServer
 from chatcore_sqlite import SqliteStore
 
@@ -53,7 +53,7 @@ async def serve(store: Store) -> None:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         print(site.port, flush=True)
-        with collector.set_for_serving():
+        with garbage_collector.set_for_serving():
             await asyncio.Event().wait()
 
 

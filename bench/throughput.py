@@ -28,7 +28,7 @@ from chatcore.ports.store import Store
 from chatcore_memory import MemoryStore
 from chatcore_mongo import MongoStore
 from chatcore_mongo.migrations import LOG, VIEWS
-from chatcore_server import collector
+from chatcore_server import garbage_collector
 from chatcore_sqlite import SqliteStore
 
 WRITERS = (1, 16, 64, 500)
@@ -165,7 +165,7 @@ async def emptied(store: MongoStore) -> AsyncGenerator[None]:
 
 
 async def main(stores: list[str], seconds: float) -> None:
-    with collector.set_for_serving():
+    with garbage_collector.set_for_serving():
         for name in stores:
             match name:
                 case "memory":

@@ -12,7 +12,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from chatcore_server import collector
+from chatcore_server import garbage_collector
 from tests.integration import javascript, simulation_seeds
 from tests.integration.mongo_contracts import KEPT_IN, MODULES, commands_of_all
 from tests.integration.mongo_database import a_database
@@ -89,7 +89,7 @@ def default_collector(monkeypatch: pytest.MonkeyPatch) -> None:
 
     A server collects at its start: that would look through everything that pytest holds, at the cost of a whole test.
     """
-    monkeypatch.setattr(collector, "set_for_serving", nullcontext)
+    monkeypatch.setattr(garbage_collector, "set_for_serving", nullcontext)
 
 
 @pytest.fixture(scope="session")

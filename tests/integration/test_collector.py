@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chatcore_server import collector
+from chatcore_server import garbage_collector
 
 from .clients import PATIENCE_S
 
@@ -36,7 +36,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def test_reference_cycles_are_freed_while_the_server_runs() -> None:
-    with collector.set_for_serving():
+    with garbage_collector.set_for_serving():
         node = Node()
         node.other = node
         alive = weakref.ref(node)
@@ -45,7 +45,7 @@ async def test_reference_cycles_are_freed_while_the_server_runs() -> None:
 
 
 async def test_objects_of_a_long_collection_are_not_looked_at_again() -> None:
-    with collector.set_for_serving():
+    with garbage_collector.set_for_serving():
         before = gc.get_freeze_count()
         nodes = [Node() for _ in range(300_000)]
         await until(lambda: gc.get_freeze_count() > before + 300_000)
@@ -66,7 +66,7 @@ async def test_collections_stay_short_while_the_heap_grows() -> None:
         else:
             pauses.append(time.thread_time() - began)
 
-    with collector.set_for_serving():
+    with garbage_collector.set_for_serving():
         gc.callbacks.append(measure)
         try:
             heap: list[Node] = []
@@ -81,7 +81,7 @@ async def test_collections_stay_short_while_the_heap_grows() -> None:
 
 async def test_collections_are_python_s_own_again_afterwards() -> None:
     frozen = gc.get_freeze_count()
-    with collector.set_for_serving():
+    with garbage_collector.set_for_serving():
         assert not gc.isenabled()
     assert gc.isenabled()
     assert gc.get_freeze_count() <= frozen

@@ -12,8 +12,8 @@ import pytest
 from aiohttp import ClientSession
 
 from chatcore_aiohttp import Proxies
-from chatcore_server.connections import Doorman, per_address_max
-from chatcore_server.serving import Times, running
+from chatcore_server.connections import ConnectionCounter, connections_max
+from chatcore_server.serving import Timeouts, running
 from chatcore_server.settings import Settings
 from tests.integration.clients import PATIENCE_S, raw_clients
 from tests.integration.serve_client import sign_in
@@ -21,7 +21,7 @@ from tests.integration.serve_client import sign_in
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("default_collector")]
 
 SECRET = b"a secret of the tests, of 32 bytes or more"
-TIMES = Times(idle=0.3, sending=0.3, lingering=0.1, handling=0.1)
+TIMEOUTS = Timeouts(idle=0.3, sending=0.3, lingering=0.1, handling=0.1)
 
 
 @pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
@@ -31,9 +31,9 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 
 
 @asynccontextmanager
-async def served(times: Times = TIMES, **settings: Any) -> AsyncGenerator[int]:
+async def served(timeouts: Timeouts = TIMEOUTS, **settings: Any) -> AsyncGenerator[int]:
     """The port of a server."""
-    async with running(Settings(port=0, store="memory", secret=SECRET, **settings), times) as [(_, port)]:
+    async with running(Settings(port=0, store="memory", secret=SECRET, **settings), timeouts) as [(_, port)]:
         yield port
 
 
@@ -142,7 +142,7 @@ async def read_all(line: socket.socket) -> bytes:
 async def test_one_address_holds_so_many_connections_and_no_more(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with served(Times(idle=30), sockets_per_address=1) as port:
+    async with served(Timeouts(idle=30), sockets_per_address=1) as port:
         held = [await Line.open(port, HEALTHZ) for _ in range(3)]
         for line in held:
             await line.reader.readuntil(b'{"status":"alive"}')
@@ -179,14 +179,14 @@ async def is_served(port: int) -> bool:
 def test_an_address_is_an_ipv4_address_or_a_customers_part_of_an_ipv6_one(
     one: object, other: object, together: bool
 ) -> None:
-    doorman = Doorman(1, Proxies())
-    assert (doorman.holder(one) == doorman.holder(other)) is together
+    counter = ConnectionCounter(1, Proxies())
+    assert (counter.address(one) == counter.address(other)) is together
 
 
 def test_one_address_never_gets_all_the_files_that_the_process_may_open() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert 0 < per_address_max(4_096) <= 10_240
+    assert 0 < connections_max(4_096) <= 10_240
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert hard == before[1]
     assert soft == hard
-    assert hard == resource.RLIM_INFINITY or 2 * per_address_max(1_000_000) <= hard
+    assert hard == resource.RLIM_INFINITY or 2 * connections_max(1_000_000) <= hard

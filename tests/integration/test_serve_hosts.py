@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from chatcore_aiohttp import Hosts, Origins
-from chatcore_server.serving import Times, running
+from chatcore_server.serving import Timeouts, running
 from chatcore_server.settings import Settings
 from tests.integration.clients import PATIENCE_S
 
@@ -37,7 +37,7 @@ async def served(hosts: str | None = None, origins: str | None = None) -> AsyncG
         origins=Origins.parse(origins),
         hosts=None if hosts is None else Hosts.parse(hosts),
     )
-    async with running(settings, Times(handling=0.1)) as [(_, port)]:
+    async with running(settings, Timeouts(handling=0.1)) as [(_, port)]:
         yield port
 
 

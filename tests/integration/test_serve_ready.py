@@ -17,7 +17,7 @@ from chatcore_aiohttp import Hosts, Origins
 from chatcore_memory import MemoryAccounts, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_server.app import build
-from chatcore_server.bootstrap import Parts
+from chatcore_server.bootstrap import Components
 from tests.integration.serve_client import signed_in
 from tests.integration.serving import PATIENCE_S, serving
 
@@ -49,7 +49,7 @@ async def test_a_server_whose_store_fails_is_alive_but_not_ready_until_it_heals(
     tokens = JwtTokens(b"a secret of the tests, of 32 bytes or more")
     accounts = Accounts(MemoryAccounts(), Argon2Hasher(), tokens, canonical_username)
     chat = Chat(store)
-    runner = web.AppRunner(build(Parts(chat, accounts), Origins(), Hosts(), sending=10))
+    runner = web.AppRunner(build(Components(chat, accounts), Origins(), Hosts(), sending_s=10))
     async with chat, ClientSession() as client:
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

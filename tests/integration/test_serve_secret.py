@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chatcore.errors import StoreError
-from chatcore_server.secret_file import kept_secret
+from chatcore_server.secret_file import load_or_create_secret
 
 
 @pytest.fixture
@@ -31,20 +31,20 @@ def mode(path: Path) -> int:
 
 @pytest.mark.usefixtures("umask")
 def test_it_is_made_once_and_for_its_user_alone(folder: Path) -> None:
-    secret = kept_secret(folder)
+    secret = load_or_create_secret(folder)
     assert len(secret) >= 32
     assert (mode(folder), mode(folder / "secret")) == (0o700, 0o600)
     assert [path.name for path in folder.iterdir()] == ["secret"]
-    assert kept_secret(folder) == secret
+    assert load_or_create_secret(folder) == secret
 
 
 def test_two_folders_have_two_secrets(tmp_path: Path) -> None:
-    assert kept_secret(tmp_path / "a") != kept_secret(tmp_path / "b")
+    assert load_or_create_secret(tmp_path / "a") != load_or_create_secret(tmp_path / "b")
 
 
 def test_many_that_start_at_once_have_one_secret(folder: Path) -> None:
     with ThreadPoolExecutor(16) as pool:
-        secrets = set(pool.map(kept_secret, [folder] * 64))
+        secrets = set(pool.map(load_or_create_secret, [folder] * 64))
     assert len(secrets) == 1
     assert [path.name for path in folder.iterdir()] == ["secret"]
 
@@ -59,9 +59,9 @@ def test_one_that_can_not_be_written_whole_is_not_there(
     with monkeypatch.context() as patched:
         patched.setattr(os, broken, fail)
         with pytest.raises(StoreError, match="can't be read or made: No space left on device"):
-            kept_secret(folder)
+            load_or_create_secret(folder)
     assert not list(folder.iterdir())
-    assert kept_secret(folder) == kept_secret(folder)
+    assert load_or_create_secret(folder) == load_or_create_secret(folder)
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
@@ -69,23 +69,23 @@ def test_one_of_ones_own_is_taken_as_it_is_without_the_lines_end(end: str, folde
     folder.mkdir(parents=True)
     (folder / "secret").write_text(f" {'é' * 16}{end}", encoding="utf-8", newline="")
     (folder / "secret").chmod(0o600)
-    assert kept_secret(folder) == b" " + "é".encode() * 16
+    assert load_or_create_secret(folder) == b" " + "é".encode() * 16
 
 
 def test_one_that_its_group_may_read_is_taken_with_a_warning(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    secret = kept_secret(folder)
+    secret = load_or_create_secret(folder)
     (folder / "secret").chmod(0o640)
-    assert kept_secret(folder) == secret
+    assert load_or_create_secret(folder) == secret
     assert "is open to its group" in caplog.text
     assert secret.decode() not in caplog.text
 
 
 @pytest.mark.parametrize("bits", [0o604, 0o602, 0o666])
 def test_one_that_everybody_may_read_or_write_is_refused(bits: int, folder: Path) -> None:
-    secret = kept_secret(folder)
+    secret = load_or_create_secret(folder)
     (folder / "secret").chmod(bits)
     with pytest.raises(StoreError, match="is open to every user of this machine") as refused:
-        kept_secret(folder)
+        load_or_create_secret(folder)
     assert secret.decode() not in str(refused.value)
 
 
@@ -95,5 +95,5 @@ def test_one_that_is_too_short_is_refused_and_kept(content: str, folder: Path) -
     (folder / "secret").write_text(content)
     (folder / "secret").chmod(0o600)
     with pytest.raises(StoreError, match="fewer than 32"):
-        kept_secret(folder)
+        load_or_create_secret(folder)
     assert (folder / "secret").read_text() == content

@@ -6,11 +6,11 @@ from pathlib import Path
 import attrs
 import pytest
 
-from chatcore_server import environment, values
+from chatcore_server import converters, environment
 from chatcore_server.settings import Settings, SettingsError
 
 READERS: dict[str, Callable[[str], object]] = {
-    name: getattr(values, name)
+    name: getattr(converters, name)
     for name in (
         "port",
         "access_token_s",

@@ -1,4 +1,4 @@
-"""The aiohttp application: the API, Socket.IO, the page, and what a supervisor asks."""
+"""The aiohttp application: the API, Socket.IO, the start page, and the health checks."""
 
 import asyncio
 
@@ -10,41 +10,50 @@ from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoints, Guard, Hos
 from chatcore_aiohttp.codec import json_response
 from chatcore_socketio import ConnectionLimits, SocketioServer
 
-from .bootstrap import Parts
-from .page import Page
+from .bootstrap import Components
+from .page import StartPage
 
 HEALTHZ, READYZ = "/healthz", "/readyz"
 NO_PROXIES = Proxies()
 
 
 def build(
-    parts: Parts,
+    components: Components,
     origins: Origins,
     hosts: Hosts,
     *,
-    sending: float,
+    sending_s: float,
     proxies: Proxies = NO_PROXIES,
     connection_limits: ConnectionLimits | None = None,
     is_sign_up_open: bool = True,
 ) -> web.Application:
-    """Everything that a server serves; ``parts.chat`` is entered for longer than the application runs.
+    """Return the application of a server.
 
-    A client has ``sending`` seconds to read an answer, which has 512 KiB at most.
+    Args:
+        components: the chat and its accounts. The chat must be entered for as long as the application runs.
+        origins: the web origins that may use the server besides its own.
+        hosts: the hosts that the server answers to.
+        sending_s: seconds in which a client must have read a response. A response has at most 512 KiB.
+        proxies: the trusted reverse proxies.
+        connection_limits: the limits of Socket.IO connections.
+        is_sign_up_open: whether clients may create accounts.
     """
-    chat, accounts = parts.chat, parts.accounts
+    chat, accounts = components.chat, components.accounts
     commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate, canonical=accounts.canonical)
     app = web.Application()
     Guard(origins, hosts, any_host=(HEALTHZ, READYZ)).add_to(app)
-    app.middlewares.insert(0, _sent_within(sending))
+    app.middlewares.insert(0, _sent_within(sending_s))
     sockets = SocketRoutes(chat=chat, authenticate=accounts.authenticate)
     Endpoints(
         [*AccountRoutes(accounts, is_sign_up_open).endpoints(), *sockets.endpoints(), *commands.endpoints()]
     ).add_to(app)
-    SocketioServer(chat, accounts.admit, origins=origins, limits=connection_limits, limiter=parts.limiter).add_to(app)
-    app.router.add_get("/", Page(is_sign_up_open).answer)
+    SocketioServer(chat, accounts.admit, origins=origins, limits=connection_limits, limiter=components.limiter).add_to(
+        app
+    )
+    app.router.add_get("/", StartPage(is_sign_up_open).answer)
     app.router.add_get(HEALTHZ, _alive)
     app.router.add_get(READYZ, _ready(chat))
-    app.on_response_prepare.append(_sign)
+    app.on_response_prepare.append(_add_server_header)
     proxies.add_to(app)
     return app
 
@@ -55,21 +64,21 @@ async def _alive(_: web.Request) -> web.Response:
 
 def _ready(chat: Chat) -> Handler:
     async def answer(_: web.Request) -> web.StreamResponse:
-        """200, or 503 with the store's `Unavailable`: it is written to, and has 2 s to answer."""
+        """Write to the store, which has 2 s to answer. If it fails, its `Unavailable` makes the status 503."""
         await chat.store.probe()
         return _status("ready")
 
     return answer
 
 
-def _status(word: str) -> web.Response:
-    return json_response({"status": word})
+def _status(status: str) -> web.Response:
+    return json_response({"status": status})
 
 
 def _sent_within(seconds: float) -> Middleware:
     @web.middleware
     async def send(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Cut a client that does not read its answer: it would stay in memory for as long as the client likes."""
+        """Cut a client that does not read its response in time: the response would stay in memory until it does."""
         response = await handler(request)
         if not isinstance(response, web.Response):
             return response
@@ -81,11 +90,11 @@ def _sent_within(seconds: float) -> Middleware:
             if request.transport is not None:
                 request.transport.abort()
         except ConnectionError:
-            pass  # the client went away, which aiohttp finds out by itself
+            pass  # the client has disconnected; aiohttp ends the connection
         return response
 
     return send
 
 
-async def _sign(_: web.BaseRequest, response: web.StreamResponse) -> None:
+async def _add_server_header(_: web.BaseRequest, response: web.StreamResponse) -> None:
     response.headers[hdrs.SERVER] = "chatcore"

@@ -1,4 +1,4 @@
-"""The parts of a server, put together as its settings say. The only file that names stores and hashers."""
+"""The components of a server, made from its settings. No other file names stores and hashers."""
 
 import secrets
 from collections.abc import Callable, Generator
@@ -20,25 +20,30 @@ from chatcore_memory import MemoryAccounts, MemoryRegistry, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_sqlite import SqliteAccounts, SqliteStore
 
-from .secret_file import MADE_OF, kept_secret
+from .converters import MONGODB
+from .secret_file import RANDOM_BYTES, load_or_create_secret
 from .settings import PREFIX, Settings, SettingsError, StoreSettings, named
-from .values import MONGODB
 
-GUESSED_NAME = Rate(1, 1)
-"""Attempts at a name above `Settings.limit_sign_in_name`."""
+SLOW_SIGN_IN = Rate(1, 1)
+"""The rate of sign-ins of a name above `Settings.limit_sign_in_name`, from addresses that never signed in with it."""
 
 
 @frozen
-class Parts:
-    """What a server is made of. Entering the chat opens the store, also for the accounts."""
+class Components:
+    """The components of a server. Entering the chat opens the store, also for the accounts."""
 
     chat: Chat
     accounts: Accounts
     limiter: RateLimiter = field(factory=Unlimited)
 
 
-def bootstrap(settings: Settings) -> Parts:
-    """Raises `StoreError` when the data folder's secret can't be had, and `SettingsError` when one must be given."""
+def bootstrap(settings: Settings) -> Components:
+    """Return the components of a server. Nothing is opened, except the file with the secret.
+
+    Raises:
+        StoreError: the data folder's secret cannot be read or created.
+        SettingsError: the settings must have a secret.
+    """
     secret = _secret(settings)
     store, accounts_store, registry = _stores(settings)
     limiter = _limiter(settings)
@@ -63,7 +68,7 @@ def bootstrap(settings: Settings) -> Parts:
         rules=rules,
         limits=_command_limits(settings, limiter),
     )
-    return Parts(chat, accounts, limiter)
+    return Components(chat, accounts, limiter)
 
 
 def _limiter(settings: Settings) -> RateLimiter:
@@ -74,7 +79,7 @@ def _limiter(settings: Settings) -> RateLimiter:
             "sign_in": settings.limit_sign_in,
             "sign_in_address": settings.limit_sign_in_address,
             "sign_in_name": settings.limit_sign_in_name,
-            "sign_in_slow": GUESSED_NAME,
+            "sign_in_slow": SLOW_SIGN_IN,
             "sign_up": settings.limit_sign_up,
             "create": settings.limit_create,
             "invite": settings.limit_invite,
@@ -97,16 +102,23 @@ def _stores(settings: Settings) -> tuple[Store, AccountStore, SocketRegistry]:
             sqlite = SqliteStore(settings.data_dir)
             return sqlite, SqliteAccounts(sqlite.database), MemoryRegistry()
         case address:
-            with _its_extra():
+            with _missing_extra_as_store_error():
                 from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore
-            shared = MongoStore(address)
-            return shared, MongoAccounts(shared.database), MongoRegistry(shared.database)
+            mongo = MongoStore(address)
+            return mongo, MongoAccounts(mongo.database), MongoRegistry(mongo.database)
 
 
 async def migrate(settings: StoreSettings, announce: Callable[[int, int, str], None], *, dry_run: bool) -> None:
-    """Bring the store's database to this version; ``announce`` hears each step's number, of how many, and what it does.
+    """Bring the store's database to this version.
 
-    Raises `SettingsError` for a store without a database, and `StoreError`.
+    Args:
+        settings: says which store.
+        announce: is called before each step with its number, the number of steps, and what the step does.
+        dry_run: whether only to announce the steps.
+
+    Raises:
+        SettingsError: the store has no database.
+        StoreError: the migration failed.
     """
     match settings.store:
         case "memory":
@@ -114,14 +126,14 @@ async def migrate(settings: StoreSettings, announce: Callable[[int, int, str], N
         case "sqlite":
             await SqliteStore(settings.data_dir).database.migrate(announce, dry_run=dry_run)
         case address:
-            with _its_extra():
+            with _missing_extra_as_store_error():
                 from chatcore_mongo import Database
             await Database(address).migrate(announce, dry_run=dry_run)
 
 
 @contextmanager
-def _its_extra() -> Generator[None]:
-    """An adapter without its extra is a refusal to start, which says what to install."""
+def _missing_extra_as_store_error() -> Generator[None]:
+    """Turn the error of an adapter whose extra is not installed into a `StoreError`, which says what to install."""
     try:
         yield
     except ModuleNotFoundError as missing:
@@ -136,4 +148,4 @@ def _secret(settings: Settings) -> bytes:
             f"{PREFIX}SECRET must be set where servers share a store: each would make a secret of its own, and refuse "
             "the others' tokens."
         )
-    return secrets.token_bytes(MADE_OF) if settings.store == "memory" else kept_secret(settings.data_dir)
+    return secrets.token_bytes(RANDOM_BYTES) if settings.store == "memory" else load_or_create_secret(settings.data_dir)

@@ -21,24 +21,25 @@ from . import environment, log, serving
 from .settings import PREFIX, Settings, SettingsError, StoreSettings
 from .welcome import welcome
 
-WRONG = 2
-"""The exit code for a wrong command line or setting, also where that shows only at the start."""
+USAGE_ERROR = 2
+"""The exit code for a wrong command line or setting, also if the server finds the fault when it starts."""
 INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 plus SIGINT."""
 DOTENV = Path(".env")
 
 _log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line, and give the exit code."""
+    """Run a command line, and return the exit code."""
     try:
         command, bound, _ = _app().parse_args(arguments, exit_on_error=False, print_error=False)
         return command(*bound.args, **bound.kwargs) or 0
     except CycloptsError as error:
-        return _refused(_what_is_wrong(error))
+        return _print_error(_usage_error_text(error))
     except SettingsError as error:
-        return _refused(str(error))
-    except KeyboardInterrupt:  # before the server was up
+        return _print_error(str(error))
+    except KeyboardInterrupt:  # before the server handles signals
         return INTERRUPTED
 
 
@@ -55,8 +56,8 @@ def serve(*, settings: Settings | None = None) -> int:
     ]:
         _log.warning(warning)
     settings = settings or Settings()
-    os.umask(0o077)  # what the server makes is its own user's to read
-    with _refusals_of_the_store(settings), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    os.umask(0o077)  # only the server's own user may read its files
+    with _store_errors_as_settings_errors(settings), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serving.serve(settings, partial(_announce, settings)))
     return 0
 
@@ -67,19 +68,19 @@ def migrate(
     settings: StoreSettings | None = None,
 ) -> int:
     """Bring the store's database to this version. Servers do it by themselves at their start, where that is quick."""
-    from . import migrating  # with rich, which a server has no use for
+    from . import migration  # it imports rich, which a server does not need
 
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # the progress bar gives the cursor back
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # the progress bar restores the terminal's cursor
     settings = settings or StoreSettings()
-    with _refusals_of_the_store(settings):
-        asyncio.run(migrating.run(settings, dry_run=dry_run))
+    with _store_errors_as_settings_errors(settings):
+        asyncio.run(migration.run(settings, dry_run=dry_run))
     return 0
 
 
 @contextmanager
-def _refusals_of_the_store(settings: StoreSettings) -> Generator[None]:
-    """A store does not know which setting led to it."""
+def _store_errors_as_settings_errors(settings: StoreSettings) -> Generator[None]:
+    """Turn the errors of a store into a `SettingsError` that names the store's setting, which the store cannot know."""
     try:
         yield
     except StoreError as error:
@@ -94,29 +95,29 @@ def _app() -> App:
 
 
 def _dotenv(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Read `.env` for what neither a flag nor the environment says."""
+    """Take settings of the command from `.env` that neither a flag nor the environment has set."""
     flags = {argument.name for argument in arguments}
-    found = environment.by_setting(environment.read_dotenv(DOTENV))
-    found = {name: value for name, value in found.items() if "--" + name.replace("_", "-") in flags}
-    Dict(found, source=str(DOTENV), use_commands_as_keys=False)(app, commands, arguments)
+    settings = environment.by_setting(environment.read_dotenv(DOTENV))
+    settings = {name: value for name, value in settings.items() if "--" + name.replace("_", "-") in flags}
+    Dict(settings, source=str(DOTENV), use_commands_as_keys=False)(app, commands, arguments)
 
 
-def _what_is_wrong(error: CycloptsError) -> str:
-    """One line. It shows no value: that may be a secret."""
+def _usage_error_text(error: CycloptsError) -> str:
+    """Return one line about an error. It shows no value, which may be a secret."""
     match error:
         case CoercionError(argument=argument, token=token) if argument and token:
             variable = PREFIX + argument.name.removeprefix("--").upper().replace("-", "_")
-            where = {"cli": token.keyword, "env": f"{variable} in the environment"}
-            return f"{where.get(token.source, f'{variable} in {token.source}')} {error.msg}."
+            places = {"cli": token.keyword, "env": f"{variable} in the environment"}
+            return f"{places.get(token.source, f'{variable} in {token.source}')} {error.msg}."
         case UnusedCliTokensError():
             return "chatcore's commands take flags only, each with its value; see `chatcore serve --help`."
         case _:
             return " ".join(str(error).split())
 
 
-def _refused(why: str) -> int:
-    print(f"chatcore: {why}", file=sys.stderr)
-    return WRONG
+def _print_error(text: str) -> int:
+    print(f"chatcore: {text}", file=sys.stderr)
+    return USAGE_ERROR
 
 
 def _announce(settings: Settings, addresses: Sequence[serving.Address]) -> None:
@@ -124,7 +125,7 @@ def _announce(settings: Settings, addresses: Sequence[serving.Address]) -> None:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, where there is one; None is asyncio's own."""
+    """Return uvloop's factory if uvloop is installed, otherwise None for asyncio's own loop."""
     try:
         import uvloop
     except ModuleNotFoundError:

@@ -1,55 +1,121 @@
-"""How many connections an address may hold."""
+"""The server's connections: how many an address may hold, and what each one does before a handler sees a request."""
 
+import asyncio
 import logging
 import math
 import resource
-from typing import Any
+from http import HTTPStatus
+from typing import Any, cast
+
+from aiohttp import hdrs, web
 
 from chatcore.domain.addresses import client_network
+from chatcore.errors import Internal, Invalid
 from chatcore.ports.log_throttle import LogThrottle
-from chatcore_aiohttp import Proxies
+from chatcore_aiohttp import Proxies, problem
+from chatcore_aiohttp.guard import EVERYWHERE
 
 PER_SOCKET = 2.5
-"""Connections that an address may hold for each of its websockets: clients poll first, and use HTTP besides."""
+"""Connections of an address for each of its websockets: clients begin with polling, and use HTTP besides."""
 PROXY = "trusted proxy"
+NOT_HTTP = "Not a valid HTTP/1.1 request, or a line or header is longer than 8 KiB."
 
 log = logging.getLogger(__name__)
 
 
-def per_address_max(sockets: int) -> int:
-    """Connections that an address with ``sockets`` websockets may hold: at most half of the files that this process may
-    open. It asks for as many files as it can get."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    wanted = math.ceil(PER_SOCKET * sockets)
-    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard // 2)
+def connections_max(sockets: int) -> int:
+    """Return how many connections an address with ``sockets`` websockets may hold.
+
+    That is at most half of the files that this process may open. The limit of open files is raised to the maximum.
+    """
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+    connections = math.ceil(PER_SOCKET * sockets)
+    return connections if hard_limit == resource.RLIM_INFINITY else min(connections, hard_limit // 2)
 
 
-class Doorman:
-    """Counts the connections of each address. An address holds at most ``most``; trusted proxies hold any number."""
+class ConnectionCounter:
+    """Counts the connections of each address.
 
-    def __init__(self, most: int, proxies: Proxies) -> None:
-        self._most = most
+    Args:
+        per_address_max: how many connections an address may hold.
+        proxies: trusted proxies, which may hold any number.
+    """
+
+    def __init__(self, per_address_max: int, proxies: Proxies) -> None:
+        self._per_address_max = per_address_max
         self._proxies = proxies
-        self._held: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
         self._throttle = LogThrottle()
 
-    def holder(self, peername: Any) -> str:
-        """Who holds a connection: an IPv4 address, an IPv6 network, the trusted proxies together, or ``unknown``."""
+    def address(self, peername: Any) -> str:
+        """Return what a connection counts under: an IPv4 address, an IPv6 network, `PROXY` or ``unknown``."""
         address = peername[0] if isinstance(peername, tuple) and peername else None
         return PROXY if self._proxies.trusts(address) else client_network(address)
 
-    def enter(self, address: str) -> bool:
-        """Count one more, until `leave`. Returns False where there are enough."""
-        held = self._held.get(address, 0)
-        if held >= self._most and address != PROXY:
+    def add(self, address: str) -> bool:
+        """Count one more connection, until `remove`. Returns False if the address holds enough connections."""
+        count = self._counts.get(address, 0)
+        if count >= self._per_address_max and address != PROXY:
             if self._throttle.admits(address):
-                log.warning("open connections limit reached: address=%s connections=%d", address, held)
+                log.warning("open connections limit reached: address=%s connections=%d", address, count)
             return False
-        self._held[address] = held + 1
+        self._counts[address] = count + 1
         return True
 
-    def leave(self, address: str) -> None:
-        self._held[address] -= 1
-        if not self._held[address]:
-            del self._held[address]
+    def remove(self, address: str) -> None:
+        self._counts[address] -= 1
+        if not self._counts[address]:
+            del self._counts[address]
+
+
+class HttpProtocol(web.RequestHandler):
+    """A connection of a client.
+
+    It is cut at once if ``counter`` has no room for it. Requests that aiohttp itself refuses are answered with problem
+    details: aiohttp's texts repeat parts of the request, which may be a token or a password, and name its version.
+    """
+
+    __slots__ = ("_address", "_counter")
+
+    def __init__(self, manager: web.Server, counter: ConnectionCounter, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._counter = counter
+        self._address: str | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        address = self._counter.address(transport.get_extra_info("peername"))
+        if self._counter.add(address):
+            self._address = address
+            super().connection_made(transport)
+        else:
+            cast("asyncio.Transport", transport).abort()  # uvloop's transports do not inherit from asyncio's
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._address is not None:
+            self._counter.remove(self._address)
+            super().connection_lost(exc)
+
+    def eof_received(self) -> None:
+        if self._address is not None:
+            super().eof_received()
+
+    async def start(self) -> None:
+        """Serve requests. An absolute target with an invalid host name raises before a handler can answer."""
+        try:
+            await super().start()
+        except UnicodeError:
+            self.force_close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        super().handle_error(request, status, exc, message)  # logs the error, and raises if a response has begun
+        error = Internal() if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Invalid(NOT_HTTP)
+        response = problem(error, status=HTTPStatus(status), headers={**EVERYWHERE, hdrs.SERVER: "chatcore"})
+        response.force_close()
+        return response

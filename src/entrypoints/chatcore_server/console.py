@@ -1,7 +1,8 @@
-"""The console command `chatcore`: a missing dependency is an error in one line, and Ctrl-C ends the start silently.
+"""The entry point of the command `chatcore`.
 
-The imports of the server take a second. Until the server has its own signal handlers, an interrupt ends the process at
-once: as an exception it would show a traceback, or get lost in a callback of an import.
+A missing dependency is an error in one line, and Ctrl-C ends a starting server silently. The imports of the server take
+a second. Until the server has its own signal handlers, an interrupt ends the process at once: an exception would print
+a traceback, or get lost in a callback of an import.
 """
 
 import gc
@@ -12,12 +13,12 @@ from types import FrameType
 
 INTERRUPTED = 130
 MISSING = 2
-"""Exit code without the extra `server`, as for a wrong command line."""
+"""The exit code without the extra `server`, the same as for a wrong command line."""
 
 
 def main() -> int:
     """Run the command line, and return the exit code."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # unless the parent process ignores it
         signal.signal(signal.SIGINT, _end)
     gc.disable()  # imports create many objects and hardly any garbage
     try:
@@ -32,7 +33,7 @@ def main() -> int:
         return MISSING
     finally:
         gc.enable()
-    gc.freeze()  # no collection looks through them
+    gc.freeze()  # no collection scans the imported objects again
     return run()
 
 

@@ -1,4 +1,4 @@
-"""Settings that stand in the environment and in ``.env``: what is known of them, and what is not."""
+"""Settings in the environment and in ``.env``: known variables, and warnings about unknown ones."""
 
 import difflib
 import re
@@ -7,30 +7,34 @@ from io import StringIO
 from pathlib import Path
 
 import attrs
-from dotenv.parser import parse_stream  # dotenv_values would log what it can't read, and go on
+from dotenv.parser import parse_stream  # dotenv_values only logs the lines that it cannot parse
 
 from .settings import PREFIX, Settings, SettingsError
 
 KNOWN = {PREFIX + attribute.name.upper(): attribute.name for attribute in attrs.fields(Settings)}
-"""The settings' variables, and which setting each is."""
+"""The variables of the settings, each with its setting's name."""
 
-
-_OURS = re.compile(rf"\s*(?:export\s+)?['\"]?({PREFIX}\w*)")
+_VARIABLE = re.compile(rf"\s*(?:export\s+)?['\"]?({PREFIX}\w*)")
 
 
 def read_dotenv(path: Path) -> Mapping[str, str]:
-    """The ``CHATCORE_…`` variables of a file; none where there is no file. Values stand as they are written: nothing
-    is filled in. What else stands in it is not ours to judge. Raises `SettingsError`."""
-    found: dict[str, str] = {}
+    """Return the ``CHATCORE_…`` variables of a file; none if there is no file.
+
+    Values are taken as written, without interpolation. Other lines are ignored, also invalid ones.
+
+    Raises:
+        SettingsError: the file cannot be read, or a line of ours is invalid.
+    """
+    variables: dict[str, str] = {}
     for line in parse_stream(StringIO(_text(path))):
-        name, where = _OURS.match(line.original.string), f"Line {line.original.line} of {path}"
+        name, where = _VARIABLE.match(line.original.string), f"Line {line.original.line} of {path}"
         if name and line.error:
             raise SettingsError(f"{where}, {name[1]}, can't be read; write {name[1]}=…")
         if line.key and line.key.startswith(PREFIX):
             if line.value is None:
                 raise SettingsError(f"{where}, {line.key}, has no value; write {line.key}=…")
-            found[line.key] = line.value
-    return found
+            variables[line.key] = line.value
+    return variables
 
 
 def _text(path: Path) -> str:
@@ -45,17 +49,17 @@ def _text(path: Path) -> str:
 
 
 def by_setting(variables: Mapping[str, str]) -> dict[str, str]:
-    """The values of known variables, by the settings' names."""
+    """Return the values of known variables, by the names of their settings."""
     return {KNOWN[name]: value for name, value in variables.items() if name in KNOWN}
 
 
 def warnings(names: Iterable[str], where: str) -> Iterable[str]:
-    """A line for every variable of ours that means nothing; a slip of the pen would otherwise go unnoticed."""
+    """Return a warning for every ``CHATCORE_…`` variable that is no setting: it may be misspelt."""
     for name in sorted(names):
         if name.startswith(PREFIX) and name not in KNOWN:
-            close = difflib.get_close_matches(_own_part(name), list(map(_own_part, KNOWN)), n=1)
-            yield f"{name} in {where} is no setting" + (f"; did you mean {PREFIX}{close[0]}?" if close else ".")
+            similar = difflib.get_close_matches(_without_prefix(name), list(map(_without_prefix, KNOWN)), n=1)
+            yield f"{name} in {where} is no setting" + (f"; did you mean {PREFIX}{similar[0]}?" if similar else ".")
 
 
-def _own_part(name: str) -> str:
+def _without_prefix(name: str) -> str:
     return name.removeprefix(PREFIX)

@@ -1,24 +1,25 @@
-"""The server's log: for people on a terminal, JSON lines otherwise. It goes to stderr, and shows no token."""
+"""The server's log, on stderr: coloured lines on a terminal, JSON lines otherwise. It shows no token."""
 
 import json
 import logging
 import sys
+from collections.abc import MutableMapping
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 from chatcore.ports.log_throttle import LogThrottle
 
-from .log_text import printable_json, safe_event, safe_traceback
+from .log_text import indented, printable, printable_json, safe_event, safe_traceback
 
 _LIBRARIES = ("aiohttp", "asyncio")
-"""What these log is caused by clients, with or without an account."""
+"""Libraries whose log lines clients can cause, with or without an account."""
 
 
 def configure(stream: TextIO | None = None) -> None:
-    """Send everything that anybody logs, from `logging.INFO` up, to ``stream``, or to stderr."""
+    """Send all log records from `logging.INFO` up to ``stream``, by default stderr."""
     stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_for_people() if stream is not None and stream.isatty() else _JsonFormatter())
+    handler.setFormatter(_terminal_formatter() if stream is not None and stream.isatty() else _JsonFormatter())
     handler.addFilter(_LibraryFilter())
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     logging.captureWarnings(True)
@@ -27,9 +28,9 @@ def configure(stream: TextIO | None = None) -> None:
 
 
 class _LibraryFilter(logging.Filter):
-    """Drops what libraries log about malformed requests, and admits everything else of theirs once a minute.
+    """Drops records of libraries about malformed requests, and admits their other records once a minute.
 
-    A malformed request would be logged with the line that could not be read, which may hold a token.
+    A record about a malformed request quotes the line that could not be parsed, which may contain a token.
     """
 
     def __init__(self) -> None:
@@ -46,7 +47,7 @@ class _LibraryFilter(logging.Filter):
 
 
 class _JsonFormatter(logging.Formatter):
-    """Makes a JSON object of each record. It shows no local variables with a traceback: passwords stand in them."""
+    """Formats a record as a JSON object. A traceback shows no local variables, which may contain passwords."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = {
@@ -60,7 +61,25 @@ class _JsonFormatter(logging.Formatter):
         return printable_json(json.dumps(fields, ensure_ascii=False))
 
 
-def _for_people() -> logging.Formatter:
-    from .log_terminal import formatter  # structlog's imports take as long as those of a fifth of the server
+def _terminal_formatter() -> logging.Formatter:
+    """Return a formatter of coloured lines. A traceback shows no local variables, which may contain passwords."""
+    import structlog  # it takes a fifth of the time of all imports of the server
 
-    return formatter()
+    time = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, time],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _with_safe_texts,
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ],
+    )
+
+
+def _with_safe_texts(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Bound the texts of an event, mask tokens in them, and keep them from looking like other log lines."""
+    event["event"] = printable(safe_event(str(event["event"])))
+    if exception := event.get("exception"):
+        event["exception"] = indented(safe_traceback(exception))
+    return event

@@ -1,4 +1,4 @@
-"""The page at ``/``: what runs here, and three steps to the first messages."""
+"""The start page at ``/``: it says what runs here, and shows three steps to the first messages."""
 
 import base64
 import hashlib
@@ -11,15 +11,15 @@ from aiohttp import hdrs, web
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
 
-
 CLOSED = """<p>Sign-up is closed on this server (<code>CHATCORE_SIGNUP</code>): take two users that have an account.</p>
 """
 
 
-class Page:
-    """``page.html`` with the version and the server's address, and with `CLOSED` where nobody can sign up.
+class StartPage:
+    """``page.html`` with the version and the server's address, and with `CLOSED` if sign-up is closed.
 
-    A script of the page replaces the address by the browser's: a proxy may change scheme and host, and add a path.
+    A script in the page replaces the address by the one in the browser: a proxy may change scheme and host, and add a
+    path.
     """
 
     def __init__(self, is_sign_up_open: bool) -> None:
@@ -40,7 +40,7 @@ class Page:
 
 
 def _hash(page: str, tag: str) -> str:
-    """The source expression that allows the content of the page's one element ``tag`` (Content Security Policy)."""
+    """Return the source expression of the page's only element ``tag`` for its Content-Security-Policy."""
     (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 

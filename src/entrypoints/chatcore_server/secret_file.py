@@ -1,4 +1,4 @@
-"""The secret that signs tokens, kept beside the data that it belongs to."""
+"""The secret that signs tokens, in a file of the data folder."""
 
 import logging
 import os
@@ -8,44 +8,45 @@ from pathlib import Path
 
 from chatcore.errors import StoreError
 
-from .values import SECRET_MIN
+from .converters import SECRET_MIN
 
 NAME = "secret"
-MADE_OF = 48
-"""Random bytes of a secret that is made here: 64 characters."""
+RANDOM_BYTES = 48
+"""Random bytes of a new secret. Its file has them in base64: 64 characters."""
 
 log = logging.getLogger(__name__)
 
 
-def kept_secret(folder: Path) -> bytes:
-    """The secret in ``folder``; both are made where they are missing, the folder with mode 0700, the file with 0600.
+def load_or_create_secret(folder: Path) -> bytes:
+    """Return the secret in ``folder``. A missing folder is created with mode 0700, a missing file with mode 0600.
 
-    Raises `StoreError` where that is impossible, or the file is too short or open to everybody.
+    Raises:
+        StoreError: that fails, or the file is too short or readable by every user.
     """
-    _make_folder(folder)
+    _create_folder(folder)
     path = folder / NAME
     try:
         if not path.exists():
-            _make(path)
-        found = path.read_bytes().rstrip(b"\r\n")
+            _create(path)
+        secret = path.read_bytes().rstrip(b"\r\n")
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
         raise StoreError(f"The secret {path} can't be read or made: {error.strerror}.") from error
-    _check(path, found, mode)
-    return found
+    _check(path, secret, mode)
+    return secret
 
 
-def _make_folder(folder: Path) -> None:
+def _create_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"The data folder {folder} can't be made: {error.strerror}; choose another.") from error
 
 
-def _check(path: Path, found: bytes, mode: int) -> None:
-    if len(found) < SECRET_MIN:
+def _check(path: Path, secret: bytes, mode: int) -> None:
+    if len(secret) < SECRET_MIN:
         raise StoreError(
-            f"The secret {path} has {len(found)} bytes, fewer than {SECRET_MIN}: bring it back, or remove it and "
+            f"The secret {path} has {len(secret)} bytes, fewer than {SECRET_MIN}: bring it back, or remove it and "
             "everybody signs in again."
         )
     if mode & 0o007:
@@ -54,11 +55,14 @@ def _check(path: Path, found: bytes, mode: int) -> None:
         log.warning("The secret %s is open to its group; `chmod 600` it unless that is meant.", path)
 
 
-def _make(path: Path) -> None:
-    """Never half a secret: it is complete and on the disk before it has its name. Who comes second leaves the first."""
+def _create(path: Path) -> None:
+    """Create the file, unless another process does it first.
+
+    The secret is complete and on the disk before the file gets its name, so no process reads half a secret.
+    """
     draft = path.with_name(f".{NAME}-{secrets.token_hex(8)}")
     try:
-        _write(draft, secrets.token_urlsafe(MADE_OF).encode() + b"\n")
+        _write(draft, secrets.token_urlsafe(RANDOM_BYTES).encode() + b"\n")
         try:
             os.link(draft, path)
         except FileExistsError:

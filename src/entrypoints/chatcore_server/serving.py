@@ -1,4 +1,4 @@
-"""A server's life: it listens, serves until it is told to stop, and leaves nothing behind."""
+"""The life cycle of a server: it listens, serves until it has to stop, and closes everything."""
 
 import asyncio
 import errno
@@ -17,30 +17,29 @@ from attrs import frozen
 from chatcore_aiohttp import Hosts
 from chatcore_socketio import ConnectionLimits
 
-from . import app, collector
+from . import app, garbage_collector
 from .bootstrap import bootstrap
-from .connections import Doorman, per_address_max
-from .protocol import HttpProtocol
+from .connections import ConnectionCounter, HttpProtocol, connections_max
 from .settings import Settings, SettingsError, named
 
 Address: TypeAlias = tuple[str, int]
 
 STOP_S = 9.5
-"""After so long whatever still hangs is left behind. Nothing acknowledged is lost with it."""
+"""Seconds after which a stopping server exits, whatever still hangs. Nothing acknowledged is lost then."""
 BACKLOG = 1024
 
 log = logging.getLogger(__name__)
 
 
 @frozen(kw_only=True)
-class Times:
+class Timeouts:
     """Durations in seconds.
 
     Attributes:
-        idle: how long a connection may stand without a complete request, from its beginning or the last answer.
-        sending: how long a client may take to read an answer.
-        lingering: how long the rest of a refused body is read, so that its sender gets to read the refusal.
-        handling: how long requests under way may take once the server stops; it may be waited for twice.
+        idle: how long a connection may exist without a complete request, from its beginning or the last response.
+        sending: how long a client may take to read a response.
+        lingering: how long the rest of a refused body is read, so that its sender can read the refusal.
+        handling: how long running requests may take when the server stops; the server may wait for it twice.
     """
 
     idle: float = 30
@@ -50,11 +49,17 @@ class Times:
 
 
 async def serve(settings: Settings, announce: Callable[[Sequence[Address]], None]) -> None:
-    """Serve until SIGINT, SIGTERM or SIGHUP; ``announce`` is told host and port once requests are answered.
+    """Serve until SIGINT, SIGTERM or SIGHUP.
 
-    Before that a signal ends the process at once: nothing is acknowledged yet.
+    Before requests are answered, a signal ends the process at once: nothing is acknowledged yet.
 
-    Raises `SettingsError` and `StoreError` where it can't begin.
+    Args:
+        settings: the settings of the server.
+        announce: is called with the server's addresses once requests are answered.
+
+    Raises:
+        SettingsError: the server cannot listen, or a setting is missing.
+        StoreError: the store cannot be opened.
     """
     async with running(settings) as addresses:
         stop = _stop_by_signal()
@@ -64,30 +69,34 @@ async def serve(settings: Settings, announce: Callable[[Sequence[Address]], None
 
 
 @asynccontextmanager
-async def running(settings: Settings, times: Times = Times()) -> AsyncGenerator[Sequence[Address]]:
-    """A server that answers requests until the block is left, at the addresses given.
+async def running(settings: Settings, timeouts: Timeouts = Timeouts()) -> AsyncGenerator[Sequence[Address]]:
+    """Run a server while the block runs, and return its addresses.
 
-    Then it stops in this order: no more connections, ``bye`` to all sockets, what was queued is carried out, the store
-    is closed. Raises `SettingsError` and `StoreError` where it can't begin.
+    At the end of the block the server stops in this order: it accepts no more connections, sends ``bye`` to all
+    sockets, executes the queued commands, and closes the store.
+
+    Raises:
+        SettingsError: the server cannot listen, or a setting is missing.
+        StoreError: the store cannot be opened.
     """
-    doorman = Doorman(per_address_max(settings.sockets_per_address), settings.trusted_proxies)
-    async with _listener(settings, lambda: _protocol(runner, doorman, times)) as listener:
-        parts = bootstrap(settings)
-        addresses: Sequence[Address] = [one.getsockname()[:2] for one in listener.sockets]
-        served = app.build(
-            parts,
+    counter = ConnectionCounter(connections_max(settings.sockets_per_address), settings.trusted_proxies)
+    async with _listener(settings, lambda: _protocol(runner, counter, timeouts)) as listener:
+        components = bootstrap(settings)
+        addresses: Sequence[Address] = [listening.getsockname()[:2] for listening in listener.sockets]
+        application = app.build(
+            components,
             settings.origins,
             _hosts(settings, addresses),
-            sending=times.sending,
+            sending_s=timeouts.sending,
             proxies=settings.trusted_proxies,
             connection_limits=ConnectionLimits(websockets_per_address=settings.sockets_per_address),
             is_sign_up_open=settings.signup == "open",
         )
-        runner = web.AppRunner(served, shutdown_timeout=times.handling)
-        async with parts.chat, _set_up(runner):
+        runner = web.AppRunner(application, shutdown_timeout=timeouts.handling)
+        async with components.chat, _set_up(runner):
             await listener.start_serving()
             try:
-                with collector.set_for_serving():
+                with garbage_collector.set_for_serving():
                     yield addresses
             finally:
                 listener.close()
@@ -100,10 +109,10 @@ def _hosts(settings: Settings, addresses: Sequence[Address]) -> Hosts:
 
 
 def _stop_by_signal() -> asyncio.Event:
-    """An event that the first SIGINT, SIGTERM or SIGHUP sets; a second SIGINT or SIGTERM ends the process at once.
+    """Return an event that the first SIGINT, SIGTERM or SIGHUP sets.
 
-    A second SIGHUP does not: a terminal that is closed may send several. Where SIGHUP is ignored, as under nohup, it
-    stays ignored.
+    A second SIGINT or SIGTERM ends the process at once. A second SIGHUP does not: a terminal that is closed may send
+    several. If SIGHUP is ignored, as under nohup, it stays ignored.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -111,24 +120,24 @@ def _stop_by_signal() -> asyncio.Event:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         numbers.append(signal.SIGHUP)
 
-    def first() -> None:
+    def stop_at_first_signal() -> None:
         for number in numbers:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN if number == signal.SIGHUP else signal.SIG_DFL)
         log.info("stopping; a second signal stops it at once")
         last_resort = threading.Timer(STOP_S, os._exit, [0])
-        last_resort.daemon = True  # it is gone when the process ends by itself
+        last_resort.daemon = True  # the process does not wait for it
         last_resort.start()
         stop.set()
 
     for number in numbers:
-        loop.add_signal_handler(number, first)
+        loop.add_signal_handler(number, stop_at_first_signal)
     return stop
 
 
 @asynccontextmanager
 async def _listener(settings: Settings, make: Callable[[], asyncio.Protocol]) -> AsyncGenerator[asyncio.Server]:
-    """The server's addresses, taken before anything is opened, but not listening yet."""
+    """Bind the server's addresses, before anything is opened. They do not listen yet."""
     try:
         listener = await asyncio.get_running_loop().create_server(
             make, settings.host, settings.port, backlog=BACKLOG, start_serving=False
@@ -150,32 +159,32 @@ async def _set_up(runner: web.AppRunner) -> AsyncGenerator[None]:
         await runner.cleanup()
 
 
-def _protocol(runner: web.AppRunner, doorman: Doorman, times: Times) -> asyncio.Protocol:
+def _protocol(runner: web.AppRunner, counter: ConnectionCounter, timeouts: Timeouts) -> asyncio.Protocol:
     if runner.server is None:
         raise RuntimeError("nothing is served yet, or any more")
     return HttpProtocol(
         runner.server,
-        doorman,
+        counter,
         loop=asyncio.get_running_loop(),
-        auto_decompress=False,  # no encoding is taken; to undo a false one fails outside of our handlers
-        keepalive_timeout=times.idle,
-        lingering_time=times.lingering,
+        auto_decompress=False,  # `read_bytes` refuses encoded bodies; to decode a broken one fails outside of handlers
+        keepalive_timeout=timeouts.idle,
+        lingering_time=timeouts.lingering,
     )
 
 
 def _cant_listen(settings: Settings, error: OSError | UnicodeError) -> str:
     where = f"port {settings.port} at {settings.host}"
-    not_here = (
+    no_own_address = (
         f"{named('host')} is no address of this machine; 127.0.0.1 is for itself alone, 0.0.0.0 for all others too."
     )
     match error:
-        case socket.gaierror() | UnicodeError():  # the latter for what no name can be
-            return not_here
+        case socket.gaierror() | UnicodeError():  # UnicodeError for a text that cannot be a host name
+            return no_own_address
         case OSError(errno=errno.EADDRINUSE):
             return f"{named('port')}: {where} is in use; stop what runs there, or choose another port."
         case OSError(errno=errno.EACCES):
             return f"{named('port')}: {where} needs rights that this user lacks; choose one above 1023."
         case OSError(errno=errno.EADDRNOTAVAIL):
-            return not_here
+            return no_own_address
         case _:
             return f"{named('host')}, {named('port')}: {where} can't be listened on: {error}."

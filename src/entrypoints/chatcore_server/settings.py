@@ -1,4 +1,4 @@
-"""What the server can be told: by flags, environment variables and a ``.env`` file, in this order."""
+"""The settings of the server: from flags, environment variables and a ``.env`` file, in this order of precedence."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from chatcore.ports.rate_limiter import Rate
 from chatcore_aiohttp import Hosts, Origins, Proxies
 from chatcore_limits import parse_rate
 
-from . import values
+from . import converters
 
 PREFIX = "CHATCORE_"
 
@@ -25,28 +25,35 @@ CONNECT = Rate(6000, 60)
 
 
 def named(setting: str) -> str:
-    """Both names of a setting: whoever has to change it gave it by one of them."""
+    """Return both names of a setting, its flag and its variable: the operator may have used either."""
     return f"--{setting.replace('_', '-')} ({PREFIX}{setting.upper()})"
 
 
 class SettingsError(Exception):
-    """A setting is wrong. The text is one line that says which and why, and never shows a value that may be secret."""
+    """A setting is wrong. The message is one line that says which and why, without a value that may be secret."""
 
 
-def _whole(_: Any, variable: str, **__: Any) -> list[str]:
-    """A variable's value as one token, also where the setting's type has several fields."""
-    return [variable]
+def _one_token(_: Any, value: str, **__: Any) -> list[str]:
+    """Return the value of a variable as one token, also if the setting's type has several fields."""
+    return [value]
 
 
-def _setting(name: str, read: Callable[[str], object], text: str, default: bool = True) -> Parameter:
-    """How cyclopts has a setting. Its own reading would take ``1.5`` for 2 and ``0x10`` for 16."""
+def _setting(name: str, converter: Callable[[str], object], text: str, default: bool = True) -> Parameter:
+    """Return the definition of a setting for cyclopts. Its own converters would take ``1.5`` for 2 and ``0x10`` for 16.
+
+    Args:
+        name: the name of the variable without `PREFIX`.
+        converter: returns the value of a text, or raises ValueError.
+        text: the help text.
+        default: whether the help shows the default.
+    """
 
     def convert(_: Any, tokens: Sequence[Token]) -> object:
-        return read(tokens[-1].value)
+        return converter(tokens[-1].value)
 
     return Parameter(
         env_var=PREFIX + name,
-        env_var_split=_whole,
+        env_var_split=_one_token,
         converter=convert,
         help=text,
         accepts_keys=False,
@@ -59,25 +66,25 @@ def _setting(name: str, read: Callable[[str], object], text: str, default: bool 
 @Parameter(name="*")
 @frozen(kw_only=True)
 class StoreSettings:
-    """Where the store keeps what it has."""
+    """The settings of the store."""
 
     store: Annotated[
         str,
         _setting(
             "STORE",
-            values.store,
+            converters.store,
             "sqlite; memory, which is forgotten when the server ends; or mongodb://host/database, which many servers "
             "share.",
         ),
     ] = field(default="sqlite", repr=False)
-    data_dir: Annotated[Path, _setting("DATA_DIR", values.folder, "Folder of the SQLite store; one server has it.")] = (
-        Path("chatcore-data")
-    )
+    data_dir: Annotated[
+        Path, _setting("DATA_DIR", converters.folder, "Folder of the SQLite store; one server has it.")
+    ] = Path("chatcore-data")
 
     @property
     def place(self) -> str:
-        """The names of the setting that says where the store keeps what it has."""
-        return named("store" if self.store.startswith(values.MONGODB) else "data_dir")
+        """The names of the setting that says where the store keeps its data."""
+        return named("store" if self.store.startswith(converters.MONGODB) else "data_dir")
 
 
 @Parameter(name="*")
@@ -86,14 +93,14 @@ class Settings(StoreSettings):
     """All settings of the server, with their defaults."""
 
     host: Annotated[
-        str, _setting("HOST", values.text, "Address to listen on; 0.0.0.0 is every one of this machine.")
+        str, _setting("HOST", converters.text, "Address to listen on; 0.0.0.0 is every one of this machine.")
     ] = "127.0.0.1"
-    port: Annotated[int, _setting("PORT", values.port, "Port to listen on; 0 is any that is free.")] = 3001
+    port: Annotated[int, _setting("PORT", converters.port, "Port to listen on; 0 is any that is free.")] = 3001
     secret: Annotated[
         bytes | None,
         _setting(
             "SECRET",
-            values.secret,
+            converters.secret,
             "What tokens are signed with: at least 32 bytes. Everybody on this machine sees a flag, so set the "
             "variable. Unset, one is made and kept in the data folder (memory: a new one at each start; MongoDB: it "
             "must be set).",
@@ -120,12 +127,12 @@ class Settings(StoreSettings):
         ),
     ] = None
     access_token_s: Annotated[
-        int, _setting("ACCESS_TOKEN_S", values.access_token_s, "Seconds for which an access token is good.")
+        int, _setting("ACCESS_TOKEN_S", converters.access_token_s, "Seconds for which an access token is good.")
     ] = 900
     signup: Annotated[
         Literal["open", "closed"],
         _setting(
-            "SIGNUP", values.signup, "Whether everybody who reaches the server may make an account: open or closed."
+            "SIGNUP", converters.signup, "Whether everybody who reaches the server may make an account: open or closed."
         ),
     ] = "open"
     trusted_proxies: Annotated[
@@ -139,11 +146,12 @@ class Settings(StoreSettings):
         ),
     ] = field(factory=Proxies)
     sockets_per_address: Annotated[
-        int, _setting("SOCKETS_PER_ADDRESS", values.sockets_per_address, "Websockets that an address may hold open.")
+        int,
+        _setting("SOCKETS_PER_ADDRESS", converters.sockets_per_address, "Websockets that an address may hold open."),
     ] = 4096
-    limits: Annotated[Literal["on", "off"], _setting("LIMITS", values.limits, "All rate limits below, on or off.")] = (
-        "on"
-    )
+    limits: Annotated[
+        Literal["on", "off"], _setting("LIMITS", converters.limits, "All rate limits below, on or off.")
+    ] = "on"
     limit_sign_in: Annotated[
         Rate, _setting("LIMIT_SIGN_IN", parse_rate, "Failed sign-ins of a user name from one address.")
     ] = SIGN_IN
@@ -179,5 +187,5 @@ class Settings(StoreSettings):
         Rate, _setting("LIMIT_CONNECT", parse_rate, "Socket.IO connections that an address opens.")
     ] = CONNECT
     room_members_max: Annotated[
-        int, _setting("ROOM_MEMBERS_MAX", values.room_members_max, "Members that a room may have.")
+        int, _setting("ROOM_MEMBERS_MAX", converters.room_members_max, "Members that a room may have.")
     ] = MEMBERS_MAX

@@ -1,4 +1,4 @@
-"""What the server says when it is up."""
+"""The message that the server prints when it is ready."""
 
 import ipaddress
 import re
@@ -14,15 +14,15 @@ SIGN_UP = """curl {url}/api/v1/accounts -H 'Content-Type: application/json' \\
 
 
 def welcome(settings: Settings, addresses: Sequence[Address]) -> str:
-    """Where it listens, where it keeps what is said, and what to try first."""
-    here = url("localhost" if _is_any(addresses[0][0]) else addresses[0][0], addresses[0][1])
+    """Return the message: where the server listens and keeps its data, and what to try first."""
+    local_url = url("localhost" if _is_any(addresses[0][0]) else addresses[0][0], addresses[0][1])
     lines = [
         f"chatcore {version('chatcore')} listens on {' and '.join(url(*address) for address in addresses)}",
         f"Data is kept {_place(settings)}. Press Ctrl-C to stop.",
     ]
     if settings.signup == "open":
-        lines.append(f"To send a first message, open {here}/ in a browser, or create an account:")
-        lines.append(f"  {SIGN_UP.format(url=here)}")
+        lines.append(f"To send a first message, open {local_url}/ in a browser, or create an account:")
+        lines.append(f"  {SIGN_UP.format(url=local_url)}")
     return "\n".join(lines)
 
 
@@ -37,15 +37,17 @@ def _place(settings: Settings) -> str:
 
 
 def _hosts(address: str) -> str:
-    """Those of a connection string. User and password stand before the last ``@`` that comes before any ``/`` or ``?``;
-    an ``@`` of its options is none of theirs."""
+    """Return the hosts of a connection string, without user and password.
+
+    User and password end at the last ``@`` before any ``/`` or ``?``; a later ``@`` belongs to the options.
+    """
     return re.sub(r"^[^/]*//(?:[^/?]*@)?|[/?].*$", "", address)
 
 
 def _database(address: str) -> str:
-    """The path of a connection string; the store takes this name where there is none."""
-    named = re.match(r"[^/]*//[^/?]*/([^?]+)", address)
-    return unquote(named[1]) if named else "chatcore"
+    """Return the database of a connection string, by default the one that the store uses."""
+    match = re.match(r"[^/]*//[^/?]*/([^?]+)", address)
+    return unquote(match[1]) if match else "chatcore"
 
 
 def url(host: str, port: int) -> str:
