@@ -39,8 +39,8 @@ class _Log:
 class MemoryStore(LogStore):
     """Keeps everything as long as the object lives, entered or not.
 
-    Like a real store it awaits before it reads or writes and before it answers, so races are as real as there; what
-    lies between is atomic.
+    Like a real store it awaits before each read and write, and after those of a log, so races are as real as there.
+    What lies between is atomic.
     """
 
     def __init__(self) -> None:
@@ -90,14 +90,11 @@ class MemoryStore(LogStore):
         await checkpoint()
         changes = self._changes[-1:] if after is None else self._changes[after : after + limit]
         more = after is not None and after + limit < len(self._changes)
-        await checkpoint()
         return Changes(changes=changes, more=more)
 
     async def stored_markers(self, ids: Collection[MarkerId]) -> Mapping[MarkerId, StoredMarker]:
         await checkpoint()
-        found = {marker: self._markers[marker] for marker in ids if marker in self._markers}
-        await checkpoint()
-        return found
+        return {marker: self._markers[marker] for marker in ids if marker in self._markers}
 
     async def update_marker(self, marker: MarkerId, since: Seq, change: MarkerUpdate) -> StoredMarker:
         await checkpoint()

@@ -1,7 +1,7 @@
 """A store whose views are folded from its log."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -37,7 +37,7 @@ class LogStore(Store):
         self._rooms_of: dict[UserId, dict[RoomId, None]] = {}
         """The rooms in which the user is, or was, a member, invited or banned; in the same order in every run."""
         self._position: Position = 0
-        self._reading = anyio.Lock()
+        self._reading = anyio.Lock(fast_acquire=True)
 
     @abstractmethod
     async def stored_markers(self, ids: Collection[MarkerId]) -> Mapping[MarkerId, StoredMarker]:
@@ -77,7 +77,7 @@ class LogStore(Store):
     async def catch_up(
         self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
     ) -> Mapping[RoomId, RoomCatchUp]:
-        projections, markers = await self._read_views(lambda: cursors, [user])
+        projections, markers = await self._read_views(partial(self._read_all, lambda: cursors), [user])
         found: dict[RoomId, RoomCatchUp] = {}
         left = size
         for one in projections:
@@ -91,7 +91,7 @@ class LogStore(Store):
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
         top = None if after is None else PageToken.decoded(after)
-        projections, markers = await self._read_views(partial(self._rooms, user), [user])
+        projections, markers = await self._read_views(partial(self._read_all, partial(self._rooms, user)), [user])
         listed = [(_token(one), one) for one in projections if one.listed_member(user)]
         listed.sort(key=lambda place: place[0], reverse=True)
         below = [(token, one) for token, one in listed if top is None or token < top]
@@ -101,11 +101,11 @@ class LogStore(Store):
         )
 
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
-        projections, markers = await self._read_views(lambda: (room,), users)
+        projections, markers = await self._read_views(partial(self._read_one, room), users)
         return {user: one.view(user, markers[room]) for one in projections for user in users}
 
     async def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
-        _, markers = await self._read_views(lambda: (room,), users)
+        _, markers = await self._read_views(partial(self._read_one, room), users)
         return {user: markers[room][user] for user in users if user in markers.get(room, ())}
 
     async def mark(self, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
@@ -113,7 +113,7 @@ class LogStore(Store):
         member, updated = state.member(user), None
         if member and change.fits(state.head) and change != MarkerUpdate():
             updated = await self.update_marker((room, user), member.since, change)
-        projections, markers = await self._read_views(lambda: (room,), [user])
+        projections, markers = await self._read_views(partial(self._read_one, room), [user])
         for one in projections:
             if updated and user in one.members:  # a later update by the user may have been read
                 markers[room][user] = current_marker(updated, one.members[user].since)
@@ -127,6 +127,11 @@ class LogStore(Store):
         if projection.state.head:
             self._projections.setdefault(room, projection)
         return projection
+
+    async def _read_one(self, room: RoomId) -> Sequence[RoomProjection]:
+        """The room as of its head, if it is born."""
+        projection = await self._read(room)
+        return [projection] if projection.state.head else []
 
     async def _read_on(self, projection: RoomProjection) -> None:
         while True:
@@ -165,16 +170,16 @@ class LogStore(Store):
         return self._rooms_of.get(user, ())
 
     async def _read_views(
-        self, rooms: Callable[[], Iterable[RoomId]], users: Sequence[UserId]
+        self, read: Callable[[], Awaitable[Sequence[RoomProjection]]], users: Sequence[UserId]
     ) -> tuple[Sequence[RoomProjection], Mapping[RoomId, dict[UserId, Marker]]]:
-        """Those of the rooms that are born, with the markers of ``users`` and those that are shown, as of one moment:
-        the markers are read between two reads of the logs that give the same."""
-        projections = await self._read_all(rooms)
+        """The rooms that ``read`` gives, with the markers of ``users`` and those that are shown, as of one moment: the
+        markers are read between two reads of the logs that give the same."""
+        projections = await read()
         while True:
             heads = {one.state.room: one.state.head for one in projections}
             ids = [(one.state.room, user) for one in projections for user in _shown(one, users)]
             stored = await self.stored_markers(ids)
-            projections = await self._read_all(rooms)
+            projections = await read()
             if heads == {one.state.room: one.state.head for one in projections}:
                 return projections, {one.state.room: _markers(one, users, stored) for one in projections}
 
