@@ -12,7 +12,7 @@ import pytest
 from aiohttp import ClientSession
 
 from chatcore_aiohttp import Proxies
-from chatcore_server.connections import ConnectionCounter, connections_max
+from chatcore_server.connections import OpenConnections, connections_max
 from chatcore_server.serving import Timeouts, running
 from chatcore_server.settings import Settings
 from tests.integration.clients import PATIENCE_S, raw_clients
@@ -179,8 +179,8 @@ async def is_served(port: int) -> bool:
 def test_an_address_is_an_ipv4_address_or_a_customers_part_of_an_ipv6_one(
     one: object, other: object, together: bool
 ) -> None:
-    counter = ConnectionCounter(1, Proxies())
-    assert (counter.address(one) == counter.address(other)) is together
+    open_connections = OpenConnections(1, Proxies())
+    assert (open_connections.address(one) == open_connections.address(other)) is together
 
 
 def test_one_address_never_gets_all_the_files_that_the_process_may_open() -> None:

@@ -9,7 +9,7 @@ from ..ids import RoomId, UserId
 from .cursor import RoomCursor
 from .effects import Ask, Effects, Object, Wait
 from .outbox import Outbox
-from .rooms import PAGE_MAX, Query, Rooms
+from .rooms import PAGE_MAX, ReplicaQuery, Rooms
 
 PAUSE_MS_MIN, PAUSE_MS_MAX = 100, 5_000
 """Milliseconds of the first pause after a temporary failure, and of the longest one. Each pause doubles the last."""
@@ -41,7 +41,7 @@ class Replica:
     _paused: bool = field(default=False, init=False)
     _pause_ms: int = field(default=PAUSE_MS_MIN, init=False)
     _last_number: int = field(default=0, init=False)
-    _query: tuple[int, Query] | None = field(default=None, init=False)
+    _query: tuple[int, ReplicaQuery] | None = field(default=None, init=False)
     """The query without an answer, and its number."""
 
     # The connection.
@@ -103,7 +103,7 @@ class Replica:
             effects = []
         return [*effects, *self._ask()]
 
-    def _query_answered(self, query: Query, answer: Object) -> Effects:
+    def _query_answered(self, query: ReplicaQuery, answer: Object) -> Effects:
         self._query = None
         if answer["ok"]:
             self._pause_ms = PAUSE_MS_MIN

@@ -23,7 +23,7 @@ def _do_nothing() -> None:
 
 
 @frozen
-class Query:
+class ReplicaQuery:
     """A command that the client sends by itself, to learn what it lacks.
 
     Attributes:
@@ -148,11 +148,11 @@ class Rooms:
 
     # What the client asks.
 
-    def next_query(self) -> Query | None:
+    def next_query(self) -> ReplicaQuery | None:
         """Return what to ask next. Stale rooms come first, since the other queries build on their cursors."""
         return self._sync_query() or self._list_query() or self._room_query() or self._page_query()
 
-    def _sync_query(self) -> Query | None:
+    def _sync_query(self) -> ReplicaQuery | None:
         """ "`sync` takes at most 500 cursors and 64 KiB: split what is more." A cursor of seq 0 has no epoch."""
         cursors: dict[RoomId, Object] = {}
         size = 0
@@ -164,7 +164,9 @@ class Rooms:
                 break
         if not cursors:
             return None
-        return Query("sync", {"cursors": cursors}, partial(self._synced, cursors), partial(self._clear_stale, cursors))
+        return ReplicaQuery(
+            "sync", {"cursors": cursors}, partial(self._synced, cursors), partial(self._clear_stale, cursors)
+        )
 
     def _clear_stale(self, rooms: Iterable[RoomId]) -> None:
         for room in rooms:
@@ -198,17 +200,17 @@ class Rooms:
             self._unknown[room] = 0
         return effects
 
-    def _list_query(self) -> Query | None:
+    def _list_query(self) -> ReplicaQuery | None:
         if self._list_token is None:
             return None
-        return Query("rooms", {"after": self._list_token}, self._list_received, self._list_refused)
+        return ReplicaQuery("rooms", {"after": self._list_token}, self._list_received, self._list_refused)
 
     def _list_refused(self) -> None:
         self._list_token = None
 
-    def _room_query(self) -> Query | None:
+    def _room_query(self) -> ReplicaQuery | None:
         for room in self._unknown:
-            return Query("room.get", {"room": room}, self._room_answered, partial(self._room_refused, room))
+            return ReplicaQuery("room.get", {"room": room}, self._room_answered, partial(self._room_refused, room))
         return None
 
     def _room_answered(self, body: Object) -> Effects:
@@ -219,13 +221,13 @@ class Rooms:
     def _room_refused(self, room: RoomId) -> None:
         self._unknown.pop(room, None)
 
-    def _page_query(self) -> Query | None:
+    def _page_query(self) -> ReplicaQuery | None:
         for room, cursor in self.cursors.items():
             if cursor.holes:
                 first, last = cursor.holes[-1]
                 data = {"room": room, "anchor": last, "before": min(last - first, self._page - 1)}
                 on_answer = partial(self._page_answered, (first, last))
-                return Query("history", data, on_answer, partial(self._page_refused, room))
+                return ReplicaQuery("history", data, on_answer, partial(self._page_refused, room))
         return None
 
     def _page_answered(self, hole: Hole, page: Object) -> Effects:

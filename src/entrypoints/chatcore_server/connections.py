@@ -34,7 +34,7 @@ def connections_max(sockets: int) -> int:
     return connections if hard_limit == resource.RLIM_INFINITY else min(connections, hard_limit // 2)
 
 
-class ConnectionCounter:
+class OpenConnections:
     """Counts the connections of each address.
 
     Args:
@@ -72,20 +72,21 @@ class ConnectionCounter:
 class HttpProtocol(web.RequestHandler):
     """A connection of a client.
 
-    It is cut at once if ``counter`` has no room for it. Requests that aiohttp itself refuses are answered with problem
-    details: aiohttp's texts repeat parts of the request, which may be a token or a password, and name its version.
+    It is cut at once if the address holds enough connections. Requests that aiohttp itself refuses are answered with
+    problem details: aiohttp's texts repeat parts of the request, which may be a token or a password, and name its
+    version.
     """
 
-    __slots__ = ("_address", "_counter")
+    __slots__ = ("_address", "_open_connections")
 
-    def __init__(self, manager: web.Server, counter: ConnectionCounter, **options: Any) -> None:
+    def __init__(self, manager: web.Server, open_connections: OpenConnections, **options: Any) -> None:
         super().__init__(manager, **options)
-        self._counter = counter
+        self._open_connections = open_connections
         self._address: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        address = self._counter.address(transport.get_extra_info("peername"))
-        if self._counter.add(address):
+        address = self._open_connections.address(transport.get_extra_info("peername"))
+        if self._open_connections.add(address):
             self._address = address
             super().connection_made(transport)
         else:
@@ -93,7 +94,7 @@ class HttpProtocol(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._address is not None:
-            self._counter.remove(self._address)
+            self._open_connections.remove(self._address)
             super().connection_lost(exc)
 
     def eof_received(self) -> None:

@@ -19,7 +19,7 @@ from chatcore_socketio import ConnectionLimits
 
 from . import app, garbage_collector
 from .bootstrap import bootstrap
-from .connections import ConnectionCounter, HttpProtocol, connections_max
+from .connections import HttpProtocol, OpenConnections, connections_max
 from .settings import Settings, SettingsError, named
 
 Address: TypeAlias = tuple[str, int]
@@ -79,8 +79,8 @@ async def running(settings: Settings, timeouts: Timeouts = Timeouts()) -> AsyncG
         SettingsError: the server cannot listen, or a setting is missing.
         StoreError: the store cannot be opened.
     """
-    counter = ConnectionCounter(connections_max(settings.sockets_per_address), settings.trusted_proxies)
-    async with _listener(settings, lambda: _protocol(runner, counter, timeouts)) as listener:
+    open_connections = OpenConnections(connections_max(settings.sockets_per_address), settings.trusted_proxies)
+    async with _listener(settings, lambda: _protocol(runner, open_connections, timeouts)) as listener:
         components = bootstrap(settings)
         addresses: Sequence[Address] = [listening.getsockname()[:2] for listening in listener.sockets]
         application = app.build(
@@ -159,12 +159,12 @@ async def _set_up(runner: web.AppRunner) -> AsyncGenerator[None]:
         await runner.cleanup()
 
 
-def _protocol(runner: web.AppRunner, counter: ConnectionCounter, timeouts: Timeouts) -> asyncio.Protocol:
+def _protocol(runner: web.AppRunner, open_connections: OpenConnections, timeouts: Timeouts) -> asyncio.Protocol:
     if runner.server is None:
         raise RuntimeError("nothing is served yet, or any more")
     return HttpProtocol(
         runner.server,
-        counter,
+        open_connections,
         loop=asyncio.get_running_loop(),
         auto_decompress=False,  # `read_bytes` refuses encoded bodies; to decode a broken one fails outside of handlers
         keepalive_timeout=timeouts.idle,
