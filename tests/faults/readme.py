@@ -166,7 +166,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Storage faults fail closed": (
         Fault(
             "sqlite-commit-into-a-removed-file-acknowledged",
-            "chatcore_sqlite:Writer._confirm",
+            "chatcore_sqlite:GroupCommitter._confirm",
             None,
             "return True",
             "tests/integration/test_sqlite_loss.py::test_append_after_a_loss_is_not_acknowledged",
@@ -192,7 +192,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "The text of a deleted message is overwritten within a minute": (
         Fault(
             "sqlite-deletion-in-a-shared-commit-not-noted",
-            "chatcore_sqlite:Writer._carry_out",
+            "chatcore_sqlite:GroupCommitter._carry_out",
             "any(job.erases for job in jobs)",
             "jobs and jobs[0].erases",
             "tests/integration/test_sqlite_erasing.py::test_text_deleted_in_a_group_with_other_writes_is_gone_in_time",

@@ -8,7 +8,7 @@ from typing import Self
 from aiohttp import hdrs, web
 from attrs import field, frozen
 
-from chatcore.domain.addresses import client_network
+from chatcore.domain.client_networks import client_network
 from chatcore.errors import Forbidden
 from chatcore.ports.log_throttle import LogThrottle
 

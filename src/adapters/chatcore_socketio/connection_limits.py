@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from chatcore.domain.addresses import client_network
+from chatcore.domain.client_networks import client_network
 from chatcore.errors import RateLimited
 
 RETRY_AFTER_MS = 5_000

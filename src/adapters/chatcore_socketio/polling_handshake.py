@@ -14,7 +14,7 @@ from enum import Enum, auto
 from engineio import packet as engineio
 from socketio import packet as socketio
 
-from chatcore.domain.addresses import client_network
+from chatcore.domain.client_networks import client_network
 from chatcore.errors import ChatError, Invalid, Unavailable
 from chatcore.ids import new_id
 from chatcore.ports.log_throttle import LogThrottle

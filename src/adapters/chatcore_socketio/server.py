@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from chatcore.chat import Chat
-from chatcore.domain.addresses import client_network
+from chatcore.domain.client_networks import client_network
 from chatcore.errors import ChatError, Invalid, RateLimited, TooLarge, Unavailable
 from chatcore.ids import new_id
 from chatcore.ports.authenticator import Authenticator, Credentials, Principal

@@ -18,7 +18,8 @@ from . import schema, view_rebuild
 from .completions import Completions, Job, Work
 from .data_folder import LOST, FolderLock, Watch, connect_reader, connect_writer
 from .eraser import Eraser, Gate
-from .workers import Queue, Reader, Writer
+from .group_commit import GroupCommitter
+from .workers import Queue, Reader
 
 T = TypeVar("T")
 
@@ -147,7 +148,7 @@ class _Session:
         self.reads: Queue = SimpleQueue()
         gate = Gate()
         eraser = Eraser(gate, erased_within)
-        self._writer = Writer(self.completions, self.writes, watch, eraser)
+        self._writer = GroupCommitter(self.completions, self.writes, watch, eraser)
         self._readers = [Reader(self.completions, self.reads, watch, gate) for _ in range(READERS)]
 
     def close(self) -> None:

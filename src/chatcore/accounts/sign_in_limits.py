@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from ..domain.addresses import client_network
+from ..domain.client_networks import client_network
 from ..errors import ChatError, RateLimited
 from ..ids import UserId
 from ..ports.log_throttle import LogThrottle

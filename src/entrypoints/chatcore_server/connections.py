@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from aiohttp import hdrs, web
 
-from chatcore.domain.addresses import client_network
+from chatcore.domain.client_networks import client_network
 from chatcore.errors import Internal, Invalid
 from chatcore.ports.log_throttle import LogThrottle
 from chatcore_aiohttp import Proxies, problem

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatcore.domain.addresses import client_network
+from chatcore.domain.client_networks import client_network
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,120 @@
+"""The thread that writes: one transaction for all jobs that arrived during the one before."""
+
+import contextlib
+import sqlite3
+from collections.abc import Sequence
+from queue import Empty
+
+from chatcore.errors import Unavailable
+
+from . import driver_errors
+from .completions import AnyJob, Completions
+from .data_folder import Watch, connect_writer
+from .eraser import Eraser, truncate
+from .workers import Queue, Worker, fail_all
+
+
+class TransactionLostError(Exception):
+    """Nothing of a transaction was written: it was not committed."""
+
+
+class GroupCommitter(Worker):
+    """Group commit: all jobs that arrived during one commit share the next.
+
+    Each job runs in its own savepoint, so that its error does not affect the others. If the transaction of a group is
+    lost before its commit, each job is tried again alone. A commit to files that were removed or replaced is not
+    acknowledged.
+    """
+
+    def __init__(self, completions: Completions, queue: Queue, watch: Watch, eraser: Eraser) -> None:
+        self._eraser = eraser
+        super().__init__(completions, queue, watch)
+
+    def _connect(self) -> sqlite3.Connection:
+        return self._watch.connect(connect_writer)
+
+    def _next(self) -> list[AnyJob | None]:
+        self._erase()
+        found: list[AnyJob | None] = []
+        with contextlib.suppress(Empty):
+            found.append(self._queue.get(timeout=self._eraser.wait()))
+            while True:
+                found.append(self._queue.get_nowait())
+        return found
+
+    def _carry_out(self, jobs: Sequence[AnyJob]) -> None:
+        if jobs and not self._together(jobs):
+            for job in jobs:
+                if job.abandoned:
+                    job.refuse()
+                else:
+                    self._together([job])
+        if any(job.erases for job in jobs):
+            self._eraser.note()
+
+    def _together(self, jobs: Sequence[AnyJob]) -> bool:
+        """Run one transaction. False if nothing of it was written and its jobs are worth trying alone."""
+        for job in jobs:
+            job.error = None  # of a transaction that was lost
+        try:
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+        except (sqlite3.Error, Unavailable) as error:
+            self._drop_unless_locked(error)
+            return fail_all(jobs, error)
+        try:
+            for job in jobs:
+                _attempt(connection, job)
+        except (sqlite3.Error, TransactionLostError) as error:
+            return _rolled_back(connection, jobs, error)
+        return self._commit(connection, jobs)
+
+    def _commit(self, connection: sqlite3.Connection, jobs: Sequence[AnyJob]) -> bool:
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if not driver_errors.is_io(error):
+                return _rolled_back(connection, jobs, error)
+            self._drop()  # what reached the disk is unknown: another COMMIT here may falsely report success
+            return fail_all(jobs, error)
+        return self._confirm(jobs)
+
+    def _confirm(self, jobs: Sequence[AnyJob]) -> bool:
+        try:
+            self._watch.confirm()
+        except Unavailable as error:
+            return fail_all(jobs, error)
+        return True
+
+    def _erase(self) -> None:
+        try:
+            self._eraser.attempt(self._confirmed)
+        except (sqlite3.Error, Unavailable) as error:
+            self._drop_unless_locked(error)
+
+    def _end(self) -> None:
+        with contextlib.suppress(sqlite3.Error, Unavailable):
+            truncate(self._confirmed())
+        self._drop()
+
+    def _confirmed(self) -> sqlite3.Connection:
+        """The connection. Raises `Unavailable` unless all files are still the ones that were opened."""
+        self._watch.confirm_all()
+        return self._connection()
+
+
+def _attempt(connection: sqlite3.Connection, job: AnyJob) -> None:
+    """Run one job in its savepoint. Raises if the transaction is lost."""
+    connection.execute("SAVEPOINT job")
+    job.attempt(connection)
+    if job.error is not None:
+        if driver_errors.is_temporary(job.error) or not connection.in_transaction:
+            raise TransactionLostError from job.error
+        connection.execute("ROLLBACK TO job")
+    connection.execute("RELEASE job")
+
+
+def _rolled_back(connection: sqlite3.Connection, jobs: Sequence[AnyJob], error: Exception) -> bool:
+    with contextlib.suppress(sqlite3.Error):  # "no transaction is active": SQLite itself has ended it
+        connection.execute("ROLLBACK")
+    return len(jobs) == 1 and fail_all(jobs, error)
