@@ -234,7 +234,7 @@ class Chat:
 
         Args:
             connection: takes the pushes. Its transport reads, and calls `Socket.receive` with each command.
-            user: the user, whom the transport has authenticated.
+            user: the user. The transport has authenticated this user.
             device: 1 to 64 characters, none of them a control character. A missing one is generated.
             expires_at: UTC time at which the socket ends with `bye expired`.
             session: the session of the socket; see `close_session`.

@@ -17,7 +17,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A room is not dropped while something waits in it": (
         Fault(
             "room-dropped-with-a-queued-command",
-            "chatcore.live:LiveRoom._rest",
+            "chatcore.live:LiveRoom._drop_if_idle",
             "self._running or self._pending()",
             "self._pending() and not self._commands",
             f"{RULES}::test_a_room_is_not_dropped_while_a_command_waits_in_it",
@@ -99,7 +99,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A follower that is no member is dropped when the room rests": (
         Fault(
             "outsider-keeps-following",
-            "chatcore.live:LiveRoom._rest",
+            "chatcore.live:LiveRoom._drop_if_idle",
             "if not subscription.member:",
             "if False:",
             f"{BELONGING}::test_removal_between_reading_rooms_and_subscribing_leaves_no_subscription",

@@ -53,7 +53,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{MONGO_FAULTS}::test_what_no_majority_has_is_not_there_and_no_duplicate_of_it_is_acknowledged",
         ),
     ),
-    "Entries that change membership name whom they concern": (
+    "Entries that change membership name the users that they affect": (
         Fault(
             "mongo-user-who-left-not-named",
             "chatcore_mongo:DocumentBuilder._membership_document",

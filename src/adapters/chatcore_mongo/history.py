@@ -173,7 +173,7 @@ async def _unnamed_reactions(
 
 
 def _is_unclear(reaction: Reaction, user: UserId) -> bool:
-    """Whether ``user`` may be one of those whom the reaction counts and does not name."""
+    """Return whether the reaction may count ``user`` without naming this user."""
     return reaction.count > len(reaction.users) and user not in reaction.users
 
 

@@ -1,4 +1,4 @@
-"""Sign-up, sign-in, sessions, and the users whom tokens belong to."""
+"""Sign-up, sign-in, sessions, and the users of tokens."""
 
 import logging
 import unicodedata
@@ -186,7 +186,7 @@ class Accounts:
             await self._end(open_session)
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Return the user whom an access token belongs to.
+        """Return the user of an access token.
 
         A session that another node ended may count as open for 10 s more; `admit` asks the store. A session that this
         node ends is refused at once: a caller that lists a socket without awaiting after this call misses no end.

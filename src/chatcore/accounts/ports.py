@@ -143,7 +143,7 @@ class TokenIssuer(ABC):
 
     @abstractmethod
     def read_access(self, token: str) -> Principal | None:
-        """Return the user whom an access token names, with its session and expiry.
+        """Return the user of an access token, with its session and expiry.
 
         The session may have ended: the token does not tell.
 

@@ -12,7 +12,7 @@ from ..domain.entries import Entry
 from ..domain.state import RoomView
 from ..errors import Invalid, NotFound
 from ..ids import RoomId, Seq, UserId, private_room_id
-from ..live.existing import existing
+from ..live.existing_users import existing_users
 from ..ports.pushes import Room
 from ..ports.room_views import Anchor, FirstUnread, RoomCatchUp, RoomPage, Window
 from ..ports.store import Store
@@ -112,7 +112,7 @@ class History(ReadingCommand[HistoryPage]):
 
 
 async def _must_exist(directory: UserDirectory | None, user: UserId) -> None:
-    if directory and user not in await existing(directory, [user]):
+    if directory and user not in await existing_users(directory, [user]):
         raise NotFound
 
 

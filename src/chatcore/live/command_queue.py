@@ -95,7 +95,7 @@ class CommandQueue:
             self._by_socket.setdefault(pending.socket, {})[pending] = None
         return len(self._pending)
 
-    def has_of(self, socket: LiveSocket) -> bool:
+    def has_from(self, socket: LiveSocket) -> bool:
         """Return whether a command of ``socket`` is pending."""
         return socket in self._by_socket
 

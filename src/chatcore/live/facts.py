@@ -11,7 +11,7 @@ from ..ids import Seq, UserId
 from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
 from .command_queue import PendingCommand
-from .existing import existing
+from .existing_users import existing_users
 
 NOTHING_KNOWN = Facts()
 
@@ -36,7 +36,7 @@ async def gather(
             break
         if command.changes_target:
             changed.add(target)
-        if not hold(pending, state.head):
+        if not facts_hold(pending, state.head):
             window = await store.window(pending.user, state.room, target, 0, 0)
             pending.facts = evolve(facts, target=window.entries[0], as_of=window.head)
             seen = max(seen, window.head)
@@ -58,7 +58,7 @@ async def _name(commands: Sequence[PendingCommand], state: RoomState, directory:
         await _look_up(directory, named)
 
 
-def hold(pending: PendingCommand, head: Seq) -> bool:
+def facts_hold(pending: PendingCommand, head: Seq) -> bool:
     """Return whether the command has facts that still hold at ``head``."""
     facts, target = pending.facts, pending.target
     if facts is None or target is None or target > head:
@@ -68,7 +68,7 @@ def hold(pending: PendingCommand, head: Seq) -> bool:
 
 async def _look_up(directory: UserDirectory, named: Mapping[PendingCommand, frozenset[UserId]]) -> None:
     try:
-        exist = await existing(directory, frozenset[UserId]().union(*named.values()))
+        exist = await existing_users(directory, frozenset[UserId]().union(*named.values()))
     except ChatError as failure:
         for pending in named:
             pending.command = failure

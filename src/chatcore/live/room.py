@@ -16,7 +16,7 @@ from ..ports.pushes import Bye, MarkerPush, Push, Room
 from .command_queue import CommandDone, CommandQueue, PendingCommand, outcome_of
 from .entry_buffer import EntryBuffer
 from .event_loop import current_time
-from .facts import gather, hold
+from .facts import facts_hold, gather
 from .live_sockets import LiveSocket, Subscription
 from .room_context import RoomContext
 from .subscriptions import Subscriptions
@@ -75,7 +75,7 @@ class LiveRoom:
 
     def has_queued(self, socket: LiveSocket) -> bool:
         """Return whether a command of ``socket`` is pending."""
-        return self._commands.has_of(socket)
+        return self._commands.has_from(socket)
 
     def subscribe(self, subscription: Subscription, known: Seq) -> None:
         """Push every entry above the subscription's seq to its socket, once and in order.
@@ -94,7 +94,7 @@ class LiveRoom:
     def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription."""
         self._subscriptions.remove(subscription)
-        self._rest()
+        self._drop_if_idle()
 
     def raise_known(self, seq: Seq, entry: Entry | None = None) -> None:
         """Note that the room has reached ``seq``. ``entry`` is the entry at ``seq`` if it is known."""
@@ -144,16 +144,16 @@ class LiveRoom:
             try:
                 await step()
             except Unavailable:
-                await self._hold()
+                await self._pause_after_failure()
             except Exception:
                 log.exception("room %s: its task failed and starts again from the store", self.room)
                 self._state = self._state_ahead = None
                 self._behind.extend(self._subscriptions)  # head may have passed an entry that was not delivered
                 self.fail(Internal())
-                await self._hold()
+                await self._pause_after_failure()
             step = self._step_with_limit
         self._running = False
-        self._rest()
+        self._drop_if_idle()
 
     async def _step_with_limit(self) -> None:
         """Take a step, and cancel it after `STEP_S`, in case the store never answers.
@@ -171,12 +171,12 @@ class LiveRoom:
         elif self._commands and (state := await self._load()):
             await self._serve(state)
 
-    async def _hold(self) -> None:
+    async def _pause_after_failure(self) -> None:
         """Pause after a failed step. Each pause is twice as long as the last one, until a write succeeds."""
         await anyio.sleep(self._pause)
         self._pause = min(2 * self._pause, PAUSE_MAX_S)
 
-    def _rest(self) -> None:
+    def _drop_if_idle(self) -> None:
         """If the room has no work, end the subscriptions of users who are not members, and drop an unused room."""
         if self._running or self._pending():
             return
@@ -241,7 +241,7 @@ class LiveRoom:
                             self.subscribe(Subscription(socket, entry.seq - 1, member=False), known=entry.seq)
 
     async def _announcements(self, entries: Sequence[Entry], users: Container[UserId]) -> Mapping[UserId, Room]:
-        """Return the present view of each user of ``users`` whom ``entries`` affect and who is a member or invited."""
+        """Return the present view of each affected user of ``users`` who is a member or invited."""
         joining = sorted({user for entry in entries for user in entry.affects if user in users})
         if not joining:
             return {}
@@ -315,7 +315,7 @@ class LiveRoom:
         head = state.head
         for pending in self._commands.all():
             command = pending.command
-            if isinstance(command, ChatError) or len(batch) == BATCH_MAX or not hold(pending, head):
+            if isinstance(command, ChatError) or len(batch) == BATCH_MAX or not facts_hold(pending, head):
                 break
             if (pending.user, pending.key) in keys:
                 break
@@ -386,7 +386,7 @@ class LiveRoom:
         for pending in commands:
             if pending not in self._commands:
                 continue
-            if isinstance(pending.command, ChatError) or not hold(pending, state.head):
+            if isinstance(pending.command, ChatError) or not facts_hold(pending, state.head):
                 return
             if entry := above.first.get((pending.user, pending.key)):
                 self._commands.finish(pending, outcome_of(pending, pending.command, entry))

@@ -1,4 +1,4 @@
-"""A store whose views are folded from its log."""
+"""A store whose views are projections of its log."""
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -24,11 +24,11 @@ MarkerId: TypeAlias = tuple[RoomId, UserId]
 
 
 class LogStore(Store):
-    """A store that has to write its log and its markers; all that is read of rooms is folded from these.
+    """A store that writes its log and its markers. Views of rooms are projections of these.
 
-    The defaults are right, not fast: an instance reads every room's log once, and from then on only what was added,
-    and it keeps in memory what it has read. A store overrides what its database does better. ``changes`` has to tell
-    of an entry as soon as ``append`` has returned.
+    The defaults are right, not fast. An instance reads every room's log once, and later only what was added, and keeps
+    in memory what it has read. A store overrides what its database does better. ``changes`` must include an entry as
+    soon as ``append`` has returned.
     """
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class LogStore(Store):
         return None
 
     async def _read(self, room: RoomId) -> RoomProjection:
-        """The room as of its head. Nothing is kept of a room that is unborn."""
+        """Return the room as of its head. A room without entries is not kept."""
         projection = self._projections.get(room) or RoomProjection(room)
         await self._read_on(projection)
         if projection.state.head:
@@ -129,7 +129,7 @@ class LogStore(Store):
         return projection
 
     async def _read_one(self, room: RoomId) -> Sequence[RoomProjection]:
-        """The room as of its head, if it is born."""
+        """Return the room as of its head, if it has entries."""
         projection = await self._read(room)
         return [projection] if projection.state.head else []
 
@@ -141,11 +141,11 @@ class LogStore(Store):
                 return
 
     async def _read_all(self, rooms: Callable[[], Iterable[RoomId]]) -> Sequence[RoomProjection]:
-        """Those of the rooms that are born, as of one moment: that of a read of the changes."""
+        """Return those of the rooms that have entries, as of one moment: that of a read of the changes."""
         while True:
             await self._read_changes()
-            born = [room for room in rooms() if room in self._heads]
-            projections = [self._projections.setdefault(room, RoomProjection(room)) for room in born]
+            existing = [room for room in rooms() if room in self._heads]
+            projections = [self._projections.setdefault(room, RoomProjection(room)) for room in existing]
             changed = [one for one in projections if one.state.head != self._heads[one.state.room]]
             if not changed:
                 return projections
@@ -166,14 +166,16 @@ class LogStore(Store):
                 more = found.more
 
     def _rooms(self, user: UserId) -> Iterable[RoomId]:
-        """The rooms that may be in the user's list."""
+        """Return the rooms that may be in the user's list."""
         return self._rooms_of.get(user, ())
 
     async def _read_views(
         self, read: Callable[[], Awaitable[Sequence[RoomProjection]]], users: Sequence[UserId]
     ) -> tuple[Sequence[RoomProjection], Mapping[RoomId, dict[UserId, Marker]]]:
-        """The rooms that ``read`` gives, with the markers of ``users`` and those that are shown, as of one moment: the
-        markers are read between two reads of the logs that give the same."""
+        """Return the rooms of ``read``, the markers of ``users`` and the markers that are shown, as of one moment.
+
+        The markers are read between two reads of the logs with equal results.
+        """
         projections = await read()
         while True:
             heads = {one.state.room: one.state.head for one in projections}
@@ -185,7 +187,7 @@ class LogStore(Store):
 
 
 def _shown(projection: RoomProjection, users: Iterable[UserId]) -> Iterable[UserId]:
-    """The members whose markers are read: ``users``, and in small rooms all."""
+    """Return the members whose markers are read: those of ``users``, in small rooms all."""
     members = projection.members
     return members if projection.shows_markers else [user for user in users if user in members]
 

@@ -13,7 +13,7 @@ LimitName: TypeAlias = Literal[
     "sign_up",  # sign-ups from an address
     "connect",  # connections that an address opens
     "create",  # rooms that a user creates
-    "invite",  # users whom a user invites, or adds to a room that the user creates
+    "invite",  # invitations by a user, and members that a user names for a new room
 ]
 
 _UNITS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}

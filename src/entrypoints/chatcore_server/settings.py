@@ -181,7 +181,8 @@ class Settings(StoreSettings):
     ] = SEND_ROOM
     limit_create: Annotated[Rate, _setting("LIMIT_CREATE", parse_rate, "Rooms that a user creates.")] = CREATE
     limit_invite: Annotated[
-        Rate, _setting("LIMIT_INVITE", parse_rate, "Users whom a user invites, or names as members of a new room.")
+        Rate,
+        _setting("LIMIT_INVITE", parse_rate, "Users that a user invites, or names as members of a new room."),
     ] = INVITE
     limit_connect: Annotated[
         Rate, _setting("LIMIT_CONNECT", parse_rate, "Socket.IO connections that an address opens.")

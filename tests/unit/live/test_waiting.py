@@ -51,9 +51,9 @@ def test_queue_has_commands_of_a_socket_until_the_last_of_them_is_answered() -> 
     for command in commands:
         queue.append(command)
     for command in commands:
-        assert queue.has_of(socket)
+        assert queue.has_from(socket)
         queue.finish(command, Invalid("refused"))
-    assert not queue.has_of(socket)
+    assert not queue.has_from(socket)
 
 
 def test_queue_of_commands_with_one_key_is_empty_once_all_are_answered() -> None:

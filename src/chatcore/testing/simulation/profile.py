@@ -10,7 +10,7 @@ from ...ids import UserId
 
 USERS: Sequence[UserId] = ("alice", "bob", "c-d", "c", "d-e", "Zoë ~/{x}", "永")
 STRANGER: UserId = "stranger"
-"""A user whom no other user names in a command, so that most commands of this user are refused."""
+"""A user that no other user names in a command. So most commands of this user are refused."""
 UNKNOWN_USER: UserId = "nobody"
 """A user who is not in the user directory."""
 

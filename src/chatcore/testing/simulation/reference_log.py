@@ -36,7 +36,7 @@ class ReferenceLog:
     versions: dict[RoomId, dict[Seq, int]] = field(factory=dict)
     """The version of each message that is not deleted, by room and seq."""
     affected_users: dict[RoomId, dict[UserId, None]] = field(factory=dict)
-    """The users whom the entries of each room affect, in order."""
+    """The users that the entries of each room affect, in order."""
     unknown_outcomes: dict[tuple[Process, UserId, Key], list[tuple[float, Seq]]] = field(factory=dict)
     """The failed appends of a key by a process: when each failed, and the seq that it was for."""
 

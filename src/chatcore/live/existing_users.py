@@ -15,7 +15,7 @@ DIRECTORY_S = 2
 log = logging.getLogger(__name__)
 
 
-async def existing(directory: UserDirectory, users: Collection[UserId]) -> frozenset[UserId]:
+async def existing_users(directory: UserDirectory, users: Collection[UserId]) -> frozenset[UserId]:
     """Return those of the users who exist.
 
     Raises the `ChatError` of the directory, or `Unavailable` if it raises another exception or takes more than 2 s.
