@@ -31,6 +31,9 @@ class SignInProxy:
     asked: Counter[str] = field(factory=Counter)
     refused: int = 0
     early: list[str] = field(factory=list)
+    _under_way: int = 0
+    """Sign-ins and refreshes that were passed on and not answered."""
+    _answered: asyncio.Event = field(factory=asyncio.Event)
     _not_before: dict[str, float] = field(factory=dict)
     _connections: set[asyncio.Task[None]] = field(factory=set)
 
@@ -39,7 +42,7 @@ class SignInProxy:
         assert task
         self._connections.add(task)
         users: list[str] = []
-        """Of the request under way on this connection; no client pipelines."""
+        """The user of the request under way on this connection, empty for a refresh; no client pipelines."""
         try:
             back, server = await asyncio.open_connection("127.0.0.1", self.port)
             async with asyncio.TaskGroup() as group:
@@ -51,13 +54,16 @@ class SignInProxy:
             pass  # by `end`
         finally:
             self._connections.discard(task)
+            self._end(users)
             writer.close()
 
     async def _up(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, users: list[str]) -> None:
         while data := await reader.read(CHUNK):
             if found := _REQUEST.match(data):
                 self.asked[found[1].decode()] += 1
-            if b'"password"' in data and (user := _USER.search(data)):
+                self._under_way += 1
+                users.append("")
+            if users and b'"password"' in data and (user := _USER.search(data)):
                 self._ask(user[1].decode())
                 users[:] = [user[1].decode()]
             server.write(data)
@@ -67,13 +73,24 @@ class SignInProxy:
     async def _down(self, back: asyncio.StreamReader, writer: asyncio.StreamWriter, users: list[str]) -> None:
         while data := await back.read(CHUNK):
             if users and data.startswith(b"HTTP/1.1 "):
-                user = users.pop()
                 if wait := _RETRY_AFTER.search(data):
                     self.refused += 1
-                    self._not_before[user] = time.monotonic() + int(wait[1])
+                    self._not_before[users[0]] = time.monotonic() + int(wait[1])
+                self._end(users)
             writer.write(data)
             await writer.drain()
         writer.close()
+
+    def _end(self, users: list[str]) -> None:
+        self._under_way -= len(users)
+        users.clear()
+        self._answered.set()
+
+    async def until_answered(self) -> None:
+        """Wait until no sign-in or refresh that was passed on is without its answer."""
+        while self._under_way:
+            self._answered.clear()
+            await self._answered.wait()
 
     def forget(self) -> None:
         """Count from here on."""

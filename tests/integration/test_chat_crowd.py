@@ -136,6 +136,9 @@ async def crash(
             await users.until_all(was_online)
             await users.type("before")
             await users.until_all(has_messages(2))
+            await (
+                proxy.until_answered()
+            )  # a refresh token whose answer is lost is good for 10 s more, not for an outage
             await server.kill()
             await users.type("meanwhile")
             await users.until_all(lambda lines: not is_online(lines))
