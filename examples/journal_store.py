@@ -20,11 +20,11 @@ from anyio.to_thread import run_sync
 from chatcore.domain.entries import Deleted, Entry
 from chatcore.domain.markers import StoredMarker, updated_marker
 from chatcore.domain.redaction import holds_text_of, redacted
-from chatcore.domain.serialization import entry_object, read_entry
+from chatcore.domain.serialization import read_entry, stored_entry
 from chatcore.domain.state import MarkerUpdate
 from chatcore.errors import StoreError, Unavailable
 from chatcore.ids import Key, RoomId, Seq, UserId, new_id
-from chatcore.ports.entry_log import AppendResult, Change, Changes, LogSlice, Position
+from chatcore.ports.entry_log import AppendResult, Change, Changes, FeedPosition, LogSlice
 from chatcore.ports.log_store import LogStore, MarkerId
 
 Line: TypeAlias = dict[str, Any]
@@ -73,7 +73,7 @@ class JournalStore(LogStore):
         async with self._alone():
             result = self._appendable(entries)
             if written := entries[: result.written]:
-                await run_sync(self._write, {"entries": [entry_object(entry) for entry in written]})
+                await run_sync(self._write, {"entries": [stored_entry(entry) for entry in written]})
                 self._append(written)
             return result
 
@@ -109,14 +109,14 @@ class JournalStore(LogStore):
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
         await checkpoint()
         log, start = self._logs.get(room, []), max(after, 0)
-        first = {key: entry for key in keys if (entry := self._find(room, key))}
-        return LogSlice(head=len(log), entries=log[start : start + limit], first=first)
+        by_key = {key: entry for key in keys if (entry := self._find(room, key))}
+        return LogSlice(head=len(log), entries=log[start : start + limit], by_key=by_key)
 
     def _find(self, room: RoomId, key: tuple[UserId, Key]) -> Entry | None:
         seq = self._keys.get((room, *key))
         return self._logs[room][seq - 1] if seq else None
 
-    async def changes(self, after: Position | None, limit: int) -> Changes:
+    async def changes(self, after: FeedPosition | None, limit: int) -> Changes:
         await checkpoint()
         if after is None:
             return Changes(changes=self._changes[-1:], more=False)

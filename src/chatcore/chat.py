@@ -14,14 +14,14 @@ from attrs import frozen
 from . import ids
 from .commands.command import Command, ReadingCommand, RoomCommand
 from .commands.dispatcher import CommandDispatcher
-from .commands.limits import CommandLimits
+from .commands.rate_limits import CommandLimits
 from .domain.decider import Rules
 from .errors import ChatError, Invalid, Unavailable
 from .ids import UserId
 from .live.background import Background
 from .live.change_poller import ChangePoller
 from .live.event_loop import Handover, LoopGuard
-from .live.hints import HintQueue
+from .live.hint_queue import HintQueue
 from .live.hub import Hub
 from .live.in_flight import InFlight
 from .live.leases import Leases
@@ -160,13 +160,13 @@ class Chat:
         start = await self.store.changes(None, 1)
         await self._entered.enter_async_context(self._background)
         if self._bus:
-            await self._entered.enter_async_context(self._bus.subscribe(self._hear))
-            self._background.keep("publishing hints", partial(self._hints.publish, self._bus))
+            await self._entered.enter_async_context(self._bus.subscribe(self._take_hint))
+            self._background.repeat("publishing hints", partial(self._hints.publish, self._bus))
         poller = ChangePoller(self.store, self._hub, start.changes[-1].position if start.changes else 0)
-        self._background.keep("polling the store for changes", poller.turn, pause=0)
-        self._background.keep("checking memberships", self._hub.memberships.check)
-        self._background.keep("expiring commands", self._hub.timeouts.turn)
-        self._sockets.keep(self._background)
+        self._background.repeat("polling the store for changes", poller.poll, pause=0)
+        self._background.repeat("checking memberships", self._hub.memberships.check)
+        self._background.repeat("expiring commands", self._hub.timeouts.expire)
+        self._sockets.start_tasks(self._background)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -287,14 +287,14 @@ class Chat:
             idle_tasks=self._background.idle,
         )
 
-    def _hear(self, hint: Hint) -> None:
+    def _take_hint(self, hint: Hint) -> None:
         match hint:
             case RoomHint():
                 self._hub.take_hint(hint.room, hint.seq, hint.affects, hint.entry)
             case MarkerHint():
                 self._hub.markers.take_hint(hint)
             case RevocationHint():
-                self._sockets.doubt(hint)
+                self._sockets.take_hint(hint)
 
 
 def _check_user(user: UserId) -> None:

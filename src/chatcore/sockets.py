@@ -7,11 +7,11 @@ from functools import partial
 from typing import TypeAlias
 
 from .commands.dispatcher import CommandDispatcher
-from .commands.reading import page_of_rooms
+from .commands.rooms import page_of_rooms
 from .errors import NotFound, Unauthenticated, Unavailable
 from .ids import UserId
+from .live.access_expiry import AccessExpiry
 from .live.background import Background
-from .live.deadlines import Deadlines
 from .live.event_loop import LoopGuard
 from .live.guarded_connection import GuardedConnection
 from .live.in_flight import InFlight
@@ -60,13 +60,13 @@ class Sockets:
         self._loop = loop
         self._clock = clock
         self._publish = publish
-        self._deadlines = Deadlines(clock, self._warn, partial(self._close, code="expired"))
+        self._access_expiry = AccessExpiry(clock, self._warn, partial(self._close, code="expired"))
 
-    def keep(self, background: Background) -> None:
+    def start_tasks(self, background: Background) -> None:
         """Watch deadlines and renew leases while ``background`` is entered."""
-        background.keep("watching deadlines", self._deadlines.watch)
+        background.repeat("watching deadlines", self._access_expiry.watch)
         if self._leases:
-            background.keep("renewing leases", partial(self._leases.renew, self._close))
+            background.repeat("renewing leases", partial(self._leases.renew, self._close))
 
     def leave(self) -> None:
         """Close all sockets with `bye shutdown`, and open no further ones."""
@@ -98,7 +98,7 @@ class Sockets:
         finally:
             self._hub.leave(live)
             del self.here[info.id]
-            self._deadlines.forget(info.id)
+            self._access_expiry.forget(info.id)
             socket.end()
             live.refresh = None  # it refers to the transport, which refers to the socket: a cycle
             if self._leases:
@@ -116,9 +116,9 @@ class Sockets:
         rows |= {view.room: (view.head, view.member) for view in page.rooms if view.member}
         live.invited = {room: member.since for room, (_, member) in rows.items() if member.state == "invited"}
         heads = {room: head for room, (head, member) in rows.items() if member.state == "member"}
-        self._hub.connected(live, heads)
+        self._hub.subscribe_connected(live, heads)
         if expires_at:
-            self._deadlines.set(info.id, expires_at)
+            self._access_expiry.set(info.id, expires_at)
 
     def _ready(self, info: SocketInfo, page: RoomPage, expires_at: datetime | None) -> Ready:
         epoch = self._store.epoch
@@ -140,9 +140,9 @@ class Sockets:
         if info.id not in self.here:
             raise Unavailable("The socket was closed.")
         if principal.expires_at is None:
-            self._deadlines.forget(info.id)
+            self._access_expiry.forget(info.id)
             return None
-        self._deadlines.set(info.id, principal.expires_at)
+        self._access_expiry.set(info.id, principal.expires_at)
         return self._seconds_until(principal.expires_at)
 
     def _seconds_until(self, moment: datetime) -> int:
@@ -174,10 +174,10 @@ class Sockets:
                 self._close(info.id, "signed_out")
         await self._end([info for info in await self.of_user(user) if info.session == session], "signed_out")
 
-    def doubt(self, hint: RevocationHint) -> None:
+    def take_hint(self, hint: RevocationHint) -> None:
         """Take a hint that sockets may have been revoked on another node."""
         if self._leases:
-            self._leases.doubt(hint.sockets)
+            self._leases.renew_soon(hint.sockets)
 
     async def _end(self, sockets: Sequence[SocketInfo], code: ByeCode) -> None:
         for socket in sockets:

@@ -6,10 +6,10 @@ from .fault import Fault
 
 RULES = "tests/unit/live/test_rules.py"
 RECOVERY = "tests/unit/live/test_recovery.py"
-BELONGING = "tests/unit/live/test_belonging.py"
+MEMBERSHIP_PUSHES = "tests/unit/live/test_membership_pushes.py"
 INVITATIONS = "tests/unit/live/test_invitations.py"
-BETWEEN = "tests/unit/live/test_between.py"
-RECENT = "tests/unit/live/test_recent.py"
+CONCURRENT_READS = "tests/unit/live/test_concurrent_reads.py"
+RECENT_HEADS = "tests/unit/live/test_recent_heads.py"
 CHAT = "tests/unit/test_chat.py"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
@@ -56,7 +56,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:EntryBuffer.append",
             "self._redact(entry.event.target)",
             "pass",
-            "tests/unit/live/test_tail.py",
+            "tests/unit/live/test_entry_buffer.py",
         ),
     ),
     # Following.
@@ -84,7 +84,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:_change_membership",
             "subscription.member = False",
             "pass",
-            f"{BELONGING}::test_who_is_removed_hears_their_removal_and_nothing_above_it",
+            f"{MEMBERSHIP_PUSHES}::test_who_is_removed_hears_their_removal_and_nothing_above_it",
         ),
     ),
     "The end of an invitation gives the push `room.gone`": (
@@ -93,7 +93,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:_change_membership",
             "if subscription.member or entry.room in socket.invited:",
             "if subscription.member:",
-            f"{BELONGING}::test_an_invitation_that_ends_is_told_by_room_gone_alone",
+            f"{MEMBERSHIP_PUSHES}::test_an_invitation_that_ends_is_told_by_room_gone_alone",
         ),
     ),
     "A follower that is no member is dropped when the room rests": (
@@ -102,7 +102,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._drop_if_idle",
             "if not subscription.member:",
             "if False:",
-            f"{BELONGING}::test_removal_between_reading_rooms_and_subscribing_leaves_no_subscription",
+            f"{MEMBERSHIP_PUSHES}::test_removal_between_reading_rooms_and_subscribing_leaves_no_subscription",
         ),
     ),
     # Membership hints.
@@ -112,7 +112,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Hub.take_hint",
             " or seq <= live.started",
             "",
-            f"{BELONGING}::test_late_hint_of_a_join_reaches_a_socket_though_its_room_did_not_begin_below_it",
+            f"{MEMBERSHIP_PUSHES}::test_late_hint_of_a_join_reaches_a_socket_though_its_room_did_not_begin_below_it",
         ),
     ),
     "A join that was undone within what was read is not announced": (
@@ -121,15 +121,15 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:_change_membership",
             ' and room.state == "member"',
             "",
-            f"{BELONGING}::test_invited_user_hears_nothing_of_an_earlier_join_that_was_undone",
+            f"{MEMBERSHIP_PUSHES}::test_invited_user_hears_nothing_of_an_earlier_join_that_was_undone",
         ),
     ),
     # Connecting.
-    "Joins while a socket connects are noted and followed": (
+    "Joins while a socket connects are deferred, and followed then": (
         Fault(
             "join-of-a-connecting-socket-lost",
-            "chatcore.live:Hub.connected",
-            "(*subscriptions, *socket.noted)",
+            "chatcore.live:Hub.subscribe_connected",
+            "(*subscriptions, *socket.deferred_joins)",
             "subscriptions",
             f"{RULES}::test_a_join_while_a_socket_connects_reaches_it",
         ),
@@ -149,45 +149,45 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Hub._drop",
             "self._recent_heads.note(room, live.known)",
             "pass",
-            f"{BETWEEN}::test_entry_of_a_room_dropped_while_a_socket_connects_reaches_that_socket",
+            f"{CONCURRENT_READS}::test_entry_of_a_room_dropped_while_a_socket_connects_reaches_that_socket",
         ),
         Fault(
             "recent-head-remembered-for-1-second",
             "chatcore.live:REMEMBERED_S",
             "10",
             "1",
-            f"{RECENT}::test_recent_head_is_remembered_while_a_connecting_socket_reads_its_rooms",
+            f"{RECENT_HEADS}::test_recent_head_is_remembered_while_a_connecting_socket_reads_its_rooms",
         ),
         Fault(
             "recent-head-taken-back-by-a-late-hint",
             "chatcore.live:RecentHeads.note",
             "max(seq, self._heads.pop(room, (0, now))[0])",
             "(seq, self._heads.pop(room, None))[0]",
-            f"{RECENT}::test_seq_told_late_does_not_take_a_recent_head_back",
+            f"{RECENT_HEADS}::test_seq_told_late_does_not_take_a_recent_head_back",
         ),
     ),
     # Sync.
     "No entry overtakes the answer of a `sync` that names its room": (
         Fault(
             "entry-overtakes-a-sync",
-            "chatcore.live:Hub.hold",
+            "chatcore.live:Hub.begin_sync",
             "if room in socket.subscriptions",
             "if False",
             f"{RULES}::test_no_entry_overtakes_the_answer_of_a_sync_that_names_its_room",
         ),
     ),
-    "Joins during a `sync` are noted, and followed after its answer": (
+    "Joins during a `sync` are deferred, and followed after its answer": (
         Fault(
             "join-during-a-sync-lost",
-            "chatcore.live:Hub.release",
+            "chatcore.live:Hub.resubscribe",
             "elif joined:",
             "elif False:",
             f"{RULES}::test_a_join_during_a_sync_that_names_the_room_is_not_lost",
         ),
         Fault(
             "join-during-a-sync-followed-at-once",
-            "chatcore.live:LiveSocket.note_join",
-            " or room in self.syncing",
+            "chatcore.live:LiveSocket.defer_join",
+            " or room in self.syncing_rooms",
             "",
             f"{RULES}::test_a_join_during_a_sync_that_names_the_room_is_not_lost",
         ),
@@ -196,8 +196,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "failed-sync-leaves-its-rooms",
             "chatcore.commands:Sync.handle",
-            "context.hub.release(context.socket, self.cursors, held)",
-            "context.hub.release(context.socket, self.cursors, {})",
+            "context.hub.resubscribe(context.socket, self.cursors, held)",
+            "context.hub.resubscribe(context.socket, self.cursors, {})",
             f"{RULES}::test_a_sync_that_fails_leaves_the_socket_where_it_was",
         ),
     ),
@@ -207,14 +207,14 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Hub.subscribe",
             " and not subscription.socket.ended",
             "",
-            f"{BETWEEN}::test_sync_answered_after_its_socket_has_ended_leaves_no_room",
+            f"{CONCURRENT_READS}::test_sync_answered_after_its_socket_has_ended_leaves_no_room",
         ),
     ),
     "An invitation is told again after a `sync` that called its room gone": (
         Fault(
             "invitation-not-told-again-after-a-sync",
-            "chatcore.live:Hub.synced",
-            "self.memberships.doubt(socket.user, room)",
+            "chatcore.live:Hub.end_sync",
+            "self.memberships.check_soon(socket.user, room)",
             "pass",
             INVITATIONS,
         ),
@@ -232,9 +232,9 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "invitation-pushed-during-a-read-stays",
             "chatcore.live:Memberships._end_invitations",
-            "self.doubt(user, room)",
+            "self.check_soon(user, room)",
             "pass",
-            f"{BELONGING}::test_end_of_an_invitation_that_is_read_while_ready_is_pushed_is_pushed",
+            f"{MEMBERSHIP_PUSHES}::test_end_of_an_invitation_that_is_read_while_ready_is_pushed_is_pushed",
         ),
     ),
     # Connections.
@@ -258,10 +258,10 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
         Fault(
             "message-read-before-the-commands-turn",
-            "chatcore.live:gather",
+            "chatcore.live:gather_facts",
             "if target in changed:",
             "if False:",
-            "tests/unit/live/test_targets.py",
+            "tests/unit/live/test_target_reads.py",
         ),
     ),
     "A batch ends before a command whose key it has": (
@@ -286,7 +286,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "refusal-without-looking-for-the-key",
             "chatcore.live:LiveRoom._settle",
-            "above.first.get((pending.user, pending.key))",
+            "above.by_key.get((pending.user, pending.key))",
             "None",
             f"{CHAT}::test_a_room_is_created_once_per_key_and_shown_as_of_its_birth",
         ),
@@ -295,15 +295,15 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "entry-delivered-before-its-answer",
             "chatcore.live:LiveRoom._apply",
-            "self._commands.finish_from(entry)",
-            "self._subscriptions.deliver(entry, rooms)\nself._commands.finish_from(entry)",
+            "self._commands.finish_by_key(entry)",
+            "self._subscriptions.deliver(entry, rooms)\nself._commands.finish_by_key(entry)",
             f"{RULES}::test_a_retry_is_answered_before_its_entry_is_delivered",
         ),
     ),
     "An entry is the command's own only with the same digest": (
         Fault(
             "own-entry-recognised-without-its-digest",
-            "chatcore.live:outcome_of",
+            "chatcore.domain:outcome_of_used_key",
             "!= command.digest",
             "is None",
             f"{RULES}::test_ones_own_entry_is_not_taken_for_anothers_with_the_same_key",
@@ -312,7 +312,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "An entry answers no command before an earlier one of the same socket": (
         Fault(
             "retry-answered-before-an-earlier-command",
-            "chatcore.live:CommandQueue.finish_from",
+            "chatcore.live:CommandQueue.finish_by_key",
             "if pending.socket is not None and next(iter(self._by_socket[pending.socket])) is not pending:",
             "if False:",
             f"{RULES}::test_retry_found_in_an_entry_is_answered_after_earlier_commands_of_its_socket",
@@ -321,8 +321,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "`duplicate` is false for an entry that the command's own append may have written": (
         Fault(
             "entry-before-the-first-try-not-a-duplicate",
-            "chatcore.live:outcome_of",
-            " and entry.seq > pending.tried_above",
+            "chatcore.domain:outcome_of_used_key",
+            " and entry.seq > unsure_above",
             "",
             f"{RECOVERY}::test_entry_that_stood_before_the_first_try_is_a_duplicate",
         ),
@@ -330,7 +330,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "`key_reused` follows from what the store says, not from what was read before": (
         Fault(
             "key-reused-after-a-deletion",
-            "chatcore.live:CommandQueue.finish_from",
+            "chatcore.live:CommandQueue.finish_by_key",
             "if isinstance(outcome, CommandDone):",
             "if True:",
             f"{RULES}::test_retry_after_deletion_of_a_message_read_before_gets_its_first_answer",

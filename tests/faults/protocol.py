@@ -35,7 +35,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore:Sockets._refresh",
             "(principal.user, principal.session) != (info.user, info.session)",
             "principal.user != info.user",
-            "tests/unit/live/test_deadlines.py"
+            "tests/unit/live/test_access_expiry.py"
             "::test_token_of_another_session_or_user_is_refused_and_the_socket_ends_as_before",
         ),
     ),
@@ -73,10 +73,10 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.commands:_within",
             "if not budget.has(markers_size(view)):",
             "if False:",
-            "tests/unit/live/test_answers.py::test_the_answer_of_a_sync_keeps_its_size_by_leaving_out_markers",
+            "tests/unit/live/test_isolation.py::test_the_answer_of_a_sync_keeps_its_size_by_leaving_out_markers",
         ),
     ),
-    # Marks.
+    # Markers.
     "Markers never go back": (
         Fault(
             "delivered-position-taken-back-by-a-late-hint",

@@ -144,7 +144,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore:Chat.__aexit__",
             "shield=True",
             "shield=False",
-            "tests/unit/live/test_leaving.py::test_chat_left_by_cancellation_carries_out_what_was_queued",
+            "tests/unit/live/test_chat_exit.py::test_chat_left_by_cancellation_carries_out_what_was_queued",
         ),
         Fault(
             "socketio-websocket-opens-in-a-closing-server",

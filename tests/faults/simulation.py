@@ -68,7 +68,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Access ends by the clock, also after a jump or a blocked event loop": (
         Fault(
             "access-ends-by-a-timer",
-            "chatcore.live:Deadlines.__init__",
+            "chatcore.live:AccessExpiry.__init__",
             "self._now = now",
             "from anyio import current_time\n"
             "start, began = now(), current_time()\n"
@@ -77,9 +77,9 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
         Fault(
             "access-ends-only-if-its-second-is-seen",
-            "chatcore.live:Deadlines.watch",
+            "chatcore.live:AccessExpiry.watch",
             "deadline.end <= now",
-            "deadline.end <= now <= deadline.end + timedelta(seconds=3 * LOOK_S)",
+            "deadline.end <= now <= deadline.end + timedelta(seconds=3 * CHECK_INTERVAL_S)",
             SIMULATION,
         ),
     ),
@@ -122,7 +122,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "The change poller finds everything": (
         Fault(
             "poller-skips-changes-if-there-are-many",
-            "chatcore.live:ChangePoller.turn",
+            "chatcore.live:ChangePoller.poll",
             "more = page.more",
             "more = False\nif page.more:\n    self._after = (await self._store.changes(None, 1)).changes[-1].position",
             f"{UNDER_STRESS}[long-room]",

@@ -85,7 +85,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Everything answers, or raises Unavailable, within 2 seconds": (
         Fault(
             "mongo-call-has-no-limit-of-time",
-            "chatcore_mongo:Database.time_limit",
+            "chatcore_mongo:MongoDatabase.time_limit",
             "asyncio.timeout_at(began + CALL_TIMEOUT_S)",
             "asyncio.timeout_at(None)",
             f"{MONGO_FAULTS}::test_a_call_of_several_commands_that_are_all_slow_is_unavailable_in_time",

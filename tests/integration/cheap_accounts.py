@@ -10,7 +10,7 @@ import argon2
 
 from chatcore.accounts import AccountStore
 from chatcore_mongo import MongoAccounts, MongoStore
-from chatcore_sqlite import Database, SqliteAccounts
+from chatcore_sqlite import SqliteAccounts, SqliteDatabase
 
 from .serve_client import PASSWORD
 
@@ -20,7 +20,7 @@ DATA = "chatcore-data"
 
 async def make_accounts(folder: Path, users: Iterable[str]) -> None:
     """Make the data of a server that is run in ``folder``, with accounts of the password `PASSWORD`."""
-    async with Database(folder / DATA) as database:
+    async with SqliteDatabase(folder / DATA) as database:
         await create(SqliteAccounts(database), users)
 
 

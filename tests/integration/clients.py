@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
-PATIENCE_S = 15
+TIMEOUT_S = 15
 """How long a test waits for what should come at once."""
 
 
@@ -48,7 +48,7 @@ class RawClient:
     async def until(self, condition: Callable[[Self], bool]) -> None:
         """Return once ``condition`` holds; raises TimeoutError after a while."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 while not condition(self):
                     if self._reading.done():
                         raise ConnectionError(f"closed with {self.close_code}; it had got {self.texts}")
@@ -59,7 +59,7 @@ class RawClient:
 
     async def closed(self) -> int | None:
         """Wait for the end; its close code."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             await asyncio.wait({self._reading})
         return self.close_code
 

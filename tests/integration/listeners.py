@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import cast
 
-PATIENCE_S = 30
+TIMEOUT_S = 30
 BATCH = 20
 """How many connect at the same time."""
 READY = b'42["ready"'
@@ -68,7 +68,7 @@ async def listeners(port: int, tokens: Sequence[str]) -> AsyncGenerator[Sequence
             for token in batch:
                 make = partial(Listener, f"127.0.0.1:{port}", token)
                 opened.append(await loop.create_connection(make, "127.0.0.1", port))
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 await asyncio.gather(*[listener.ready for _, listener in opened[-len(batch) :]])
         yield [listener for _, listener in opened]
     finally:

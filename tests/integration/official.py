@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import socketio
 
-from .clients import PATIENCE_S
+from .clients import TIMEOUT_S
 from .javascript import HERE, NODE
 
 COMES_BACK_S = 30
@@ -38,7 +38,7 @@ class OfficialClient(ABC):
     def life(self, what: str) -> list[Any]:
         return [detail for kind, name, detail in self.arrived if (kind, name) == ("life", what)]
 
-    async def until(self, condition: Callable[[Self], object], within: float = PATIENCE_S) -> None:
+    async def until(self, condition: Callable[[Self], object], within: float = TIMEOUT_S) -> None:
         try:
             async with asyncio.timeout(within):
                 while not condition(self):

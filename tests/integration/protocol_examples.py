@@ -14,7 +14,7 @@ import socketio
 from attrs import define, field
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
-PATIENCE_S = 10
+TIMEOUT_S = 10
 PING, PONG = "2", "3"
 
 Json: TypeAlias = Any
@@ -94,11 +94,11 @@ class Play:
 
     async def _send(self, user: User, event: str, rest: str) -> None:
         self.shown["events"].add(event)
-        await user.answers.put(await user.socket.call(event, self._value(rest), timeout=PATIENCE_S))
+        await user.answers.put(await user.socket.call(event, self._value(rest), timeout=TIMEOUT_S))
 
     async def _compare_push(self, user: User, event: str, rest: str) -> None:
         self.shown["pushes"].add(event)
-        pushed, data = await asyncio.wait_for(user.pushes.get(), PATIENCE_S)
+        pushed, data = await asyncio.wait_for(user.pushes.get(), TIMEOUT_S)
         assert pushed == event, f"{pushed} {data} was pushed, not {event}"
         if event == "ready":
             self._values[f"{data['user']}_socket"] = data["socket"]
@@ -114,10 +114,10 @@ class Play:
         return websocket
 
     async def _compare_frame(self, websocket: aiohttp.ClientWebSocketResponse, expected: str) -> None:
-        frame = await websocket.receive_str(timeout=PATIENCE_S)
+        frame = await websocket.receive_str(timeout=TIMEOUT_S)
         while frame == PING:
             await websocket.send_str(PONG)
-            frame = await websocket.receive_str(timeout=PATIENCE_S)
+            frame = await websocket.receive_str(timeout=TIMEOUT_S)
         kind, value = _parts(frame)
         expected_kind, expected_value = _parts(expected)
         assert kind == expected_kind, f"{frame} arrived, not {expected}"
@@ -127,7 +127,7 @@ class Play:
         self._compare(self._value(expected_value) if expected_value else None, found)
 
     async def _compare_close(self, websocket: aiohttp.ClientWebSocketResponse, code: int) -> None:
-        message = await websocket.receive(timeout=PATIENCE_S)
+        message = await websocket.receive(timeout=TIMEOUT_S)
         assert message.type is aiohttp.WSMsgType.CLOSE, f"{message} arrived, not the end of the websocket"
         assert message.data == code
 

@@ -57,7 +57,7 @@ def expired_token(node: HttpNode, user: str) -> str:
     assert principal is not None
     assert principal.session is not None
     session = Session(id=principal.session, user=user, device="a device", generation=1)
-    return JwtTokens(SECRET, clock=lambda: time.time() - 1_000).access(session)[0]
+    return JwtTokens(SECRET, clock=lambda: time.time() - 1_000).issue_access(session)[0]
 
 
 @frozen

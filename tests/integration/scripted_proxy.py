@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from attrs import define, field
 
-from .clients import PATIENCE_S
+from .clients import TIMEOUT_S
 
 CHUNK = 65_536
 
@@ -55,7 +55,7 @@ class ScriptedProxy:
 
     async def until_sent(self, text: bytes) -> None:
         """Wait until the server has sent ``text`` to a client."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while text not in self.sent:
                 self._changed.clear()
                 await self._changed.wait()

@@ -14,7 +14,7 @@ from typing import Self
 from attrs import define, field
 
 CHATCORE = Path(sys.executable).with_name("chatcore")
-PATIENCE_S = 60
+TIMEOUT_S = 60
 """What a slow machine may take for what should come at once."""
 
 _LISTENS = re.compile(r"listens on (http://\S+)")
@@ -51,7 +51,7 @@ class Server:
     async def until(self, condition: Callable[[Self], object]) -> None:
         """Wait until what it has said meets ``condition``. Raises RuntimeError with all of it where it ends before."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 while not condition(self):
                     if self._reading.done():
                         raise RuntimeError("\n".join(["chatcore has ended", *self.printed, *self.logged]))
@@ -73,7 +73,7 @@ class Server:
     async def ended(self) -> int:
         """The exit code, once the process has ended and everything it said has been read. It is killed in the end."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 await asyncio.shield(self._reading)
                 return await self.process.wait()
         except TimeoutError:

@@ -14,14 +14,14 @@ import anyio
 import anyio.to_thread
 from anyio.lowlevel import checkpoint
 
-from chatcore_sqlite import Database
+from chatcore_sqlite import SqliteDatabase
 
 Work: TypeAlias = Callable[[Connection], Any]
 Outcome: TypeAlias = object
 """What a work gave, or the exception that its caller got."""
 
 
-async def outcome_of(database: Database, work: Work) -> Outcome:
+async def outcome_of(database: SqliteDatabase, work: Work) -> Outcome:
     try:
         return await database.write(work)
     except Exception as error:  # noqa: BLE001 - it is what the test looks at
@@ -29,7 +29,7 @@ async def outcome_of(database: Database, work: Work) -> Outcome:
 
 
 @asynccontextmanager
-async def writer_held(database: Database) -> AsyncGenerator[None, None]:
+async def writer_held(database: SqliteDatabase) -> AsyncGenerator[None, None]:
     """While the block runs, the writing thread is busy with another group: what is called in it shares the next."""
     begun, release = threading.Event(), threading.Event()
 
@@ -46,21 +46,21 @@ async def writer_held(database: Database) -> AsyncGenerator[None, None]:
             release.set()
 
 
-async def queued(database: Database, count: int) -> None:
+async def queued(database: SqliteDatabase, count: int) -> None:
     """Return once ``count`` writes wait for the writing thread."""
     assert database._session
     while database._session.writes.qsize() < count:
         await checkpoint()
 
 
-async def handed_over(database: Database, count: int) -> None:
+async def handed_over(database: SqliteDatabase, count: int) -> None:
     """Return once ``count`` calls wait for their results."""
     assert database._session
     while len(database._session.completions._waiting) < count:
         await checkpoint()
 
 
-async def together(database: Database, works: Sequence[Work]) -> Sequence[Outcome]:
+async def together(database: SqliteDatabase, works: Sequence[Work]) -> Sequence[Outcome]:
     """What comes of works that run in one group, in their order."""
     outcomes: dict[int, Outcome] = {}
 
@@ -74,7 +74,7 @@ async def together(database: Database, works: Sequence[Work]) -> Sequence[Outcom
     return [outcomes[number] for number in range(len(works))]
 
 
-async def traced(database: Database) -> list[str]:
+async def traced(database: SqliteDatabase) -> list[str]:
     """The statements that the writing connection runs from now on: the list grows."""
     statements: list[str] = []
     await database.write(lambda connection: connection.set_trace_callback(statements.append))
@@ -86,14 +86,14 @@ def insert(value: object) -> Work:
     return lambda connection: connection.execute("INSERT INTO things VALUES (?)", (value,)).rowcount
 
 
-async def things(database: Database) -> Sequence[object]:
+async def things(database: SqliteDatabase) -> Sequence[object]:
     rows = await database.read(lambda connection: connection.execute("SELECT value FROM things").fetchall())
     return [value for (value,) in rows]
 
 
 @asynccontextmanager
-async def database_of_things(folder: Path) -> AsyncGenerator[Database, None]:
-    async with Database(folder) as database:
+async def database_of_things(folder: Path) -> AsyncGenerator[SqliteDatabase, None]:
+    async with SqliteDatabase(folder) as database:
         await database.write(lambda connection: connection.execute("CREATE TABLE things (value)"))
         yield database
 

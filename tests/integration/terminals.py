@@ -9,10 +9,10 @@ from pathlib import Path
 
 from attrs import define, field
 
-from .clients import PATIENCE_S
+from .clients import TIMEOUT_S
 from .javascript import NODE
 
-WITHIN_S = 3 * PATIENCE_S
+WITHIN_S = 3 * TIMEOUT_S
 """How long a test waits for a line; an official client takes up to 5 s between its tries."""
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -10,7 +10,7 @@ import pytest
 
 from chatcore_server import garbage_collector
 
-from .clients import PATIENCE_S
+from .clients import TIMEOUT_S
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,7 @@ class Node:
 
 async def until(condition: Callable[[], object]) -> None:
     """Work until ``condition`` holds: a collection comes after so much work, not after so much time."""
-    async with asyncio.timeout(4 * PATIENCE_S):
+    async with asyncio.timeout(4 * TIMEOUT_S):
         while not condition():
             sum(range(100_000))
             await asyncio.sleep(0)

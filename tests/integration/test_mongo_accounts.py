@@ -8,7 +8,7 @@ from pymongo import AsyncMongoClient
 
 from chatcore.testing.account_store import AccountStoreContract, PassTime
 from chatcore.testing.registry import SocketRegistryContract
-from chatcore_mongo import Database, MongoAccounts, MongoRegistry
+from chatcore_mongo import MongoAccounts, MongoDatabase, MongoRegistry
 
 from .mongo_contracts import Heard
 from .mongo_database import empty
@@ -30,8 +30,8 @@ class TimedFixtures(Heard):
         return mongo_url
 
     @pytest.fixture
-    async def database(self, url: str, mongo_commands: Commands) -> AsyncGenerator[Database]:
-        async with Database(url, event_listeners=[mongo_commands]) as database:
+    async def database(self, url: str, mongo_commands: Commands) -> AsyncGenerator[MongoDatabase]:
+        async with MongoDatabase(url, event_listeners=[mongo_commands]) as database:
             yield database
 
     @pytest.fixture
@@ -55,11 +55,11 @@ def _older(name: str, time: timedelta) -> dict[str, object]:
 
 class TestMongoAccounts(TimedFixtures, AccountStoreContract):
     @pytest.fixture
-    def store(self, database: Database) -> MongoAccounts:
+    def store(self, database: MongoDatabase) -> MongoAccounts:
         return MongoAccounts(database)
 
 
 class TestMongoRegistry(TimedFixtures, SocketRegistryContract):
     @pytest.fixture
-    async def registry(self, database: Database) -> MongoRegistry:
+    async def registry(self, database: MongoDatabase) -> MongoRegistry:
         return MongoRegistry(database)

@@ -22,7 +22,7 @@ from chatcore.ports.entry_log import AppendResult
 from chatcore.testing.builders import conversation, deleted, edited, joined, message
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
-from chatcore_mongo import Database, MongoAccounts, MongoRegistry, MongoStore
+from chatcore_mongo import MongoAccounts, MongoDatabase, MongoRegistry, MongoStore
 from chatcore_mongo.documents import ENTRIES, META
 from chatcore_mongo.group_commit import COMMANDS_MAX, GROUP_MAX
 
@@ -328,7 +328,7 @@ async def test_replaced_database_is_refused_once_noticed_until_it_is_opened_agai
             await call()
 
 
-async def texts(database: Database) -> str:
+async def texts(database: MongoDatabase) -> str:
     """Everything that the entries hold, as it is kept."""
 
     async def work(mongo: Any, session: Any) -> str:

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 from attrs import frozen
 
-from tests.integration.clients import PATIENCE_S
+from tests.integration.clients import TIMEOUT_S
 from tests.integration.javascript import HERE, NODE, NPM, install_package
 from tests.integration.serving import Server, serving
 
@@ -111,7 +111,7 @@ async def lines_of(folder: Path, steps: Sequence[str], count: int) -> Sequence[s
     assert shell.stdout
     try:
         shell.stdin.write("\n".join([*steps, ""]).encode())
-        async with asyncio.timeout(4 * PATIENCE_S):
+        async with asyncio.timeout(4 * TIMEOUT_S):
             return [(await shell.stdout.readline()).decode().rstrip("\n") for _ in range(count)]
     finally:
         os.killpg(shell.pid, signal.SIGKILL)

@@ -15,7 +15,7 @@ from chatcore_aiohttp import Proxies
 from chatcore_server.connections import OpenConnections, connections_max
 from chatcore_server.serving import Timeouts, running
 from chatcore_server.settings import Settings
-from tests.integration.clients import PATIENCE_S, raw_clients
+from tests.integration.clients import TIMEOUT_S, raw_clients
 from tests.integration.serve_client import sign_in
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("default_collector")]
@@ -52,7 +52,7 @@ class Line:
 
     async def end(self) -> bytes:
         """Wait for the end; what came before it."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             try:
                 return await self.reader.read()
             except ConnectionError:
@@ -130,7 +130,7 @@ async def test_who_does_not_read_their_answers_is_cut() -> None:
 async def read_all(line: socket.socket) -> bytes:
     got = bytearray()
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         try:
             while data := await loop.sock_recv(line, 65_536):
                 got += data
@@ -151,7 +151,7 @@ async def test_one_address_holds_so_many_connections_and_no_more(
         held[0].writer.write(HEALTHZ)  # who is in is served
         await held[0].reader.readuntil(b'{"status":"alive"}')
         held[1].writer.close()
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while not await is_served(port):
                 pass
         for line in held:

@@ -10,7 +10,7 @@ import pytest
 from chatcore_aiohttp import Hosts, Origins
 from chatcore_server.serving import Timeouts, running
 from chatcore_server.settings import Settings
-from tests.integration.clients import PATIENCE_S
+from tests.integration.clients import TIMEOUT_S
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("default_collector")]
 
@@ -49,7 +49,7 @@ async def ask(
     lines = "".join(f"Host: {host}\r\n" for host in hosts)
     writer.write(f"{method} {target} HTTP/{version}\r\n{lines}{headers}\r\n".encode("latin-1"))
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             length = head.lower().partition("content-length: ")[2].partition("\r\n")[0]
             body = (await reader.readexactly(int(length or 0))).decode()

@@ -13,7 +13,7 @@ from chatcore.ports.rate_limiter import Rate
 from chatcore_aiohttp import Proxies
 from chatcore_server.serving import running
 from chatcore_server.settings import Settings
-from tests.integration.clients import PATIENCE_S, RawClient, RawClients
+from tests.integration.clients import TIMEOUT_S, RawClient, RawClients
 from tests.integration.serve_client import PASSWORD, sign_in
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("default_collector")]
@@ -207,7 +207,7 @@ async def test_idle_connections_of_a_trusted_proxy_are_not_capped() -> None:
     async with served(sockets_per_address=1, trusted_proxies=LOOPBACK) as (url, _):
         port = int(url.rpartition(":")[2])
         lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             for reader, writer in lines:
                 writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 await reader.readuntil(b'{"status":"alive"}')

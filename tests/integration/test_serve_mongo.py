@@ -11,7 +11,7 @@ from pymongo import MongoClient
 
 from .mongo_database import a_database
 from .mongod import Mongod, a_mongod, free_port
-from .serving import PATIENCE_S, Server, launch, serving
+from .serving import TIMEOUT_S, Server, launch, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -130,7 +130,7 @@ async def test_a_server_whose_database_goes_away_is_not_ready_until_it_is_back(o
     async with serving(tmp_path, environment=told(own.url)) as server, ClientSession(server.url) as client:
         assert await ready(client) == 200
         own.kill()
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             assert await ready(client) == 503
         await asyncio.to_thread(own.start)
         async with asyncio.timeout(3 * HEALED_S):

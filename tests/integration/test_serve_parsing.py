@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.clients import PATIENCE_S
+from tests.integration.clients import TIMEOUT_S
 from tests.integration.serving import Server, serving
 
 PLANTED = b"PLANTED-SECRET-0123456789"
@@ -37,7 +37,7 @@ async def answer_to(server: Server, sent: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     try:
         writer.write(sent)
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             return await reader.read()
     finally:
         writer.close()
@@ -82,7 +82,7 @@ async def test_request_without_an_account_leaves_at_most_one_line_a_minute(sent:
         for number in range(5):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(sent.replace(b"%d", str(number).encode()))
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 await reader.read(1)
             writer.close()
         await server.stop()

@@ -19,7 +19,7 @@ from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_server.app import build
 from chatcore_server.bootstrap import Components
 from tests.integration.serve_client import signed_in
-from tests.integration.serving import PATIENCE_S, serving
+from tests.integration.serving import TIMEOUT_S, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -112,7 +112,7 @@ async def test_a_server_whose_database_is_locked_says_so_and_why_until_it_is_fre
             other.execute("BEGIN EXCLUSIVE")
             assert await status() == 503
             await server.until(lambda server: "can't be written to: database is locked" in server.log)
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while "can be written to again" not in server.log:
                 assert await status() == 200
         assert server.log.count("can be written to again after ") == 1

@@ -10,7 +10,7 @@ import pytest
 
 from chatcore_server.serving import running
 from chatcore_server.settings import Settings, SettingsError
-from tests.integration.serving import PATIENCE_S, launch, serving
+from tests.integration.serving import TIMEOUT_S, launch, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ async def refusal(folder: Path, *flags: str, environment: Mapping[str, str] | No
     flags = flags if "--port" in flags else (*flags, "--port", "0")
     command = await launch(folder, "serve", *flags, environment=environment)
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             assert await command.ended() == 2, command.log
     finally:
         await command.kill()

@@ -13,7 +13,7 @@ from aiohttp import ClientError, ClientSession
 
 from tests.integration.clients import raw_clients
 from tests.integration.serve_client import User, sign_in, signed_in
-from tests.integration.serving import PATIENCE_S, Server, launch, serving
+from tests.integration.serving import TIMEOUT_S, Server, launch, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -167,7 +167,7 @@ async def test_it_takes_no_connection_any_more_once_it_stops(server: Server) -> 
         await alice.send("alice", "k")
         server.process.send_signal(signal.SIGTERM)
         await server.until(lambda server: "stopping" in server.log)
-        async with asyncio.timeout(PATIENCE_S):  # it stops a moment after it says so
+        async with asyncio.timeout(TIMEOUT_S):  # it stops a moment after it says so
             while await is_open(server.port):
                 pass
         assert server.process.returncode is None

@@ -13,7 +13,7 @@ from chatcore.ports.authenticator import Credentials
 from chatcore.ports.user_directory import Profile
 from chatcore.testing.account_store import AccountStoreContract, PassTime
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
-from chatcore_sqlite import Database, SqliteAccounts, SqliteStore
+from chatcore_sqlite import SqliteAccounts, SqliteDatabase, SqliteStore
 
 SECRET = b"a secret of the tests, of 32 bytes or more"
 PASSWORD = "planted-password"
@@ -30,7 +30,7 @@ class Clock:
         return self.now
 
 
-def accounts_in(database: Database) -> Accounts:
+def accounts_in(database: SqliteDatabase) -> Accounts:
     hasher = Argon2Hasher(argon2.profiles.CHEAPEST)
     return Accounts(SqliteAccounts(database), hasher, JwtTokens(SECRET), canonical_username)
 
@@ -42,7 +42,7 @@ class TestSqliteAccounts(AccountStoreContract):
 
     @pytest.fixture
     async def store(self, tmp_path: Path, clock: Clock) -> AsyncGenerator[AccountStore, None]:
-        async with Database(tmp_path) as database:
+        async with SqliteDatabase(tmp_path) as database:
             yield SqliteAccounts(database, clock)
 
     @pytest.fixture
@@ -55,12 +55,12 @@ class TestSqliteAccounts(AccountStoreContract):
 
 @pytest.mark.anyio
 async def test_accounts_and_sessions_survive_a_restart_with_all_that_a_refresh_needs(tmp_path: Path) -> None:
-    async with Database(tmp_path) as database:
+    async with SqliteDatabase(tmp_path) as database:
         accounts = accounts_in(database)
         await accounts.sign_up("bob", PASSWORD, "Bob")
         first = await accounts.sign_in("bob", PASSWORD, "phone")
         second = await accounts.refresh(first.refresh_token)
-    async with Database(tmp_path) as database:
+    async with SqliteDatabase(tmp_path) as database:
         accounts = accounts_in(database)
         assert await accounts.directory(["bob"]) == {"bob": Profile(name="Bob")}
         with pytest.raises(Conflict):
@@ -73,7 +73,7 @@ async def test_accounts_and_sessions_survive_a_restart_with_all_that_a_refresh_n
 
 @pytest.mark.anyio
 async def test_a_session_that_has_ended_stays_so_over_a_restart(tmp_path: Path) -> None:
-    async with Database(tmp_path) as database:
+    async with SqliteDatabase(tmp_path) as database:
         accounts = accounts_in(database)
         await accounts.sign_up("bob", PASSWORD)
         tokens = await accounts.sign_in("bob", PASSWORD)
@@ -81,7 +81,7 @@ async def test_a_session_that_has_ended_stays_so_over_a_restart(tmp_path: Path) 
         assert principal
         assert principal.session
         await accounts.sign_out(principal.session)
-    async with Database(tmp_path) as database:
+    async with SqliteDatabase(tmp_path) as database:
         accounts = accounts_in(database)
         assert await accounts.authenticate(Credentials(token=tokens.access_token)) is None
         with pytest.raises(Unauthenticated):
@@ -90,7 +90,7 @@ async def test_a_session_that_has_ended_stays_so_over_a_restart(tmp_path: Path) 
 
 @pytest.mark.anyio
 async def test_the_files_hold_neither_password_nor_token(tmp_path: Path) -> None:
-    async with Database(tmp_path) as database:
+    async with SqliteDatabase(tmp_path) as database:
         accounts = accounts_in(database)
         await accounts.sign_up("planted-user", PASSWORD)
         tokens = [await accounts.sign_in("planted-user", PASSWORD)]
@@ -118,7 +118,7 @@ async def test_accounts_stand_in_the_same_file_as_the_rooms(tmp_path: Path) -> N
 @pytest.mark.anyio
 async def test_sessions_whose_lifetime_passed_leave_the_file(tmp_path: Path) -> None:
     clock = Clock()
-    async with Database(tmp_path) as database:
+    async with SqliteDatabase(tmp_path) as database:
         store = SqliteAccounts(database, clock)
         for number in range(5):
             await store.open_session(Session(id=str(number), user="bob", device="phone", generation=1), DAY)
@@ -131,7 +131,7 @@ async def test_sessions_whose_lifetime_passed_leave_the_file(tmp_path: Path) -> 
 @pytest.mark.anyio
 async def test_session_ends_to_the_millisecond_with_its_lifetime(tmp_path: Path) -> None:
     clock = Clock()
-    async with Database(tmp_path) as database:
+    async with SqliteDatabase(tmp_path) as database:
         store = SqliteAccounts(database, clock)
         await store.open_session(Session(id="s1", user="bob", device="phone", generation=1), DAY)
         clock.now += DAY.total_seconds() - 0.001
@@ -143,7 +143,7 @@ async def test_session_ends_to_the_millisecond_with_its_lifetime(tmp_path: Path)
 
 @pytest.mark.anyio
 async def test_session_that_is_refreshed_for_years_does_not_grow(tmp_path: Path) -> None:
-    async with Database(tmp_path) as database:
+    async with SqliteDatabase(tmp_path) as database:
         store = SqliteAccounts(database, Clock())
         await store.open_session(Session(id="s1", user="bob", device="phone", generation=1), DAY)
         for generation in range(1, 20):
@@ -154,7 +154,7 @@ async def test_session_that_is_refreshed_for_years_does_not_grow(tmp_path: Path)
 
 @pytest.mark.anyio
 async def test_a_closed_database_is_unavailable(tmp_path: Path) -> None:
-    async with Database(tmp_path) as database:
+    async with SqliteDatabase(tmp_path) as database:
         accounts = accounts_in(database)
         await accounts.sign_up("bob", PASSWORD)
         tokens = await accounts.sign_in("bob", PASSWORD)

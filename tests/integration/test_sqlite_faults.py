@@ -19,7 +19,7 @@ from chatcore.errors import Unavailable
 from chatcore.testing.builders import conversation, deleted, message
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
-from chatcore_sqlite import Database, SqliteStore, completions
+from chatcore_sqlite import SqliteDatabase, SqliteStore, completions
 
 from .sqlite_group import (
     Work,
@@ -282,7 +282,7 @@ async def test_an_error_of_the_caller_is_not_called_unavailable_and_spoils_no_la
     def fail(_: Connection) -> None:
         raise ZeroDivisionError
 
-    async with Database(tmp_path) as database:
+    async with SqliteDatabase(tmp_path) as database:
         assert isinstance(await outcome_of(database, fail), ZeroDivisionError)
         for _ in range(20):  # more than there are threads that read
             with pytest.raises(ZeroDivisionError):

@@ -15,7 +15,7 @@ from anyio.lowlevel import checkpoint
 from chatcore.errors import StoreError, Unavailable
 from chatcore.testing.builders import conversation
 from chatcore.testing.logs import everything, write
-from chatcore_sqlite import Database, SqliteStore, schema
+from chatcore_sqlite import SqliteDatabase, SqliteStore, schema
 
 from .sqlite_group import other_process
 
@@ -175,7 +175,7 @@ async def test_after_closing_everything_stands_in_one_file(tmp_path: Path) -> No
 
 
 async def test_closing_finishes_what_was_called(tmp_path: Path) -> None:
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     await database.__aenter__()
     async with anyio.create_task_group() as tasks:
         for number in range(50):
@@ -195,7 +195,7 @@ def opened_since(before: Collection[threading.Thread]) -> list[str]:
 async def test_folder_is_refused_to_others_until_its_closing_has_ended(tmp_path: Path) -> None:
     begun, release = threading.Event(), threading.Event()
     before = set(threading.enumerate())
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
 
     def hang(connection: Connection) -> None:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -227,7 +227,7 @@ async def test_closing_ends_every_thread(tmp_path: Path) -> None:
 
 
 async def test_a_database_that_is_not_open_is_unavailable(tmp_path: Path) -> None:
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     for call in (database.read, database.write):
         with pytest.raises(Unavailable):
             await call(lambda connection: connection.execute("SELECT 1"))

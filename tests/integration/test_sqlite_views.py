@@ -16,7 +16,7 @@ from chatcore.ids import RoomId
 from chatcore.testing.builders import conversation, joined, message, opened, opens
 from chatcore.testing.histories import KINDS, USERS, Move, history
 from chatcore.testing.logs import write
-from chatcore.testing.model import Marks, state_of
+from chatcore.testing.model import MemberMarkers, state_of
 from chatcore.testing.room_histories import check
 from chatcore_sqlite import SqliteStore, view_rebuild
 from chatcore_sqlite.schema import MIGRATIONS
@@ -35,7 +35,7 @@ TO_VERSION_1 = """
     PRAGMA user_version = 1;
 """
 
-Rooms = dict[RoomId, tuple[Sequence[Entry], Marks]]
+Rooms = dict[RoomId, tuple[Sequence[Entry], MemberMarkers]]
 
 
 def rich_history(room: RoomId, seed: int, moves: int) -> Sequence[Entry]:
@@ -55,7 +55,7 @@ async def fill(store: SqliteStore) -> Rooms:
     histories = {room: rich_history(room, seed, 180) for seed, room in enumerate(["a", "b", "🙂"])}
     histories["opened"] = [opened("opened", opens=opens(*USERS, title="old")), message("opened", 2)]
     assert {type(entry.event) for entries in histories.values() for entry in entries} == set(get_args(Event))
-    rooms: Rooms = {room: (entries, Marks()) for room, entries in histories.items()}
+    rooms: Rooms = {room: (entries, MemberMarkers()) for room, entries in histories.items()}
     for start in range(0, 200, 20):
         for room, (entries, marks) in rooms.items():
             for entry in entries[start : start + 20]:
@@ -179,7 +179,7 @@ async def test_a_file_of_version_1_keeps_all_it_had(tmp_path: Path) -> None:
         joined("room", 2, "carol", role="admin"),
         *(message(seq=seq, author="bob" if seq % 3 else "carol", body=f"old {seq}") for seq in range(3, 50)),
     ]
-    marks = Marks()
+    marks = MemberMarkers()
     for entry in entries:
         marks.append(entry)
     async with SqliteStore(tmp_path) as store:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 LIVE = (
     *("tests/unit/live", "tests/unit/test_chat.py", "tests/unit/test_round_trips.py", "tests/unit/test_membership.py"),
-    *("tests/unit/test_message_changes.py", "tests/unit/test_entering.py", "tests/unit/test_other_loops.py"),
+    *("tests/unit/test_message_changes.py", "tests/unit/test_chat_entry.py", "tests/unit/test_event_loops.py"),
     *("tests/unit/test_canonical.py", "tests/unit/test_chat_limits.py"),
 )
 _SOCKETIO = "tests/integration/socketio"
@@ -51,7 +51,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     ),
     "src/adapters/chatcore_socketio/connection": (COMMANDS, CONNECT, END),
     "src/adapters/chatcore_socketio/deadlines": (
-        "tests/unit/test_deadline_ticker.py",
+        "tests/unit/test_deadlines.py",
         "tests/unit/test_timing.py",
         CONNECT,
         END,

@@ -12,7 +12,7 @@ from chatcore.ids import RoomId, Seq
 from chatcore.ports.entry_log import AppendResult
 from chatcore.ports.store import Store
 
-PATIENCE_S = 30
+TIMEOUT_S = 30
 """How long one waits for the other, who comes at once unless something is wrong."""
 
 Append: TypeAlias = Callable[[Sequence[Entry]], Awaitable[AppendResult]]
@@ -31,7 +31,7 @@ class _Meeting:
     async def meet(self) -> None:
         self.come += 1
         comer: Comer = "earlier" if self.come == 1 else "later"
-        with anyio.move_on_after(PATIENCE_S):
+        with anyio.move_on_after(TIMEOUT_S):
             if comer == "later":
                 self.both.set()
             await self.both.wait()

@@ -10,10 +10,10 @@ from chatcore.domain.entries import (
     Joined,
     Message,
     Opened,
-    Opens,
     Removed,
     RoleChanged,
     RoomKind,
+    RoomOpening,
 )
 from chatcore.ids import RoomId, created_room_id
 from chatcore.ports.store import Store
@@ -24,7 +24,7 @@ from .race import FOUNDER, Ending, Move, Race
 
 def _opened(room: RoomId, kind: RoomKind = "group") -> Entry:
     """Olga and otto own it, mia is a member."""
-    members = Opens(kind=kind, members={FOUNDER: "owner", "otto": "owner", "mia": "member"}, title="Tea")
+    members = RoomOpening(kind=kind, members={FOUNDER: "owner", "otto": "owner", "mia": "member"}, title="Tea")
     return opened(room, FOUNDER, opens=members)
 
 

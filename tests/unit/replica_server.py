@@ -5,8 +5,9 @@ from typing import Any
 
 from chatcore import CreateRoom, SendMessage
 from chatcore.commands.command import RoomCommand
-from chatcore.commands.reading import Cursor, History, HistoryPage, ListRooms, RoomList, RoomSync, Sync, SyncResult
-from chatcore.commands.rooms import GetRoom
+from chatcore.commands.history import History, HistoryPage
+from chatcore.commands.rooms import GetRoom, ListRooms, RoomList
+from chatcore.commands.sync import Cursor, RoomSync, Sync, SyncResult
 from chatcore.domain.decider import Facts, decide
 from chatcore.domain.entries import Entry
 from chatcore.domain.markers import starting_marker

@@ -192,7 +192,7 @@ async def test_every_node_with_the_secret_knows_the_token_and_no_other(node: Nod
 
 
 async def test_a_token_of_ours_for_a_session_that_never_was_is_refused(node: Node) -> None:
-    token, _ = JwtTokens(SECRET, clock=node.clock).access(Session(id="s", user="bob", device="d", generation=1))
+    token, _ = JwtTokens(SECRET, clock=node.clock).issue_access(Session(id="s", user="bob", device="d", generation=1))
     assert await node.accounts.authenticate(Credentials(token=token)) is None
 
 
@@ -276,10 +276,10 @@ async def test_a_socket_is_admitted_by_what_the_store_says_now() -> None:
     here, elsewhere = Node(store=(store := MemoryAccounts())), Node(store=store)
     tokens = await signed_in(here)
     credentials = Credentials(token=tokens.access_token)
-    assert await here.accounts.admit(credentials)
+    assert await here.accounts.authenticate_socket(credentials)
     await elsewhere.accounts.sign_out(session_of(here, tokens))
     assert await here.accounts.authenticate(credentials)
-    assert await here.accounts.admit(credentials) is None
+    assert await here.accounts.authenticate_socket(credentials) is None
     assert await here.accounts.authenticate(credentials) is None
 
 

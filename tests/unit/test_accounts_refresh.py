@@ -201,7 +201,7 @@ async def test_a_token_of_a_generation_that_is_yet_to_come_changes_nothing(node:
     read = node.tokens.read_refresh(tokens.refresh_token)
     assert read
     with pytest.raises(Unauthenticated):
-        await node.accounts.refresh(node.tokens.refresh(read[0], 7))
+        await node.accounts.refresh(node.tokens.issue_refresh(read[0], 7))
     assert not node.ended
     await node.accounts.refresh(tokens.refresh_token)
 

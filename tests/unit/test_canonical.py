@@ -1,4 +1,4 @@
-"""A host's ``canonical`` that raises fails the command that needed it, and nothing else."""
+"""An exception of a host's ``canonical`` fails only the command that needed it."""
 
 from typing import Any
 

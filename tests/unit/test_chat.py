@@ -33,7 +33,7 @@ from chatcore import (
 )
 from chatcore.chat import utc_now
 from chatcore.commands.dispatcher import CommandDispatcher
-from chatcore.domain.entries import Event, Message, Opens, Role
+from chatcore.domain.entries import Event, Message, Role, RoomOpening
 from chatcore.ports.rate_limiter import Rate, Unlimited
 from chatcore.ports.registry import SocketInfo
 from chatcore.testing import Recorder, virtual_time
@@ -161,7 +161,7 @@ async def test_who_is_named_twice_in_whatever_spelling_is_named_once() -> None:
     async with Chat(MemoryStore(), canonical=str.lower) as chat:
         made = await chat.execute("alice", create("carol", "bob", "Alice", "BOB", "bob"))
         members: Mapping[str, Role] = {"carol": "member", "bob": "member", "alice": "owner"}
-        assert made.view.last.opens == Opens(kind="group", title="Tea", members=members)
+        assert made.view.last.opens == RoomOpening(kind="group", title="Tea", members=members)
         assert (await chat.execute("alice", create("carol", "bob", "alice"))).duplicate
         first = await chat.execute("alice", mention("carol", "bob", "BOB"))
         assert (await chat.execute("alice", mention("carol", "bob"))).duplicate

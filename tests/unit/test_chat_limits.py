@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chatcore import Chat, CommandLimits, CreateRoom, InviteUser, RateLimited, SendMessage, SendRates
-from chatcore.commands import limits as commands_limits
+from chatcore.commands import rate_limits as commands_limits
 from chatcore.domain import token_buckets
 from chatcore.domain.token_buckets import TokenBuckets
 from chatcore.errors import ChatError, NotFound

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from chatcore.errors import Unavailable
-from chatcore.ports.fault_log import FaultLog, reason
+from chatcore.fault_log import FaultLog, reason
 
 from .accounts_node import Clock
 

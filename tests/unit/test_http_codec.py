@@ -94,9 +94,9 @@ def test_a_pair_of_surrogates_is_one_character() -> None:
 @pytest.mark.parametrize("around", [0, 1])
 def test_levels_are_counted_from_the_clients_outermost(around: int) -> None:
     depth = JSON_DEPTH_MAX + around
-    assert decode("[" * depth + "]" * depth, around=around) is not None
+    assert decode("[" * depth + "]" * depth, nesting=around) is not None
     with pytest.raises(Invalid, match="deeper than 32 levels"):
-        decode("[" * (depth + 1) + "]" * (depth + 1), around=around)
+        decode("[" * (depth + 1) + "]" * (depth + 1), nesting=around)
 
 
 def test_a_refusal_repeats_nothing_of_the_text() -> None:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatcore.commands.history import History
 from chatcore.commands.messages import SendMessage
-from chatcore.commands.reading import History, ListRooms
+from chatcore.commands.rooms import ListRooms
 from chatcore.errors import Invalid
 from chatcore_aiohttp.command_routes import typed
 from chatcore_aiohttp.urls import matches, path_fields, path_segments, query_fields, shape

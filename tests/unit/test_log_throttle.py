@@ -1,6 +1,6 @@
 """One log line for each key and interval."""
 
-from chatcore.ports.log_throttle import LogThrottle
+from chatcore.log_throttle import LogThrottle
 
 
 class Clock:

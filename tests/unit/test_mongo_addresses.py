@@ -3,7 +3,7 @@
 import pytest
 
 from chatcore.errors import StoreError, Unavailable
-from chatcore_mongo import Database
+from chatcore_mongo import MongoDatabase
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +41,7 @@ def anyio_backend() -> str:
     ],
 )
 async def test_malformed_address_is_refused_in_one_line_that_shows_none_of_it(address: str, said: str) -> None:
-    for open_it in (Database(address).__aenter__, lambda: Database(address).migrate(lambda *_: None)):
+    for open_it in (MongoDatabase(address).__aenter__, lambda: MongoDatabase(address).migrate(lambda *_: None)):
         with pytest.raises(StoreError) as refused:
             await open_it()
         assert said in str(refused.value)
@@ -53,15 +53,15 @@ async def test_malformed_address_is_refused_in_one_line_that_shows_none_of_it(ad
 @pytest.mark.parametrize("path", ["", "/", "/geheim", "/?appname=geheim", "?appname=geheim@h/@geheim"])
 def test_where_a_database_is_are_its_hosts_alone(userinfo: str, path: str) -> None:
     for hosts in ("h", "h:27018", "a:1,[::1]:2"):
-        assert Database(f"mongodb://{userinfo}{hosts}{path}").where == hosts
+        assert MongoDatabase(f"mongodb://{userinfo}{hosts}{path}").where == hosts
 
 
 def test_where_a_database_is_whose_address_is_a_host_alone_is_that_host() -> None:
-    assert Database("nonsense").where == "nonsense"
+    assert MongoDatabase("nonsense").where == "nonsense"
 
 
 async def test_what_is_said_of_a_fault_holds_nothing_secret_of_the_address(caplog: pytest.LogCaptureFixture) -> None:
-    database = Database("mongodb://bob:geheim@db.example:27017/chat?appname=geheim")
+    database = MongoDatabase("mongodb://bob:geheim@db.example:27017/chat?appname=geheim")
     with pytest.raises(Unavailable):
         async with database.time_limit():
             raise Unavailable

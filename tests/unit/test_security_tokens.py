@@ -42,12 +42,12 @@ def signed(**claims: Any) -> str:
 
 
 def test_the_tokens_made_by_hand_here_would_be_believed_if_they_were_right() -> None:
-    assert TOKENS.read_access(signed()) == TOKENS.read_access(TOKENS.access(BOB)[0])
+    assert TOKENS.read_access(signed()) == TOKENS.read_access(TOKENS.issue_access(BOB)[0])
     assert TOKENS.read_access(signed())
 
 
 def test_an_access_token_says_what_it_has_to_and_no_more() -> None:
-    token, expires_in = TOKENS.access(BOB)
+    token, expires_in = TOKENS.issue_access(BOB)
     assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "JWT"}
     assert jwt.decode(token, options={"verify_signature": False}) == CLAIMS
     assert expires_in == 900
@@ -88,7 +88,7 @@ REFUSED: dict[str, Any] = {
     "no signature": signed().rpartition(".")[0] + ".",
     "signature cut off": signed()[:-2],
     "a signature of someone else's claims": f"{signed(sub='eve').rpartition('.')[0]}.{signed().rpartition('.')[2]}",
-    "a refresh token": TOKENS.refresh("s1", 1),
+    "a refresh token": TOKENS.issue_refresh("s1", 1),
     "empty": "",
     "dots": "....",
     "not ASCII": "é.é.é",
@@ -97,8 +97,8 @@ REFUSED: dict[str, Any] = {
     "a megabyte": "a" * 1_000_000,
     "None": None,
     "a number": 5,
-    "bytes": TOKENS.access(BOB)[0].encode(),
-    "a list": [TOKENS.access(BOB)[0]],
+    "bytes": TOKENS.issue_access(BOB)[0].encode(),
+    "a list": [TOKENS.issue_access(BOB)[0]],
 }
 
 
@@ -109,7 +109,7 @@ def test_an_access_token_that_is_not_ours_is_nobodys(token: Any) -> None:
 
 @pytest.mark.parametrize("token", REFUSED.values(), ids=REFUSED.keys())
 def test_what_is_no_refresh_token_is_refused(token: Any) -> None:
-    if token != TOKENS.refresh("s1", 1):
+    if token != TOKENS.issue_refresh("s1", 1):
         assert TOKENS.read_refresh(token) is None
 
 
@@ -122,7 +122,7 @@ def test_nothing_makes_reading_a_token_raise(token: Any) -> None:
 
 
 def test_every_change_of_a_character_of_an_access_token_is_noticed() -> None:
-    token, _ = TOKENS.access(BOB)
+    token, _ = TOKENS.issue_access(BOB)
     for place, char in enumerate(token[:-1]):  # the last one holds 2 bits that mean nothing
         for other in {"A", "B", "_", ".", ""} - {char}:
             assert TOKENS.read_access(token[:place] + other + token[place + 1 :]) is None
@@ -136,7 +136,7 @@ def test_a_token_from_a_node_whose_clock_is_ahead_is_believed() -> None:
 def test_no_clock_counts_but_the_one_that_was_given(now: float) -> None:
     clock = Clock(now)
     tokens = JwtTokens(SECRET, clock=clock)
-    token, _ = tokens.access(BOB)
+    token, _ = tokens.issue_access(BOB)
     assert tokens.read_access(token)
     clock.tick(900)
     assert tokens.read_access(token) is None
@@ -145,7 +145,7 @@ def test_no_clock_counts_but_the_one_that_was_given(now: float) -> None:
 def test_there_is_no_leeway() -> None:
     clock = Clock()
     tokens = JwtTokens(SECRET, lifetime_s=1, clock=clock)
-    token, expires_in = tokens.access(BOB)
+    token, expires_in = tokens.issue_access(BOB)
     assert expires_in == 1
     clock.tick(0.999)
     assert tokens.read_access(token)
@@ -157,24 +157,24 @@ def test_a_token_lives_no_shorter_than_it_says() -> None:
     clock = Clock()
     tokens = JwtTokens(SECRET, lifetime_s=1, clock=clock)
     clock.tick(0.9)
-    token, _ = tokens.access(BOB)
+    token, _ = tokens.issue_access(BOB)
     clock.tick(0.99)
     assert tokens.read_access(token)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 2**63))
 def test_a_refresh_token_is_read_back_as_it_was_made(session: str, generation: int) -> None:
-    text = TOKENS.refresh(session, generation)
+    text = TOKENS.issue_refresh(session, generation)
     if text.isascii():
         assert TOKENS.read_refresh(text) == (session, generation)
         assert TOKENS.read_access(text) is None
 
 
 def test_a_refresh_token_is_the_same_on_every_node_and_another_for_every_generation() -> None:
-    tokens = {JwtTokens(SECRET).refresh(session, number) for session in ("s1", "s2") for number in range(100)}
+    tokens = {JwtTokens(SECRET).issue_refresh(session, number) for session in ("s1", "s2") for number in range(100)}
     assert len(tokens) == 200
-    assert TOKENS.refresh("s1", 99) in tokens
-    assert JwtTokens(SECRET[::-1]).refresh("s1", 99) not in tokens
+    assert TOKENS.issue_refresh("s1", 99) in tokens
+    assert JwtTokens(SECRET[::-1]).issue_refresh("s1", 99) not in tokens
 
 
 @pytest.mark.parametrize("length", [0, 1, 31])

@@ -11,7 +11,7 @@ import pytest
 
 from chatcore.ports.rate_limiter import Rate
 from chatcore_aiohttp import Hosts, Origins, Proxies
-from chatcore_server import cli, environment
+from chatcore_server import cli, dotenv_file
 from chatcore_server.settings import Settings
 
 NUMBER = "must be a whole number from"
@@ -92,7 +92,7 @@ WRONG = [
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder of its own, without settings, and with a log that stays as it is."""
     monkeypatch.chdir(tmp_path)
-    for name in environment.KNOWN:
+    for name in dotenv_file.KNOWN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("chatcore_server.log.configure", lambda: None)
 
@@ -114,7 +114,7 @@ def flag(name: str) -> str:
 
 
 def test_every_setting_is_tried_wrongly() -> None:
-    assert {f"CHATCORE_{name}" for name, _, _ in WRONG} == set(environment.KNOWN)
+    assert {f"CHATCORE_{name}" for name, _, _ in WRONG} == set(dotenv_file.KNOWN)
 
 
 def _refused(capsys: pytest.CaptureFixture[str], value: str) -> str:

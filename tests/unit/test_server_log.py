@@ -54,7 +54,7 @@ def test_a_token_in_an_exception_is_not_shown_and_neither_is_a_local_variable(
     stream = configured(terminal)
     tokens = JwtTokens(b"a secret of the tests, of 32 bytes or more")
     session = Session(id="m2Hn0Jb5oM3PZ0bq3cS9_w", user="alice", device="phone", generation=1)
-    token = tokens.access(session)[0] if kind == "access" else tokens.refresh(session.id, 1)
+    token = tokens.issue_access(session)[0] if kind == "access" else tokens.issue_refresh(session.id, 1)
     try:
         fail(PASSWORD, token)
     except ValueError:

@@ -6,7 +6,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from chatcore_server import converters, environment
+from chatcore_server import converters, dotenv_file
 from chatcore_server.settings import Settings, SettingsError
 
 READERS: dict[str, Callable[[str], object]] = {
@@ -77,7 +77,7 @@ def test_a_wrong_text_is_refused_without_showing_it(reader: str, text: str) -> N
 
 
 def test_every_setting_has_a_variable() -> None:
-    assert set(environment.KNOWN) == {
+    assert set(dotenv_file.KNOWN) == {
         "CHATCORE_HOST",
         "CHATCORE_PORT",
         "CHATCORE_DATA_DIR",
@@ -114,7 +114,7 @@ def test_every_setting_has_a_variable() -> None:
     ],
 )
 def test_an_unknown_variable_of_ours_gets_a_warning(names: Iterable[str], warnings: list[str] | None) -> None:
-    found = list(environment.warnings(names, "the room"))
+    found = list(dotenv_file.warnings(names, "the room"))
     assert found == warnings if warnings is not None else len(found) == 2
 
 
@@ -130,7 +130,7 @@ def test_a_file_is_read_as_it_is_written(tmp_path: Path) -> None:
         "# a comment\nexport CHATCORE_PORT=5\nCHATCORE_SECRET='${HOME} is not filled in'\nOTHER=1\nCHATCORE_HOST=a\n"
         'CHATCORE_HOST="the last one counts"\nOTHER_BARE\n{ "no": "setting" }\n'
     )
-    assert environment.read_dotenv(file) == {
+    assert dotenv_file.read_dotenv(file) == {
         "CHATCORE_PORT": "5",
         "CHATCORE_SECRET": "${HOME} is not filled in",
         "CHATCORE_HOST": "the last one counts",
@@ -138,8 +138,8 @@ def test_a_file_is_read_as_it_is_written(tmp_path: Path) -> None:
 
 
 def test_no_file_and_a_folder_of_its_name_are_no_settings(tmp_path: Path) -> None:
-    assert environment.read_dotenv(tmp_path / ".env") == {}
-    assert environment.read_dotenv(tmp_path) == {}
+    assert dotenv_file.read_dotenv(tmp_path / ".env") == {}
+    assert dotenv_file.read_dotenv(tmp_path) == {}
 
 
 @pytest.mark.parametrize(
@@ -154,4 +154,4 @@ def test_no_file_and_a_folder_of_its_name_are_no_settings(tmp_path: Path) -> Non
 def test_a_file_that_can_not_be_read_is_refused(content: bytes, why: str, tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(content)
     with pytest.raises(SettingsError, match=why):
-        environment.read_dotenv(tmp_path / ".env")
+        dotenv_file.read_dotenv(tmp_path / ".env")

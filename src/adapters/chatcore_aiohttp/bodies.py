@@ -67,7 +67,7 @@ async def read_bytes(request: web.BaseRequest) -> bytes:
         raise Invalid("The body does not match its headers.") from None
 
 
-async def no_leave_yet(request: web.Request) -> None:
+async def defer_continue(request: web.Request) -> None:
     """Do nothing, as an aiohttp ``expect_handler``: `read_bytes` sends 100 once a handler wants the body."""
 
 

@@ -14,12 +14,12 @@ from chatcore.errors import Invalid
 _DIGITS_MAX = len(str(-INTEGER_MAX))
 
 
-def decode(text: str | bytes, *, around: int = 0) -> object:
+def decode(text: str | bytes, *, nesting: int = 0) -> object:
     """Decode a JSON text in UTF-8 (RFC 8259).
 
     Args:
         text: the JSON text.
-        around: levels of nesting that a transport adds to a client's value; they do not count.
+        nesting: levels of nesting that a transport adds to a client's value; they do not count.
 
     Raises:
         Invalid: the text is no JSON, or JSON that implementations read differently: a name twice in one object, NaN
@@ -30,7 +30,7 @@ def decode(text: str | bytes, *, around: int = 0) -> object:
         value = _DECODER.decode(unicode)
     except (json.JSONDecodeError, RecursionError):  # the latter for thousands of levels
         raise Invalid("The text is not valid JSON.") from None
-    depth = JSON_DEPTH_MAX + around
+    depth = JSON_DEPTH_MAX + nesting
     if unicode.count("[") + unicode.count("{") > depth and not _is_within(value, depth):  # counting is the faster test
         raise Invalid(f"JSON must not be nested deeper than {JSON_DEPTH_MAX} levels.")
     if "\\u" in unicode and _has_lone_surrogates(value):  # in UTF-8 only an escape can make a lone surrogate

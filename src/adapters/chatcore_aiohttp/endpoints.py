@@ -7,7 +7,7 @@ from attrs import frozen
 
 from chatcore.errors import NotFound
 
-from .bodies import no_leave_yet
+from .bodies import defer_continue
 from .problems import method_not_allowed
 from .urls import Segments, Shape, matches, path_segments, shape
 
@@ -52,7 +52,7 @@ class Endpoints:
         aiohttp gets one route for all of them: it decodes a path before it looks for segments, and ``%2F`` would count
         as a slash.
         """
-        app.router.add_route("*", self._path, self.answer, expect_handler=no_leave_yet)
+        app.router.add_route("*", self._path, self.answer, expect_handler=defer_continue)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a request by its endpoint. Raises `NotFound`, and what the endpoint raises."""

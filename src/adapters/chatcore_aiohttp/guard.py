@@ -1,4 +1,4 @@
-"""The middleware around every handler: it checks host and origin, answers errors, and adds headers."""
+"""The middleware of every handler. It checks host and origin, answers errors, and adds headers."""
 
 import logging
 from collections.abc import Collection, Hashable, Mapping
@@ -10,13 +10,13 @@ from aiohttp.typedefs import Handler
 from attrs import field, frozen
 
 from chatcore.errors import ChatError, Internal, Invalid, NotFound, TooLarge
-from chatcore.ports.log_throttle import LogThrottle
+from chatcore.log_throttle import LogThrottle
 
 from .hosts import Hosts
 from .origins import Origins, is_preflight, preflight
 from .problems import method_not_allowed, problem
 
-EVERYWHERE = {
+SECURITY_HEADERS = {
     hdrs.VARY: hdrs.ORIGIN,
     hdrs.CACHE_CONTROL: "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -74,7 +74,7 @@ class Guard:
     async def _add_headers(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         is_readable = self.hosts.admits(request) and not self.origins.refusal(request)
         cors: Mapping[str, str] = self.origins.headers(request) if is_readable else {}
-        for name, value in {**EVERYWHERE, **cors}.items():
+        for name, value in {**SECURITY_HEADERS, **cors}.items():
             response.headers.setdefault(name, value)
 
 

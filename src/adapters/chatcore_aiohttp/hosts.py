@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 from attrs import field, frozen
 
 from chatcore.errors import Invalid
-from chatcore.ports.log_throttle import LogThrottle
+from chatcore.log_throttle import LogThrottle
 
 from .problems import problem
 

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from chatcore.domain.client_networks import client_network
 from chatcore.errors import Forbidden
-from chatcore.ports.log_throttle import LogThrottle
+from chatcore.log_throttle import LogThrottle
 
 SETTING = "CHATCORE_ORIGINS"
 SEE_LOG = f"the server's log says how to allow it with {SETTING}"

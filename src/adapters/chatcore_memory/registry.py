@@ -8,7 +8,7 @@ from attrs import define
 
 from chatcore.ids import UserId
 from chatcore.ports.pushes import ByeCode
-from chatcore.ports.registry import LEASE_S, REVOKED_S, Renewed, SocketInfo, SocketRegistry
+from chatcore.ports.registry import LEASE_S, REVOKED_S, LeaseRenewal, SocketInfo, SocketRegistry
 
 
 @define
@@ -37,7 +37,7 @@ class MemoryRegistry(SocketRegistry):
         self._end(socket)
         self._revoked.pop(socket.id, None)
 
-    async def renew(self, node: str, sockets: Sequence[SocketInfo]) -> Renewed:
+    async def renew(self, node: str, sockets: Sequence[SocketInfo]) -> LeaseRenewal:
         await checkpoint()
         self._forget()
         lost: set[str] = set()
@@ -49,7 +49,7 @@ class MemoryRegistry(SocketRegistry):
                 lease.ends_at = self._clock() + LEASE_S
             else:
                 lost.add(socket.id)
-        return Renewed(lost=frozenset(lost), to_close=to_close)
+        return LeaseRenewal(lost=frozenset(lost), to_close=to_close)
 
     async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
         await checkpoint()

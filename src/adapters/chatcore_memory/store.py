@@ -12,7 +12,7 @@ from chatcore.domain.markers import StoredMarker, updated_marker
 from chatcore.domain.redaction import holds_text_of, redacted
 from chatcore.domain.state import MarkerUpdate
 from chatcore.ids import Key, RoomId, Seq, UserId, new_id
-from chatcore.ports.entry_log import AppendResult, Change, Changes, LogSlice, Position
+from chatcore.ports.entry_log import AppendResult, Change, Changes, FeedPosition, LogSlice
 from chatcore.ports.log_store import LogStore, MarkerId
 
 
@@ -81,12 +81,12 @@ class MemoryStore(LogStore):
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
         await checkpoint()
         log, start = self._logs.get(room) or _Log(), max(after, 0)
-        first = {key: entry for key in keys if (entry := log.find(key))}
-        found = LogSlice(head=len(log.entries), entries=log.entries[start : start + limit], first=first)
+        by_key = {key: entry for key in keys if (entry := log.find(key))}
+        found = LogSlice(head=len(log.entries), entries=log.entries[start : start + limit], by_key=by_key)
         await checkpoint()
         return found
 
-    async def changes(self, after: Position | None, limit: int) -> Changes:
+    async def changes(self, after: FeedPosition | None, limit: int) -> Changes:
         await checkpoint()
         changes = self._changes[-1:] if after is None else self._changes[after : after + limit]
         more = after is not None and after + limit < len(self._changes)

@@ -12,7 +12,7 @@ The text of a deleted message is overwritten in its document. MongoDB's journal 
 
 try:
     from .accounts import MongoAccounts as MongoAccounts
-    from .database import Database as Database
+    from .database import MongoDatabase as MongoDatabase
     from .registry import MongoRegistry as MongoRegistry
     from .store import MongoStore as MongoStore
 except ModuleNotFoundError as missing:

@@ -13,7 +13,7 @@ from chatcore.errors import Conflict, Unavailable
 from chatcore.ids import UserId
 from chatcore.ports.user_directory import Profile
 
-from .database import Database
+from .database import MongoDatabase
 from .documents import ACCOUNTS, SESSIONS, Document
 from .queries import Query
 from .read_session import ReadSession
@@ -29,7 +29,7 @@ NOT_ENDED: Document = {"$expr": {"$gt": ["$ends_at", NOW]}}
 class MongoAccounts(AccountStore):
     """Accounts in an open database, such as a `MongoStore`'s."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: MongoDatabase) -> None:
         self._database = database
 
     async def create(self, user: UserId, password_hash: str, name: str | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from attrs import define, field
 from bson import Timestamp
 
-from chatcore.ports.entry_log import Change, Changes, Position
+from chatcore.ports.entry_log import Change, Changes, FeedPosition
 
 from . import queries
 from .documents import Document
@@ -55,10 +55,10 @@ class ChangeFeed:
     """
 
     def __init__(self) -> None:
-        self._progress: OrderedDict[Position, _Progress] = OrderedDict()
+        self._progress: OrderedDict[FeedPosition, _Progress] = OrderedDict()
         self._count = 0
 
-    async def changes(self, session: ReadSession, after: Position | None, limit: int) -> Changes:
+    async def changes(self, session: ReadSession, after: FeedPosition | None, limit: int) -> Changes:
         if after is None:
             return await self._newest(session)
         time, progress = after >> _COUNTER_BITS, self._progress.pop(after, None) or _Progress()
@@ -102,12 +102,12 @@ class ChangeFeed:
                 progress.add(changes)
                 progress.late += changes
 
-    def _remember(self, position: Position, progress: _Progress) -> None:
+    def _remember(self, position: FeedPosition, progress: _Progress) -> None:
         self._progress[position] = progress
         if len(self._progress) > POSITIONS_REMEMBERED:
             self._progress.popitem(last=False)
 
-    def _position(self, time: int) -> Position:
+    def _position(self, time: int) -> FeedPosition:
         self._count += 1
         return (time << _COUNTER_BITS) + self._count
 
@@ -127,7 +127,7 @@ def _timestamp(time: int) -> Timestamp:
     return Timestamp(*divmod(time, _SECOND))
 
 
-def _change(document: Document, position: Position) -> Change:
+def _change(document: Document, position: FeedPosition) -> Change:
     # A change of role does not change membership.
     affects = () if document["kind"] == "role" else tuple(document["affects"] or ())
     return Change(position=position, room=document["_id"]["room"], seq=document["seq"], affects=affects)

@@ -18,7 +18,7 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from chatcore.errors import StoreError, Unavailable
-from chatcore.ports.fault_log import FaultLog
+from chatcore.fault_log import FaultLog
 
 from . import migrations
 from .connection_string import client_for, hosts_of
@@ -52,7 +52,7 @@ READ_CONCERN = ReadConcern("majority")
 WRITE_CONCERN = WriteConcern(w="majority", j=True)
 
 
-class Database:
+class MongoDatabase:
     """A MongoDB database, open while at least one task has entered it. Needs asyncio.
 
     Several users may enter it, in different tasks of one event loop: it opens with the first and closes with the last.
@@ -247,7 +247,7 @@ class Database:
 
 
 class _Connection:
-    """The state of a `Database` between opening and closing."""
+    """The state of a `MongoDatabase` between opening and closing."""
 
     def __init__(self, client: AsyncMongoClient[Document], database: AsyncDatabase[Document], epoch: str) -> None:
         self._client = client

@@ -27,8 +27,9 @@ from bson import Int64, ObjectId, Timestamp
 from chatcore.domain import serialization
 from chatcore.domain.entries import Entry, Reaction, RoomKind
 from chatcore.domain.message_projection import LastEdit
-from chatcore.domain.page_tokens import PageToken, from_milliseconds
+from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.redaction import holds_text_of, redacted
+from chatcore.domain.serialization import from_milliseconds
 from chatcore.domain.state import MARKERS_SHOWN_TO, Marker, Membership
 from chatcore.ids import RoomId, Seq, UserId
 
@@ -92,7 +93,7 @@ def entry_document(entry: Entry, summary: RoomSummary, identity: ObjectId | None
         summary: the room as of the entry.
         identity: the ``_id``; None: the driver makes one.
     """
-    document = serialization.entry_object(entry)
+    document = serialization.stored_entry(entry)
     if "data" in document["event"]:
         document["event"]["data"] = _encode(document["event"]["data"])
     if opens := document.get("opens"):

@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError, PyMongoError, WriteError
 from chatcore.errors import Unavailable
 from chatcore.ids import RoomId
 
-from .database import WRITE_CONCERN, Database
+from .database import WRITE_CONCERN, MongoDatabase
 from .documents import ENTRIES, Document
 from .driver_errors import DUPLICATE_KEY, temporary_as_unavailable
 
@@ -50,7 +50,7 @@ class GroupCommit:
     command of their own, in their order. So what is written of a room is always a prefix.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: MongoDatabase) -> None:
         self._database = database
         self._pending: OrderedDict[RoomId, deque[_PendingInsert]] = OrderedDict()
         self._tasks = 0

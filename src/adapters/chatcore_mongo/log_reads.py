@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from chatcore.domain.entries import Entry
-from chatcore.domain.texts import text_bytes
+from chatcore.domain.serialization import text_bytes
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.entry_log import LogSlice
 from chatcore.ports.room_views import RoomCatchUp
@@ -34,14 +34,14 @@ async def read_on(
     )
     head = only(heads)
     if head is None:
-        return LogSlice(head=0, entries=[], first={})
+        return LogSlice(head=0, entries=[], by_key={})
     erased = messages_by_room(deletions).get(room, ())
     entries, *held_by_author = (
         read_entries([document for document in documents if document["seq"] <= head["seq"]], erased)
         for documents in results
     )
-    first = {(entry.author, entry.key): entry for held in held_by_author for entry in held}
-    return LogSlice(head=head["seq"], entries=entries, first={key: first[key] for key in keys if key in first})
+    by_key = {(entry.author, entry.key): entry for held in held_by_author for entry in held}
+    return LogSlice(head=head["seq"], entries=entries, by_key={key: by_key[key] for key in keys if key in by_key})
 
 
 def _by_author(keys: Sequence[tuple[UserId, Key]]) -> Mapping[UserId, Sequence[Key]]:

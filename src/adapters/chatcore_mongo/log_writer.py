@@ -14,7 +14,7 @@ from chatcore.ids import RoomId, Seq
 from chatcore.ports.entry_log import AppendResult
 
 from . import queries
-from .database import Database
+from .database import MongoDatabase
 from .documents import ENTRIES, ERASE_MESSAGE, ERASE_TEXT, Document, read_entries, read_summary
 from .entry_documents import DocumentBuilder, RoomHead, is_plain, plain_documents
 from .group_commit import GroupCommit
@@ -28,7 +28,7 @@ ROOMS_CACHED = 10_000
 class LogWriter:
     """Appends entries, and erases the text that deletions refer to."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: MongoDatabase) -> None:
         self._database = database
         self._group_commit = GroupCommit(database)
         self._heads = _HeadCache()

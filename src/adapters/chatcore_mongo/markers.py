@@ -11,7 +11,7 @@ from chatcore.domain.state import Marker, MarkerUpdate, RoomView
 from chatcore.ids import RoomId, Seq, UserId
 
 from . import queries
-from .database import Database
+from .database import MongoDatabase
 from .documents import MARKERS, Document, marker_document, marker_id, read_marker
 from .memberships import memberships_at
 from .read_session import ReadSession, only
@@ -35,7 +35,7 @@ async def markers(session: ReadSession, room: RoomId, users: Sequence[UserId]) -
     }
 
 
-async def mark(database: Database, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
+async def mark(database: MongoDatabase, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
     """Apply a change to a marker and return the room's view, as `Markers.mark` says."""
     async with database.time_limit():
         async with database.read_session() as session:

@@ -15,7 +15,7 @@ from chatcore.ids import RoomId, Seq, UserId
 from chatcore.ports.room_views import RoomMembership
 
 from . import queries
-from .database import Database
+from .database import MongoDatabase
 from .documents import ROSTERS, Document, is_listed, read_affects, read_roster, read_summary, roster_document
 from .read_session import ReadSession, only
 
@@ -84,7 +84,7 @@ async def roster_at(session: ReadSession, room: RoomId, upto: Seq) -> Roster:
     return await _roster(session, room, upto, only(stored), changes)
 
 
-async def room_state(database: Database, room: RoomId) -> RoomState:
+async def room_state(database: MongoDatabase, room: RoomId) -> RoomState:
     """Return a room's state as of its head. Store its roster if the stored one is much older."""
     async with database.read_session() as session:
         stored, heads, changes = await session.fetch(
@@ -111,7 +111,7 @@ async def _roster(
     return Roster(usable, changes)
 
 
-async def _store_roster(database: Database, room: RoomId, roster: Roster) -> None:
+async def _store_roster(database: MongoDatabase, room: RoomId, roster: Roster) -> None:
     """Store a roster unless a newer one is stored. A failure costs only time: the log has everything."""
     document = roster_document(room, roster.upto, roster.members)
 

@@ -6,12 +6,12 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
-from chatcore.domain.page_tokens import from_milliseconds, milliseconds
+from chatcore.domain.serialization import from_milliseconds, milliseconds
 from chatcore.ids import UserId
 from chatcore.ports.pushes import ByeCode
-from chatcore.ports.registry import LEASE_S, REVOKED_S, Renewed, SocketInfo, SocketRegistry
+from chatcore.ports.registry import LEASE_S, REVOKED_S, LeaseRenewal, SocketInfo, SocketRegistry
 
-from .database import Database
+from .database import MongoDatabase
 from .documents import SOCKETS, Document
 from .queries import Query
 from .read_session import ReadSession
@@ -32,7 +32,7 @@ class MongoRegistry(SocketRegistry):
     the code that the node must send to the client, or None.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: MongoDatabase) -> None:
         self._database = database
 
     async def add(self, socket: SocketInfo) -> None:
@@ -46,10 +46,10 @@ class MongoRegistry(SocketRegistry):
 
         await self._database.write(work)
 
-    async def renew(self, node: str, sockets: Sequence[SocketInfo]) -> Renewed:
+    async def renew(self, node: str, sockets: Sequence[SocketInfo]) -> LeaseRenewal:
         ids = [socket.id for socket in sockets]
         if not ids:
-            return Renewed(lost=frozenset(), to_close={})
+            return LeaseRenewal(lost=frozenset(), to_close={})
         ends_at = _from_now(LEASE_S)
 
         async def work(mongo: AsyncDatabase[Document], session: AsyncClientSession) -> list[Document]:
@@ -61,7 +61,7 @@ class MongoRegistry(SocketRegistry):
             return documents
 
         revoked = {document["_id"]: document["revoked"] for document in await self._database.write(work)}
-        return Renewed(
+        return LeaseRenewal(
             lost=frozenset(ids) - revoked.keys(),
             to_close={socket_id: code for socket_id, code in revoked.items() if code},
         )

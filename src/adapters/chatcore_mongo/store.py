@@ -8,13 +8,13 @@ from chatcore.domain.entries import Entry
 from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.entry_log import AppendResult, Changes, LogSlice, Position
+from chatcore.ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
 from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, Window
 from chatcore.ports.store import Store
 
 from . import history, log_reads, markers, memberships, queries, room_views
 from .change_feed import ChangeFeed
-from .database import Database
+from .database import MongoDatabase
 from .log_writer import LogWriter
 
 
@@ -30,7 +30,7 @@ class MongoStore(Store):
     """
 
     def __init__(self, url: str, **options: Any) -> None:
-        self.database = Database(url, **options)
+        self.database = MongoDatabase(url, **options)
         self.epoch = ""
         self._log_writer = LogWriter(self.database)
         self._change_feed = ChangeFeed()
@@ -86,7 +86,7 @@ class MongoStore(Store):
         async with self.database.read_session() as session:
             return await log_reads.catch_up(session, user, cursors, limit, size)
 
-    async def changes(self, after: Position | None, limit: int) -> Changes:
+    async def changes(self, after: FeedPosition | None, limit: int) -> Changes:
         async with self.database.read_session() as session:
             deletions, stores = await session.fetch(queries.all_pending_erasures(1), queries.epoch())
             if [store.get("epoch") for store in stores] != [self.epoch]:

@@ -41,7 +41,7 @@ class JwtTokens(TokenIssuer):
         self._lifetime_s = lifetime_s
         self._clock = clock
 
-    def access(self, session: Session) -> tuple[str, int]:
+    def issue_access(self, session: Session) -> tuple[str, int]:
         now = self._clock()
         claims = {
             "iss": ISSUER,
@@ -66,7 +66,7 @@ class JwtTokens(TokenIssuer):
             case _:
                 return None
 
-    def refresh(self, session: str, generation: int) -> str:
+    def issue_refresh(self, session: str, generation: int) -> str:
         return self._signed(f"{session}.{generation}")
 
     def read_refresh(self, token: str) -> tuple[str, int] | None:

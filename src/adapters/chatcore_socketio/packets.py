@@ -26,7 +26,7 @@ class _Json:
     @staticmethod
     def loads(text: str) -> object:
         # The outer list belongs to the packet, and does not count as a level of the command's object.
-        return decode(text, around=1)
+        return decode(text, nesting=1)
 
 
 class _EngineJson(_Json):

@@ -17,7 +17,7 @@ from socketio import packet as socketio
 from chatcore.domain.client_networks import client_network
 from chatcore.errors import ChatError, Invalid, Unavailable
 from chatcore.ids import new_id
-from chatcore.ports.log_throttle import LogThrottle
+from chatcore.log_throttle import LogThrottle
 
 from .connection_limits import ConnectionCounter
 from .deadlines import DeadlineTicker

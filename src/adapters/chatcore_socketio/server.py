@@ -12,13 +12,13 @@ from chatcore.chat import Chat
 from chatcore.domain.client_networks import client_network
 from chatcore.errors import ChatError, Invalid, RateLimited, TooLarge, Unavailable
 from chatcore.ids import new_id
+from chatcore.log_throttle import LogThrottle
 from chatcore.ports.authenticator import Authenticator, Credentials, Principal
-from chatcore.ports.log_throttle import LogThrottle
 from chatcore.ports.pushes import Bye
 from chatcore.ports.rate_limiter import RateLimiter, Unlimited
-from chatcore_aiohttp.bodies import no_leave_yet, read_bytes
+from chatcore_aiohttp.bodies import defer_continue, read_bytes
 from chatcore_aiohttp.credentials import credentials
-from chatcore_aiohttp.guard import EVERYWHERE
+from chatcore_aiohttp.guard import SECURITY_HEADERS
 from chatcore_aiohttp.origins import Origins, is_preflight, preflight
 from chatcore_aiohttp.problems import problem
 
@@ -30,7 +30,7 @@ from .frames import text_frame
 from .packets import CLOSE, open_packet
 from .polling_handshake import CLOSING, NO_WEBSOCKET, PollingSession, PollingSessions
 from .receiver import Receiver
-from .session import Session
+from .session import SocketioSession
 from .writer import Flusher, Writer
 
 POSTED_MAX = 16 * 1024
@@ -80,7 +80,7 @@ class SocketioServer:
             self._ticker,
             timeout=self._timing.connect_timeout,
         )
-        self._sessions: set[Session] = set()
+        self._sessions: set[SocketioSession] = set()
         self._flusher = Flusher()
         self._version_log_throttle = LogThrottle()
         self._is_closing = False
@@ -115,7 +115,7 @@ class SocketioServer:
 
     def add_to(self, app: web.Application, path: str = PATH) -> None:
         """Serve ``path`` of an application until its shutdown."""
-        app.router.add_route("*", path, self.handle, expect_handler=no_leave_yet)
+        app.router.add_route("*", path, self.handle, expect_handler=defer_continue)
 
         async def close(_: web.Application) -> None:
             await self.close()
@@ -125,13 +125,13 @@ class SocketioServer:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request for ``/socket.io/``."""
         if refusal := self._origins.refusal(request):
-            return problem(refusal, headers=EVERYWHERE)
+            return problem(refusal, headers=SECURITY_HEADERS)
         try:
             response = await self._answer(request)
         except ChatError as error:
             response = problem(error)
         if not response.prepared:
-            response.headers.update({**EVERYWHERE, **self._origins.headers(request)})
+            response.headers.update({**SECURITY_HEADERS, **self._origins.headers(request)})
         return response
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -235,7 +235,9 @@ class SocketioServer:
         if polling is None:
             writer.write(text_frame(self._open_packet(new_id(), upgrades=[])))
         authenticate = self._authenticate if polling else self._counting_authenticator(request)
-        session = Session(self._chat, authenticate, partial(credentials, request), writer, self._timing, polling)
+        session = SocketioSession(
+            self._chat, authenticate, partial(credentials, request), writer, self._timing, polling
+        )
         self._sessions.add(session)
         self._ticker.add(session)
         if self._is_closing:

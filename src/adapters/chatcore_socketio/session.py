@@ -21,7 +21,7 @@ FRAGMENT_MIN = 1024
 """Bytes of a fragment of a message; a smaller one counts as an idle frame."""
 
 
-class Session:
+class SocketioSession:
     """An Engine.IO session over one websocket.
 
     The receiver calls `receive` for each frame, which never waits. The handler's task takes packets from a queue. So

@@ -13,7 +13,7 @@ from chatcore.errors import Conflict
 from chatcore.ids import UserId
 from chatcore.ports.user_directory import Profile
 
-from .database import Database
+from .database import SqliteDatabase
 
 SPENDS_KEPT = 16
 
@@ -21,7 +21,7 @@ SPENDS_KEPT = 16
 class SqliteAccounts(AccountStore):
     """Accounts in an open database, of which a `SqliteStore` may be the owner. ``clock`` gives seconds since 1970."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: SqliteDatabase, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
 

@@ -25,7 +25,7 @@ STALL_S = 0.5
 
 
 class Job(Generic[T]):
-    """One call of `Database.write` or `Database.read`. A thread fills it in; it is settled in the loop's thread.
+    """A call of `SqliteDatabase.write` or `.read`. A thread fills it in; it is settled in the loop's thread.
 
     Attributes:
         abandoned: no caller waits for it any more, so a thread need not begin it.

@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 
 from chatcore.errors import StoreError, Unavailable
-from chatcore.ports.fault_log import FaultLog
+from chatcore.fault_log import FaultLog
 
 from . import schema, view_rebuild
 from .completions import Completions, Job, Work
@@ -28,7 +28,7 @@ READERS = 4
 log = logging.getLogger(__name__)
 
 
-class Database:
+class SqliteDatabase:
     """A data folder with its SQLite database, open while entered.
 
     It may be entered by several, in different tasks: it opens with the first and closes with the last. One process

@@ -18,7 +18,7 @@ from .data_folder import BUSY_S, sync
 
 KEPT_OUT_S = 0.25
 """Seconds that readers wait at most for one attempt."""
-LOOK_S = 0.002
+CHECK_INTERVAL_S = 0.002
 """Seconds between two checks whether the last reader has left, while nothing is written."""
 
 
@@ -75,7 +75,7 @@ class Eraser:
     def wait(self) -> float | None:
         """Seconds that the thread may wait for a write; None without a limit."""
         if self._since is not None:
-            return LOOK_S
+            return CHECK_INTERVAL_S
         return None if self._at is None else max(0.0, self._at - self._clock())
 
     def attempt(self, connect: Callable[[], sqlite3.Connection]) -> None:

@@ -10,8 +10,8 @@ from chatcore.domain.decider import evolve
 from chatcore.domain.entries import Deleted, Edited, Entry, Message, Reacted
 from chatcore.domain.markers import starting_markers
 from chatcore.domain.memberships import affected_users
-from chatcore.domain.page_tokens import milliseconds
 from chatcore.domain.redaction import redacted
+from chatcore.domain.serialization import milliseconds
 from chatcore.domain.state import Marker, MarkerUpdate, Membership, RoomState, RoomView
 from chatcore.ids import RoomId, Seq, UserId
 from chatcore.ports.entry_log import AppendResult

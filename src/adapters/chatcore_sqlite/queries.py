@@ -11,10 +11,10 @@ from chatcore.domain import message_projection
 from chatcore.domain.entries import Entry, Message, Reaction
 from chatcore.domain.message_projection import LastEdit
 from chatcore.domain.page_tokens import PageToken
+from chatcore.domain.serialization import text_bytes
 from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Membership, RoomState, RoomView
-from chatcore.domain.texts import text_bytes
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.entry_log import Changes, LogSlice, Position
+from chatcore.ports.entry_log import Changes, FeedPosition, LogSlice
 from chatcore.ports.room_views import Anchor, FirstUnread, RoomCatchUp, RoomMembership, RoomPage, Window
 
 from . import statements
@@ -44,10 +44,10 @@ class Snapshot:
     def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
         found = self.room(room)
         if found is None:
-            return LogSlice(head=0, entries=[], first={})
+            return LogSlice(head=0, entries=[], by_key={})
         entries = self._entries(found, statements.ENTRIES_ABOVE, after, limit)
         holders = [entry for key in keys for entry in self._entries(found, statements.ENTRY_OF_KEY, *key)]
-        return LogSlice(head=found.head, entries=entries, first={(one.author, one.key): one for one in holders})
+        return LogSlice(head=found.head, entries=entries, by_key={(one.author, one.key): one for one in holders})
 
     def window(
         self, user: UserId, room: RoomId, anchor: Anchor, before: int, after: int, *, messages_only: bool = False
@@ -114,7 +114,7 @@ class Snapshot:
             return None
         return self._present(room, user, self._entries(room, statements.ENTRIES_ABOVE, after, limit))
 
-    def changes(self, after: Position | None, limit: int) -> Changes:
+    def changes(self, after: FeedPosition | None, limit: int) -> Changes:
         rows = self._all(statements.NEWEST_CHANGE) if after is None else self._all(statements.CHANGES, after, limit)
         return Changes(changes=[read_change(row) for row in rows], more=after is not None and len(rows) == limit)
 

@@ -7,11 +7,17 @@ from attrs import frozen
 
 from chatcore.domain.entries import Edited, Entry, RoomKind
 from chatcore.domain.message_projection import LastEdit
-from chatcore.domain.page_tokens import PageToken, from_milliseconds
-from chatcore.domain.serialization import KINDS, entry_object, event_object, read_event
+from chatcore.domain.page_tokens import PageToken
+from chatcore.domain.serialization import (
+    STORED_KINDS,
+    compact_json,
+    from_milliseconds,
+    read_event,
+    stored_entry,
+    stored_event,
+)
 from chatcore.domain.serialization import read_entry as read_entry_object
 from chatcore.domain.state import Marker, Membership
-from chatcore.domain.texts import compact_json
 from chatcore.ids import RoomId, Seq
 from chatcore.ports.entry_log import Change
 
@@ -20,7 +26,7 @@ Row: TypeAlias = tuple[Any, ...]
 
 def entry_row(entry: Entry) -> Row:
     """The columns of `statements.WRITE_ENTRY` but the first."""
-    written = entry_object(entry)
+    written = stored_entry(entry)
     return (
         *(written[column] for column in ("seq", "author", "key", "at", "digest", "kind")),
         compact_json(written["event"]),
@@ -31,12 +37,12 @@ def entry_row(entry: Entry) -> Row:
 
 def event_text(entry: Entry) -> str:
     """The column ``event``."""
-    return compact_json(event_object(entry.event))
+    return compact_json(stored_event(entry.event))
 
 
 def read_edit(at: int, event: str) -> LastEdit:
     """The last edit of a message from its ``at`` and ``event``."""
-    edited = read_event(KINDS[Edited], json.loads(event))
+    edited = read_event(STORED_KINDS[Edited], json.loads(event))
     assert isinstance(edited, Edited)
     return LastEdit(version=edited.version, body=edited.body, at=from_milliseconds(at))
 

@@ -9,12 +9,12 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 from chatcore.domain.entries import Entry
 from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
-from chatcore.ports.entry_log import AppendResult, Changes, LogSlice, Position
+from chatcore.ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
 from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, Window
 from chatcore.ports.store import Store
 
 from . import log_writer, view_rebuild
-from .database import Database
+from .database import SqliteDatabase
 from .log_writer import Append
 from .queries import Snapshot
 
@@ -30,7 +30,7 @@ class SqliteStore(Store):
     """
 
     def __init__(self, folder: str | Path, *, erased_within: float = 60) -> None:
-        self.database = Database(folder, erased_within=erased_within)
+        self.database = SqliteDatabase(folder, erased_within=erased_within)
 
     async def __aenter__(self) -> Self:
         await self.database.__aenter__()
@@ -58,7 +58,7 @@ class SqliteStore(Store):
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
         return await self._read(Snapshot.read_on, room, after, limit, keys)
 
-    async def changes(self, after: Position | None, limit: int) -> Changes:
+    async def changes(self, after: FeedPosition | None, limit: int) -> Changes:
         return await self._read(Snapshot.changes, after, limit)
 
     async def state(self, room: RoomId) -> RoomState:

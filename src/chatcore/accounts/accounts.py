@@ -188,15 +188,16 @@ class Accounts:
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Return the user of an access token.
 
-        A session that another node ended may count as open for 10 s more; `admit` asks the store. A session that this
-        node ends is refused at once: a caller that lists a socket without awaiting after this call misses no end.
+        A session that another node ended may count as open for 10 s more; `authenticate_socket` asks the store. A
+        session that this node ends is refused at once: a caller that lists a socket without awaiting after this call
+        misses no end.
 
         Returns:
             None without a token, or if the token is not valid, has expired, or its session has ended.
         """
         return await self._principal(credentials, ask_store=False)
 
-    async def admit(self, credentials: Credentials) -> Principal | None:
+    async def authenticate_socket(self, credentials: Credentials) -> Principal | None:
         """Do as `authenticate`, but ask the store. It is for sockets, which live long and are not asked again."""
         return await self._principal(credentials, ask_store=True)
 
@@ -231,10 +232,10 @@ class Accounts:
         return bool(self._session_cache.is_open(session, now))  # the session may have ended while the store was asked
 
     def _issue(self, session: Session, generation: int) -> Tokens:
-        access_token, expires_in = self._tokens.access(session)
+        access_token, expires_in = self._tokens.issue_access(session)
         return Tokens(
             access_token=access_token,
-            refresh_token=self._tokens.refresh(session.id, generation),
+            refresh_token=self._tokens.issue_refresh(session.id, generation),
             expires_in=expires_in,
             user=session.user,
             device=session.device,

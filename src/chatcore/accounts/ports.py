@@ -138,7 +138,7 @@ class TokenIssuer(ABC):
     """
 
     @abstractmethod
-    def access(self, session: Session) -> tuple[str, int]:
+    def issue_access(self, session: Session) -> tuple[str, int]:
         """Return a new access token of the session, and the seconds until it expires."""
 
     @abstractmethod
@@ -152,7 +152,7 @@ class TokenIssuer(ABC):
         """
 
     @abstractmethod
-    def refresh(self, session: str, generation: int) -> str:
+    def issue_refresh(self, session: str, generation: int) -> str:
         """Return the refresh token of a session's generation. It is always the same one, so no store keeps it."""
 
     @abstractmethod

@@ -11,7 +11,7 @@ from attrs import frozen
 from ..domain.client_networks import client_network
 from ..errors import ChatError, RateLimited
 from ..ids import UserId
-from ..ports.log_throttle import LogThrottle
+from ..log_throttle import LogThrottle
 from ..ports.rate_limiter import LimitName, RateLimiter
 from .attempts import RecentAttempts, RecentSuccesses
 from .hash_queue import HashQueue

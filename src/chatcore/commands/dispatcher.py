@@ -1,4 +1,4 @@
-"""Dispatches commands: one that appends to its room's queue, one that reads to its own handler."""
+"""Queues commands that append at their rooms, and runs commands that read."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -7,10 +7,11 @@ from typing import TypeVar
 
 from attrs import evolve, frozen
 
+from ..domain.idempotency import Outcome
 from ..domain.permissions import Rights
 from ..errors import ChatError, Internal, NotFound, RateLimited
 from ..ids import RoomId, UserId
-from ..live.command_queue import Outcome, PendingCommand
+from ..live.command_queue import PendingCommand
 from ..live.event_loop import current_time
 from ..live.hub import Hub
 from ..live.in_flight import InFlight
@@ -18,7 +19,7 @@ from ..live.live_sockets import LiveSocket
 from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
 from .command import Command, Context, ReadingCommand, RoomCommand
-from .limits import CommandLimits
+from .rate_limits import CommandLimits
 
 COMMAND_S = 5
 """Seconds until a queued command fails with `unavailable`."""
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @frozen(kw_only=True)
 class CommandDispatcher:
-    """Carries out commands.
+    """Queues or runs commands. `Chat.execute` and `Socket.receive` choose which.
 
     Attributes:
         canonical: returns the one spelling of a user id, or None for an id that no user can have; see `Chat`.
@@ -97,7 +98,7 @@ class CommandDispatcher:
                 deadline=current_time() + COMMAND_S,
                 in_flight=socket.in_flight if socket else self.in_flight,
                 socket=socket,
-                limited=is_limited,
+                uncounted=is_limited,
             ),
         )
 
@@ -134,7 +135,7 @@ class CommandDispatcher:
     ) -> None:
         if isinstance(outcome, ChatError):
             if self.limits and command.is_message and isinstance(outcome, RateLimited):
-                self.limits.forget(user)
+                self.limits.give_back(user)
             reply(outcome)
             return
         answer: A | ChatError

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from attrs import Attribute
 
-from ..domain.texts import compact_json
+from ..domain.serialization import compact_json
 from ..errors import Invalid
 from ..ids import KEY_MAX, UserId, is_user_id
 

@@ -8,7 +8,7 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from ..domain.decider import Facts
-from ..domain.entries import REACTIONS_MAX, Data, Deleted, Edited, Entry, Event, Message, Opens, Reacted
+from ..domain.entries import REACTIONS_MAX, Data, Deleted, Edited, Entry, Event, Message, Reacted, RoomOpening
 from ..domain.permissions import may_delete
 from ..domain.state import RoomState
 from ..errors import ChatError, Conflict, Forbidden, Invalid, NotFound
@@ -77,8 +77,8 @@ class SendMessage(RoomCommand[SendResult]):
         opened = (self.to,) if self.to is not None and state.kind is None else ()
         return (*opened, *self.mentions)
 
-    def opens(self, user: UserId) -> Opens | None:
-        return Opens(kind="private", members={user: "member", self.to: "member"}) if self.to is not None else None
+    def opens(self, user: UserId) -> RoomOpening | None:
+        return RoomOpening(kind="private", members={user: "member", self.to: "member"}) if self.to is not None else None
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         if facts.unknown_users:

@@ -1,19 +1,23 @@
-"""Commands that create, update and read a room."""
+"""Commands that create, update, read and list rooms."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from attrs import field, frozen
+from attrs.validators import optional
 
 from ..domain import permissions
 from ..domain.decider import Facts
-from ..domain.entries import Entry, Event, Opened, Opens, Updated
+from ..domain.entries import Entry, Event, Opened, RoomOpening, Updated
 from ..domain.state import MARKERS_SHOWN_TO, Marker, Membership, RoomState, RoomView
 from ..errors import ChatError, NotFound
 from ..ids import Key, RoomId, UserId, created_room_id
 from ..ports.pushes import Room
 from ..ports.rate_limiter import LimitName
+from ..ports.room_views import RoomPage
+from ..ports.store import Store
 from . import fields
+from .answer_sizes import ANSWER_BYTES_MAX, room_size
 from .command import ChangeCommand, Context, ReadingCommand, RoomCommand, Route
 
 FIRST_MEMBERS_MAX = 100
@@ -50,8 +54,10 @@ class CreateRoom(RoomCommand[Room]):
     def required_users(self, state: RoomState) -> Collection[UserId]:
         return self.members
 
-    def opens(self, user: UserId) -> Opens:
-        return Opens(kind=self.kind, title=self.title, members={**dict.fromkeys(self.members, "member"), user: "owner"})
+    def opens(self, user: UserId) -> RoomOpening:
+        return RoomOpening(
+            kind=self.kind, title=self.title, members={**dict.fromkeys(self.members, "member"), user: "owner"}
+        )
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         return NotFound() if facts.unknown_users else Opened()
@@ -107,3 +113,35 @@ class GetRoom(ReadingCommand[Room]):
         if refusal:
             raise refusal
         return Room(user=context.user, epoch=context.store.epoch, view=view)
+
+
+@frozen(kw_only=True)
+class RoomList:
+    """The answer of `ListRooms`: the newest last entry first. ``next`` is the ``after`` of the next page."""
+
+    rooms: Sequence[Room]
+    next: str | None = None
+
+
+@frozen(kw_only=True)
+class ListRooms(ReadingCommand[RoomList]):
+    """List the rooms in which the user is a member or invited."""
+
+    name = "rooms"
+    routes = (Route("GET", "/rooms"),)
+
+    after: str | None = field(default=None, validator=optional(fields.text(1, 1024)))
+    limit: int = field(default=50, validator=fields.integer(1, fields.PAGE_MAX))
+
+    async def handle(self, context: Context) -> RoomList:
+        page = await page_of_rooms(context.store, context.user, self.after, self.limit)
+        epoch = context.store.epoch
+        return RoomList(rooms=[Room(user=context.user, epoch=epoch, view=view) for view in page.rooms], next=page.next)
+
+
+async def page_of_rooms(store: Store, user: UserId, after: str | None, limit: int) -> RoomPage:
+    """Return a page of the user's rooms that fits into one answer: fewer rooms if they are large."""
+    page = await store.page(user, after, limit)
+    while len(page.rooms) > 1 and sum(map(room_size, page.rooms)) > ANSWER_BYTES_MAX:
+        page = await store.page(user, after, len(page.rooms) // 2)
+    return page

@@ -5,6 +5,7 @@ from typing import Any
 
 from .auth import RefreshAuth
 from .command import Command
+from .history import History
 from .markers import Mark
 from .membership import (
     BanUser,
@@ -17,8 +18,8 @@ from .membership import (
     UnbanUser,
 )
 from .messages import DeleteMessage, EditMessage, React, SendMessage
-from .reading import History, ListRooms, Sync
-from .rooms import CreateRoom, GetRoom, UpdateRoom
+from .rooms import CreateRoom, GetRoom, ListRooms, UpdateRoom
+from .sync import Sync
 
 COMMANDS: Mapping[str, type[Command[Any]]] = {
     command.name: command

@@ -10,7 +10,7 @@ from attrs import frozen
 from ..errors import ChatError, Conflict, Invalid
 from ..ids import Key, Seq, UserId
 from . import permissions
-from .entries import Deleted, Edited, Entry, Event, Joined, Message, Opened, Opens, Reacted, Updated
+from .entries import Deleted, Edited, Entry, Event, Joined, Message, Opened, Reacted, RoomOpening, Updated
 from .memberships import evolve_members
 from .state import MEMBERS_MAX, RoomState
 
@@ -45,7 +45,7 @@ class Rules:
     members_max: int = MEMBERS_MAX
 
 
-CONTRACT = Rules()
+DEFAULT_RULES = Rules()
 """The rules of the wire contract (``docs/protocol.md``)."""
 
 
@@ -74,7 +74,7 @@ class AppendCommand(ABC):
         """Return the users who must exist for the command to append to a room in ``state``."""
         return ()
 
-    def opens(self, user: UserId) -> Opens | None:
+    def opens(self, user: UserId) -> RoomOpening | None:
         """Return what the command opens if the room has no entries; None if it needs a room that exists."""
         return None
 
@@ -90,7 +90,7 @@ def decide(
     command: AppendCommand,
     key: Key,
     now: datetime,
-    rules: Rules = CONTRACT,
+    rules: Rules = DEFAULT_RULES,
 ) -> Entry | ChatError | None:
     """Return the entry at ``state.head + 1`` that the command appends, its refusal, or None if it changes nothing.
 
@@ -121,7 +121,7 @@ def decide(
     )
 
 
-def _too_many_members(state: RoomState, event: Event, opens: Opens | None, members_max: int) -> ChatError | None:
+def _too_many_members(state: RoomState, event: Event, opens: RoomOpening | None, members_max: int) -> ChatError | None:
     match event:
         case Joined() if state.count() >= members_max:
             return Conflict(f"The room is full: it has {members_max} members.")

@@ -157,7 +157,7 @@ Event: TypeAlias = Message | Edited | Deleted | Reacted | Opened | MembershipEve
 
 
 @frozen(kw_only=True)
-class Opens:
+class RoomOpening:
     """The room that the first entry of a log opens. ``members`` maps each first member to a role."""
 
     kind: RoomKind
@@ -192,5 +192,5 @@ class Entry:
     key: Key
     digest: str | None
     event: Event
-    opens: Opens | None = None
+    opens: RoomOpening | None = None
     affects: tuple[UserId, ...] = field(init=False, default=Factory(_affected, takes_self=True))

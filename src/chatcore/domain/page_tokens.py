@@ -3,26 +3,13 @@
 import base64
 import hashlib
 import json
-from datetime import UTC, datetime, timedelta
 
 from attrs import frozen
 
 from ..errors import Invalid
 from ..ids import RoomId
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 _INTEGER_MAX = 2**63 - 1
-
-
-def milliseconds(at: datetime) -> int:
-    """Return the whole milliseconds since 1970, rounded down. Exact for every year, unlike a float timestamp."""
-    return (at - EPOCH) // _MILLISECOND
-
-
-def from_milliseconds(at: int) -> datetime:
-    """Return the UTC time that is ``at`` milliseconds after 1970 began: the inverse of `milliseconds`."""
-    return EPOCH + at * _MILLISECOND
 
 
 @frozen(order=True)

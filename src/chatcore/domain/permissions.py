@@ -23,7 +23,7 @@ MEMBERS: frozenset[Rank] = frozenset({"owner", "admin", "member"})
 LEADERS: frozenset[Rank] = frozenset({"owner", "admin"})
 INVITED: frozenset[Rank] = frozenset({"invited"})
 STRANGERS: frozenset[Rank] = frozenset({"stranger"})
-NOBODY: frozenset[Rank] = frozenset()
+NO_RANK: frozenset[Rank] = frozenset()
 
 
 def _row(private: frozenset[Rank], group: frozenset[Rank], public: frozenset[Rank]) -> Row:
@@ -32,7 +32,7 @@ def _row(private: frozenset[Rank], group: frozenset[Rank], public: frozenset[Ran
 
 RIGHTS: Rights = {
     # action           private   group               public
-    "create":     _row(NOBODY,   NOBODY,             NOBODY),
+    "create":     _row(NO_RANK,   NO_RANK,             NO_RANK),
     "send":       _row(MEMBERS,  MEMBERS,            MEMBERS),
     "edit":       _row(MEMBERS,  MEMBERS,            MEMBERS),
     "delete":     _row(MEMBERS,  MEMBERS,            MEMBERS),
@@ -40,14 +40,14 @@ RIGHTS: Rights = {
     "read":       _row(MEMBERS,  MEMBERS,            MEMBERS),
     "mark":       _row(MEMBERS,  MEMBERS,            MEMBERS),
     "get":        _row(MEMBERS,  MEMBERS | INVITED,  MEMBERS | INVITED | STRANGERS),
-    "join":       _row(NOBODY,   MEMBERS | INVITED,  MEMBERS | INVITED | STRANGERS),
-    "leave":      _row(NOBODY,   MEMBERS | INVITED,  MEMBERS | INVITED),
-    "update":     _row(NOBODY,   LEADERS,            LEADERS),
-    "invite":     _row(NOBODY,   LEADERS,            LEADERS),
-    "remove":     _row(NOBODY,   LEADERS,            LEADERS),
-    "ban":        _row(NOBODY,   LEADERS,            LEADERS),
-    "unban":      _row(NOBODY,   LEADERS,            LEADERS),
-    "role":       _row(NOBODY,   MEMBERS,            MEMBERS),
+    "join":       _row(NO_RANK,   MEMBERS | INVITED,  MEMBERS | INVITED | STRANGERS),
+    "leave":      _row(NO_RANK,   MEMBERS | INVITED,  MEMBERS | INVITED),
+    "update":     _row(NO_RANK,   LEADERS,            LEADERS),
+    "invite":     _row(NO_RANK,   LEADERS,            LEADERS),
+    "remove":     _row(NO_RANK,   LEADERS,            LEADERS),
+    "ban":        _row(NO_RANK,   LEADERS,            LEADERS),
+    "unban":      _row(NO_RANK,   LEADERS,            LEADERS),
+    "role":       _row(NO_RANK,   MEMBERS,            MEMBERS),
 }  # fmt: skip
 """The ranks that may do an action at all.
 

@@ -56,6 +56,8 @@ class RoomProjection:
 
     def present(self, user: UserId, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Entries with messages in their present state."""
+        if not self._changes:
+            return entries
         return [
             changes.present(entry, user) if (changes := self._changes.get(entry.seq)) else entry for entry in entries
         ]
@@ -65,10 +67,10 @@ class RoomProjection:
     ) -> tuple[Sequence[Entry], bool, bool]:
         """Entries around a place as ``user`` sees them, and whether there are more before and after them."""
         seqs = self.messages if messages_only else range(1, self.state.head + 1)
-        at, behind = bisect_left(seqs, place), bisect_right(seqs, place)
-        first, last = max(at - before, 0), behind + after
-        entries = self.present(user, [self.entries[seq - 1] for seq in seqs[first:last]])
-        return entries, first > 0, last < len(seqs)
+        first = max(bisect_left(seqs, place) - before, 0)
+        last = bisect_right(seqs, place) + after
+        entries = [self.entries[seq - 1] for seq in seqs[first:last]] if messages_only else self.entries[first:last]
+        return self.present(user, entries), first > 0, last < len(seqs)
 
     def unread(self, user: UserId, above: Seq) -> Iterator[Seq]:
         """The messages of others above a seq; a deleted message is not unread."""

@@ -3,7 +3,9 @@
 What is on a disk has this form for ever. It does not depend on the wire format, which `chatcore.protocol` defines.
 """
 
+import json
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from attrs import fields
@@ -19,19 +21,18 @@ from .entries import (
     Left,
     Message,
     Opened,
-    Opens,
     Reacted,
     Removed,
     RoleChanged,
+    RoomOpening,
     Unbanned,
     Updated,
 )
-from .page_tokens import from_milliseconds, milliseconds
 
 Object: TypeAlias = dict[str, Any]
 """A JSON object."""
 
-EVENTS: Mapping[str, type[Event]] = {
+STORED_EVENTS: Mapping[str, type[Event]] = {
     "message": Message,
     "edited": Edited,
     "deleted": Deleted,
@@ -46,11 +47,13 @@ EVENTS: Mapping[str, type[Event]] = {
     "role": RoleChanged,
     "updated": Updated,
 }
-KINDS: Mapping[type[Event], str] = {event: kind for kind, event in EVENTS.items()}
-_FIELDS = {event: tuple(field.name for field in fields(event)) for event in KINDS}
+STORED_KINDS: Mapping[type[Event], str] = {event: kind for kind, event in STORED_EVENTS.items()}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_FIELDS = {event: tuple(field.name for field in fields(event)) for event in STORED_KINDS}
 
 
-def entry_object(entry: Entry) -> Object:
+def stored_entry(entry: Entry) -> Object:
     """An entry as it is written. ``at`` is in milliseconds since 1970; only the first entry of a log has ``opens``."""
     written: Object = {
         "room": entry.room,
@@ -59,11 +62,11 @@ def entry_object(entry: Entry) -> Object:
         "key": entry.key,
         "at": milliseconds(entry.at),
         "digest": entry.digest,
-        "kind": KINDS[type(entry.event)],
-        "event": event_object(entry.event),
+        "kind": STORED_KINDS[type(entry.event)],
+        "event": stored_event(entry.event),
     }
     if entry.opens:
-        written["opens"] = opens_object(entry.opens)
+        written["opens"] = stored_opening(entry.opens)
     return written
 
 
@@ -78,12 +81,12 @@ def read_entry(written: Object) -> Entry:
         key=written["key"],
         digest=written["digest"],
         event=read_event(written["kind"], written["event"]),
-        opens=Opens(**opens) if opens else None,
+        opens=RoomOpening(**opens) if opens else None,
     )
 
 
-def event_object(event: Event) -> Object:
-    """The fields of an event as it is written; fields without a value are left out."""
+def stored_event(event: Event) -> Object:
+    """The fields of an event as it is written. Fields without a value are left out."""
     if isinstance(event, Message):
         return _message_object(event)
     values = ((name, getattr(event, name)) for name in _FIELDS[type(event)])
@@ -109,12 +112,49 @@ def read_event(kind: str, written: Object) -> Event:
     """The inverse of `event_object`. Raises KeyError for a kind, and TypeError for a field, that is not known."""
     if written.get("deleted"):
         written = {**written, "body": ""}
-    return EVENTS[kind](**written)
+    return STORED_EVENTS[kind](**written)
 
 
-def opens_object(opens: Opens) -> Object:
+def stored_opening(opens: RoomOpening) -> Object:
     """What the first entry of a log opens."""
     written: Object = {"kind": opens.kind, "members": dict(opens.members)}
     if opens.title is not None:
         written["title"] = opens.title
     return written
+
+
+def milliseconds(at: datetime) -> int:
+    """Return the whole milliseconds since 1970, rounded down. Exact for every year, unlike a float timestamp."""
+    return (at - _EPOCH) // _MILLISECOND
+
+
+def from_milliseconds(at: int) -> datetime:
+    """Return the UTC time that is ``at`` milliseconds after 1970 began: the inverse of `milliseconds`."""
+    return _EPOCH + at * _MILLISECOND
+
+
+def text_bytes(entry: Entry) -> int:
+    """Return the bytes of the texts in an entry.
+
+    They are its ``body`` in UTF-8, its ``data`` as compact JSON, and the emoji and user ids that its reactions name.
+    """
+    match entry.event:
+        case Message(body=body, data=data, reactions=reactions):
+            named = [text for emoji, reaction in reactions.items() for text in (emoji, *reaction.users)]
+            return sum(map(_bytes, (body, *named))) + (0 if data is None else _bytes(compact_json(data)))
+        case Edited(body=str(body)):
+            return _bytes(body)
+        case _:
+            return 0
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())
+
+
+def compact_json(value: object) -> str:
+    """Return JSON without spaces. Sizes are measured in this form, and stores keep it."""
+    return _JSON.encode(value)
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

@@ -35,7 +35,7 @@ def _is_owner(member: Membership) -> bool:
     return member.state == "member" and member.role == "owner"
 
 
-_NOBODY: Mapping[UserId, Membership] = MappingProxyType({})
+_NO_MEMBERS: Mapping[UserId, Membership] = MappingProxyType({})
 
 
 @frozen(kw_only=True)
@@ -52,7 +52,7 @@ class RoomState:
     head: Seq = 0
     kind: RoomKind | None = None
     title: str | None = None
-    members: Mapping[UserId, Membership] = field(default=_NOBODY, repr=False)
+    members: Mapping[UserId, Membership] = field(default=_NO_MEMBERS, repr=False)
 
     def member(self, user: UserId) -> Membership | None:
         """Return the user's membership, or None if the user is not a member."""

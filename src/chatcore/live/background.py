@@ -11,7 +11,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ..errors import ChatError
-from ..ports.fault_log import reason
+from ..fault_log import reason
 from .event_loop import Handover
 
 PAUSE_S = 0.5
@@ -71,7 +71,7 @@ class Background:
         """How many tasks wait for work."""
         return len(self._idle)
 
-    def keep(self, work: str, turn: Callable[[], Awaitable[None]], pause: float = PAUSE_S) -> None:
+    def repeat(self, work: str, turn: Callable[[], Awaitable[None]], pause: float = PAUSE_S) -> None:
         """Call ``turn`` repeatedly while this is entered. ``turn`` waits for its work itself.
 
         A row of exceptions of one type is one log line. So is the first success after an exception.
@@ -80,7 +80,7 @@ class Background:
             work: names the turns in the log.
             pause: seconds to wait after an exception.
         """
-        self.start(partial(_kept, work, turn, pause))
+        self.start(partial(_repeated, work, turn, pause))
 
     async def __aenter__(self) -> Self:
         ready = anyio.Event()
@@ -117,7 +117,7 @@ class Background:
             await self._outer.__aexit__(None, None, None)
 
 
-async def _kept(work: str, turn: Callable[[], Awaitable[None]], pause: float) -> None:
+async def _repeated(work: str, turn: Callable[[], Awaitable[None]], pause: float) -> None:
     last: type[Exception] | None = None
     while True:
         try:

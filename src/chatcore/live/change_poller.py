@@ -2,7 +2,7 @@
 
 import anyio
 
-from ..ports.entry_log import EntryLog, Position
+from ..ports.entry_log import EntryLog, FeedPosition
 from .hub import Hub
 
 POLL_S = 2
@@ -13,12 +13,12 @@ CHANGES_MAX = 1_000
 class ChangePoller:
     """Polls a store's change feed every 2 s, from position ``after``, and hands the changes to the hub as hints."""
 
-    def __init__(self, store: EntryLog, hub: Hub, after: Position) -> None:
+    def __init__(self, store: EntryLog, hub: Hub, after: FeedPosition) -> None:
         self._store = store
         self._hub = hub
         self._after = after
 
-    async def turn(self) -> None:
+    async def poll(self) -> None:
         """Wait until the next poll is due, then read all changes since the last one. Raises `Unavailable`."""
         await anyio.sleep(POLL_S)
         more = True

@@ -2,32 +2,16 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve
 
 from ..domain.decider import AppendCommand, Facts
 from ..domain.entries import Entry
-from ..errors import ChatError, KeyReused, Unavailable
+from ..domain.idempotency import CommandDone, Outcome, outcome_of_used_key
+from ..errors import ChatError, Unavailable
 from ..ids import Key, Seq, UserId
 from .in_flight import InFlight
 from .live_sockets import LiveSocket
-
-
-@frozen
-class CommandDone:
-    """A command that was carried out.
-
-    Attributes:
-        entry: the command's entry; None where the command changed nothing.
-        duplicate: whether an earlier attempt wrote the entry.
-    """
-
-    entry: Entry | None
-    duplicate: bool = False
-
-
-Outcome: TypeAlias = CommandDone | ChatError
 
 
 @define(eq=False, kw_only=True)
@@ -54,10 +38,10 @@ class PendingCommand:
     deadline: float
     in_flight: InFlight
     socket: LiveSocket | None = None
-    limited: bool = False
+    uncounted: bool = False
     target: Seq | None = None
     facts: Facts | None = None
-    tried_above: Seq | None = None
+    unsure_above: Seq | None = None
 
     def answer(self, outcome: Outcome) -> None:
         """End the command; called once."""
@@ -136,7 +120,7 @@ class CommandQueue:
             if facts and facts.target and facts.target.seq == target and (facts.as_of or 0) < changed_at:
                 pending.facts = evolve(facts, target=None, as_of=None)
 
-    def finish_from(self, entry: Entry) -> None:
+    def finish_by_key(self, entry: Entry) -> None:
         """Answer the commands whose key ``entry`` uses, except commands that come after others of their socket.
 
         A command with the same key and other content stays pending. The entry may have been read before a deletion
@@ -147,7 +131,7 @@ class CommandQueue:
                 continue
             if pending.socket is not None and next(iter(self._by_socket[pending.socket])) is not pending:
                 continue
-            outcome = outcome_of(pending, pending.command, entry)
+            outcome = outcome_of_used_key(pending.command, entry, pending.unsure_above)
             if isinstance(outcome, CommandDone):
                 self._answer(pending, outcome)
 
@@ -165,14 +149,3 @@ class CommandQueue:
             if not self._by_socket[socket]:
                 del self._by_socket[socket]
         pending.answer(outcome)
-
-
-def outcome_of(pending: PendingCommand, command: AppendCommand, entry: Entry) -> Outcome:
-    """Return the result of a command whose key ``entry`` already uses.
-
-    A redacted entry has no digest and matches any content.
-    """
-    if entry.digest is not None and entry.digest != command.digest:
-        return KeyReused()
-    own = pending.tried_above is not None and entry.seq > pending.tried_above
-    return CommandDone(entry, duplicate=not own)

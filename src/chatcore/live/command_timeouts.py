@@ -30,7 +30,7 @@ class CommandTimeouts:
         """Stop watching ``room``, which has no commands."""
         self._rooms.pop(room, None)
 
-    async def turn(self) -> None:
+    async def expire(self) -> None:
         """Fail the expired commands, then wait until the next command may expire."""
         while not self._rooms:
             self._watched = anyio.Event()

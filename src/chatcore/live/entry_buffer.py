@@ -7,7 +7,7 @@ from ..domain.entries import Deleted, Entry
 from ..domain.redaction import holds_text_of, redacted
 from ..ids import Seq
 
-TAIL = 64
+ENTRIES_MAX = 64
 """The most entries of a buffer."""
 
 
@@ -15,7 +15,7 @@ class EntryBuffer:
     """The last entries of a live room, up to 64, so that a subscription a little behind needs no read of the store."""
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque(maxlen=TAIL)
+        self._entries: deque[Entry] = deque(maxlen=ENTRIES_MAX)
 
     def append(self, entry: Entry) -> None:
         """Append the entry that follows the buffered ones. A deletion redacts the buffered entries of its target."""

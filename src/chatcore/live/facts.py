@@ -16,7 +16,7 @@ from .existing_users import existing_users
 NOTHING_KNOWN = Facts()
 
 
-async def gather(
+async def gather_facts(
     commands: Sequence[PendingCommand], state: RoomState, store: Store, directory: UserDirectory | None
 ) -> Seq:
     """Gather facts of pending commands that hold at ``state``. Returns the highest head that the store has shown.

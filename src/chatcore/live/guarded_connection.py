@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..ports.connection import Connection
 from ..ports.pushes import Bye, Push
 
-CUT = Bye(code="slow")
+BYE_SLOW = Bye(code="slow")
 """The client lacks a push, and gets it when it connects again: the code must be resumable."""
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class GuardedConnection:
 
     def _cut(self, fault: BaseException) -> None:
         self._note(fault)
-        self.close(CUT)
+        self.close(BYE_SLOW)
 
     def _note(self, fault: BaseException) -> None:
         if not self._failed:

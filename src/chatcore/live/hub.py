@@ -101,7 +101,7 @@ class Hub:
             self._room(room).subscribe(subscription, max(known, self._recent_heads.seq(room)))
 
     def enter(self, socket: LiveSocket) -> None:
-        """Add a socket to its user. Until `connected`, the user's joins are noted for the socket."""
+        """Add a socket to its user. Until `subscribe_connected`, the user's joins are deferred for the socket."""
         user = self._users.setdefault(socket.user, LiveUser(socket.user))
         user.sockets[socket.connection.id] = socket
 
@@ -120,61 +120,61 @@ class Hub:
         self._rooms[room].unsubscribe(subscription)
         return subscription
 
-    def hold(self, socket: LiveSocket, rooms: Collection[RoomId]) -> Mapping[RoomId, Subscription]:
-        """End the socket's subscriptions to ``rooms``, and only note joins to them, until `release` or `synced`.
+    def begin_sync(self, socket: LiveSocket, rooms: Collection[RoomId]) -> Mapping[RoomId, Subscription]:
+        """End the socket's subscriptions to ``rooms``, and defer joins to them, until `resubscribe` or `end_sync`.
 
         Returns the subscriptions that were ended.
         """
-        socket.syncing.update(rooms)
+        socket.syncing_rooms.update(rooms)
         held = {room: self._unsubscribe(socket, room) for room in rooms if room in socket.subscriptions}
         for room, subscription in held.items():
             if not subscription.member:
                 # The entry that makes the user a member or invited is above. `sync` does not report an invitation.
-                socket.note_join(room, subscription.seq + 1)
+                socket.defer_join(room, subscription.seq + 1)
         return held
 
-    def release(self, socket: LiveSocket, rooms: Collection[RoomId], held: Mapping[RoomId, Subscription]) -> None:
-        """Subscribe the socket again as in ``held``, and to other rooms of ``rooms`` from a noted join."""
-        socket.syncing.difference_update(rooms)
+    def resubscribe(self, socket: LiveSocket, rooms: Collection[RoomId], held: Mapping[RoomId, Subscription]) -> None:
+        """Subscribe the socket again as in ``held``, and to other rooms of ``rooms`` from a deferred join."""
+        socket.syncing_rooms.difference_update(rooms)
         for room in rooms:
-            joined = socket.noted.pop(room, 0)
+            joined = socket.deferred_joins.pop(room, 0)
             if subscription := held.get(room):
                 self.subscribe(room, evolve(subscription), known=joined)
             elif joined:
                 self.subscribe(room, Subscription(socket, joined - 1, member=False), known=joined)
 
-    def synced(
+    def end_sync(
         self,
         socket: LiveSocket,
         rooms: Collection[RoomId],
         held: Mapping[RoomId, Subscription],
         heads: Mapping[RoomId, Seq],
     ) -> None:
-        """Release ``rooms`` after the answer of a `sync`. The socket's user is a member of the rooms of ``heads``.
+        """Subscribe the socket again after the answer of a `sync`. Its user is a member of the rooms of ``heads``.
 
         `sync` reports invited rooms as `gone` and the client drops earlier pushes. So a pending invitation is pushed
         again, also one that came while the socket had no subscription. The end of an invitation is pushed too, because
         the client may have read the room meanwhile.
 
         Args:
-            held: the subscriptions that `hold` ended.
+            held: the subscriptions that `begin_sync` ended.
             heads: the heads of the answer. The socket is subscribed from there.
         """
-        self.release(socket, rooms, {room: Subscription(socket, head, member=True) for room, head in heads.items()})
+        self.resubscribe(socket, rooms, {room: Subscription(socket, head, member=True) for room, head in heads.items()})
         for room in rooms:
             if room in heads:
                 socket.invited.pop(room, None)
             elif room in socket.invited or room in held:
                 if room in socket.invited:
                     socket.invited[room] = 0
-                self.memberships.doubt(socket.user, room)
+                self.memberships.check_soon(socket.user, room)
 
-    def connected(self, socket: LiveSocket, heads: Mapping[RoomId, Seq]) -> None:
+    def subscribe_connected(self, socket: LiveSocket, heads: Mapping[RoomId, Seq]) -> None:
         """Subscribe a new socket to its user's rooms from ``heads``, which `ready` shows, and to rooms joined since."""
         socket.connecting = False
         subscriptions = {room: Subscription(socket, head, member=True) for room, head in heads.items()}
-        self.release(socket, list(dict.fromkeys((*subscriptions, *socket.noted))), subscriptions)
-        self.memberships.connected(socket)
+        self.resubscribe(socket, list(dict.fromkeys((*subscriptions, *socket.deferred_joins))), subscriptions)
+        self.memberships.check_invitations(socket)
 
     def abandon(self) -> None:
         """Fail all pending commands with `Unavailable`, once no task runs that would answer them."""
@@ -197,7 +197,7 @@ class Hub:
             self._recent_heads.note(room, seq)
         if live is None or live.started is None or seq <= live.started:
             for user in affects:
-                self.memberships.doubt(user, room)
+                self.memberships.check_soon(user, room)
 
     def marker_will_change(self, user: UserId, view: RoomView) -> None:
         """Prepare the push of a change to a user's marker. ``view`` shows the marker before the change."""

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 import anyio
 
 from ..errors import ChatError
+from ..fault_log import reason
 from ..ids import UserId
-from ..ports.fault_log import reason
 from ..ports.pushes import ByeCode
 from ..ports.registry import SocketInfo, SocketRegistry
 
 RENEWAL_S = 10
 """Seconds between two renewals."""
-PATIENCE_S = 1
+TIMEOUT_S = 1
 """The most seconds for which opening or closing a socket waits for the registry."""
 
 log = logging.getLogger(__name__)
@@ -27,18 +27,18 @@ class Leases:
         self._registry = registry
         self._node = node
         self._sockets: dict[str, SocketInfo] = {}
-        self._doubted = anyio.Event()
+        self._requested = anyio.Event()
 
     async def add(self, socket: SocketInfo) -> None:
         """Add a socket. An error of the registry is logged."""
         self._sockets[socket.id] = socket
-        with anyio.move_on_after(PATIENCE_S), _tolerated():
+        with anyio.move_on_after(TIMEOUT_S), _tolerated():
             await self._registry.add(socket)
 
     async def remove(self, socket: SocketInfo) -> None:
         """Remove a socket, also if the task is cancelled. An error of the registry is logged."""
         del self._sockets[socket.id]
-        with anyio.move_on_after(PATIENCE_S, shield=True), _tolerated():
+        with anyio.move_on_after(TIMEOUT_S, shield=True), _tolerated():
             await self._registry.remove(socket)
 
     async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
@@ -52,13 +52,13 @@ class Leases:
             await self._registry.revoke(elsewhere, code)
         return frozenset(socket.id for socket in elsewhere)
 
-    def doubt(self, sockets: Collection[str]) -> None:
+    def renew_soon(self, sockets: Collection[str]) -> None:
         """Renew at once if this node has one of ``sockets``, which another node may have revoked."""
         if not self._sockets.keys().isdisjoint(sockets):
-            self._doubted.set()
+            self._requested.set()
 
     async def renew(self, close: Callable[[str, ByeCode], None]) -> None:
-        """Renew, close revoked sockets, and add lost sockets again; then wait for 10 s or until `doubt`.
+        """Renew, close revoked sockets, and add lost sockets again; then wait for 10 s or until `renew_soon`.
 
         ``close`` takes the id of a revoked socket and the code of its `bye`. Raises `Unavailable`.
         """
@@ -68,8 +68,8 @@ class Leases:
         for lost in sorted(renewed.lost):
             await self._add_again(lost)
         with anyio.move_on_after(RENEWAL_S):
-            await self._doubted.wait()
-        self._doubted = anyio.Event()
+            await self._requested.wait()
+        self._requested = anyio.Event()
 
     async def _add_again(self, lost: str) -> None:
         if socket := self._sockets.get(lost):

@@ -13,8 +13,8 @@ from .in_flight import InFlight
 class LiveSocket:
     """A socket of a user: its connection and its subscriptions.
 
-    A socket gets no new subscription while it connects, nor to the rooms of a running `sync`. Joins are noted then,
-    and lead to subscriptions afterwards.
+    A socket gets no new subscription while it connects, nor to the rooms of a running `sync`. Joins are deferred
+    then, and lead to subscriptions afterwards.
     """
 
     connection: Connection
@@ -25,27 +25,27 @@ class LiveSocket:
     """Extends the socket's access with a token. Returns the seconds left, or None. Raises `Unauthenticated`."""
     connecting: bool = True
     ended: bool = False
-    syncing: set[RoomId] = field(factory=set)
+    syncing_rooms: set[RoomId] = field(factory=set)
     """The rooms of a running `sync`."""
-    noted: dict[RoomId, Seq] = field(factory=dict)
-    """The rooms to which a join was noted, and its seq."""
+    deferred_joins: dict[RoomId, Seq] = field(factory=dict)
+    """The rooms to which a join was deferred, and its seq."""
     subscriptions: dict[RoomId, "Subscription"] = field(factory=dict)
     invited: dict[RoomId, Seq] = field(factory=dict)
     """The rooms whose invitation was pushed, and its seq; 0 if the client has dropped it after a `sync`."""
-    uninvited: set[RoomId] = field(factory=set)
+    without_membership: set[RoomId] = field(factory=set)
     """The rooms for which the store had no membership while the socket connected."""
-    gone: dict[RoomId, Seq] = field(factory=dict)
+    gone_pushed: dict[RoomId, Seq] = field(factory=dict)
     """The rooms for which `room.gone` was pushed, and the seq of its entry."""
 
-    def note_join(self, room: RoomId, seq: Seq) -> bool:
-        """Note a join for later if the socket gets no subscription now. Returns whether the join was noted."""
-        is_held = self.connecting or room in self.syncing
+    def defer_join(self, room: RoomId, seq: Seq) -> bool:
+        """Defer a join if the socket gets no subscription now. Returns whether the join was deferred."""
+        is_held = self.connecting or room in self.syncing_rooms
         if is_held:
-            self.noted[room] = max(seq, self.noted.get(room, 0))
+            self.deferred_joins[room] = max(seq, self.deferred_joins.get(room, 0))
         return is_held
 
-    def will_hear(self, room: RoomId, since: Seq) -> bool:
-        """Return whether a subscription has pushed or will push the membership of the user that began at ``since``.
+    def pushes_membership(self, room: RoomId, since: Seq) -> bool:
+        """Return whether the room's subscription has pushed or will push the membership that began at ``since``.
 
         The subscription of a user who is no longer a member may already be past ``since``.
         """

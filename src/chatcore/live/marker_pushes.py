@@ -18,8 +18,8 @@ COALESCED_S = 0.25
 REMEMBERED_MAX = 10_000
 """The most markers whose positions are remembered."""
 
-Name: TypeAlias = tuple[RoomId, UserId]
-Position: TypeAlias = tuple[Seq, Seq]
+MarkerKey: TypeAlias = tuple[RoomId, UserId]
+MarkerPosition: TypeAlias = tuple[Seq, Seq]
 """The read and the delivered position of a marker."""
 
 
@@ -41,8 +41,8 @@ class MarkerDelivery:
 class _Known:
     """The highest position of a marker, and the position that the other members know."""
 
-    furthest: Position = (0, 0)
-    shared: Position | None = None
+    furthest: MarkerPosition = (0, 0)
+    shared: MarkerPosition | None = None
 
 
 class MarkerPushes:
@@ -66,10 +66,10 @@ class MarkerPushes:
         self._node = node
         self._rooms = rooms
         self._publish = publish
-        self._later: dict[Name, MarkerDelivery | None] = {}
-        self._known: dict[Name, _Known] = {}  # in the order of the last use
+        self._later: dict[MarkerKey, MarkerDelivery | None] = {}
+        self._known: dict[MarkerKey, _Known] = {}  # in the order of the last use
 
-    def begin(self, room: RoomId, user: UserId, position: Position) -> None:
+    def begin(self, room: RoomId, user: UserId, position: MarkerPosition) -> None:
         """Remember ``position`` as the one that the other members know, unless there is such a position already.
 
         Called before a marker is changed, so that a change with an unknown outcome is pushed with the next one.
@@ -100,7 +100,7 @@ class MarkerPushes:
                 MarkerDelivery(marker=marker, everyone=hint.everyone and self._is_new_to_others(marker), by=None)
             )
 
-    async def _hold_back(self, name: Name) -> None:
+    async def _hold_back(self, name: MarkerKey) -> None:
         await anyio.sleep(COALESCED_S)
         while delivery := self._later[name]:
             self._later[name] = None
@@ -122,7 +122,7 @@ class MarkerPushes:
         before, known.shared = known.shared, (marker.read, marker.delivered)
         return before != known.shared
 
-    def _remembered(self, name: Name) -> _Known:
+    def _remembered(self, name: MarkerKey) -> _Known:
         known = self._known[name] = self._known.pop(name, _Known())
         if len(self._known) > REMEMBERED_MAX:
             del self._known[next(iter(self._known))]

@@ -28,34 +28,34 @@ class Memberships:
         self._store = store
         self._users = users
         self._subscribe = subscribe
-        self._doubts: dict[tuple[UserId, RoomId], None] = {}
-        self._doubted = anyio.Event()
+        self._unchecked: dict[tuple[UserId, RoomId], None] = {}
+        self._requested = anyio.Event()
 
-    def doubt(self, user: UserId, room: RoomId) -> None:
+    def check_soon(self, user: UserId, room: RoomId) -> None:
         """Let `check` ask the store for the membership of ``user`` in ``room``, which may have changed."""
         if user in self._users:
-            self._doubts[user, room] = None
-            self._doubted.set()
+            self._unchecked[user, room] = None
+            self._requested.set()
 
-    def connected(self, socket: LiveSocket) -> None:
+    def check_invitations(self, socket: LiveSocket) -> None:
         """Doubt the invitations that `ready` showed and that may have ended while it was read."""
-        for room in sorted(socket.uninvited & socket.invited.keys()):
-            self.doubt(socket.user, room)
-        socket.uninvited.clear()
+        for room in sorted(socket.without_membership & socket.invited.keys()):
+            self.check_soon(socket.user, room)
+        socket.without_membership.clear()
 
     async def check(self) -> None:
-        """Wait for a membership in doubt, and ask the store for it. Raises `Unavailable`."""
-        while not self._doubts:
-            self._doubted = anyio.Event()
-            await self._doubted.wait()
-        user, room = next(iter(self._doubts))
-        # Before the read: a later doubt may be about a change that the read does not see.
-        del self._doubts[user, room]
+        """Wait for a membership to check, and ask the store for it. Raises `Unavailable`."""
+        while not self._unchecked:
+            self._requested = anyio.Event()
+            await self._requested.wait()
+        user, room = next(iter(self._unchecked))
+        # Before the read: a later request may be about a change that the read does not see.
+        del self._unchecked[user, room]
         invitations = {socket: socket.invited[room] for socket in self._sockets(user) if room in socket.invited}
         try:
             rows = await self._store.memberships(user, room)
         except BaseException:
-            self.doubt(user, room)
+            self.check_soon(user, room)
             raise
         for row in rows:
             self._admit(user, row)
@@ -66,9 +66,9 @@ class Memberships:
         """Subscribe a user's sockets below the entry that made the user a member or invited, unless it was pushed."""
         since = row.member.since
         for socket in self._sockets(user):
-            pushed = max(socket.gone.get(row.room, 0), socket.invited.get(row.room, 0))
-            is_pushed = pushed >= since or socket.will_hear(row.room, since)
-            if not socket.note_join(row.room, since) and not is_pushed:
+            pushed = max(socket.gone_pushed.get(row.room, 0), socket.invited.get(row.room, 0))
+            is_pushed = pushed >= since or socket.pushes_membership(row.room, since)
+            if not socket.defer_join(row.room, since) and not is_pushed:
                 self._subscribe(row.room, Subscription(socket, since - 1, member=False), row.head)
 
     def _end_invitations(self, user: UserId, room: RoomId, invitations: Mapping[LiveSocket, Seq]) -> None:
@@ -78,14 +78,14 @@ class Memberships:
         """
         for socket in self._sockets(user):
             if socket.connecting:
-                socket.uninvited.add(room)
+                socket.without_membership.add(room)
             elif (invited := socket.invited.get(room)) is None:
                 continue
             elif invitations.get(socket) == invited:
                 del socket.invited[room]
                 socket.connection.send(Push("room.gone", RoomGone(room)))
             else:
-                self.doubt(user, room)
+                self.check_soon(user, room)
 
     def _sockets(self, user: UserId) -> Sequence[LiveSocket]:
         return tuple(self._users[user].sockets.values()) if user in self._users else ()

@@ -9,14 +9,15 @@ from attrs import evolve as changed
 
 from ..domain.decider import AppendCommand, Facts, decide, evolve
 from ..domain.entries import Deleted, Edited, Entry, Reacted
+from ..domain.idempotency import CommandDone, outcome_of_used_key
 from ..domain.state import RoomState
 from ..errors import ChatError, Internal, Unavailable
 from ..ids import Key, RoomId, Seq, UserId
 from ..ports.pushes import Bye, MarkerPush, Push, Room
-from .command_queue import CommandDone, CommandQueue, PendingCommand, outcome_of
+from .command_queue import CommandQueue, PendingCommand
 from .entry_buffer import EntryBuffer
 from .event_loop import current_time
-from .facts import facts_hold, gather
+from .facts import facts_hold, gather_facts
 from .live_sockets import LiveSocket, Subscription
 from .room_context import RoomContext
 from .subscriptions import Subscriptions
@@ -227,17 +228,17 @@ class LiveRoom:
             # For all users with sockets here: a socket that connects or ends a `sync` may subscribe during this read.
             rooms = await self._announcements(changes, self._context.users)
         for entry in entries:
-            self._commands.finish_from(entry)
+            self._commands.finish_by_key(entry)
             self._advance(entry)
             self._subscriptions.deliver(entry, rooms)
 
     def _admit(self, entries: Sequence[Entry]) -> None:
-        """Subscribe the sockets of users whose memberships change, or note the join for later."""
+        """Subscribe the sockets of users whose memberships change, or defer the join."""
         for entry in entries:
             for user in entry.affects:
                 if live := self._context.users.get(user):
                     for socket in tuple(live.sockets.values()):
-                        if not socket.note_join(self.room, entry.seq) and self.room not in socket.subscriptions:
+                        if not socket.defer_join(self.room, entry.seq) and self.room not in socket.subscriptions:
                             self.subscribe(Subscription(socket, entry.seq - 1, member=False), known=entry.seq)
 
     async def _announcements(self, entries: Sequence[Entry], users: Container[UserId]) -> Mapping[UserId, Room]:
@@ -294,7 +295,7 @@ class LiveRoom:
     async def _serve(self, state: RoomState) -> None:
         """Append a batch of entries of pending commands; or answer first commands that append nothing."""
         pending = self._commands.all()
-        seen = await gather(pending, state, self._context.store, self._context.directory)
+        seen = await gather_facts(pending, state, self._context.store, self._context.directory)
         if seen > state.head:
             self.known = max(self.known, seen)
             return
@@ -335,18 +336,18 @@ class LiveRoom:
         except Exception:
             log.exception("room %s: a command could not be decided", self.room)
             return Internal()
-        if pending.limited and isinstance(outcome, Entry):
+        if pending.uncounted and isinstance(outcome, Entry):
             if refusal := context.room_refusal(self.room):
                 return refusal
-            pending.limited = False
+            pending.uncounted = False
         return outcome
 
     async def _append(self, batch: Sequence[tuple[PendingCommand, Entry]]) -> None:
         began = current_time()
-        tried = [pending.tried_above for pending, _ in batch]
+        tried = [pending.unsure_above for pending, _ in batch]
         for pending, entry in batch:
-            if pending.tried_above is None or entry.seq <= pending.tried_above:
-                pending.tried_above = entry.seq - 1
+            if pending.unsure_above is None or entry.seq <= pending.unsure_above:
+                pending.unsure_above = entry.seq - 1
         self._unsure = True
         appended = await self._context.store.append([entry for _, entry in batch])
         self._unsure = False
@@ -354,7 +355,7 @@ class LiveRoom:
         written = [entry for _, entry in batch[: appended.written]]
         left = batch[appended.written :]
         for (pending, _), before in zip(left, tried[appended.written :], strict=True):
-            pending.tried_above = before
+            pending.unsure_above = before
         if written:
             self.known = max(self.known, written[-1].seq)
             self._context.publish(written)
@@ -370,7 +371,7 @@ class LiveRoom:
         """Answer a command whose key ``taken`` uses: now, or once the room has processed that entry."""
         self.known = max(self.known, taken.seq)
         if taken.seq < entry.seq and pending in self._commands and not isinstance(pending.command, ChatError):
-            self._commands.finish(pending, outcome_of(pending, pending.command, taken))
+            self._commands.finish(pending, outcome_of_used_key(pending.command, taken, pending.unsure_above))
 
     async def _settle(self, state: RoomState) -> None:
         """Answer the first commands that append nothing, once the store has shown that ``state`` is current."""
@@ -388,8 +389,8 @@ class LiveRoom:
                 continue
             if isinstance(pending.command, ChatError) or not facts_hold(pending, state.head):
                 return
-            if entry := above.first.get((pending.user, pending.key)):
-                self._commands.finish(pending, outcome_of(pending, pending.command, entry))
+            if entry := above.by_key.get((pending.user, pending.key)):
+                self._commands.finish(pending, outcome_of_used_key(pending.command, entry, pending.unsure_above))
                 continue
             outcome = self._decide(state, pending, pending.command)
             if isinstance(outcome, Entry):

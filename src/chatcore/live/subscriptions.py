@@ -99,5 +99,5 @@ def _change_membership(subscription: Subscription, entry: Entry, push: Push, roo
 
 def _push_gone(socket: LiveSocket, entry: Entry) -> None:
     socket.invited.pop(entry.room, None)
-    socket.gone[entry.room] = entry.seq
+    socket.gone_pushed[entry.room] = entry.seq
     socket.connection.send(Push("room.gone", RoomGone(entry.room)))

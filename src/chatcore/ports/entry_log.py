@@ -9,7 +9,7 @@ from attrs import frozen
 from ..domain.entries import Entry
 from ..ids import Key, RoomId, Seq, UserId
 
-Position: TypeAlias = int
+FeedPosition: TypeAlias = int
 """The position of an entry in the change feed of a store. Opaque; it does not order the entries of a room."""
 
 
@@ -34,19 +34,19 @@ class LogSlice:
 
     Attributes:
         head: the room's head.
-        first: the entry of each requested author and key that the room has.
+        by_key: the entry of each requested author and key that the room has.
     """
 
     head: Seq
     entries: Sequence[Entry]
-    first: Mapping[tuple[UserId, Key], Entry]
+    by_key: Mapping[tuple[UserId, Key], Entry]
 
 
 @frozen(kw_only=True)
 class Change:
     """``room`` has reached ``seq``. ``affects`` are the users whose memberships the entry at ``seq`` changed."""
 
-    position: Position
+    position: FeedPosition
     room: RoomId
     seq: Seq
     affects: tuple[UserId, ...] = ()
@@ -85,7 +85,7 @@ class EntryLog(ABC):
         """
 
     @abstractmethod
-    async def changes(self, after: Position | None, limit: int) -> Changes:
+    async def changes(self, after: FeedPosition | None, limit: int) -> Changes:
         """Return up to ``limit`` changes after the position ``after``; the last one's position is the next ``after``.
 
         With None it returns only the newest change, as a start. If there is none the store is empty, and a caller

@@ -8,12 +8,12 @@ from typing import TypeAlias
 import anyio
 
 from ..domain.markers import StoredMarker, current_marker
-from ..domain.page_tokens import PageToken, milliseconds
+from ..domain.page_tokens import PageToken
 from ..domain.room_projection import RoomProjection
+from ..domain.serialization import milliseconds, text_bytes
 from ..domain.state import Marker, MarkerUpdate, RoomState, RoomView
-from ..domain.texts import text_bytes
 from ..ids import RoomId, Seq, UserId
-from .entry_log import Position
+from .entry_log import FeedPosition
 from .room_views import Anchor, FirstUnread, RoomCatchUp, RoomMembership, RoomPage, Window
 from .store import Store
 
@@ -36,7 +36,7 @@ class LogStore(Store):
         self._heads: dict[RoomId, Seq] = {}
         self._rooms_of: dict[UserId, dict[RoomId, None]] = {}
         """The rooms in which the user is, or was, a member, invited or banned; in the same order in every run."""
-        self._position: Position = 0
+        self._position: FeedPosition = 0
         self._reading = anyio.Lock(fast_acquire=True)
 
     @abstractmethod

@@ -29,7 +29,7 @@ class SocketInfo:
 
 
 @frozen(kw_only=True)
-class Renewed:
+class LeaseRenewal:
     """The result of a renewal.
 
     Attributes:
@@ -57,7 +57,7 @@ class SocketRegistry(ABC):
         """Remove a socket, if it is there."""
 
     @abstractmethod
-    async def renew(self, node: str, sockets: Sequence[SocketInfo]) -> Renewed:
+    async def renew(self, node: str, sockets: Sequence[SocketInfo]) -> LeaseRenewal:
         """Renew the leases of a node's sockets. A lease that has ended stays ended."""
 
     @abstractmethod

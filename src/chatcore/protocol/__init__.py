@@ -4,7 +4,7 @@ Wire objects are plain dicts. Adapters convert them to and from bytes.
 """
 
 from .answers import answer_object as answer_object
-from .commands import read_command as read_command
+from .command_reader import read_command as read_command
 from .events import KINDS as KINDS
 from .events import event_object as event_object
 from .events import opens_object as opens_object

@@ -7,12 +7,14 @@ import attrs
 
 from ..commands.auth import RefreshResult
 from ..commands.command import ChangeResult
+from ..commands.history import HistoryPage
 from ..commands.markers import MarkResult
 from ..commands.membership import MemberPage
 from ..commands.messages import EditResult, SendResult
-from ..commands.reading import HistoryPage, RoomList, RoomSync, SyncResult
+from ..commands.rooms import RoomList
+from ..commands.sync import RoomSync, SyncResult
 from ..ports.pushes import Room
-from .objects import entry_objects, room_object, standing_object
+from .objects import entry_objects, membership_object, room_object
 from .values import Object, timestamp
 
 
@@ -56,7 +58,7 @@ def _synced_object(synced: SyncResult) -> Object:
 def _room_sync_object(sync: RoomSync, epoch: str) -> Object:
     if sync.view is None:
         return {"status": sync.status}
-    wire: Object = {"status": sync.status, "epoch": epoch, "head": sync.view.head, **standing_object(sync.view)}
+    wire: Object = {"status": sync.status, "epoch": epoch, "head": sync.view.head, **membership_object(sync.view)}
     if sync.entries is not None:
         wire["entries"] = entry_objects(sync.entries)
     return wire

@@ -10,8 +10,9 @@ from typing import Any, get_args
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from ..commands.reading import Cursor, History
-from ..domain.entries import Banned, Data, Edited, Message, Opens, Reaction, Removed
+from ..commands.history import History
+from ..commands.sync import Cursor
+from ..domain.entries import Banned, Data, Edited, Message, Reaction, Removed, RoomOpening
 from ..ids import UserId
 
 
@@ -84,7 +85,7 @@ def _converter() -> Converter:
     converter.register_unstructure_hook(Edited, make_dict_unstructure_fn(Edited, converter, body=omitted))
     for event in (Removed, Banned):
         converter.register_unstructure_hook(event, make_dict_unstructure_fn(event, converter, reason=omitted))
-    converter.register_unstructure_hook(Opens, make_dict_unstructure_fn(Opens, converter, title=omitted))
+    converter.register_unstructure_hook(RoomOpening, make_dict_unstructure_fn(RoomOpening, converter, title=omitted))
     converter.register_structure_hook(History, make_dict_structure_fn(History, converter, peer=override(rename="with")))
     return converter
 

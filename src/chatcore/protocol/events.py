@@ -12,10 +12,10 @@ from ..domain.entries import (
     Left,
     Message,
     Opened,
-    Opens,
     Reacted,
     Removed,
     RoleChanged,
+    RoomOpening,
     Unbanned,
     Updated,
 )
@@ -51,7 +51,7 @@ def event_object(event: Event) -> Object:
     return wire
 
 
-def opens_object(opens: Opens) -> Object:
+def opens_object(opens: RoomOpening) -> Object:
     """Return ``opens`` of the first entry of a log as a wire object."""
     wire: Object = CONVERTER.unstructure(opens)
     return wire

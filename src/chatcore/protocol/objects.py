@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..commands.sizes import LAST_BODY_BYTES_MAX
+from ..commands.answer_sizes import LAST_BODY_BYTES_MAX
 from ..domain.entries import Entry, Message, Opened
 from ..domain.state import RoomView
 from ..errors import ChatError
@@ -43,7 +43,7 @@ def room_object(room: Room) -> Object:
         wire["title"] = view.title
     if view.kind == "private":
         wire["peer"] = _peer(view, room.user)
-    wire |= standing_object(view)
+    wire |= membership_object(view)
     if room.announced_at is not None:
         wire["me"].pop("unread", None)
     elif view.member and view.member.state == "member":
@@ -53,7 +53,7 @@ def room_object(room: Room) -> Object:
     return wire
 
 
-def standing_object(view: RoomView) -> Object:
+def membership_object(view: RoomView) -> Object:
     """Return ``me``, the user's membership and marker, and for a member the ``markers`` of all members."""
     member = view.member
     if member is None:

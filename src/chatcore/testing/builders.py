@@ -15,12 +15,12 @@ from ..domain.entries import (
     Left,
     Message,
     Opened,
-    Opens,
     Reacted,
     Removed,
     Role,
     RoleChanged,
     RoomKind,
+    RoomOpening,
     Unbanned,
     Updated,
 )
@@ -30,10 +30,10 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 """The time of seq 0 of a room. Each entry is one second later than the one before."""
 
 
-def opens(*users: UserId, kind: RoomKind = "group", title: str | None = None) -> Opens:
+def opens(*users: UserId, kind: RoomKind = "group", title: str | None = None) -> RoomOpening:
     """Return the opening of a room with these members. The first one is the owner, except in a private room."""
     first: Role = "member" if kind == "private" else "owner"
-    return Opens(kind=kind, members={user: "member" if n else first for n, user in enumerate(users)}, title=title)
+    return RoomOpening(kind=kind, members={user: "member" if n else first for n, user in enumerate(users)}, title=title)
 
 
 def entry(
@@ -44,12 +44,12 @@ def entry(
     *,
     key: Key | None = None,
     digest: str | None = "digest",
-    opens: Opens | None = None,
+    opens: RoomOpening | None = None,
     at: datetime | None = None,
 ) -> Entry:
     """Return an entry. Without ``opens``, seq 1 opens a group of its author and bob."""
     if seq == 1 and opens is None:
-        opens = Opens(kind="group", members={author: "owner", "bob": "member"})
+        opens = RoomOpening(kind="group", members={author: "owner", "bob": "member"})
     return Entry(
         room=room,
         seq=seq,
@@ -69,7 +69,7 @@ def message(
     *,
     key: Key | None = None,
     digest: str | None = "digest",
-    opens: Opens | None = None,
+    opens: RoomOpening | None = None,
     at: datetime | None = None,
     body: str = "hi",
     data: Data | None = None,
@@ -80,7 +80,7 @@ def message(
     return entry(event, room, seq, author, key=key, digest=digest, opens=opens, at=at)
 
 
-def opened(room: RoomId = "room", author: UserId = "alice", *, key: Key | None = None, opens: Opens) -> Entry:
+def opened(room: RoomId = "room", author: UserId = "alice", *, key: Key | None = None, opens: RoomOpening) -> Entry:
     return entry(Opened(), room, 1, author, key=key, opens=opens)
 
 

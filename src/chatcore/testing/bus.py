@@ -9,7 +9,7 @@ from ..ports.bus import Bus, Hint, MarkerHint, RevocationHint, RoomHint
 from .builders import message, opened, opens
 from .logs import HOSTILE_NAMES
 
-PATIENCE_S = 10
+TIMEOUT_S = 10
 
 HINTS: Sequence[Hint] = [
     RoomHint(room="room", seq=7),
@@ -40,7 +40,7 @@ class Heard:
 
     async def all_of(self, hints: Sequence[Hint]) -> None:
         """Wait until each of ``hints`` has come."""
-        with anyio.fail_after(PATIENCE_S):
+        with anyio.fail_after(TIMEOUT_S):
             while [hint for hint in hints if hint not in self.hints]:
                 await self._more.wait()
 

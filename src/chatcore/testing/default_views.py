@@ -8,7 +8,7 @@ from ..domain.entries import Entry
 from ..domain.markers import StoredMarker
 from ..domain.state import MarkerUpdate
 from ..ids import Key, RoomId, Seq, UserId
-from ..ports.entry_log import AppendResult, Changes, LogSlice, Position
+from ..ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
 from ..ports.log_store import LogStore, MarkerId
 from ..ports.store import Store
 
@@ -37,7 +37,7 @@ class DefaultViews(LogStore):
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
         return await self._store.read_on(room, after, limit, keys)
 
-    async def changes(self, after: Position | None, limit: int) -> Changes:
+    async def changes(self, after: FeedPosition | None, limit: int) -> Changes:
         return await self._store.changes(after, limit)
 
     async def stored_markers(self, ids: Collection[MarkerId]) -> Mapping[MarkerId, StoredMarker]:

@@ -24,7 +24,7 @@ from ..domain.entries import (
 from ..domain.state import MarkerUpdate, RoomState
 from ..ids import RoomId, Seq, UserId
 from .builders import entry, opens
-from .model import Marks, state_of
+from .model import MemberMarkers, state_of
 
 USERS = ("alice", "bob", "carol", "dave")
 EMOJI = ("👍", "❤", "a")
@@ -142,9 +142,9 @@ def _of_member(move: Move, state: RoomState) -> Event | None:
             return None
 
 
-def marks_of(entries: Sequence[Entry]) -> Marks:
+def marks_of(entries: Sequence[Entry]) -> MemberMarkers:
     """Return the markers of all members before the first update."""
-    marks = Marks()
+    marks = MemberMarkers()
     for appended in entries:
         marks.append(appended)
     return marks

@@ -9,14 +9,14 @@ import pytest
 from ..domain.entries import Data, Edited, Reacted
 from ..domain.state import Membership
 from ..ids import RoomId, Seq, UserId
-from ..ports.entry_log import Change, Changes, Position
+from ..ports.entry_log import Change, Changes, FeedPosition
 from ..ports.store import Store
 from .builders import conversation, entry, joined, message, opens
 from .logs import HOSTILE_NAMES, everything, write
 from .tasks import at_once, meanwhile
 
 WIDE = 10_000_000
-PATIENCE_S = 30
+TIMEOUT_S = 30
 
 
 @pytest.mark.anyio
@@ -163,8 +163,8 @@ class ChangesContract:
             await at_once([partial(_write_mixed, log, room) for room in rooms])
 
         async with meanwhile(write_all) as running:
-            position: Position = 0
-            with anyio.fail_after(PATIENCE_S):
+            position: FeedPosition = 0
+            with anyio.fail_after(TIMEOUT_S):
                 while running() or heads != dict.fromkeys(rooms, 30) or len(memberships) < 8 * 11:
                     for change in (await log.changes(position, 50)).changes:
                         position = max(position, change.position)
@@ -180,7 +180,7 @@ async def _write_mixed(log: Store, room: RoomId) -> None:
         await write(log, [joined(room, seq, f"user {seq}") if seq % 3 == 0 else message(room, seq)])
 
 
-async def _followed(log: Store, position: Position, limit: int) -> AsyncGenerator[Sequence[Change], None]:
+async def _followed(log: Store, position: FeedPosition, limit: int) -> AsyncGenerator[Sequence[Change], None]:
     """What calls one after the other give, as long as there is more."""
     more = True
     while more:
@@ -190,7 +190,7 @@ async def _followed(log: Store, position: Position, limit: int) -> AsyncGenerato
         position, more = found.changes[-1].position if found.changes else position, found.more
 
 
-async def _told(log: Store, position: Position) -> tuple[Mapping[RoomId, Seq], Set[tuple[RoomId, Seq]]]:
+async def _told(log: Store, position: FeedPosition) -> tuple[Mapping[RoomId, Seq], Set[tuple[RoomId, Seq]]]:
     """The heads that changes tell of, and the entries that change memberships."""
     heads: dict[RoomId, Seq] = {}
     memberships: set[tuple[RoomId, Seq]] = set()

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from ..domain.decider import evolve
-from ..domain.entries import Opens
+from ..domain.entries import RoomOpening
 from ..domain.state import Membership, RoomState
 from ..ids import UserId
 from ..ports.entry_log import LogSlice
@@ -21,7 +21,7 @@ class ReadOnContract:
     async def test_of_an_unborn_room_there_is_no_news(self, log: Store) -> None:
         await write(log, [message("other")])
         for room in ("room", "", *HOSTILE_NAMES):
-            assert await log.read_on(room, 0, 10, [("alice", "key-1")]) == LogSlice(head=0, entries=[], first={})
+            assert await log.read_on(room, 0, 10, [("alice", "key-1")]) == LogSlice(head=0, entries=[], by_key={})
 
     @pytest.mark.parametrize("limit", [0, 1, 199, 200, 201])
     async def test_what_lies_above_a_seq_comes_ascending_up_to_the_limit_with_the_head(
@@ -31,19 +31,19 @@ class ReadOnContract:
         await write(log, entries)
         for after in (0, 1, 100, 199, 200, 201, 2**53):
             news = await log.read_on("room", after, limit)
-            assert news == LogSlice(head=200, entries=entries[after : after + limit], first={})
+            assert news == LogSlice(head=200, entries=entries[after : after + limit], by_key={})
 
     async def test_the_holder_of_a_key_is_found_wherever_it_stands(self, log: Store) -> None:
         entries = conversation(count=5)
         await write(log, entries)
         holders = {(entry.author, entry.key): entry for entry in entries}
         asked = [*holders, ("alice", "key-2"), ("bob", "key-1"), ("carol", "key-1"), ("alice", "")]
-        assert await log.read_on("room", 2, 1, asked) == LogSlice(head=5, entries=[entries[2]], first=holders)
+        assert await log.read_on("room", 2, 1, asked) == LogSlice(head=5, entries=[entries[2]], by_key=holders)
 
     async def test_a_key_of_another_room_is_not_found(self, log: Store) -> None:
         await write(log, [message("other", key="k")])
         await write(log, [message("room", key="other")])
-        assert (await log.read_on("room", 0, 0, [("alice", "k")])).first == {}
+        assert (await log.read_on("room", 0, 0, [("alice", "k")])).by_key == {}
 
     async def test_head_entries_and_keys_are_of_one_moment_while_others_write(self, log: Store) -> None:
         keys = [str(number) for number in range(100)]
@@ -52,7 +52,7 @@ class ReadOnContract:
             while running():
                 news = await log.read_on("room", 0, READ_ALL, asked)
                 assert [entry.seq for entry in news.entries] == list(range(1, news.head + 1))
-                assert list(news.first.values()) == list(news.entries)
+                assert list(news.by_key.values()) == list(news.entries)
 
 
 @pytest.mark.anyio
@@ -70,7 +70,7 @@ class StateContract:
         ],
         ids=lambda opening: opening.kind,
     )
-    async def test_the_state_is_what_the_entries_come_to(self, log: Store, opening: Opens) -> None:
+    async def test_the_state_is_what_the_entries_come_to(self, log: Store, opening: RoomOpening) -> None:
         entries = [
             opened(opens=opening),
             message(seq=2),

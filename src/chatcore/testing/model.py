@@ -64,7 +64,7 @@ def _reactions(target: Seq, written: Sequence[Entry], user: UserId) -> Mapping[s
     return {emoji: Reaction(count=len(users), users=users[:20], mine=user in users) for emoji, users in given}
 
 
-class Marks:
+class MemberMarkers:
     """The markers of one room after its entries and its users' updates."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Marks:
         return {user: marker for user, marker in self._all.items() if state.member(user)}
 
 
-def view_of(entries: Sequence[Entry], user: UserId, marks: Marks) -> RoomView:
+def view_of(entries: Sequence[Entry], user: UserId, marks: MemberMarkers) -> RoomView:
     state = state_of(entries)
     assert state.kind
     markers = marks.of(state)

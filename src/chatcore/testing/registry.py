@@ -7,7 +7,7 @@ from typing import TypeAlias
 import pytest
 
 from ..ids import UserId
-from ..ports.registry import LEASE_S, REVOKED_S, Renewed, SocketInfo, SocketRegistry
+from ..ports.registry import LEASE_S, REVOKED_S, LeaseRenewal, SocketInfo, SocketRegistry
 from .builders import NOON
 from .logs import ALMOST_EQUAL, HOSTILE_NAMES
 
@@ -15,7 +15,7 @@ PassTime: TypeAlias = Callable[[timedelta], Awaitable[None]]
 
 ALMOST = timedelta(seconds=LEASE_S - 1)
 LEASE = timedelta(seconds=LEASE_S)
-NOTHING = Renewed(lost=frozenset(), to_close={})
+NOTHING = LeaseRenewal(lost=frozenset(), to_close={})
 
 
 def socket(
@@ -32,12 +32,12 @@ def socket(
     return SocketInfo(id=name, user=user, device=device, node=node, since=since, session=session)
 
 
-def lost(*sockets: SocketInfo) -> Renewed:
-    return Renewed(lost=frozenset(one.id for one in sockets), to_close={})
+def lost(*sockets: SocketInfo) -> LeaseRenewal:
+    return LeaseRenewal(lost=frozenset(one.id for one in sockets), to_close={})
 
 
-def to_close(*sockets: SocketInfo) -> Renewed:
-    return Renewed(lost=frozenset(), to_close={one.id: "kicked" for one in sockets})
+def to_close(*sockets: SocketInfo) -> LeaseRenewal:
+    return LeaseRenewal(lost=frozenset(), to_close={one.id: "kicked" for one in sockets})
 
 
 @pytest.mark.anyio

@@ -17,7 +17,7 @@ from .builders import message
 from .default_views import DefaultViews
 from .histories import CHANGES, MOVES, SIZES, USERS, Move, history
 from .logs import everything
-from .model import Marks, as_present, as_written, state_of, unread_of, view_of
+from .model import MemberMarkers, as_present, as_written, state_of, unread_of, view_of
 from .tasks import at_once
 
 WIDE = 10_000_000
@@ -43,7 +43,7 @@ def every_answer(examples: int) -> Callable[..., None]:
         changes: Sequence[tuple[UserId, MarkerUpdate]],
     ) -> None:
         entries = history(f"room {next(_numbers)}", moves)
-        marks = Marks()
+        markers = MemberMarkers()
         written = 0
         left = list(changes)
         for size in (*sizes, len(entries)):
@@ -52,10 +52,10 @@ def every_answer(examples: int) -> Callable[..., None]:
                 assert (await store.append(batch)).written == len(batch)
                 written += len(batch)
                 for entry in batch:
-                    marks.append(entry)
+                    markers.append(entry)
                 if left:
-                    await _mark(store, entries[:written], *left.pop(), marks)
-        await check(store, entries, marks, defaults)
+                    await _mark(store, entries[:written], *left.pop(), markers)
+        await check(store, entries, markers, defaults)
 
     return test
 
@@ -75,34 +75,38 @@ class HistoriesContract:
     test_every_answer_is_what_the_log_comes_to = every_answer(60)
 
 
-async def _mark(store: Store, entries: Sequence[Entry], user: UserId, change: MarkerUpdate, marks: Marks) -> None:
-    marks.mark(user, change, state_of(entries))
-    assert await store.mark(user, entries[0].room, change) == view_of(entries, user, marks)
+async def _mark(
+    store: Store, entries: Sequence[Entry], user: UserId, change: MarkerUpdate, markers: MemberMarkers
+) -> None:
+    markers.mark(user, change, state_of(entries))
+    assert await store.mark(user, entries[0].room, change) == view_of(entries, user, markers)
 
 
-async def check(store: Store, entries: Sequence[Entry], marks: Marks, defaults: DefaultViews | None = None) -> None:
+async def check(
+    store: Store, entries: Sequence[Entry], markers: MemberMarkers, defaults: DefaultViews | None = None
+) -> None:
     """Ask a store, and the default views of its log, everything about a room whose log is ``entries``."""
     room, state = entries[0].room, state_of(entries)
     assert list(await everything(store, room)) == list(as_written(entries))
     keys = [(entry.author, entry.key) for entry in entries]
-    assert list((await store.read_on(room, 0, 0, keys)).first.values()) == list(as_written(entries))
+    assert list((await store.read_on(room, 0, 0, keys)).by_key.values()) == list(as_written(entries))
     for views in (store, defaults or DefaultViews(store)):
-        await _check_views(views, entries, marks)
+        await _check_views(views, entries, markers)
     again = [message(room, state.head + 1, entry.author, key=entry.key) for entry in entries]
     assert [(await store.append([one])).taken for one in again] == list(as_written(entries))
 
 
-async def _check_views(store: Store, entries: Sequence[Entry], marks: Marks) -> None:
+async def _check_views(store: Store, entries: Sequence[Entry], markers: MemberMarkers) -> None:
     room = entries[0].room
     assert await store.state(room) == state_of(entries)
     views = await store.views(room, USERS)
-    assert views == {user: view_of(entries, user, marks) for user in USERS}
+    assert views == {user: view_of(entries, user, markers) for user in USERS}
     assert await store.markers(room, USERS) == {user: one.marker for user, one in views.items() if one.marker}
-    await at_once([partial(_check_for, store, entries, user, marks) for user in USERS])
+    await at_once([partial(_check_for, store, entries, user, markers) for user in USERS])
 
 
-async def _check_for(store: Store, entries: Sequence[Entry], user: UserId, marks: Marks) -> None:
-    room, view, present = entries[0].room, view_of(entries, user, marks), list(as_present(entries, user))
+async def _check_for(store: Store, entries: Sequence[Entry], user: UserId, markers: MemberMarkers) -> None:
+    room, view, present = entries[0].room, view_of(entries, user, markers), list(as_present(entries, user))
     window = await store.window(user, room, "oldest", 0, len(entries))
     assert (list(window.entries), window.member, window.head) == (present, view.member, len(entries))
     listed = view.member is not None and view.member.state in ("member", "invited")

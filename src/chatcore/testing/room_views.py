@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from ..domain.entries import Opens
+from ..domain.entries import RoomOpening
 from ..domain.state import Marker, Membership, RoomView
 from ..errors import Invalid
 from ..ids import RoomId, UserId
@@ -169,7 +169,7 @@ class ViewsContract:
         ],
         ids=lambda opening: opening.kind,
     )
-    async def test_a_view_tells_what_the_room_is(self, log: Store, rooms: RoomViews, opening: Opens) -> None:
+    async def test_a_view_tells_what_the_room_is(self, log: Store, rooms: RoomViews, opening: RoomOpening) -> None:
         await write(log, [opened(opens=opening), joined("room", 2, "carol"), message(seq=3)])
         views = await rooms.views("room", ["bob"])
         assert views == {

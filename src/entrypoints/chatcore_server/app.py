@@ -47,9 +47,9 @@ def build(
     Endpoints(
         [*AccountRoutes(accounts, is_sign_up_open).endpoints(), *sockets.endpoints(), *commands.endpoints()]
     ).add_to(app)
-    SocketioServer(chat, accounts.admit, origins=origins, limits=connection_limits, limiter=components.limiter).add_to(
-        app
-    )
+    SocketioServer(
+        chat, accounts.authenticate_socket, origins=origins, limits=connection_limits, limiter=components.limiter
+    ).add_to(app)
     app.router.add_get("/", StartPage(is_sign_up_open).answer)
     app.router.add_get(HEALTHZ, _alive)
     app.router.add_get(READYZ, _ready(chat))

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from chatcore.accounts import Accounts, AccountStore
 from chatcore.chat import Chat
-from chatcore.commands.limits import CommandLimits, SendRates
+from chatcore.commands.rate_limits import CommandLimits, SendRates
 from chatcore.domain.decider import Rules
 from chatcore.errors import StoreError
 from chatcore.ids import UserId
@@ -127,8 +127,8 @@ async def migrate(settings: StoreSettings, announce: Callable[[int, int, str], N
             await SqliteStore(settings.data_dir).database.migrate(announce, dry_run=dry_run)
         case address:
             with _missing_extra_as_store_error():
-                from chatcore_mongo import Database
-            await Database(address).migrate(announce, dry_run=dry_run)
+                from chatcore_mongo import MongoDatabase
+            await MongoDatabase(address).migrate(announce, dry_run=dry_run)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from cyclopts.config import Dict
 
 from chatcore.errors import StoreError
 
-from . import environment, log, serving
+from . import dotenv_file, log, serving
 from .settings import PREFIX, Settings, SettingsError, StoreSettings
 from .welcome import welcome
 
@@ -51,8 +51,8 @@ def serve(*, settings: Settings | None = None) -> int:
     """
     log.configure()
     for warning in [
-        *environment.warnings(os.environ, "the environment"),
-        *environment.warnings(environment.read_dotenv(DOTENV), str(DOTENV)),
+        *dotenv_file.warnings(os.environ, "the environment"),
+        *dotenv_file.warnings(dotenv_file.read_dotenv(DOTENV), str(DOTENV)),
     ]:
         _log.warning(warning)
     settings = settings or Settings()
@@ -97,7 +97,7 @@ def _app() -> App:
 def _dotenv(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Take settings of the command from `.env` that neither a flag nor the environment has set."""
     flags = {argument.name for argument in arguments}
-    settings = environment.by_setting(environment.read_dotenv(DOTENV))
+    settings = dotenv_file.by_setting(dotenv_file.read_dotenv(DOTENV))
     settings = {name: value for name, value in settings.items() if "--" + name.replace("_", "-") in flags}
     Dict(settings, source=str(DOTENV), use_commands_as_keys=False)(app, commands, arguments)
 

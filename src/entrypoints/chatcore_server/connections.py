@@ -11,9 +11,9 @@ from aiohttp import hdrs, web
 
 from chatcore.domain.client_networks import client_network
 from chatcore.errors import Internal, Invalid
-from chatcore.ports.log_throttle import LogThrottle
+from chatcore.log_throttle import LogThrottle
 from chatcore_aiohttp import Proxies, problem
-from chatcore_aiohttp.guard import EVERYWHERE
+from chatcore_aiohttp.guard import SECURITY_HEADERS
 
 PER_SOCKET = 2.5
 """Connections of an address for each of its websockets: clients begin with polling, and use HTTP besides."""
@@ -117,6 +117,6 @@ class HttpProtocol(web.RequestHandler):
     ) -> web.StreamResponse:
         super().handle_error(request, status, exc, message)  # logs the error, and raises if a response has begun
         error = Internal() if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Invalid(NOT_HTTP)
-        response = problem(error, status=HTTPStatus(status), headers={**EVERYWHERE, hdrs.SERVER: "chatcore"})
+        response = problem(error, status=HTTPStatus(status), headers={**SECURITY_HEADERS, hdrs.SERVER: "chatcore"})
         response.force_close()
         return response

@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from chatcore.ports.log_throttle import LogThrottle
+from chatcore.log_throttle import LogThrottle
 
 from .log_text import indented, printable, printable_json, safe_event, safe_traceback
 

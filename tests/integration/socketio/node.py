@@ -17,7 +17,7 @@ from chatcore_aiohttp.origins import Origins
 from chatcore_memory import MemoryRegistry, MemoryStore
 from chatcore_socketio import ConnectionLimits, SocketioServer, Timing
 
-from ..clients import PATIENCE_S, RawClients, raw_clients
+from ..clients import TIMEOUT_S, RawClients, raw_clients
 
 QUICK = Timing(ping_interval=0.2, ping_timeout=0.4, connect_timeout=0.5, close_timeout=0.3)
 """Deadlines that a test can wait for."""
@@ -88,7 +88,7 @@ class SocketioNode:
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for something that no event tells of."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while not condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 

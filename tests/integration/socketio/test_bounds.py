@@ -11,7 +11,7 @@ from chatcore.ports.pushes import Bye
 from chatcore_socketio import Timing
 from chatcore_socketio.connection_limits import IDLE_FRAMES_AT_ONCE
 from chatcore_socketio.receiver import Receiver
-from chatcore_socketio.session import Session
+from chatcore_socketio.session import SocketioSession
 from chatcore_socketio.writer import DRAINED_BELOW, UNSENT_MAX
 
 from ...unit.client_frames import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
@@ -30,7 +30,7 @@ async def node() -> AsyncGenerator[SocketioNode]:
         yield found
 
 
-def outstanding(session: Session) -> int:
+def outstanding(session: SocketioSession) -> int:
     return session._writer._transport.get_write_buffer_size()
 
 

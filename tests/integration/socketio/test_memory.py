@@ -20,7 +20,7 @@ from chatcore_socketio.connection_limits import IDLE_FRAMES_AT_ONCE
 from chatcore_socketio.packet_handler import PacketHandler
 from chatcore_socketio.polling_handshake import PollingSession
 from chatcore_socketio.receiver import Receiver
-from chatcore_socketio.session import Session
+from chatcore_socketio.session import SocketioSession
 from chatcore_socketio.writer import Writer
 
 from ...unit.client_frames import CLOSE, TEXT, client_frame
@@ -37,7 +37,7 @@ TYPES = (
     Writer,
     LiveSocket,
     Receiver,
-    Session,
+    SocketioSession,
     Socket,
     SocketConnection,
     web.Request,

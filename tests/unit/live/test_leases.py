@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from chatcore import Bye, Chat, ChatError, NotFound, SendMessage
-from chatcore.live.leases import PATIENCE_S, Leases
+from chatcore.live.leases import TIMEOUT_S, Leases
 from chatcore.ports.registry import LEASE_S, SocketInfo
 from chatcore.testing import Recorder
 from chatcore.testing.registry import socket
@@ -75,7 +75,7 @@ async def test_registry_that_hangs_delays_a_connect_and_its_end_by_a_second() ->
         began, bob = anyio.current_time(), Recorder()
         async with chat.connect(bob, user="bob"):
             assert bob.ready.user == "bob"
-        assert anyio.current_time() - began == pytest.approx(2 * PATIENCE_S, abs=0.1)
+        assert anyio.current_time() - began == pytest.approx(2 * TIMEOUT_S, abs=0.1)
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -339,7 +339,7 @@ class StoreOfKeys(MemoryStore):
         entry = entries[appended.written]
         name = entry.author, entry.key
         news = await self.read_on(entry.room, entry.seq, 1, [name])
-        return evolve(appended, taken=news.first.get(name))
+        return evolve(appended, taken=news.by_key.get(name))
 
 
 async def test_answer_to_a_key_written_elsewhere_comes_after_the_entries_before_it() -> None:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from ...chat import Chat
 from ...commands.command import ChangeCommand, Command, ReadingCommand, RoomCommand
-from ...commands.reading import History
+from ...commands.history import History
 from ...commands.rooms import GetRoom
 from ...domain.decider import decide
 from ...domain.entries import Deleted, Entry

@@ -17,9 +17,9 @@ from ...domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from ...errors import Unavailable
 from ...ids import Key, RoomId, Seq, UserId
 from ...ports.bus import Bus, Hint, RevocationHint
-from ...ports.entry_log import AppendResult, Changes, LogSlice, Position
+from ...ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
 from ...ports.pushes import ByeCode
-from ...ports.registry import LEASE_S, Renewed, SocketInfo, SocketRegistry
+from ...ports.registry import LEASE_S, LeaseRenewal, SocketInfo, SocketRegistry
 from ...ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, Window
 from ...ports.store import Store
 from .processes import Process
@@ -28,7 +28,7 @@ from .world import World
 T = TypeVar("T")
 Call: TypeAlias = Callable[[], Coroutine[Any, Any, T]]
 
-TIMEOUT_S = 2
+CALL_TIMEOUT_S = 2
 """The contract of the store and of the registry: they answer within 2 s or fail."""
 APPLIED_LATE_S = 8
 HINT_LATE_S = 3
@@ -47,20 +47,20 @@ async def _fails_after(_: World, __: Process, call: Call[T]) -> T:
 
 
 async def _slow_before(world: World, _: Process, call: Call[T]) -> T:
-    await asyncio.sleep(world.random.uniform(0, TIMEOUT_S))
+    await asyncio.sleep(world.random.uniform(0, CALL_TIMEOUT_S))
     return await call()
 
 
 async def _slow_after(world: World, _: Process, call: Call[T]) -> T:
     result = await call()
-    await asyncio.sleep(world.random.uniform(0, TIMEOUT_S))
+    await asyncio.sleep(world.random.uniform(0, CALL_TIMEOUT_S))
     return result
 
 
 async def _hangs(world: World, _: Process, call: Call[T]) -> T:
     if world.random.random() < 0.5:
         await call()
-    await asyncio.sleep(TIMEOUT_S)
+    await asyncio.sleep(CALL_TIMEOUT_S)
     raise Unavailable
 
 
@@ -190,7 +190,7 @@ class FaultyStore(Store):
         if self._world.faults.occurs("store: applied late"):
             delay = self._world.random.uniform(0, APPLIED_LATE_S)
             self._shared.call_later(partial(self._shared.append_late, entries), delay)
-            await asyncio.sleep(min(delay, TIMEOUT_S) * self._world.random.random())
+            await asyncio.sleep(min(delay, CALL_TIMEOUT_S) * self._world.random.random())
             self._process.port_failed_at = self._world.now
             raise Unavailable
         append = partial(self._shared.append, entries)
@@ -217,7 +217,7 @@ class FaultyStore(Store):
     ) -> Mapping[RoomId, RoomCatchUp]:
         return await self._call(partial(self._inner.catch_up, user, cursors, limit, size))
 
-    async def changes(self, after: Position | None, limit: int) -> Changes:
+    async def changes(self, after: FeedPosition | None, limit: int) -> Changes:
         return await self._call(partial(self._inner.changes, after, limit))
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
@@ -262,7 +262,7 @@ class SharedRegistry(_Service):
         self._leases.pop(socket.id, None)
         await self.inner.remove(socket)
 
-    async def renew(self, node: str, sockets: Sequence[SocketInfo]) -> Renewed:
+    async def renew(self, node: str, sockets: Sequence[SocketInfo]) -> LeaseRenewal:
         renewed = await self.inner.renew(node, sockets)
         for socket in sockets:
             if socket.id in self._leases and socket.id not in renewed.lost:
@@ -311,7 +311,7 @@ class FaultyRegistry(SocketRegistry):
     async def _apply_late(self, call: Call[T]) -> T:
         delay = self._world.random.uniform(0, APPLIED_LATE_S)
         self._shared.call_later(call, delay)
-        await asyncio.sleep(min(delay, TIMEOUT_S) * self._world.random.random())
+        await asyncio.sleep(min(delay, CALL_TIMEOUT_S) * self._world.random.random())
         raise Unavailable
 
     async def add(self, socket: SocketInfo) -> None:
@@ -320,7 +320,7 @@ class FaultyRegistry(SocketRegistry):
     async def remove(self, socket: SocketInfo) -> None:
         await self._call(partial(self._shared.remove, socket))
 
-    async def renew(self, node: str, sockets: Sequence[SocketInfo]) -> Renewed:
+    async def renew(self, node: str, sockets: Sequence[SocketInfo]) -> LeaseRenewal:
         renewed = await self._call(partial(self._shared.renew, node, sockets))
         if renewed.lost:
             # The node enters them again before its next renewal.

@@ -72,7 +72,7 @@ ENABLED_SHARE = 0.7
 
 
 @frozen(kw_only=True)
-class Profile:
+class WorldProfile:
     """The parameters of a run.
 
     Attributes:
@@ -96,7 +96,7 @@ class Profile:
     rates: Mapping[str, float]
 
     @classmethod
-    def drawn(cls, random: Random) -> "Profile":
+    def drawn(cls, random: Random) -> "WorldProfile":
         severity = random.choice((0.3, 1.0, 1.0))
         profile = cls(
             nodes=random.randint(1, 3),

@@ -5,14 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ...commands.auth import RefreshAuth
+from ...commands.history import History
 from ...commands.markers import Mark
 from ...commands.membership import ListMembers
-from ...commands.reading import Cursor, History, ListRooms, Sync
-from ...commands.rooms import GetRoom
+from ...commands.rooms import GetRoom, ListRooms
+from ...commands.sync import Cursor, Sync
 from ...domain import permissions
 from ...domain.entries import Message
+from ...domain.serialization import compact_json
 from ...domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, RoomState
-from ...domain.texts import compact_json
 from ...errors import NotFound, Unauthenticated
 from ...ids import Seq, UserId, private_room_id
 from ...protocol import Object, entry_object, error_object

@@ -10,7 +10,7 @@ from ...ids import RoomId, UserId, created_room_id, private_room_id
 from ...protocol import Object
 from .clients import Client
 from .driver import Driver
-from .profile import Profile
+from .profile import WorldProfile
 from .scenarios import play
 
 ROOMS = 60
@@ -47,7 +47,7 @@ class Stress:
 
     play: Play
     large: float
-    adapt_profile: Callable[[Profile], Profile] = lambda profile: profile
+    adapt_profile: Callable[[WorldProfile], WorldProfile] = lambda profile: profile
     ordinary: int = ORDINARY
 
 
@@ -221,17 +221,17 @@ async def _all_answered(driver: Driver) -> None:
         await caller.finished.wait()
 
 
-def _slow_store(profile: Profile) -> Profile:
+def _slow_store(profile: WorldProfile) -> WorldProfile:
     """Every call of the store takes its time, and no fault occurs."""
     return evolve(profile, instant_share=0.0, delay_max_s=LATENCY_S, rates={})
 
 
-def _lost_hints(profile: Profile) -> Profile:
+def _lost_hints(profile: WorldProfile) -> WorldProfile:
     """The store answers at once, and nodes find most of the entries of other nodes by polling."""
     return evolve(profile, nodes=max(2, profile.nodes), instant_share=1.0, devices=3, rates={"hint: lost": 0.9})
 
 
-def _late_answers(profile: Profile) -> Profile:
+def _late_answers(profile: WorldProfile) -> WorldProfile:
     """Most answers of the store are stale when they arrive."""
     return evolve(profile, rates={**profile.rates, "store: slow after": 0.8})
 

@@ -19,7 +19,7 @@ from ...ports.pushes import ByeCode
 from ...protocol import Object, read_command
 from ..clock import ShuffledLoop
 from .processes import CancelAt, Cancellation, Process
-from .profile import FaultInjector, InjectedError, InjectedRuntimeError, InjectedValueError, Profile
+from .profile import FaultInjector, InjectedError, InjectedRuntimeError, InjectedValueError, WorldProfile
 from .reference_log import MarkerBounds, ReferenceLog, StoredLog
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -94,11 +94,11 @@ class World:
         *,
         tracing: bool,
         cancel_at: CancelAt | None = None,
-        adapt_profile: Callable[[Profile], Profile] | None = None,
+        adapt_profile: Callable[[WorldProfile], WorldProfile] | None = None,
     ) -> None:
         self.seed = seed
         self.random = Random(seed)
-        self.profile = Profile.drawn(self.random)
+        self.profile = WorldProfile.drawn(self.random)
         if adapt_profile:
             self.profile = adapt_profile(self.profile)
         self.counts: Counter[str] = Counter()

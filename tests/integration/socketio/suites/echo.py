@@ -22,7 +22,7 @@ from chatcore_socketio import SocketioServer, Timing, session
 from chatcore_socketio.frames import text_frame
 from chatcore_socketio.packet_handler import PacketHandler
 
-from ...clients import PATIENCE_S, RawClient, RawClients, raw_clients
+from ...clients import TIMEOUT_S, RawClient, RawClients, raw_clients
 
 STRICT = Timing(ping_interval=0.3, ping_timeout=0.2, connect_timeout=0.5)
 """The heartbeat that the suites ask for."""
@@ -85,7 +85,7 @@ class Echo:
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for a state of the server that no event announces."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while not condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 

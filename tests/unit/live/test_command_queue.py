@@ -1,9 +1,10 @@
-"""The commands that wait at a room, and when they expire."""
+"""The queue of a room's pending commands, and their deadlines."""
 
 from chatcore import SendMessage
 from chatcore.domain.decider import AppendCommand, Facts
+from chatcore.domain.idempotency import CommandDone, Outcome
 from chatcore.errors import ChatError, Invalid, Unavailable
-from chatcore.live.command_queue import CommandDone, CommandQueue, Outcome, PendingCommand
+from chatcore.live.command_queue import CommandQueue, PendingCommand
 from chatcore.live.in_flight import InFlight
 from chatcore.live.live_sockets import LiveSocket
 from chatcore.testing import Recorder
@@ -72,7 +73,7 @@ def test_entry_answers_every_command_of_its_key_and_none_of_another_key() -> Non
     for key, answers in zip("acbb", outcomes, strict=True):
         queue.append(waiting(key, 1.0, answers, command=HI))
     entry = message(author="bob", key="b", digest=HI.digest)
-    queue.finish_from(entry)
+    queue.finish_by_key(entry)
     found = CommandDone(entry, duplicate=True)
     assert outcomes == [{}, {}, {"b": found}, {"b": found}]
 

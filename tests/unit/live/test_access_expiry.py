@@ -55,14 +55,14 @@ async def test_refreshing_again_and_again_leaves_one_deadline_and_one_warning() 
         async with chat.connect(bob, user="bob", expires_at=after(120), authenticate=until) as socket:
             for token in ["120"] * 100 + ["121", "122", "120"] * 100 + ["90"]:
                 await socket.receive("auth.refresh", {"token": token})
-            assert len(chat._sockets._deadlines._ends) == 1
+            assert len(chat._sockets._access_expiry._ends) == 1
             await anyio.sleep(40)
             assert len(warnings(bob)) == 1
             for _ in range(100):
                 await socket.receive("auth.refresh", {"token": "90"})
             await bob.until(lambda _: bob.bye == Bye(code="expired"), within=51)
             assert len(warnings(bob)) == 1
-        assert not chat._sockets._deadlines._ends
+        assert not chat._sockets._access_expiry._ends
 
 
 async def test_a_socket_that_was_refreshed_lives_on() -> None:
@@ -108,7 +108,7 @@ async def test_a_token_that_is_looked_at_beyond_the_end_of_its_socket_leaves_no_
             await looking.wait()
         seen.set()
         await anyio.wait_all_tasks_blocked()
-        assert not chat._sockets._deadlines._ends
+        assert not chat._sockets._access_expiry._ends
 
 
 async def test_socket_refreshed_by_a_token_without_an_end_lives_on() -> None:

@@ -1,4 +1,4 @@
-"""What happens between two reads, or between a read and what is done with it. Found by the simulation."""
+"""Changes during a read, or between a read and the use of its result. The simulation found these cases."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -114,8 +114,8 @@ async def test_join_noted_during_a_sync_is_followed_once() -> None:
 async def test_join_told_late_does_not_take_a_noted_join_back() -> None:
     bob = LiveSocket(Recorder(), "bob", InFlight())
     for seq in (4, 2):
-        assert bob.note_join(ROOM, seq)
-    assert bob.noted == {ROOM: 4}
+        assert bob.defer_join(ROOM, seq)
+    assert bob.deferred_joins == {ROOM: 4}
 
 
 async def test_follow_from_above_the_live_room_makes_it_catch_up() -> None:

@@ -8,7 +8,7 @@ from attrs import define
 
 WARNING = timedelta(seconds=60)
 """A socket is warned this long before its deadline."""
-LOOK_S = 1
+CHECK_INTERVAL_S = 1
 """Seconds between two checks of the deadlines."""
 
 
@@ -18,7 +18,7 @@ class _Deadline:
     warned: bool = False
 
 
-class Deadlines:
+class AccessExpiry:
     """A deadline in wall-clock time for each socket, checked once a second.
 
     Args:
@@ -54,7 +54,7 @@ class Deadlines:
             if deadline.end <= now:
                 self.forget(socket)
                 self._expire(socket)
-        await anyio.sleep(LOOK_S)
+        await anyio.sleep(CHECK_INTERVAL_S)
 
     def _warn_of(self, socket: str, deadline: _Deadline, now: datetime) -> None:
         if deadline.end - WARNING <= now and not deadline.warned:

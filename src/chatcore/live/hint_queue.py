@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import anyio
 
 from ..domain.entries import Entry, Message
-from ..domain.texts import text_bytes
+from ..domain.serialization import text_bytes
 from ..ports.bus import Bus, Hint, RoomHint
 
 QUEUED_MAX = 10_000
-SMALL = 1_024
+SMALL_ENTRY_BYTES = 1_024
 """The most bytes of text of an entry that is part of its hint. Its other fields are bounded, except ``opens``."""
 
 
@@ -49,4 +49,4 @@ def _hint(entry: Entry) -> RoomHint:
 
 def _is_small(entry: Entry) -> bool:
     mentions = entry.event.mentions if isinstance(entry.event, Message) else ()
-    return entry.opens is None and text_bytes(entry) + sum(len(user.encode()) for user in mentions) <= SMALL
+    return entry.opens is None and text_bytes(entry) + sum(len(user.encode()) for user in mentions) <= SMALL_ENTRY_BYTES

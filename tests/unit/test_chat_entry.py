@@ -1,4 +1,4 @@
-"""Entering a Chat: once, and wholly or not at all."""
+"""Entering a Chat: once, and completely or not at all."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -12,7 +12,7 @@ import pytest
 
 from chatcore import Chat, SendMessage
 from chatcore.ports.bus import Bus, Hint
-from chatcore.ports.entry_log import Changes, Position
+from chatcore.ports.entry_log import Changes, FeedPosition
 from chatcore_memory import MemoryBus, MemoryStore
 
 pytestmark = pytest.mark.anyio
@@ -65,7 +65,7 @@ class SlowStore(MemoryStore):
             await super().__aexit__(kind, error, traceback)
             self._steps.entered.remove("store")
 
-    async def changes(self, after: Position | None, limit: int) -> Changes:
+    async def changes(self, after: FeedPosition | None, limit: int) -> Changes:
         await self._steps.wait()
         return await super().changes(after, limit)
 

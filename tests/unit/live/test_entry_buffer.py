@@ -1,23 +1,23 @@
-"""What a room remembers of its end."""
+"""The buffer of a room's last entries."""
 
 from chatcore.domain.entries import Edited, Message
-from chatcore.live.entry_buffer import TAIL, EntryBuffer
+from chatcore.live.entry_buffer import ENTRIES_MAX, EntryBuffer
 from chatcore.testing.builders import conversation, deleted, edited
 
 
 def test_it_gives_what_lies_between_or_says_that_it_begins_too_late() -> None:
     tail = EntryBuffer()
     assert tail.between(0, 0) is None
-    *entries, one_more = conversation(count=TAIL + 11)
+    *entries, one_more = conversation(count=ENTRIES_MAX + 11)
     for entry in entries:
         tail.append(entry)
-    assert tail.between(9, TAIL + 10) is None
-    assert tail.between(10, TAIL + 10) == entries[10:]
+    assert tail.between(9, ENTRIES_MAX + 10) is None
+    assert tail.between(10, ENTRIES_MAX + 10) == entries[10:]
     tail.append(one_more)
-    assert tail.between(10, TAIL + 11) is None
-    assert tail.between(11, TAIL + 11) == [*entries[11:], one_more]
+    assert tail.between(10, ENTRIES_MAX + 11) is None
+    assert tail.between(11, ENTRIES_MAX + 11) == [*entries[11:], one_more]
     assert tail.between(20, 22) == entries[20:22]
-    assert tail.between(TAIL + 10, TAIL + 10) == []
+    assert tail.between(ENTRIES_MAX + 10, ENTRIES_MAX + 10) == []
 
 
 def test_what_it_remembers_of_a_deleted_message_and_its_edits_has_no_text() -> None:

@@ -1,4 +1,4 @@
-"""What one caller, host or client does wrong is nobody else's matter."""
+"""A fault of one caller, host or client does not affect others."""
 
 import gc
 import weakref
@@ -9,7 +9,7 @@ import pytest
 
 from chatcore import Chat, CreateRoom, Forbidden, History, Mark, SendMessage, Socket, Unavailable
 from chatcore.domain.decider import Rules
-from chatcore.domain.permissions import NOBODY, RIGHTS, Rights
+from chatcore.domain.permissions import NO_RANK, RIGHTS, Rights
 from chatcore.domain.state import Marker
 from chatcore.ids import UserId
 from chatcore.ports.user_directory import Profile
@@ -87,7 +87,7 @@ async def test_directory_that_hangs_or_fails_makes_a_command_unavailable_within_
 
 
 async def test_a_mark_that_a_hosts_rules_refuse_moves_nothing() -> None:
-    rights: Rights = {**RIGHTS, "mark": dict.fromkeys(RIGHTS["mark"], NOBODY)}
+    rights: Rights = {**RIGHTS, "mark": dict.fromkeys(RIGHTS["mark"], NO_RANK)}
     store = MemoryStore()
     async with Chat(store, rules=Rules(rights=rights)) as chat:
         await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakSet
 
-from ..errors import Unavailable
+from .errors import Unavailable
 
 EVERY_S = 10
 """Seconds between two lines about a fault that lasts."""

@@ -1,4 +1,4 @@
-"""Leaving a Chat: whoever is still in the middle of something is told, and nobody waits for ever."""
+"""Leaving a Chat answers every pending caller, and never hangs."""
 
 from typing import Any
 

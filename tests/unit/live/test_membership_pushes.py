@@ -1,4 +1,4 @@
-"""What sockets hear when somebody is invited, joins, leaves, is removed or banned; and what they do not."""
+"""The pushes about memberships: invitations, joins, and their ends."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""The task that checks all deadlines."""
+"""The task that checks the deadlines of all sessions."""
 
 import asyncio
 import logging

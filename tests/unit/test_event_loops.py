@@ -1,4 +1,4 @@
-"""A Chat is used in the event loop in which it was entered; a call from another loop is refused and changes nothing."""
+"""A Chat refuses calls from another event loop than that in which it was entered; they change nothing."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

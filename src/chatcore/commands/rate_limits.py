@@ -11,7 +11,7 @@ from attrs import frozen
 from ..domain.token_buckets import TokenBuckets
 from ..errors import RateLimited
 from ..ids import RoomId, UserId
-from ..ports.log_throttle import LogThrottle
+from ..log_throttle import LogThrottle
 from ..ports.rate_limiter import LimitName, Rate, RateLimiter
 from .command import RoomCommand
 
@@ -66,7 +66,7 @@ class CommandLimits:
             return self._refused("send_room", room, wait)
         return None
 
-    def forget(self, user: UserId) -> None:
+    def give_back(self, user: UserId) -> None:
         """Uncount a user's message that the limit of its room refused."""
         if self._users:
             self._users.give_back(user)

@@ -1,4 +1,4 @@
-"""How often the store is asked for the message that commands are about."""
+"""How often the store is read for the target messages of commands."""
 
 from collections.abc import Sequence
 from functools import partial

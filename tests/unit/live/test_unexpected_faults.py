@@ -1,4 +1,4 @@
-"""What a Chat does by itself goes on after a fault that nobody expected, and says what it was."""
+"""The tasks of a Chat continue after an unexpected exception, and log it."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from chatcore.ports.bus import RoomHint
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryRegistry
 from tests.unit.live.nodes import HeldBus, HeldStore, seqs
-from tests.unit.live.test_belonging import create
+from tests.unit.live.test_membership_pushes import create
 
 pytestmark = pytest.mark.anyio
 
@@ -137,7 +137,7 @@ async def test_end_of_a_fault_in_the_background_is_logged_once(caplog: pytest.Lo
 
     async with Background() as background:
         with caplog.at_level(logging.INFO, "chatcore"):
-            background.keep("counting", turn, 1)
+            background.repeat("counting", turn, 1)
             await over.wait()
     lines = [record.getMessage().split(":")[0] for record in caplog.records]
     failed = "counting failed, and is tried again"
@@ -157,7 +157,7 @@ async def test_equal_faults_in_a_row_are_logged_once(caplog: pytest.LogCaptureFi
 
     async with Background() as background:
         with caplog.at_level(logging.WARNING):
-            background.keep("counting", turn, 1)
+            background.repeat("counting", turn, 1)
             began = anyio.current_time()
             await over.wait()
     assert anyio.current_time() - began == 5

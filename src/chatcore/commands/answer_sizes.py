@@ -3,8 +3,8 @@
 from attrs import define
 
 from ..domain.entries import Banned, Edited, Entry, Message, Removed
+from ..domain.serialization import compact_json
 from ..domain.state import RoomView
-from ..domain.texts import compact_json
 from ..ids import RoomId
 from .fields import BODY_BYTES_MAX
 
@@ -20,10 +20,11 @@ _FIELDS = 512
 
 def entry_size(entry: Entry, body_max: int = BODY_BYTES_MAX) -> int:
     """Return an upper bound of the entry's bytes on the wire, with its body cut to ``body_max`` bytes."""
-    size = _FIELDS + len(entry.room) + _json_size([entry.author, entry.key])
+    size = _FIELDS + len(entry.room) + _json_size(entry.author) + _json_size(entry.key)
     match entry.event:
         case Message() as event:
-            size += min(_json_size(event.body), _ESCAPED * body_max) + _json_size(event.mentions)
+            size += min(_json_size(event.body), _ESCAPED * body_max)
+            size += _json_size(event.mentions) if event.mentions else 0
             size += _json_size(event.data) if event.data is not None else 0
             size += sum(_json_size([emoji, reaction.users]) + 32 for emoji, reaction in event.reactions.items())
         case Edited(body=str(body)):

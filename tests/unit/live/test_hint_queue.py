@@ -3,19 +3,19 @@
 import pytest
 
 from chatcore import Entry
-from chatcore.live.hints import SMALL, HintQueue
+from chatcore.live.hint_queue import SMALL_ENTRY_BYTES, HintQueue
 from chatcore.ports.bus import RoomHint
 from chatcore.testing.builders import edited, joined, message, opened, opens, reacted
 from tests.unit.live.nodes import HeldBus
 
 pytestmark = pytest.mark.anyio
 
-FULL, TOO_MUCH = "x" * SMALL, "x" * (SMALL + 1)
+FULL, TOO_MUCH = "x" * SMALL_ENTRY_BYTES, "x" * (SMALL_ENTRY_BYTES + 1)
 
 SMALL_ENTRIES = [
     message(seq=2, body=FULL),
     message(seq=2, body="hi", data={"a": 1}, mentions=["bob"]),
-    message(seq=2, body="x" * (SMALL - 30), mentions=["y" * 30]),
+    message(seq=2, body="x" * (SMALL_ENTRY_BYTES - 30), mentions=["y" * 30]),
     edited(2, body=FULL),
     reacted(2, "bob"),
     joined("room", 2, "bob"),
@@ -24,7 +24,7 @@ LARGE_ENTRIES = [
     message(seq=2, body=TOO_MUCH),
     message(seq=2, body="\N{SNOWMAN}" * 342),
     message(seq=2, body="hi", data={"a": FULL}),
-    message(seq=2, body="x" * (SMALL - 24), mentions=["y" * 30]),
+    message(seq=2, body="x" * (SMALL_ENTRY_BYTES - 24), mentions=["y" * 30]),
     message(seq=2, body="hi", mentions=[f"{number} {'x' * 100}" for number in range(50)]),
     edited(2, body=TOO_MUCH),
     opened(opens=opens("alice", "bob")),
