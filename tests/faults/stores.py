@@ -32,7 +32,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_mongo:_page_queries",
             "queries.below(room, anchor,",
             "queries.below(room, 2**53,",
-            f"{IN_MONGO}::TestMongoLog::test_entries_and_head_are_of_one_moment_while_others_write",
+            f"{IN_MONGO}::TestMongoLog::test_window_is_consistent_during_writes",
         ),
     ),
     "A deletion is told at once, and an interrupted one is finished": (

@@ -60,7 +60,7 @@ class TestMongoMarkers(MongoFixtures, MarkersContract): ...
 
 
 class TestMongoHistories(MongoFixtures, HistoriesContract):
-    test_every_answer_is_what_the_log_comes_to = every_answer(12)
+    test_every_read_of_a_random_history_matches_the_model = every_answer(12)
 
 
 class TestMongoStore(MongoFixtures, StoreContract):

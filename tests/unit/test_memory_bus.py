@@ -3,7 +3,7 @@
 import pytest
 
 from chatcore.ports.bus import RoomHint
-from chatcore.testing.bus import BusContract, Heard
+from chatcore.testing.bus import BusContract, HintRecorder
 from chatcore_memory import MemoryBus
 
 
@@ -15,7 +15,7 @@ class TestMemoryBus(BusContract):
 
 @pytest.mark.anyio
 async def test_hints_have_been_heard_in_order_when_publish_returns() -> None:
-    bus, heard = MemoryBus(), Heard()
+    bus, heard = MemoryBus(), HintRecorder()
     hints = [RoomHint(room="room", seq=seq) for seq in range(1, 11)]
     async with bus.subscribe(heard):
         await bus.publish(hints)

@@ -1,4 +1,4 @@
-"""What every `AccountStore` has to do."""
+"""The contract suite of `AccountStore`."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -21,25 +21,25 @@ SECOND = timedelta(seconds=1)
 _Result = TypeVar("_Result")
 
 
-async def together(call: Callable[[], Awaitable[_Result]]) -> list[_Result | Conflict]:
-    """What `CALLERS` calls that run at the same time come to."""
+async def call_at_once(call: Callable[[], Awaitable[_Result]]) -> list[_Result | Conflict]:
+    """Run `CALLERS` calls at the same time. Returns their results and conflicts."""
 
-    async def one() -> _Result | Conflict:
+    async def run() -> _Result | Conflict:
         try:
             return await call()
-        except Conflict as refusal:
-            return refusal
+        except Conflict as conflict:
+            return conflict
 
-    return await at_once([one] * CALLERS)
+    return await at_once([run] * CALLERS)
 
 
-def a_session(session_id: str = "s1", user: str = "bob", device: str = "phone") -> Session:
+def session_of(session_id: str = "s1", user: str = "bob", device: str = "phone") -> Session:
     return Session(id=session_id, user=user, device=device, generation=1)
 
 
 @pytest.mark.anyio
 class AccountStoreContract:
-    """Subclass it, with a fixture ``store`` that gives an empty store, and ``pass_time``, which lets its time pass."""
+    """Subclass it, with the fixtures ``store``, an empty store, and ``pass_time``."""
 
     @pytest.fixture
     def store(self) -> AccountStore:
@@ -47,33 +47,33 @@ class AccountStoreContract:
 
     @pytest.fixture
     def pass_time(self) -> PassTime:
-        """An async function of a timedelta that moves the store's clock by it; a negative one sets the clock back."""
+        """An async function that moves the store's clock by a timedelta. A negative timedelta sets the clock back."""
         raise NotImplementedError
 
-    async def test_an_account_is_kept_as_it_was_made(self, store: AccountStore) -> None:
+    async def test_account_is_stored_as_it_was_created(self, store: AccountStore) -> None:
         await store.create("bob", "$hash$", "Bob 🙂 'Tables' --")
         assert await store.password_hash("bob") == "$hash$"
         assert await store.profiles(["bob"]) == {"bob": Profile(name="Bob 🙂 'Tables' --")}
 
-    async def test_a_name_that_is_taken_is_a_conflict_and_nothing_changes(self, store: AccountStore) -> None:
+    async def test_create_with_a_taken_name_is_conflict_and_changes_nothing(self, store: AccountStore) -> None:
         await store.create("bob", "$hash$", "Bob")
         with pytest.raises(Conflict):
             await store.create("bob", "$other$", "Robert")
         assert await store.password_hash("bob") == "$hash$"
         assert await store.profiles(["bob"]) == {"bob": Profile(name="Bob")}
 
-    async def test_the_same_call_again_is_no_conflict_and_nothing_changes(self, store: AccountStore) -> None:
-        """An adapter may have to repeat it, when it does not know whether the first attempt was written."""
+    async def test_repeated_create_is_no_conflict_and_changes_nothing(self, store: AccountStore) -> None:
+        """An adapter repeats the call when it does not know whether the first attempt was written."""
         for name in ("Bob", "Bob", "Robert"):
             await store.create("bob", "$hash$", name)
         assert await store.profiles(["bob"]) == {"bob": Profile(name="Bob")}
 
-    async def test_of_many_who_want_a_name_at_once_one_gets_it(self, store: AccountStore) -> None:
+    async def test_concurrent_creates_of_a_name_succeed_once(self, store: AccountStore) -> None:
         hashes = (f"$hash{number}$" for number in range(CALLERS))
-        outcomes = await together(lambda: store.create("bob", next(hashes), None))
+        outcomes = await call_at_once(lambda: store.create("bob", next(hashes), None))
         assert sum(outcome is None for outcome in outcomes) == 1
 
-    async def test_ids_are_equal_only_when_their_code_points_are(self, store: AccountStore) -> None:
+    async def test_user_ids_are_compared_by_code_points(self, store: AccountStore) -> None:
         for user in ALMOST_EQUAL:
             assert await store.password_hash(user) is None
             await store.create(user, f"$hash of {user}$", None)
@@ -84,55 +84,55 @@ class AccountStoreContract:
     @pytest.mark.parametrize("user", HOSTILE_NAMES)
     async def test_every_valid_user_id_can_have_an_account(self, store: AccountStore, user: str) -> None:
         await store.create(user, "$hash$", user)
-        await store.open_session(a_session(user=user, device=user), DAY)
+        await store.open_session(session_of(user=user, device=user), DAY)
         assert await store.password_hash(user) == "$hash$"
         assert await store.profiles([user]) == {user: Profile(name=user)}
-        assert await store.session("s1") == a_session(user=user, device=user)
+        assert await store.session("s1") == session_of(user=user, device=user)
 
-    async def test_there_is_no_hash_of_a_user_who_does_not_exist(self, store: AccountStore) -> None:
-        assert await store.password_hash("nobody") is None
+    async def test_password_hash_of_an_unknown_user_is_none(self, store: AccountStore) -> None:
+        assert await store.password_hash("unknown") is None
 
-    async def test_profiles_are_of_those_who_have_an_account(self, store: AccountStore) -> None:
+    async def test_profiles_returns_users_with_an_account_alone(self, store: AccountStore) -> None:
         await store.create("bob", "$hash$", None)
         await store.create("alice", "$hash$", "Alice")
         asked = [f"user{number}" for number in range(500)] + ["alice", "bob", "bob"]
         assert await store.profiles(asked) == {"alice": Profile(name="Alice"), "bob": Profile()}
         assert await store.profiles([]) == {}
 
-    async def test_a_session_is_kept_as_it_was_opened(self, store: AccountStore) -> None:
-        await store.open_session(a_session(device="Bob's 📱"), DAY)
-        assert await store.session("s1") == a_session(device="Bob's 📱")
+    async def test_session_is_stored_as_it_was_opened(self, store: AccountStore) -> None:
+        await store.open_session(session_of(device="Bob's 📱"), DAY)
+        assert await store.session("s1") == session_of(device="Bob's 📱")
 
-    async def test_a_user_may_have_many_sessions(self, store: AccountStore) -> None:
-        await store.open_session(a_session("s1"), DAY)
-        await store.open_session(a_session("s2"), DAY)
+    async def test_user_can_have_several_sessions(self, store: AccountStore) -> None:
+        await store.open_session(session_of("s1"), DAY)
+        await store.open_session(session_of("s2"), DAY)
         await store.end_session("s1")
-        assert await store.session("s2") == a_session("s2")
+        assert await store.session("s2") == session_of("s2")
 
-    async def test_of_a_session_that_never_was_there_is_nothing(self, store: AccountStore) -> None:
+    async def test_unknown_session_is_none(self, store: AccountStore) -> None:
         assert await store.session("s1") is None
         assert await store.rotate("s1", 1, DAY) is None
         await store.end_session("s1")
 
-    async def test_of_a_session_that_has_ended_there_is_nothing(self, store: AccountStore) -> None:
-        await store.open_session(a_session(), DAY)
+    async def test_ended_session_is_none(self, store: AccountStore) -> None:
+        await store.open_session(session_of(), DAY)
         await store.end_session("s1")
         await store.end_session("s1")
         assert await store.session("s1") is None
         assert await store.rotate("s1", 1, DAY) is None
 
-    async def test_the_present_generation_makes_way_for_the_next(self, store: AccountStore) -> None:
-        await store.open_session(a_session(), DAY)
+    async def test_rotation_of_the_current_generation_starts_the_next(self, store: AccountStore) -> None:
+        await store.open_session(session_of(), DAY)
         rotation = await store.rotate("s1", 1, DAY)
         assert rotation
         assert rotation.spent_for == timedelta(0)
         assert rotation.session == Session(id="s1", user="bob", device="phone", generation=2)
         assert await store.session("s1") == rotation.session
 
-    async def test_a_spent_generation_changes_nothing_and_has_an_age(
+    async def test_spent_generation_changes_nothing_and_has_an_age(
         self, store: AccountStore, pass_time: PassTime
     ) -> None:
-        await store.open_session(a_session(), DAY)
+        await store.open_session(session_of(), DAY)
         first = await store.rotate("s1", 1, DAY)
         await pass_time(3 * SECOND)
         await store.rotate("s1", 2, DAY)
@@ -141,45 +141,45 @@ class AccountStoreContract:
         assert _age(await store.rotate("s1", 1, DAY), generation=3) == pytest.approx(7, abs=0.5)
         assert _age(await store.rotate("s1", 2, DAY), generation=3) == pytest.approx(4, abs=0.5)
 
-    async def test_a_generation_that_never_was_changes_nothing_and_has_no_age(self, store: AccountStore) -> None:
-        await store.open_session(a_session(), DAY)
+    async def test_unknown_generation_changes_nothing_and_has_no_age(self, store: AccountStore) -> None:
+        await store.open_session(session_of(), DAY)
         for generation in (0, 2, 3, 2**40):
             assert _age(await store.rotate("s1", generation, DAY), generation=1) is None
 
-    async def test_spent_generation_has_no_age_when_the_clock_was_set_back_behind_it(
+    async def test_spent_generation_has_no_age_after_the_clock_was_set_back(
         self, store: AccountStore, pass_time: PassTime
     ) -> None:
-        await store.open_session(a_session(), DAY)
+        await store.open_session(session_of(), DAY)
         await store.rotate("s1", 1, DAY)
         await pass_time(60 * SECOND)
         await pass_time(-3600 * SECOND)
         assert _age(await store.rotate("s1", 1, DAY), generation=2) is None
         assert _age(await store.rotate("s1", 2, DAY), generation=3) == 0
 
-    async def test_rotation_leaves_other_sessions_of_the_user_as_they_are(self, store: AccountStore) -> None:
+    async def test_rotation_leaves_other_sessions_of_the_user_unchanged(self, store: AccountStore) -> None:
         for session_id in ("s1", "s2"):
-            await store.open_session(a_session(session_id), DAY)
+            await store.open_session(session_of(session_id), DAY)
         await store.rotate("s1", 1, DAY)
-        assert await store.session("s2") == a_session("s2")
+        assert await store.session("s2") == session_of("s2")
         assert _age(await store.rotate("s2", 1, DAY), generation=2) == 0
 
-    async def test_of_many_who_spend_a_generation_at_once_one_changes_something(self, store: AccountStore) -> None:
-        await store.open_session(a_session(), DAY)
-        outcomes = await together(lambda: store.rotate("s1", 1, DAY))
+    async def test_concurrent_rotations_of_a_generation_change_the_session_once(self, store: AccountStore) -> None:
+        await store.open_session(session_of(), DAY)
+        outcomes = await call_at_once(lambda: store.rotate("s1", 1, DAY))
         ages = [_age(outcome, generation=2) for outcome in outcomes if not isinstance(outcome, Conflict)]
         assert ages == [pytest.approx(0, abs=1)] * CALLERS
 
-    async def test_the_last_16_spent_generations_are_remembered(self, store: AccountStore) -> None:
-        await store.open_session(a_session(), DAY)
+    async def test_last_16_spent_generations_are_remembered(self, store: AccountStore) -> None:
+        await store.open_session(session_of(), DAY)
         for generation in range(1, 41):
             await store.rotate("s1", generation, DAY)
         for generation in range(25, 41):
             assert _age(await store.rotate("s1", generation, DAY), generation=41) is not None
 
-    async def test_a_session_ends_when_its_lifetime_passes_without_a_rotation(
+    async def test_session_ends_after_its_lifetime_without_a_rotation(
         self, store: AccountStore, pass_time: PassTime
     ) -> None:
-        await store.open_session(a_session(), DAY)
+        await store.open_session(session_of(), DAY)
         await pass_time(DAY - 10 * SECOND)
         assert await store.session("s1")
         await pass_time(20 * SECOND)
@@ -187,8 +187,8 @@ class AccountStoreContract:
         assert await store.rotate("s1", 1, DAY) is None
         await store.end_session("s1")
 
-    async def test_a_rotation_lets_the_lifetime_start_anew(self, store: AccountStore, pass_time: PassTime) -> None:
-        await store.open_session(a_session(), DAY)
+    async def test_rotation_restarts_the_lifetime(self, store: AccountStore, pass_time: PassTime) -> None:
+        await store.open_session(session_of(), DAY)
         await pass_time(DAY / 2)
         await store.rotate("s1", 1, 2 * DAY)
         await pass_time(1.5 * DAY)
@@ -196,30 +196,30 @@ class AccountStoreContract:
         await pass_time(DAY)
         assert await store.session("s1") is None
 
-    async def test_a_spent_generation_lengthens_nothing(self, store: AccountStore, pass_time: PassTime) -> None:
-        await store.open_session(a_session(), DAY)
+    async def test_spent_generation_does_not_extend_the_lifetime(
+        self, store: AccountStore, pass_time: PassTime
+    ) -> None:
+        await store.open_session(session_of(), DAY)
         await store.rotate("s1", 1, DAY)
         await pass_time(DAY / 2)
         await store.rotate("s1", 1, 10 * DAY)
         await pass_time(DAY)
         assert await store.session("s1") is None
 
-    async def test_sessions_that_go_on_survive_those_whose_lifetime_passed(
-        self, store: AccountStore, pass_time: PassTime
-    ) -> None:
-        await store.open_session(a_session("s1"), DAY)
-        await store.open_session(a_session("s2"), DAY)
+    async def test_rotated_session_outlives_an_expired_session(self, store: AccountStore, pass_time: PassTime) -> None:
+        await store.open_session(session_of("s1"), DAY)
+        await store.open_session(session_of("s2"), DAY)
         await pass_time(DAY / 2)
         await store.rotate("s1", 1, DAY)
         await pass_time(DAY * 0.75)
-        await store.open_session(a_session("s3"), DAY)
+        await store.open_session(session_of("s3"), DAY)
         assert await store.session("s1")
         assert await store.session("s2") is None
         assert await store.session("s3")
 
 
 def _age(rotation: Rotation | None, *, generation: int) -> float | None:
-    """In seconds, of a rotation that left the session at ``generation``."""
+    """The age of a spent generation in seconds, after a rotation that left the session at ``generation``."""
     assert rotation
     assert rotation.session.generation == generation
     return None if rotation.spent_for is None else rotation.spent_for.total_seconds()

@@ -1,4 +1,4 @@
-"""What every `Bus` has to do."""
+"""The contract suite of `Bus`."""
 
 from collections.abc import Sequence
 
@@ -26,8 +26,8 @@ HINTS: Sequence[Hint] = [
 ]
 
 
-class Heard:
-    """A receiver that can be waited for."""
+class HintRecorder:
+    """A receiver that records its hints. `until` waits for them."""
 
     def __init__(self) -> None:
         self.hints: list[Hint] = []
@@ -38,8 +38,8 @@ class Heard:
         self._more.set()
         self._more = anyio.Event()
 
-    async def all_of(self, hints: Sequence[Hint]) -> None:
-        """Wait until each of ``hints`` has come."""
+    async def until(self, hints: Sequence[Hint]) -> None:
+        """Return once each of ``hints`` has arrived."""
         with anyio.fail_after(TIMEOUT_S):
             while [hint for hint in hints if hint not in self.hints]:
                 await self._more.wait()
@@ -47,7 +47,9 @@ class Heard:
 
 @pytest.mark.anyio
 class BusContract:
-    """Subclass it, with a fixture ``bus``; and one ``other``, where nodes have a bus object each, for another node."""
+    """Subclass it, with a fixture ``bus``. Where each node has its own bus object, add the fixture ``other``: another
+    node's bus.
+    """
 
     @pytest.fixture
     async def bus(self) -> Bus:
@@ -57,58 +59,58 @@ class BusContract:
     async def other(self, bus: Bus) -> Bus:
         return bus
 
-    async def test_hints_of_every_kind_reach_another_node_exactly(self, bus: Bus, other: Bus) -> None:
-        heard = Heard()
-        async with other.subscribe(heard):
+    async def test_hints_of_every_kind_reach_another_node_unchanged(self, bus: Bus, other: Bus) -> None:
+        received = HintRecorder()
+        async with other.subscribe(received):
             await bus.publish(HINTS)
-            await heard.all_of(HINTS)
-        assert all(hint in HINTS for hint in heard.hints)
+            await received.until(HINTS)
+        assert all(hint in HINTS for hint in received.hints)
 
-    async def test_every_subscriber_hears_every_hint(self, bus: Bus, other: Bus) -> None:
-        one, two = Heard(), Heard()
-        async with other.subscribe(one), other.subscribe(two):
+    async def test_every_subscriber_receives_every_hint(self, bus: Bus, other: Bus) -> None:
+        first, second = HintRecorder(), HintRecorder()
+        async with other.subscribe(first), other.subscribe(second):
             await bus.publish(HINTS)
-            await one.all_of(HINTS)
-            await two.all_of(HINTS)
+            await first.until(HINTS)
+            await second.until(HINTS)
 
     async def test_hints_travel_in_both_directions(self, bus: Bus, other: Bus) -> None:
-        here, there = Heard(), Heard()
+        here, there = HintRecorder(), HintRecorder()
         async with bus.subscribe(here), other.subscribe(there):
             await bus.publish(HINTS[:1])
-            await there.all_of(HINTS[:1])
+            await there.until(HINTS[:1])
             await other.publish(HINTS[1:2])
-            await here.all_of(HINTS[1:2])
+            await here.until(HINTS[1:2])
 
-    async def test_who_has_left_hears_nothing_and_the_others_do(self, bus: Bus, other: Bus) -> None:
-        gone, stays = Heard(), Heard()
-        async with other.subscribe(stays):
-            async with other.subscribe(gone):
+    async def test_ended_subscription_receives_nothing_others_continue(self, bus: Bus, other: Bus) -> None:
+        ended, open_ = HintRecorder(), HintRecorder()
+        async with other.subscribe(open_):
+            async with other.subscribe(ended):
                 await bus.publish(HINTS[:1])
-                await gone.all_of(HINTS[:1])
+                await ended.until(HINTS[:1])
             await bus.publish(HINTS[1:2])
-            await stays.all_of(HINTS[:2])
-        assert HINTS[1] not in gone.hints
+            await open_.until(HINTS[:2])
+        assert HINTS[1] not in ended.hints
 
-    async def test_one_receiver_may_subscribe_again(self, bus: Bus, other: Bus) -> None:
-        heard = Heard()
-        async with other.subscribe(heard):
+    async def test_receiver_can_subscribe_again(self, bus: Bus, other: Bus) -> None:
+        received = HintRecorder()
+        async with other.subscribe(received):
             pass
-        async with other.subscribe(heard):
+        async with other.subscribe(received):
             await bus.publish(HINTS[:1])
-            await heard.all_of(HINTS[:1])
+            await received.until(HINTS[:1])
 
-    async def test_publishing_to_nobody_or_nothing_is_nothing(self, bus: Bus, other: Bus) -> None:
+    async def test_publishing_without_subscribers_or_hints_has_no_effect(self, bus: Bus, other: Bus) -> None:
         await bus.publish(HINTS)
-        heard = Heard()
-        async with other.subscribe(heard):
+        received = HintRecorder()
+        async with other.subscribe(received):
             await bus.publish([])
             await bus.publish(HINTS[:1])
-            await heard.all_of(HINTS[:1])
+            await received.until(HINTS[:1])
 
-    async def test_many_hints_are_carried(self, bus: Bus, other: Bus) -> None:
-        heard = Heard()
+    async def test_thousand_hints_are_delivered(self, bus: Bus, other: Bus) -> None:
+        received = HintRecorder()
         hints = [RoomHint(room=f"room {number % 7}", seq=number) for number in range(1, 1001)]
-        async with other.subscribe(heard):
+        async with other.subscribe(received):
             for start in range(0, 1000, 50):
                 await bus.publish(hints[start : start + 50])
-                await heard.all_of(hints[start : start + 50])
+                await received.until(hints[start : start + 50])

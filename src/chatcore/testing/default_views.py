@@ -41,7 +41,7 @@ class DefaultViews(LogStore):
         return await self._store.changes(after, limit)
 
     async def stored_markers(self, ids: Collection[MarkerId]) -> Mapping[MarkerId, StoredMarker]:
-        """Return the markers of present members, which are all that ``store`` returns."""
+        """Return the markers of present members. ``store`` has no others."""
         stored: dict[MarkerId, StoredMarker] = {}
         for room in {room for room, _ in ids}:
             members = (await self._store.state(room)).members

@@ -23,10 +23,10 @@ class EntryLogContract(
     CatchUpContract,
     ChangesContract,
 ):
-    """Subclass it, with a fixture ``log`` that gives an open and empty log.
+    """Subclass it, with a fixture ``log``: an open and empty log.
 
     The fixture may be an async function or generator. Every test runs on each backend of the fixture
-    ``anyio_backend``; override it where yours is asyncio's alone.
+    ``anyio_backend``; override it for an adapter that runs on asyncio only.
     """
 
     @pytest.fixture

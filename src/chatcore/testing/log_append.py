@@ -1,4 +1,4 @@
-"""What `EntryLog.append` has to do."""
+"""Tests of `EntryLog.append`."""
 
 import json
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ DATA = {
     "a.b": {},
 }
 
-KEPT = [
+STORED = [
     pytest.param(message(), id="plain"),
     pytest.param(message(body="", data=DATA), id="data"),
     pytest.param(message(body="", data={}), id="empty data"),
@@ -37,8 +37,8 @@ KEPT = [
     pytest.param(message(mentions=["🙂", "bob"], reply_to=2**53), id="references"),
     pytest.param(message(key="\0" * 64, digest=None), id="no digest"),
     pytest.param(message(at=datetime(2026, 12, 31, 23, 59, 59, 999_000, UTC)), id="milliseconds"),
-    pytest.param(message(at=datetime(1970, 1, 1, 0, 0, 0, 1_000, UTC)), id="the first millisecond of all"),
-    pytest.param(message(at=datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC)), id="the last millisecond of all"),
+    pytest.param(message(at=datetime(1970, 1, 1, 0, 0, 0, 1_000, UTC)), id="first millisecond"),
+    pytest.param(message(at=datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC)), id="last millisecond"),
     pytest.param(message(opens=opens("bob", "alice", kind="private")), id="private"),
     pytest.param(opened(opens=opens("alice", kind="public", title="'Täg' \0 🙂")), id="title"),
     pytest.param(opened(opens=opens("alice", *HOSTILE_NAMES)), id="members"),
@@ -47,28 +47,28 @@ KEPT = [
 
 @pytest.mark.anyio
 class AppendContract:
-    @pytest.mark.parametrize("entry", KEPT)
-    async def test_an_entry_is_kept_exactly(self, log: Store, entry: Entry) -> None:
+    @pytest.mark.parametrize("entry", STORED)
+    async def test_entry_is_stored_unchanged(self, log: Store, entry: Entry) -> None:
         await write(log, [entry])
-        (kept,) = await everything(log, "room")
-        assert kept == entry
-        assert kept.at.utcoffset() == entry.at.utcoffset()
+        (stored,) = await everything(log, "room")
+        assert stored == entry
+        assert stored.at.utcoffset() == entry.at.utcoffset()
 
-    async def test_data_is_kept_as_json_text_is_with_the_order_of_its_keys(self, log: Store) -> None:
+    async def test_data_is_stored_as_json_with_the_order_of_its_keys(self, log: Store) -> None:
         await write(log, [message(body="", data=DATA)])
-        (kept,) = await everything(log, "room")
-        assert isinstance(kept.event, Message)
-        assert json.dumps(kept.event.data) == json.dumps(DATA)
+        (stored,) = await everything(log, "room")
+        assert isinstance(stored.event, Message)
+        assert json.dumps(stored.event.data) == json.dumps(DATA)
 
     @pytest.mark.parametrize("name", HOSTILE_NAMES)
-    async def test_every_user_and_room_has_a_log_of_its_own(self, log: Store, name: str) -> None:
+    async def test_users_and_rooms_of_hostile_names_have_separate_logs(self, log: Store, name: str) -> None:
         entries = conversation(name, 3, users=[name, "bob"])
         await write(log, conversation("room", 2))
         await write(log, entries)
         assert await everything(log, name) == entries
         assert len(await everything(log, "room")) == 2
 
-    async def test_rooms_authors_and_keys_are_equal_only_when_their_code_points_are(self, log: Store) -> None:
+    async def test_rooms_authors_and_keys_are_compared_by_code_points(self, log: Store) -> None:
         for room in ALMOST_EQUAL:
             authors = [message(room, seq, author, key="k") for seq, author in enumerate(ALMOST_EQUAL, start=1)]
             await write(log, authors)
@@ -77,13 +77,13 @@ class AppendContract:
             await write(log, [message(room, head + n, key=key) for n, key in enumerate(keys, start=1)])
             assert len(await everything(log, room)) == head + len(keys)
 
-    async def test_entries_of_every_kind_go_on_where_the_log_ends(self, log: Store) -> None:
+    async def test_batches_of_every_kind_of_entry_append_at_the_head(self, log: Store) -> None:
         entries = [opened(opens=opens("alice")), message(seq=2), joined("room", 3, "bob"), message(seq=4)]
         await write(log, entries[:1])
         await write(log, entries[1:])
         assert await everything(log, "room") == entries
 
-    async def test_a_seq_that_is_taken_is_a_conflict_and_nothing_is_written(self, log: Store) -> None:
+    async def test_append_at_a_used_seq_writes_nothing(self, log: Store) -> None:
         entries = conversation(count=3)
         await write(log, entries)
         for seq in (1, 2, 3):
@@ -91,33 +91,33 @@ class AppendContract:
             assert await log.append(batch) == AppendResult(written=0)
         assert await everything(log, "room") == entries
 
-    async def test_an_entry_that_would_leave_a_hole_is_not_written(self, log: Store) -> None:
+    async def test_append_above_the_next_seq_writes_nothing(self, log: Store) -> None:
         assert await log.append([message(seq=2)]) == AppendResult(written=0)
         await write(log, [message(seq=1)])
         assert await log.append([message(seq=3, key="new")]) == AppendResult(written=0)
         assert await everything(log, "room") == [message(seq=1)]
 
-    async def test_a_key_that_is_taken_gives_the_entry_that_holds_it(self, log: Store) -> None:
+    async def test_append_with_a_used_key_returns_the_entry_with_that_key(self, log: Store) -> None:
         entries = conversation(count=3)
         await write(log, entries)
         again = message(seq=4, author=entries[1].author, key=entries[1].key, body="other")
         assert await log.append([again]) == AppendResult(written=0, taken=entries[1])
         assert await everything(log, "room") == entries
 
-    async def test_when_seq_and_key_clash_at_once_either_is_reported(self, log: Store) -> None:
+    async def test_append_with_used_seq_and_used_key_reports_either(self, log: Store) -> None:
         entries = conversation(count=3)
         await write(log, entries)
         appended = await log.append([entries[1]])
         assert appended in (AppendResult(written=0), AppendResult(written=0, taken=entries[1]))
         assert await everything(log, "room") == entries
 
-    async def test_a_key_belongs_to_its_author_and_room(self, log: Store) -> None:
+    async def test_key_is_unique_per_author_and_room(self, log: Store) -> None:
         await write(log, [message(key="k"), message(seq=2, author="bob", key="k")])
         await write(log, [message("other", key="k")])
         assert len(await everything(log, "room")) == 2
         assert len(await everything(log, "other")) == 1
 
-    async def test_of_a_batch_what_precedes_a_taken_key_is_written_and_nothing_else(self, log: Store) -> None:
+    async def test_batch_is_written_up_to_an_entry_with_a_used_key(self, log: Store) -> None:
         first = [message(), joined("room", 2, "carol")]
         await write(log, first)
         batch = [message(seq=seq, key="key-1" if seq == 5 else f"new-{seq}") for seq in range(3, 8)]
@@ -125,31 +125,31 @@ class AppendContract:
         assert await everything(log, "room") == [*first, *batch[:2]]
         await write(log, [message(seq=5, key="new")])
 
-    async def test_a_key_that_stands_twice_in_a_batch_is_taken_by_its_first_entry(self, log: Store) -> None:
+    async def test_batch_with_a_key_twice_is_written_up_to_the_second(self, log: Store) -> None:
         batch = [message(), joined("room", 2, "carol"), message(seq=3, key="key-1")]
         assert await log.append(batch) == AppendResult(written=2, taken=batch[0])
         assert await everything(log, "room") == batch[:2]
         assert (await log.state("room")).head == 2
 
-    async def test_an_unborn_room_stays_unborn_when_nothing_is_written(self, log: Store) -> None:
+    async def test_refused_append_leaves_an_unborn_room_unborn(self, log: Store) -> None:
         await log.append([message(seq=2)])
         assert (await log.state("room")).kind is None
         assert await log.memberships("alice") == []
         assert (await log.changes(None, 10)).changes == []
 
-    async def test_what_was_appended_is_seen_by_whoever_reads_afterwards(self, log: Store) -> None:
+    async def test_entry_is_readable_when_append_returns(self, log: Store) -> None:
         for entry in conversation(count=20):
             await write(log, [entry])
             assert (await log.read_on("room", entry.seq - 1, 10)).entries == [entry]
 
-    async def test_of_two_first_entries_at_once_one_is_written(self, log: Store) -> None:
+    async def test_concurrent_first_entries_of_a_room_write_one(self, log: Store) -> None:
         for room in (f"room {number}" for number in range(20)):
             first = [message(room, 1, "alice", key="a"), message(room, 1, "bob", key="b")]
-            outcomes = await at_once([partial(log.append, [one]) for one in first])
+            outcomes = await at_once([partial(log.append, [entry]) for entry in first])
             assert sorted(outcome.written for outcome in outcomes) == [0, 1]
             assert list(await everything(log, room)) in ([first[0]], [first[1]])
 
-    async def test_of_many_appends_with_one_key_at_once_one_is_written(self, log: Store) -> None:
+    async def test_concurrent_appends_of_one_key_write_one_entry(self, log: Store) -> None:
         await write(log, [message()])
         entry = message(seq=2, key="k")
         outcomes = await at_once([partial(log.append, [entry])] * WRITERS)
@@ -157,14 +157,14 @@ class AppendContract:
         assert all(outcome.taken in (None, entry) for outcome in outcomes)
         assert len(await everything(log, "room")) == 2
 
-    async def test_many_who_write_to_one_room_leave_no_hole_and_no_key_twice(self, log: Store) -> None:
+    async def test_concurrent_writers_of_a_room_leave_no_hole_and_no_duplicate(self, log: Store) -> None:
         each = {f"user {number}": [f"{number}/{n}" for n in range(10)] for number in range(WRITERS)}
         await at_once([partial(say, log, "room", user, keys) for user, keys in each.items()])
         entries = await everything(log, "room")
         for user, keys in each.items():
             assert [entry.key for entry in entries if entry.author == user] == keys
 
-    async def test_a_refusal_in_one_room_does_not_touch_what_others_write(self, log: Store) -> None:
+    async def test_refused_append_in_one_room_does_not_affect_other_rooms(self, log: Store) -> None:
         rooms = [f"room {number}" for number in range(WRITERS)]
         await at_once([partial(write, log, conversation(room, 2)) for room in rooms])
         batches = {
@@ -175,7 +175,7 @@ class AppendContract:
         assert [outcome.written for outcome in outcomes] == [0, 2] * (WRITERS // 2)
         assert [len(await everything(log, room)) for room in rooms] == [2, 4] * (WRITERS // 2)
 
-    async def test_a_cancelled_append_is_there_once_or_not_at_all(self, log: Store) -> None:
+    async def test_cancelled_append_is_written_once_or_not_at_all(self, log: Store) -> None:
         await write(log, [message()])
         for ticks in [*range(20), 50, 100, 200, 400]:
             key = f"cancelled after {ticks}"

@@ -1,4 +1,4 @@
-"""What entries that change membership come to, in the state, in one's rooms, and in windows."""
+"""Tests of entries that change memberships: in the state, in the rooms of users, and in windows."""
 
 from collections.abc import Sequence
 
@@ -28,20 +28,22 @@ from .logs import HOSTILE_NAMES, everything, write
 from .model import state_of
 
 JOINED = joined("room", 2, "carol")
-STORIES = [
+CASES = [
     pytest.param([JOINED], Membership("member", since=2), id="joined"),
     pytest.param([joined("room", 2, "carol", role="owner")], Membership("owner", since=2), id="joined as owner"),
     pytest.param([JOINED, left("room", 3, "carol")], None, id="left"),
     pytest.param([JOINED, removed("room", 3, "carol", "why")], None, id="removed"),
     pytest.param([JOINED, banned("room", 3, "carol")], Membership("member", 3, "banned"), id="banned"),
-    pytest.param([banned("room", 2, "carol")], Membership("member", 2, "banned"), id="a stranger banned"),
+    pytest.param([banned("room", 2, "carol")], Membership("member", 2, "banned"), id="banned without joining"),
     pytest.param([banned("room", 2, "carol"), unbanned("room", 3, "carol")], None, id="unbanned"),
     pytest.param([invited("room", 2, "carol")], Membership("member", 2, "invited"), id="invited"),
     pytest.param([invited("room", 2, "carol"), joined("room", 3, "carol")], Membership("member", 3), id="accepted"),
     pytest.param([invited("room", 2, "carol"), left("room", 3, "carol")], None, id="declined"),
     pytest.param([invited("room", 2, "carol"), removed("room", 3, "carol")], None, id="withdrawn"),
     pytest.param(
-        [invited("room", 2, "carol"), banned("room", 3, "carol")], Membership("member", 3, "banned"), id="both"
+        [invited("room", 2, "carol"), banned("room", 3, "carol")],
+        Membership("member", 3, "banned"),
+        id="invited and banned",
     ),
     pytest.param([JOINED, role_changed("room", 3, "carol", "admin")], Membership("admin", since=2), id="role"),
     pytest.param(
@@ -52,13 +54,13 @@ STORIES = [
 
 @pytest.mark.anyio
 class MembershipContract:
-    @pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one batch"])
-    @pytest.mark.parametrize(("story", "member"), STORIES)
-    async def test_a_standing_is_the_same_wherever_one_looks(
-        self, log: Store, story: Sequence[Entry], member: Membership | None, together: bool
+    @pytest.mark.parametrize("in_one_batch", [False, True], ids=["one by one", "in one batch"])
+    @pytest.mark.parametrize(("changes", "member"), CASES)
+    async def test_membership_is_the_same_in_every_read(
+        self, log: Store, changes: Sequence[Entry], member: Membership | None, in_one_batch: bool
     ) -> None:
-        entries = [message(), *story]
-        for batch in [entries] if together else [[one] for one in entries]:
+        entries = [message(), *changes]
+        for batch in [entries] if in_one_batch else [[appended] for appended in entries]:
             await write(log, batch)
         assert await everything(log, "room") == entries
         assert await log.state("room") == state_of(entries)
@@ -75,7 +77,7 @@ class MembershipContract:
         ]
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
-    async def test_entries_of_every_kind_are_kept_exactly_and_name_whom_they_affect(
+    async def test_membership_events_are_stored_unchanged_and_name_affected_users(
         self, log: Store, user: UserId
     ) -> None:
         events: list[Event] = [
@@ -95,13 +97,13 @@ class MembershipContract:
         affects = {change.seq: change.affects for change in (await log.changes(0, 100)).changes if change.affects}
         assert affects == {1: ("alice", "bob"), **dict.fromkeys((2, 3, 5, 6, 7, 8, 10), (user,))}
 
-    async def test_the_title_is_the_last_that_was_given(self, log: Store) -> None:
+    async def test_title_is_the_last_that_was_set(self, log: Store) -> None:
         await write(log, [opened(opens=opens("alice", title="first"))])
         for seq, title in enumerate(["second", "", "'third' 🙂"], start=2):
             await write(log, [updated("room", seq, title)])
             assert (await log.state("room")).title == title
 
-    async def test_an_owner_may_stop_being_one(self, log: Store) -> None:
+    async def test_owner_can_become_a_member_and_leave(self, log: Store) -> None:
         entries = [
             message(),
             role_changed("room", 2, "bob", "owner"),
@@ -111,7 +113,7 @@ class MembershipContract:
         await write(log, entries)
         assert dict((await log.state("room")).members) == {"bob": Membership("owner", since=1)}
 
-    async def test_a_change_touches_nobody_else_and_no_other_room(self, log: Store) -> None:
+    async def test_membership_change_affects_no_other_user_and_no_other_room(self, log: Store) -> None:
         for room in ("room", "other"):
             await write(log, [*conversation(room, 3, users=["alice", "bob", "carol"])])
         await write(log, [removed("room", 4, "carol"), banned("room", 5, "bob")])

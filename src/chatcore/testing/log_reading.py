@@ -1,4 +1,4 @@
-"""What `EntryLog.read_on`, `state` and `memberships` have to do."""
+"""Tests of `EntryLog.read_on`, `RoomViews.state` and `RoomViews.memberships`."""
 
 from functools import partial
 
@@ -18,47 +18,47 @@ from .tasks import meanwhile
 
 @pytest.mark.anyio
 class ReadOnContract:
-    async def test_of_an_unborn_room_there_is_no_news(self, log: Store) -> None:
+    async def test_read_on_of_an_unborn_room_is_empty(self, log: Store) -> None:
         await write(log, [message("other")])
         for room in ("room", "", *HOSTILE_NAMES):
             assert await log.read_on(room, 0, 10, [("alice", "key-1")]) == LogSlice(head=0, entries=[], by_key={})
 
     @pytest.mark.parametrize("limit", [0, 1, 199, 200, 201])
-    async def test_what_lies_above_a_seq_comes_ascending_up_to_the_limit_with_the_head(
-        self, log: Store, limit: int
-    ) -> None:
+    async def test_read_on_returns_head_and_entries_above_seq_up_to_the_limit(self, log: Store, limit: int) -> None:
         entries = conversation(count=200)
         await write(log, entries)
         for after in (0, 1, 100, 199, 200, 201, 2**53):
-            news = await log.read_on("room", after, limit)
-            assert news == LogSlice(head=200, entries=entries[after : after + limit], by_key={})
+            log_slice = await log.read_on("room", after, limit)
+            assert log_slice == LogSlice(head=200, entries=entries[after : after + limit], by_key={})
 
-    async def test_the_holder_of_a_key_is_found_wherever_it_stands(self, log: Store) -> None:
+    async def test_read_on_returns_entries_by_key_at_any_position(self, log: Store) -> None:
         entries = conversation(count=5)
         await write(log, entries)
-        holders = {(entry.author, entry.key): entry for entry in entries}
-        asked = [*holders, ("alice", "key-2"), ("bob", "key-1"), ("carol", "key-1"), ("alice", "")]
-        assert await log.read_on("room", 2, 1, asked) == LogSlice(head=5, entries=[entries[2]], by_key=holders)
+        entries_by_key = {(entry.author, entry.key): entry for entry in entries}
+        keys_asked = [*entries_by_key, ("alice", "key-2"), ("bob", "key-1"), ("carol", "key-1"), ("alice", "")]
+        assert await log.read_on("room", 2, 1, keys_asked) == LogSlice(
+            head=5, entries=[entries[2]], by_key=entries_by_key
+        )
 
-    async def test_a_key_of_another_room_is_not_found(self, log: Store) -> None:
+    async def test_read_on_does_not_return_an_entry_of_another_room_by_key(self, log: Store) -> None:
         await write(log, [message("other", key="k")])
         await write(log, [message("room", key="other")])
         assert (await log.read_on("room", 0, 0, [("alice", "k")])).by_key == {}
 
-    async def test_head_entries_and_keys_are_of_one_moment_while_others_write(self, log: Store) -> None:
+    async def test_read_on_is_consistent_during_writes(self, log: Store) -> None:
         keys = [str(number) for number in range(100)]
-        asked = [("alice", key) for key in keys]
+        keys_asked = [("alice", key) for key in keys]
         async with meanwhile(partial(say, log, "room", "alice", keys)) as running:
             while running():
-                news = await log.read_on("room", 0, READ_ALL, asked)
-                assert [entry.seq for entry in news.entries] == list(range(1, news.head + 1))
-                assert list(news.by_key.values()) == list(news.entries)
+                log_slice = await log.read_on("room", 0, READ_ALL, keys_asked)
+                assert [entry.seq for entry in log_slice.entries] == list(range(1, log_slice.head + 1))
+                assert list(log_slice.by_key.values()) == list(log_slice.entries)
 
 
 @pytest.mark.anyio
 class StateContract:
     @pytest.mark.parametrize("room", ["room", "", *HOSTILE_NAMES])
-    async def test_the_state_of_an_unborn_room_is_empty(self, log: Store, room: str) -> None:
+    async def test_state_of_an_unborn_room_is_empty(self, log: Store, room: str) -> None:
         assert await log.state(room) == RoomState(room=room)
 
     @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ class StateContract:
         ],
         ids=lambda opening: opening.kind,
     )
-    async def test_the_state_is_what_the_entries_come_to(self, log: Store, opening: RoomOpening) -> None:
+    async def test_state_is_the_fold_of_the_entries(self, log: Store, opening: RoomOpening) -> None:
         entries = [
             opened(opens=opening),
             message(seq=2),
@@ -84,7 +84,7 @@ class StateContract:
             state = evolve(state, entry)
             assert await log.state("room") == state
 
-    async def test_the_state_is_the_same_when_a_batch_brought_it(self, log: Store) -> None:
+    async def test_state_includes_every_entry_of_a_batch(self, log: Store) -> None:
         entries = [message(), joined("room", 2, "carol"), message(seq=3), joined("room", 4, "dave")]
         await write(log, entries)
         state = await log.state("room")
@@ -96,11 +96,11 @@ class StateContract:
             "dave": 4,
         }
 
-    async def test_users_are_equal_only_when_their_code_points_are(self, log: Store) -> None:
+    async def test_members_are_compared_by_code_points(self, log: Store) -> None:
         await write(log, [opened(opens=opens(*ALMOST_EQUAL))])
         assert set((await log.state("room")).members) == set(ALMOST_EQUAL)
 
-    async def test_head_and_members_are_of_one_moment_while_others_write(self, log: Store) -> None:
+    async def test_state_is_consistent_during_writes(self, log: Store) -> None:
         async def join() -> None:
             for seq in range(2, 60):
                 await write(log, [joined("room", seq, f"user {seq}")])
@@ -114,16 +114,14 @@ class StateContract:
 
 @pytest.mark.anyio
 class MembershipsContract:
-    async def test_a_user_without_rooms_has_no_memberships(self, log: Store) -> None:
+    async def test_user_without_rooms_has_no_memberships(self, log: Store) -> None:
         await write(log, conversation())
         for user in ("carol", *HOSTILE_NAMES):
             assert await log.memberships(user) == []
             assert await log.memberships(user, "room") == []
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
-    async def test_a_user_has_the_rooms_that_were_opened_with_them_and_those_they_joined(
-        self, log: Store, user: UserId
-    ) -> None:
+    async def test_memberships_are_the_rooms_opened_with_the_user_or_joined(self, log: Store, user: UserId) -> None:
         await write(log, [message("opened", opens=opens(user, "bob"))])
         await write(log, [message("joined"), message("joined", 2), joined("joined", 3, user, role="admin")])
         await write(log, [message("not theirs")])
@@ -137,19 +135,19 @@ class MembershipsContract:
         assert await log.memberships(user, "not theirs") == []
         assert await log.memberships(user, "unborn") == []
 
-    async def test_the_head_of_a_row_is_the_rooms_present_one(self, log: Store) -> None:
+    async def test_membership_has_the_current_head_of_its_room(self, log: Store) -> None:
         for entry in conversation(count=5):
             await write(log, [entry])
             (row,) = await log.memberships("bob")
             assert (row.head, row.member.since) == (entry.seq, 1)
 
-    async def test_a_user_may_have_many_rooms(self, log: Store) -> None:
+    async def test_user_can_have_300_memberships(self, log: Store) -> None:
         rooms = {f"room {number}" for number in range(300)}
         for room in rooms:
             await write(log, [message(room)])
         assert {row.room for row in await log.memberships("bob")} == rooms
 
-    async def test_whoever_is_made_a_member_has_the_room_when_the_append_returns(self, log: Store) -> None:
+    async def test_new_member_has_the_room_when_append_returns(self, log: Store) -> None:
         await write(log, [message()])
         for seq in range(2, 20):
             await write(log, [joined("room", seq, f"user {seq}")])

@@ -19,7 +19,7 @@ COUNTS = (0, 1, 2, 3, 20)
 
 
 def mixed(count: int = 12) -> Sequence[Entry]:
-    """Messages of alice and bob, among them people who join: at 2, 3, 6, 9, 12, …"""
+    """Messages of alice and bob; the entries 2, 3, 6, 9, 12 … are joins of other users."""
     return [
         joined("room", seq, f"user {seq}")
         if seq % 3 == 0 or seq == 2
@@ -28,8 +28,8 @@ def mixed(count: int = 12) -> Sequence[Entry]:
     ]
 
 
-def place_of(anchor: Anchor, entries: Sequence[Entry]) -> Seq:
-    """Where the contract says that an anchor is."""
+def position_of(anchor: Anchor, entries: Sequence[Entry]) -> Seq:
+    """The position of an anchor, as the contract of `Anchor` says."""
     newest = len(entries) + 1
     match anchor:
         case "oldest":
@@ -43,17 +43,17 @@ def place_of(anchor: Anchor, entries: Sequence[Entry]) -> Seq:
 
 
 def expected(entries: Sequence[Entry], anchor: Anchor, before: int, after: int, *, messages_only: bool) -> Window:
-    """The window of a reader who is the member alice, worked out the slow way."""
-    place = place_of(anchor, entries)
+    """The window of the member alice, computed from all entries."""
+    position = position_of(anchor, entries)
     wanted = [entry for entry in entries if not messages_only or isinstance(entry.event, Message)]
-    below = [entry for entry in wanted if entry.seq < place]
-    there = [entry for entry in wanted if entry.seq == place]
-    above = [entry for entry in wanted if entry.seq > place]
+    below = [entry for entry in wanted if entry.seq < position]
+    at_position = [entry for entry in wanted if entry.seq == position]
+    above = [entry for entry in wanted if entry.seq > position]
     return Window(
         head=len(entries),
         kind="group",
         member=Membership("owner", since=1),
-        entries=[*below[max(0, len(below) - before) :], *there, *above[:after]],
+        entries=[*below[max(0, len(below) - before) :], *at_position, *above[:after]],
         has_before=len(below) > before,
         has_after=len(above) > after,
     )
@@ -62,28 +62,26 @@ def expected(entries: Sequence[Entry], anchor: Anchor, before: int, after: int, 
 @pytest.mark.anyio
 class WindowContract:
     @pytest.mark.parametrize("messages_only", [False, True])
-    async def test_a_window_is_what_the_contract_says_around_every_anchor(
-        self, log: Store, messages_only: bool
-    ) -> None:
+    async def test_window_around_every_anchor_is_as_specified(self, log: Store, messages_only: bool) -> None:
         entries = mixed()
         await write(log, entries)
         unread = [FirstUnread(user=user, read=read) for user in ("alice", "bob", "carol") for read in range(14)]
         anchors: list[Anchor] = ["newest", "oldest", *range(1, 15), 2**53, *unread]
         sizes = [*product(COUNTS, COUNTS)]
         for anchor in anchors:
-            ask = partial(log.window, "alice", "room", anchor, messages_only=messages_only)
-            windows = await at_once([partial(ask, before, after) for before, after in sizes])
+            window_of = partial(log.window, "alice", "room", anchor, messages_only=messages_only)
+            windows = await at_once([partial(window_of, before, after) for before, after in sizes])
             for (before, after), window in zip(sizes, windows, strict=True):
                 assert window == expected(entries, anchor, before, after, messages_only=messages_only)
 
     @pytest.mark.parametrize("room", ["room", "", *HOSTILE_NAMES])
-    async def test_the_window_of_an_unborn_room_is_empty(self, log: Store, room: str) -> None:
+    async def test_window_of_an_unborn_room_is_empty(self, log: Store, room: str) -> None:
         anchors: list[Anchor] = ["newest", "oldest", 1, 7, FirstUnread(user="alice", read=0)]
         for anchor in anchors:
             window = await log.window("alice", room, anchor, 10, 10)
             assert window == Window(head=0, kind=None, member=None, entries=[], has_before=False, has_after=False)
 
-    async def test_whoever_reads_has_their_own_standing_in_it(self, log: Store) -> None:
+    async def test_window_has_the_membership_of_its_reader(self, log: Store) -> None:
         await write(log, [message(), joined("room", 2, "carol")])
         membership = {
             user: (await log.window(user, "room", "newest", 1, 0)).member for user in ("bob", "carol", "dave")
@@ -96,7 +94,7 @@ class WindowContract:
 
     @pytest.mark.parametrize("size", [1, 199, 200, 201, 202])
     @pytest.mark.parametrize("count", [1, 200, 201])
-    async def test_a_page_has_as_many_as_were_asked_for_and_tells_whether_there_are_more(
+    async def test_page_has_the_requested_count_and_says_if_there_are_more(
         self, log: Store, size: int, count: int
     ) -> None:
         entries = conversation(count=size)
@@ -111,7 +109,7 @@ class WindowContract:
 
     @pytest.mark.parametrize("page", [1, 7, 200, 201])
     @pytest.mark.parametrize("messages_only", [False, True])
-    async def test_paging_in_both_directions_from_every_kind_of_anchor_gives_each_entry_once(
+    async def test_paging_both_ways_from_any_anchor_returns_each_entry_once(
         self, log: Store, page: int, messages_only: bool
     ) -> None:
         entries = mixed(403 if page > 1 else 40)
@@ -135,7 +133,7 @@ class WindowContract:
                 seqs, more = [*seqs, *new], window.has_after
             assert seqs == wanted
 
-    async def test_a_page_never_shifts_while_others_write(self, log: Store) -> None:
+    async def test_window_around_a_seq_does_not_shift_during_writes(self, log: Store) -> None:
         entries = conversation(count=30)
         await write(log, entries)
         keys = [f"new {number}" for number in range(50)]
@@ -144,7 +142,7 @@ class WindowContract:
                 window = await log.window("alice", "room", 20, 10, 10)
                 assert list(window.entries) == list(entries[9:30])
 
-    async def test_entries_and_head_are_of_one_moment_while_others_write(self, log: Store) -> None:
+    async def test_window_is_consistent_during_writes(self, log: Store) -> None:
         keys = [str(number) for number in range(100)]
         async with meanwhile(partial(say, log, "room", "alice", keys)) as running:
             while running():

@@ -1,4 +1,4 @@
-"""What the suites of the log's methods share."""
+"""Values and functions that the suites of the log share."""
 
 from collections.abc import Iterable, Sequence
 
@@ -19,28 +19,28 @@ HOSTILE_NAMES = [
     "\u202eright to left\u202c",
     " spaces ",
 ]
-"""User ids that the contract allows, and that a careless store trips over; all tell rooms apart as well."""
+"""User ids that the contract allows and that need correct escaping in a store. They are valid room ids as well."""
 
 ALMOST_EQUAL = ["bob", "Bob", "bob ", "bo", "b\u00f6b", "bo\u0308b", "b_b", "b%", "bob\u200b"]
-"""Texts that only a comparison by code points tells apart."""
+"""Texts that differ only when they are compared by code points."""
 
 
 async def write(log: EntryLog, entries: Sequence[Entry]) -> None:
-    """Append entries of one room, all of which must be new."""
+    """Append entries of one room. All of them must be new."""
     for start in range(0, len(entries), 200):
         part = entries[start : start + 200]
         assert await log.append(part) == AppendResult(written=len(part))
 
 
 async def everything(log: EntryLog, room: RoomId) -> Sequence[Entry]:
-    """The room's whole log, which must be the entries 1 to head."""
-    news = await log.read_on(room, 0, READ_ALL)
-    assert [entry.seq for entry in news.entries] == list(range(1, news.head + 1))
-    return news.entries
+    """Return the whole log of a room, and check that it has the entries 1 to head."""
+    log_slice = await log.read_on(room, 0, READ_ALL)
+    assert [entry.seq for entry in log_slice.entries] == list(range(1, log_slice.head + 1))
+    return log_slice.entries
 
 
 async def say(log: EntryLog, room: RoomId, author: str, keys: Iterable[str]) -> None:
-    """Write a message with each key at whatever is the room's head by then, as often as it takes."""
+    """Append a message with each key at the head of the room. Each append is repeated until it succeeds."""
     head = 0
     for key in keys:
         while True:

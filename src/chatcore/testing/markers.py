@@ -1,4 +1,4 @@
-"""What every `Markers` has to do."""
+"""The contract suite of `Markers`."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,23 +17,25 @@ from .tasks import at_once, meanwhile
 @pytest.mark.anyio
 class StartContract:
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
-    async def test_whoever_the_first_entry_names_starts_at_0(self, log: Store, markers: Markers, user: UserId) -> None:
+    async def test_marker_of_a_first_member_starts_at_0(self, log: Store, markers: Markers, user: UserId) -> None:
         await write(log, [opened(user, user, opens=opens(user, "bob")), message(user, 2), message(user, 3)])
         assert await markers.markers(user, [user, "bob"]) == {user: Marker(0, 0), "bob": Marker(0, 0)}
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
-    async def test_whoever_joins_later_starts_at_the_entry_that_says_so(
+    async def test_marker_of_a_later_member_starts_at_the_joined_entry(
         self, log: Store, markers: Markers, user: UserId
     ) -> None:
         await write(log, [message(), message(seq=2), joined("room", 3, user), message(seq=4)])
         assert await markers.markers("room", [user]) == {user: Marker(3, 3)}
 
-    async def test_messages_move_nobodys_marker_not_even_their_authors(self, log: Store, markers: Markers) -> None:
+    async def test_messages_move_no_marker(self, log: Store, markers: Markers) -> None:
         await write(log, [*conversation(count=9), joined("room", 10, "carol"), message(seq=11, author="carol")])
         expected = {"alice": Marker(0, 0), "bob": Marker(0, 0), "carol": Marker(10, 10)}
         assert await markers.markers("room", ["alice", "bob", "carol"]) == expected
 
-    async def test_strangers_and_unborn_rooms_have_none(self, log: Store, markers: Markers) -> None:
+    async def test_unborn_rooms_and_users_that_are_not_members_have_no_markers(
+        self, log: Store, markers: Markers
+    ) -> None:
         await write(log, conversation())
         await write(log, [message("other", opens=opens("carol"))])
         assert await markers.markers("room", ["carol", "alice", *HOSTILE_NAMES]) == {"alice": Marker(0, 0)}
@@ -41,7 +43,7 @@ class StartContract:
         for room in ("unborn", "", *HOSTILE_NAMES):
             assert await markers.markers(room, ["alice"]) == {}
 
-    async def test_whoever_joins_again_starts_anew(self, log: Store, markers: Markers) -> None:
+    async def test_marker_of_a_rejoined_member_starts_again(self, log: Store, markers: Markers) -> None:
         await write(log, [message(), joined("room", 2, "carol"), message(seq=3)])
         await markers.mark("carol", "room", MarkerUpdate(read=3, unread_from=1, muted=True))
         await write(log, [left("room", 4, "carol")])
@@ -53,7 +55,7 @@ class StartContract:
         await write(log, [banned("room", 7, "carol")])
         assert await markers.markers("room", ["carol"]) == {}
 
-    async def test_whoever_was_there_from_the_start_and_joins_again_starts_at_that_entry(
+    async def test_marker_of_a_rejoined_first_member_starts_at_the_joined_entry(
         self, log: Store, markers: Markers
     ) -> None:
         await write(log, [message(), removed("room", 2, "bob"), joined("room", 3, "bob")])
@@ -62,9 +64,7 @@ class StartContract:
 
 @pytest.mark.anyio
 class MarkContract:
-    async def test_a_mark_moves_the_marker_and_gives_the_room_as_it_is_afterwards(
-        self, log: Store, markers: Markers
-    ) -> None:
+    async def test_mark_moves_the_marker_and_returns_the_view_after_it(self, log: Store, markers: Markers) -> None:
         entries = conversation(count=10)
         await write(log, entries)
         view = await markers.mark("bob", "room", MarkerUpdate(read=6))
@@ -77,25 +77,33 @@ class MarkContract:
     @pytest.mark.parametrize(
         ("changes", "expected"),
         [
-            pytest.param([MarkerUpdate()], Marker(0, 0), id="nothing"),
+            pytest.param([MarkerUpdate()], Marker(0, 0), id="empty"),
             pytest.param([MarkerUpdate(delivered=4)], Marker(0, 4), id="delivered"),
-            pytest.param([MarkerUpdate(read=4), MarkerUpdate(read=2)], Marker(4, 4), id="never back"),
-            pytest.param([MarkerUpdate(delivered=4), MarkerUpdate(delivered=2)], Marker(0, 4), id="nor this"),
-            pytest.param([MarkerUpdate(read=2), MarkerUpdate(delivered=4)], Marker(2, 4), id="one after the other"),
-            pytest.param([MarkerUpdate(read=10)], Marker(10, 10), id="head"),
+            pytest.param([MarkerUpdate(read=4), MarkerUpdate(read=2)], Marker(4, 4), id="read never back"),
+            pytest.param(
+                [MarkerUpdate(delivered=4), MarkerUpdate(delivered=2)], Marker(0, 4), id="delivered never back"
+            ),
+            pytest.param([MarkerUpdate(read=2), MarkerUpdate(delivered=4)], Marker(2, 4), id="read, then delivered"),
+            pytest.param([MarkerUpdate(read=10)], Marker(10, 10), id="up to head"),
             pytest.param([MarkerUpdate(read=4), MarkerUpdate(unread_from=2)], Marker(4, 4, 2), id="unread from"),
-            pytest.param([MarkerUpdate(unread_from=2), MarkerUpdate(read=0)], Marker(0, 0), id="until the next read"),
-            pytest.param([MarkerUpdate(unread_from=2), MarkerUpdate(delivered=3)], Marker(0, 3, 2), id="not delivered"),
-            pytest.param([MarkerUpdate(read=5, unread_from=3)], Marker(5, 5, 3), id="both"),
+            pytest.param(
+                [MarkerUpdate(unread_from=2), MarkerUpdate(read=0)], Marker(0, 0), id="unread from until the next read"
+            ),
+            pytest.param(
+                [MarkerUpdate(unread_from=2), MarkerUpdate(delivered=3)],
+                Marker(0, 3, 2),
+                id="unread from despite delivered",
+            ),
+            pytest.param([MarkerUpdate(read=5, unread_from=3)], Marker(5, 5, 3), id="read and unread from"),
             pytest.param([MarkerUpdate(muted=True)], Marker(0, 0, muted=True), id="muted"),
             pytest.param([MarkerUpdate(muted=True), MarkerUpdate(read=1)], Marker(1, 1, muted=True), id="stays muted"),
-            pytest.param([MarkerUpdate(muted=True), MarkerUpdate(muted=False)], Marker(0, 0), id="not muted any more"),
-            pytest.param([MarkerUpdate(read=11, muted=True)], Marker(0, 0), id="above head"),
+            pytest.param([MarkerUpdate(muted=True), MarkerUpdate(muted=False)], Marker(0, 0), id="unmuted"),
+            pytest.param([MarkerUpdate(read=11, muted=True)], Marker(0, 0), id="read above head"),
             pytest.param([MarkerUpdate(delivered=2**53, muted=True)], Marker(0, 0), id="delivered above head"),
             pytest.param([MarkerUpdate(read=1, unread_from=11)], Marker(0, 0), id="unread from above head"),
         ],
     )
-    async def test_a_marker_is_what_the_changes_come_to(
+    async def test_marker_is_the_result_of_all_updates(
         self, log: Store, markers: Markers, changes: Sequence[MarkerUpdate], expected: Marker
     ) -> None:
         await write(log, conversation(count=10))
@@ -107,7 +115,7 @@ class MarkContract:
         assert await markers.markers("room", ["alice", "bob"]) == {"alice": Marker(0, 0), "bob": expected}
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
-    async def test_whoever_is_no_member_sees_the_room_and_changes_nothing(
+    async def test_mark_by_a_user_that_is_not_a_member_returns_the_view_unchanged(
         self, log: Store, markers: Markers, user: UserId
     ) -> None:
         change = MarkerUpdate(read=1, muted=True)
@@ -125,13 +133,13 @@ class MarkContract:
         assert await markers.markers("room", [user]) == {user: Marker(5, 5)}
         assert await markers.markers("other", [user]) == {user: Marker(0, 0)}
 
-    async def test_an_unborn_room_has_no_view(self, log: Store, markers: Markers) -> None:
+    async def test_mark_in_an_unborn_room_returns_none(self, log: Store, markers: Markers) -> None:
         await write(log, conversation())
         for room in ("unborn", "", *HOSTILE_NAMES):
             assert await markers.mark("alice", room, MarkerUpdate(read=0)) is None
             assert await markers.mark("alice", room, MarkerUpdate()) is None
 
-    async def test_of_changes_made_at_once_none_is_lost(self, log: Store, markers: Markers) -> None:
+    async def test_concurrent_updates_of_a_marker_are_all_applied(self, log: Store, markers: Markers) -> None:
         await write(log, conversation(count=200))
         changes = [MarkerUpdate(delivered=seq) for seq in range(180, 200)]
         changes += [MarkerUpdate(read=seq) for seq in range(1, 20)]
@@ -139,14 +147,14 @@ class MarkContract:
         await at_once([partial(markers.mark, "bob", "room", change) for change in changes])
         assert await markers.markers("room", ["bob"]) == {"bob": Marker(77, 200, muted=True)}
 
-    async def test_of_marks_at_once_each_sees_its_own_at_least(self, log: Store, markers: Markers) -> None:
+    async def test_concurrent_marks_return_at_least_their_own_update(self, log: Store, markers: Markers) -> None:
         await write(log, conversation(count=40))
         views = await at_once([partial(markers.mark, "bob", "room", MarkerUpdate(read=n)) for n in range(1, 41)])
         read = [view.marker.read for view in views if view and view.marker]
-        assert all(found >= wanted for wanted, found in enumerate(read, start=1))
+        assert all(position >= marked for marked, position in enumerate(read, start=1))
         assert len(read) == max(read) == 40
 
-    async def test_marks_and_appends_at_once_do_not_touch_each_other(self, log: Store, markers: Markers) -> None:
+    async def test_concurrent_marks_and_appends_do_not_affect_each_other(self, log: Store, markers: Markers) -> None:
         await write(log, conversation(count=1))
 
         async def mark() -> None:
@@ -166,7 +174,7 @@ class MarkContract:
 
 
 class MarkersContract(StartContract, MarkContract):
-    """Subclass it, with fixtures ``log`` and ``markers``: an open and empty log, and the markers beside it."""
+    """Subclass it, with fixtures ``log``, an open and empty log, and ``markers``, the markers of the same store."""
 
     @pytest.fixture
     async def log(self) -> Store:

@@ -1,4 +1,4 @@
-"""What every `RateLimiter` has to do."""
+"""The contract suite of `RateLimiter`."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from .logs import HOSTILE_NAMES
 
 
 class SteppedClock:
-    """Monotonic seconds that pass when a test says so."""
+    """A monotonic clock in seconds that a test sets."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -20,11 +20,11 @@ class SteppedClock:
 
 
 RateLimiters: TypeAlias = Callable[[Mapping[LimitName, Rate], Callable[[], float]], RateLimiter]
-"""Makes a limiter of rates and a monotonic clock."""
+"""A function that makes a limiter from rates and a monotonic clock."""
 
 
 class RateLimiterContract:
-    """Subclass it, with a fixture ``limiters`` that returns what makes a limiter."""
+    """Subclass it, with a fixture ``limiters``: a function that makes a limiter."""
 
     @pytest.fixture
     def limiters(self) -> RateLimiters:
@@ -36,13 +36,15 @@ class RateLimiterContract:
 
     @pytest.fixture
     def limiter(self, limiters: RateLimiters, clock: SteppedClock) -> RateLimiter:
-        """Three sign-ins in 10 s, and one created room in an hour."""
+        """A limiter of three sign-ins in 10 s and one created room in an hour."""
         return limiters({"sign_in": Rate(3, 10), "create": Rate(1, 3600)}, clock)
 
     def test_events_within_the_rate_are_admitted(self, limiter: RateLimiter) -> None:
         assert [limiter.take("sign_in", "bob") for _ in range(3)] == [0, 0, 0]
 
-    def test_event_above_the_rate_waits_until_one_leaves(self, limiter: RateLimiter, clock: SteppedClock) -> None:
+    def test_event_above_the_rate_waits_until_an_earlier_event_leaves(
+        self, limiter: RateLimiter, clock: SteppedClock
+    ) -> None:
         for _ in range(3):
             assert limiter.take("sign_in", "bob") == 0
             clock.now += 1
@@ -68,7 +70,7 @@ class RateLimiterContract:
         clock.now += 1
         assert [limiter.take("sign_in", "bob") for _ in range(3)] == [0, 0, 0]
 
-    def test_keys_and_limits_are_counted_apart(self, limiter: RateLimiter) -> None:
+    def test_keys_and_limits_are_counted_separately(self, limiter: RateLimiter) -> None:
         for key in (*HOSTILE_NAMES, "a/b", "a", "", "1/10"):
             assert [limiter.take("sign_in", key) > 0 for _ in range(4)] == [False, False, False, True]
             assert [limiter.take("create", key) > 0 for _ in range(2)] == [False, True]
@@ -90,7 +92,7 @@ class RateLimiterContract:
         limiter.give_back("sign_in", "bob", cost=9)
         assert [limiter.take("sign_in", "bob") > 0 for _ in range(4)] == [False, False, False, True]
 
-    def test_cleared_key_begins_anew(self, limiter: RateLimiter) -> None:
+    def test_cleared_key_has_its_whole_rate_again(self, limiter: RateLimiter) -> None:
         for key in ("bob", "eve"):
             for _ in range(3):
                 limiter.take("sign_in", key)
@@ -98,7 +100,7 @@ class RateLimiterContract:
         assert [limiter.take("sign_in", "bob") > 0 for _ in range(4)] == [False, False, False, True]
         assert limiter.take("sign_in", "eve") > 0
 
-    def test_cost_counts_as_so_many_events(self, limiter: RateLimiter) -> None:
+    def test_cost_counts_as_that_many_events(self, limiter: RateLimiter) -> None:
         assert limiter.take("sign_in", "bob", cost=2) == 0
         assert limiter.take("sign_in", "bob", cost=2) > 0
         assert limiter.take("sign_in", "bob", cost=1) == 0

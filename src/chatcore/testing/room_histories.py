@@ -1,5 +1,6 @@
-"""Every method of a store after random histories: the same answers as by folding the log the slow way, also from the
-default views of `LogStore` on the same log."""
+"""Every read of a store after random histories. The store and the default views of `LogStore` must give the answers
+of the model.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,7 +27,7 @@ _numbers = count()
 
 
 def every_answer(examples: int) -> Callable[..., None]:
-    """The contract's test on so many histories; for a suite of a store that is slow to ask."""
+    """Return the contract's test with ``examples`` histories. A suite of a slow store needs fewer."""
 
     @settings(
         max_examples=examples,
@@ -45,7 +46,7 @@ def every_answer(examples: int) -> Callable[..., None]:
         entries = history(f"room {next(_numbers)}", moves)
         markers = MemberMarkers()
         written = 0
-        left = list(changes)
+        updates = list(changes)
         for size in (*sizes, len(entries)):
             batch = entries[written : written + size]
             if batch:
@@ -53,8 +54,8 @@ def every_answer(examples: int) -> Callable[..., None]:
                 written += len(batch)
                 for entry in batch:
                     markers.append(entry)
-                if left:
-                    await _mark(store, entries[:written], *left.pop(), markers)
+                if updates:
+                    await _mark(store, entries[:written], *updates.pop(), markers)
         await check(store, entries, markers, defaults)
 
     return test
@@ -62,7 +63,7 @@ def every_answer(examples: int) -> Callable[..., None]:
 
 @pytest.mark.anyio
 class HistoriesContract:
-    """Subclass it, with a fixture ``store`` that gives an open store; it need not stay empty."""
+    """Subclass it, with a fixture ``store``: an open store, which may have other rooms."""
 
     @pytest.fixture
     async def store(self) -> Store:
@@ -72,7 +73,7 @@ class HistoriesContract:
     def defaults(self, store: Store) -> DefaultViews:
         return DefaultViews(store)
 
-    test_every_answer_is_what_the_log_comes_to = every_answer(60)
+    test_every_read_of_a_random_history_matches_the_model = every_answer(60)
 
 
 async def _mark(
@@ -85,15 +86,15 @@ async def _mark(
 async def check(
     store: Store, entries: Sequence[Entry], markers: MemberMarkers, defaults: DefaultViews | None = None
 ) -> None:
-    """Ask a store, and the default views of its log, everything about a room whose log is ``entries``."""
+    """Check every read of a room with the log ``entries``, of a store and of the default views of its log."""
     room, state = entries[0].room, state_of(entries)
     assert list(await everything(store, room)) == list(as_written(entries))
     keys = [(entry.author, entry.key) for entry in entries]
     assert list((await store.read_on(room, 0, 0, keys)).by_key.values()) == list(as_written(entries))
     for views in (store, defaults or DefaultViews(store)):
         await _check_views(views, entries, markers)
-    again = [message(room, state.head + 1, entry.author, key=entry.key) for entry in entries]
-    assert [(await store.append([one])).taken for one in again] == list(as_written(entries))
+    repeated = [message(room, state.head + 1, entry.author, key=entry.key) for entry in entries]
+    assert [(await store.append([entry])).taken for entry in repeated] == list(as_written(entries))
 
 
 async def _check_views(store: Store, entries: Sequence[Entry], markers: MemberMarkers) -> None:
@@ -101,7 +102,7 @@ async def _check_views(store: Store, entries: Sequence[Entry], markers: MemberMa
     assert await store.state(room) == state_of(entries)
     views = await store.views(room, USERS)
     assert views == {user: view_of(entries, user, markers) for user in USERS}
-    assert await store.markers(room, USERS) == {user: one.marker for user, one in views.items() if one.marker}
+    assert await store.markers(room, USERS) == {user: view.marker for user, view in views.items() if view.marker}
     await at_once([partial(_check_for, store, entries, user, markers) for user in USERS])
 
 
@@ -112,7 +113,7 @@ async def _check_for(store: Store, entries: Sequence[Entry], user: UserId, marke
     listed = view.member is not None and view.member.state in ("member", "invited")
     rows = [RoomMembership(room=room, head=view.head, member=view.member)] if view.member and listed else []
     assert await store.memberships(user, room) == rows
-    assert [one for one in (await store.page(user, None, 10_000)).rooms if one.room == room] == [view] * len(rows)
+    assert [other for other in (await store.page(user, None, 10_000)).rooms if other.room == room] == [view] * len(rows)
     caught_up = await store.catch_up(user, {room: 0}, 200, WIDE)
     assert set(caught_up) == ({room} if view.marker else set())
     if view.marker:

@@ -1,4 +1,4 @@
-"""What every `RoomViews` has to do."""
+"""The contract suite of `RoomViews`."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ from .builders import (
 from .logs import HOSTILE_NAMES, say, write
 from .tasks import meanwhile
 
-STRANGE_CURSORS = [
+MALFORMED_TOKENS = [
     "",
     "x",
     "=",
@@ -52,13 +52,13 @@ STRANGE_CURSORS = [
 
 @pytest.mark.anyio
 class PageContract:
-    async def test_whoever_has_no_rooms_has_an_empty_page(self, log: Store, rooms: RoomViews) -> None:
+    async def test_page_of_a_user_without_rooms_is_empty(self, log: Store, rooms: RoomViews) -> None:
         await write(log, conversation())
         for user in ("carol", *HOSTILE_NAMES):
             page = await rooms.page(user, None, 10)
             assert (page.rooms, page.next) == ([], None)
 
-    async def test_rooms_come_by_their_last_entry_newest_first(self, log: Store, rooms: RoomViews) -> None:
+    async def test_rooms_are_in_order_of_their_last_entry_newest_first(self, log: Store, rooms: RoomViews) -> None:
         for room, second in (("b", 3), ("a", 1), ("c", 2)):
             await write(log, [message(room, at=NOON.replace(second=second))])
         assert await pages(rooms, "bob", 10) == [["b", "c", "a"]]
@@ -68,7 +68,7 @@ class PageContract:
         assert await pages(rooms, "bob", 10) == [["c", "a", "b"]]
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8, 200])
-    async def test_paging_gives_each_room_once_also_where_times_are_equal(
+    async def test_paging_returns_each_room_once_even_at_equal_times(
         self, log: Store, rooms: RoomViews, limit: int
     ) -> None:
         names = [f"room {number}" for number in (3, 1, 6, 0, 5, 2, 4)]
@@ -80,13 +80,13 @@ class PageContract:
         assert [len(page) for page in paged[:-1]] == [limit] * (len(paged) - 1)
         assert len(paged[-1]) == len(names) - limit * (len(paged) - 1)
 
-    async def test_a_page_of_all_there_is_has_no_next(self, log: Store, rooms: RoomViews) -> None:
+    async def test_page_of_all_rooms_has_no_next_token(self, log: Store, rooms: RoomViews) -> None:
         for room in ("a", "b"):
             await write(log, [message(room)])
         assert (await rooms.page("bob", None, 2)).next is None
         assert (await rooms.page("bob", None, 1)).next is not None
 
-    async def test_a_room_that_moves_to_the_top_does_not_come_again_below(self, log: Store, rooms: RoomViews) -> None:
+    async def test_room_that_moves_to_the_top_is_not_repeated_below(self, log: Store, rooms: RoomViews) -> None:
         for second, room in enumerate("abcdef"):
             await write(log, [message(room, at=NOON.replace(second=second))])
         first = await rooms.page("bob", None, 2)
@@ -95,22 +95,22 @@ class PageContract:
         assert [view.room for view in (*first.rooms, *rest.rooms)] == ["f", "e", "d", "b", "a"]
 
     @pytest.mark.parametrize("user", ["carol", *HOSTILE_NAMES])
-    async def test_a_user_sees_the_rooms_they_opened_or_joined_and_no_others(
+    async def test_page_has_the_rooms_that_the_user_opened_or_joined(
         self, log: Store, rooms: RoomViews, user: UserId
     ) -> None:
         await write(log, [message(user, opens=opens("bob", user))])
         await write(log, [message("joined"), joined("joined", 2, user)])
-        await write(log, conversation("not theirs", 3))
+        await write(log, conversation("not joined", 3))
         assert await pages(rooms, user, 1) == [["joined"], [user]]
 
-    async def test_a_page_shows_each_room_as_views_do(self, log: Store, rooms: RoomViews) -> None:
+    async def test_page_shows_each_room_as_views_does(self, log: Store, rooms: RoomViews) -> None:
         await write(log, [message("room", 1), joined("room", 2, "carol"), message("room", 3, body="'last'")])
         await write(log, conversation("other", 5, kind="private"))
         for user in ("alice", "bob", "carol"):
             for view in (await rooms.page(user, None, 10)).rooms:
                 assert await rooms.views(view.room, [user]) == {user: view}
 
-    async def test_a_user_sees_the_rooms_they_are_a_member_of_or_invited_to(self, log: Store, rooms: RoomViews) -> None:
+    async def test_page_has_the_rooms_of_memberships_and_invitations(self, log: Store, rooms: RoomViews) -> None:
         endings = {
             "joined": [joined("joined", 2, "carol")],
             "invited": [invited("invited", 2, "carol")],
@@ -120,8 +120,8 @@ class PageContract:
             "banned": [joined("banned", 2, "carol"), banned("banned", 3, "carol")],
             "back": [joined("back", 2, "carol"), left("back", 3, "carol"), joined("back", 4, "carol")],
         }
-        for room, story in endings.items():
-            await write(log, [message(room), *story, message(room, len(story) + 2)])
+        for room, entries in endings.items():
+            await write(log, [message(room), *entries, message(room, len(entries) + 2)])
         views = {view.room: view for view in (await rooms.page("carol", None, 10)).rooms}
         assert {room: (view.member, view.unread) for room, view in views.items()} == {
             "joined": (Membership("member", since=2), 1),
@@ -129,23 +129,23 @@ class PageContract:
             "back": (Membership("member", since=4), 1),
         }
 
-    @pytest.mark.parametrize("cursor", STRANGE_CURSORS)
-    async def test_a_cursor_that_no_page_gave_is_invalid(self, log: Store, rooms: RoomViews, cursor: str) -> None:
+    @pytest.mark.parametrize("token", MALFORMED_TOKENS)
+    async def test_malformed_page_token_is_invalid(self, log: Store, rooms: RoomViews, token: str) -> None:
         await write(log, conversation())
         with pytest.raises(Invalid) as refused:
-            await rooms.page("bob", cursor, 10)
+            await rooms.page("bob", token, 10)
         assert refused.value.field == "after"
 
-    async def test_a_spoilt_cursor_is_invalid(self, log: Store, rooms: RoomViews) -> None:
+    async def test_altered_page_token_is_invalid(self, log: Store, rooms: RoomViews) -> None:
         for room in ("a", "b"):
             await write(log, [message(room)])
-        given = (await rooms.page("bob", None, 1)).next
-        assert given
-        for spoilt in (given + "A", given + "=", " " + given, given[:-1], given[1:]):
+        token = (await rooms.page("bob", None, 1)).next
+        assert token
+        for altered in (token + "A", token + "=", " " + token, token[:-1], token[1:]):
             with pytest.raises(Invalid):
-                await rooms.page("bob", spoilt, 10)
+                await rooms.page("bob", altered, 10)
 
-    async def test_old_and_far_times_are_sorted_too(self, log: Store, rooms: RoomViews) -> None:
+    async def test_rooms_with_extreme_times_are_in_order(self, log: Store, rooms: RoomViews) -> None:
         await write(log, [message("old", at=datetime(1969, 12, 31, 23, 59, 59, 1000, UTC))])
         await write(log, [message("far", at=datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC))])
         assert await pages(rooms, "bob", 1) == [["far"], ["old"]]
@@ -153,7 +153,7 @@ class PageContract:
 
 @pytest.mark.anyio
 class ViewsContract:
-    async def test_nobody_sees_an_unborn_room(self, log: Store, rooms: RoomViews) -> None:
+    async def test_unborn_room_has_no_views(self, log: Store, rooms: RoomViews) -> None:
         await write(log, conversation())
         for room in ("unborn", "", *HOSTILE_NAMES):
             await log.window("alice", room, "newest", 10, 0)
@@ -169,7 +169,9 @@ class ViewsContract:
         ],
         ids=lambda opening: opening.kind,
     )
-    async def test_a_view_tells_what_the_room_is(self, log: Store, rooms: RoomViews, opening: RoomOpening) -> None:
+    async def test_view_has_the_properties_of_the_room(
+        self, log: Store, rooms: RoomViews, opening: RoomOpening
+    ) -> None:
         await write(log, [opened(opens=opening), joined("room", 2, "carol"), message(seq=3)])
         views = await rooms.views("room", ["bob"])
         assert views == {
@@ -187,9 +189,7 @@ class ViewsContract:
             )
         }
 
-    async def test_each_user_has_a_view_of_their_own_whatever_their_standing(
-        self, log: Store, rooms: RoomViews
-    ) -> None:
+    async def test_each_view_has_membership_and_marker_of_its_user(self, log: Store, rooms: RoomViews) -> None:
         await write(log, [message(), joined("room", 2, "carol"), message(seq=3)])
         views = await rooms.views("room", ["alice", "carol", "stranger", *HOSTILE_NAMES])
         assert {user: (view.member, view.marker) for user, view in views.items()} == {
@@ -200,13 +200,13 @@ class ViewsContract:
         assert await rooms.views("room", []) == {}
 
     @pytest.mark.parametrize("count", [0, 1, 98, 99, 100, 101, 250])
-    async def test_unread_is_exact_to_99_and_then_100(self, log: Store, rooms: RoomViews, count: int) -> None:
+    async def test_unread_is_exact_up_to_99_then_100(self, log: Store, rooms: RoomViews, count: int) -> None:
         await write(log, [opened(opens=opens("alice", "bob"))])
         await write(log, [message("room", seq) for seq in range(2, count + 2)])
         views = await rooms.views("room", ["alice", "bob"])
         assert (views["alice"].unread, views["bob"].unread) == (0, min(count, 100))
 
-    async def test_unread_are_messages_of_others_above_the_read_marker(self, log: Store, rooms: RoomViews) -> None:
+    async def test_unread_counts_messages_of_others_above_the_read_marker(self, log: Store, rooms: RoomViews) -> None:
         entries = [
             message(),
             message(seq=2, author="bob"),
@@ -219,19 +219,19 @@ class ViewsContract:
         views = await rooms.views("room", ["alice", "bob", "carol", "dave"])
         assert {user: view.unread for user, view in views.items()} == {"alice": 2, "bob": 3, "carol": 1, "dave": 0}
 
-    async def test_a_deleted_message_is_not_unread_any_more(self, log: Store, rooms: RoomViews) -> None:
+    async def test_deleted_message_is_not_unread(self, log: Store, rooms: RoomViews) -> None:
         await write(log, [message(), message(seq=2), message(seq=3, author="bob"), message(seq=4)])
         for seq, target, alices, bobs in ((5, 2, 1, 2), (6, 3, 0, 2), (7, 1, 0, 1), (8, 4, 0, 0)):
             await write(log, [deleted(seq, target)])
             views = await rooms.views("room", ["alice", "bob"])
             assert (views["alice"].unread, views["bob"].unread) == (alices, bobs)
 
-    async def test_edits_and_reactions_make_nothing_unread(self, log: Store, rooms: RoomViews) -> None:
+    async def test_edits_and_reactions_are_not_unread(self, log: Store, rooms: RoomViews) -> None:
         await write(log, [message(), edited(2), reacted(3, "alice"), updated("room", 4, "title"), message(seq=5)])
         assert (await rooms.views("room", ["bob"]))["bob"].unread == 2
 
     @pytest.mark.parametrize("count", [98, 99, 100, 101, 150])
-    async def test_unread_is_exact_over_long_runs_of_ones_own_and_of_deleted_messages(
+    async def test_unread_is_exact_across_long_runs_of_own_and_deleted_messages(
         self, log: Store, rooms: RoomViews, count: int
     ) -> None:
         entries = [message(seq=1, author="bob", opens=opens("alice", "bob"))]
@@ -239,22 +239,20 @@ class ViewsContract:
             own = 300 if number in (3, 50) else number % 3
             entries += [message(seq=len(entries) + n, author="bob") for n in range(1, own + 1)]
             entries += [message(seq=len(entries) + n, author="alice") for n in (1, 2)]
-        gone = [entry.seq for entry in entries if entry.author == "alice"][::2]
-        await write(log, [*entries, *(deleted(seq, target) for seq, target in enumerate(gone, len(entries) + 1))])
+        targets = [entry.seq for entry in entries if entry.author == "alice"][::2]
+        await write(log, [*entries, *(deleted(seq, target) for seq, target in enumerate(targets, len(entries) + 1))])
         assert (await rooms.views("room", ["bob"]))["bob"].unread == min(count, 100)
 
     @pytest.mark.parametrize("own", [1, 60, 100, 127, 128, 129, 250])
-    async def test_unread_is_exact_where_runs_of_several_users_follow_each_other(
-        self, log: Store, rooms: RoomViews, own: int
-    ) -> None:
+    async def test_unread_is_exact_across_runs_of_several_users(self, log: Store, rooms: RoomViews, own: int) -> None:
         authors = [*["bob"] * own, *["alice"] * 50, *["carol"] * 20, *["bob"] * own, *["alice"] * 25]
         await write(log, [opened(opens=opens("alice", "bob"))])
         await write(log, [message(seq=seq, author=author) for seq, author in enumerate(authors, start=2)])
         assert (await rooms.views("room", ["bob"]))["bob"].unread == 95
 
-    async def test_a_view_tells_the_standing_whatever_it_is(self, log: Store, rooms: RoomViews) -> None:
-        story = [message(), banned("room", 2, "carol"), invited("room", 3, "dave"), joined("room", 4, "erin")]
-        await write(log, [*story, removed("room", 5, "erin"), removed("room", 6, "bob")])
+    async def test_view_has_every_membership_state(self, log: Store, rooms: RoomViews) -> None:
+        entries = [message(), banned("room", 2, "carol"), invited("room", 3, "dave"), joined("room", 4, "erin")]
+        await write(log, [*entries, removed("room", 5, "erin"), removed("room", 6, "bob")])
         views = await rooms.views("room", ["alice", "bob", "carol", "dave", "erin"])
         assert {user: (view.member, view.marker, view.unread) for user, view in views.items()} == {
             "alice": (Membership("owner", since=1), Marker(0, 0), 0),
@@ -266,7 +264,7 @@ class ViewsContract:
         assert {(view.members_count, len(view.markers or ())) for view in views.values()} == {(1, 1)}
 
     @pytest.mark.parametrize("count", [1, 20, 21])
-    async def test_everybodys_markers_are_shown_in_rooms_of_up_to_20(
+    async def test_view_has_all_markers_in_rooms_of_up_to_20_members(
         self, log: Store, rooms: RoomViews, count: int
     ) -> None:
         users = [f"user {number}" for number in range(count)]
@@ -276,7 +274,7 @@ class ViewsContract:
         assert view.markers == (dict.fromkeys(users, Marker(0, 0)) if count <= 20 else None)
         assert view.marker == Marker(0, 0)
 
-    async def test_a_view_is_of_one_moment_while_others_write(self, log: Store, rooms: RoomViews) -> None:
+    async def test_views_are_consistent_during_writes(self, log: Store, rooms: RoomViews) -> None:
         async with meanwhile(partial(say, log, "room", "alice", [str(number) for number in range(100)])) as running:
             while running():
                 views = await rooms.views("room", ["bob", "alice"])
@@ -287,9 +285,9 @@ class ViewsContract:
 
 
 class RoomViewsContract(PageContract, ViewsContract):
-    """Subclass it, with fixtures ``log`` and ``rooms``: an open and empty log, and the rooms that are folded out of it.
+    """Subclass it, with the fixtures ``log``, an open and empty log, and ``rooms``, the views of the same store.
 
-    They may be the same object.
+    Both may be the same object.
     """
 
     @pytest.fixture
@@ -302,7 +300,7 @@ class RoomViewsContract(PageContract, ViewsContract):
 
 
 async def pages(rooms: RoomViews, user: UserId, limit: int) -> Sequence[Sequence[RoomId]]:
-    """The room ids of all pages of a user's rooms."""
+    """Return the room ids of each page of a user's rooms."""
     paged: list[list[RoomId]] = []
     after: str | None = None
     while not paged or after is not None:

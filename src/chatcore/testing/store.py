@@ -1,4 +1,4 @@
-"""What every `Store` has to do beside its ports: opening, closing, and its epoch."""
+"""Tests of a `Store` beside its ports: opening, closing and the epoch."""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,8 +23,8 @@ Stores: TypeAlias = Callable[[], Store]
 class StoreContract:
     """Subclass it, with fixtures ``stores`` and ``another``.
 
-    ``stores`` is a function that gives a store, not yet entered, of one and the same database each time; it is only
-    called when the one before has been left. ``another`` is a store of another database.
+    ``stores`` is a function that returns a store of the same database each time, not yet entered. It is called
+    after the previous store has been left. ``another`` is a store of another database.
     """
 
     @pytest.fixture
@@ -35,7 +35,7 @@ class StoreContract:
     async def another(self) -> Store:
         raise NotImplementedError
 
-    async def test_the_epoch_is_the_same_at_every_opening_and_another_stores_is_not(
+    async def test_epoch_is_constant_per_database_and_differs_between_databases(
         self, stores: Stores, another: Store
     ) -> None:
         epochs: list[str] = []
@@ -47,7 +47,7 @@ class StoreContract:
         assert epochs[0] == epochs[1] == epochs[2] != epochs[3]
         assert len(epochs[0]) >= 16
 
-    async def test_a_probe_changes_nothing(self, stores: Stores) -> None:
+    async def test_probe_changes_nothing(self, stores: Stores) -> None:
         async with stores() as store:
             await write(store, conversation(count=3))
             epoch = store.epoch
@@ -57,7 +57,7 @@ class StoreContract:
             assert store.epoch == epoch
             assert len(await everything(store, "room")) == 3
 
-    async def test_what_was_written_is_there_at_the_next_opening(self, stores: Stores) -> None:
+    async def test_reopened_store_has_what_was_written(self, stores: Stores) -> None:
         entries = [*conversation(count=3), joined("room", 4, "carol")]
         async with stores() as store:
             await write(store, entries)
@@ -73,7 +73,7 @@ class StoreContract:
             await write(store, conversation("next", 2))
             assert [change.room for change in (await store.changes(newest.position, 10)).changes][-1] == "next"
 
-    async def test_the_next_opening_tells_of_messages_and_markers_what_the_last_did(self, stores: Stores) -> None:
+    async def test_reopened_store_has_the_same_messages_and_markers(self, stores: Stores) -> None:
         entries = [*conversation(count=6), edited(7, 1), edited(8, 3), reacted(9, "bob", target=3), deleted(10, 5)]
         marks = marks_of(entries)
         change = MarkerUpdate(read=4, unread_from=2, muted=True)
@@ -84,7 +84,7 @@ class StoreContract:
         async with stores() as store:
             await check(store, entries, marks)
 
-    async def test_it_is_open_until_the_last_one_leaves(self, stores: Stores) -> None:
+    async def test_store_is_open_until_its_last_user_leaves(self, stores: Stores) -> None:
         store = stores()
         async with store:
             async with store:
@@ -96,7 +96,7 @@ class StoreContract:
         async with store:
             assert len(await everything(store, "room")) == 1
 
-    async def test_many_may_enter_at_once(self, stores: Stores) -> None:
+    async def test_concurrent_enters_open_the_store_once(self, stores: Stores) -> None:
         store = stores()
 
         async def use(number: int) -> str:
@@ -108,7 +108,7 @@ class StoreContract:
         async with store:
             assert len(await store.memberships("alice")) == 20
 
-    async def test_it_may_be_entered_and_left_in_different_tasks(self, stores: Stores) -> None:
+    async def test_store_can_be_entered_and_left_in_different_tasks(self, stores: Stores) -> None:
         store = stores()
         entered, left = anyio.Event(), anyio.Event()
 
@@ -126,5 +126,5 @@ class StoreContract:
             tasks.start_soon(leave)
             tasks.start_soon(enter)
         assert left.is_set()
-        async with stores() as again:
-            assert len(await everything(again, "room")) == 1
+        async with stores() as reopened:
+            assert len(await everything(reopened, "room")) == 1

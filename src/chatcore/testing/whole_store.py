@@ -1,4 +1,4 @@
-"""What every store has to do, in one suite."""
+"""The contract suites of all ports of a store in one class."""
 
 from collections.abc import AsyncGenerator
 
@@ -13,9 +13,10 @@ from .store import StoreContract, Stores
 
 
 class WholeStoreContract(EntryLogContract, RoomViewsContract, MarkersContract, HistoriesContract, StoreContract):
-    """Subclass it, with the fixtures ``stores`` and ``another`` of `StoreContract`; the others follow from these.
+    """Subclass it, with the fixtures ``stores`` and ``another`` of `StoreContract`; the other fixtures use these.
 
-    Every test runs on each backend of the fixture ``anyio_backend``; override it where yours is asyncio's alone.
+    Every test runs on each backend of the fixture ``anyio_backend``; override it for a store that runs on
+    asyncio only.
     """
 
     @pytest.fixture
