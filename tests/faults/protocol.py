@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from .fault import Fault
 
 HISTORY = "tests/unit/test_history.py"
-OVER_HTTP = "tests/integration/test_rights_matrix.py::test_over_http_everybody_gets_the_answer_of_the_table"
-OVER_SOCKETS = "tests/integration/test_rights_matrix.py::test_over_a_socket_everybody_gets_the_answer_of_the_table"
+OVER_HTTP = "tests/integration/test_rights_matrix.py::test_every_user_gets_answer_of_table_over_http"
+OVER_SOCKETS = "tests/integration/test_rights_matrix.py::test_every_user_gets_answer_of_table_over_socket"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
     # Values, answers and errors.
@@ -112,7 +112,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_socketio:SocketConnection",
             "if not bye.resumable:",
             "if True:",
-            "tests/integration/socketio/test_end.py::test_bye_says_why_and_only_who_may_not_come_back_gets_a_disconnect",
+            "tests/integration/socketio/test_end.py::test_bye_names_reason_and_only_final_bye_is_followed_by_disconnect",
         ),
     ),
     # Rate limits.
@@ -132,7 +132,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_aiohttp:Guard._answer",
             "request.path not in self.any_host",
             "False",
-            "tests/integration/test_serve_hosts.py::test_server_on_loopback_refuses_another_host_with_421",
+            "tests/integration/test_serve_hosts.py::test_server_on_loopback_refuses_other_host_with_421",
         ),
     ),
 }

@@ -93,7 +93,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_socketio:Writer.flush",
             "> UNSENT_MAX",
             "> 64 * UNSENT_MAX",
-            "tests/integration/socketio/test_bounds.py::test_a_reader_that_never_reads_is_cut_within_bounds_and_others_go_on",
+            "tests/integration/socketio/test_bounds.py::test_client_that_never_reads_is_cut_within_bounds_others_continue",
         ),
     ),
     "No guessing, no flood": (
@@ -110,7 +110,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "self._websockets.release(address)",
             'if "response" in locals():\n    self._websockets.release(address)',
             "tests/integration/socketio/test_connect.py"
-            "::test_websockets_that_do_not_open_leave_the_count_of_their_address",
+            "::test_websockets_that_do_not_open_are_not_counted_for_their_address",
         ),
     ),
     "No input crashes, leaks or goes silent": (
@@ -137,7 +137,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_server:_stop_by_signal",
             "numbers.append(signal.SIGHUP)",
             "pass",
-            "tests/integration/test_serve_stop.py::test_it_ends_with_0_within_10_seconds_whoever_is_connected",
+            "tests/integration/test_serve_stop.py::test_server_with_open_sockets_ends_with_0_within_10_seconds",
         ),
         Fault(
             "cancelled-chat-does-not-drain",
@@ -151,7 +151,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_socketio:SocketioServer._run_session",
             "if self._is_closing:",
             "if False:",
-            "tests/integration/socketio/test_end.py::test_websocket_that_opens_while_the_server_closes_is_ended",
+            "tests/integration/socketio/test_end.py::test_websocket_that_opens_while_server_closes_is_ended",
         ),
     ),
     "Clocks do not matter": (
@@ -160,7 +160,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_sqlite:ENTRIES_ABOVE",
             "ORDER BY seq",
             "ORDER BY at",
-            "tests/integration/test_sqlite_store.py::test_entries_are_read_by_seq_though_their_times_go_back",
+            "tests/integration/test_sqlite_store.py::test_entries_are_read_by_seq_if_their_times_go_back",
         ),
     ),
     "Storage faults fail closed": (
@@ -169,14 +169,14 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_sqlite:GroupCommitter._confirm",
             None,
             "return True",
-            "tests/integration/test_sqlite_loss.py::test_append_after_a_loss_is_not_acknowledged",
+            "tests/integration/test_sqlite_loss.py::test_append_after_loss_is_not_acknowledged",
         ),
         Fault(
             "sqlite-lock-after-an-erasure-not-waited-for",
             "chatcore_sqlite:truncate",
             "round(BUSY_S * 1000)",
             "0",
-            "tests/integration/test_sqlite_faults.py::test_short_lock_after_an_erasure_is_waited_for",
+            "tests/integration/test_sqlite_faults.py::test_short_lock_after_erasure_is_waited_for",
         ),
     ),
     "All adapters behave the same": (

@@ -14,7 +14,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_sqlite:probe",
             None,
             'connection.execute("UPDATE store SET epoch = epoch")',
-            "tests/integration/test_serve_ready.py::test_server_is_not_ready_where_there_is_no_space_for_a_message",
+            "tests/integration/test_serve_ready.py::test_server_without_space_for_message_is_not_ready",
         ),
     ),
     "What is written of a call is a prefix": (
@@ -23,7 +23,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_mongo:_insert_in_order",
             "insert_many(documents, session=session)",
             "insert_many(documents, ordered=False, session=session)",
-            "tests/integration/test_mongo_races.py::test_a_key_that_another_client_took_ends_a_batch_where_it_stands",
+            "tests/integration/test_mongo_races.py::test_key_taken_by_other_client_ends_batch_at_its_entry",
         ),
     ),
     "A read is of one moment": (
@@ -41,7 +41,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_mongo:_without_erased_text",
             None,
             "return entry",
-            f"{MONGO_FAULTS}::test_a_text_whose_erasure_failed_is_told_by_nobody_and_erased_by_whoever_sweeps",
+            f"{MONGO_FAULTS}::test_text_with_failed_erasure_is_hidden_and_erased_by_any_node",
         ),
     ),
     "It returns when the write is durable, and no read shows what is not": (
@@ -50,7 +50,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_mongo:READ_CONCERN",
             '"majority"',
             '"local"',
-            f"{MONGO_FAULTS}::test_what_no_majority_has_is_not_there_and_no_duplicate_of_it_is_acknowledged",
+            f"{MONGO_FAULTS}::test_entry_without_majority_is_invisible_and_not_acknowledged",
         ),
     ),
     "Entries that change membership name the users that they affect": (
@@ -79,7 +79,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_mongo:OVERLAP_S",
             "10",
             "0",
-            "tests/integration/test_mongo_commands.py::test_what_becomes_visible_behind_a_position_is_told_with_the_next_calls_and_once",
+            "tests/integration/test_mongo_commands.py::test_late_visible_changes_are_returned_once_by_next_calls",
         ),
     ),
     "Everything answers, or raises Unavailable, within 2 seconds": (
@@ -88,7 +88,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_mongo:MongoDatabase.time_limit",
             "asyncio.timeout_at(began + CALL_TIMEOUT_S)",
             "asyncio.timeout_at(None)",
-            f"{MONGO_FAULTS}::test_a_call_of_several_commands_that_are_all_slow_is_unavailable_in_time",
+            f"{MONGO_FAULTS}::test_call_of_several_slow_commands_is_unavailable_in_time",
         ),
     ),
 }

@@ -159,7 +159,7 @@ async def accounts(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def test_100_clients_that_must_refresh_come_back_and_lose_nothing(
+async def test_100_clients_that_must_refresh_reconnect_and_lose_nothing(
     accounts: Path, commands: Sequence[Sequence[str]]
 ) -> None:
     async def until_tokens_expire() -> None:

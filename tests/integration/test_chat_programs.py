@@ -125,7 +125,7 @@ async def two_users(scene: Scene, url: str) -> AsyncGenerator[tuple[Terminal, Te
 
 
 @with_both
-async def test_end_of_input_without_a_server_ends_with_an_error(scene: Scene) -> None:
+async def test_end_of_input_without_server_ends_with_error(scene: Scene) -> None:
     async with serving(scene.folder) as server, scene.program.run(scene.alice, scene.alice, server.url) as alice:
         await alice.is_online()
         await server.kill()
@@ -135,7 +135,7 @@ async def test_end_of_input_without_a_server_ends_with_an_error(scene: Scene) ->
 
 
 @with_both
-async def test_two_users_chat_over_a_restart_of_the_server(scene: Scene) -> None:
+async def test_two_users_chat_across_server_restart(scene: Scene) -> None:
     folder = scene.folder / "without accounts"
     folder.mkdir()
     async with serving(folder) as server, two_users(scene, server.url) as (alice, bob):
@@ -156,7 +156,7 @@ async def test_two_users_chat_over_a_restart_of_the_server(scene: Scene) -> None
 
 
 @with_both
-async def test_what_is_typed_while_the_server_is_away_arrives_once(scene: Scene) -> None:
+async def test_message_typed_while_server_is_away_arrives_once(scene: Scene) -> None:
     async with serving(scene.folder) as server, two_users(scene, server.url) as (alice, bob):
         assert await bob.ends() == 0
         await server.kill()
@@ -172,7 +172,7 @@ async def test_what_is_typed_while_the_server_is_away_arrives_once(scene: Scene)
 
 
 @with_both
-async def test_chat_goes_on_after_the_access_token_expired(scene: Scene) -> None:
+async def test_chat_continues_after_access_token_expired(scene: Scene) -> None:
     async with scene.program.run(scene.alice, scene.alice, scene.expiring.url) as alice:
         await alice.types("a note")
         await alice.is_online(2)
@@ -182,7 +182,7 @@ async def test_chat_goes_on_after_the_access_token_expired(scene: Scene) -> None
 
 
 @with_both
-async def test_reconnect_after_a_restart_needs_no_password(scene: Scene) -> None:
+async def test_reconnect_after_restart_needs_no_password(scene: Scene) -> None:
     async with (
         serving(scene.folder, *SHORT_TOKENS) as server,
         scripted_proxy(server.port) as proxy,
@@ -197,7 +197,7 @@ async def test_reconnect_after_a_restart_needs_no_password(scene: Scene) -> None
 
 
 @with_both
-async def test_password_is_used_again_after_the_session_ended(scene: Scene) -> None:
+async def test_password_is_used_again_after_session_ended(scene: Scene) -> None:
     refusals = {"/api/v1/sessions/refresh": [refusal(401)]}
     async with (
         scripted_proxy(scene.expiring.port, refusals) as proxy,
@@ -252,7 +252,7 @@ async def test_missing_argument_is_answered_with_usage(scene: Scene) -> None:
 
 
 @with_both
-async def test_first_message_of_a_new_room_is_shown(scene: Scene) -> None:
+async def test_first_message_of_new_room_is_shown(scene: Scene) -> None:
     async with (
         scripted_proxy(scene.server.port, hold_after=b'42["ready"') as proxy,
         scene.program.run(scene.alice, scene.bob, proxy.url) as alice,
@@ -267,7 +267,7 @@ async def test_first_message_of_a_new_room_is_shown(scene: Scene) -> None:
 
 
 @with_both
-async def test_refused_message_is_shown_and_the_next_is_sent(scene: Scene) -> None:
+async def test_refused_message_is_shown_and_next_is_sent(scene: Scene) -> None:
     run, url, peer = scene.program.run, scene.server.url, f"{scene.bob}-new"
     async with run(scene.alice, peer, url) as alice:
         await alice.is_online()
@@ -280,12 +280,12 @@ async def test_refused_message_is_shown_and_the_next_is_sent(scene: Scene) -> No
 
 
 @with_both
-async def test_message_above_the_limit_holds_up_no_other(scene: Scene) -> None:
+async def test_message_above_limit_delays_no_other(scene: Scene) -> None:
     await hold_up_no_other(scene, 100_000)
 
 
 @with_both
-async def test_message_that_ends_the_connection_holds_up_no_other(scene: Scene) -> None:
+async def test_message_that_ends_connection_delays_no_other(scene: Scene) -> None:
     await hold_up_no_other(scene, 3_000_000)
 
 
@@ -313,7 +313,7 @@ async def test_gap_above_200_entries_is_shown_in_order(scene: Scene) -> None:
 
 
 @with_both
-async def test_restored_backup_is_shown_from_its_beginning(scene: Scene) -> None:
+async def test_restored_backup_is_shown_from_start(scene: Scene) -> None:
     folder, backup, user = scene.folder, scene.folder.with_name(f"{scene.alice}-backup"), scene.alice
     async with serving(folder) as server, scene.program.run(user, user, server.url) as alice:
         await alice.types("one")
@@ -332,20 +332,20 @@ async def test_restored_backup_is_shown_from_its_beginning(scene: Scene) -> None
 
 
 @with_both
-async def test_ctrl_c_at_the_start_ends_the_program_without_a_traceback(scene: Scene) -> None:
+async def test_ctrl_c_at_start_ends_program_without_traceback(scene: Scene) -> None:
     async with scene.program.run(scene.alice, scene.bob, scene.server.url) as alice:
         await ends_by_ctrl_c(alice)
 
 
 @with_both
-async def test_ctrl_c_online_ends_the_program_without_a_traceback(scene: Scene) -> None:
+async def test_ctrl_c_online_ends_program_without_traceback(scene: Scene) -> None:
     async with scene.program.run(scene.alice, scene.bob, scene.server.url) as alice:
         await alice.is_online()
         await ends_by_ctrl_c(alice)
 
 
 @with_both
-async def test_ctrl_c_offline_ends_the_program_without_a_traceback(scene: Scene) -> None:
+async def test_ctrl_c_offline_ends_program_without_traceback(scene: Scene) -> None:
     async with serving(scene.folder) as server, scene.program.run(scene.alice, scene.bob, server.url) as alice:
         await alice.is_online()
         await server.kill()
@@ -360,7 +360,7 @@ async def ends_by_ctrl_c(terminal: Terminal) -> None:
 
 
 @with_both
-async def test_end_of_input_ends_the_program_after_its_last_message(scene: Scene) -> None:
+async def test_end_of_input_ends_program_after_last_message(scene: Scene) -> None:
     run, user, url = scene.program.run, scene.alice, scene.server.url
     async with run(user, user, url) as alice:
         await alice.types("one", "two")
@@ -370,7 +370,7 @@ async def test_end_of_input_ends_the_program_after_its_last_message(scene: Scene
 
 
 @with_both
-async def test_handshake_that_is_cut_in_its_body_is_repeated(scene: Scene) -> None:
+async def test_handshake_cut_in_its_body_is_repeated(scene: Scene) -> None:
     refusals = {"/socket.io/": [HANDSHAKE, HANDSHAKE[:-20], HTML, CLOSED]}
     async with (
         scripted_proxy(scene.server.port, refusals) as proxy,

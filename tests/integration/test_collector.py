@@ -35,7 +35,7 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0)
 
 
-async def test_reference_cycles_are_freed_while_the_server_runs() -> None:
+async def test_reference_cycles_are_freed_while_server_runs() -> None:
     with garbage_collector.set_for_serving():
         node = Node()
         node.other = node
@@ -44,7 +44,7 @@ async def test_reference_cycles_are_freed_while_the_server_runs() -> None:
         await until(lambda: alive() is None)
 
 
-async def test_objects_of_a_long_collection_are_not_looked_at_again() -> None:
+async def test_objects_of_long_collection_are_not_traversed_again() -> None:
     with garbage_collector.set_for_serving():
         before = gc.get_freeze_count()
         nodes = [Node() for _ in range(300_000)]
@@ -55,7 +55,7 @@ async def test_objects_of_a_long_collection_are_not_looked_at_again() -> None:
         assert gc.get_freeze_count() < before + 300_000
 
 
-async def test_collections_stay_short_while_the_heap_grows() -> None:
+async def test_collections_stay_short_while_heap_grows() -> None:
     pauses: list[float] = []
     began = 0.0
 
@@ -79,7 +79,7 @@ async def test_collections_stay_short_while_the_heap_grows() -> None:
     assert len(heap) == 800_000
 
 
-async def test_collections_are_python_s_own_again_afterwards() -> None:
+async def test_python_collection_is_restored_afterwards() -> None:
     frozen = gc.get_freeze_count()
     with garbage_collector.set_for_serving():
         assert not gc.isenabled()

@@ -176,7 +176,7 @@ async def online(people: People, connect: Connect) -> AsyncGenerator[Sequence[De
         yield found
 
 
-async def test_two_people_chat_on_two_devices_each_over_a_restart(
+async def test_two_users_chat_on_two_devices_each_across_restart(
     tmp_path: Path, connect: Connect, settings: Mapping[str, str]
 ) -> None:
     # The servers end after the clients: python-socketio's may miss that it is to end while it looks for its server.

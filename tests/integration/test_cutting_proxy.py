@@ -184,7 +184,7 @@ async def converse_in_a_pair(
         assert conversation.complaints() == []
 
 
-async def test_no_cut_loses_doubles_reorders_or_hides_a_message(tmp_path: Path, node_modules: Path) -> None:
+async def test_cuts_neither_lose_duplicate_reorder_nor_hide_messages(tmp_path: Path, node_modules: Path) -> None:
     chosen = seeds()
     print("CHATCORE_TEST_CUTS_SEED is one of", *chosen)  # shown where the test fails
     faults = itertools.chain.from_iterable(faults_of(seed, CUTS // len(chosen)) for seed in chosen)

@@ -28,7 +28,7 @@ def bound(tree: ast.AST) -> set[str]:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_fault_fits_one_symbol_and_its_test_is_there(fault: Fault) -> None:
+def test_fault_fits_one_symbol_and_its_test_exists(fault: Fault) -> None:
     file, text = faulty(ROOT, fault)
     right, wrong = ast.parse(file.read_text(encoding="utf-8")), ast.parse(text)
     assert ast.dump(right) != ast.dump(wrong)
@@ -46,6 +46,6 @@ def test_names_of_faults_are_unique() -> None:
     assert [name for name, count in counts.items() if count > 1] == []
 
 
-def test_every_promise_of_the_readme_has_a_fault() -> None:
+def test_every_readme_promise_has_fault() -> None:
     promises = re.findall(r"^\| \*\*(.+?)\*\*", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(promises) <= PROMISES.keys()

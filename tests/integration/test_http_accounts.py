@@ -53,7 +53,7 @@ async def node() -> AsyncGenerator[HttpNode]:
 
 
 @pytest.mark.parametrize("path", WRONG)
-async def test_a_wrong_missing_or_unknown_field_is_invalid_and_named(path: str, node: HttpNode) -> None:
+async def test_wrong_missing_or_unknown_field_is_invalid_and_named(path: str, node: HttpNode) -> None:
     before = await everything(node)
     right = RIGHT[path]
     for field, values in WRONG[path].items():
@@ -69,12 +69,12 @@ async def test_a_wrong_missing_or_unknown_field_is_invalid_and_named(path: str, 
     assert await everything(node) == before
 
 
-def test_every_field_is_tried() -> None:
+def test_every_field_is_tested() -> None:
     for path, kind in {"/accounts": SignUp, "/sessions": SignIn, "/sessions/refresh": Refresh}.items():
         assert {one.name for one in attrs.fields(kind)} == set(WRONG[path])
 
 
-async def test_an_account_is_made_once_whatever_its_spelling(node: HttpNode) -> None:
+async def test_account_is_created_once_for_all_spellings_of_name(node: HttpNode) -> None:
     made = await node.ask("POST", "/accounts", {"user": "Zoë", "password": PASSWORD, "name": "Zoë of the Tests"})
     assert (made.status, made.json) == (201, {"user": "zoë"})
     taken = await node.ask("POST", "/accounts", {"user": "ZOË", "password": "another password"})
@@ -82,7 +82,7 @@ async def test_an_account_is_made_once_whatever_its_spelling(node: HttpNode) -> 
     assert (await node.ask("POST", "/sessions", {"user": "zoë", "password": PASSWORD})).status == 201
 
 
-async def test_signing_in_gives_tokens_and_a_device(node: HttpNode) -> None:
+async def test_sign_in_gives_tokens_and_device(node: HttpNode) -> None:
     answer = await node.ask("POST", "/sessions", {"user": "Alice", "password": PASSWORD, "device": "phone"})
     assert answer.status == 201
     assert set(answer.json) == {"access_token", "refresh_token", "expires_in", "user", "device"}
@@ -93,7 +93,7 @@ async def test_signing_in_gives_tokens_and_a_device(node: HttpNode) -> None:
     assert read.status == 200
 
 
-async def test_one_answer_for_an_unknown_user_an_impossible_one_and_a_wrong_password(node: HttpNode) -> None:
+async def test_unknown_user_invalid_name_and_wrong_password_get_same_answer(node: HttpNode) -> None:
     answers = [
         await node.ask("POST", "/sessions", {"user": user, "password": password})
         for user, password in [
@@ -111,7 +111,7 @@ async def test_one_answer_for_an_unknown_user_an_impossible_one_and_a_wrong_pass
     assert {answer.headers["WWW-Authenticate"] for answer in answers} == {"Bearer"}
 
 
-async def test_refreshing_spends_the_token_and_a_repetition_gives_the_same_again(node: HttpNode) -> None:
+async def test_refresh_spends_token_and_retry_gets_same_answer(node: HttpNode) -> None:
     first = (await node.ask("POST", "/sessions", {"user": "alice", "password": PASSWORD})).json
     second, again = [
         await node.ask("POST", "/sessions/refresh", {"refresh_token": first["refresh_token"]}) for _ in range(2)
@@ -122,12 +122,12 @@ async def test_refreshing_spends_the_token_and_a_repetition_gives_the_same_again
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.1.b", "x" * 5000, "\N{GRINNING FACE}", "a\0b"])
-async def test_a_refresh_token_that_is_none_is_refused(token: str, node: HttpNode) -> None:
+async def test_invalid_refresh_token_is_refused(token: str, node: HttpNode) -> None:
     answer = await node.ask("POST", "/sessions/refresh", {"refresh_token": token})
     assert answer.refusal == (401, "unauthenticated", None)
 
 
-async def test_signing_out_ends_the_session_and_its_sockets_before_it_answers(node: HttpNode) -> None:
+async def test_sign_out_ends_session_and_sockets_before_answer(node: HttpNode) -> None:
     tokens = await node.accounts.sign_in("alice", PASSWORD)
     others = await node.accounts.sign_in("alice", PASSWORD)
     bearer = {"Authorization": f"Bearer {tokens.access_token}"}
@@ -148,7 +148,7 @@ async def test_signing_out_ends_the_session_and_its_sockets_before_it_answers(no
     assert refreshed.refusal == (401, "unauthenticated", None)
 
 
-async def test_signing_out_has_no_fields(node: HttpNode) -> None:
+async def test_sign_out_has_no_fields(node: HttpNode) -> None:
     for query, data, field in [("?key=x", None, "key"), ("", b"{}", None)]:
         answer = await node.ask("DELETE", f"/sessions/current{query}", data=data, user="alice")
         assert answer.refusal == (400, "invalid", field)
@@ -156,7 +156,7 @@ async def test_signing_out_has_no_fields(node: HttpNode) -> None:
 
 
 @pytest.mark.parametrize(("wait_ms", "header"), [(1500, "2"), (1, "1"), (0, "1"), (None, "1")])
-async def test_a_refusal_for_now_says_when_to_come_again(wait_ms: int | None, header: str) -> None:
+async def test_temporary_refusal_has_retry_after(wait_ms: int | None, header: str) -> None:
     async def busy(_: web.Request, __: Segments) -> web.StreamResponse:
         raise RateLimited(retry_after_ms=wait_ms)
 

@@ -88,7 +88,7 @@ async def line(node: HttpNode) -> AsyncGenerator[Line]:
 JSON = "Content-Type: application/json"
 
 
-async def test_a_body_may_come_byte_by_byte(line: Line) -> None:
+async def test_body_may_arrive_byte_by_byte(line: Line) -> None:
     await line.begin(JSON, f"Content-Length: {len(MESSAGE)}")
     for byte in MESSAGE:
         await line.write(bytes([byte]))
@@ -97,7 +97,7 @@ async def test_a_body_may_come_byte_by_byte(line: Line) -> None:
     assert (status, sent["seq"]) == (201, 3)
 
 
-async def test_a_body_may_come_in_chunks(line: Line) -> None:
+async def test_body_may_arrive_in_chunks(line: Line) -> None:
     await line.begin(JSON, "Transfer-Encoding: chunked")
     for part in (MESSAGE[:7], MESSAGE[7:]):
         await line.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
@@ -105,28 +105,28 @@ async def test_a_body_may_come_in_chunks(line: Line) -> None:
     assert (await line.answer())[0] == 201
 
 
-async def test_an_empty_body_in_chunks_is_no_body(line: Line) -> None:
+async def test_empty_chunked_body_is_no_body(line: Line) -> None:
     await line.begin("Transfer-Encoding: chunked")
     await line.write(b"0\r\n\r\n")
     status, problem = await line.answer()
     assert (status, problem["field"]) == (400, "key")
 
 
-async def test_64_kib_are_read(line: Line) -> None:
+async def test_body_of_64_kib_is_read(line: Line) -> None:
     padded = MESSAGE + b" " * (BODY_MAX - len(MESSAGE))
     await line.begin(JSON, f"Content-Length: {BODY_MAX}")
     await line.write(padded)
     assert (await line.answer())[0] == 201
 
 
-async def test_a_longer_body_is_refused_by_its_length_before_it_is_sent(line: Line, node: HttpNode) -> None:
+async def test_body_above_64_kib_is_refused_by_content_length(line: Line, node: HttpNode) -> None:
     before = await everything(node)
     await line.begin(JSON, f"Content-Length: {BODY_MAX + 1}")
     assert await line.refusal() == (413, "too_large")
     assert await everything(node) == before
 
 
-async def test_a_longer_body_in_chunks_is_refused_once_it_is_too_long(line: Line, node: HttpNode) -> None:
+async def test_chunked_body_above_64_kib_is_refused_once_too_long(line: Line, node: HttpNode) -> None:
     before = await everything(node)
     await line.begin(JSON, "Transfer-Encoding: chunked")
     for _ in range(BODY_MAX // 1024 + 1):
@@ -135,7 +135,7 @@ async def test_a_longer_body_in_chunks_is_refused_once_it_is_too_long(line: Line
     assert await everything(node) == before
 
 
-async def test_the_sender_of_a_much_longer_body_gets_the_refusal_and_then_the_end(line: Line) -> None:
+async def test_sender_of_much_longer_body_gets_refusal_then_close(line: Line) -> None:
     await line.begin(JSON, f"Content-Length: {100 * BODY_MAX}")
     assert await line.refusal() == (413, "too_large")
     with pytest.raises((ConnectionError, EOFError)):  # noqa: PT012
@@ -145,9 +145,7 @@ async def test_the_sender_of_a_much_longer_body_gets_the_refusal_and_then_the_en
         raise EOFError
 
 
-async def test_a_body_that_does_not_come_is_given_up(
-    line: Line, node: HttpNode, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_body_that_does_not_arrive_times_out(line: Line, node: HttpNode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "BODY_S", 0.05)
     before = await everything(node)
     await line.begin(JSON, f"Content-Length: {len(MESSAGE)}")
@@ -156,7 +154,7 @@ async def test_a_body_that_does_not_come_is_given_up(
     assert await everything(node) == before
 
 
-async def test_a_body_that_drips_is_given_up_all_the_same(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_body_that_drips_times_out(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "BODY_S", 0.2)
     await line.begin(JSON, f"Content-Length: {BODY_MAX}")
     answer = asyncio.create_task(line.refusal())
@@ -166,7 +164,7 @@ async def test_a_body_that_drips_is_given_up_all_the_same(line: Line, monkeypatc
     assert answer.result() == (408, "invalid")
 
 
-async def test_leave_to_send_a_body_is_given_when_it_is_wanted(line: Line) -> None:
+async def test_expected_100_continue_is_sent(line: Line) -> None:
     await line.begin(JSON, f"Content-Length: {len(MESSAGE)}", "Expect: 100-continue")
     assert await line.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     await line.write(MESSAGE)
@@ -181,27 +179,27 @@ async def test_leave_to_send_a_body_is_given_when_it_is_wanted(line: Line) -> No
         (5, "/rooms/x/entries", (405, "invalid")),
     ],
 )
-async def test_no_leave_is_given_to_send_what_is_refused(
+async def test_refused_request_gets_no_100_continue(
     length: int, path: str, refused: tuple[int, str], line: Line
 ) -> None:
     await line.begin(JSON, f"Content-Length: {length}", "Expect: 100-continue", path=path)
     assert await line.refusal() == refused
 
 
-async def test_an_expectation_that_nobody_knows_is_passed_over(line: Line) -> None:
+async def test_unknown_expectation_is_ignored(line: Line) -> None:
     await line.begin(JSON, f"Content-Length: {len(MESSAGE)}", "Expect: a-miracle")
     await line.write(MESSAGE)
     assert (await line.answer())[0] == 201
 
 
-async def test_a_compressed_body_is_not_unpacked(line: Line) -> None:
+async def test_compressed_body_is_not_decompressed(line: Line) -> None:
     bomb = gzip.compress(b" " * 50_000_000)
     await line.begin(JSON, f"Content-Length: {len(bomb)}", "Content-Encoding: gzip")
     await line.write(bomb)
     assert await line.refusal() == (400, "invalid")
 
 
-async def test_a_body_in_broken_chunks_is_refused(line: Line, node: HttpNode, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_body_in_malformed_chunks_is_refused(line: Line, node: HttpNode, monkeypatch: pytest.MonkeyPatch) -> None:
     """aiohttp does not tell who reads a body that it has broken off: the deadline does."""
     monkeypatch.setattr(bodies, "BODY_S", 0.05)
     before = await everything(node)
@@ -214,9 +212,7 @@ async def test_a_body_in_broken_chunks_is_refused(line: Line, node: HttpNode, mo
     assert await everything(node) == before
 
 
-async def test_a_client_that_goes_in_the_middle_of_its_body_is_no_fault_of_ours(
-    node: HttpNode, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_client_that_leaves_amid_body_logs_no_error(node: HttpNode, caplog: pytest.LogCaptureFixture) -> None:
     for leave in (Line.reset, lambda line: line.writer.close()):
         line = await Line.open(node)
         await line.begin(JSON, f"Content-Length: {len(MESSAGE)}")
@@ -228,7 +224,7 @@ async def test_a_client_that_goes_in_the_middle_of_its_body_is_no_fault_of_ours(
     assert not caplog.records
 
 
-async def test_two_requests_sent_at_once_are_answered_in_their_order(line: Line) -> None:
+async def test_pipelined_requests_are_answered_in_order(line: Line) -> None:
     for number in (1, 2):
         body = json.dumps({"key": f"k{number}", "body": "x"}).encode()
         await line.begin(JSON, f"Content-Length: {len(body)}")

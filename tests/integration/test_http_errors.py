@@ -46,7 +46,7 @@ FAULTS: dict[str, Callable[[], BaseException]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
-async def test_a_fault_in_a_handler_is_internal_and_the_next_request_is_served(
+async def test_exception_in_handler_is_internal_and_next_request_is_served(
     fault: Callable[[], BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with http_node(planted(fault)) as node:
@@ -65,7 +65,7 @@ async def test_a_fault_in_a_handler_is_internal_and_the_next_request_is_served(
         assert "/api/v1/fault" in caplog.text
 
 
-async def test_fault_is_logged_once_a_minute_with_its_place(caplog: pytest.LogCaptureFixture) -> None:
+async def test_exception_is_logged_once_a_minute_with_its_place(caplog: pytest.LogCaptureFixture) -> None:
     async with http_node(planted(lambda: KeyError("a name"))) as node:
         for _ in range(3):
             await node.ask("POST", "/fault", {})
@@ -90,7 +90,7 @@ class FallibleStore(MemoryStore):
     ("fault", "refusal"),
     [(Unavailable(), (503, "unavailable", None)), (ZeroDivisionError("planted"), (500, "internal", None))],
 )
-async def test_a_fault_of_the_store_is_answered_and_heals(fault: Exception, refusal: object) -> None:
+async def test_store_failure_is_answered_and_heals(fault: Exception, refusal: object) -> None:
     store = FallibleStore()
     async with http_node(store=store) as node:
         await node.sign_in("alice")
@@ -113,7 +113,7 @@ async def test_a_fault_of_the_store_is_answered_and_heals(fault: Exception, refu
     ],
     ids=["self", "path", "body"],
 )
-async def test_canonical_that_raises_is_internal_and_the_next_request_is_served(
+async def test_canonical_that_raises_is_internal_and_next_request_is_served(
     method: str, path: str, body: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     def canonical(name: str) -> str:

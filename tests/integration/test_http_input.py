@@ -68,7 +68,7 @@ WRONG_VALUES = [request for sample in SAMPLES for request in wrong_fields(sample
 
 @pytest.mark.parametrize("request_", WRONG_VALUES, ids=lambda one: one.name)
 @pytest.mark.usefixtures("unchanged")
-async def test_a_wrong_value_is_invalid_and_the_field_is_named(request_: Request, node: HttpNode) -> None:
+async def test_wrong_value_is_invalid_and_field_is_named(request_: Request, node: HttpNode) -> None:
     answer = await node.ask(request_.method, request_.path, request_.body, user="alice")
     assert answer.refusal == (400, "invalid", request_.refused)
 
@@ -83,7 +83,7 @@ REQUIRED = [
 
 @pytest.mark.parametrize(("sample", "name"), REQUIRED, ids=title)
 @pytest.mark.usefixtures("unchanged")
-async def test_a_missing_field_is_invalid_and_named(sample: Sample, name: str, node: HttpNode) -> None:
+async def test_missing_field_is_invalid_and_named(sample: Sample, name: str, node: HttpNode) -> None:
     body = {given: value for given, value in sample.fields.items() if given != name}
     answer = await node.ask(sample.method, path_of(sample), body, user="alice")
     assert answer.refusal == (400, "invalid", name)
@@ -92,7 +92,7 @@ async def test_a_missing_field_is_invalid_and_named(sample: Sample, name: str, n
 @pytest.mark.parametrize("name", ["nonsense", "Key", "key ", "with_", "__class__", "ok", "self", "field[]"])
 @pytest.mark.parametrize("sample", SAMPLES, ids=title)
 @pytest.mark.usefixtures("unchanged")
-async def test_an_unknown_field_is_invalid_and_named(sample: Sample, name: str, node: HttpNode) -> None:
+async def test_unknown_field_is_invalid_and_named(sample: Sample, name: str, node: HttpNode) -> None:
     if sample.in_query:
         answer = await node.ask(sample.method, path_of(sample) + query_of({**sample.fields, name: 1}), user="alice")
     else:
@@ -102,7 +102,7 @@ async def test_an_unknown_field_is_invalid_and_named(sample: Sample, name: str, 
 
 @pytest.mark.parametrize("sample", [one for one in SAMPLES if one.in_path], ids=title)
 @pytest.mark.usefixtures("unchanged")
-async def test_a_field_that_the_path_names_stands_nowhere_else(sample: Sample, node: HttpNode) -> None:
+async def test_field_of_path_is_invalid_in_body_and_query(sample: Sample, node: HttpNode) -> None:
     for name, value in sample.in_path.items():
         again = {**sample.fields, name: value}
         if sample.in_query:
@@ -114,7 +114,7 @@ async def test_a_field_that_the_path_names_stands_nowhere_else(sample: Sample, n
 
 @pytest.mark.parametrize("sample", [one for one in SAMPLES if one.fixed], ids=title)
 @pytest.mark.usefixtures("unchanged")
-async def test_a_field_that_the_method_stands_for_stands_nowhere_else(sample: Sample, node: HttpNode) -> None:
+async def test_field_implied_by_method_is_invalid_in_body_and_query(sample: Sample, node: HttpNode) -> None:
     for name, meant in sample.fixed.items():
         for value in (meant, not meant):
             query = query_of({name: str(value).lower()}) if sample.in_query else ""
@@ -125,7 +125,7 @@ async def test_a_field_that_the_method_stands_for_stands_nowhere_else(sample: Sa
 
 @pytest.mark.parametrize("sample", BODIED, ids=title)
 @pytest.mark.usefixtures("unchanged")
-async def test_a_query_beside_a_body_is_invalid(sample: Sample, node: HttpNode) -> None:
+async def test_query_beside_body_is_invalid(sample: Sample, node: HttpNode) -> None:
     for name in ("key", "nonsense"):
         answer = await node.ask(sample.method, f"{path_of(sample)}?{name}=x", dict(sample.fields), user="alice")
         assert answer.refusal == (400, "invalid", name)
@@ -133,7 +133,7 @@ async def test_a_query_beside_a_body_is_invalid(sample: Sample, node: HttpNode) 
 
 @pytest.mark.parametrize("sample", BODILESS, ids=title)
 @pytest.mark.usefixtures("unchanged")
-async def test_a_parameter_that_is_empty_or_repeated_is_invalid(sample: Sample, node: HttpNode) -> None:
+async def test_empty_or_repeated_parameter_is_invalid(sample: Sample, node: HttpNode) -> None:
     for query, name in [("after=", "after"), ("after", "after"), ("limit=1&limit=1", "limit"), ("x=1&%78=1", "x")]:
         answer = await node.ask(sample.method, f"{path_of(sample)}?{query}", user="alice")
         assert answer.refusal == (400, "invalid", name), query
@@ -159,14 +159,14 @@ BODIES = {
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
 @pytest.mark.parametrize("sample", BODIED, ids=title)
 @pytest.mark.usefixtures("unchanged")
-async def test_a_body_that_is_not_one_plain_object_is_invalid(sample: Sample, body: bytes, node: HttpNode) -> None:
+async def test_body_that_is_not_one_plain_object_is_invalid(sample: Sample, body: bytes, node: HttpNode) -> None:
     answer = await node.ask(sample.method, path_of(sample), data=body, headers=JSON, user="alice")
     assert answer.refusal == (400, "invalid", None)
 
 
 @pytest.mark.parametrize("sample", BODIED, ids=title)
 @pytest.mark.usefixtures("unchanged")
-async def test_a_body_over_64_kib_is_too_large(sample: Sample, node: HttpNode) -> None:
+async def test_body_above_64_kib_is_too_large(sample: Sample, node: HttpNode) -> None:
     body = b'{"body": "' + b"x" * (BODY_MAX + 1 - 12) + b'"}'
     answer = await node.ask(sample.method, path_of(sample), data=body, headers=JSON, user="alice")
     assert answer.refusal == (413, "too_large", None)
@@ -175,7 +175,7 @@ async def test_a_body_over_64_kib_is_too_large(sample: Sample, node: HttpNode) -
 
 @pytest.mark.parametrize("sample", BODILESS, ids=title)
 @pytest.mark.usefixtures("unchanged")
-async def test_a_body_where_there_is_none_is_invalid(sample: Sample, node: HttpNode) -> None:
+async def test_body_of_route_without_body_is_invalid(sample: Sample, node: HttpNode) -> None:
     answer = await node.ask(sample.method, path_of(sample), {}, user="alice")
     assert answer.refusal == (400, "invalid", None)
 
@@ -192,7 +192,7 @@ NOBODY = {
 @pytest.mark.parametrize("headers", NOBODY.values(), ids=NOBODY.keys())
 @pytest.mark.parametrize("sample", SAMPLES, ids=title)
 @pytest.mark.usefixtures("unchanged")
-async def test_without_a_good_token_nothing_is_said_or_done(
+async def test_request_without_valid_token_is_unauthenticated_and_changes_nothing(
     sample: Sample, headers: dict[str, str], node: HttpNode
 ) -> None:
     body = None if sample.in_query else dict(sample.fields)

@@ -24,7 +24,7 @@ async def get(node: HttpNode, origin: str | None, **more: str) -> Answer:
     return await node.ask("GET", "/rooms", headers=headers, user="alice")
 
 
-async def test_unset_admits_the_servers_own_pages_and_clients_that_are_no_pages() -> None:
+async def test_default_admits_same_origin_and_requests_without_origin() -> None:
     async with http_node() as node:
         await node.sign_in("alice")
         for origin in (None, node.url, node.url.upper()):
@@ -53,13 +53,13 @@ async def test_unset_admits_the_servers_own_pages_and_clients_that_are_no_pages(
         ("capacitor://localhost", "localhost", False),
     ],
 )
-async def test_a_page_is_the_servers_own_when_host_and_port_are(origin: str, host: str, admitted: bool) -> None:
+async def test_same_origin_has_same_host_and_port(origin: str, host: str, admitted: bool) -> None:
     async with http_node() as node:
         await node.sign_in("alice")
         assert (await get(node, origin, Host=host)).status == (200 if admitted else 403)
 
 
-async def test_a_list_admits_these_and_the_servers_own() -> None:
+async def test_list_admits_listed_origins_and_same_origin() -> None:
     async with http_node(origins=f"{LISTED},http://localhost:5173") as node:
         await node.sign_in("alice")
         for origin in (LISTED, "https://CHAT.example:443", "http://localhost:5173", node.url):
@@ -71,9 +71,7 @@ async def test_a_list_admits_these_and_the_servers_own() -> None:
 
 @pytest.mark.parametrize("setting", [None, LISTED])
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
-async def test_a_refused_origin_is_told_the_setting_that_admits_it_and_not_what_it_is(
-    setting: str | None, method: str
-) -> None:
+async def test_refusal_names_setting_without_repeating_origin(setting: str | None, method: str) -> None:
     async with http_node(origins=setting) as node:
         await node.sign_in("alice")
         headers = {"Origin": OTHER, **(PREFLIGHT if method == "OPTIONS" else {})}
@@ -88,7 +86,7 @@ async def test_a_refused_origin_is_told_the_setting_that_admits_it_and_not_what_
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-async def test_a_refused_origin_does_nothing() -> None:
+async def test_request_of_refused_origin_changes_nothing() -> None:
     async with http_node() as node:
         await node.sign_in("alice")
         body = {"key": "k", "body": "x"}
@@ -97,7 +95,7 @@ async def test_a_refused_origin_does_nothing() -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/rooms", "/api/v1/users/%2F/messages", "/nonsense", "/"])
-async def test_a_preflight_of_an_admitted_origin_is_answered_without_a_token(path: str) -> None:
+async def test_preflight_of_admitted_origin_is_answered_without_token(path: str) -> None:
     async with http_node(origins=LISTED) as node:
         answer = await node.send("OPTIONS", path, None, {"Origin": LISTED, **PREFLIGHT})
         assert (answer.status, answer.body) == (204, b"")
@@ -115,7 +113,7 @@ async def test_a_preflight_of_an_admitted_origin_is_answered_without_a_token(pat
         assert answer.headers["Vary"] == "Origin"
 
 
-async def test_an_admitted_page_may_read_refusals_too() -> None:
+async def test_admitted_origin_may_read_refusals() -> None:
     async with http_node(origins=LISTED) as node:
         for method, path, status in [("GET", "/rooms", 401), ("GET", "/nonsense", 404), ("PATCH", "/rooms", 405)]:
             answer = await node.ask(method, path, headers={"Origin": LISTED})
@@ -127,7 +125,7 @@ HOSTILE = ["null", "", "*", "nonsense", "https://", "https://a@b", "https://a/b"
 
 
 @pytest.mark.parametrize("origin", HOSTILE, ids=range(len(HOSTILE)))
-async def test_what_is_no_origin_is_refused_by_every_setting_and_not_repeated(origin: str) -> None:
+async def test_malformed_origin_is_refused_by_every_setting_and_not_repeated(origin: str) -> None:
     for setting in (None, LISTED):
         async with http_node(origins=setting) as node:
             answer = await node.ask("GET", "/rooms", headers={"Origin": origin})
@@ -158,7 +156,7 @@ async def test_hostile_origin_can_not_forge_a_log_line(origin: str, caplog: pyte
     assert len(line) < 500
 
 
-async def test_two_origins_are_none() -> None:
+async def test_two_origin_headers_are_refused() -> None:
     async with http_node(origins=LISTED) as node:
         headers = [("Origin", LISTED), ("Origin", LISTED)]
         async with node.client.get(f"{node.url}/api/v1/rooms", headers=headers) as answer:

@@ -47,7 +47,7 @@ async def talk(node: HttpNode, users: tuple[str, str], head: int, mine: int) -> 
         await node.chat.execute(author, SendMessage(to=peer, key=f"{author} {number}", body=f"{number}"))
 
 
-async def test_each_of_1000_entries_comes_exactly_once_from_wherever_one_starts(node: HttpNode) -> None:
+async def test_paging_from_any_anchor_gives_1000_entries_once_each(node: HttpNode) -> None:
     """The first unread message is in the middle: carol came after 500 entries."""
     room = (await node.chat.execute("bob", CreateRoom(kind="public", title="x", key="k"))).view.room
     for number in range(2, 1001):
@@ -67,7 +67,7 @@ async def test_each_of_1000_entries_comes_exactly_once_from_wherever_one_starts(
 
 
 @pytest.mark.parametrize("head", [1, 2, 50, 51, 200, 201])
-async def test_rooms_at_the_edges_of_a_page_are_paged_alike_by_id_and_by_peer(head: int, node: HttpNode) -> None:
+async def test_rooms_of_about_one_page_are_paged_alike_by_id_and_peer(head: int, node: HttpNode) -> None:
     mine = head // 2
     users = (f"a{head}", f"b{head}")
     await node.sign_in(*users)
@@ -77,7 +77,7 @@ async def test_rooms_at_the_edges_of_a_page_are_paged_alike_by_id_and_by_peer(he
         await walk_everywhere(read, where, head=head, first_unread=mine + 1)
 
 
-async def test_a_room_that_is_not_born_is_empty_from_everywhere_and_stays_unborn(node: HttpNode) -> None:
+async def test_unborn_room_is_empty_from_every_anchor_and_stays_unborn(node: HttpNode) -> None:
     read = over_http(node, "alice")
     before = await node.store.changes(0, 10_000)
     await look_at_nothing(read, {"with": "carol"})

@@ -49,7 +49,7 @@ def served(path: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_a_method_that_a_path_has_not_is_405_with_those_that_it_has(path: str, node: HttpNode) -> None:
+async def test_unsupported_method_is_405_with_allowed_methods(path: str, node: HttpNode) -> None:
     for method in set(METHODS) - served(path):
         answer = await node.ask(method, path.replace("{", "%7B").replace("}", "%7D"), user="alice")
         assert answer.status == 405
@@ -81,7 +81,7 @@ async def test_a_method_that_a_path_has_not_is_405_with_those_that_it_has(path: 
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
-async def test_an_unknown_path_is_not_found_whoever_asks(method: str, path: str, node: HttpNode) -> None:
+async def test_unknown_path_is_not_found_with_or_without_token(method: str, path: str, node: HttpNode) -> None:
     for headers in ({}, {"Authorization": f"Bearer {node.tokens['alice']}"}):
         answer = await node.send(method, path, None, headers)
         if path == "/api/v1/rooms/":  # a room whose id is empty: there is none
@@ -90,7 +90,7 @@ async def test_an_unknown_path_is_not_found_whoever_asks(method: str, path: str,
             assert answer.refusal == (404, "not_found", None)
 
 
-async def test_a_command_that_is_not_served_yet_is_404_or_405(node: HttpNode) -> None:
+async def test_command_not_served_yet_is_404_or_405(node: HttpNode) -> None:
     for method, path, status in [
         ("GET", "/users?prefix=b", 404),
         ("GET", "/presence?user=bob", 404),
@@ -103,20 +103,20 @@ async def test_a_command_that_is_not_served_yet_is_404_or_405(node: HttpNode) ->
         assert (await node.ask(method, path, user="alice")).status == status, (method, path)
 
 
-async def test_a_path_is_found_however_its_plain_characters_are_encoded(node: HttpNode) -> None:
+async def test_path_with_encoded_plain_characters_is_found(node: HttpNode) -> None:
     for path in ("/api/v1/rooms", "/%61pi/v1/%72ooms", "/api/v%31/rooms"):
         answer = await node.send("GET", path, None, {"Authorization": f"Bearer {node.tokens['alice']}"})
         assert answer.status == 200
 
 
-async def test_head_is_get_without_the_body(node: HttpNode) -> None:
+async def test_head_is_get_without_body(node: HttpNode) -> None:
     got = await node.ask("GET", "/rooms", user="alice")
     head = await node.ask("HEAD", "/rooms", user="alice")
     assert (head.status, head.body) == (200, b"")
     assert head.headers["Content-Length"] == got.headers["Content-Length"]
 
 
-async def test_what_was_made_is_201_and_what_was_there_200(node: HttpNode) -> None:
+async def test_creation_is_201_and_duplicate_200(node: HttpNode) -> None:
     for path, body in [
         ("/users/bob/messages", {"key": "k", "body": "x"}),
         (f"/rooms/{GROUP}/messages", {"key": "k", "body": "x"}),
@@ -131,7 +131,7 @@ async def test_what_was_made_is_201_and_what_was_there_200(node: HttpNode) -> No
     assert (joined.status, joined.json) == (200, {"seq": 2, "duplicate": False})
 
 
-async def test_an_answer_is_what_the_socket_would_get_without_ok(node: HttpNode) -> None:
+async def test_answer_is_that_of_socket_without_ok(node: HttpNode) -> None:
     sent = await node.ask("POST", "/users/bob/messages", {"key": "k", "body": "x"}, user="alice")
     assert set(sent.json) == {"room", "epoch", "seq", "at", "duplicate"}
     page = await node.ask("GET", "/users/bob/entries", user="alice")
@@ -164,7 +164,7 @@ ODD_NAMES = [
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-async def test_a_user_name_may_hold_anything_that_an_account_can_have(name: str, node: HttpNode) -> None:
+async def test_path_takes_every_user_name_that_accounts_allow(name: str, node: HttpNode) -> None:
     await node.sign_in(name)
     path = f"/users/{quote(name, safe='')}"
     sent = await node.ask("POST", f"{path}/messages", {"key": "k", "body": "x"}, user="alice")
@@ -193,7 +193,7 @@ async def test_a_user_name_may_hold_anything_that_an_account_can_have(name: str,
         "alice\u3000",
     ],
 )
-async def test_a_name_that_nobody_has_is_not_found_and_opens_nothing(name: str, node: HttpNode) -> None:
+async def test_unknown_user_is_not_found_and_opens_no_room(name: str, node: HttpNode) -> None:
     before = await everything(node)
     path = f"/users/{quote(name, safe='')}"
     sent = await node.ask("POST", f"{path}/messages", {"key": "k", "body": "x"}, user="alice")
@@ -210,9 +210,7 @@ NAMING = [(sample, name) for sample in SAMPLES for name in ("to", "with", "user"
 
 
 @pytest.mark.parametrize(("sample", "name"), NAMING)
-async def test_a_name_that_nobody_can_have_is_not_found_in_every_path(
-    sample: Sample, name: str, node: HttpNode
-) -> None:
+async def test_invalid_user_name_is_not_found_in_every_path(sample: Sample, name: str, node: HttpNode) -> None:
     before = await everything(node)
     query, body = (query_of(sample.fields), None) if sample.in_query else ("", dict(sample.fields))
     for nobody in ("a%20b", "%EF%BC%8E", "x" * 33):  # a fullwidth full stop is a plain one once it is mapped
@@ -222,7 +220,7 @@ async def test_a_name_that_nobody_can_have_is_not_found_in_every_path(
     assert await everything(node) == before
 
 
-async def test_names_are_spelled_as_at_sign_up(node: HttpNode) -> None:
+async def test_user_names_are_normalized_as_at_sign_up(node: HttpNode) -> None:
     sent = await node.ask("POST", "/users/BoB/messages", {"key": "k", "body": "x"}, user="alice")
     assert sent.json["room"] == "pvt-alice-bob"
     read = await node.ask("GET", "/users/%EF%BC%A2ob/entries", user="alice")  # a fullwidth B
@@ -231,7 +229,7 @@ async def test_names_are_spelled_as_at_sign_up(node: HttpNode) -> None:
     assert joined.status == 200
 
 
-async def test_one_may_write_to_oneself(node: HttpNode) -> None:
+async def test_user_may_write_to_own_private_room(node: HttpNode) -> None:
     sent = await node.ask("POST", "/users/alice/messages", {"key": "k", "body": "a note"}, user="alice")
     assert (sent.status, sent.json["room"]) == (201, "pvt-alice-alice")
     room = (await node.ask("GET", "/rooms/pvt-alice-alice", user="alice")).json
@@ -277,9 +275,7 @@ ABOUT_A_ROOM = [
 
 
 @pytest.mark.parametrize(("sample", "query"), ABOUT_A_ROOM)
-async def test_a_stranger_can_not_tell_a_room_from_one_that_does_not_exist(
-    sample: Sample, query: str, node: HttpNode
-) -> None:
+async def test_hidden_and_unknown_rooms_get_same_answer(sample: Sample, query: str, node: HttpNode) -> None:
     before = await everything(node)
     body = None if sample.in_query else sample.fields
     paths = [path_of(sample, room=room) + query for room in UNKNOWABLE.values()]
@@ -293,14 +289,14 @@ async def test_a_stranger_can_not_tell_a_room_from_one_that_does_not_exist(
     assert await everything(node) == before
 
 
-async def test_sync_tells_a_stranger_no_more(node: HttpNode) -> None:
+async def test_sync_of_hidden_or_unknown_room_is_gone(node: HttpNode) -> None:
     rooms = ["pvt-bob-carol", "pvt-bob-dave", OTHERS_GROUP, created_room_id("bob", "unborn"), "x", "", "{room}"]
     answer = await node.ask("POST", "/sync", {"cursors": {room: {"seq": 0} for room in rooms}}, user="alice")
     assert answer.json == {"rooms": {room: {"status": "gone"} for room in rooms}}
 
 
 @pytest.mark.parametrize("name", ["bob", "carol", "nobody", "%F0%9F%98%80", "x" * 200, "%2E%2E", "", "alice%20", "%00"])
-async def test_joining_for_another_is_forbidden_whatever_the_room(name: str, node: HttpNode) -> None:
+async def test_join_of_other_user_is_forbidden_in_any_room(name: str, node: HttpNode) -> None:
     before = await everything(node)
     rooms = ["pvt-alice-bob", GROUP, PUBLIC, *UNKNOWABLE.values(), "%ff"]
     answers = [await node.ask("PUT", f"/rooms/{room}/members/{name}", user="alice") for room in rooms]
@@ -309,12 +305,12 @@ async def test_joining_for_another_is_forbidden_whatever_the_room(name: str, nod
     assert await everything(node) == before
 
 
-async def test_whom_a_path_names_must_be_readable(node: HttpNode) -> None:
+async def test_user_in_path_that_is_no_utf_8_is_invalid(node: HttpNode) -> None:
     answer = await node.ask("PUT", f"/rooms/{PUBLIC}/members/%ff", user="alice")
     assert answer.refusal == (400, "invalid", "user")
 
 
-async def test_joining_a_private_room_is_forbidden_to_its_members(node: HttpNode) -> None:
+async def test_join_of_private_room_by_its_member_is_forbidden(node: HttpNode) -> None:
     answer = await node.ask("PUT", "/rooms/pvt-alice-bob/members/alice", user="alice")
     assert answer.refusal == (403, "forbidden", None)
 
@@ -322,7 +318,7 @@ async def test_joining_a_private_room_is_forbidden_to_its_members(node: HttpNode
 # Headers.
 
 
-async def test_a_command_without_body_and_type_has_no_fields(node: HttpNode) -> None:
+async def test_command_without_body_and_type_has_no_fields(node: HttpNode) -> None:
     assert (await node.ask("PUT", f"/rooms/{PUBLIC}/members/alice", user="alice")).status == 200
     for method, path, field in [("POST", "/users/bob/messages", "key"), ("POST", "/sync", "cursors")]:
         assert (await node.ask(method, path, user="alice")).refusal == (400, "invalid", field)
@@ -350,7 +346,7 @@ async def test_a_command_without_body_and_type_has_no_fields(node: HttpNode) -> 
         (None, False),
     ],
 )
-async def test_a_body_is_json_and_says_so(content_type: str | None, is_json: bool, node: HttpNode) -> None:
+async def test_body_requires_json_content_type(content_type: str | None, is_json: bool, node: HttpNode) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
     answer = await node.ask(
         "POST", "/users/bob/messages", data=b'{"key": "k", "body": "x"}', headers=headers, user="alice"
@@ -362,7 +358,7 @@ async def test_a_body_is_json_and_says_so(content_type: str | None, is_json: boo
         assert "application/json" in answer.json["detail"]
 
 
-async def test_every_answer_is_for_its_reader_alone(node: HttpNode) -> None:
+async def test_answers_are_not_cached_or_sniffed(node: HttpNode) -> None:
     for answer in [
         await node.ask("GET", "/rooms", user="alice"),
         await node.ask("GET", "/rooms"),
@@ -376,7 +372,7 @@ async def test_every_answer_is_for_its_reader_alone(node: HttpNode) -> None:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_problem_details_have_the_fields_of_rfc_9457_and_ours(node: HttpNode) -> None:
+async def test_problem_details_have_fields_of_rfc_9457_and_of_contract(node: HttpNode) -> None:
     answer = await node.ask("POST", "/users/bob/messages", {"key": "k"}, user="alice")
     assert answer.json == {
         "type": "about:blank",
@@ -389,19 +385,19 @@ async def test_problem_details_have_the_fields_of_rfc_9457_and_ours(node: HttpNo
     }
 
 
-async def test_a_token_in_the_url_is_never_read(node: HttpNode) -> None:
+async def test_token_in_url_is_not_read(node: HttpNode) -> None:
     answer = await node.ask("GET", f"/rooms?access_token={node.tokens['alice']}")
     assert answer.refusal == (401, "unauthenticated", None)
 
 
-async def test_two_tokens_in_headers_are_none(node: HttpNode) -> None:
+async def test_two_tokens_in_headers_are_unauthenticated(node: HttpNode) -> None:
     tokens = [("Authorization", f"Bearer {node.tokens[user]}") for user in ("alice", "bob")]
     for headers in (CIMultiDict(tokens), CIMultiDict(reversed(tokens)), CIMultiDict(tokens[:1] * 2)):
         answer = await node.send("GET", "/api/v1/rooms", None, headers)
         assert answer.refusal == (401, "unauthenticated", None)
 
 
-async def test_the_word_bearer_is_read_in_any_case(node: HttpNode) -> None:
+async def test_scheme_bearer_is_read_in_any_case(node: HttpNode) -> None:
     for scheme in ("bearer", "BEARER", "Bearer "):
         answer = await node.ask("GET", "/rooms", headers={"Authorization": f"{scheme} {node.tokens['alice']}"})
         assert answer.status == 200

@@ -33,7 +33,7 @@ async def ids_of(node: HttpNode, user: str) -> list[str]:
     return [one["id"] for one in (await node.ask("GET", "/sockets", user=user)).json["sockets"]]
 
 
-async def test_the_list_has_ones_own_sockets_oldest_first_as_ready_named_them(scene: Scene) -> None:
+async def test_list_has_own_sockets_oldest_first_with_ids_of_ready(scene: Scene) -> None:
     node = scene.node
     assert (await node.ask("GET", "/sockets", user="alice")).json == {"sockets": []}
     first = await scene.clients.connect(node.tokens["alice"])
@@ -53,7 +53,7 @@ async def test_the_list_has_ones_own_sockets_oldest_first_as_ready_named_them(sc
     assert await ids_of(node, "alice") == [second.ready["socket"]]
 
 
-async def test_a_socket_that_is_deleted_hears_that_it_was_kicked_and_ends(scene: Scene) -> None:
+async def test_deleted_socket_gets_bye_kicked_and_ends(scene: Scene) -> None:
     node = scene.node
     kept = await scene.clients.connect(node.tokens["alice"])
     ended = await scene.clients.connect(node.tokens["alice"])
@@ -68,7 +68,7 @@ async def test_a_socket_that_is_deleted_hears_that_it_was_kicked_and_ends(scene:
     assert (await node.ask("DELETE", path, user="alice")).refusal == (404, "not_found", None)
 
 
-async def test_the_socket_of_another_is_not_found_as_one_that_never_was(scene: Scene) -> None:
+async def test_socket_of_other_user_is_not_found_like_unknown_one(scene: Scene) -> None:
     node = scene.node
     bobs = await scene.clients.connect(node.tokens["bob"])
     sockets = (bobs.ready["socket"], "never", "%7Bid%7D", "x" * 5000, "", "%F0%9F%98%80")
@@ -78,7 +78,7 @@ async def test_the_socket_of_another_is_not_found_as_one_that_never_was(scene: S
     assert await ids_of(node, "bob") == [bobs.ready["socket"]]
 
 
-async def test_what_is_not_as_in_the_contract_is_invalid_and_ends_nothing(scene: Scene) -> None:
+async def test_request_outside_contract_is_invalid_and_ends_no_socket(scene: Scene) -> None:
     node = scene.node
     socket = await scene.clients.connect(node.tokens["alice"])
     paths = {"GET": "/sockets", "DELETE": f"/sockets/{socket.ready['socket']}"}
@@ -92,7 +92,7 @@ async def test_what_is_not_as_in_the_contract_is_invalid_and_ends_nothing(scene:
     assert await ids_of(node, "alice") == [socket.ready["socket"]]
 
 
-async def test_without_a_good_token_no_socket_is_shown_or_ended(scene: Scene) -> None:
+async def test_request_without_valid_token_shows_and_ends_no_socket(scene: Scene) -> None:
     node = scene.node
     socket = await scene.clients.connect(node.tokens["alice"])
     for method, path in [("GET", "/sockets"), ("DELETE", f"/sockets/{socket.ready['socket']}")]:

@@ -22,12 +22,12 @@ def kept(request: pytest.FixtureRequest) -> Path:
     return DATA / str(request.param)
 
 
-async def test_sqlite_database_of_an_earlier_version_gives_the_same_answers(kept: Path, tmp_path: Path) -> None:
+async def test_sqlite_database_of_earlier_version_gives_same_answers(kept: Path, tmp_path: Path) -> None:
     load_sqlite(tmp_path / SQLITE_FILE, (kept / SQLITE).read_text())
     await check_answers((kept / ANSWERS.format("sqlite")).read_text(), tmp_path, "sqlite")
 
 
-async def test_mongodb_database_of_an_earlier_version_gives_the_same_answers(
+async def test_mongodb_database_of_earlier_version_gives_same_answers(
     kept: Path, tmp_path: Path, mongo_url: str
 ) -> None:
     load_mongodb(mongo_url, (kept / MONGODB).read_text())

@@ -76,7 +76,7 @@ class Writer:
                 self.acknowledged[self.unanswered.pop(key)] = answer["seq"]
 
 
-async def test_what_was_acknowledged_survives_kills_once_and_in_order(tmp_path: Path) -> None:
+async def test_acknowledged_entries_survive_kills_once_and_in_order(tmp_path: Path) -> None:
     writers = [Writer(f"user{number}", f"user{number ^ 1}") for number in range(SOCKETS)]
     async with serving(tmp_path) as server:
         await sign_up(server, writers)

@@ -76,9 +76,7 @@ async def other(url: str) -> AsyncGenerator[MongoStore]:
         yield other
 
 
-async def test_reads_and_writes_are_of_a_majority_whatever_the_connection_string_says(
-    url: str, sent: SendResult
-) -> None:
+async def test_reads_and_writes_use_majority_despite_connection_string(url: str, sent: SendResult) -> None:
     weak = f"{url}?w=1&journal=false&readConcernLevel=local&readPreference=secondaryPreferred"
     async with MongoStore(weak, event_listeners=[sent]) as store:
         await store.probe()
@@ -99,7 +97,7 @@ async def test_reads_and_writes_are_of_a_majority_whatever_the_connection_string
         assert command["writeConcern"] == {"w": "majority", "j": True}
 
 
-async def test_entries_of_many_rooms_share_a_command_and_each_has_its_own_outcome(
+async def test_entries_of_many_rooms_share_command_with_outcome_per_room(
     store: MongoStore, other: MongoStore, sent: SendResult
 ) -> None:
     rooms = [f"room {number}" for number in range(ROOMS)]
@@ -119,7 +117,7 @@ async def test_entries_of_many_rooms_share_a_command_and_each_has_its_own_outcom
     assert await everything(other, rooms[1]) == [message(rooms[1]), seq_taken]
 
 
-async def test_of_one_room_no_two_entries_go_out_in_any_order(store: MongoStore, sent: SendResult) -> None:
+async def test_entries_of_one_room_are_inserted_in_order(store: MongoStore, sent: SendResult) -> None:
     rooms = ["room", "other"]
     for room in rooms:
         await write(store, [message(room)])
@@ -131,7 +129,7 @@ async def test_of_one_room_no_two_entries_go_out_in_any_order(store: MongoStore,
         assert len(set(found)) == (1 if command["ordered"] else len(found))
 
 
-async def test_what_becomes_visible_behind_a_position_is_told_with_the_next_calls_and_once(
+async def test_late_visible_changes_are_returned_once_by_next_calls(
     store: MongoStore, other: MongoStore, url: str
 ) -> None:
     await write(store, conversation("room", 3))
@@ -158,13 +156,13 @@ def put_back(url: str, room: RoomId, seconds: int) -> None:
         assert entries.update_one({"room": room}, {"$set": {"ts": time}}).modified_count == 1
 
 
-async def test_whoever_starts_is_not_told_what_could_be_read_before(store: MongoStore, other: MongoStore) -> None:
+async def test_changes_after_newest_position_are_empty(store: MongoStore, other: MongoStore) -> None:
     await write(other, conversation("room", 3))
     (newest,) = (await store.changes(None, 1)).changes
     assert (await store.changes(newest.position, 10)).changes == []
 
 
-async def test_there_is_more_behind_changes_that_were_put_together(store: MongoStore) -> None:
+async def test_merged_changes_report_more_if_page_is_full(store: MongoStore) -> None:
     await write(store, conversation("room", 60))
     first = await store.changes(0, 50)
     assert (len(first.changes) < 50, first.more) == (True, True)
@@ -172,7 +170,7 @@ async def test_there_is_more_behind_changes_that_were_put_together(store: MongoS
     assert (max(change.seq for change in second.changes), second.more) == (60, False)
 
 
-async def test_whoever_is_far_behind_does_not_look_back_with_each_page(store: MongoStore, sent: SendResult) -> None:
+async def test_reader_far_behind_does_not_look_back_with_each_page(store: MongoStore, sent: SendResult) -> None:
     await write(store, conversation("room", 60))
     sent.commands.clear()
     position, pages = 0, 0

@@ -119,21 +119,21 @@ async def until_available(call: Callable[[], Awaitable[Any]]) -> Any:
             await asyncio.sleep(0.05)
 
 
-async def test_a_killed_server_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
+async def test_killed_server_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
     own.kill()
     await all_unavailable_in_time(store)
     await asyncio.to_thread(own.start)
     await healed(store)
 
 
-async def test_a_server_that_hangs_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
+async def test_hanging_server_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
     own.signal(SIGSTOP)
     await all_unavailable_in_time(store)
     own.signal(SIGCONT)
     await healed(store)
 
 
-async def test_without_a_primary_it_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
+async def test_server_without_primary_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
     with own.client() as client, suppress(AutoReconnect):  # it may close its connections
         client.admin.command("replSetStepDown", 4, force=True)
     await all_unavailable_in_time(store)
@@ -161,7 +161,7 @@ async def small(own: Mongod) -> AsyncGenerator[MongoStore]:
         yield store
 
 
-async def test_a_full_pool_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
+async def test_full_pool_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
     async with small(own) as one:
         with failing(own, "aggregate", "insert", times=1, blockConnection=True, blockTimeMS=2_500):
             waits = await at_once([partial(seconds_until_unavailable, call) for call in calls(one, 4)[3:9]])
@@ -169,9 +169,7 @@ async def test_a_full_pool_is_unavailable_in_time_and_heals(own: Mongod, store: 
         await healed(one)
 
 
-async def test_a_call_of_several_commands_that_are_all_slow_is_unavailable_in_time(
-    own: Mongod, store: MongoStore
-) -> None:
+async def test_call_of_several_slow_commands_is_unavailable_in_time(own: Mongod, store: MongoStore) -> None:
     slow: Sequence[Call] = [
         partial(store.append, [joined("room", 4, "carol")]),
         partial(store.mark, "bob", "room", MarkerUpdate(read=3)),
@@ -182,9 +180,7 @@ async def test_a_call_of_several_commands_that_are_all_slow_is_unavailable_in_ti
     await healed(store)
 
 
-async def test_what_waits_behind_slow_commands_is_answered_or_unavailable_in_time(
-    own: Mongod, store: MongoStore
-) -> None:
+async def test_call_behind_slow_commands_is_answered_or_unavailable_in_time(own: Mongod, store: MongoStore) -> None:
     rooms = [f"room {number}" for number in range(3 * COMMANDS_MAX * GROUP_MAX)]
     await at_once([partial(store.append, [message(room)]) for room in rooms])
 
@@ -200,7 +196,7 @@ async def test_what_waits_behind_slow_commands_is_answered_or_unavailable_in_tim
     await healed(store)
 
 
-async def test_a_write_of_which_no_majority_tells_is_not_acknowledged(own: Mongod, store: MongoStore) -> None:
+async def test_write_without_majority_is_not_acknowledged(own: Mongod, store: MongoStore) -> None:
     entry = message("room", 4)
     for batch in ([entry], [entry, message("room", 5)]):
         with failing(own, "insert", writeConcernError={"code": 64, "errmsg": "waiting for replication timed out"}):
@@ -211,7 +207,7 @@ async def test_a_write_of_which_no_majority_tells_is_not_acknowledged(own: Mongo
     assert appended.taken == entry
 
 
-async def test_a_failure_of_one_room_of_a_group_does_not_touch_the_others(own: Mongod, store: MongoStore) -> None:
+async def test_failure_of_one_room_in_group_does_not_affect_other_rooms(own: Mongod, store: MongoStore) -> None:
     good = [message(f"room {number}") for number in range(5)]
     bad = message("bad", body="\ud800")
 
@@ -225,7 +221,7 @@ async def test_a_failure_of_one_room_of_a_group_does_not_touch_the_others(own: M
     assert outcomes == ["1", "1", "refused", "1", "1", "1"]
 
 
-async def test_who_is_cancelled_leaves_and_what_was_begun_is_there_once(own: Mongod, store: MongoStore) -> None:
+async def test_cancelled_append_ends_at_once_and_is_written_at_most_once(own: Mongod, store: MongoStore) -> None:
     with failing(own, "insert", times=1, blockConnection=True, blockTimeMS=200):
         task = asyncio.create_task(store.append([message("room", 4)]))
         await asyncio.sleep(0.1)
@@ -239,9 +235,7 @@ async def test_who_is_cancelled_leaves_and_what_was_begun_is_there_once(own: Mon
         assert (await store.append([message("room", 5, key="key-4")])).taken == message("room", 4)
 
 
-async def test_who_is_cancelled_amid_a_write_of_several_steps_leaves_none_of_them_out(
-    own: Mongod, store: MongoStore
-) -> None:
+async def test_write_of_several_steps_is_completed_after_cancellation(own: Mongod, store: MongoStore) -> None:
     with failing(own, "update", times=1, blockConnection=True, blockTimeMS=200):
         task = asyncio.create_task(store.mark("bob", "room", MarkerUpdate(read=2)))
         await asyncio.sleep(0.1)
@@ -253,9 +247,7 @@ async def test_who_is_cancelled_amid_a_write_of_several_steps_leaves_none_of_the
             pass
 
 
-async def test_what_no_majority_has_is_not_there_and_no_duplicate_of_it_is_acknowledged(
-    own: Mongod, store: MongoStore
-) -> None:
+async def test_entry_without_majority_is_invisible_and_not_acknowledged(own: Mongod, store: MongoStore) -> None:
     with own.client() as client:
         entries = client["faults"].get_collection(ENTRIES, write_concern=WriteConcern(w=1))
         (third,) = entries.find({"room": "room", "seq": 3})
@@ -275,7 +267,7 @@ async def test_what_no_majority_has_is_not_there_and_no_duplicate_of_it_is_ackno
     assert (await store.append([message("room", len(log) + 1, key="retried")])).taken == log[3]
 
 
-async def test_a_database_that_takes_no_writes_is_found_out_by_a_probe(own: Mongod, store: MongoStore) -> None:
+async def test_probe_fails_if_database_accepts_no_writes(own: Mongod, store: MongoStore) -> None:
     await store.probe()
     with failing(own, "update", errorCode=10107):
         assert await everything(store, "room") == conversation("room", 3)
@@ -305,7 +297,7 @@ def follow(store: MongoStore) -> Call:
 
 @pytest.mark.parametrize("look", [probe, follow])
 @pytest.mark.parametrize("lose", [dropped, replaced])
-async def test_replaced_database_is_refused_once_noticed_until_it_is_opened_again(
+async def test_replaced_database_is_refused_once_noticed_until_reopened(
     own: Mongod, lose: Callable[[Mongod], None], look: Callable[[MongoStore], Call], caplog: pytest.LogCaptureFixture
 ) -> None:
     dropped(own)
@@ -337,9 +329,7 @@ async def texts(database: MongoDatabase) -> str:
     return await database.write(work)
 
 
-async def test_a_text_whose_erasure_failed_is_told_by_nobody_and_erased_by_whoever_sweeps(
-    own: Mongod, store: MongoStore
-) -> None:
+async def test_text_with_failed_erasure_is_hidden_and_erased_by_any_node(own: Mongod, store: MongoStore) -> None:
     await write(store, [message("doomed", 1, body="the secret")])
     await write(store, [_in_doomed(edited(2, 1, "the secret 2")), message("doomed", 3, body="stays")])
     with failing(own, "update", errorCode=50):
@@ -375,7 +365,7 @@ def _in_doomed(entry: Entry) -> Entry:
     )
 
 
-async def test_who_gives_up_while_there_is_no_server_leaves_a_store_that_heals(own: Mongod, store: MongoStore) -> None:
+async def test_cancelled_call_without_server_leaves_store_that_heals(own: Mongod, store: MongoStore) -> None:
     own.kill()
     for seconds in (0, 0.001, 0.03, 0.1):
         with anyio.move_on_after(seconds):
@@ -384,7 +374,7 @@ async def test_who_gives_up_while_there_is_no_server_leaves_a_store_that_heals(o
     await healed(store)
 
 
-async def test_a_closed_store_is_unavailable(own: Mongod) -> None:
+async def test_closed_store_is_unavailable(own: Mongod) -> None:
     async with MongoStore(f"{own.url}faults") as store:
         pass
     for call in calls(store, 1):
@@ -392,7 +382,7 @@ async def test_a_closed_store_is_unavailable(own: Mongod) -> None:
             await call()
 
 
-async def test_a_store_that_was_used_while_it_was_closed_works_once_it_is_entered_again(own: Mongod) -> None:
+async def test_store_used_while_closed_works_after_reentering(own: Mongod) -> None:
     empty(f"{own.url}faults")
     store = MongoStore(f"{own.url}faults")
     async with store:
@@ -404,7 +394,7 @@ async def test_a_store_that_was_used_while_it_was_closed_works_once_it_is_entere
         await write(store, [message("room", 2)])
 
 
-async def test_a_standalone_server_will_do() -> None:
+async def test_standalone_server_is_enough() -> None:
     with a_mongod(replica_set=None) as server:
         async with MongoStore(server.url) as store:
             await write(store, [*conversation("room", 3), edited(4, 1)])

@@ -31,9 +31,7 @@ def own() -> Generator[Mongod]:
         yield own
 
 
-async def test_what_was_acknowledged_survives_kills_of_the_server_and_of_the_database(
-    own: Mongod, tmp_path: Path
-) -> None:
+async def test_acknowledged_entries_survive_kills_of_server_and_database(own: Mongod, tmp_path: Path) -> None:
     writers = [Writer(f"user{number}", f"user{number ^ 1}") for number in range(SOCKETS)]
     told: Mapping[str, str] = {"CHATCORE_STORE": own.url, "CHATCORE_SECRET": SECRET}
     async with serving(tmp_path, environment=told) as server:

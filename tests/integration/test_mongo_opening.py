@@ -21,7 +21,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def test_a_server_that_is_too_old_is_named_with_what_is_needed_and_not_touched(
+async def test_too_old_server_is_refused_with_needed_version_and_unchanged(
     mongo_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with MongoClient[Any](mongo_url) as client:
@@ -39,7 +39,7 @@ async def enter(store: MongoStore) -> None:
         pass
 
 
-def test_on_trio_it_is_said_that_asyncio_is_needed(mongo_url: str) -> None:
+def test_opening_on_trio_raises_error_that_names_asyncio(mongo_url: str) -> None:
     with pytest.raises(RuntimeError, match=r"run the program on asyncio\.$"):
         anyio.run(enter, MongoStore(mongo_url), backend="trio")
 
@@ -51,7 +51,7 @@ async def refusal(url: str) -> str:
     return str(refused.value)
 
 
-async def test_what_the_server_answers_is_told_with_its_name(mongo_url: str) -> None:
+async def test_refusal_by_server_is_reported_with_code_and_name(mongo_url: str) -> None:
     with MongoClient[Any](mongo_url) as client:
         client.drop_database(client.get_default_database().name)
         client.get_default_database()[ENTRIES].create_index("another", name="by_seq")
@@ -60,7 +60,7 @@ async def test_what_the_server_answers_is_told_with_its_name(mongo_url: str) -> 
     assert "the server refused (code 86, IndexKeySpecsConflict)" in said
 
 
-async def test_entries_that_contradict_each_other_are_told_without_what_they_hold(mongo_url: str) -> None:
+async def test_contradicting_entries_are_reported_without_content(mongo_url: str) -> None:
     with MongoClient[Any](mongo_url) as client:
         client.drop_database(client.get_default_database().name)
         client.get_default_database()[ENTRIES].insert_many([{"room": "geheim", "seq": 1} for _ in range(2)])
@@ -82,9 +82,7 @@ async def test_entries_that_contradict_each_other_are_told_without_what_they_hol
         ({"epoch": 7}, "epoch is missing or no text"),
     ],
 )
-async def test_database_that_says_of_itself_what_can_not_be_is_refused(
-    wrong: Mapping[str, Any], said: str, mongo_url: str
-) -> None:
+async def test_database_with_invalid_metadata_is_refused(wrong: Mapping[str, Any], said: str, mongo_url: str) -> None:
     with MongoClient[Any](mongo_url) as client:
         client.drop_database(client.get_default_database().name)
         client.get_default_database()["meta"].insert_one({"_id": "store", "version": 5, "epoch": "e", **wrong})
@@ -95,13 +93,11 @@ async def test_database_that_says_of_itself_what_can_not_be_is_refused(
 
 
 @pytest.mark.parametrize("address", ["mongodb://", "mongodb://h:x/", "mongodb://a/b?w=geheim&x", "mongodb://[geheim"])
-async def test_address_that_is_none_is_refused_without_its_password(address: str) -> None:
+async def test_malformed_address_is_refused_without_showing_password(address: str) -> None:
     assert "geheim" not in await refusal(address)
 
 
-async def test_opening_cancelled_in_its_last_step_closes_the_database(
-    mongo_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_opening_cancelled_in_last_step_closes_database(mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     reached = asyncio.Event()
 
     async def hang(_: object) -> None:
@@ -121,5 +117,5 @@ async def test_opening_cancelled_in_its_last_step_closes_the_database(
 
 
 @pytest.mark.parametrize("option", ["replicaSet=wrong", "tls=true"])
-async def test_where_an_option_does_not_fit_the_server_the_options_are_named(mongo_url: str, option: str) -> None:
+async def test_refusal_for_wrong_option_names_options_to_check(mongo_url: str, option: str) -> None:
     assert "check replicaSet, tls and the other options of the address" in await refusal(f"{mongo_url}?{option}")

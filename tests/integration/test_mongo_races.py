@@ -36,7 +36,7 @@ async def test_two_simultaneous_first_messages_make_one_room_with_two_messages(u
 
 
 @pytest.mark.parametrize("race", RACES_OF_TWO, ids=lambda race: type(race).__name__)
-async def test_some_order_of_two_simultaneous_commands_explains_what_they_come_to(race: Race, url: str) -> None:
+async def test_results_of_two_simultaneous_commands_fit_some_order(race: Race, url: str) -> None:
     tally = await run(race, MongoStore(url), MongoStore(url))
     print(tally)
     assert tally.conflicts >= CONFLICTS_MIN
@@ -46,7 +46,7 @@ async def test_some_order_of_two_simultaneous_commands_explains_what_they_come_t
 SEQS = 1_000
 
 
-async def test_of_two_clients_who_fight_for_each_seq_one_gets_it_and_no_hole_is_left(url: str) -> None:
+async def test_each_seq_goes_to_one_of_two_racing_clients_without_holes(url: str) -> None:
     async with MongoStore(url) as here, MongoStore(url) as there:
         log: list[Entry] = []
         for seq in range(1, SEQS + 1):
@@ -60,7 +60,7 @@ async def test_of_two_clients_who_fight_for_each_seq_one_gets_it_and_no_hole_is_
         assert await everything(there, "room") == log
 
 
-async def test_a_key_that_another_client_took_ends_a_batch_where_it_stands(url: str) -> None:
+async def test_key_taken_by_other_client_ends_batch_at_its_entry(url: str) -> None:
     async with MongoStore(url) as here, MongoStore(url) as there:
         for number in range(200):
             room, taken = f"room {number}", message(f"room {number}", 1, "bob", key="taken")

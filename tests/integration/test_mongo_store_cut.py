@@ -114,9 +114,7 @@ async def cut_at_each(server: str, commands: Sequence[str], cut_at: Callable[[st
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
-async def test_whoever_asks_first_after_a_cut_sees_all_of_a_write_or_nothing(
-    mongod: str, mongo_url: str, cut: Cut
-) -> None:
+async def test_first_read_after_cut_sees_whole_write_or_nothing(mongod: str, mongo_url: str, cut: Cut) -> None:
     commands = await commands_of(mongo_url, appends)
     print(f"{len(commands)} cuts, each {cut} a command")
 
@@ -166,7 +164,7 @@ async def marks_and_accounts(store: MongoStore, progress: Progress) -> None:
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
-async def test_what_was_cut_can_be_done_again_and_comes_to_the_same(mongod: str, mongo_url: str, cut: Cut) -> None:
+async def test_write_repeated_after_cut_gives_same_result(mongod: str, mongo_url: str, cut: Cut) -> None:
     commands = await commands_of(mongo_url, marks_and_accounts)
     print(f"{len(commands)} cuts, each {cut} a command")
 
@@ -186,7 +184,7 @@ async def test_what_was_cut_can_be_done_again_and_comes_to_the_same(mongod: str,
     await cut_at_each(mongod, commands, cut_at)
 
 
-async def test_a_database_whose_making_was_cut_is_made_by_the_next(mongod: str) -> None:
+async def test_creation_of_database_after_cut_is_finished_by_next_opening(mongod: str) -> None:
     async def open_it(store: MongoStore, progress: Progress) -> None:
         progress.steps += 1
 

@@ -125,9 +125,7 @@ INDEXES: Sequence[tuple[Query, str, int]] = [
 
 
 @pytest.mark.parametrize(("query", "index", "documents"), INDEXES)
-def test_a_query_uses_the_index_that_was_made_for_it(
-    database: Database[Any], query: Query, index: str, documents: int
-) -> None:
+def test_query_uses_its_index(database: Database[Any], query: Query, index: str, documents: int) -> None:
     plan = explained(database, query)
     assert plan.indexes == {index}, plan.stages
     assert plan.documents <= documents
@@ -142,7 +140,7 @@ MIDDLE: Sequence[Anchor] = [LENGTH // 2, FirstUnread(user="bob", read=LENGTH // 
 
 @pytest.mark.parametrize("messages_only", [False, True])
 @pytest.mark.parametrize("anchor", MIDDLE, ids=["a seq", "first unread"])
-async def test_a_page_in_the_middle_of_a_long_room_looks_at_what_it_returns_and_two_more(
+async def test_page_amid_long_room_examines_at_most_two_extra_documents(
     filled: str, database: Database[Any], anchor: Anchor, messages_only: bool
 ) -> None:
     commands = Commands()

@@ -145,7 +145,7 @@ async def read_all(http: ClientSession, server: Server, room: str, token: str) -
     return entries
 
 
-async def test_busy_room_on_sqlite_recovers_from_a_lock_of_another_process(tmp_path: Path) -> None:
+async def test_busy_room_on_sqlite_recovers_from_lock_of_other_process(tmp_path: Path) -> None:
     @asynccontextmanager
     async def locked() -> AsyncGenerator[None]:
         async with other_process(LOCK, tmp_path / "chatcore-data" / "chatcore.sqlite3"):
@@ -156,7 +156,7 @@ async def test_busy_room_on_sqlite_recovers_from_a_lock_of_another_process(tmp_p
         await recovers(server, locked)
 
 
-async def test_busy_room_on_mongodb_recovers_from_a_stopped_database(tmp_path: Path) -> None:
+async def test_busy_room_on_mongodb_recovers_from_stopped_database(tmp_path: Path) -> None:
     with a_mongod() as mongod:
         await make_mongo_accounts(mongod.url, USERS)
         environment: Mapping[str, str] = {"CHATCORE_STORE": mongod.url, "CHATCORE_SECRET": SECRET}

@@ -149,17 +149,17 @@ async def check(browser: Path, folder: Path, url: str) -> None:
                 assert answer.status == 200, link
 
 
-async def test_steps_of_the_page_work_as_printed(tmp_path: Path, browser: Path) -> None:
+async def test_steps_of_page_work_as_printed(tmp_path: Path, browser: Path) -> None:
     async with serving(tmp_path, "--store", "memory") as server:
         await check(browser, tmp_path, server.url)
 
 
-async def test_steps_of_the_page_work_behind_a_path_prefix(tmp_path: Path, browser: Path) -> None:
+async def test_steps_of_page_work_behind_path_prefix(tmp_path: Path, browser: Path) -> None:
     async with serving(tmp_path, "--store", "memory") as server, prefix_proxy(server) as url:
         await check(browser, tmp_path, url)
 
 
-async def test_page_without_scripts_shows_the_address_requested(tmp_path: Path) -> None:
+async def test_page_without_scripts_shows_requested_address(tmp_path: Path) -> None:
     async with (
         serving(tmp_path, "--store", "memory") as server,
         ClientSession() as http,
@@ -182,7 +182,7 @@ async def test_page_says_whether_sign_up_is_closed(tmp_path: Path) -> None:
     assert not any("{{" in page for page in pages)
 
 
-async def test_page_allows_no_script_and_no_style_but_its_own(tmp_path: Path) -> None:
+async def test_page_allows_only_its_own_scripts_and_styles(tmp_path: Path) -> None:
     async with serving(tmp_path, "--store", "memory", "--hosts", "*") as server, ClientSession() as client:
         async with client.get(server.url) as answer:
             page, headers = await answer.text(), answer.headers

@@ -19,7 +19,7 @@ def anyio_backend() -> str:
 
 
 @pytest.mark.anyio
-async def test_every_example_of_the_contract_does_what_it_shows(tmp_path: Path) -> None:
+async def test_examples_of_contract_give_answers_shown(tmp_path: Path) -> None:
     events, pushes, requests = set[str](), set[str](), set[str]()
     for setting in ("", SHORT_LIVED):
         name, _, value = setting.partition("=")
@@ -41,7 +41,7 @@ async def test_every_example_of_the_contract_does_what_it_shows(tmp_path: Path) 
             assert any(re.fullmatch(f"{route.method} {pattern}", made) for made in requests), route
 
 
-def test_commands_that_are_served_are_not_marked_not_yet_and_the_others_are() -> None:
+def test_exactly_unserved_commands_are_marked_not_yet() -> None:
     rows = re.findall(
         r"^\| (`[a-z.` ]+`) \|.*\| (served|\*\*not yet\*\*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
     )

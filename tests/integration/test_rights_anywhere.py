@@ -88,7 +88,7 @@ def letter(said: Said) -> str:
 
 
 @pytest.mark.parametrize(("row", "who", "expected"), OVER_HTTP)
-async def test_over_http_everybody_gets_the_answer_of_the_table(
+async def test_every_user_gets_answer_of_table_over_http(
     row: str, who: str, expected: str, cast: Cast, clients: RawClients
 ) -> None:
     wanted = ELSEWHERE[row]
@@ -107,7 +107,7 @@ async def test_over_http_everybody_gets_the_answer_of_the_table(
 
 
 @pytest.mark.parametrize("row", OVER_SOCKETS)
-async def test_over_a_socket_everybody_gets_the_answer_of_the_table(row: str, cast: Cast, clients: RawClients) -> None:
+async def test_every_user_gets_answer_of_table_over_socket(row: str, cast: Cast, clients: RawClients) -> None:
     expected, wanted = ANYWHERE[row]["signed in"], ELSEWHERE[row]
     assert wanted.command is not None
     for rank in RANKS:
@@ -120,17 +120,17 @@ async def test_over_a_socket_everybody_gets_the_answer_of_the_table(row: str, ca
             assert not own.is_closed
 
 
-def test_every_row_is_asked() -> None:
+def test_every_row_is_tested() -> None:
     assert ELSEWHERE.keys() == ANYWHERE.keys()
 
 
-def test_every_command_is_in_the_matrix() -> None:
+def test_every_command_is_in_matrix() -> None:
     """Each of them over a socket, which all commands can be sent on."""
     commands = {one.command for one in QUESTIONS} | {one.command for one in ELSEWHERE.values()}
     assert commands - {None} == COMMANDS.keys()
 
 
-async def test_every_route_is_in_the_matrix(node: HttpNode) -> None:
+async def test_every_route_is_in_matrix(node: HttpNode) -> None:
     asked = {route for one in QUESTIONS for route in one.routes}
     asked |= {route for one in ELSEWHERE.values() for route in one.routes}
     of_commands = {f"{route.method} {route.path}" for command in COMMANDS.values() for route in command.routes}

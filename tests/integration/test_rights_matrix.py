@@ -86,7 +86,7 @@ async def ask_socket(client: RawClient, wanted: Question, cell: Cell) -> Said:
 
 
 @pytest.mark.parametrize("row", ROWS)
-async def test_over_http_everybody_gets_the_answer_of_the_table(row: str, cast: Cast) -> None:
+async def test_every_user_gets_answer_of_table_over_http(row: str, cast: Cast) -> None:
     wanted = question(row)
     expected: dict[tuple[Kind, Rank, str], str] = {
         (kind, rank, route): letter for kind, rank, letter in asked(row) for route in wanted.routes
@@ -102,7 +102,7 @@ async def test_over_http_everybody_gets_the_answer_of_the_table(row: str, cast: 
 
 
 @pytest.mark.parametrize("row", ON_SOCKETS)
-async def test_over_a_socket_everybody_gets_the_answer_of_the_table(row: str, cast: Cast, clients: RawClients) -> None:
+async def test_every_user_gets_answer_of_table_over_socket(row: str, cast: Cast, clients: RawClients) -> None:
     wanted = question(row)
     expected: dict[tuple[Kind, Rank], str] = {(kind, rank): letter for kind, rank, letter in asked(row)}
     ranks: set[Rank] = {rank for _, rank in expected}
@@ -117,7 +117,7 @@ async def test_over_a_socket_everybody_gets_the_answer_of_the_table(row: str, ca
 
 
 @pytest.mark.parametrize("row", ROWS)
-async def test_without_a_good_token_nothing_is_told_or_done(row: str, cast: Cast) -> None:
+async def test_request_without_valid_token_shows_and_changes_nothing(row: str, cast: Cast) -> None:
     wanted, node = question(row), cast.node
     for kind in KINDS:
         rank: Rank = "member" if kind == "private" else "owner"
@@ -132,7 +132,7 @@ async def test_without_a_good_token_nothing_is_told_or_done(row: str, cast: Cast
         cast.give_back(cell)
 
 
-async def test_ready_shows_the_rooms_that_one_belongs_to_or_is_invited_to(cast: Cast, clients: RawClients) -> None:
+async def test_ready_shows_rooms_of_member_or_invited_user(cast: Cast, clients: RawClients) -> None:
     expected: dict[tuple[Kind, Rank], str] = {(kind, rank): letter for kind, rank, letter in asked("connect")}
     cells = {(kind, rank): await cast.cell(kind, rank) for kind, rank in expected}
     subjects = {cell.subject for cell in cells.values()}
@@ -142,7 +142,7 @@ async def test_ready_shows_the_rooms_that_one_belongs_to_or_is_invited_to(cast: 
     assert found == expected
 
 
-async def test_nobody_connects_without_a_good_token(cast: Cast, clients: RawClients) -> None:
+async def test_connect_without_valid_token_is_refused(cast: Cast, clients: RawClients) -> None:
     refusals = set()
     for packet in ("40", "40{}", json.dumps({"token": expired_token(cast.node, cast.subject("owner"))})):
         client = await clients.open()

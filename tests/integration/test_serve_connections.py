@@ -74,14 +74,14 @@ HALF = {
 
 
 @pytest.mark.parametrize("data", HALF.values(), ids=HALF.keys())
-async def test_a_connection_without_a_complete_request_is_closed(data: bytes) -> None:
+async def test_connection_without_complete_request_is_closed(data: bytes) -> None:
     async with served() as port:
         line = await Line.open(port, data)
         got = await line.end()
         assert got.count(b"HTTP/1.1 200 OK") == data.count(b"\r\n\r\n")
 
 
-async def test_dripping_a_request_does_not_keep_a_connection() -> None:
+async def test_dripping_request_does_not_keep_connection() -> None:
     async with served() as port:
         line = await Line.open(port)
         ended = asyncio.create_task(line.end())
@@ -99,7 +99,7 @@ async def test_200_half_requests_are_closed_together() -> None:
         assert await asyncio.gather(*(line.end() for line in lines)) == [b""] * 200
 
 
-async def test_a_socket_outlives_what_is_idle() -> None:
+async def test_socket_outlives_idle_timeout() -> None:
     async with served() as port, raw_clients(f"http://127.0.0.1:{port}/socket.io/") as clients:
         alice = await sign_in(clients.http, f"http://127.0.0.1:{port}", "alice")
         client = await clients.connect(alice.token)
@@ -109,7 +109,7 @@ async def test_a_socket_outlives_what_is_idle() -> None:
         assert answer["ok"]
 
 
-async def test_who_does_not_read_their_answers_is_cut() -> None:
+async def test_client_that_does_not_read_answers_is_cut() -> None:
     async with served() as port, ClientSession() as http:
         alice = await sign_in(http, f"http://127.0.0.1:{port}", "alice")
         for number in range(30):
@@ -139,7 +139,7 @@ async def read_all(line: socket.socket) -> bytes:
     return bytes(got)
 
 
-async def test_one_address_holds_so_many_connections_and_no_more(
+async def test_connections_of_address_are_capped(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with served(Timeouts(idle=30), sockets_per_address=1) as port:
@@ -176,14 +176,12 @@ async def is_served(port: int) -> bool:
         (None, "", True),
     ],
 )
-def test_an_address_is_an_ipv4_address_or_a_customers_part_of_an_ipv6_one(
-    one: object, other: object, together: bool
-) -> None:
+def test_cap_counts_ipv4_address_or_ipv6_prefix(one: object, other: object, together: bool) -> None:
     open_connections = OpenConnections(1, Proxies())
     assert (open_connections.address(one) == open_connections.address(other)) is together
 
 
-def test_one_address_never_gets_all_the_files_that_the_process_may_open() -> None:
+def test_one_address_can_not_use_all_file_descriptors() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert 0 < connections_max(4_096) <= 10_240
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

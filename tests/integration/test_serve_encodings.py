@@ -15,9 +15,7 @@ def anyio_backend() -> str:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-async def test_false_encoding_is_refused_without_a_traceback_or_a_dead_connection(
-    tmp_path: Path, encoding: str
-) -> None:
+async def test_false_encoding_is_refused_without_traceback_or_dead_connection(tmp_path: Path, encoding: str) -> None:
     headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
     async with serving(tmp_path, "--store", "memory") as server:
         async with ClientSession(server.url) as http:

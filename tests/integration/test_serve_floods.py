@@ -107,19 +107,19 @@ async def flooded(server: Server, name: Callable[[int], str], addresses: int) ->
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_user_signs_in_while_50_addresses_guess_the_name(server: Server, known: bool) -> None:
+async def test_user_signs_in_while_50_addresses_guess_name(server: Server, known: bool) -> None:
     await sign_up(server, "bob", HOME if known else "127.0.2.1")
     async with flooded(server, lambda _: "bob", addresses=50):
         assert await patient_sign_in(server, "bob", HOME) < 5 * SLOWNESS
 
 
-async def test_user_signs_in_while_the_own_address_guesses_other_names(server: Server) -> None:
+async def test_user_signs_in_while_own_address_guesses_other_names(server: Server) -> None:
     await sign_up(server, "bob", HOME)
     async with flooded(server, lambda number: f"name-{number}", addresses=1):
         assert await patient_sign_in(server, "bob", HOME) < 5 * SLOWNESS
 
 
-async def test_clients_that_come_at_once_are_in_after_the_time_of_their_hashes(server: Server) -> None:
+async def test_simultaneous_sign_ins_finish_in_time_of_their_hashes(server: Server) -> None:
     users = [f"user-{number}" for number in range(40)]
     clock = asyncio.get_running_loop().time
     began = clock()

@@ -80,7 +80,7 @@ async def test_server_on_loopback_answers_to_its_usual_names(host: str) -> None:
     "host",
     [FOREIGN, f"{FOREIGN}:{{port}}", "localhost.example", "127.0.0.2", "127.0.0.1.example", "[::2]", "192.0.2.1"],
 )
-async def test_server_on_loopback_refuses_another_host_with_421(host: str) -> None:
+async def test_server_on_loopback_refuses_other_host_with_421(host: str) -> None:
     async with served() as port:
         status, answer = await ask(port, host.format(port=port))
     problem = json.loads(answer.partition("\r\n\r\n")[2])
@@ -98,7 +98,7 @@ async def test_server_on_loopback_refuses_another_host_with_421(host: str) -> No
 @pytest.mark.parametrize(
     "target", ["/", "/api/v1/rooms", "/api/v1/sessions", "/nonsense", "/socket.io/?EIO=4&transport=polling"]
 )
-async def test_every_route_refuses_another_host_also_where_the_origin_agrees(method: str, target: str) -> None:
+async def test_every_route_refuses_other_host_also_if_origin_matches(method: str, target: str) -> None:
     async with served() as port:
         origin = f"Origin: http://{FOREIGN}:{port}\r\nAccess-Control-Request-Method: POST\r\n"
         status, answer = await ask(port, f"{FOREIGN}:{port}", method=method, target=target, headers=origin)
@@ -106,7 +106,7 @@ async def test_every_route_refuses_another_host_also_where_the_origin_agrees(met
     assert "Access-Control-Allow-Origin" not in answer
 
 
-async def test_websocket_for_another_host_is_refused() -> None:
+async def test_websocket_for_other_host_is_refused() -> None:
     target = "/socket.io/?EIO=4&transport=websocket"
     async with served() as port:
         assert (await ask(port, FOREIGN, target=target, headers=UPGRADE))[0] == 421
@@ -114,7 +114,7 @@ async def test_websocket_for_another_host_is_refused() -> None:
 
 
 @pytest.mark.parametrize("target", ["/healthz", "/readyz"])
-async def test_health_is_told_whatever_the_host(target: str) -> None:
+async def test_health_is_served_for_any_host(target: str) -> None:
     async with served(hosts="chat.example") as port:
         assert (await ask(port, FOREIGN, target=target))[0] == 200
         assert (await ask(port, target=target, version="1.0"))[0] == 200
@@ -122,7 +122,7 @@ async def test_health_is_told_whatever_the_host(target: str) -> None:
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 @pytest.mark.parametrize("hosts", [(), ("localhost", "localhost"), ("",), ("a b",), ("\xff",), ("localhost:x",)])
-async def test_request_that_names_no_single_host_is_invalid(hosts: tuple[str, ...], version: str) -> None:
+async def test_request_without_single_host_is_invalid(hosts: tuple[str, ...], version: str) -> None:
     async with served() as port:
         status, answer = await ask(port, *hosts, version=version)
     assert status == 400
@@ -141,18 +141,18 @@ async def test_request_that_names_no_single_host_is_invalid(hosts: tuple[str, ..
         ("/?http://localhost/", FOREIGN, 421),
     ],
 )
-async def test_absolute_target_counts_before_the_host_header(target: str, host: str, status: int) -> None:
+async def test_absolute_target_takes_precedence_over_host_header(target: str, host: str, status: int) -> None:
     async with served() as port:
         assert (await ask(port, host, target=target))[0] == status
 
 
-async def test_hosts_of_the_origins_are_answered_on_loopback() -> None:
+async def test_hosts_of_origins_are_answered_on_loopback() -> None:
     async with served(origins="https://chat.example:8443") as port:
         assert (await ask(port, "chat.example"))[0] == 200
         assert (await ask(port, FOREIGN))[0] == 421
 
 
-async def test_setting_replaces_the_usual_names() -> None:
+async def test_setting_replaces_usual_names() -> None:
     async with served(hosts="chat.example,[2001:db8::1]", origins="https://other.example") as port:
         for host in ("chat.example", "Chat.Example.:80", "[2001:DB8:0::1]:1"):
             assert (await ask(port, host))[0] == 200
@@ -160,13 +160,13 @@ async def test_setting_replaces_the_usual_names() -> None:
             assert (await ask(port, host))[0] == 421
 
 
-async def test_setting_of_a_star_answers_to_any_host() -> None:
+async def test_setting_of_star_answers_to_any_host() -> None:
     async with served(hosts="*") as port:
         assert (await ask(port, FOREIGN))[0] == 200
         assert (await ask(port, version="1.0"))[0] == 200
 
 
-async def test_refused_host_is_logged_once_a_minute_with_the_setting(caplog: pytest.LogCaptureFixture) -> None:
+async def test_refused_host_is_logged_once_a_minute_with_setting(caplog: pytest.LogCaptureFixture) -> None:
     async with served(hosts="chat.example") as port:
         for host in (FOREIGN, "second.example", FOREIGN, "x\r\nX: y"):
             await ask(port, host)

@@ -38,7 +38,7 @@ async def test_interrupt_during_imports_ends_with_130(module: str, tmp_path: Pat
         await server.kill()
 
 
-async def test_interrupt_while_the_store_opens_ends_with_130(tmp_path: Path) -> None:
+async def test_interrupt_while_store_opens_ends_with_130(tmp_path: Path) -> None:
     asked = asyncio.Event()
 
     async def ask(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

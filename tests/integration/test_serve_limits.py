@@ -51,7 +51,7 @@ def wrong(user: str) -> Mapping[str, str]:
     return {"user": user, "password": "a wrong password"}
 
 
-async def test_wrong_passwords_get_429_with_the_time_to_come_back() -> None:
+async def test_wrong_passwords_get_429_with_retry_after() -> None:
     async with served(limit_sign_in=Rate(2, 60)) as (url, http):
         assert [(await post(http, url, "/sessions", wrong("bob")))[0] for _ in range(2)] == [401, 401]
         status, problem, retry_after = await post(http, url, "/sessions", wrong("bob"))
@@ -73,7 +73,7 @@ async def test_switched_off_limits_admit_everything() -> None:
                 assert answer.status == 200
 
 
-async def test_sends_over_http_get_429_with_the_time_to_come_back() -> None:
+async def test_sends_over_http_get_429_with_retry_after() -> None:
     async with served(limit_send=Rate(1, 3_600)) as (url, http):
         alice = await sign_in(http, url, "alice")
         await alice.send("alice", "1")
@@ -84,7 +84,7 @@ async def test_sends_over_http_get_429_with_the_time_to_come_back() -> None:
             assert 3_590 < int(answer.headers["Retry-After"]) <= 3_600
 
 
-async def test_connections_above_the_limit_get_429_by_polling_and_1013_by_websocket() -> None:
+async def test_connections_above_limit_get_429_by_polling_and_1013_by_websocket() -> None:
     async with served(limit_connect=Rate(2, 3_600)) as (url, http):
         alice = await sign_in(http, url, "alice")
         async with AsyncExitStack() as opened:
@@ -102,7 +102,7 @@ async def test_connections_above_the_limit_get_429_by_polling_and_1013_by_websoc
             assert not [text for text in refused.texts if text.startswith("4")]
 
 
-async def test_upgrade_of_a_polling_session_is_not_counted_again() -> None:
+async def test_upgrade_of_polling_session_is_not_counted_again() -> None:
     async with served(limit_connect=Rate(1, 3_600)) as (url, http):
         alice = await sign_in(http, url, "alice")
         async with http.get(url + POLLING) as answer:
@@ -117,7 +117,7 @@ async def test_upgrade_of_a_polling_session_is_not_counted_again() -> None:
         await client.close()
 
 
-async def test_sign_ups_of_each_client_of_a_trusted_proxy_are_limited() -> None:
+async def test_sign_ups_of_each_client_of_trusted_proxy_are_limited() -> None:
     async with served(limit_sign_up=Rate(1, 3_600), trusted_proxies=LOOPBACK) as (url, http):
         statuses = [
             (await post(http, url, "/accounts", {"user": f"user-{number}", "password": PASSWORD}, client))[0]
@@ -126,7 +126,7 @@ async def test_sign_ups_of_each_client_of_a_trusted_proxy_are_limited() -> None:
     assert statuses == [201, 201, 429]
 
 
-async def test_refused_origins_are_logged_for_each_client_of_a_trusted_proxy(caplog: pytest.LogCaptureFixture) -> None:
+async def test_refused_origins_are_logged_for_each_client_of_trusted_proxy(caplog: pytest.LogCaptureFixture) -> None:
     async with served(trusted_proxies=LOOPBACK) as (url, http):
         for client in ("198.51.100.1", "198.51.100.2", "198.51.100.1"):
             headers = {"Origin": "https://evil.example", "X-Forwarded-For": client}
@@ -135,7 +135,7 @@ async def test_refused_origins_are_logged_for_each_client_of_a_trusted_proxy(cap
     assert len([message for message in caplog.messages if "Refused the origin" in message]) == 2
 
 
-async def test_connections_above_the_limit_are_logged_once_a_minute_and_address(
+async def test_connections_above_limit_are_logged_once_a_minute_and_address(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with served(limit_connect=Rate(1, 3_600), trusted_proxies=LOOPBACK) as (url, http):
@@ -148,7 +148,7 @@ async def test_connections_above_the_limit_are_logged_once_a_minute_and_address(
     ]
 
 
-async def test_new_access_token_for_a_socket_is_no_connection() -> None:
+async def test_new_access_token_for_socket_is_not_counted_as_connection() -> None:
     async with served(limit_connect=Rate(1, 3_600)) as (url, http):
         alice = await sign_in(http, url, "alice")
         client = await RawClients(http, f"{url}/socket.io/").connect(alice.token)
@@ -157,7 +157,7 @@ async def test_new_access_token_for_a_socket_is_no_connection() -> None:
         await client.close()
 
 
-async def test_closed_sign_up_is_forbidden_and_says_so() -> None:
+async def test_closed_sign_up_is_forbidden_with_reason() -> None:
     async with served(signup="closed") as (url, http):
         status, problem, _ = await post(http, url, "/accounts", {"user": "bob", "password": PASSWORD})
         assert (status, problem["code"], problem["temporary"]) == (403, "forbidden", False)
@@ -165,20 +165,20 @@ async def test_closed_sign_up_is_forbidden_and_says_so() -> None:
         assert (await post(http, url, "/sessions", wrong("bob")))[0] == 401
 
 
-async def test_trusted_proxy_names_the_client_whom_limits_count() -> None:
+async def test_limits_count_client_named_by_trusted_proxy() -> None:
     async with served(limit_sign_in=Rate(1, 60), trusted_proxies=LOOPBACK) as (url, http):
         for client in ("198.51.100.1", "198.51.100.2", "203.0.113.66, 198.51.100.3"):
             assert [(await post(http, url, "/sessions", wrong("bob"), client))[0] for _ in range(2)] == [401, 429]
         assert (await post(http, url, "/sessions", wrong("bob"), "203.0.113.67, 198.51.100.3"))[0] == 429
 
 
-async def test_forwarded_address_of_an_untrusted_peer_does_not_count() -> None:
+async def test_forwarded_address_of_untrusted_peer_is_ignored() -> None:
     async with served(limit_sign_in=Rate(1, 60)) as (url, http):
         found = [(await post(http, url, "/sessions", wrong("bob"), f"198.51.100.{number}"))[0] for number in range(2)]
         assert found == [401, 429]
 
 
-async def test_websockets_of_an_address_are_capped_by_the_setting() -> None:
+async def test_websockets_of_address_are_capped_by_setting() -> None:
     async with served(sockets_per_address=2, trusted_proxies=LOOPBACK) as (url, http):
         alice = await sign_in(http, url, "alice")
 
@@ -203,7 +203,7 @@ async def test_websockets_of_an_address_are_capped_by_the_setting() -> None:
             await client.close()
 
 
-async def test_idle_connections_of_a_trusted_proxy_are_not_capped() -> None:
+async def test_idle_connections_of_trusted_proxy_are_not_capped() -> None:
     async with served(sockets_per_address=1, trusted_proxies=LOOPBACK) as (url, _):
         port = int(url.rpartition(":")[2])
         lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]

@@ -45,7 +45,7 @@ def remove_lock(data: Path) -> None:
 
 
 @pytest.mark.parametrize(("lose", "named"), [(shutil.rmtree, ""), (remove_lock, "lock")], ids=["folder", "lock"])
-async def test_server_whose_folder_is_lost_refuses_and_leaves_the_next_one_alone(
+async def test_server_with_lost_folder_refuses_and_leaves_next_server_alone(
     lose: Callable[[Path], object], named: str, tmp_path: Path
 ) -> None:
     data = tmp_path / "chatcore-data"
@@ -75,7 +75,7 @@ async def test_server_whose_folder_is_lost_refuses_and_leaves_the_next_one_alone
     assert losses(first) == [LOST.format(data / named)]
 
 
-async def test_idle_server_whose_folder_is_removed_says_so_within_2_s(tmp_path: Path) -> None:
+async def test_idle_server_reports_removed_folder_within_2_s(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         shutil.rmtree(tmp_path / "chatcore-data")
         async with asyncio.timeout(3 * NOTICED_S):

@@ -54,13 +54,13 @@ async def refusal(folder: Path, *arguments: str, environment: Mapping[str, str])
     return command.logged[0].removeprefix("chatcore: ")
 
 
-async def test_a_shared_store_needs_a_secret_that_is_given(url: str, tmp_path: Path) -> None:
+async def test_shared_store_requires_configured_secret(url: str, tmp_path: Path) -> None:
     line = await refusal(tmp_path, "serve", "--port", "0", environment={"CHATCORE_STORE": url})
     assert line.startswith("CHATCORE_SECRET must be set")
     assert not (tmp_path / "chatcore-data").exists()
 
 
-async def test_an_address_that_can_not_be_reached_ends_it_and_no_password_is_shown(tmp_path: Path) -> None:
+async def test_unreachable_address_ends_server_without_showing_password(tmp_path: Path) -> None:
     url = f"mongodb://bob:geheim@127.0.0.1:{free_port()}/chat"
     leaks = {"PYTHONWARNINGS": "error,ignore::ResourceWarning"}  # a socket of the driver's, in one run of three
     line = await refusal(tmp_path, "serve", "--port", "0", environment={**told(url), **leaks})
@@ -68,25 +68,25 @@ async def test_an_address_that_can_not_be_reached_ends_it_and_no_password_is_sho
     assert "geheim" not in line
 
 
-async def test_an_address_that_is_none_ends_it_and_no_password_is_shown(tmp_path: Path) -> None:
+async def test_malformed_address_ends_server_without_showing_password(tmp_path: Path) -> None:
     line = await refusal(tmp_path, "serve", "--port", "0", environment=told("mongodb://a/b?w=geheim&x"))
     assert "geheim" not in line
 
 
-async def test_a_database_of_a_newer_version_ends_it(url: str, tmp_path: Path) -> None:
+async def test_database_of_newer_version_ends_server(url: str, tmp_path: Path) -> None:
     with MongoClient[Any](url) as client:
         client.get_default_database()["meta"].insert_one({"_id": "store", "version": 9_999, "epoch": "e"})
     for command in (("serve", "--port", "0"), ("migrate",), ("migrate", "--dry-run")):
         assert "written by a newer chatcore" in await refusal(tmp_path, *command, environment=told(url))
 
 
-async def test_it_says_where_it_keeps_everything_and_not_the_password(tmp_path: Path, url: str) -> None:
+async def test_start_message_names_database_without_password(tmp_path: Path, url: str) -> None:
     async with serving(tmp_path, environment=told(url)) as server:
         assert f"in MongoDB at {url.split('/')[2]}" in "\n".join(server.printed)
     assert not (tmp_path / "chatcore-data").exists()
 
 
-async def test_a_migration_is_foretold_then_made_and_then_there_is_nothing_to_do(url: str, tmp_path: Path) -> None:
+async def test_migration_is_announced_then_done_then_not_needed(url: str, tmp_path: Path) -> None:
     foretold = await run(tmp_path, "migrate", "--dry-run", environment=told(url))
     with MongoClient[Any](url) as client:
         assert client.get_default_database().list_collection_names() == []
@@ -99,7 +99,7 @@ async def test_a_migration_is_foretold_then_made_and_then_there_is_nothing_to_do
     assert all(one.printed == ["There is nothing to do: the database is as this version wants it."] for one in again)
 
 
-async def test_a_sqlite_folder_is_migrated_by_the_same_command(tmp_path: Path) -> None:
+async def test_sqlite_folder_is_migrated_by_same_command(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("CHATCORE_PORT=nonsense that only a server reads\n")
     foretold = await run(tmp_path, "migrate", "--dry-run", environment={})
     assert not (tmp_path / "chatcore-data").exists()
@@ -126,7 +126,7 @@ def own() -> Generator[Mongod]:
         yield own
 
 
-async def test_a_server_whose_database_goes_away_is_not_ready_until_it_is_back(own: Mongod, tmp_path: Path) -> None:
+async def test_server_is_not_ready_while_database_is_away(own: Mongod, tmp_path: Path) -> None:
     async with serving(tmp_path, environment=told(own.url)) as server, ClientSession(server.url) as client:
         assert await ready(client) == 200
         own.kill()

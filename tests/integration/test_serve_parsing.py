@@ -44,7 +44,7 @@ async def answer_to(server: Server, sent: bytes) -> bytes:
 
 
 @pytest.mark.anyio
-async def test_what_is_no_request_is_answered_as_a_problem_that_repeats_nothing(tmp_path: Path) -> None:
+async def test_malformed_request_gets_problem_that_repeats_no_input(tmp_path: Path) -> None:
     async with serving(tmp_path, "--store", "memory") as server:
         for what, sent in REFUSED.items():
             came = await answer_to(server, sent)
@@ -77,7 +77,7 @@ LOGGED = {
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("sent", [*SILENT.values(), *LOGGED.values()], ids=[*SILENT, *LOGGED])
-async def test_request_without_an_account_leaves_at_most_one_line_a_minute(sent: bytes, tmp_path: Path) -> None:
+async def test_request_without_account_logs_at_most_one_line_a_minute(sent: bytes, tmp_path: Path) -> None:
     async with serving(tmp_path, "--store", "memory") as server:
         for number in range(5):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)

@@ -42,7 +42,7 @@ class FallibleStore(MemoryStore):
 @pytest.mark.parametrize(
     ("fault", "status", "code"), [(Unavailable(), 503, "unavailable"), (ZeroDivisionError(), 500, "internal")]
 )
-async def test_a_server_whose_store_fails_is_alive_but_not_ready_until_it_heals(
+async def test_server_with_failing_store_is_alive_but_not_ready_until_healed(
     fault: Exception, status: int, code: str
 ) -> None:
     store = FallibleStore()
@@ -79,7 +79,7 @@ def files_limited(process: int, size: int) -> Generator[None]:
         resource.prlimit(process, resource.RLIMIT_FSIZE, (hard, hard))
 
 
-async def test_server_is_not_ready_where_there_is_no_space_for_a_message(tmp_path: Path) -> None:
+async def test_server_without_space_for_message_is_not_ready(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, signed_in(server, "alice") as alice:
 
         async def statuses(key: str) -> tuple[int, int]:
@@ -100,7 +100,7 @@ async def test_server_is_not_ready_where_there_is_no_space_for_a_message(tmp_pat
         assert await statuses("second") == (201, 200)
 
 
-async def test_a_server_whose_database_is_locked_says_so_and_why_until_it_is_free(tmp_path: Path) -> None:
+async def test_server_with_locked_database_reports_reason_until_unlocked(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, ClientSession(server.url) as client:
 
         async def status() -> int:

@@ -37,7 +37,7 @@ async def refusal(folder: Path, *flags: str, environment: Mapping[str, str] | No
     return line.removeprefix("chatcore: ")
 
 
-async def test_a_port_in_use(tmp_path: Path) -> None:
+async def test_port_in_use_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         line = await refusal(tmp_path, "--port", str(port))
@@ -47,20 +47,20 @@ async def test_a_port_in_use(tmp_path: Path) -> None:
     assert not (tmp_path / DATA).exists()
 
 
-async def test_an_address_that_is_not_this_machines(tmp_path: Path) -> None:
+async def test_address_of_other_machine_is_refused(tmp_path: Path) -> None:
     line = await refusal(tmp_path, "--host=203.0.113.1", "--store", "memory")
     assert line.startswith("--host (CHATCORE_HOST) ")
     assert "no address of this machine" in line
 
 
 @pytest.mark.parametrize("host", ["host.invalid", "a b", "-", "1.2.3.4.5", "x" * 300])
-async def test_what_is_no_address_of_any_machine(host: str) -> None:
+async def test_malformed_address_is_refused(host: str) -> None:
     with pytest.raises(SettingsError, match=r"^--host \(CHATCORE_HOST\) is no address of this machine"):
         async with running(Settings(host=host, port=0, store="memory")):
             pass
 
 
-async def test_a_data_folder_that_another_server_has(tmp_path: Path) -> None:
+async def test_data_folder_of_other_server_is_refused(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         line = await refusal(tmp_path)
         assert str(server.process.pid) in line
@@ -109,9 +109,7 @@ def secret_folder(folder: Path) -> None:
         (secret_folder, "can't be read or made: Is a directory"),
     ],
 )
-async def test_a_data_folder_that_is_not_as_it_should_be(
-    spoil: Callable[[Path], None], why: str, tmp_path: Path
-) -> None:
+async def test_invalid_data_folder_is_refused(spoil: Callable[[Path], None], why: str, tmp_path: Path) -> None:
     (tmp_path / DATA).mkdir()
     spoil(tmp_path / DATA)
     line = await refusal(tmp_path)
@@ -119,7 +117,7 @@ async def test_a_data_folder_that_is_not_as_it_should_be(
     assert why in line
 
 
-async def test_a_data_folder_that_is_a_file(tmp_path: Path) -> None:
+async def test_data_folder_that_is_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / DATA).write_text("x")
     for environment in ({}, {"CHATCORE_SECRET": SECRET}):
         line = await refusal(tmp_path, environment=environment)
@@ -128,6 +126,8 @@ async def test_a_data_folder_that_is_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["/proc/chatcore", "/dev/null", "/dev/null/chatcore"])
 @pytest.mark.parametrize("environment", [{}, {"CHATCORE_SECRET": SECRET}], ids=["secret made", "secret given"])
-async def test_a_data_folder_that_can_not_be_made(folder: str, environment: Mapping[str, str], tmp_path: Path) -> None:
+async def test_data_folder_that_can_not_be_created_is_refused(
+    folder: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
     line = await refusal(tmp_path, "--data-dir", folder, environment=environment)
     assert f"The data folder {folder} can't be made: " in line

@@ -30,7 +30,7 @@ def mode(path: Path) -> int:
 
 
 @pytest.mark.usefixtures("umask")
-def test_it_is_made_once_and_for_its_user_alone(folder: Path) -> None:
+def test_secret_is_created_once_and_readable_by_its_user_only(folder: Path) -> None:
     secret = load_or_create_secret(folder)
     assert len(secret) >= 32
     assert (mode(folder), mode(folder / "secret")) == (0o700, 0o600)
@@ -42,7 +42,7 @@ def test_two_folders_have_two_secrets(tmp_path: Path) -> None:
     assert load_or_create_secret(tmp_path / "a") != load_or_create_secret(tmp_path / "b")
 
 
-def test_many_that_start_at_once_have_one_secret(folder: Path) -> None:
+def test_simultaneous_starts_have_one_secret(folder: Path) -> None:
     with ThreadPoolExecutor(16) as pool:
         secrets = set(pool.map(load_or_create_secret, [folder] * 64))
     assert len(secrets) == 1
@@ -50,7 +50,7 @@ def test_many_that_start_at_once_have_one_secret(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["write", "fsync", "link"])
-def test_one_that_can_not_be_written_whole_is_not_there(
+def test_secret_that_can_not_be_written_whole_leaves_no_file(
     broken: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -65,14 +65,14 @@ def test_one_that_can_not_be_written_whole_is_not_there(
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_one_of_ones_own_is_taken_as_it_is_without_the_lines_end(end: str, folder: Path) -> None:
+def test_own_secret_is_taken_without_line_end(end: str, folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "secret").write_text(f" {'é' * 16}{end}", encoding="utf-8", newline="")
     (folder / "secret").chmod(0o600)
     assert load_or_create_secret(folder) == b" " + "é".encode() * 16
 
 
-def test_one_that_its_group_may_read_is_taken_with_a_warning(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_secret_readable_by_group_is_taken_with_warning(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     secret = load_or_create_secret(folder)
     (folder / "secret").chmod(0o640)
     assert load_or_create_secret(folder) == secret
@@ -81,7 +81,7 @@ def test_one_that_its_group_may_read_is_taken_with_a_warning(folder: Path, caplo
 
 
 @pytest.mark.parametrize("bits", [0o604, 0o602, 0o666])
-def test_one_that_everybody_may_read_or_write_is_refused(bits: int, folder: Path) -> None:
+def test_secret_readable_or_writable_by_all_users_is_refused(bits: int, folder: Path) -> None:
     secret = load_or_create_secret(folder)
     (folder / "secret").chmod(bits)
     with pytest.raises(StoreError, match="is open to every user of this machine") as refused:
@@ -90,7 +90,7 @@ def test_one_that_everybody_may_read_or_write_is_refused(bits: int, folder: Path
 
 
 @pytest.mark.parametrize("content", ["", "\n", "x" * 31, "x" * 31 + "\n"])
-def test_one_that_is_too_short_is_refused_and_kept(content: str, folder: Path) -> None:
+def test_too_short_secret_is_refused_and_kept(content: str, folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "secret").write_text(content)
     (folder / "secret").chmod(0o600)

@@ -45,7 +45,7 @@ async def curl(client: ClientSession, command: str, variables: dict[str, str]) -
         return answer.status, await answer.json()
 
 
-async def test_it_prints_where_it_listens_and_a_first_command_that_works(tmp_path: Path) -> None:
+async def test_start_message_has_address_and_working_command(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, ClientSession() as client:
         await server.until(lambda server: len(server.printed) == 5)
         assert server.printed[0] == f"chatcore 0.1.0 listens on {server.url}"
@@ -55,7 +55,7 @@ async def test_it_prints_where_it_listens_and_a_first_command_that_works(tmp_pat
         assert await curl(client, command, {}) == (201, {"user": "alice"})
 
 
-async def test_what_was_said_and_who_was_signed_in_outlive_a_restart(tmp_path: Path) -> None:
+async def test_messages_and_sessions_survive_restart(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, ClientSession() as client:
         port = server.port
         api = f"{server.url}/api/v1"
@@ -72,7 +72,7 @@ async def test_what_was_said_and_who_was_signed_in_outlive_a_restart(tmp_path: P
         assert [entry["body"] for entry in (await answer.json())["entries"]] == ["a note"]
 
 
-async def test_in_memory_nothing_is_written_and_everything_is_forgotten(tmp_path: Path) -> None:
+async def test_in_memory_server_writes_no_file_and_keeps_nothing(tmp_path: Path) -> None:
     async with serving(tmp_path, "--store", "memory") as server, ClientSession() as client:
         await server.until(lambda server: "in memory" in "".join(server.printed))
         account = {"user": "alice", "password": PASSWORD}
@@ -88,7 +88,7 @@ async def test_in_memory_nothing_is_written_and_everything_is_forgotten(tmp_path
         assert answer.status == 401
 
 
-async def test_what_is_kept_is_for_its_user_alone(tmp_path: Path) -> None:
+async def test_data_files_are_readable_by_their_user_only(tmp_path: Path) -> None:
     async with serving(tmp_path):
         folder = tmp_path / "chatcore-data"
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [folder, *folder.iterdir()]}
@@ -97,7 +97,7 @@ async def test_what_is_kept_is_for_its_user_alone(tmp_path: Path) -> None:
     assert set(modes.values()) == {0o600}
 
 
-async def test_it_says_that_it_is_alive_and_ready(tmp_path: Path) -> None:
+async def test_server_reports_alive_and_ready(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, ClientSession() as client:
         for path, word in [("/healthz", "alive"), ("/readyz", "ready")]:
             async with client.get(server.url + path) as answer:
@@ -106,7 +106,7 @@ async def test_it_says_that_it_is_alive_and_ready(tmp_path: Path) -> None:
                 assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
 
 
-async def test_no_request_leaves_a_line_in_the_log(tmp_path: Path) -> None:
+async def test_requests_leave_no_log_line(tmp_path: Path) -> None:
     async with serving(tmp_path, "--store", "memory") as server, ClientSession() as client:
         for path in ("/", "/healthz", "/nonsense", "/api/v1/rooms"):
             async with client.get(server.url + path):
@@ -116,7 +116,7 @@ async def test_no_request_leaves_a_line_in_the_log(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("serve", "--help")])
-async def test_help_is_printed_whatever_the_settings_are(arguments: tuple[str, ...], tmp_path: Path) -> None:
+async def test_help_is_printed_with_any_settings(arguments: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("CHATCORE_PORT=x\n")
     command = await launch(tmp_path, *arguments, environment={"CHATCORE_STORE": "x"})
     assert await command.ended() == 0
@@ -125,7 +125,7 @@ async def test_help_is_printed_whatever_the_settings_are(arguments: tuple[str, .
     assert not command.logged
 
 
-async def test_the_version_is_the_packages(tmp_path: Path) -> None:
+async def test_version_is_that_of_package(tmp_path: Path) -> None:
     command = await launch(tmp_path, "--version")
     assert await command.ended() == 0
     assert command.printed == ["0.1.0"]

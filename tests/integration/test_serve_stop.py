@@ -47,7 +47,7 @@ def half_a_message(user: User) -> bytes:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-async def test_it_ends_with_0_within_10_seconds_whoever_is_connected(number: signal.Signals, server: Server) -> None:
+async def test_server_with_open_sockets_ends_with_0_within_10_seconds(number: signal.Signals, server: Server) -> None:
     async with signed_in(server, "alice") as alice, raw_clients(f"{server.url}/socket.io/") as clients:
         await alice.send("alice", "k")
         connected = [await clients.connect(alice.token) for _ in range(20)]
@@ -72,7 +72,7 @@ async def test_it_ends_with_0_within_10_seconds_whoever_is_connected(number: sig
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-async def test_a_second_signal_ends_it_at_once(number: signal.Signals, server: Server) -> None:
+async def test_second_signal_ends_server_at_once(number: signal.Signals, server: Server) -> None:
     async with signed_in(server, "alice") as alice:
         lines = [await open_line(server, half_a_message(alice)) for _ in range(3)]
         await alice.send("alice", "k")  # by now the server waits for the rest of these messages
@@ -85,7 +85,7 @@ async def test_a_second_signal_ends_it_at_once(number: signal.Signals, server: S
             line.close()
 
 
-async def test_second_sighup_does_not_end_it_before_it_has_drained(server: Server) -> None:
+async def test_second_sighup_does_not_end_server_before_drain(server: Server) -> None:
     async with signed_in(server, "alice") as alice, raw_clients(f"{server.url}/socket.io/") as clients:
         client = await clients.connect(alice.token)
         line = await open_line(server, half_a_message(alice))
@@ -97,7 +97,7 @@ async def test_second_sighup_does_not_end_it_before_it_has_drained(server: Serve
         line.close()
 
 
-async def test_sighup_that_is_ignored_at_the_start_stays_ignored(tmp_path: Path) -> None:
+async def test_sighup_ignored_at_start_stays_ignored(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup: a child inherits it
     try:
         server = await launch(tmp_path, "serve", "--port", "0", "--store", "memory")
@@ -114,7 +114,7 @@ async def test_sighup_that_is_ignored_at_the_start_stays_ignored(tmp_path: Path)
         await server.kill()
 
 
-async def test_what_is_acknowledged_while_it_stops_is_there_afterwards(server: Server, tmp_path: Path) -> None:
+async def test_message_acknowledged_while_stopping_is_kept(server: Server, tmp_path: Path) -> None:
     acknowledged: list[str] = []
     keys = itertools.count()
     enough = asyncio.Event()
@@ -144,7 +144,7 @@ async def test_what_is_acknowledged_while_it_stops_is_there_afterwards(server: S
     assert set(acknowledged) <= set(bodies)
 
 
-async def test_the_port_is_free_again_at_once(server: Server, tmp_path: Path) -> None:
+async def test_port_is_free_again_at_once(server: Server, tmp_path: Path) -> None:
     async with signed_in(server, "alice") as alice:
         await alice.send("alice", "k")
         port = server.port
@@ -153,7 +153,7 @@ async def test_the_port_is_free_again_at_once(server: Server, tmp_path: Path) ->
             assert again.port == port
 
 
-async def test_a_server_that_is_killed_leaves_a_folder_that_the_next_one_takes(server: Server, tmp_path: Path) -> None:
+async def test_folder_of_killed_server_is_taken_by_next_server(server: Server, tmp_path: Path) -> None:
     async with signed_in(server, "alice") as alice:
         await alice.send("alice", "k", body="said before")
         await server.kill()
@@ -161,7 +161,7 @@ async def test_a_server_that_is_killed_leaves_a_folder_that_the_next_one_takes(s
         assert [entry["body"] for entry in await alice.entries("alice")] == ["said before"]
 
 
-async def test_it_takes_no_connection_any_more_once_it_stops(server: Server) -> None:
+async def test_stopping_server_accepts_no_connection(server: Server) -> None:
     async with signed_in(server, "alice") as alice:
         line = await open_line(server, half_a_message(alice))
         await alice.send("alice", "k")
@@ -184,7 +184,7 @@ async def is_open(port: int) -> bool:
     return True
 
 
-async def test_a_store_that_hangs_does_not_keep_it(server: Server, tmp_path: Path) -> None:
+async def test_hanging_store_does_not_delay_stop(server: Server, tmp_path: Path) -> None:
     """Another process has the database; what was not acknowledged may be lost, and is not acknowledged."""
     async with signed_in(server, "alice") as alice, raw_clients(f"{server.url}/socket.io/") as clients:
         await alice.send("alice", "k")

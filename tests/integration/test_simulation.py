@@ -81,7 +81,7 @@ def _counts_of(worlds: Iterable[Choice]) -> tuple[int, Counter[str]]:
     return ran, counts
 
 
-def test_fresh_seeds_follow_from_their_source(tmp_path: Path) -> None:
+def test_fresh_seeds_depend_only_on_their_source(tmp_path: Path) -> None:
     def seeds(source: str, chunk: int = 0) -> list[int]:
         return list(islice(seeds_from(source, chunk), 50))
 

@@ -64,7 +64,7 @@ async def refusal(scene: Scene, command: str, fields: object) -> tuple[str, str 
 
 @pytest.mark.parametrize(("command", "fields", "name"), REQUIRED)
 @pytest.mark.usefixtures("unchanged")
-async def test_a_missing_field_is_invalid_and_named(
+async def test_missing_field_is_invalid_and_named(
     command: str, fields: Mapping[str, Json], name: str, scene: Scene
 ) -> None:
     left = {given: value for given, value in fields.items() if given != name}
@@ -74,7 +74,7 @@ async def test_a_missing_field_is_invalid_and_named(
 @pytest.mark.parametrize("name", ["nonsense", "Key", "key ", "with_", "__class__", "ok", "self", "field[]"])
 @pytest.mark.parametrize(("command", "fields"), REQUESTS)
 @pytest.mark.usefixtures("unchanged")
-async def test_an_unknown_field_is_invalid_and_named(
+async def test_unknown_field_is_invalid_and_named(
     command: str, fields: Mapping[str, Json], name: str, scene: Scene
 ) -> None:
     assert await refusal(scene, command, {**fields, name: 1}) == ("invalid", name)
@@ -82,7 +82,7 @@ async def test_an_unknown_field_is_invalid_and_named(
 
 @pytest.mark.parametrize(("command", "fields"), REQUESTS)
 @pytest.mark.usefixtures("unchanged")
-async def test_null_is_no_value_of_any_field(command: str, fields: Mapping[str, Json], scene: Scene) -> None:
+async def test_null_is_invalid_for_every_field(command: str, fields: Mapping[str, Json], scene: Scene) -> None:
     for one in attrs.fields(COMMANDS[command]):
         name = wire_name(one)
         if name in ("room", "to", "with") and name not in fields:
@@ -101,7 +101,7 @@ NAMING = [
 
 @pytest.mark.parametrize(("command", "fields", "name"), NAMING)
 @pytest.mark.usefixtures("unchanged")
-async def test_a_name_that_nobody_can_have_is_not_found_and_what_is_no_user_id_is_invalid(
+async def test_impossible_name_is_not_found_and_malformed_user_id_invalid(
     command: str, fields: Mapping[str, Json], name: str, scene: Scene
 ) -> None:
     for nobody in ("a b", "\uff0e", "x" * 33):
@@ -122,7 +122,7 @@ WRONG_VALUES = [
 
 @pytest.mark.parametrize(("command", "name", "value"), WRONG_VALUES)
 @pytest.mark.usefixtures("unchanged")
-async def test_wrong_value_of_a_command_without_a_route_is_invalid_with_its_field(
+async def test_wrong_value_of_command_without_route_is_invalid_with_field(
     command: str, name: str, value: Json, scene: Scene
 ) -> None:
     assert await refusal(scene, command, {**SOCKET_ONLY[command], name: value}) == ("invalid", name)
@@ -130,6 +130,6 @@ async def test_wrong_value_of_a_command_without_a_route_is_invalid_with_its_fiel
 
 @pytest.mark.parametrize("value", WRONG["message.react"]["on"][:-2])
 @pytest.mark.usefixtures("unchanged")
-async def test_on_of_a_reaction_is_true_or_false(value: Json, scene: Scene) -> None:
+async def test_reaction_on_accepts_only_booleans(value: Json, scene: Scene) -> None:
     fields = next(fields for command, fields in REQUESTS if command == "message.react")
     assert await refusal(scene, "message.react", {**fields, "on": value}) == ("invalid", "on")

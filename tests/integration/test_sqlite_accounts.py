@@ -54,7 +54,7 @@ class TestSqliteAccounts(AccountStoreContract):
 
 
 @pytest.mark.anyio
-async def test_accounts_and_sessions_survive_a_restart_with_all_that_a_refresh_needs(tmp_path: Path) -> None:
+async def test_accounts_and_refreshable_sessions_survive_restart(tmp_path: Path) -> None:
     async with SqliteDatabase(tmp_path) as database:
         accounts = accounts_in(database)
         await accounts.sign_up("bob", PASSWORD, "Bob")
@@ -72,7 +72,7 @@ async def test_accounts_and_sessions_survive_a_restart_with_all_that_a_refresh_n
 
 
 @pytest.mark.anyio
-async def test_a_session_that_has_ended_stays_so_over_a_restart(tmp_path: Path) -> None:
+async def test_ended_session_stays_ended_after_restart(tmp_path: Path) -> None:
     async with SqliteDatabase(tmp_path) as database:
         accounts = accounts_in(database)
         await accounts.sign_up("bob", PASSWORD)
@@ -89,7 +89,7 @@ async def test_a_session_that_has_ended_stays_so_over_a_restart(tmp_path: Path) 
 
 
 @pytest.mark.anyio
-async def test_the_files_hold_neither_password_nor_token(tmp_path: Path) -> None:
+async def test_files_hold_neither_password_nor_token(tmp_path: Path) -> None:
     async with SqliteDatabase(tmp_path) as database:
         accounts = accounts_in(database)
         await accounts.sign_up("planted-user", PASSWORD)
@@ -108,7 +108,7 @@ async def test_the_files_hold_neither_password_nor_token(tmp_path: Path) -> None
 
 
 @pytest.mark.anyio
-async def test_accounts_stand_in_the_same_file_as_the_rooms(tmp_path: Path) -> None:
+async def test_accounts_are_in_same_file_as_rooms(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         await accounts_in(store.database).sign_up("bob", PASSWORD)
     async with SqliteStore(tmp_path) as store:
@@ -116,7 +116,7 @@ async def test_accounts_stand_in_the_same_file_as_the_rooms(tmp_path: Path) -> N
 
 
 @pytest.mark.anyio
-async def test_sessions_whose_lifetime_passed_leave_the_file(tmp_path: Path) -> None:
+async def test_expired_sessions_are_removed_from_file(tmp_path: Path) -> None:
     clock = Clock()
     async with SqliteDatabase(tmp_path) as database:
         store = SqliteAccounts(database, clock)
@@ -142,7 +142,7 @@ async def test_session_ends_to_the_millisecond_with_its_lifetime(tmp_path: Path)
 
 
 @pytest.mark.anyio
-async def test_session_that_is_refreshed_for_years_does_not_grow(tmp_path: Path) -> None:
+async def test_session_refreshed_for_years_does_not_grow(tmp_path: Path) -> None:
     async with SqliteDatabase(tmp_path) as database:
         store = SqliteAccounts(database, Clock())
         await store.open_session(Session(id="s1", user="bob", device="phone", generation=1), DAY)
@@ -153,7 +153,7 @@ async def test_session_that_is_refreshed_for_years_does_not_grow(tmp_path: Path)
 
 
 @pytest.mark.anyio
-async def test_a_closed_database_is_unavailable(tmp_path: Path) -> None:
+async def test_closed_database_is_unavailable(tmp_path: Path) -> None:
     async with SqliteDatabase(tmp_path) as database:
         accounts = accounts_in(database)
         await accounts.sign_up("bob", PASSWORD)

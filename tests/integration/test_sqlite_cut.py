@@ -21,9 +21,7 @@ pytestmark = pytest.mark.anyio
 SCRIPT = Path(__file__).with_name("sqlite_cut.py")
 
 
-async def test_whoever_asks_first_after_a_cut_sees_all_of_a_write_or_nothing(
-    tmp_path: Path, anyio_backend_name: str
-) -> None:
+async def test_first_read_after_cut_sees_whole_write_or_nothing(tmp_path: Path, anyio_backend_name: str) -> None:
     command = [sys.executable, str(SCRIPT), str(tmp_path), anyio_backend_name]
     run = await anyio.to_thread.run_sync(partial(subprocess.run, command, check=True, capture_output=True, text=True))
     cuts = int(run.stdout)

@@ -23,9 +23,7 @@ async def open_and_close(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_entering_cancelled_with_its_task_at_any_step_frees_the_folder(
-    tmp_path: Path, anyio_backend: str
-) -> None:
+async def test_entering_cancelled_with_its_task_at_any_step_frees_folder(tmp_path: Path, anyio_backend: str) -> None:
     before, cancelled = asyncio.all_tasks(), 0
     for steps in STEPS:
         chat = Chat(SqliteStore(tmp_path))
@@ -43,7 +41,7 @@ async def test_entering_cancelled_with_its_task_at_any_step_frees_the_folder(
     assert cancelled
 
 
-async def test_entering_cancelled_by_a_scope_at_any_step_frees_the_folder(tmp_path: Path) -> None:
+async def test_entering_cancelled_by_scope_at_any_step_frees_folder(tmp_path: Path) -> None:
     cancelled = 0
     for steps in STEPS:
         entered = False

@@ -31,7 +31,7 @@ def connection(tmp_path: Path) -> Generator[sqlite3.Connection]:
         yield connection
 
 
-def test_deletions_without_a_pause_do_not_put_off_the_erasure(connection: sqlite3.Connection) -> None:
+def test_continuous_deletions_do_not_delay_erasure(connection: sqlite3.Connection) -> None:
     clock, erased_at = Clock(), list[float]()
 
     def connect() -> sqlite3.Connection:
@@ -48,7 +48,7 @@ def test_deletions_without_a_pause_do_not_put_off_the_erasure(connection: sqlite
     assert erased_at[-1] > 2 * WITHIN_S
 
 
-def test_nothing_is_waited_for_once_all_is_erased(connection: sqlite3.Connection) -> None:
+def test_eraser_does_not_wait_once_all_is_erased(connection: sqlite3.Connection) -> None:
     clock = Clock()
     eraser = Eraser(Gate(), WITHIN_S, clock)
     clock.now = WITHIN_S
@@ -56,7 +56,7 @@ def test_nothing_is_waited_for_once_all_is_erased(connection: sqlite3.Connection
     assert eraser.wait() is None
 
 
-def test_readers_go_in_again_after_an_erasure_that_failed() -> None:
+def test_readers_are_admitted_again_after_failed_erasure() -> None:
     clock, gate = Clock(), Gate()
     eraser = Eraser(gate, WITHIN_S, clock)
     clock.now = WITHIN_S

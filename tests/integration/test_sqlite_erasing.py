@@ -96,7 +96,7 @@ async def a_store_that_forgets(folder: Path) -> AsyncGenerator[SqliteStore, None
 
 
 @pytest.mark.parametrize("idle_first", [False, True], ids=["at once", "once it is in the database file"])
-async def test_it_is_gone_in_time(tmp_path: Path, idle_first: bool) -> None:
+async def test_deleted_text_is_gone_in_time(tmp_path: Path, idle_first: bool) -> None:
     async with a_store_that_forgets(tmp_path) as store:
         if idle_first:
             await anyio.sleep(WITHIN_S / 2)
@@ -122,7 +122,7 @@ async def test_text_deleted_in_a_group_with_other_writes_is_gone_in_time(tmp_pat
         assert await gone_in_time(tmp_path, time.monotonic())
 
 
-async def test_it_is_gone_at_the_end(tmp_path: Path) -> None:
+async def test_deleted_text_is_gone_after_close(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         await write(store, TOLD)
         await write(store, GONE)
@@ -130,13 +130,13 @@ async def test_it_is_gone_at_the_end(tmp_path: Path) -> None:
     assert held(tmp_path) == {KEPT}
 
 
-async def test_a_message_that_comes_edited_and_deleted_in_one_batch_leaves_nothing(tmp_path: Path) -> None:
+async def test_message_edited_and_deleted_in_one_batch_leaves_no_text(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path, erased_within=WITHIN_S) as store:
         await write(store, [*TOLD, *GONE])
         assert await gone_in_time(tmp_path, time.monotonic())
 
 
-async def test_it_is_gone_in_time_while_others_read_and_write_without_a_pause(tmp_path: Path) -> None:
+async def test_deleted_text_is_gone_in_time_during_continuous_reads_and_writes(tmp_path: Path) -> None:
     begun = [threading.Event() for _ in range(10_000)]
     longest = {"read": 0.0, "write": 0.0}
     counts = {"read": 0, "write": 0}
@@ -174,7 +174,7 @@ async def test_it_is_gone_in_time_while_others_read_and_write_without_a_pause(tm
     print(f"{counts}, longest {longest}")
 
 
-async def test_a_read_that_takes_long_is_waited_for_and_keeps_nobody_else(tmp_path: Path) -> None:
+async def test_erasure_waits_for_long_read_without_delaying_other_calls(tmp_path: Path) -> None:
     begun, release = threading.Event(), threading.Event()
 
     def hang(connection: Connection) -> None:
@@ -198,7 +198,7 @@ async def test_a_read_that_takes_long_is_waited_for_and_keeps_nobody_else(tmp_pa
         assert await gone_in_time(tmp_path, time.monotonic())
 
 
-async def test_while_another_program_reads_writing_goes_on_and_it_is_gone_once_that_ends(tmp_path: Path) -> None:
+async def test_deleted_text_is_gone_once_reading_program_ends(tmp_path: Path) -> None:
     async with a_store_that_forgets(tmp_path) as store:
         async with other_process(READ, tmp_path / "chatcore.sqlite3"):
             await write(store, GONE)
@@ -211,7 +211,7 @@ async def test_while_another_program_reads_writing_goes_on_and_it_is_gone_once_t
         assert await gone_in_time(tmp_path, time.monotonic())
 
 
-async def test_erasing_that_cannot_be_synced_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_erasure_that_can_not_be_synced_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[Path] = []
     synced = threading.Event()
 
@@ -229,7 +229,7 @@ async def test_erasing_that_cannot_be_synced_is_tried_again(tmp_path: Path, monk
         assert len(await everything(store, "room")) == 8
 
 
-async def test_a_crash_right_after_a_deletion_leaves_nothing_once_the_store_is_open_again(tmp_path: Path) -> None:
+async def test_deleted_text_is_gone_after_crash_and_reopening(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CRASH, str(tmp_path)]
     crashed = await anyio.to_thread.run_sync(partial(subprocess.run, command, check=False))
     assert crashed.returncode == -signal.SIGKILL
@@ -239,7 +239,7 @@ async def test_a_crash_right_after_a_deletion_leaves_nothing_once_the_store_is_o
         assert len(await everything(store, "room")) == 8
 
 
-async def test_of_hundreds_of_messages_of_all_sizes_those_that_were_deleted_leave_nothing(tmp_path: Path) -> None:
+async def test_hundreds_of_deleted_messages_of_all_sizes_leave_no_text(tmp_path: Path) -> None:
     """Pages split, fill and empty; texts lie on leaves, on overflow pages, and on pages that are free again."""
     sizes = (1, 2, 30, 200, 900)
     messages = [message(seq=n, body=f"<text {n}>" * sizes[n % 5], digest=f"<digest {n}>") for n in range(1, 501)]

@@ -56,7 +56,7 @@ async def seconds_until_unavailable(call: Callable[[], Awaitable[object]]) -> fl
     return time.monotonic() - begun
 
 
-async def test_writes_to_a_locked_file_are_unavailable_in_time_and_reads_go_on(
+async def test_writes_to_locked_file_are_unavailable_in_time_reads_continue(
     tmp_path: Path,
 ) -> None:
     async with SqliteStore(tmp_path) as store:
@@ -75,7 +75,7 @@ async def test_writes_to_a_locked_file_are_unavailable_in_time_and_reads_go_on(
         await write(store, [message("room", 4)])
 
 
-async def test_a_probe_finds_a_database_that_can_only_be_read(tmp_path: Path) -> None:
+async def test_probe_fails_if_database_is_read_only(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         async with other_process(LOCK, tmp_path / "chatcore.sqlite3"):
             await store.changes(None, 1)
@@ -83,7 +83,7 @@ async def test_a_probe_finds_a_database_that_can_only_be_read(tmp_path: Path) ->
         await store.probe()
 
 
-async def test_a_fault_is_logged_with_its_cause_and_once_however_many_meet_it(
+async def test_fault_of_many_calls_is_logged_once_with_its_cause(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with SqliteStore(tmp_path) as store:
@@ -96,7 +96,7 @@ async def test_a_fault_is_logged_with_its_cause_and_once_however_many_meet_it(
     assert "database is locked" in line or "no answer" in line
 
 
-async def test_a_short_lock_is_waited_for(tmp_path: Path) -> None:
+async def test_short_lock_is_waited_for(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         async with anyio.create_task_group() as tasks, other_process(LOCK, tmp_path / "chatcore.sqlite3"):
             tasks.start_soon(write, store, conversation("room", 3))
@@ -111,7 +111,7 @@ async def until_traced(statements: Sequence[str], statement: str) -> None:
 
 
 @pytest.mark.parametrize("is_read", [False, True], ids=["done", "put off"])
-async def test_short_lock_after_an_erasure_is_waited_for(tmp_path: Path, is_read: bool) -> None:
+async def test_short_lock_after_erasure_is_waited_for(tmp_path: Path, is_read: bool) -> None:
     """An erasure does not wait for locks; the writes that follow it on the same connection do."""
     async with SqliteStore(tmp_path, erased_within=0.6) as store:
         await write(store, conversation("room", 3))
@@ -133,7 +133,7 @@ async def test_short_lock_after_an_erasure_is_waited_for(tmp_path: Path, is_read
         assert len(await everything(store, "room")) == 5
 
 
-async def test_while_the_disk_hangs_nobody_waits_longer_than_promised(tmp_path: Path) -> None:
+async def test_calls_on_hanging_disk_end_within_promised_time(tmp_path: Path) -> None:
     async with database_of_things(tmp_path) as database:
         async with writer_held(database):
             waits = await at_once([partial(seconds_until_unavailable, partial(database.write, insert(1)))] * 3)
@@ -148,7 +148,7 @@ BLOCKED_S = 2.5
 
 
 @pytest.mark.parametrize("stall_s", [completions.STALL_S, float("inf")], ids=["a stall", "time that counts"])
-async def test_call_done_while_the_loop_was_blocked_returns_its_result(
+async def test_call_done_while_loop_was_blocked_returns_its_result(
     stall_s: float, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The host blocks the event loop; the threads finish meanwhile."""
@@ -175,7 +175,7 @@ async def test_call_done_while_the_loop_was_blocked_returns_its_result(
     assert not caplog.messages
 
 
-async def test_call_that_could_not_begin_while_the_loop_was_blocked_gets_its_time(
+async def test_call_that_could_not_start_while_loop_was_blocked_gets_full_time(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The threads stand still as well, as those of a process that is stopped and continued."""
@@ -189,7 +189,7 @@ async def test_call_that_could_not_begin_while_the_loop_was_blocked_gets_its_tim
     assert not caplog.messages
 
 
-async def test_a_read_that_hangs_is_unavailable_in_time(tmp_path: Path) -> None:
+async def test_hanging_read_is_unavailable_in_time(tmp_path: Path) -> None:
     release = threading.Event()
 
     def hang(_: Connection) -> None:
@@ -206,7 +206,7 @@ def pragma(setting: str) -> Work:
     return lambda connection: connection.execute(f"PRAGMA {setting}").fetchone()
 
 
-async def test_what_a_full_database_refuses_is_not_there_and_what_fits_is(tmp_path: Path) -> None:
+async def test_full_database_keeps_what_fits_and_nothing_refused(tmp_path: Path) -> None:
     async with database_of_things(tmp_path) as database:
         (pages,) = await database.write(pragma("page_count"))
         await database.write(pragma(f"max_page_count = {pages + 4}"))
@@ -217,7 +217,7 @@ async def test_what_a_full_database_refuses_is_not_there_and_what_fits_is(tmp_pa
         assert await database.write(insert("x" * 100_000)) == 1
 
 
-async def test_appends_to_a_full_database_are_unavailable_and_heal(tmp_path: Path) -> None:
+async def test_appends_to_full_database_are_unavailable_and_heal(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         (pages,) = await store.database.write(pragma("page_count"))
         await store.database.write(pragma(f"max_page_count = {pages + 10}"))
@@ -237,7 +237,7 @@ async def test_appends_to_a_full_database_are_unavailable_and_heal(tmp_path: Pat
         await write(store, [message("room", written + 1, body="x" * 1000)])
 
 
-async def test_probes_let_the_database_grow_once(tmp_path: Path) -> None:
+async def test_probes_let_database_grow_once(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         sizes: list[int] = []
         for _ in range(50):
@@ -249,7 +249,7 @@ async def test_probes_let_the_database_grow_once(tmp_path: Path) -> None:
         assert not used
 
 
-async def test_a_read_only_database_is_unavailable_and_heals_by_itself(tmp_path: Path) -> None:
+async def test_read_only_database_is_unavailable_and_heals_by_itself(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         await write(store, conversation("room", 3))
         await store.database.write(pragma("query_only = ON"))
@@ -259,7 +259,7 @@ async def test_a_read_only_database_is_unavailable_and_heals_by_itself(tmp_path:
         await write(store, [message("room", 4)])  # on a new connection, without this setting
 
 
-async def test_a_file_that_may_not_grow_loses_nothing_acknowledged_and_heals(
+async def test_file_that_may_not_grow_loses_nothing_acknowledged_and_heals(
     tmp_path: Path, anyio_backend_name: str
 ) -> None:
     """RLIMIT_FSIZE lets SQLite fail at COMMIT, with an I/O error: the outcome is unknown, the connection renewed."""
@@ -278,7 +278,7 @@ async def test_a_file_that_may_not_grow_loses_nothing_acknowledged_and_heals(
             assert len({entry.key for entry in entries}) == acknowledged
 
 
-async def test_an_error_of_the_caller_is_not_called_unavailable_and_spoils_no_later_call(tmp_path: Path) -> None:
+async def test_error_of_caller_is_raised_as_is_and_later_calls_succeed(tmp_path: Path) -> None:
     def fail(_: Connection) -> None:
         raise ZeroDivisionError
 

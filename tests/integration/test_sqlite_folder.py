@@ -47,7 +47,7 @@ async def refusal(folder: Path) -> str:
     return sentence
 
 
-async def test_a_folder_that_another_process_has_is_refused_and_the_way_out_is_told(tmp_path: Path) -> None:
+async def test_folder_of_other_process_is_refused_with_advice(tmp_path: Path) -> None:
     async with other_process(HOLD, tmp_path):
         sentence = await refusal(tmp_path)
     assert str(tmp_path) in sentence
@@ -57,7 +57,7 @@ async def test_a_folder_that_another_process_has_is_refused_and_the_way_out_is_t
         await write(store, conversation())
 
 
-async def test_a_second_object_in_one_process_is_refused_too_and_the_first_goes_on(tmp_path: Path) -> None:
+async def test_second_store_in_same_process_is_refused_and_first_continues(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         assert "in use by another store of this process" in await refusal(tmp_path)
         await write(store, conversation())
@@ -65,7 +65,7 @@ async def test_a_second_object_in_one_process_is_refused_too_and_the_first_goes_
         assert len(await everything(store, "room")) == 10
 
 
-async def test_a_folder_is_free_again_when_its_process_was_killed(tmp_path: Path) -> None:
+async def test_folder_is_free_again_after_kill_of_its_process(tmp_path: Path) -> None:
     async with other_process(HOLD, tmp_path) as process:
         process.kill()
         process.wait()
@@ -73,7 +73,7 @@ async def test_a_folder_is_free_again_when_its_process_was_killed(tmp_path: Path
             await write(store, conversation())
 
 
-async def test_a_file_from_a_newer_version_is_refused_and_not_touched(tmp_path: Path) -> None:
+async def test_file_of_newer_version_is_refused_and_unchanged(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path):
         pass
     file = tmp_path / "chatcore.sqlite3"
@@ -87,7 +87,7 @@ async def test_a_file_from_a_newer_version_is_refused_and_not_touched(tmp_path: 
     assert file.read_bytes() == before
 
 
-async def test_a_file_that_is_no_database_is_refused_and_not_touched(tmp_path: Path) -> None:
+async def test_file_that_is_no_database_is_refused_and_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "chatcore.sqlite3"
     file.write_bytes(b"Dear diary, " * 1000)
     sentence = await refusal(tmp_path)
@@ -96,7 +96,7 @@ async def test_a_file_that_is_no_database_is_refused_and_not_touched(tmp_path: P
     assert file.read_bytes() == b"Dear diary, " * 1000
 
 
-async def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+async def test_database_of_other_program_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "chatcore.sqlite3"
     for statement in ("CREATE TABLE theirs (x)", "PRAGMA user_version = 1"):
         with sqlite3.connect(file) as connection:
@@ -105,14 +105,14 @@ async def test_another_programs_database_is_refused(tmp_path: Path) -> None:
         assert "another program's" in await refusal(tmp_path)
 
 
-async def test_a_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
+async def test_folder_that_can_not_be_created_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert str(tmp_path / "file" / "data") in await refusal(tmp_path / "file" / "data")
     (tmp_path / "folder" / "chatcore.sqlite3").mkdir(parents=True)
     assert "chatcore.sqlite3" in await refusal(tmp_path / "folder")
 
 
-async def test_whoever_was_refused_holds_nothing(tmp_path: Path) -> None:
+async def test_refused_store_holds_no_lock(tmp_path: Path) -> None:
     file = tmp_path / "chatcore.sqlite3"
     file.write_bytes(b"no database" * 100)
     descriptors = len(names(Path("/proc/self/fd")))
@@ -123,7 +123,7 @@ async def test_whoever_was_refused_holds_nothing(tmp_path: Path) -> None:
         await write(store, conversation())
 
 
-async def test_attempts_to_open_a_folder_in_use_leave_no_file_open(tmp_path: Path) -> None:
+async def test_attempts_to_open_folder_in_use_leave_no_file_open(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path):
         descriptors = len(names(Path("/proc/self/fd")))
         for _ in range(3):
@@ -131,7 +131,7 @@ async def test_attempts_to_open_a_folder_in_use_leave_no_file_open(tmp_path: Pat
         assert len(names(Path("/proc/self/fd"))) == descriptors
 
 
-async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_migration_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with SqliteStore(tmp_path) as store:
         await write(store, conversation())
     later = "CREATE TABLE later (x); INSERT INTO nowhere VALUES (1);"
@@ -149,7 +149,7 @@ async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize("name", ["a b", "what?mode=memory#x", "100%25", "🙂", "o'neil\"", "a/b/c"])
-async def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+async def test_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     async with SqliteStore(tmp_path / name) as store:
         await write(store, conversation())
     assert (tmp_path / name / "chatcore.sqlite3").stat().st_size > 0
@@ -157,7 +157,7 @@ async def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
         assert len(await everything(store, "room")) == 10
 
 
-async def test_a_relative_folder_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_relative_folder_is_resolved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     async with SqliteStore("data") as store:
         (tmp_path / "elsewhere").mkdir()
@@ -167,14 +167,14 @@ async def test_a_relative_folder_stays_where_it_was(tmp_path: Path, monkeypatch:
     assert not names(tmp_path / "elsewhere")
 
 
-async def test_after_closing_everything_stands_in_one_file(tmp_path: Path) -> None:
+async def test_closed_store_is_in_one_file(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         await write(store, conversation(count=200))
         assert (tmp_path / "chatcore.sqlite3-wal").stat().st_size > 0
     assert names(tmp_path) == {"chatcore.sqlite3", "lock"}
 
 
-async def test_closing_finishes_what_was_called(tmp_path: Path) -> None:
+async def test_closing_finishes_started_calls(tmp_path: Path) -> None:
     database = SqliteDatabase(tmp_path)
     await database.__aenter__()
     async with anyio.create_task_group() as tasks:
@@ -192,7 +192,7 @@ def opened_since(before: Collection[threading.Thread]) -> list[str]:
     return [one.name for one in threading.enumerate() if one not in before and one.name.startswith("chatcore")]
 
 
-async def test_folder_is_refused_to_others_until_its_closing_has_ended(tmp_path: Path) -> None:
+async def test_folder_is_refused_to_other_stores_until_closed(tmp_path: Path) -> None:
     begun, release = threading.Event(), threading.Event()
     before = set(threading.enumerate())
     database = SqliteDatabase(tmp_path)
@@ -226,7 +226,7 @@ async def test_closing_ends_every_thread(tmp_path: Path) -> None:
             await anyio.sleep(0.01)
 
 
-async def test_a_database_that_is_not_open_is_unavailable(tmp_path: Path) -> None:
+async def test_database_that_is_not_open_is_unavailable(tmp_path: Path) -> None:
     database = SqliteDatabase(tmp_path)
     for call in (database.read, database.write):
         with pytest.raises(Unavailable):
@@ -237,7 +237,7 @@ async def test_a_database_that_is_not_open_is_unavailable(tmp_path: Path) -> Non
         await database.write(lambda connection: connection.execute("SELECT 1"))
 
 
-async def test_what_people_write_is_their_owners_alone_to_read(tmp_path: Path) -> None:
+async def test_files_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "made here"
     before = os.umask(0)
     try:

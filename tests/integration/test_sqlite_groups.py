@@ -40,7 +40,7 @@ def insert_and_fail(value: object) -> Work:
     return work
 
 
-async def test_what_arrived_during_one_commit_shares_the_next(database: SqliteDatabase) -> None:
+async def test_calls_that_arrive_during_commit_share_next_commit(database: SqliteDatabase) -> None:
     statements = await traced(database)
     outcomes = await together(database, [insert(number) for number in range(50)])
     assert outcomes == [1] * 50
@@ -66,7 +66,7 @@ async def test_each_caller_gets_its_own_result(database: SqliteDatabase) -> None
     assert await together(database, works) == list(range(20))
 
 
-async def test_an_error_of_one_undoes_its_own_and_leaves_the_others_writes(database: SqliteDatabase) -> None:
+async def test_error_of_one_call_undoes_only_its_own_writes(database: SqliteDatabase) -> None:
     statements = await traced(database)
     works = [insert(number) if number % 3 else insert_and_fail(number) for number in range(9)]
     outcomes = await together(database, works)
@@ -75,14 +75,14 @@ async def test_an_error_of_one_undoes_its_own_and_leaves_the_others_writes(datab
     assert statements.count("COMMIT") == 2
 
 
-async def test_an_error_of_sql_is_its_callers_alone(database: SqliteDatabase) -> None:
+async def test_sql_error_reaches_its_caller_only(database: SqliteDatabase) -> None:
     await database.write(lambda connection: connection.execute("CREATE UNIQUE INDEX one ON things (value)"))
     outcomes = await together(database, [insert(1), insert(1), insert(2), lambda c: c.execute("SELECT nonsense")])
     assert [type(outcome) for outcome in outcomes] == [int, sqlite3.IntegrityError, int, sqlite3.OperationalError]
     assert await things(database) == [1, 2]
 
 
-async def test_when_a_commit_fails_each_is_tried_again_alone(database: SqliteDatabase) -> None:
+async def test_calls_of_failed_commit_are_retried_alone(database: SqliteDatabase) -> None:
     """A deferred constraint that one of them breaks is found only at COMMIT."""
     await database.write(lambda connection: connection.execute("CREATE TABLE parents (id INTEGER PRIMARY KEY)"))
     orphans = "CREATE TABLE orphans (parent REFERENCES parents DEFERRABLE INITIALLY DEFERRED)"
@@ -95,7 +95,7 @@ async def test_when_a_commit_fails_each_is_tried_again_alone(database: SqliteDat
     assert statements.count("COMMIT") == 2 + 3
 
 
-async def test_when_a_transaction_is_lost_each_is_tried_again_alone(database: SqliteDatabase) -> None:
+async def test_calls_of_lost_transaction_are_retried_alone(database: SqliteDatabase) -> None:
     def lose(connection: Connection) -> None:
         connection.execute("ROLLBACK")
         raise OwnError
@@ -105,7 +105,7 @@ async def test_when_a_transaction_is_lost_each_is_tried_again_alone(database: Sq
     assert await things(database) == [1, 2]
 
 
-async def test_what_a_lost_transaction_came_to_is_nobodys_answer(database: SqliteDatabase) -> None:
+async def test_results_of_lost_transaction_are_not_returned(database: SqliteDatabase) -> None:
     """A refusal may have seen a row that was rolled back since: who can't be tried again is told nothing of it."""
     other = sqlite3.connect(database.file, isolation_level=None, check_same_thread=False)
 
@@ -121,7 +121,7 @@ async def test_what_a_lost_transaction_came_to_is_nobodys_answer(database: Sqlit
     assert await things(database) == []
 
 
-async def test_outcome_of_a_commit_that_does_not_come_in_time_is_nobodys_answer(database: SqliteDatabase) -> None:
+async def test_result_of_commit_that_times_out_is_not_returned(database: SqliteDatabase) -> None:
     """A refusal that the transaction may take back is in the job already, and its caller is not told."""
     refused, release = threading.Event(), threading.Event()
 
@@ -137,19 +137,19 @@ async def test_outcome_of_a_commit_that_does_not_come_in_time_is_nobodys_answer(
     assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
 
 
-async def test_a_result_is_handed_out_only_after_its_commit(database: SqliteDatabase) -> None:
+async def test_result_is_returned_only_after_commit(database: SqliteDatabase) -> None:
     statements = await traced(database)
     await database.write(insert(1))
     assert statements[-1] == "COMMIT"
 
 
-async def test_what_was_written_is_seen_by_every_reader_at_once(database: SqliteDatabase) -> None:
+async def test_committed_write_is_seen_by_every_reader_at_once(database: SqliteDatabase) -> None:
     for number in range(200):
         await database.write(insert(number))
         assert len(await things(database)) == number + 1
 
 
-async def test_a_read_is_one_snapshot(database: SqliteDatabase) -> None:
+async def test_read_is_one_snapshot(database: SqliteDatabase) -> None:
     counts: list[int] = []
     first, second = threading.Event(), threading.Event()
 
@@ -167,13 +167,13 @@ async def test_a_read_is_one_snapshot(database: SqliteDatabase) -> None:
     assert counts == [0, 0]
 
 
-async def test_a_read_can_not_write(database: SqliteDatabase) -> None:
+async def test_read_can_not_write(database: SqliteDatabase) -> None:
     with pytest.raises(Unavailable):
         await database.read(insert(1))
     assert await things(database) == []
 
 
-async def test_a_slow_read_keeps_neither_writers_nor_other_readers_waiting(database: SqliteDatabase) -> None:
+async def test_slow_read_delays_neither_writers_nor_other_readers(database: SqliteDatabase) -> None:
     begun, release = threading.Event(), threading.Event()
 
     def dawdle(connection: Connection) -> None:
@@ -190,7 +190,7 @@ async def test_a_slow_read_keeps_neither_writers_nor_other_readers_waiting(datab
         release.set()
 
 
-async def test_a_cancelled_caller_takes_nobody_with_it(database: SqliteDatabase) -> None:
+async def test_cancelled_caller_does_not_affect_other_callers(database: SqliteDatabase) -> None:
     outcomes: list[object] = []
 
     async def within(scope: anyio.CancelScope, number: int) -> None:
@@ -211,7 +211,7 @@ async def test_a_cancelled_caller_takes_nobody_with_it(database: SqliteDatabase)
     assert set(await things(database)) >= set(range(1, 20, 2))
 
 
-async def test_callers_cancelled_while_their_group_commits_take_nobody_with_them(database: SqliteDatabase) -> None:
+async def test_callers_cancelled_during_group_commit_do_not_affect_others(database: SqliteDatabase) -> None:
     kept: list[object] = []
 
     async def hurry(number: int) -> None:
@@ -232,7 +232,7 @@ async def test_callers_cancelled_while_their_group_commits_take_nobody_with_them
     assert set(kept) == set(range(1, 1000, 2)) <= set(found)
 
 
-async def test_a_write_that_nobody_waits_for_any_more_is_not_begun(database: SqliteDatabase) -> None:
+async def test_write_of_cancelled_caller_is_not_started(database: SqliteDatabase) -> None:
     async with writer_held(database), anyio.create_task_group() as tasks:
         tasks.start_soon(database.write, insert(1))
         await queued(database, 1)
@@ -265,7 +265,7 @@ async def test_caller_continues_when_its_own_commit_is_done(
     assert max(waited) <= 6
 
 
-async def test_the_writing_connection_is_as_durable_and_discreet_as_promised(database: SqliteDatabase) -> None:
+async def test_writing_connection_has_promised_durability_and_secure_delete(database: SqliteDatabase) -> None:
     def pragmas(connection: Connection) -> object:
         names = ("journal_mode", "synchronous", "secure_delete", "temp_store")
         return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]

@@ -34,7 +34,7 @@ def run_and_kill(folder: Path, lines: int) -> Mapping[str, int]:
 
 
 @pytest.mark.anyio
-async def test_what_was_acknowledged_is_there_without_a_hole_and_the_views_agree(tmp_path: Path) -> None:
+async def test_acknowledged_entries_survive_kill_without_holes_and_views_agree(tmp_path: Path) -> None:
     for kill in range(KILLS):
         acknowledged = await anyio.to_thread.run_sync(run_and_kill, tmp_path, 37 * kill + 5)
         assert acknowledged

@@ -93,7 +93,7 @@ async def refused(call: Callable[[], Awaitable[object]]) -> None:
 
 
 @pytest.mark.parametrize("entries", [0, 3])
-async def test_store_that_is_left_as_it_was_loses_nothing(
+async def test_store_that_is_left_unchanged_loses_nothing(
     entries: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "data"
@@ -105,7 +105,7 @@ async def test_store_that_is_left_as_it_was_loses_nothing(
 
 
 @parameters(WHILE_WRITING)
-async def test_append_after_a_loss_is_not_acknowledged(
+async def test_append_after_loss_is_not_acknowledged(
     lose: Loss, named: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "data"
@@ -142,7 +142,7 @@ def first_record() -> Generator[threading.Event]:
 
 
 @parameters(EVERY_LOSS)
-async def test_idle_store_notices_a_loss_within_2_s(
+async def test_idle_store_notices_loss_within_2_s(
     lose: Loss, named: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "data"
@@ -158,9 +158,7 @@ async def test_idle_store_notices_a_loss_within_2_s(
 
 
 @parameters(WHILE_WRITING)
-async def test_closing_after_a_loss_changes_no_file_that_is_not_the_stores_own(
-    lose: Loss, named: str, tmp_path: Path
-) -> None:
+async def test_closing_after_loss_changes_no_foreign_file(lose: Loss, named: str, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     async with SqliteStore(folder) as store:
         await write(store, conversation("room", 3))
@@ -174,7 +172,7 @@ async def test_closing_after_a_loss_changes_no_file_that_is_not_the_stores_own(
         assert after == before
 
 
-async def test_closing_keeps_what_was_acknowledged_when_only_the_log_was_removed(tmp_path: Path) -> None:
+async def test_closing_keeps_acknowledged_entries_if_only_wal_was_removed(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         await write(store, conversation("room", 3))
         (tmp_path / WAL).unlink()
@@ -183,7 +181,7 @@ async def test_closing_keeps_what_was_acknowledged_when_only_the_log_was_removed
         assert [entry.seq for entry in await everything(store, "room")][:3] == [1, 2, 3]
 
 
-async def test_moved_folder_is_whole(tmp_path: Path) -> None:
+async def test_moved_folder_is_complete(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path / "data") as store:
         await write(store, conversation("room", 3))
         moved(tmp_path / "data")
@@ -192,7 +190,7 @@ async def test_moved_folder_is_whole(tmp_path: Path) -> None:
         assert len(await everything(store, "room")) == 3
 
 
-async def test_lost_store_stays_refused_until_it_is_opened_anew(tmp_path: Path) -> None:
+async def test_lost_store_stays_unavailable_until_reopened(tmp_path: Path) -> None:
     folder, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
     store = SqliteStore(folder)
     async with store:
@@ -210,7 +208,7 @@ async def test_lost_store_stays_refused_until_it_is_opened_anew(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("lose", [removed, moved, file_removed(FILE)], ids=["removed", "moved", "database removed"])
-async def test_second_store_on_the_path_is_not_disturbed_by_the_lost_one(lose: Loss, tmp_path: Path) -> None:
+async def test_second_store_on_path_is_not_disturbed_by_lost_store(lose: Loss, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     async with SqliteStore(folder) as first:
         await write(first, conversation("room", 3))
@@ -232,7 +230,7 @@ async def test_second_store_on_the_path_is_not_disturbed_by_the_lost_one(lose: L
         assert len(await everything(third, "other")) == 6
 
 
-async def test_new_connection_after_a_loss_opens_no_foreign_database(tmp_path: Path) -> None:
+async def test_new_connection_after_loss_opens_no_foreign_database(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     async with SqliteStore(folder) as store:
         await write(store, conversation("room", 3))

@@ -29,7 +29,7 @@ BOUNDED = {
 }
 
 
-def test_the_statements_are_found() -> None:
+def test_statements_are_found() -> None:
     assert len(STATEMENTS) > 25
 
 
@@ -57,7 +57,7 @@ async def plan_of(name: str, folder: Path) -> list[str]:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", sorted(STATEMENTS))
-async def test_a_statement_finds_its_rows_by_an_index(name: str, tmp_path: Path) -> None:
+async def test_statement_finds_its_rows_by_index(name: str, tmp_path: Path) -> None:
     steps = await plan_of(name, tmp_path)
     scans = {step for step in steps if step.startswith("SCAN")}
     assert scans <= BOUNDED.get(name, set()), steps
@@ -65,6 +65,6 @@ async def test_a_statement_finds_its_rows_by_an_index(name: str, tmp_path: Path)
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", sorted(INDEXES))
-async def test_a_statement_uses_the_index_that_was_made_for_it(name: str, tmp_path: Path) -> None:
+async def test_statement_uses_its_intended_index(name: str, tmp_path: Path) -> None:
     steps = await plan_of(name, tmp_path)
     assert any(INDEXES[name] in step for step in steps), steps

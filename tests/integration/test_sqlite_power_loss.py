@@ -261,7 +261,7 @@ def seeds(backend: str) -> Iterator[str]:
 
 
 @pytest.mark.timeout(7_200)
-async def test_power_loss_takes_nothing_acknowledged_and_brings_back_nothing_erased(
+async def test_power_loss_loses_nothing_acknowledged_and_restores_nothing_erased(
     tmp_path: Path, anyio_backend_name: str
 ) -> None:
     checked = 0

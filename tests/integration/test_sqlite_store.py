@@ -57,7 +57,7 @@ class TestSqliteStore(StoreContract):
 
 
 @pytest.mark.anyio
-async def test_entries_are_read_by_seq_though_their_times_go_back(tmp_path: Path) -> None:
+async def test_entries_are_read_by_seq_if_their_times_go_back(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         await store.append([message("room", seq, at=NOON - timedelta(hours=seq)) for seq in range(1, 6)])
         news = await store.read_on("room", 0, 10)

@@ -91,7 +91,7 @@ async def tables(store: SqliteStore) -> dict[str, int]:
     return await store.database.read(rows)
 
 
-async def test_every_view_can_be_deleted_and_made_again(tmp_path: Path) -> None:
+async def test_deleted_views_are_rebuilt_from_log(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         rooms = await fill(store)
         before = await tables(store)
@@ -110,7 +110,7 @@ async def test_every_view_can_be_deleted_and_made_again(tmp_path: Path) -> None:
         await write(store, [message("a", len(rooms["a"][0]) + 1, key="goes on")])
 
 
-async def test_views_that_are_wrong_are_put_right(tmp_path: Path) -> None:
+async def test_wrong_views_are_corrected_by_rebuild(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         rooms = await fill(store)
 
@@ -127,7 +127,7 @@ async def test_views_that_are_wrong_are_put_right(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 500])
-async def test_the_work_is_done_in_bounded_steps_and_goes_on_at_the_next_opening(
+async def test_rebuild_is_done_in_bounded_steps_and_resumes_at_next_opening(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     monkeypatch.setattr(view_rebuild, "STEP", size)
@@ -148,7 +148,7 @@ async def test_the_work_is_done_in_bounded_steps_and_goes_on_at_the_next_opening
         await check_all(store, rooms)
 
 
-async def test_while_views_are_made_again_nobody_is_told_something_wrong(tmp_path: Path) -> None:
+async def test_calls_during_rebuild_are_unavailable(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
         await write(store, conversation())
         await store.database.write(view_rebuild.begin)
@@ -173,7 +173,7 @@ async def test_while_views_are_made_again_nobody_is_told_something_wrong(tmp_pat
             await call()
 
 
-async def test_a_file_of_version_1_keeps_all_it_had(tmp_path: Path) -> None:
+async def test_file_of_version_1_keeps_its_content(tmp_path: Path) -> None:
     entries = [
         opened(opens=opens("alice", "bob", title="old")),
         joined("room", 2, "carol", role="admin"),

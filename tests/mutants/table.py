@@ -14,34 +14,34 @@ POLLING, WEBSOCKET = f"{_SOCKETIO}/test_polling_handshake.py", f"{_SOCKETIO}/tes
 HOSTILE, SUITES = f"{_SOCKETIO}/test_hostile.py", f"{_SOCKETIO}/suites"
 FLOODS = (
     f"{_BOUNDS}::test_client_that_floods_with_idle_frames_is_ended_with_bye_protocol",
-    f"{_BOUNDS}::test_flooder_that_answers_its_end_is_forgotten_at_once",
-    f"{_BOUNDS}::test_idle_frames_below_the_rate_mean_nothing",
-    f"{_BOUNDS}::test_fragments_of_a_kibibyte_are_no_idle_frames",
-    f"{_BOUNDS}::test_fragments_below_a_kibibyte_are_idle_frames",
-    f"{_BOUNDS}::test_commands_of_others_are_answered_in_the_midst_of_a_flood",
-    f"{_BOUNDS}::test_large_messages_of_a_flood_are_read_a_turn_at_a_time",
-    f"{_BOUNDS}::test_close_frame_is_read_among_the_64_kib_that_follow_an_end",
-    f"{_BOUNDS}::test_client_that_goes_on_after_its_own_close_frame_is_not_read_on",
-    f"{_BOUNDS}::test_client_that_goes_on_after_its_end_is_not_read_on",
+    f"{_BOUNDS}::test_flooding_client_that_answers_close_is_removed_at_once",
+    f"{_BOUNDS}::test_idle_frames_below_rate_are_ignored",
+    f"{_BOUNDS}::test_fragments_of_one_kibibyte_are_no_idle_frames",
+    f"{_BOUNDS}::test_fragments_below_one_kibibyte_are_idle_frames",
+    f"{_BOUNDS}::test_commands_of_other_clients_are_answered_during_flood",
+    f"{_BOUNDS}::test_large_messages_of_flood_are_read_one_per_turn",
+    f"{_BOUNDS}::test_close_frame_within_64_kib_after_end_is_read",
+    f"{_BOUNDS}::test_frames_after_client_close_frame_are_not_read",
+    f"{_BOUNDS}::test_frames_after_end_of_socket_are_not_read",
 )
 HELD_UP = (
-    f"{_BOUNDS}::test_a_held_up_reader_whose_commands_do_not_get_on_is_cut",
-    f"{_BOUNDS}::test_the_heartbeat_does_not_cut_a_client_whose_commands_take_their_time",
-    f"{_BOUNDS}::test_a_held_up_reader_is_not_asked_for_pongs_that_it_can_not_have_read",
+    f"{_BOUNDS}::test_client_with_paused_reading_and_stuck_commands_is_cut",
+    f"{_BOUNDS}::test_heartbeat_does_not_cut_client_with_slow_commands",
+    f"{_BOUNDS}::test_client_with_paused_reading_is_not_asked_for_pongs",
 )
 SLOW = (
-    f"{_BOUNDS}::test_a_reader_that_never_reads_is_cut_within_bounds_and_others_go_on",
-    f"{_BOUNDS}::test_a_slow_reader_that_keeps_up_is_not_cut",
-    f"{_BOUNDS}::test_who_sends_websocket_pings_and_never_reads_is_cut",
-    f"{_BOUNDS}::test_client_that_goes_while_its_answers_wait_is_no_fault_of_the_server",
-    f"{_BOUNDS}::test_large_answers_wait_for_a_reader_and_never_cut_it",
-    f"{_BOUNDS}::test_the_cut_reader_finds_bye_slow_behind_what_it_had_not_read",
+    f"{_BOUNDS}::test_client_that_never_reads_is_cut_within_bounds_others_continue",
+    f"{_BOUNDS}::test_slow_client_that_keeps_up_is_not_cut",
+    f"{_BOUNDS}::test_client_that_sends_websocket_pings_but_never_reads_is_cut",
+    f"{_BOUNDS}::test_client_that_leaves_while_answers_wait_logs_no_error",
+    f"{_BOUNDS}::test_large_answers_wait_for_slow_client_without_cutting_it",
+    f"{_BOUNDS}::test_cut_client_finds_bye_slow_after_its_unread_frames",
 )
 LIMITS = (
-    "tests/integration/test_serve_limits.py::test_connections_above_the_limit_get_429_by_polling_and_1013_by_websocket",
-    "tests/integration/test_serve_limits.py::test_upgrade_of_a_polling_session_is_not_counted_again",
-    "tests/integration/test_serve_limits.py::test_connections_above_the_limit_are_logged_once_a_minute_and_address",
-    "tests/integration/test_serve_limits.py::test_new_access_token_for_a_socket_is_no_connection",
+    "tests/integration/test_serve_limits.py::test_connections_above_limit_get_429_by_polling_and_1013_by_websocket",
+    "tests/integration/test_serve_limits.py::test_upgrade_of_polling_session_is_not_counted_again",
+    "tests/integration/test_serve_limits.py::test_connections_above_limit_are_logged_once_a_minute_and_address",
+    "tests/integration/test_serve_limits.py::test_new_access_token_for_socket_is_not_counted_as_connection",
 )
 
 TESTS: Mapping[str, Sequence[str]] = {

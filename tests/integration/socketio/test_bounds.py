@@ -34,7 +34,7 @@ def outstanding(session: SocketioSession) -> int:
     return session._writer._transport.get_write_buffer_size()
 
 
-async def test_a_reader_that_never_reads_is_cut_within_bounds_and_others_go_on(node: SocketioNode) -> None:
+async def test_client_that_never_reads_is_cut_within_bounds_others_continue(node: SocketioNode) -> None:
     silent = await (await SilentClient.open(node)).connect()
     alice = await node.clients.connect()
     (session,) = [one for one in node.server._sessions if one._connection.id != alice.ready["socket"]]
@@ -51,7 +51,7 @@ async def test_a_reader_that_never_reads_is_cut_within_bounds_and_others_go_on(n
     silent.close()
 
 
-async def test_the_cut_reader_finds_bye_slow_behind_what_it_had_not_read(node: SocketioNode) -> None:
+async def test_cut_client_finds_bye_slow_after_its_unread_frames(node: SocketioNode) -> None:
     node.server._timing = Timing(close_timeout=30)
     silent = await (await SilentClient.open(node)).connect()
     n = 0
@@ -66,7 +66,7 @@ async def test_the_cut_reader_finds_bye_slow_behind_what_it_had_not_read(node: S
     await node.nothing_left()
 
 
-async def test_a_slow_reader_that_keeps_up_is_not_cut(node: SocketioNode) -> None:
+async def test_slow_client_that_keeps_up_is_not_cut(node: SocketioNode) -> None:
     silent = await (await SilentClient.open(node)).connect()
     reading = asyncio.create_task(_read_on(silent))
     for n in range(300):
@@ -84,7 +84,7 @@ async def _read_on(client: SilentClient) -> None:
         pass
 
 
-async def test_large_answers_wait_for_a_reader_and_never_cut_it(node: SocketioNode) -> None:
+async def test_large_answers_wait_for_slow_client_without_cutting_it(node: SocketioNode) -> None:
     for n in range(40):
         await node.chat.execute("silent", SendMessage(to="silent", body="x" * 16_000, key=f"k{n}"))
     silent = await (await SilentClient.open(node, receive_buffer=200_000)).connect()
@@ -99,7 +99,7 @@ async def test_large_answers_wait_for_a_reader_and_never_cut_it(node: SocketioNo
 
 
 @pytest.mark.parametrize("end", [SilentClient.close, SilentClient.vanish])
-async def test_client_that_goes_while_its_answers_wait_is_no_fault_of_the_server(
+async def test_client_that_leaves_while_answers_wait_logs_no_error(
     node: SocketioNode, end: Callable[[SilentClient], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     for n in range(40):
@@ -116,7 +116,7 @@ async def test_client_that_goes_while_its_answers_wait_is_no_fault_of_the_server
     assert not caplog.messages
 
 
-async def test_who_sends_commands_and_never_reads_their_answers_is_cut(node: SocketioNode) -> None:
+async def test_client_that_sends_commands_but_never_reads_is_cut(node: SocketioNode) -> None:
     silent = await (await SilentClient.open(node)).connect()
     with contextlib.suppress(ConnectionError):
         for _ in range(200):
@@ -125,7 +125,7 @@ async def test_who_sends_commands_and_never_reads_their_answers_is_cut(node: Soc
     silent.close()
 
 
-async def test_who_sends_websocket_pings_and_never_reads_is_cut(node: SocketioNode) -> None:
+async def test_client_that_sends_websocket_pings_but_never_reads_is_cut(node: SocketioNode) -> None:
     silent = await (await SilentClient.open(node)).connect()
     with contextlib.suppress(ConnectionError):
         for _ in range(200):
@@ -134,7 +134,7 @@ async def test_who_sends_websocket_pings_and_never_reads_is_cut(node: SocketioNo
     silent.close()
 
 
-async def test_who_pipelines_more_than_is_taken_is_slowed_and_gets_every_answer(node: SocketioNode) -> None:
+async def test_client_that_pipelines_above_limit_is_slowed_and_gets_all_answers(node: SocketioNode) -> None:
     client = await node.clients.connect()
     with node.hanging():
         sending = asyncio.create_task(
@@ -148,7 +148,7 @@ async def test_who_pipelines_more_than_is_taken_is_slowed_and_gets_every_answer(
     assert [one for one in client.order if isinstance(one, int)] == list(range(20_000))
 
 
-async def test_the_heartbeat_does_not_cut_a_client_whose_commands_take_their_time() -> None:
+async def test_heartbeat_does_not_cut_client_with_slow_commands() -> None:
     timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_timeout=0.3)
     async with socketio_node(timing=timing) as node:
         client = await node.clients.connect()
@@ -159,7 +159,7 @@ async def test_the_heartbeat_does_not_cut_a_client_whose_commands_take_their_tim
         assert client.texts.count("2") >= 3
 
 
-async def test_a_held_up_reader_is_not_asked_for_pongs_that_it_can_not_have_read() -> None:
+async def test_client_with_paused_reading_is_not_asked_for_pongs() -> None:
     timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_timeout=0.3)
     async with socketio_node(timing=timing) as node:
         client = await node.clients.connect()
@@ -176,7 +176,7 @@ async def test_a_held_up_reader_is_not_asked_for_pongs_that_it_can_not_have_read
         assert (await client.answered(299))["ok"]
 
 
-async def test_a_held_up_reader_whose_commands_do_not_get_on_is_cut() -> None:
+async def test_client_with_paused_reading_and_stuck_commands_is_cut() -> None:
     timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_timeout=0.3)
     async with socketio_node(timing=timing) as node:
         client = await node.clients.connect()
@@ -188,7 +188,7 @@ async def test_a_held_up_reader_whose_commands_do_not_get_on_is_cut() -> None:
         assert client.bodies_of("bye") == [{"code": "slow", "resumable": True}]
 
 
-async def test_the_end_of_a_client_is_noticed_while_its_command_hangs(node: SocketioNode) -> None:
+async def test_end_of_client_is_noticed_while_its_command_hangs(node: SocketioNode) -> None:
     for end in (SilentClient.close, SilentClient.vanish):
         silent = await (await SilentClient.open(node)).connect()
         with node.hanging():
@@ -227,7 +227,7 @@ async def test_client_that_floods_with_idle_frames_is_ended_with_bye_protocol(
     await node.nothing_left()
 
 
-async def test_flooder_that_answers_its_end_is_forgotten_at_once(node: SocketioNode) -> None:
+async def test_flooding_client_that_answers_close_is_removed_at_once(node: SocketioNode) -> None:
     node.server._timing = Timing(close_timeout=600)
     flooder = await SilentClient.open(node)
     await flooder.write(IDLE["NOOP"] * (IDLE_FRAMES_AT_ONCE + 100))
@@ -239,7 +239,7 @@ async def test_flooder_that_answers_its_end_is_forgotten_at_once(node: SocketioN
         flooder.close()
 
 
-async def test_idle_frames_below_the_rate_mean_nothing(node: SocketioNode) -> None:
+async def test_idle_frames_below_rate_are_ignored(node: SocketioNode) -> None:
     client = await (await SilentClient.open(node)).connect()
     await client.write(client_frame(TEXT, b"6") * (IDLE_FRAMES_AT_ONCE - 10))
     await client.send('427["rooms",{}]')
@@ -247,7 +247,7 @@ async def test_idle_frames_below_the_rate_mean_nothing(node: SocketioNode) -> No
     client.close()
 
 
-async def test_fragments_of_a_kibibyte_are_no_idle_frames(node: SocketioNode) -> None:
+async def test_fragments_of_one_kibibyte_are_no_idle_frames(node: SocketioNode) -> None:
     client = await (await SilentClient.open(node)).connect()
     start = b'427["nonsense",{"a":"'
     for _ in range(IDLE_FRAMES_AT_ONCE // 60 + 2):
@@ -258,7 +258,7 @@ async def test_fragments_of_a_kibibyte_are_no_idle_frames(node: SocketioNode) ->
     client.close()
 
 
-async def test_fragments_below_a_kibibyte_are_idle_frames(node: SocketioNode) -> None:
+async def test_fragments_below_one_kibibyte_are_idle_frames(node: SocketioNode) -> None:
     flooder = await (await SilentClient.open(node, receive_buffer=400_000)).connect()
     await flooder.write(client_frame(TEXT, b"42", final=False))
     await flooder.write(client_frame(CONTINUATION, b"x" * 1023, final=False) * (IDLE_FRAMES_AT_ONCE + 100))
@@ -266,7 +266,7 @@ async def test_fragments_below_a_kibibyte_are_idle_frames(node: SocketioNode) ->
     flooder.close()
 
 
-async def test_commands_of_others_are_answered_in_the_midst_of_a_flood(node: SocketioNode) -> None:
+async def test_commands_of_other_clients_are_answered_during_flood(node: SocketioNode) -> None:
     flooder = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
     bystander = await node.clients.connect("bob")
@@ -278,7 +278,7 @@ async def test_commands_of_others_are_answered_in_the_midst_of_a_flood(node: Soc
     flooder.close()
 
 
-async def test_large_messages_of_a_flood_are_read_a_turn_at_a_time(node: SocketioNode) -> None:
+async def test_large_messages_of_flood_are_read_one_per_turn(node: SocketioNode) -> None:
     flooder = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
     receiver = Receiver(session, session._writer._transport)
@@ -290,9 +290,7 @@ async def test_large_messages_of_a_flood_are_read_a_turn_at_a_time(node: Socketi
 
 
 @pytest.mark.parametrize(("more", "is_read"), [(0, True), (1, False)], ids=["64 KiB", "a byte more"])
-async def test_close_frame_is_read_among_the_64_kib_that_follow_an_end(
-    node: SocketioNode, more: int, is_read: bool
-) -> None:
+async def test_close_frame_within_64_kib_after_end_is_read(node: SocketioNode, more: int, is_read: bool) -> None:
     silent = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
     receiver = Receiver(session, session._writer._transport)
@@ -305,7 +303,7 @@ async def test_close_frame_is_read_among_the_64_kib_that_follow_an_end(
     silent.close()
 
 
-async def test_client_that_goes_on_after_its_own_close_frame_is_not_read_on(node: SocketioNode) -> None:
+async def test_frames_after_client_close_frame_are_not_read(node: SocketioNode) -> None:
     node.server._timing = Timing(close_timeout=30)
     silent = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
@@ -319,7 +317,7 @@ async def test_client_that_goes_on_after_its_own_close_frame_is_not_read_on(node
     silent.close()
 
 
-async def test_client_that_goes_on_after_its_end_is_not_read_on(node: SocketioNode) -> None:
+async def test_frames_after_end_of_socket_are_not_read(node: SocketioNode) -> None:
     flooder = await SilentClient.open(node)
     await flooder.write(client_frame(TEXT, b"6") * (IDLE_FRAMES_AT_ONCE + 100))
     try:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 ROOM = "pvt-alice-bob"
 
 
-async def test_a_command_is_answered_by_its_number_and_pushed_to_both_sides(node: SocketioNode) -> None:
+async def test_command_is_answered_by_ack_id_and_pushed_to_both_users(node: SocketioNode) -> None:
     alice, phone, bob = [await node.clients.connect(token) for token in ("alice@laptop", "alice@phone", "bob")]
     answer = await alice.call("message.send", {"to": "bob", "key": "k1", "body": "hi"})
     assert answer == {
@@ -31,7 +31,7 @@ async def test_a_command_is_answered_by_its_number_and_pushed_to_both_sides(node
     assert alice.order[-3] == 0  # to the sender the answer comes first
 
 
-async def test_500_commands_are_carried_out_in_the_order_in_which_they_were_sent(node: SocketioNode) -> None:
+async def test_500_commands_are_carried_out_in_order_sent(node: SocketioNode) -> None:
     client = await node.clients.connect()
     await client.send(
         *(f'42{n}["message.send",{{"to":"bob","key":"k{n}","body":"{n}"}}]' for n in range(500)),
@@ -43,7 +43,7 @@ async def test_500_commands_are_carried_out_in_the_order_in_which_they_were_sent
     assert [one for one in client.order if isinstance(one, int)] == list(range(500))
 
 
-async def test_without_a_callback_a_command_is_carried_out_and_nothing_answered(node: SocketioNode) -> None:
+async def test_command_without_callback_is_carried_out_without_answer(node: SocketioNode) -> None:
     client = await node.clients.connect()
     await client.emit("message.send", {"to": "bob", "key": "k1", "body": "hi"})
     await client.emit("message.send", {"to": "bob", "key": "k2", "body": ""})  # invalid
@@ -62,7 +62,7 @@ async def test_event_with_other_arguments_than_one_object_is_invalid(
     assert (await client.answered(7))["error"]["code"] == "invalid"
 
 
-async def test_reading_command_sees_what_its_socket_sent_before_it_and_nothing_after(
+async def test_reading_command_sees_earlier_commands_of_its_socket_only(
     node: SocketioNode,
 ) -> None:
     client = await node.clients.connect()
@@ -96,9 +96,7 @@ async def test_reading_command_sees_what_its_socket_sent_before_it_and_nothing_a
     ],
     ids=repr,
 )
-async def test_what_is_no_command_is_answered_invalid_and_changes_nothing(
-    node: SocketioNode, event: list[object]
-) -> None:
+async def test_invalid_command_is_answered_invalid_and_changes_nothing(node: SocketioNode, event: list[object]) -> None:
     client = await node.clients.connect()
     await client.emit(*event, number=7)
     answer = await client.answered(7)
@@ -125,7 +123,7 @@ NESTED = '{"to":"bob","key":"k1","body":"hi","data":%s}'
     ],
     ids=lambda argument: argument[:60],
 )
-async def test_json_that_is_read_in_two_ways_or_none_is_answered_invalid(node: SocketioNode, argument: str) -> None:
+async def test_ambiguous_or_malformed_json_is_answered_invalid(node: SocketioNode, argument: str) -> None:
     client = await node.clients.connect()
     await client.send(f'427["message.send",{argument}]')
     answer = await client.answered(7)
@@ -133,14 +131,14 @@ async def test_json_that_is_read_in_two_ways_or_none_is_answered_invalid(node: S
     assert (await client.call("history", {"with": "bob"}))["head"] == 0
 
 
-async def test_an_object_of_32_levels_is_json_like_any_other(node: SocketioNode) -> None:
+async def test_json_object_of_32_levels_is_read(node: SocketioNode) -> None:
     client = await node.clients.connect()
     data = '{"a":' * 30 + "{}" + "}" * 30
     await client.send(f'427["message.send",{NESTED % data}]')
     assert (await client.answered(7))["ok"]
 
 
-async def test_a_frame_of_64_kib_is_read_and_a_byte_more_is_too_large(node: SocketioNode) -> None:
+async def test_frame_of_64_kib_is_read_and_one_byte_more_is_too_large(node: SocketioNode) -> None:
     client = await node.clients.connect()
 
     def frame(size: int, letter: str) -> str:
@@ -156,9 +154,7 @@ async def test_a_frame_of_64_kib_is_read_and_a_byte_more_is_too_large(node: Sock
     assert not client.is_closed
 
 
-async def test_an_exception_in_a_handler_is_answered_internal(
-    node: SocketioNode, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_exception_in_handler_is_answered_internal(node: SocketioNode, caplog: pytest.LogCaptureFixture) -> None:
     client = await node.clients.connect()
     with node.failing(ZeroDivisionError("the planted exception")), caplog.at_level(logging.CRITICAL):
         answers = [
@@ -171,14 +167,14 @@ async def test_an_exception_in_a_handler_is_answered_internal(
     assert (await client.call("message.send", {"to": "bob", "key": "k1", "body": "hi"}))["seq"] == 1
 
 
-async def test_while_the_store_can_not_be_reached_commands_are_answered_unavailable(node: SocketioNode) -> None:
+async def test_commands_are_answered_unavailable_while_store_is_unreachable(node: SocketioNode) -> None:
     client = await node.clients.connect()
     with node.failing(Unavailable()):
         answer = await client.call("rooms", {})
     assert (answer["error"]["code"], answer["error"]["temporary"]) == ("unavailable", True)
 
 
-async def test_what_was_sent_just_before_closing_is_carried_out(node: SocketioNode) -> None:
+async def test_command_sent_just_before_closing_is_carried_out(node: SocketioNode) -> None:
     client = await node.clients.connect()
     for n in range(50):
         await client.emit("message.send", {"to": "bob", "key": f"k{n}", "body": "last words"})

@@ -20,7 +20,7 @@ CLOSED_S = 1
 """Within this the contract has the transport of a refused client closed."""
 
 
-async def test_connect_is_answered_with_the_sockets_id_and_then_ready(node: SocketioNode) -> None:
+async def test_connect_is_answered_with_socket_id_then_ready(node: SocketioNode) -> None:
     client = await node.clients.connect("bob@phone")
     opened, answer, ready = client.texts
     assert (
@@ -37,7 +37,7 @@ async def test_connect_is_answered_with_the_sockets_id_and_then_ready(node: Sock
     assert (client.ready["user"], client.ready["device"]) == ("bob", "phone")
 
 
-async def test_connect_is_answered_once_whatever_is_pushed_later(node: SocketioNode) -> None:
+async def test_connect_is_answered_once_despite_later_pushes(node: SocketioNode) -> None:
     client = await node.clients.connect()
     for number in range(2):
         await client.call("message.send", {"to": "bob", "key": f"k{number}", "body": "hi"})
@@ -45,19 +45,19 @@ async def test_connect_is_answered_once_whatever_is_pushed_later(node: SocketioN
     assert [text[:2] for text in client.texts].count("40") == 1
 
 
-async def test_frames_are_not_compressed_whatever_the_client_offers(node: SocketioNode) -> None:
+async def test_frames_are_not_compressed_if_client_offers_compression(node: SocketioNode) -> None:
     websocket = await node.clients.http.ws_connect(f"{node.url}?EIO=4&transport=websocket", compress=15)
     assert not websocket.compress
     await websocket.close()
 
 
-async def test_the_sid_of_the_transport_is_not_the_sockets_id_which_others_may_learn(node: SocketioNode) -> None:
+async def test_transport_sid_differs_from_socket_id(node: SocketioNode) -> None:
     client = await node.clients.connect()
     assert client.ready["socket"] not in client.texts[0]
 
 
 @pytest.mark.parametrize("auth", ["", '{"token":"nobody"}', "{}", "null"])
-async def test_a_stranger_gets_a_connect_error_with_the_error_object_and_the_end(node: SocketioNode, auth: str) -> None:
+async def test_connect_without_valid_token_gets_error_object_and_close(node: SocketioNode, auth: str) -> None:
     client = await node.clients.open()
     await client.send("40" + auth)
     refused = json.loads((await client.text("44"))[2:])
@@ -68,7 +68,7 @@ async def test_a_stranger_gets_a_connect_error_with_the_error_object_and_the_end
 
 
 @pytest.mark.parametrize("auth", ['{"token":5}', '{"token":["alice"]}', '"alice"', "[]"])
-async def test_a_token_that_is_no_text_is_refused(node: SocketioNode, auth: str) -> None:
+async def test_token_that_is_no_text_is_refused(node: SocketioNode, auth: str) -> None:
     client = await node.clients.open()
     await client.send("40" + auth)
     assert json.loads((await client.text("44"))[2:])["data"]["code"] == "invalid"
@@ -76,21 +76,21 @@ async def test_a_token_that_is_no_text_is_refused(node: SocketioNode, auth: str)
 
 
 @pytest.mark.parametrize("token", ["down", "broken"])
-async def test_who_can_not_be_told_now_gets_no_packet_but_1013(node: SocketioNode, token: str) -> None:
+async def test_connect_whose_token_can_not_be_checked_is_closed_with_1013(node: SocketioNode, token: str) -> None:
     client = await node.clients.open()
     await client.send("40" + json.dumps({"token": token}))
     assert await client.closed() == 1013
     assert len(client.texts) == 1  # OPEN
 
 
-async def test_an_authenticator_that_hangs_ends_in_1013() -> None:
+async def test_connect_at_hanging_authenticator_is_closed_with_1013() -> None:
     async with socketio_node(timing=QUICK) as node:
         client = await node.clients.open()
         await client.send('40{"token":"hanging"}')
         assert await client.closed() == 1013
 
 
-async def test_a_store_that_can_not_be_reached_ends_in_1013(node: SocketioNode) -> None:
+async def test_connect_at_unreachable_store_is_closed_with_1013(node: SocketioNode) -> None:
     with node.failing(Unavailable()):
         client = await node.clients.open()
         await client.send('40{"token":"alice"}')
@@ -99,7 +99,7 @@ async def test_a_store_that_can_not_be_reached_ends_in_1013(node: SocketioNode) 
     await node.clients.connect()
 
 
-async def test_a_token_in_the_url_is_never_read(node: SocketioNode) -> None:
+async def test_token_in_url_is_not_read(node: SocketioNode) -> None:
     websocket = await node.clients.http.ws_connect(f"{node.url}?EIO=4&transport=websocket&token=alice")
     await websocket.receive_str()
     await websocket.send_str("40/?token=alice,")
@@ -107,7 +107,7 @@ async def test_a_token_in_the_url_is_never_read(node: SocketioNode) -> None:
     await websocket.close()
 
 
-async def test_another_namespace_is_refused_and_the_default_one_still_open(node: SocketioNode) -> None:
+async def test_other_namespace_is_refused_and_default_stays_open(node: SocketioNode) -> None:
     client = await node.clients.open()
     await client.send('40/admin,{"token":"alice"}')
     refused = await client.text("44/admin,")
@@ -116,21 +116,21 @@ async def test_another_namespace_is_refused_and_the_default_one_still_open(node:
     await client.connect()
 
 
-async def test_a_second_connect_ends_the_socket(node: SocketioNode) -> None:
+async def test_second_connect_ends_socket(node: SocketioNode) -> None:
     client = await node.clients.connect()
     await client.send('40{"token":"alice"}')
     await client.closed()
     assert client.bodies_of("bye") == [{"code": "protocol", "resumable": False}]
 
 
-async def test_commands_may_follow_connect_at_once_and_are_answered_after_ready(node: SocketioNode) -> None:
+async def test_commands_sent_with_connect_are_answered_after_ready(node: SocketioNode) -> None:
     client = await node.clients.open()
     await client.send('40{"token":"alice"}', '420["message.send",{"to":"bob","key":"k1","body":"hi"}]')
     assert (await client.answered(0))["seq"] == 1
     assert client.order[:2] == ["ready", 0]
 
 
-async def test_who_never_connects_is_closed() -> None:
+async def test_websocket_without_connect_is_closed() -> None:
     async with socketio_node(timing=QUICK) as node:
         client = await node.clients.open()
         assert await client.closed() == 1008
@@ -144,14 +144,14 @@ async def test_client_may_send_connect_after_some_heartbeats() -> None:
         await client.connect()
 
 
-async def test_who_only_tries_other_namespaces_is_closed() -> None:
+async def test_client_that_only_tries_other_namespaces_is_closed() -> None:
     async with socketio_node(timing=QUICK) as node:
         client = await node.clients.open()
         await client.send("40/a,", "40/b,")
         assert await client.closed() == 1008
 
 
-async def test_a_wrong_origin_is_told_which_setting_admits_it(node: SocketioNode) -> None:
+async def test_refusal_of_wrong_origin_names_setting(node: SocketioNode) -> None:
     for query in ("EIO=4&transport=websocket", "EIO=4&transport=polling"):
         headers = {"Origin": "https://elsewhere.example"}
         async with node.clients.http.get(f"{node.url}?{query}", headers=headers) as answer:
@@ -162,7 +162,7 @@ async def test_a_wrong_origin_is_told_which_setting_admits_it(node: SocketioNode
             assert answer.headers["Vary"] == "Origin"
 
 
-async def test_an_admitted_origin_may_read_answers_and_open_websockets() -> None:
+async def test_admitted_origin_may_read_answers_and_open_websockets() -> None:
     origin = "https://shop.example"
     async with socketio_node(origins=origin) as node:
         async with node.clients.http.get(f"{node.url}?EIO=4&transport=polling", headers={"Origin": origin}) as answer:
@@ -172,7 +172,7 @@ async def test_an_admitted_origin_may_read_answers_and_open_websockets() -> None
         await client.connect()
 
 
-async def test_a_preflight_is_answered(node: SocketioNode) -> None:
+async def test_preflight_is_answered(node: SocketioNode) -> None:
     headers = {"Origin": node.url.removesuffix("/socket.io/"), "Access-Control-Request-Method": "POST"}
     async with node.clients.http.options(node.url, headers=headers) as answer:
         assert answer.status == 204
@@ -180,7 +180,7 @@ async def test_a_preflight_is_answered(node: SocketioNode) -> None:
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
-async def test_another_method_is_405(node: SocketioNode, method: str) -> None:
+async def test_other_method_is_405(node: SocketioNode, method: str) -> None:
     async with node.clients.http.request(method, f"{node.url}?EIO=4&transport=polling") as answer:
         assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST")
 
@@ -200,14 +200,14 @@ async def test_another_method_is_405(node: SocketioNode, method: str) -> None:
         "EIO=4&transport=polling&sid=",
     ],
 )
-async def test_a_request_that_means_nothing_is_invalid(node: SocketioNode, query: str) -> None:
+async def test_request_with_unknown_or_missing_parameters_is_invalid(node: SocketioNode, query: str) -> None:
     async with node.clients.http.get(f"{node.url}?{query}") as answer:
         assert answer.status == 400
         assert (await answer.json(content_type="application/problem+json"))["code"] == "invalid"
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
-async def test_request_of_version_2_names_the_versions_to_install(node: SocketioNode, transport: str) -> None:
+async def test_refusal_of_version_2_names_versions_to_install(node: SocketioNode, transport: str) -> None:
     async with node.clients.http.get(f"{node.url}?EIO=3&transport={transport}") as answer:
         problem = await answer.json(content_type="application/problem+json")
     assert (answer.status, problem["code"], problem["field"]) == (400, "invalid", "EIO")
@@ -225,7 +225,7 @@ async def test_client_of_socketio_2_is_logged_once_a_minute_and_address(
     assert "address=127.0.0.1" in caplog.messages[0]
 
 
-async def test_one_address_opens_so_many_websockets_and_no_more() -> None:
+async def test_websockets_of_address_are_capped() -> None:
     async with socketio_node(limits=ConnectionLimits(websockets_per_address=2)) as node:
         first = await node.clients.connect()
         await node.clients.connect()
@@ -281,7 +281,7 @@ async def vanishes_in_its_handshake(node: SocketioNode) -> None:
         (0, vanishes_in_its_handshake),
     ],
 )
-async def test_websockets_that_do_not_open_leave_the_count_of_their_address(
+async def test_websockets_that_do_not_open_are_not_counted_for_their_address(
     held: int, attempt: Callable[[SocketioNode], Awaitable[None]], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with socketio_node(

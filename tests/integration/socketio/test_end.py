@@ -40,7 +40,7 @@ async def quick() -> AsyncGenerator[SocketioNode]:
         ("protocol", False, 1002),
     ],
 )
-async def test_bye_says_why_and_only_who_may_not_come_back_gets_a_disconnect(
+async def test_bye_names_reason_and_only_final_bye_is_followed_by_disconnect(
     node: SocketioNode, code: ByeCode, resumable: bool, close_code: int
 ) -> None:
     client = await node.clients.connect()
@@ -63,7 +63,7 @@ def answers_what_has_no_form(connection: SocketConnection) -> None:
 
 
 @pytest.mark.parametrize("writes", [pushes_what_has_no_form, answers_what_has_no_form])
-async def test_frame_that_can_not_be_made_ends_its_socket_with_1011_and_a_traceback(
+async def test_frame_that_can_not_be_encoded_ends_socket_with_1011_and_traceback(
     node: SocketioNode, writes: Callable[[SocketConnection], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     client = await node.clients.connect()
@@ -75,7 +75,7 @@ async def test_frame_that_can_not_be_made_ends_its_socket_with_1011_and_a_traceb
     await node.nothing_left()
 
 
-async def test_socket_that_raises_ends_with_1011_and_a_traceback(
+async def test_socket_that_raises_ends_with_1011_and_traceback(
     node: SocketioNode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(*_: object) -> None:
@@ -89,7 +89,7 @@ async def test_socket_that_raises_ends_with_1011_and_a_traceback(
     await node.nothing_left()
 
 
-async def test_a_session_that_is_signed_out_loses_its_sockets_and_no_others(node: SocketioNode) -> None:
+async def test_sign_out_ends_sockets_of_its_session_only(node: SocketioNode) -> None:
     phone, laptop = [await node.clients.connect(token) for token in ("alice@phone", "alice@laptop")]
     await node.chat.close_session("alice", "of alice@phone")
     await phone.closed()
@@ -97,14 +97,14 @@ async def test_a_session_that_is_signed_out_loses_its_sockets_and_no_others(node
     assert (await laptop.call("rooms", {}))["ok"]
 
 
-async def test_at_the_tokens_end_the_socket_ends_with_bye_expired(node: SocketioNode) -> None:
+async def test_socket_ends_with_bye_expired_when_token_expires(node: SocketioNode) -> None:
     client = await node.clients.connect("expiring")
     assert client.ready["expires_in"] == 0
     await client.closed()
     assert client.bodies_of("bye") == [{"code": "expired", "resumable": True}]
 
 
-async def test_what_came_after_the_end_is_not_carried_out(node: SocketioNode) -> None:
+async def test_command_after_end_of_socket_is_not_carried_out(node: SocketioNode) -> None:
     client = await node.clients.connect()
     (session,) = node.server._sessions
     session.close(Bye(code="signed_out"))
@@ -113,7 +113,7 @@ async def test_what_came_after_the_end_is_not_carried_out(node: SocketioNode) ->
     assert (await node.clients.connect("bob")).ready["rooms"] == []
 
 
-async def test_what_waits_when_a_socket_is_sent_away_is_not_carried_out(node: SocketioNode) -> None:
+async def test_waiting_command_is_not_carried_out_after_bye(node: SocketioNode) -> None:
     client = await node.clients.connect()
     (session,) = node.server._sessions
     with node.hanging():
@@ -125,21 +125,21 @@ async def test_what_waits_when_a_socket_is_sent_away_is_not_carried_out(node: So
     assert (await node.clients.connect("bob")).ready["rooms"] == []
 
 
-async def test_disconnect_ends_the_socket(node: SocketioNode) -> None:
+async def test_disconnect_ends_socket(node: SocketioNode) -> None:
     client = await node.clients.connect()
     await client.send("41")
     assert await client.closed() == 1000
     await node.nothing_left()
 
 
-async def test_an_engine_io_close_ends_the_socket(node: SocketioNode) -> None:
+async def test_engine_io_close_ends_socket(node: SocketioNode) -> None:
     client = await node.clients.connect()
     await client.send("1")
     assert await client.closed() == 1000
     await node.nothing_left()
 
 
-async def test_close_says_shutdown_to_everybody_within_a_second(
+async def test_close_sends_bye_shutdown_to_all_sockets_within_one_second(
     node: SocketioNode, caplog: pytest.LogCaptureFixture
 ) -> None:
     clients = [await node.clients.connect(f"user{n}") for n in range(20)]
@@ -159,7 +159,7 @@ async def test_close_says_shutdown_to_everybody_within_a_second(
     await node.nothing_left()
 
 
-async def test_close_does_not_wait_for_a_socket_that_never_ends(caplog: pytest.LogCaptureFixture) -> None:
+async def test_close_does_not_wait_for_socket_that_never_ends(caplog: pytest.LogCaptureFixture) -> None:
     entered, released = asyncio.Event(), asyncio.Event()
 
     async def authenticate_whatever_happens(_: Credentials) -> Principal | None:
@@ -185,7 +185,7 @@ async def test_close_does_not_wait_for_a_socket_that_never_ends(caplog: pytest.L
 
 
 @pytest.mark.parametrize("polled", [False, True], ids=["alone", "after polling"])
-async def test_websocket_that_opens_while_the_server_closes_is_ended(polled: bool) -> None:
+async def test_websocket_that_opens_while_server_closes_is_ended(polled: bool) -> None:
     """Its request came before the end, and its answer is sent after `close` has looked for sockets."""
     opening, closed = asyncio.Event(), asyncio.Event()
 
@@ -211,7 +211,7 @@ async def test_websocket_that_opens_while_the_server_closes_is_ended(polled: boo
             await node.clients.open()
 
 
-async def test_a_client_that_ignores_its_end_is_cut(node: SocketioNode) -> None:
+async def test_client_that_ignores_close_is_cut(node: SocketioNode) -> None:
     silent = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
     began = time.monotonic()
@@ -226,13 +226,13 @@ async def test_a_client_that_ignores_its_end_is_cut(node: SocketioNode) -> None:
 # The heartbeat.
 
 
-async def test_a_client_that_answers_pings_stays(quick: SocketioNode) -> None:
+async def test_client_that_answers_pings_stays_connected(quick: SocketioNode) -> None:
     client = await quick.clients.connect()
     await client.until(lambda client: client.texts.count("2") >= 4)
     assert (await client.call("rooms", {}))["ok"]
 
 
-async def test_a_client_that_does_not_answer_pings_is_closed_in_time(quick: SocketioNode) -> None:
+async def test_client_that_does_not_answer_pings_is_closed_in_time(quick: SocketioNode) -> None:
     client = await quick.clients.connect(answers_pings=False)
     began = time.monotonic()
     assert await client.closed() == 1001
@@ -241,7 +241,7 @@ async def test_a_client_that_does_not_answer_pings_is_closed_in_time(quick: Sock
     await quick.nothing_left()
 
 
-async def test_pongs_that_nobody_asked_for_do_not_put_off_a_ping(quick: SocketioNode) -> None:
+async def test_unrequested_pongs_do_not_delay_ping(quick: SocketioNode) -> None:
     client = await quick.clients.connect(answers_pings=False)
 
     async def chatter() -> None:
@@ -254,7 +254,7 @@ async def test_pongs_that_nobody_asked_for_do_not_put_off_a_ping(quick: Socketio
     chattering.cancel()
 
 
-async def test_commands_do_not_stand_in_for_pongs(quick: SocketioNode) -> None:
+async def test_commands_do_not_replace_pongs(quick: SocketioNode) -> None:
     client = await quick.clients.connect(answers_pings=False)
 
     async def chatter() -> None:
@@ -268,7 +268,7 @@ async def test_commands_do_not_stand_in_for_pongs(quick: SocketioNode) -> None:
         await chattering
 
 
-async def test_the_pong_of_one_ping_does_not_answer_the_next(quick: SocketioNode) -> None:
+async def test_pong_of_earlier_ping_does_not_answer_next(quick: SocketioNode) -> None:
     client = await quick.clients.connect(answers_pings=False)
     await client.text("2")
     await client.send("3", "3", "3")
@@ -284,7 +284,7 @@ async def _emit_and_go(client: RawClient) -> None:
     await client.close()
 
 
-async def test_nothing_is_left_of_clients_that_vanish(quick: SocketioNode) -> None:
+async def test_vanished_clients_leave_no_state(quick: SocketioNode) -> None:
     opened = [await SilentClient.open(quick) for _ in range(10)]
     connected = [await (await SilentClient.open(quick)).connect(f"user{n}") for n in range(10)]
     for one in opened[::2] + connected[::2]:
@@ -296,7 +296,7 @@ async def test_nothing_is_left_of_clients_that_vanish(quick: SocketioNode) -> No
     await quick.nothing_left()
 
 
-async def test_client_that_goes_with_nothing_to_do_is_forgotten_at_once() -> None:
+async def test_idle_client_that_leaves_is_removed_at_once() -> None:
     async with socketio_node(timing=Timing(close_timeout=600)) as node:
         for end in (SilentClient.close, SilentClient.vanish):
             end(await (await SilentClient.open(node)).connect())
@@ -304,7 +304,7 @@ async def test_client_that_goes_with_nothing_to_do_is_forgotten_at_once() -> Non
         await node.nothing_left()
 
 
-async def test_nothing_is_left_of_clients_that_stay_silent(quick: SocketioNode) -> None:
+async def test_silent_clients_leave_no_state(quick: SocketioNode) -> None:
     silent = [await (await SilentClient.open(quick)).connect(f"user{n}") for n in range(5)]
     await quick.nothing_left()
     for one in silent:
@@ -312,7 +312,7 @@ async def test_nothing_is_left_of_clients_that_stay_silent(quick: SocketioNode) 
 
 
 @pytest.mark.parametrize("token", ["hanging", "alice", "broken", "nobody", "down"])
-async def test_nothing_is_left_of_clients_that_go_while_they_connect(quick: SocketioNode, token: str) -> None:
+async def test_clients_that_leave_while_connecting_leave_no_state(quick: SocketioNode, token: str) -> None:
     with quick.hanging():
         for end in (SilentClient.close, SilentClient.vanish):
             for pause in (0, 0.01, 0.1):
@@ -323,7 +323,7 @@ async def test_nothing_is_left_of_clients_that_go_while_they_connect(quick: Sock
         await quick.nothing_left()
 
 
-async def test_nothing_is_left_when_connect_is_cut_short_by_the_shutdown(node: SocketioNode) -> None:
+async def test_connect_interrupted_by_shutdown_leaves_no_state(node: SocketioNode) -> None:
     with node.hanging():
         client = await node.clients.open()
         await client.send('40{"token":"alice"}')
@@ -335,7 +335,7 @@ async def test_nothing_is_left_when_connect_is_cut_short_by_the_shutdown(node: S
         await node.nothing_left()
 
 
-async def test_deadlines_do_not_look_at_the_wall_clock(quick: SocketioNode, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_deadlines_do_not_use_wall_clock(quick: SocketioNode, monkeypatch: pytest.MonkeyPatch) -> None:
     client = await quick.clients.connect()
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 3600)

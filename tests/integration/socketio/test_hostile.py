@@ -62,7 +62,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("frame", HOSTILE.values(), ids=HOSTILE.keys())
-async def test_a_hostile_frame_ends_the_socket_with_bye_protocol(
+async def test_hostile_frame_ends_socket_with_bye_protocol(
     node: SocketioNode, frame: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     bystander = await node.clients.connect("bob")
@@ -79,28 +79,28 @@ async def test_a_hostile_frame_ends_the_socket_with_bye_protocol(
 @pytest.mark.parametrize(
     "frame", [frame for frame in HOSTILE.values() if not frame.startswith("40")], ids=lambda frame: frame[:20]
 )
-async def test_a_hostile_frame_before_connect_ends_the_socket(node: SocketioNode, frame: str) -> None:
+async def test_hostile_frame_before_connect_ends_socket(node: SocketioNode, frame: str) -> None:
     client = await node.clients.open()
     await client.send(frame)
     assert await client.closed() == 1002
     await node.nothing_left()
 
 
-async def test_a_binary_frame_ends_the_socket(node: SocketioNode) -> None:
+async def test_binary_frame_ends_socket(node: SocketioNode) -> None:
     client = await node.clients.connect()
     await client.websocket.send_bytes(b'2["message.send",{}]')
     assert await client.closed() == 1002
     assert client.bodies_of("bye")[0]["code"] == "protocol"
 
 
-async def test_a_text_frame_that_is_no_utf_8_is_closed_with_1007(node: SocketioNode) -> None:
+async def test_text_frame_that_is_no_utf_8_is_closed_with_1007(node: SocketioNode) -> None:
     client = await node.clients.connect()
     await client.websocket.send_frame(b'42["message.send",{"a":"\xff"}]', WSMsgType.TEXT)
     assert await client.closed() == 1007
     await node.nothing_left()
 
 
-async def test_noop_and_websocket_pings_mean_nothing(node: SocketioNode) -> None:
+async def test_noop_and_websocket_pings_are_ignored(node: SocketioNode) -> None:
     client = await node.clients.connect()
     await client.send("6", "3", "3probe")
     await client.websocket.ping(b"are you there")

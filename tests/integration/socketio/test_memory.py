@@ -238,7 +238,7 @@ async def end_all(node: SocketioNode, way: Way, times: int) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-async def test_connection_that_has_ended_leaves_no_reference_cycle(node: SocketioNode, way: Way) -> None:
+async def test_ended_connection_leaves_no_reference_cycle(node: SocketioNode, way: Way) -> None:
     await end_all(node, way, 3)  # caches fill
     gc.collect()
     before = living()
@@ -249,7 +249,7 @@ async def test_connection_that_has_ended_leaves_no_reference_cycle(node: Socketi
     assert len(found) < CONNECTIONS, Counter(type(one).__name__ for one in found)
 
 
-async def test_connection_that_ignored_its_end_leaves_no_reference_cycle(node: SocketioNode) -> None:
+async def test_connection_that_ignored_close_leaves_no_reference_cycle(node: SocketioNode) -> None:
     await end_all(node, ignores_its_end, 1)
     gc.collect()
     before = living()
@@ -267,7 +267,7 @@ def resident() -> int:
 
 
 @pytest.mark.timeout(LONG_RUN // 20)
-async def test_memory_stays_flat_over_many_connections_without_a_collection(node: SocketioNode) -> None:
+async def test_memory_stays_flat_over_many_connections_without_collection(node: SocketioNode) -> None:
     async def churn(times: int) -> None:
         for _ in range(times // len(WAYS) + 1):
             for way in WAYS:

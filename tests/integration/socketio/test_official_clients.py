@@ -43,7 +43,7 @@ def connect(request: pytest.FixtureRequest, node_modules: Path) -> Connect:
     return opened
 
 
-async def test_a_default_client_chats(node: SocketioNode, connect: Connect) -> None:
+async def test_default_client_chats(node: SocketioNode, connect: Connect) -> None:
     async with connect(node, "alice") as alice, connect(node, "bob") as bob:
         answer = await alice.call("message.send", {"to": "bob", "key": "k1", "body": "hi 😀"})
         assert (answer["ok"], answer["seq"]) == (True, 1)
@@ -55,7 +55,7 @@ async def test_a_default_client_chats(node: SocketioNode, connect: Connect) -> N
     await node.nothing_left()
 
 
-async def test_500_commands_of_a_default_client_stay_in_order(node: SocketioNode, connect: Connect) -> None:
+async def test_500_commands_of_default_client_stay_in_order(node: SocketioNode, connect: Connect) -> None:
     async with connect(node, "alice") as alice:
         for n in range(500):
             alice.emit("message.send", {"to": "bob", "key": f"k{n}", "body": str(n)})
@@ -63,14 +63,14 @@ async def test_500_commands_of_a_default_client_stay_in_order(node: SocketioNode
         assert [entry["body"] for entry in alice.bodies_of("entry")] == [str(n) for n in range(500)]
 
 
-async def test_after_a_resumable_bye_the_client_comes_back_by_itself(node: SocketioNode, connect: Connect) -> None:
+async def test_client_reconnects_after_resumable_bye(node: SocketioNode, connect: Connect) -> None:
     async with said_goodbye(node, connect, "shutdown", "slow", "expired") as clients:
         for client in clients:
             await client.until(lambda client: len(client.bodies_of("ready")) == 2, COMES_BACK_S)
             assert (await client.call("rooms", {}))["ok"]
 
 
-async def test_after_any_other_bye_the_client_stays_away(node: SocketioNode, connect: Connect) -> None:
+async def test_client_stays_away_after_final_bye(node: SocketioNode, connect: Connect) -> None:
     async with said_goodbye(node, connect, "signed_out", "kicked", "protocol") as clients:
         for client in clients:
             await client.until(lambda client: client.life("disconnect"))
@@ -92,21 +92,21 @@ async def said_goodbye(node: SocketioNode, connect: Connect, *codes: ByeCode) ->
         yield clients
 
 
-async def test_the_client_comes_back_when_its_connection_breaks(node: SocketioNode, connect: Connect) -> None:
+async def test_client_reconnects_after_broken_connection(node: SocketioNode, connect: Connect) -> None:
     async with connect(node, "alice") as alice:
         (session,) = node.server._sessions
         session._writer.abort()
         await alice.until(lambda client: len(client.bodies_of("ready")) == 2, COMES_BACK_S)
 
 
-async def test_the_heartbeat_keeps_default_clients(connect: Connect) -> None:
+async def test_heartbeat_keeps_default_clients_connected(connect: Connect) -> None:
     async with socketio_node(timing=QUICK) as node, connect(node, "alice") as alice:
         await asyncio.sleep(4 * (QUICK.ping_interval + QUICK.ping_timeout))
         assert node.server.sessions == 1
         assert alice.life("disconnect") == []
 
 
-async def test_a_refused_javascript_client_has_the_error_object_and_does_not_try_again(
+async def test_refused_javascript_client_gets_error_object_and_does_not_retry(
     node: SocketioNode, node_modules: Path
 ) -> None:
     async with javascript_client(node.origin, "nobody", node_modules, ready=False) as client:
@@ -118,7 +118,7 @@ async def test_a_refused_javascript_client_has_the_error_object_and_does_not_try
         assert len(client.life("connect_error")) == 1
 
 
-async def test_a_refused_python_client_has_the_error_object(node: SocketioNode) -> None:
+async def test_refused_python_client_gets_error_object(node: SocketioNode) -> None:
     client = socketio.AsyncClient()
     refusals: list[Any] = []
     client.on("connect_error", refusals.append)
@@ -130,7 +130,7 @@ async def test_a_refused_python_client_has_the_error_object(node: SocketioNode) 
     await node.nothing_left()
 
 
-async def test_a_javascript_client_tries_again_while_it_can_not_be_told(node: SocketioNode, node_modules: Path) -> None:
+async def test_javascript_client_retries_while_token_can_not_be_checked(node: SocketioNode, node_modules: Path) -> None:
     with node.failing(ZeroDivisionError()):
         async with javascript_client(node.origin, "alice", node_modules, ready=False) as client:
             await node.until(lambda: len(node.attempts) >= 2)
@@ -143,7 +143,7 @@ JAVASCRIPT = ["socket.io-client", "socket.io-client-4.0", "socket.io-client-3.1"
 
 
 @pytest.mark.parametrize("library", JAVASCRIPT)
-async def test_javascript_client_connects_after_one_upgrade_was_reset(library: str, node_modules: Path) -> None:
+async def test_javascript_client_connects_after_reset_upgrade(library: str, node_modules: Path) -> None:
     async with (
         socketio_node(timing=BRIEF) as node,
         upgrade_cutter(node.port, cuts=1) as (cutter, origin),
@@ -155,7 +155,7 @@ async def test_javascript_client_connects_after_one_upgrade_was_reset(library: s
         assert len(client.life("connect")) == 1
 
 
-async def test_python_client_connects_after_its_upgrade_was_reset() -> None:
+async def test_python_client_connects_after_reset_upgrade() -> None:
     client = PythonClient()
     # aiohttp repeats a GET whose reused connection breaks, so two are cut.
     async with socketio_node(timing=BRIEF) as node, upgrade_cutter(node.port, cuts=2) as (cutter, origin):
@@ -165,7 +165,7 @@ async def test_python_client_connects_after_its_upgrade_was_reset() -> None:
         await client.client.shutdown()
 
 
-async def test_client_comes_back_when_the_upgrade_of_its_return_is_reset(node_modules: Path) -> None:
+async def test_client_reconnects_when_upgrade_of_reconnect_is_reset(node_modules: Path) -> None:
     async with (
         socketio_node(timing=BRIEF) as node,
         upgrade_cutter(node.port, cuts=0) as (cutter, origin),
@@ -180,7 +180,7 @@ async def test_client_comes_back_when_the_upgrade_of_its_return_is_reset(node_mo
 
 
 @pytest.mark.parametrize("library", JAVASCRIPT)
-async def test_client_refused_at_its_addresss_cap_connects_later(library: str, node_modules: Path) -> None:
+async def test_client_refused_at_address_cap_connects_later(library: str, node_modules: Path) -> None:
     async with socketio_node(limits=ConnectionLimits(websockets_per_address=1)) as node:
         first = await node.clients.connect("bob")
         async with javascript_client(node.origin, "alice", node_modules, ready=False, library=library) as client:
@@ -190,7 +190,7 @@ async def test_client_refused_at_its_addresss_cap_connects_later(library: str, n
         assert all(error["data"] is None for error in client.life("connect_error"))
 
 
-async def test_client_of_version_2_is_refused_and_the_log_says_what_to_do(
+async def test_client_of_version_2_is_refused_and_log_names_versions(
     node: SocketioNode, node_modules: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with javascript_client(

@@ -37,9 +37,7 @@ async def talk(chat: Chat, head: int, mine: int) -> None:
         await chat.execute(author, SendMessage(to=peer, key=str(number), body=str(number)))
 
 
-async def test_each_of_1000_entries_comes_exactly_once_from_wherever_one_starts(
-    node: SocketioNode, alice: RawClient
-) -> None:
+async def test_paging_from_any_anchor_gives_1000_entries_once_each(node: SocketioNode, alice: RawClient) -> None:
     """The first unread message is in the middle: alice came after 500 entries."""
     room = (await node.chat.execute("bob", CreateRoom(kind="public", title="x", key="k"))).view.room
     for number in range(2, 1001):
@@ -59,7 +57,7 @@ async def test_each_of_1000_entries_comes_exactly_once_from_wherever_one_starts(
 
 
 @pytest.mark.parametrize("head", [1, 2, 50, 51, 200, 201])
-async def test_rooms_at_the_edges_of_a_page_are_paged_alike_by_id_and_by_peer(
+async def test_rooms_of_about_one_page_are_paged_alike_by_id_and_peer(
     head: int, node: SocketioNode, alice: RawClient
 ) -> None:
     await talk(node.chat, head, mine=head // 2)
@@ -67,6 +65,6 @@ async def test_rooms_at_the_edges_of_a_page_are_paged_alike_by_id_and_by_peer(
         await walk_everywhere(over(alice), where, head=head, first_unread=head // 2 + 1)
 
 
-async def test_a_room_that_is_not_born_is_empty_from_everywhere(alice: RawClient) -> None:
+async def test_unborn_room_is_empty_from_every_anchor(alice: RawClient) -> None:
     await look_at_nothing(over(alice), {"with": "carol"})
     assert (await page(over(alice), {"with": "carol"}))["room"] == "pvt-alice-carol"

@@ -57,7 +57,7 @@ async def quick() -> AsyncGenerator[SocketioNode]:
         yield node
 
 
-async def test_connect_by_post_is_answered_over_the_websocket_once_it_stands(node: SocketioNode) -> None:
+async def test_connect_by_post_is_answered_over_opened_websocket(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     hanging = asyncio.create_task(poller.get())
     assert await poller.post(CONNECT) == (200, "ok")
@@ -76,14 +76,14 @@ async def test_connect_by_post_is_answered_over_the_websocket_once_it_stands(nod
     assert (await client.call("message.send", {"to": "bob", "key": "k1", "body": "hi"}))["seq"] == 1
 
 
-async def test_connect_may_as_well_be_sent_on_the_websocket(node: SocketioNode) -> None:
+async def test_connect_on_websocket_is_answered(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     client = await node.clients.open(sid=poller.sid)
     await client.send("2probe", "5")
     await client.connect()
 
 
-async def test_once_the_websocket_stands_the_polling_session_is_over(node: SocketioNode) -> None:
+async def test_polling_session_ends_once_websocket_is_open(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     client = await node.clients.open(sid=poller.sid)
     await client.send("2probe", "5", CONNECT)
@@ -94,7 +94,7 @@ async def test_once_the_websocket_stands_the_polling_session_is_over(node: Socke
     assert not client.is_closed
 
 
-async def test_waiting_get_fails_when_no_websocket_comes_in_time(quick: SocketioNode) -> None:
+async def test_waiting_get_fails_without_websocket_in_time(quick: SocketioNode) -> None:
     poller = await shake_hands(quick)
     await poller.post(CONNECT)
     status, answer = await poller.get()
@@ -117,7 +117,7 @@ async def test_missing_websocket_is_logged_once_a_minute_and_address(
     assert 'transports: ["websocket"]' in line
 
 
-async def test_polling_session_without_connect_ends_without_a_log_line(
+async def test_polling_session_without_connect_ends_without_log_line(
     quick: SocketioNode, caplog: pytest.LogCaptureFixture
 ) -> None:
     poller = await shake_hands(quick)
@@ -125,7 +125,7 @@ async def test_polling_session_without_connect_ends_without_a_log_line(
     assert not caplog.messages
 
 
-async def test_waiting_get_fails_when_its_websocket_is_refused_at_the_cap() -> None:
+async def test_waiting_get_fails_if_websocket_is_refused_at_cap() -> None:
     async with socketio_node(limits=ConnectionLimits(websockets_per_address=1)) as node:
         await node.clients.connect()
         poller = await shake_hands(node)
@@ -139,7 +139,7 @@ async def test_waiting_get_fails_when_its_websocket_is_refused_at_the_cap() -> N
 
 
 @pytest.mark.parametrize("frames", [(), ("2probe",)], ids=["unprobed", "probed"])
-async def test_polling_session_ends_with_a_websocket_that_never_upgraded(frames: tuple[str, ...]) -> None:
+async def test_polling_session_ends_with_websocket_that_never_upgraded(frames: tuple[str, ...]) -> None:
     async with socketio_node(timing=Timing(connect_timeout=600)) as node:
         poller = await shake_hands(node)
         await poller.post(CONNECT)
@@ -150,7 +150,7 @@ async def test_polling_session_ends_with_a_websocket_that_never_upgraded(frames:
         assert (await poller.get())[0] == 400
 
 
-async def test_a_polling_session_that_is_left_alone_goes(quick: SocketioNode) -> None:
+async def test_abandoned_polling_session_ends(quick: SocketioNode) -> None:
     for poller in [await shake_hands(quick), await shake_hands(quick)]:
         await poller.post(CONNECT)
     await shake_hands(quick)
@@ -158,14 +158,14 @@ async def test_a_polling_session_that_is_left_alone_goes(quick: SocketioNode) ->
     await quick.nothing_left()
 
 
-async def test_polling_session_has_10_s_to_open_its_websocket(node: SocketioNode) -> None:
+async def test_polling_session_has_10_s_to_open_websocket(node: SocketioNode) -> None:
     clock = asyncio.get_running_loop()
     before = clock.time()
     poller = await shake_hands(node)
     assert before + 10 <= node.server._polling_sessions.find(poller.sid).deadline <= clock.time() + 10
 
 
-async def test_polling_session_stands_while_its_time_runs() -> None:
+async def test_polling_session_stays_open_until_its_deadline() -> None:
     async with socketio_node(timing=Timing(connect_timeout=600, ping_interval=0.05)) as node:
         poller = await shake_hands(node)
         waiting = await poller.waiting_get()
@@ -177,7 +177,7 @@ async def test_polling_session_stands_while_its_time_runs() -> None:
         await client.connect()
 
 
-async def test_a_websocket_that_probes_and_never_moves_over_is_closed(quick: SocketioNode) -> None:
+async def test_websocket_that_probes_but_never_upgrades_is_closed(quick: SocketioNode) -> None:
     poller = await shake_hands(quick)
     await poller.post(CONNECT)
     client = await quick.clients.open(sid=poller.sid)
@@ -186,7 +186,7 @@ async def test_a_websocket_that_probes_and_never_moves_over_is_closed(quick: Soc
     assert (await poller.get())[0] == 400
 
 
-async def test_websocket_has_no_more_time_for_connect_than_its_polling_session() -> None:
+async def test_websocket_shares_connect_deadline_of_its_polling_session() -> None:
     async with socketio_node(timing=Timing(connect_timeout=600, ping_interval=0.5)) as node:
         poller = await shake_hands(node)
         node.server._polling_sessions.find(poller.sid).deadline = asyncio.get_running_loop().time() + 1
@@ -196,7 +196,7 @@ async def test_websocket_has_no_more_time_for_connect_than_its_polling_session()
         await node.nothing_left()
 
 
-async def test_upgrade_without_a_probe_moves_over_and_answers_the_hanging_get(node: SocketioNode) -> None:
+async def test_upgrade_without_probe_succeeds_and_answers_hanging_get(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     assert await poller.post(CONNECT) == (200, "ok")
     hanging = asyncio.create_task(poller.get())
@@ -211,7 +211,7 @@ async def test_upgrade_without_a_probe_moves_over_and_answers_the_hanging_get(no
 
 
 @pytest.mark.parametrize("first", ["2", CONNECT, "", "xyz", "3probe", "2probe2"])
-async def test_a_websocket_that_does_not_probe_is_closed(node: SocketioNode, first: str) -> None:
+async def test_websocket_that_does_not_probe_is_closed(node: SocketioNode, first: str) -> None:
     poller = await shake_hands(node)
     client = await node.clients.open(sid=poller.sid)
     await client.send(first)
@@ -219,14 +219,14 @@ async def test_a_websocket_that_does_not_probe_is_closed(node: SocketioNode, fir
 
 
 @pytest.mark.parametrize("second", ["2probe", CONNECT, "", "3", "5x"])
-async def test_a_websocket_that_does_something_else_than_moving_over_is_closed(node: SocketioNode, second: str) -> None:
+async def test_websocket_that_sends_other_packet_than_upgrade_is_closed(node: SocketioNode, second: str) -> None:
     poller = await shake_hands(node)
     client = await node.clients.open(sid=poller.sid)
     await client.send("2probe", second)
     assert await client.closed() == 1008
 
 
-async def test_a_polling_session_has_one_websocket(node: SocketioNode) -> None:
+async def test_polling_session_has_one_websocket(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     client = await node.clients.open(sid=poller.sid)
     async with node.clients.http.get(
@@ -244,7 +244,7 @@ async def test_a_polling_session_has_one_websocket(node: SocketioNode) -> None:
     await client.connect()
 
 
-async def test_second_get_at_the_same_time_ends_the_session(node: SocketioNode) -> None:
+async def test_concurrent_second_get_ends_session(node: SocketioNode) -> None:
     """As in Engine.IO's own server: the first GET is answered with CLOSE."""
     poller = await shake_hands(node)
     both = [asyncio.create_task(poller.get()) for _ in range(2)]
@@ -281,27 +281,27 @@ async def test_second_get_at_the_same_time_ends_the_session(node: SocketioNode) 
         '450-["x"]',
     ],
 )
-async def test_nothing_but_connect_goes_by_post(node: SocketioNode, body: str | bytes) -> None:
+async def test_post_of_other_packet_than_connect_is_refused(node: SocketioNode, body: str | bytes) -> None:
     poller = await shake_hands(node)
     status, answer = await poller.post(body)
     assert (status, json.loads(answer)["code"]) == (400, "invalid")
     assert (await poller.get())[0] == 400  # the session is over
 
 
-async def test_post_may_carry_16_packets(node: SocketioNode) -> None:
+async def test_post_of_16_packets_is_accepted(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     assert await poller.post("\x1e".join([CONNECT, *["1"] * 15])) == (200, "ok")
     assert node.server.polling_sessions == 0
 
 
-async def test_a_second_connect_ends_the_session(node: SocketioNode) -> None:
+async def test_second_connect_ends_session(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     assert await poller.post(CONNECT) == (200, "ok")
     assert (await poller.post(CONNECT))[0] == 400
     assert (await poller.get())[0] == 400
 
 
-async def test_close_by_post_answers_the_waiting_get_with_noop(node: SocketioNode) -> None:
+async def test_close_by_post_answers_waiting_get_with_noop(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     waiting = await poller.waiting_get()
     assert await poller.post("1") == (200, "ok")
@@ -310,7 +310,7 @@ async def test_close_by_post_answers_the_waiting_get_with_noop(node: SocketioNod
     await node.nothing_left()
 
 
-async def test_refused_post_answers_the_waiting_get_with_close(node: SocketioNode) -> None:
+async def test_refused_post_answers_waiting_get_with_close(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     waiting = await poller.waiting_get()
     assert (await poller.post("xyz"))[0] == 400
@@ -321,19 +321,21 @@ def connect_of(size: int) -> str:
     return CONNECT.replace("alice", "a" * (size - len(CONNECT) + len("alice")))
 
 
-async def test_post_of_16_kib_is_taken(node: SocketioNode) -> None:
+async def test_post_of_16_kib_is_accepted(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     assert await poller.post(connect_of(16 * 1024)) == (200, "ok")
 
 
-async def test_a_post_that_is_too_large_is_refused(node: SocketioNode) -> None:
+async def test_post_above_16_kib_is_refused(node: SocketioNode) -> None:
     for size in (16 * 1024 + 1, 64 * 1024 + 1):
         poller = await shake_hands(node)
         status, answer = await poller.post(connect_of(size))
         assert (status, json.loads(answer)["code"]) == (413, "too_large")
 
 
-async def test_post_that_does_not_come_ends_the_session(node: SocketioNode, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_post_whose_body_does_not_arrive_ends_session(
+    node: SocketioNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bodies, "BODY_S", 0.05)
     poller = await shake_hands(node)
     waiting = await poller.waiting_get()
@@ -349,7 +351,7 @@ async def test_post_that_does_not_come_ends_the_session(node: SocketioNode, monk
     assert node.server.polling_sessions == 0
 
 
-async def test_a_post_that_comes_in_two_pieces_is_read_whole(node: SocketioNode) -> None:
+async def test_post_in_two_pieces_is_read_whole(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
     writer.write(
@@ -366,7 +368,7 @@ async def test_a_post_that_comes_in_two_pieces_is_read_whole(node: SocketioNode)
     assert client.ready["user"] == "alice"
 
 
-async def test_polling_sessions_are_bounded_per_address_and_in_total() -> None:
+async def test_polling_sessions_are_capped_per_address_and_in_total() -> None:
     for limits in (ConnectionLimits(polling_sessions=2), ConnectionLimits(polling_sessions_per_address=2)):
         async with socketio_node(limits=limits) as node:
             await shake_hands(node)
@@ -380,7 +382,7 @@ def assert_too_many(answer: ClientResponse) -> None:
     assert int(answer.headers["Retry-After"]) > 0
 
 
-async def test_a_closing_server_lets_hanging_gets_go_and_takes_no_more(node: SocketioNode) -> None:
+async def test_closing_server_answers_hanging_gets_and_accepts_no_more(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     client = await node.clients.open(sid=poller.sid)
     hanging = [await one.waiting_get() for one in (poller, await shake_hands(node))]

@@ -39,7 +39,7 @@ async def shake_hands(
     return found.partition(b"\r\n\r\n")[0], client
 
 
-async def test_handshake_is_answered_with_the_digest_of_the_key(node: SocketioNode) -> None:
+async def test_handshake_is_answered_with_digest_of_key(node: SocketioNode) -> None:
     head, client = await shake_hands(node, {})
     status, *lines = head.decode().split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in lines)
@@ -87,7 +87,7 @@ async def test_first_offered_subprotocol_is_echoed_if_it_is_a_token(
 
 
 @pytest.mark.parametrize("version", ["8", "7", "0", "14", "13, 8", "x"])
-async def test_another_version_of_the_protocol_gets_426_and_the_right_one(node: SocketioNode, version: str) -> None:
+async def test_other_websocket_version_gets_426_and_supported_version(node: SocketioNode, version: str) -> None:
     async with node.clients.http.get(
         f"{node.url}?EIO=4&transport=websocket", headers=OFFER | {"Sec-WebSocket-Version": version}
     ) as answer:
@@ -118,13 +118,15 @@ async def test_upgrade_over_http_1_0_is_invalid(node: SocketioNode) -> None:
     ],
     ids=str,
 )
-async def test_request_that_opens_no_websocket_is_invalid(node: SocketioNode, changes: dict[str, str | None]) -> None:
+async def test_request_without_valid_websocket_headers_is_invalid(
+    node: SocketioNode, changes: dict[str, str | None]
+) -> None:
     head, client = await shake_hands(node, changes)
     assert head.startswith(b"HTTP/1.1 400")
     client.close()
 
 
-async def test_frames_that_come_with_the_handshake_are_read(node: SocketioNode) -> None:
+async def test_frames_sent_with_handshake_are_read(node: SocketioNode) -> None:
     behind = client_frame(TEXT, b'40{"token":"alice"}') + client_frame(TEXT, b'427["rooms",{}]')
     _, client = await shake_hands(node, {}, behind)
     await client.read_until(b'437[{"ok":true')
@@ -159,7 +161,7 @@ async def test_command_in_fragments_that_arrive_byte_by_byte_is_answered(node: S
     ],
     ids=repr,
 )
-async def test_frame_against_the_rfc_closes_the_websocket(node: SocketioNode, frame: bytes, code: int) -> None:
+async def test_frame_against_rfc_closes_websocket(node: SocketioNode, frame: bytes, code: int) -> None:
     client = await (await SilentClient.open(node)).connect()
     await client.write(frame + client_frame(TEXT, b'428["rooms",{}]'))
     found = await client.read_until(b"\x88\x02" + code.to_bytes(2, "big"))
@@ -168,7 +170,7 @@ async def test_frame_against_the_rfc_closes_the_websocket(node: SocketioNode, fr
     await node.nothing_left()
 
 
-async def test_nothing_is_processed_after_a_frame_against_the_rfc(node: SocketioNode) -> None:
+async def test_frames_after_frame_against_rfc_are_not_processed(node: SocketioNode) -> None:
     """RFC 6455, section 7.1.7: not even the client's close frame."""
     client = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
@@ -182,7 +184,7 @@ async def test_nothing_is_processed_after_a_frame_against_the_rfc(node: Socketio
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x03\xe8", b"\x03\xe9going"])
-async def test_close_frame_is_answered_and_the_connection_ended(node: SocketioNode, payload: bytes) -> None:
+async def test_close_frame_is_answered_and_connection_ended(node: SocketioNode, payload: bytes) -> None:
     client = await (await SilentClient.open(node)).connect()
     await client.write(client_frame(CLOSE, payload))
     found = await client.read_until(b"\x88\x02\x03\xe8")
@@ -220,14 +222,14 @@ async def test_command_above_1_mib_is_closed_with_1009(node: SocketioNode) -> No
 @pytest.mark.parametrize(
     "start", ['42["message.send",', "42[", '42/admin,7["x",', "427", "3", "6", "42" + "7" * 70 + "["], ids=repr
 )
-async def test_message_above_64_kib_without_a_readable_id_is_closed_with_1009(node: SocketioNode, start: str) -> None:
+async def test_message_above_64_kib_without_readable_id_is_closed_with_1009(node: SocketioNode, start: str) -> None:
     client = await node.clients.connect()
     await client.send(oversized(70_000, start))
     assert await client.closed() == 1009
     await node.nothing_left()
 
 
-async def test_before_connect_a_message_above_64_kib_is_closed_before_it_has_come(node: SocketioNode) -> None:
+async def test_message_above_64_kib_before_connect_is_closed_before_its_end(node: SocketioNode) -> None:
     client = await SilentClient.open(node)
     await client.write(client_frame(TEXT, b"40", length=64 * 1024 + 1))
     await client.read_until(b"\x88\x02\x03\xf1")  # 1009
@@ -235,7 +237,7 @@ async def test_before_connect_a_message_above_64_kib_is_closed_before_it_has_com
     await node.nothing_left()
 
 
-async def test_before_connect_is_accepted_a_large_command_is_closed_with_1009(node: SocketioNode) -> None:
+async def test_large_command_before_accepted_connect_is_closed_with_1009(node: SocketioNode) -> None:
     client = await node.clients.open()
     await client.send(json.dumps(["x"] * 10), '40{"token":"hanging"}')
     assert await client.closed() == 1002
@@ -244,7 +246,7 @@ async def test_before_connect_is_accepted_a_large_command_is_closed_with_1009(no
     assert await client.closed() == 1009
 
 
-async def test_client_that_does_not_stop_sending_its_message_is_cut(node: SocketioNode) -> None:
+async def test_client_that_sends_message_without_end_is_cut(node: SocketioNode) -> None:
     client = await (await SilentClient.open(node)).connect()
     await client.write(client_frame(TEXT, b"42", length=1 << 40))
     async with asyncio.timeout(30):

@@ -16,7 +16,7 @@ def defined_tests(module: ModuleType) -> set[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("suite", "module", "count"), [(ENGINE_IO, test_engine_io, 24), (SOCKET_IO, test_socket_io, 32)]
 )
-def test_every_official_case_is_a_test_and_every_test_is_a_case(suite: Suite, module: ModuleType, count: int) -> None:
+def test_official_cases_and_tests_are_the_same(suite: Suite, module: ModuleType, count: int) -> None:
     assert defined_tests(module) == expected_tests(suite)
     assert len(expected_tests(suite)) == count
 
