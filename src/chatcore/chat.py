@@ -34,7 +34,7 @@ from .socket import Socket
 from .sockets import Authenticate, Sockets
 
 DRAIN_S = 5
-"""Seconds for which a Chat that is left waits for its pending commands."""
+"""Seconds that a Chat waits for its pending commands when it is left."""
 NOT_ENTERED = "enter the Chat first: `async with Chat(store) as chat`"
 ENTERED_ONCE = "a Chat can be entered once; make a new one, which may have the same store"
 
@@ -79,10 +79,11 @@ class Chat:
         rules: the rights of members, and how many members a room may have.
         canonical: returns the one spelling of a user id that a client wrote, or None for an id that no user can have.
             If it raises, the command fails with `internal` and the exception is logged.
-        limits: how often users may send, create and invite. Without one, there is no limit.
+        limits: how often users may send, create and invite; None for no limit.
         clock: returns the UTC time of entries.
         new_id: returns a fresh id of at least 64 random bits.
-        uniform: returns a random number between two. A node that lost a seq to another node waits that many seconds.
+        uniform: returns a random number between its two arguments. A node that lost a seq to another node waits that
+            many seconds.
     """
 
     def __init__(
@@ -235,7 +236,7 @@ class Chat:
         Args:
             connection: takes the pushes. Its transport reads, and calls `Socket.receive` with each command.
             user: the user. The transport has authenticated this user.
-            device: 1 to 64 characters, none of them a control character. A missing one is generated.
+            device: 1 to 64 characters, none of them a control character. If it is None, an id is generated.
             expires_at: UTC time at which the socket ends with `bye expired`.
             session: the session of the socket; see `close_session`.
             authenticate: returns the principal of a token. Without it the client cannot refresh the socket's access.

@@ -25,7 +25,7 @@ class FaultLog:
     Args:
         where: the name by which the operator knows the store, without secrets.
         use: what cannot be done, as a participle, such as "read" for "X can't be read".
-        clock: monotonic seconds.
+        clock: returns monotonic seconds.
     """
 
     def __init__(self, where: str, use: str = "used", clock: Callable[[], float] = time.monotonic) -> None:
@@ -55,7 +55,7 @@ class FaultLog:
             )
 
     def succeeded(self) -> None:
-        """Record that a call succeeded. Cheap enough for every call."""
+        """Record that a call succeeded. The method is cheap enough to follow every call."""
         if self._failures and self._clock() - self._last >= QUIET_S:
             self._end(self._clock() - self._first)
 

@@ -21,7 +21,7 @@ KEY_MAX = 64
 DEVICE_MAX = 64
 
 _ROOM_ID = re.compile(r"(?:pvt-[A-Za-z0-9._~]+-[A-Za-z0-9._~]+|room-[a-z2-7]{26})")
-_USER_ID = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{USER_MAX}}}")  # Cc and Cs are these, in every Unicode
+_USER_ID = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{USER_MAX}}}")  # categories Cc and Cs
 _TO_ESCAPE = re.compile(rb"[^A-Za-z0-9._]")
 _ESCAPED = re.compile(r"~([0-9A-F]{2})")
 
@@ -80,7 +80,7 @@ def new_id() -> str:
     return secrets.token_urlsafe(16)
 
 
-@lru_cache(10_000)  # a user who writes will write again
+@lru_cache(10_000)  # the same users send many commands
 def _escape(user: UserId) -> str:
     return _TO_ESCAPE.sub(lambda match: b"~%02X" % match[0][0], user.encode("utf-8")).decode("ascii")
 

@@ -10,7 +10,7 @@ class LogThrottle:
     Args:
         interval_s: seconds between two lines about one key.
         keys_max: most keys that are remembered. Beyond it the key that was admitted longest ago is dropped.
-        clock: monotonic seconds.
+        clock: returns monotonic seconds.
     """
 
     def __init__(

@@ -56,7 +56,7 @@ class Socket:
         except ChatError as error:
             await self._refuse(event, data, error, answer)
         except Exception:
-            log.exception("%s could not be read", event)
+            log.exception("command reading failed: command=%s", event)
             _answer(answer, Internal())
         else:
             if isinstance(command, RoomCommand):
@@ -92,9 +92,9 @@ class Socket:
         try:
             return await self._dispatcher.read(self.info.user, command, self._live)
         except ChatError as error:
-            return error.with_traceback(None)  # a frame of it that keeps the error would be a reference cycle
+            return error.with_traceback(None)  # its frames refer to the error: a reference cycle
         except Exception:
-            log.exception("%s failed", command.name)
+            log.exception("command failed: command=%s", command.name)
             return Internal()
 
     async def _refuse(self, event: str, data: object, error: ChatError, answer: Answer | None) -> None:
@@ -128,12 +128,12 @@ def _answer(answer: Answer | None, result: object) -> None:
     try:
         written = _error(result) if isinstance(result, ChatError) else {"ok": True, **answer_object(result)}
     except Exception:
-        log.exception("an answer could not be written")
+        log.exception("answer conversion failed")
         written = _error(Internal())
     try:
         answer(written)
     except Exception:
-        log.exception("an answer could not be given")
+        log.exception("answer callback failed")
 
 
 def _error(error: ChatError) -> Object:

@@ -36,7 +36,7 @@ class Sockets:
 
     Args:
         leases: knows the sockets of all nodes; None without a registry.
-        publish: hints to other nodes that their sockets may have been revoked.
+        publish: tells other nodes by a hint that their sockets may have been revoked.
 
     Attributes:
         here: the open sockets of this node, by id.

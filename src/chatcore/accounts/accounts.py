@@ -18,7 +18,7 @@ from .session_cache import SessionCache
 from .sign_in_limits import SignInLimits
 
 REPEAT_FOR = timedelta(seconds=5)
-"""For this long after its first use a spent refresh token gives the same successor again: the answer may be lost."""
+"""Time after its first use in which a spent refresh token gives the same successor: the first answer may be lost."""
 
 PASSWORD_LENGTH = (8, 1024)
 NAME_LENGTH = (1, 100)
@@ -58,9 +58,9 @@ class Accounts:
         hasher: hashes passwords.
         tokens: makes and reads tokens.
         normalise: returns the user id of a user name.
-        on_ended: is called with user and session when a sign-out or a reused token ends the session, on the node where
-            that happens: once, or twice if two calls end it at the same time. Its errors reach the caller.
-        limiter: limits sign-ins and sign-ups; without one only the queue of hashes is bounded.
+        on_ended: is called with user and session on the node where a sign-out or a reused token ends the session. If
+            two calls end a session at the same time, it may be called twice. Its errors reach the caller.
+        limiter: limits sign-ins and sign-ups; without a limiter only the queue of hashes is bounded.
         session_idle: how long a session lives without a refresh.
         monotonic: returns monotonic seconds.
         new_id: returns a new id for a session or a device.
@@ -94,7 +94,7 @@ class Accounts:
         """Create an account, and return its user id. It opens no session.
 
         Args:
-            user: the user name; `canonical` makes the user id of it.
+            user: the user name; `canonical` returns its user id.
             password: 8 to 1024 characters.
             name: the name to show, 1 to 100 characters.
             address: the client's address, for the limits.
@@ -161,7 +161,7 @@ class Accounts:
         store's clock was set back.
 
         Raises:
-            Unauthenticated: the token is not ours, its session has ended, or it was used again too late.
+            Unauthenticated: the token was not issued here, its session has ended, or it was used again too late.
         """
         claims = self._tokens.read_refresh(refresh_token)
         rotation = claims and await self._store.rotate(*claims, self._session_idle)
@@ -172,9 +172,7 @@ class Accounts:
             return self._issue(rotation.session, generation + 1)
         if generation < rotation.session.generation:
             _log.warning(
-                "Session %s ends: a refresh token of it was used again, and not within %s of its first use.",
-                session,
-                REPEAT_FOR,
+                "spent refresh token used again, session ended: session=%s. Two clients may have the token.", session
             )
             await self._end(rotation.session)
         raise Unauthenticated
@@ -189,8 +187,8 @@ class Accounts:
         """Return the user of an access token.
 
         A session that another node ended may count as open for 10 s more; `authenticate_socket` asks the store. A
-        session that this node ends is refused at once: a caller that lists a socket without awaiting after this call
-        misses no end.
+        session that this node ends is refused at once. So a caller that adds a socket after this call, without an await
+        in between, misses no end of a session.
 
         Returns:
             None without a token, or if the token is not valid, has expired, or its session has ended.
@@ -198,11 +196,11 @@ class Accounts:
         return await self._principal(credentials, ask_store=False)
 
     async def authenticate_socket(self, credentials: Credentials) -> Principal | None:
-        """Do as `authenticate`, but ask the store. It is for sockets, which live long and are not asked again."""
+        """Return the user of an access token as `authenticate` does, but ask the store: a socket is checked once."""
         return await self._principal(credentials, ask_store=True)
 
     async def directory(self, users: Collection[UserId]) -> Mapping[UserId, Profile]:
-        """Return the profiles of those of ``users`` who have an account. They are user ids, as of `canonical`."""
+        """Return the profiles of the ``users`` who have an account. ``users`` are ids as `canonical` returns them."""
         return await self._store.profiles(users)
 
     def canonical(self, name: str) -> UserId | None:
@@ -210,7 +208,7 @@ class Accounts:
         return self._normalise(name)
 
     async def _end(self, session: Session) -> None:
-        with anyio.CancelScope(shield=True):  # once it has ended in the store, its sockets must end too
+        with anyio.CancelScope(shield=True):  # when the session has ended in the store, its sockets must end too
             await self._store.end_session(session.id)
             self._session_cache.add_ended(session.id)
             await self._on_ended(session.user, session.id)

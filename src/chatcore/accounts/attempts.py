@@ -14,25 +14,25 @@ class RecentAttempts:
 
     Args:
         monotonic: returns monotonic seconds.
-        keys_max: how many keys are remembered; the key that was counted longest ago goes first.
+        keys_max: how many keys are remembered. Beyond it the key that was counted longest ago is dropped.
     """
 
     def __init__(self, monotonic: Callable[[], float], keys_max: int = ATTEMPTS_KEYS_MAX) -> None:
         self._monotonic = monotonic
         self._keys_max = keys_max
         self._counts: dict[str, tuple[float, float]] = {}
-        """The count of each key, and when it was of that size."""
+        """The count of each key, and the time of that count."""
 
     def add(self, key: str) -> None:
         """Count one more attempt."""
         count = self.of(key) + 1
-        self._counts.pop(key, None)  # it moves to the end
+        self._counts.pop(key, None)  # moves the key to the end
         self._counts[key] = (count, self._monotonic())
         if len(self._counts) > self._keys_max:
             del self._counts[next(iter(self._counts))]
 
     def of(self, key: str) -> float:
-        """Return the count of a key as it is now."""
+        """Return the present count of a key."""
         now = self._monotonic()
         count, counted_at = self._counts.get(key, (0.0, now))
         return count * math.exp2((counted_at - now) / HALF_LIFE_S)
@@ -43,7 +43,7 @@ class RecentSuccesses:
 
     Args:
         monotonic: returns monotonic seconds.
-        keys_max: how many keys are remembered; the key that succeeded longest ago goes first.
+        keys_max: how many keys are remembered. Beyond it the key that succeeded longest ago is dropped.
     """
 
     def __init__(self, monotonic: Callable[[], float], keys_max: int = SUCCESSES_MAX) -> None:
@@ -56,7 +56,7 @@ class RecentSuccesses:
         return succeeded_at is not None and self._monotonic() - succeeded_at < SUCCESS_S
 
     def add(self, key: str) -> None:
-        self._times.pop(key, None)  # it moves to the end
+        self._times.pop(key, None)  # moves the key to the end
         self._times[key] = self._monotonic()
         if len(self._times) > self._keys_max:
             del self._times[next(iter(self._times))]

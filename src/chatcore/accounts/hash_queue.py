@@ -12,11 +12,11 @@ KNOWN_PLACES, OTHER_PLACES = 8, 24
 FIRST_GUESS_S = 0.1
 """Assumed seconds of a hash, until hashes have been measured."""
 SMOOTHING = 8
-"""A measured duration counts for one part in so many of the estimate."""
+"""The estimate moves towards each measured duration by one part in this number."""
 RETRY_S_MAX = 60
 JITTER = 0.25
 
-BUSY = "Too many sign in at the moment; wait and try again."
+BUSY = "Too many users sign in at the moment; wait and try again."
 
 
 class HashQueue:

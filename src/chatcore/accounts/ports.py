@@ -23,7 +23,7 @@ class Session:
     """A sign-in of one device.
 
     Attributes:
-        generation: the number of the session's refresh token that is not spent yet. They are numbered from 1.
+        generation: the number of the session's refresh token that is not spent yet. Numbers start at 1.
     """
 
     id: str
@@ -41,10 +41,10 @@ class Rotation:
     """The result of using a session's refresh token.
 
     Attributes:
-        session: the session as it is now.
-        spent_for: how long ago the token was spent; zero if this call spent it. None if the token was never spent, if
-            the store has forgotten when it was spent, and if the age is negative: then the store's clock was set back
-            behind the time at which the token was spent, and the age is unknown.
+        session: the session after the call.
+        spent_for: how long ago the token was spent; zero if this call spent it. None if the token was never spent, or
+            if the store has forgotten when. Also None for a negative age: the store's clock was set back behind the
+            time at which the token was spent, so the age is unknown.
     """
 
     session: Session
@@ -56,8 +56,8 @@ class AccountStore(ABC):
 
     Every method is one atomic operation, durable before it returns. Every method raises `Unavailable` if the store
     cannot be reached or does not answer within 2 seconds; then it is unknown whether the store has written anything.
-    Times are of the store's clock, never of a node's. To every method, a session that has ended or outlived its
-    lifetime does not exist.
+    Times are those of the store's clock, never of a node's clock. For every method, a session that has ended or
+    outlived its lifetime does not exist.
 
     The end of a session is a time on the store's clock. If the clock is set back, sessions live longer by as much; if
     it is set forward, sessions with less time left end at once.
@@ -76,15 +76,15 @@ class AccountStore(ABC):
 
     @abstractmethod
     async def password_hash(self, user: UserId) -> str | None:
-        """Return the hash that `create` was given, or None for an unknown user."""
+        """Return the hash that was given to `create`, or None for an unknown user."""
 
     @abstractmethod
     async def profiles(self, users: Collection[UserId]) -> Mapping[UserId, Profile]:
-        """Return the profiles of those of ``users`` who have an account, as of one snapshot."""
+        """Return the profiles of the ``users`` who have an account, as of one snapshot."""
 
     @abstractmethod
     async def open_session(self, session: Session, lifetime: timedelta) -> None:
-        """Create a session, under an id that was never used. It ends after ``lifetime`` without a rotation."""
+        """Create a session, under an id that was never used. The session ends after ``lifetime`` without a rotation."""
 
     @abstractmethod
     async def session(self, session_id: str) -> Session | None:
@@ -95,11 +95,11 @@ class AccountStore(ABC):
         """Use the refresh token of a generation.
 
         If the session is of that ``generation``, it gets the next one and ``lifetime`` starts anew; otherwise nothing
-        changes. Of any number of calls for one generation exactly one changes the session. The store remembers when
-        the last 16 generations were spent.
+        changes. Exactly one of any number of calls for a generation changes the session. The store remembers when the
+        last 16 generations were spent.
 
         Returns:
-            The session after that; None if it does not exist.
+            The session after the call; None if it does not exist.
         """
 
     @abstractmethod
@@ -126,13 +126,13 @@ class PasswordHasher(ABC):
     async def verify(self, password: str, password_hash: str | None) -> bool:
         """Return whether the hash is of this password.
 
-        For an unknown user ``password_hash`` is None. The result is False then, and takes the work of verifying a hash
-        that `hash` made, so that the time does not show which users exist.
+        For an unknown user ``password_hash`` is None. The result is False then. It takes as much work as to verify a
+        hash of `hash`, so that the time does not show which users exist.
         """
 
 
 class TokenIssuer(ABC):
-    """Makes tokens, and tells its own from any other string. No method awaits; reading never raises.
+    """Makes tokens, and recognises its own. No method awaits; reading never raises.
 
     Nodes with the same secret read each other's tokens. A token is a credential: it must not get into logs and errors.
     """
@@ -145,16 +145,16 @@ class TokenIssuer(ABC):
     def read_access(self, token: str) -> Principal | None:
         """Return the user of an access token, with its session and expiry.
 
-        The session may have ended: the token does not tell.
+        The session may have ended: the token does not show it.
 
         Returns:
-            None if the token is not ours, was changed, or has expired.
+            None if the token was not issued here, was changed, or has expired.
         """
 
     @abstractmethod
     def issue_refresh(self, session: str, generation: int) -> str:
-        """Return the refresh token of a session's generation. It is always the same one, so no store keeps it."""
+        """Return the refresh token of a session's generation: always the same token, so no store keeps it."""
 
     @abstractmethod
     def read_refresh(self, token: str) -> tuple[str, int] | None:
-        """Return the session and generation of a refresh token; None if it is not ours, or was changed."""
+        """Return the session and generation of a refresh token; None if it was not issued here, or was changed."""

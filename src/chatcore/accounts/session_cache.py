@@ -16,7 +16,7 @@ class SessionCache:
     Times are seconds of one monotonic clock.
 
     Args:
-        sessions_max: how many open sessions, and how many ended ones, are kept; the oldest answers go first.
+        sessions_max: how many open sessions, and how many ended ones, are kept. Beyond it the oldest are dropped.
     """
 
     def __init__(self, sessions_max: int = SESSIONS_MAX) -> None:
@@ -32,16 +32,16 @@ class SessionCache:
         return True if asked_at is not None and now - asked_at < OPEN_S else None
 
     def add_open(self, session: str, asked_at: float) -> None:
-        """Keep that the session is open. ``asked_at`` is the time before the store was asked."""
+        """Note that the session is open. ``asked_at`` is the time before the store was asked."""
         self._add(self._open, session, asked_at)
 
     def add_ended(self, session: str) -> None:
-        """Keep that the session has ended. A later `add_open`, of an answer that was under way, does not change it."""
+        """Note that the session has ended. A later `add_open` does not change that: its answer may be older."""
         self._open.pop(session, None)
         self._add(self._ended, session, None)
 
     def _add(self, sessions: dict[str, _Value], session: str, value: _Value) -> None:
-        sessions.pop(session, None)  # it moves to the end
+        sessions.pop(session, None)  # moves the session to the end
         sessions[session] = value
         if len(sessions) > self._sessions_max:
             del sessions[next(iter(sessions))]

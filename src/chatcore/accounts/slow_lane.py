@@ -20,7 +20,7 @@ POLL_S = 0.05
 class SlowLane:
     """Admits attempts at the rate of the limit ``sign_in_slow``, by name.
 
-    Of the attempts that wait for a name, those with the fewest recent attempts from their address go first.
+    Attempts that wait for a name are admitted in the order of recent attempts from their address, fewest first.
     """
 
     def __init__(self, limiter: RateLimiter, uniform: Callable[[float, float], float] = random.uniform) -> None:

@@ -13,7 +13,7 @@ ANSWER_BYTES_MAX = 512 * 1024 - 4096
 LAST_BODY_BYTES_MAX = 256
 """The most bytes of the body that a Room shows of its last message."""
 _ESCAPED = 6
-"""The bytes in which JSON writes a control character, which has one byte."""
+"""The bytes of a control character in JSON; in UTF-8 it has one."""
 _FIELDS = 512
 """The bytes of an entry's or room's field names, numbers and times."""
 

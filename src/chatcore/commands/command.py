@@ -72,7 +72,7 @@ class RoomCommand(Command[Answer_co], AppendCommand):
 
     @property
     def counts(self) -> Mapping[LimitName, int]:
-        """How many events a `RateLimiter` counts for the command, by limit."""
+        """The number of events that a `RateLimiter` counts for the command, by limit."""
         return {}
 
     @abstractmethod
@@ -84,7 +84,7 @@ class RoomCommand(Command[Answer_co], AppendCommand):
         """Return the answer for the command's entry, which an earlier attempt wrote if ``duplicate``."""
 
     def unchanged(self) -> Answer_co:
-        """Return the answer if `event` returned None. Only commands that may change nothing override it."""
+        """Return the answer if `event` returned None. Only commands that may change nothing override this method."""
         raise TypeError(f"{self.name} always changes something")
 
     @property

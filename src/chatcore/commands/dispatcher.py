@@ -145,7 +145,7 @@ class CommandDispatcher:
             else:
                 answer = command.answer(outcome.entry, duplicate=outcome.duplicate, epoch=self.store.epoch)
         except Exception:
-            log.exception("the answer of %s could not be made", command.name)
+            log.exception("answer failed: command=%s", command.name)
             answer = Internal()
         reply(answer)
 

@@ -166,7 +166,7 @@ def _invalid(attribute: AnyAttribute, what: str) -> Invalid:
 
 def _check_line(attribute: AnyAttribute, value: str) -> None:
     if _CONTROL.search(value):
-        raise _invalid(attribute, "has no control characters")
+        raise _invalid(attribute, "must not contain control characters")
 
 
 def _encodable(value: str) -> bool:

@@ -61,7 +61,7 @@ class UserCommand(ChangeCommand):
 
 @frozen(kw_only=True)
 class InviteUser(UserCommand):
-    """Invite a user, who may join then."""
+    """Invite a user, who may then join."""
 
     name = "room.invite"
     action = "invite"
@@ -171,7 +171,7 @@ class ChangeRole(UserCommand):
 
 
 def _refusal(state: RoomState, user: UserId, other: UserId) -> ChatError | None:
-    """Return why ``user`` may not remove or ban ``other``; None if ``user``, a leader, may."""
+    """Return the refusal if ``user``, a leader, may not remove or ban ``other``; else None."""
     if user == other:
         return Invalid("user must be another user; to leave the room, use room.leave.", field="user")
     if not may_act_on(state.members.get(user), state.members.get(other)):
@@ -228,7 +228,7 @@ def _page_token(user: UserId) -> str:
 
 
 def _user_of(token: str) -> UserId:
-    """Return the last user of the page before. Raises `Invalid` for a string that is no token of a page."""
+    """Return the last user of the previous page. Raises `Invalid` for a string that is no page token."""
     try:
         user = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4)).decode()
     except ValueError:

@@ -131,7 +131,7 @@ class EditMessage(RoomCommand[EditResult]):
         if not self.body and message.data is None:
             return Invalid("body must not be empty unless data is given.", field="body")
         if message.version != self.version:
-            return Conflict("The message has been changed; its version is another.")
+            return Conflict("The message has another version now; read it and try again.")
         return Edited(target=self.seq, body=self.body, version=self.version + 1)
 
     def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> EditResult:
@@ -141,7 +141,7 @@ class EditMessage(RoomCommand[EditResult]):
 
 @frozen(kw_only=True)
 class DeleteMessage(ChangeCommand):
-    """Delete a message: erase its text for all users, without a way back."""
+    """Delete a message: erase its text for all users, for ever."""
 
     name = "message.delete"
     is_message = True

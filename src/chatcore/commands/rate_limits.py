@@ -41,7 +41,7 @@ class CommandLimits:
     Args:
         rates: rates of messages, per user and per room.
         limiter: counts rare events: rooms that a user creates, and users that a user invites.
-        clock: monotonic seconds.
+        clock: returns monotonic seconds.
     """
 
     def __init__(self, rates: SendRates, limiter: RateLimiter, clock: Callable[[], float] = time.monotonic) -> None:

@@ -21,7 +21,7 @@ from .answer_sizes import ANSWER_BYTES_MAX, room_size
 from .command import ChangeCommand, Context, ReadingCommand, RoomCommand, Route
 
 FIRST_MEMBERS_MAX = 100
-"""The most users that `CreateRoom` makes members, the creator not counted."""
+"""The most users that `CreateRoom` makes members besides the creator."""
 
 
 @frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""Rate limits group the addresses of clients by network."""
+"""The networks by which rate limits group the addresses of clients."""
 
 import ipaddress
 

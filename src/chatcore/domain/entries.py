@@ -182,7 +182,7 @@ class Entry:
         at: UTC time for display; entries of a room are ordered by ``seq`` alone.
         digest: the content digest of the command that made the entry; None after a deletion has erased it.
         opens: the room that the entry opens; only the first entry of a log has it.
-        affects: the users whose membership state the entry changes. Stores find a user's rooms by it.
+        affects: the users to whom the entry gives another membership state. Stores find a user's rooms by it.
     """
 
     room: RoomId

@@ -1,4 +1,4 @@
-"""The projection of a log to memberships: which users an entry concerns, and what it makes of their memberships."""
+"""The projection of a log to memberships: the users that an entry affects, and their memberships after the entry."""
 
 from collections.abc import Mapping, MutableMapping, Sequence
 
@@ -10,9 +10,9 @@ from .state import Membership
 
 
 def affected_users(entry: Entry) -> Sequence[UserId]:
-    """The users whose membership or role the entry may change, each of them once.
+    """Return the users to whom the entry may give another membership or role, without repetitions.
 
-    `Entry.affects` leaves out those whose role changes: they stay in the room.
+    `Entry.affects` leaves out users who only get another role: they stay in the room.
     """
     match entry.event:
         case RoleChanged(user=user) if user not in entry.affects:
@@ -22,7 +22,7 @@ def affected_users(entry: Entry) -> Sequence[UserId]:
 
 
 def evolve_members(members: Mapping[UserId, Membership], entry: Entry) -> Mapping[UserId, Membership]:
-    """The memberships after ``entry``; the same mapping if it changes none.
+    """Return the memberships after ``entry``; the same mapping if the entry changes none.
 
     ``members`` holds at least the memberships of `affected_users`: a store needs to read no others.
     """

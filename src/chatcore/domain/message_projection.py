@@ -11,7 +11,7 @@ from .entries import REACTION_USERS_MAX, Deleted, Edited, Entry, Message, Reacte
 
 
 def target_of(entry: Entry) -> Seq | None:
-    """The seq of the message that the entry changes."""
+    """Return the seq of the message that the entry changes, or None if it changes none."""
     match entry.event:
         case Edited(target=target) | Deleted(target=target) | Reacted(target=target):
             return target
@@ -29,9 +29,9 @@ class LastEdit:
 
 
 def present(entry: Entry, edit: LastEdit | None, reactions: Mapping[str, Reaction]) -> Entry:
-    """An entry as written to a message in its present state; other entries stay as they are.
+    """Return a written message in its present state. Other entries are returned unchanged.
 
-    A deleted message is redacted where it is written, so here it only gets its last version.
+    A store redacts a deleted message in its log, so the message only gets its last version here.
     """
     message = entry.event
     if not isinstance(message, Message) or not (edit or reactions):
@@ -45,11 +45,11 @@ def present(entry: Entry, edit: LastEdit | None, reactions: Mapping[str, Reactio
 
 @define
 class MessageChanges:
-    """What the entries that change one message make of it, applied in the order of the log."""
+    """The changes to one message. They are applied in the order of the log."""
 
     edit: LastEdit | None = None
     reactions: dict[str, dict[UserId, None]] = field(factory=dict)
-    """The users of each emoji. Both are in the order in which they came."""
+    """The users of each emoji. Emoji and users are in the order of the log."""
 
     def apply(self, entry: Entry) -> None:
         match entry.event:
@@ -66,7 +66,7 @@ class MessageChanges:
                 pass
 
     def present(self, entry: Entry, user: UserId) -> Entry:
-        """The message as ``user`` sees it. ``entry`` is the message as written, redacted if it is deleted."""
+        """Return the message as ``user`` sees it. ``entry`` is the written message, redacted if it is deleted."""
         return present(entry, self.edit, {emoji: reaction_of(users, user) for emoji, users in self.reactions.items()})
 
 
@@ -79,17 +79,16 @@ def react(users: dict[UserId, None], user: UserId, *, on: bool) -> None:
 
 
 def reaction_of(users: Collection[UserId], user: UserId) -> Reaction:
-    """The reaction of ``users``, in the order in which they came, as ``user`` sees it."""
+    """Return the reaction of ``users``, who are in the order of the log, as ``user`` sees it."""
     return Reaction(count=len(users), users=list(islice(users, REACTION_USERS_MAX)), mine=user in users)
 
 
 def with_user(reaction: Reaction, user: UserId) -> Reaction:
-    """The reaction after a user who did not have it gave it. Users come behind all others, so a user is named only if
-    all before are."""
+    """Return the reaction with one more user. The user is the last one, so is named only if all others are."""
     all_named = len(reaction.users) == reaction.count < REACTION_USERS_MAX
     return evolve(reaction, count=reaction.count + 1, users=(*reaction.users, user) if all_named else reaction.users)
 
 
 def without_user(reaction: Reaction, user: UserId) -> Reaction:
-    """The reaction after a user who had it took it back. The next user to be named is not known here."""
+    """Return the reaction without one of its users. The next user to be named is not known here."""
     return evolve(reaction, count=reaction.count - 1, users=[other for other in reaction.users if other != user])

@@ -14,11 +14,11 @@ _INTEGER_MAX = 2**63 - 1
 
 @frozen(order=True)
 class PageToken:
-    """A room's position in the list. The list shows the greatest first; the page after a token has the lesser ones.
+    """A room's position in the list. The list shows the greatest token first; the next page has lesser tokens.
 
     Attributes:
         at_ms: the time of the room's last entry, in milliseconds since 1970.
-        number: the store's number of the room, which orders rooms of the same millisecond. It is shorter than an id.
+        number: the store's number of the room, which orders rooms of the same millisecond.
     """
 
     at_ms: int

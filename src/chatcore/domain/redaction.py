@@ -7,7 +7,7 @@ from .entries import Edited, Entry, Message
 
 
 def redacted(entry: Entry) -> Entry:
-    """Return the entry without its text, and without its digest, against which a guessed text could be checked."""
+    """Return the entry without its text and its digest. A guessed text could be checked against the digest."""
     match entry.event:
         case Message():
             event = evolve(entry.event, body="", data=None, edited_at=None, reactions={}, deleted=True)

@@ -13,7 +13,7 @@ from .state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Membership, RoomState, 
 
 
 class RoomProjection:
-    """Everything that a room's log says up to ``state.head``. It keeps the whole log in memory."""
+    """The projection of a room's log up to ``state.head``. It keeps the whole log in memory."""
 
     def __init__(self, room: RoomId) -> None:
         self.state = RoomState(room=room)
@@ -26,7 +26,7 @@ class RoomProjection:
         self._edits: dict[Seq, list[Seq]] = {}
 
     def apply(self, entries: Iterable[Entry]) -> None:
-        """Go on from ``state.head``; entries at or below it are known, and ignored."""
+        """Apply the entries above ``state.head``, and ignore the others."""
         for entry in entries:
             if entry.seq > self.state.head:
                 self._apply(entry)
@@ -50,12 +50,12 @@ class RoomProjection:
             self._changes.setdefault(changed, MessageChanges()).apply(entry)
 
     def listed_member(self, user: UserId) -> Membership | None:
-        """The user's membership if the room is in the user's list: a member or invited."""
+        """Return the user's membership if the user is a member or invited: lists of rooms show only these."""
         member = self.state.members.get(user)
         return member if member and member.state != "banned" else None
 
     def present(self, user: UserId, entries: Sequence[Entry]) -> Sequence[Entry]:
-        """Entries with messages in their present state."""
+        """Return the entries with messages in their present state."""
         if not self._changes:
             return entries
         return [
@@ -65,7 +65,7 @@ class RoomProjection:
     def around(
         self, user: UserId, place: Seq, before: int, after: int, *, messages_only: bool
     ) -> tuple[Sequence[Entry], bool, bool]:
-        """Entries around a place as ``user`` sees them, and whether there are more before and after them."""
+        """Return the entries around a seq as ``user`` sees them, and whether there are more before and after them."""
         seqs = self.messages if messages_only else range(1, self.state.head + 1)
         first = max(bisect_left(seqs, place) - before, 0)
         last = bisect_right(seqs, place) + after
@@ -73,14 +73,17 @@ class RoomProjection:
         return self.present(user, entries), first > 0, last < len(seqs)
 
     def unread(self, user: UserId, above: Seq) -> Iterator[Seq]:
-        """The messages of others above a seq; a deleted message is not unread."""
+        """Yield the seqs of the user's unread messages above a seq. A deleted message is not unread."""
         for seq in islice(self.messages, bisect_right(self.messages, above), None):
             entry = self.entries[seq - 1]
             if entry.author != user and isinstance(entry.event, Message) and not entry.event.deleted:
                 yield seq
 
     def view(self, user: UserId, markers: Mapping[UserId, Marker]) -> RoomView:
-        """The room as ``user`` sees it; ``markers`` holds those of all members, or only the user's in large rooms."""
+        """Return the room as ``user`` sees it.
+
+        ``markers`` holds the markers of all members if `shows_markers`, else at least the marker of ``user``.
+        """
         state, marker = self.state, markers.get(user)
         assert state.kind is not None
         return RoomView(
@@ -98,5 +101,5 @@ class RoomProjection:
 
     @property
     def shows_markers(self) -> bool:
-        """Whether the room has so few members that everyone's markers are shown."""
+        """Whether the room has so few members that the markers of all of them are shown."""
         return len(self.members) <= MARKERS_SHOWN_TO

@@ -54,7 +54,10 @@ _FIELDS = {event: tuple(field.name for field in fields(event)) for event in STOR
 
 
 def stored_entry(entry: Entry) -> Object:
-    """An entry as it is written. ``at`` is in milliseconds since 1970; only the first entry of a log has ``opens``."""
+    """Return the stored form of an entry.
+
+    ``at`` is in milliseconds since 1970. Only the first entry of a log has ``opens``.
+    """
     written: Object = {
         "room": entry.room,
         "seq": entry.seq,
@@ -71,7 +74,10 @@ def stored_entry(entry: Entry) -> Object:
 
 
 def read_entry(written: Object) -> Entry:
-    """The inverse of `entry_object`. Raises KeyError for a kind, and TypeError for a field, that is not known."""
+    """Return the entry of a stored form: the inverse of `stored_entry`.
+
+    Raises KeyError for an unknown kind, and TypeError for an unknown field.
+    """
     opens = written.get("opens")
     return Entry(
         room=written["room"],
@@ -86,7 +92,7 @@ def read_entry(written: Object) -> Entry:
 
 
 def stored_event(event: Event) -> Object:
-    """The fields of an event as it is written. Fields without a value are left out."""
+    """Return the stored form of an event, without its kind. Fields without a value are left out."""
     if isinstance(event, Message):
         return _message_object(event)
     values = ((name, getattr(event, name)) for name in _FIELDS[type(event)])
@@ -94,7 +100,10 @@ def stored_event(event: Event) -> Object:
 
 
 def _message_object(message: Message) -> Object:
-    """Edits and reactions are entries of their own: ``edited_at`` and ``reactions`` are not written."""
+    """Return the stored form of a message.
+
+    It has no ``edited_at`` and no ``reactions``: edits and reactions are entries of their own.
+    """
     written: Object = {} if message.deleted else {"body": message.body}
     if message.data is not None:
         written["data"] = message.data
@@ -109,14 +118,17 @@ def _message_object(message: Message) -> Object:
 
 
 def read_event(kind: str, written: Object) -> Event:
-    """The inverse of `event_object`. Raises KeyError for a kind, and TypeError for a field, that is not known."""
+    """Return the event of a stored form: the inverse of `stored_event`.
+
+    Raises KeyError for an unknown kind, and TypeError for an unknown field.
+    """
     if written.get("deleted"):
         written = {**written, "body": ""}
     return STORED_EVENTS[kind](**written)
 
 
 def stored_opening(opens: RoomOpening) -> Object:
-    """What the first entry of a log opens."""
+    """Return the stored form of the room that an entry opens."""
     written: Object = {"kind": opens.kind, "members": dict(opens.members)}
     if opens.title is not None:
         written["title"] = opens.title
@@ -124,7 +136,7 @@ def stored_opening(opens: RoomOpening) -> Object:
 
 
 def milliseconds(at: datetime) -> int:
-    """Return the whole milliseconds since 1970, rounded down. Exact for every year, unlike a float timestamp."""
+    """Return the whole milliseconds since 1970, rounded down. They are exact for every year; a float is not."""
     return (at - _EPOCH) // _MILLISECOND
 
 

@@ -10,7 +10,7 @@ from ..ids import RoomId, Seq, UserId
 from .entries import Entry, MembershipState, Role, RoomKind
 
 MARKERS_SHOWN_TO = 20
-"""The most members of a room that shows the markers of all of them."""
+"""The most members of a room that shows the markers of all members."""
 MEMBERS_MAX = 5_000
 UNREAD_MAX = 100
 """Unread messages are counted up to this number."""

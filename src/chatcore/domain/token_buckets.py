@@ -12,7 +12,7 @@ class TokenBuckets:
     Args:
         amount: tokens of a full bucket.
         period_s: seconds in which an empty bucket fills.
-        keys_max: most buckets that are kept. Beyond it the least recently used bucket is dropped, which fills it.
+        keys_max: most buckets that are kept. Beyond it the least recently used bucket is dropped: it counts as full.
     """
 
     __slots__ = ("_each_s", "_full_at", "_keys_max", "_period_s")
