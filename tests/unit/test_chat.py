@@ -113,7 +113,7 @@ async def test_a_directory_that_fails_refuses_the_command_and_no_other(caplog: p
             await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
         created = await chat.execute("alice", CreateRoom(kind="group", title="t", key="k"))
         assert created.view.head == 1
-    assert "the directory failed" in caplog.text
+    assert "user directory failed" in caplog.text
 
 
 async def test_directory_is_not_asked_about_a_command_that_names_nobody() -> None:

@@ -43,7 +43,7 @@ class Background:
     def start(self, work: Work) -> None:
         """Run ``work`` in a task. Raises RuntimeError before `Background` is entered."""
         if self._group is None:
-            raise RuntimeError("nothing runs in the background before it is entered")
+            raise RuntimeError("enter Background before you start work in it")
         if self._idle:
             self._idle.pop().give(work)
         else:
@@ -55,7 +55,7 @@ class Background:
             try:
                 await work()
             except Exception:
-                log.exception("a background task failed")
+                log.exception("background task failed")
             if len(self._idle) >= IDLE_MAX:
                 return
             del work  # an idle task must not keep in memory what its last work refers to, such as a room
@@ -72,9 +72,9 @@ class Background:
         return len(self._idle)
 
     def repeat(self, work: str, turn: Callable[[], Awaitable[None]], pause: float = PAUSE_S) -> None:
-        """Call ``turn`` repeatedly while this is entered. ``turn`` waits for its work itself.
+        """Call ``turn`` repeatedly while this is entered. ``turn`` itself waits for its work.
 
-        A row of exceptions of one type is one log line. So is the first success after an exception.
+        Consecutive exceptions of one type give one log line. The first success after an exception gives another.
 
         Args:
             work: names the turns in the log.
@@ -125,12 +125,12 @@ async def _repeated(work: str, turn: Callable[[], Awaitable[None]], pause: float
         except Exception as error:
             new = type(error) is not last
             if new and isinstance(error, ChatError):
-                log.warning("%s failed, and is tried again: %s", work, reason(error))
+                log.warning("background work failed, is repeated: work=%r reason=%s", work, reason(error))
             elif new:
-                log.exception("%s failed, and is tried again", work)
+                log.exception("background work failed, is repeated: work=%r", work)
             last = type(error)
             await anyio.sleep(pause)
         else:
             if last is not None:
-                log.info("%s works again", work)
+                log.info("background work succeeded again: work=%r", work)
             last = None

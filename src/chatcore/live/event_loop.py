@@ -45,7 +45,7 @@ class LoopGuard:
         return self._loop is not None
 
     def enter(self) -> None:
-        """Take the running event loop as the one of the Chat."""
+        """Make the running event loop the one of the Chat."""
         self._loop = _running_loop()
 
     def check(self) -> None:

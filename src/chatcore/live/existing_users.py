@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 async def existing_users(directory: UserDirectory, users: Collection[UserId]) -> frozenset[UserId]:
-    """Return those of the users who exist.
+    """Return the ``users`` who exist.
 
     Raises the `ChatError` of the directory, or `Unavailable` if it raises another exception or takes more than 2 s.
     """
@@ -26,5 +26,5 @@ async def existing_users(directory: UserDirectory, users: Collection[UserId]) ->
     except ChatError:
         raise
     except Exception as error:
-        log.exception("the directory failed")
+        log.exception("user directory failed")
         raise Unavailable from error

@@ -44,7 +44,7 @@ async def gather_facts(
 
 
 async def _name(commands: Sequence[PendingCommand], state: RoomState, directory: UserDirectory | None) -> None:
-    """Give commands without facts the users that they name and that do not exist."""
+    """Note for commands without facts which of the users that they name do not exist."""
     named: dict[PendingCommand, frozenset[UserId]] = {}
     for pending in commands:
         if pending.facts is not None or isinstance(pending.command, ChatError):

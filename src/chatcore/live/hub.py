@@ -185,7 +185,7 @@ class Hub:
         """Take a hint, or a change of the change feed: ``room`` has reached ``seq``.
 
         Args:
-            affects: the users whose memberships the entry at ``seq`` changed.
+            affects: the users to whom the entry at ``seq`` gave another membership.
             entry: the entry at ``seq`` if the hint has it.
         """
         if not self.open:

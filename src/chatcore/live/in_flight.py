@@ -7,7 +7,7 @@ class InFlight:
     """Counts commands that are queued or running and not answered.
 
     Args:
-        whole: a counter that includes these commands: the Chat's for that of a socket.
+        whole: a counter that also counts these commands: for a socket's counter, the counter of the Chat.
     """
 
     def __init__(self, whole: "InFlight | None" = None) -> None:

@@ -84,6 +84,6 @@ def _tolerated() -> Generator[None]:
     try:
         yield
     except ChatError as error:
-        log.warning("the socket registry can't be reached: %s; it is repaired with the next renewal", reason(error))
+        log.warning("socket registry not reached: reason=%s. The next renewal repairs it.", reason(error))
     except Exception:
-        log.exception("the socket registry failed; it is repaired with the next renewal")
+        log.exception("socket registry failed. The next renewal repairs it.")

@@ -28,10 +28,10 @@ class LiveSocket:
     syncing_rooms: set[RoomId] = field(factory=set)
     """The rooms of a running `sync`."""
     deferred_joins: dict[RoomId, Seq] = field(factory=dict)
-    """The rooms to which a join was deferred, and its seq."""
+    """The rooms to which a join was deferred, and the seq of the join."""
     subscriptions: dict[RoomId, "Subscription"] = field(factory=dict)
     invited: dict[RoomId, Seq] = field(factory=dict)
-    """The rooms whose invitation was pushed, and its seq; 0 if the client has dropped it after a `sync`."""
+    """The rooms to which an invitation was pushed, and its seq; 0 if the client has dropped it after a `sync`."""
     without_membership: set[RoomId] = field(factory=set)
     """The rooms for which the store had no membership while the socket connected."""
     gone_pushed: dict[RoomId, Seq] = field(factory=dict)

@@ -16,7 +16,7 @@ from .room import LiveRoom
 COALESCED_S = 0.25
 """Seconds between two pushes of one marker."""
 REMEMBERED_MAX = 10_000
-"""The most markers whose positions are remembered."""
+"""The most markers of which the positions are remembered."""
 
 MarkerKey: TypeAlias = tuple[RoomId, UserId]
 MarkerPosition: TypeAlias = tuple[Seq, Seq]
@@ -70,7 +70,7 @@ class MarkerPushes:
         self._known: dict[MarkerKey, _Known] = {}  # in the order of the last use
 
     def begin(self, room: RoomId, user: UserId, position: MarkerPosition) -> None:
-        """Remember ``position`` as the one that the other members know, unless there is such a position already.
+        """Remember ``position`` as known to the other members, unless a position is remembered already.
 
         Called before a marker is changed, so that a change with an unknown outcome is pushed with the next one.
         """

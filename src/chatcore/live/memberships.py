@@ -38,7 +38,7 @@ class Memberships:
             self._requested.set()
 
     def check_invitations(self, socket: LiveSocket) -> None:
-        """Doubt the invitations that `ready` showed and that may have ended while it was read."""
+        """Let `check` ask for the invitations that `ready` showed: they may have ended while it was read."""
         for room in sorted(socket.without_membership & socket.invited.keys()):
             self.check_soon(socket.user, room)
         socket.without_membership.clear()

@@ -147,7 +147,7 @@ class LiveRoom:
             except Unavailable:
                 await self._pause_after_failure()
             except Exception:
-                log.exception("room %s: its task failed and starts again from the store", self.room)
+                log.exception("room task failed, starts again from the store: room=%s", self.room)
                 self._state = self._state_ahead = None
                 self._behind.extend(self._subscriptions)  # head may have passed an entry that was not delivered
                 self.fail(Internal())
@@ -233,7 +233,7 @@ class LiveRoom:
             self._subscriptions.deliver(entry, rooms)
 
     def _admit(self, entries: Sequence[Entry]) -> None:
-        """Subscribe the sockets of users whose memberships change, or defer the join."""
+        """Subscribe the sockets of users who become members or invited, or defer the join."""
         for entry in entries:
             for user in entry.affects:
                 if live := self._context.users.get(user):
@@ -309,7 +309,7 @@ class LiveRoom:
         """Decide commands up to the first that appends nothing or that depends on an entry of the batch.
 
         An entry of the batch is not durable yet. A command that uses the same key depends on it. So does a command
-        about a message that the batch changes, for which `gather` reads no facts.
+        about a message that the batch changes, for which `gather_facts` reads no facts.
         """
         batch: list[tuple[PendingCommand, Entry]] = []
         keys: set[tuple[UserId, Key]] = set()
@@ -334,7 +334,7 @@ class LiveRoom:
         try:
             outcome = decide(state, facts, pending.user, command, pending.key, context.now(), context.rules)
         except Exception:
-            log.exception("room %s: a command could not be decided", self.room)
+            log.exception("command not decided: room=%s", self.room)
             return Internal()
         if pending.uncounted and isinstance(outcome, Entry):
             if refusal := context.room_refusal(self.room):
@@ -368,7 +368,7 @@ class LiveRoom:
             await anyio.sleep(self._context.uniform(0, min(2 * took, PAUSE_MAX_S)))
 
     def _answer_from_taken(self, pending: PendingCommand, entry: Entry, taken: Entry) -> None:
-        """Answer a command whose key ``taken`` uses: now, or once the room has processed that entry."""
+        """Answer a command from ``taken``, which has its key: now, or once the room has processed that entry."""
         self.known = max(self.known, taken.seq)
         if taken.seq < entry.seq and pending in self._commands and not isinstance(pending.command, ChatError):
             self._commands.finish(pending, outcome_of_used_key(pending.command, taken, pending.unsure_above))

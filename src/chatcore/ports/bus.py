@@ -19,7 +19,7 @@ class RoomHint:
     """The room has reached ``seq``.
 
     Attributes:
-        affects: the users whose memberships the entry at ``seq`` changed. Always complete.
+        affects: the users to whom the entry at ``seq`` gave another membership. Always complete.
         entry: the entry at ``seq`` if it is small, else None.
     """
 
@@ -62,7 +62,7 @@ Hint: TypeAlias = RoomHint | MarkerHint | RevocationHint
 
 
 class Bus(ABC):
-    """Carries hints to all nodes. The publishing node may get its own hints or not."""
+    """Carries hints to all nodes. The publishing node may get its own hints too."""
 
     @abstractmethod
     async def publish(self, hints: Sequence[Hint]) -> None:

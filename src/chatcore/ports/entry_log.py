@@ -44,7 +44,7 @@ class LogSlice:
 
 @frozen(kw_only=True)
 class Change:
-    """``room`` has reached ``seq``. ``affects`` are the users whose memberships the entry at ``seq`` changed."""
+    """``room`` has reached ``seq``. The entry at ``seq`` gave the users in ``affects`` another membership."""
 
     position: FeedPosition
     room: RoomId
@@ -86,13 +86,13 @@ class EntryLog(ABC):
 
     @abstractmethod
     async def changes(self, after: FeedPosition | None, limit: int) -> Changes:
-        """Return up to ``limit`` changes after the position ``after``; the last one's position is the next ``after``.
+        """Return up to ``limit`` changes after the position ``after``.
 
-        With None it returns only the newest change, as a start. If there is none the store is empty, and a caller
-        starts from 0, which is below all positions.
+        The next call continues from the position of the last change. With None the result is only the newest change, as
+        a start. If there is no change the store is empty, and a caller starts from 0, which is below all positions.
 
         No change is missing, but a change may come more than once. Of a room's changes without ``affects`` only the
-        newest has to come, so fewer than ``limit`` changes may be followed by more. No changes means that there is no
-        more. A store whose positions do not become visible in order reads again the entries of the last 10 seconds.
+        newest has to come, so fewer than ``limit`` changes may be followed by more. After an empty result there are no
+        more. If positions do not become visible in order, the store reads the entries of the last 10 seconds again.
         Changes contain no bodies.
         """

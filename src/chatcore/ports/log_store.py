@@ -1,4 +1,4 @@
-"""A store whose views are projections of its log."""
+"""A store that projects its views from its log."""
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from .room_views import Anchor, FirstUnread, RoomCatchUp, RoomMembership, RoomPa
 from .store import Store
 
 READ_TOGETHER = 1_000
-"""Entries, or changes, of one read."""
+"""The most entries, or changes, of one read."""
 
 MarkerId: TypeAlias = tuple[RoomId, UserId]
 
@@ -41,12 +41,14 @@ class LogStore(Store):
 
     @abstractmethod
     async def stored_markers(self, ids: Collection[MarkerId]) -> Mapping[MarkerId, StoredMarker]:
-        """The markers that are stored, of those with these ids; one snapshot. Raises `Unavailable`."""
+        """Return the stored markers of ``ids``, as of one snapshot. Raises `Unavailable`."""
 
     @abstractmethod
     async def update_marker(self, marker: MarkerId, since: Seq, change: MarkerUpdate) -> StoredMarker:
-        """Replace the stored marker by what `updated_marker` makes of it, and return that; atomic. Raises
-        `Unavailable`."""
+        """Replace the stored marker by the result of `updated_marker`, and return that result.
+
+        The replacement is atomic. Raises `Unavailable`.
+        """
 
     async def state(self, room: RoomId) -> RoomState:
         return (await self._read(room)).state
@@ -69,40 +71,40 @@ class LogStore(Store):
     async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
         projections = await self._read_all(partial(self._rooms, user)) if room is None else [await self._read(room)]
         return [
-            RoomMembership(room=one.state.room, head=one.state.head, member=member)
-            for one in projections
-            if (member := one.listed_member(user))
+            RoomMembership(room=projection.state.room, head=projection.state.head, member=member)
+            for projection in projections
+            if (member := projection.listed_member(user))
         ]
 
     async def catch_up(
         self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
     ) -> Mapping[RoomId, RoomCatchUp]:
         projections, markers = await self._read_views(partial(self._read_all, lambda: cursors), [user])
-        found: dict[RoomId, RoomCatchUp] = {}
+        caught_up: dict[RoomId, RoomCatchUp] = {}
         left = size
-        for one in projections:
-            room = one.state.room
-            if user in one.members:
-                above = one.entries[max(cursors[room], 0) :]
-                entries = None if left < 0 or len(above) > limit else one.present(user, above)
+        for projection in projections:
+            room = projection.state.room
+            if user in projection.members:
+                above = projection.entries[max(cursors[room], 0) :]
+                entries = None if left < 0 or len(above) > limit else projection.present(user, above)
                 left -= sum(map(text_bytes, entries or ()))
-                found[room] = RoomCatchUp(view=one.view(user, markers[room]), entries=entries)
-        return found
+                caught_up[room] = RoomCatchUp(view=projection.view(user, markers[room]), entries=entries)
+        return caught_up
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
         top = None if after is None else PageToken.decoded(after)
         projections, markers = await self._read_views(partial(self._read_all, partial(self._rooms, user)), [user])
-        listed = [(_token(one), one) for one in projections if one.listed_member(user)]
+        listed = [(_token(projection), projection) for projection in projections if projection.listed_member(user)]
         listed.sort(key=lambda place: place[0], reverse=True)
-        below = [(token, one) for token, one in listed if top is None or token < top]
+        below = [(token, projection) for token, projection in listed if top is None or token < top]
         return RoomPage(
-            rooms=[one.view(user, markers[one.state.room]) for _, one in below[:limit]],
+            rooms=[projection.view(user, markers[projection.state.room]) for _, projection in below[:limit]],
             next=below[limit - 1][0].encoded() if len(below) > limit else None,
         )
 
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
         projections, markers = await self._read_views(partial(self._read_one, room), users)
-        return {user: one.view(user, markers[room]) for one in projections for user in users}
+        return {user: projection.view(user, markers[room]) for projection in projections for user in users}
 
     async def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
         _, markers = await self._read_views(partial(self._read_one, room), users)
@@ -114,10 +116,10 @@ class LogStore(Store):
         if member and change.fits(state.head) and change != MarkerUpdate():
             updated = await self.update_marker((room, user), member.since, change)
         projections, markers = await self._read_views(partial(self._read_one, room), [user])
-        for one in projections:
-            if updated and user in one.members:  # a later update by the user may have been read
-                markers[room][user] = current_marker(updated, one.members[user].since)
-            return one.view(user, markers[room])
+        for projection in projections:
+            if updated and user in projection.members:  # a later update by the user may have been read
+                markers[room][user] = current_marker(updated, projection.members[user].since)
+            return projection.view(user, markers[room])
         return None
 
     async def _read(self, room: RoomId) -> RoomProjection:
@@ -135,35 +137,38 @@ class LogStore(Store):
 
     async def _read_on(self, projection: RoomProjection) -> None:
         while True:
-            found = await self.read_on(projection.state.room, projection.state.head, READ_TOGETHER)
-            projection.apply(found.entries)
-            if projection.state.head >= found.head:
+            log = await self.read_on(projection.state.room, projection.state.head, READ_TOGETHER)
+            projection.apply(log.entries)
+            if projection.state.head >= log.head:
                 return
 
     async def _read_all(self, rooms: Callable[[], Iterable[RoomId]]) -> Sequence[RoomProjection]:
-        """Return those of the rooms that have entries, as of one moment: that of a read of the changes."""
+        """Return the rooms that have entries, as of the moment of one read of the changes."""
         while True:
             await self._read_changes()
             existing = [room for room in rooms() if room in self._heads]
             projections = [self._projections.setdefault(room, RoomProjection(room)) for room in existing]
-            changed = [one for one in projections if one.state.head != self._heads[one.state.room]]
+            changed = [projection for projection in projections if self._is_behind(projection)]
             if not changed:
                 return projections
-            for one in changed:
-                await self._read_on(one)
+            for projection in changed:
+                await self._read_on(projection)
+
+    def _is_behind(self, projection: RoomProjection) -> bool:
+        return projection.state.head != self._heads[projection.state.room]
 
     async def _read_changes(self) -> None:
-        # One call at a time: calls at once would all read the same changes.
+        # One call at a time: concurrent calls would all read the same changes.
         async with self._reading:
             more = True
             while more:
-                found = await self.changes(self._position, READ_TOGETHER)
-                for change in found.changes:
+                page = await self.changes(self._position, READ_TOGETHER)
+                for change in page.changes:
                     self._position = max(self._position, change.position)
                     self._heads[change.room] = max(self._heads.get(change.room, 0), change.seq)
                     for user in change.affects:
                         self._rooms_of.setdefault(user, {})[change.room] = None
-                more = found.more
+                more = page.more
 
     def _rooms(self, user: UserId) -> Iterable[RoomId]:
         """Return the rooms that may be in the user's list."""
@@ -178,16 +183,22 @@ class LogStore(Store):
         """
         projections = await read()
         while True:
-            heads = {one.state.room: one.state.head for one in projections}
-            ids = [(one.state.room, user) for one in projections for user in _shown(one, users)]
+            heads = _heads(projections)
+            ids = [(projection.state.room, user) for projection in projections for user in _shown(projection, users)]
             stored = await self.stored_markers(ids)
             projections = await read()
-            if heads == {one.state.room: one.state.head for one in projections}:
-                return projections, {one.state.room: _markers(one, users, stored) for one in projections}
+            if heads == _heads(projections):
+                return projections, {
+                    projection.state.room: _markers(projection, users, stored) for projection in projections
+                }
+
+
+def _heads(projections: Iterable[RoomProjection]) -> Mapping[RoomId, Seq]:
+    return {projection.state.room: projection.state.head for projection in projections}
 
 
 def _shown(projection: RoomProjection, users: Iterable[UserId]) -> Iterable[UserId]:
-    """Return the members whose markers are read: those of ``users``, in small rooms all."""
+    """Return the members of which the markers are read: those of ``users``, in small rooms all."""
     members = projection.members
     return members if projection.shows_markers else [user for user in users if user in members]
 

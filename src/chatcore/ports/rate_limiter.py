@@ -36,7 +36,7 @@ class Rate:
 class RateLimiter(ABC):
     """Counts events by limit and key. Keys of different limits are independent.
 
-    Every node counts by itself. No method waits. Time is monotonic. Memory is bounded: beyond a maximum of keys the
+    Every node has its own counts. No method waits. Time is monotonic. Memory is bounded: beyond a maximum of keys the
     least recently counted key of a limit is dropped.
     """
 

@@ -33,7 +33,7 @@ class LeaseRenewal:
     """The result of a renewal.
 
     Attributes:
-        lost: the ids of sockets whose lease had ended. The node adds them again.
+        lost: the ids of sockets with a lease that had ended. The node adds them again.
         to_close: the ids of revoked sockets, each with the code of its `bye`. The node closes them.
     """
 

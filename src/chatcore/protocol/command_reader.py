@@ -41,7 +41,7 @@ def read_command(name: str, data: object) -> Command[Any]:
     try:
         raise failure
     finally:
-        del failure  # this frame, to which the error's traceback refers, would refer to the error
+        del failure  # the error's traceback refers to this frame: a reference cycle
 
 
 def _forget_frames(group: BaseValidationError) -> None:

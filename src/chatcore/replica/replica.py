@@ -1,4 +1,4 @@
-"""A client on connections that break: when it sends what, and which command an answer belongs to."""
+"""A client on connections that break: what it sends, and how it takes pushes and answers."""
 
 from collections.abc import Iterable, Mapping
 
@@ -21,7 +21,7 @@ def _copy(cursors: Mapping[RoomId, RoomCursor]) -> dict[RoomId, RoomCursor]:
 
 @define(eq=False)
 class Replica:
-    """What one client of ``user`` knows.
+    """One client of ``user``: its rooms, and its commands without an answer.
 
     There is one connection at a time: call `connected`, then `pushed` and `answered` for what arrives on it, in the
     order of arrival, then `disconnected`.
@@ -62,7 +62,7 @@ class Replica:
         return self._outbox.disconnected()
 
     def retry(self) -> Effects:
-        """Go on after the time of a `Wait`."""
+        """Send again what failed temporarily, after the time of a `Wait`."""
         self._paused = False
         self._outbox.retry()
         return [*self._send_due(), *self._ask()]
@@ -83,7 +83,7 @@ class Replica:
         return number, self._send_due()
 
     def sync(self, rooms: Iterable[RoomId] = ()) -> Effects:
-        """Ask what was missed in ``rooms``, which may be unknown; without ``rooms``, in every known room."""
+        """Ask for what the client missed in ``rooms``, which may be unknown; without ``rooms``, in every known room."""
         self._rooms.mark_stale(list(rooms) or self.cursors)
         return self._ask()
 

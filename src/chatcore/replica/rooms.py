@@ -24,10 +24,10 @@ def _do_nothing() -> None:
 
 @frozen
 class ReplicaQuery:
-    """A command that the client sends by itself, to learn what it lacks.
+    """A command that the client sends without a request of its user, to learn what it lacks.
 
     Attributes:
-        on_answer: takes the answer, and returns what follows from it.
+        on_answer: takes the answer, and returns its effects.
         on_refusal: is called for an error that is not temporary.
     """
 
@@ -149,7 +149,7 @@ class Rooms:
     # What the client asks.
 
     def next_query(self) -> ReplicaQuery | None:
-        """Return what to ask next. Stale rooms come first, since the other queries build on their cursors."""
+        """Return the next query. Stale rooms come first, because the other queries build on their cursors."""
         return self._sync_query() or self._list_query() or self._room_query() or self._page_query()
 
     def _sync_query(self) -> ReplicaQuery | None:
@@ -192,8 +192,11 @@ class Rooms:
         return [*effects, RoomFields(room, fields)]
 
     def _room_gone(self, room: RoomId) -> Effects:
-        """Forget a room of which the user is no member. `sync` does not say whether the user is invited to it again, so
-        `room.get` asks for a room to which the user was invited."""
+        """Forget a room of which the user is no member.
+
+        `sync` does not say whether the user is invited again. So the client asks `room.get` for a room to which the
+        user was invited.
+        """
         is_invited = room in self._invited
         effects = self._forget(room)
         if is_invited:
@@ -244,7 +247,9 @@ class Rooms:
         return [Entries(room, new, as_of=page["head"])]
 
     def _page_refused(self, room: RoomId) -> None:
-        """Ask `sync`: the user was no member when the server answered. The hole stays, for a user who is member again
-        still lacks its entries."""
+        """Ask `sync`, because the user was no member when the server answered.
+
+        The hole stays: a user who is a member again still lacks its entries.
+        """
         if room in self.cursors:
             self.mark_stale([room])

@@ -139,9 +139,9 @@ async def test_end_of_a_fault_in_the_background_is_logged_once(caplog: pytest.Lo
         with caplog.at_level(logging.INFO, "chatcore"):
             background.repeat("counting", turn, 1)
             await over.wait()
-    lines = [record.getMessage().split(":")[0] for record in caplog.records]
-    failed = "counting failed, and is tried again"
-    assert lines == [failed, failed, "counting works again"]
+    lines = [record.getMessage().split(" reason=")[0] for record in caplog.records]
+    failed = "background work failed, is repeated: work='counting'"
+    assert lines == [failed, failed, "background work succeeded again: work='counting'"]
 
 
 async def test_equal_faults_in_a_row_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -33,8 +33,8 @@ LIMIT_S = 3_600
 IDLE_TASKS = 8
 """The most tasks of a node without sockets, beside the idle ones of its background work."""
 RETRIED_WARNINGS = (
-    "%s failed, and is tried again: %s",
-    "the socket registry can't be reached: %s; it is repaired with the next renewal",
+    "background work failed, is repeated: work=%r reason=%s",
+    "socket registry not reached: reason=%s. The next renewal repairs it.",
 )
 NEVER_AWAITED = "coroutine 'Background._carry_out' was never awaited"
 
@@ -250,7 +250,7 @@ def _logs_injected_fault(record: logging.LogRecord) -> bool:
     """Return whether the record logs that a port or a callback of the host broke its contract."""
     error = record.exc_info[1] if record.exc_info else None
     return isinstance(error, InjectedError) or (
-        isinstance(error, TimeoutError) and record.msg == "the directory failed"
+        isinstance(error, TimeoutError) and record.msg == "user directory failed"
     )
 
 
