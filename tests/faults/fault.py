@@ -1,4 +1,4 @@
-"""A fault: one change of a symbol's source that breaks a promise, and the test that must notice."""
+"""A fault: a change to the source of one symbol that breaks a promise, and the test that must fail."""
 
 import ast
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ class Fault:
     """A change of one symbol, after which ``test`` must fail.
 
     Attributes:
-        name: what the fault does.
-        symbol: ``package:name`` of a class, function, method or constant, as in ``chatcore.live:Hub.leave``. Its module
-            is looked up: ``package`` is any package or module in which one symbol alone has the name.
-        right: text on one line that occurs once in the symbol's source; None for the whole body of a function.
-        wrong: what replaces it. Further lines are indented as the first one.
-        test: a pytest node.
+        name: what the fault does; unique among all faults.
+        symbol: ``package:name`` of a class, function, method or constant, as in ``chatcore.live:Hub.leave``.
+            ``package`` is any package or module that defines the name exactly once.
+        right: text on one line that occurs once in the source of the symbol; None for the whole body of a function.
+        wrong: the replacement. Further lines get the indentation of the first line.
+        test: the pytest node that must fail.
     """
 
     name: str
@@ -32,11 +32,11 @@ class Fault:
 
 
 class MisfitError(Exception):
-    """A fault does not fit the code: its message names the symbol and the text."""
+    """A fault does not fit the code. The message names the symbol and the text."""
 
 
 def faulty(root: Path, fault: Fault) -> tuple[Path, str]:
-    """Return the file that a fault changes, and its text with the fault. Raises `MisfitError`."""
+    """Return the file that a fault changes, and the text of the file with the fault. Raises `MisfitError`."""
     file, first, last = _place(root, fault)
     lines = file.read_text(encoding="utf-8").split("\n")
     symbol = "\n".join(lines[first:last])
@@ -56,13 +56,13 @@ def faulty(root: Path, fault: Fault) -> tuple[Path, str]:
 
 
 def _place(root: Path, fault: Fault) -> tuple[Path, int, int]:
-    """The file of a fault's symbol, and its lines: of the whole symbol, or of its body alone."""
+    """Return the file of the symbol, and the lines of the whole symbol or of its body only."""
     package, _, name = fault.symbol.partition(":")
-    found = [(file, node) for file in _modules(root, package) for node in _definitions(file, name)]
-    if len(found) != 1:
-        where = ", ".join(str(file.relative_to(root)) for file, _ in found) or "no module"
+    places = [(file, node) for file in _modules(root, package) for node in _definitions(file, name)]
+    if len(places) != 1:
+        where = ", ".join(str(file.relative_to(root)) for file, _ in places) or "no module"
         raise MisfitError(f"{fault.symbol} must be one symbol, and is defined in {where}")
-    ((file, node),) = found
+    ((file, node),) = places
     if fault.right is not None:
         return file, node.lineno - 1, node.end_lineno or node.lineno
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -84,9 +84,9 @@ def _definitions(file: Path, name: str) -> Iterator[ast.stmt]:
     statements = ast.parse(text).body if all(part in text for part in name.split(".")) else []
     *outer, last = name.split(".")
     for part in outer:
-        classes = (one for one in statements if isinstance(one, ast.ClassDef) and one.name == part)
-        statements = [statement for one in classes for statement in one.body]
-    yield from (one for one in statements if _name(one) == last)
+        classes = (node for node in statements if isinstance(node, ast.ClassDef) and node.name == part)
+        statements = [statement for node in classes for statement in node.body]
+    yield from (statement for statement in statements if _name(statement) == last)
 
 
 def _name(statement: ast.stmt) -> str | None:

@@ -12,7 +12,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     # Values, answers and errors.
     "Equal refusals are equal byte for byte": (
         Fault(
-            "refusal-says-that-the-room-is-there",
+            "refusal-reveals-room",
             "chatcore.domain:refusal",
             "else NotFound()",
             'else NotFound("Out." if kind else None)',
@@ -20,9 +20,9 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
     ),
     # Sessions.
-    "A refresh token that is used again revokes its session, after 5 s": (
+    "A refresh token that is used again after 5 s revokes its session": (
         Fault(
-            "spent-refresh-token-does-not-revoke",
+            "spent-refresh-token-does-not-revoke-session",
             "chatcore.accounts:Accounts.refresh",
             "await self._end(rotation.session)",
             "pass",
@@ -31,7 +31,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "`auth.refresh` takes a token of the same user and session": (
         Fault(
-            "socket-refreshed-by-another-session",
+            "socket-refreshed-by-other-session",
             "chatcore:Sockets._refresh",
             "(principal.user, principal.session) != (info.user, info.session)",
             "principal.user != info.user",
@@ -40,9 +40,9 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
     ),
     # Sending and reading.
-    "Another content for a key is `key_reused`": (
+    "A key with other content is `key_reused`": (
         Fault(
-            "contents-of-two-commands-with-one-digest",
+            "different-contents-with-same-digest",
             "chatcore.commands:RoomCommand._digest",
             'f"{len(value)}:{value}"',
             "value",
@@ -51,14 +51,14 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "`first_unread` is the first unread message's seq": (
         Fault(
-            "page-around-first-unread-cut-around-the-newest",
+            "page-around-first-unread-cut-around-newest",
             "chatcore.commands:_place",
             "next(unread, window.head)",
             "window.head",
             f"{HISTORY}::test_page_around_the_first_unread_message_is_cut_on_both_sides_of_it",
         ),
     ),
-    "A page that is cut for its size says so": (
+    "A page that is cut for its size reports it": (
         Fault(
             "cut-page-without-has-before",
             "chatcore.commands:_cut",
@@ -67,9 +67,9 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{HISTORY}::test_page_cut_for_its_size_tells_which_entries_it_lacks",
         ),
     ),
-    "An answer of `sync` keeps its size": (
+    "An answer of `sync` does not exceed its size": (
         Fault(
-            "markers-not-counted-to-the-size-of-a-sync",
+            "markers-not-counted-to-size-of-sync",
             "chatcore.commands:_within",
             "if not budget.has(markers_size(view)):",
             "if False:",
@@ -77,9 +77,9 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
     ),
     # Markers.
-    "Markers never go back": (
+    "Markers never move back": (
         Fault(
-            "delivered-position-taken-back-by-a-late-hint",
+            "delivered-position-moved-back-by-late-hint",
             "chatcore.live:MarkerPushes._is_ahead",
             " and marker.delivered >= delivered",
             "",
@@ -87,18 +87,18 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
     ),
     # Rights.
-    "A member is told `forbidden`, everybody else `not_found`": (
+    "A member gets `forbidden`, every other user `not_found`": (
         Fault(
-            "strangers-told-forbidden",
+            "non-member-gets-forbidden",
             "chatcore.domain:refusal",
             "if kind is not None and user_rank in MEMBERS",
             "if kind is not None",
             OVER_HTTP,
         ),
     ),
-    "Admins act on plain members alone": (
+    "Admins act on plain members only": (
         Fault(
-            "admin-removes-an-owner",
+            "admin-removes-owner",
             "chatcore.domain:may_act_on",
             'rank(member) == "owner"',
             "rank(member) in LEADERS",
@@ -108,7 +108,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     # Connecting.
     "DISCONNECT is sent only after a `bye` that is not resumable": (
         Fault(
-            "socketio-disconnect-after-a-resumable-bye",
+            "socketio-disconnect-after-resumable-bye",
             "chatcore_socketio:SocketConnection",
             "if not bye.resumable:",
             "if True:",
@@ -116,9 +116,9 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
     ),
     # Rate limits.
-    "Only a trusted proxy says whose request it forwards": (
+    "Only a trusted proxy may name the client of a forwarded request": (
         Fault(
-            "any-peer-forwards",
+            "forwarded-address-of-any-peer-trusted",
             "chatcore_aiohttp:Proxies.client",
             "while hops and self.trusts(client):",
             "while hops:",
@@ -126,7 +126,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
     ),
     # Rules of this server.
-    "Another host gets 421": (
+    "A request for another host gets 421": (
         Fault(
             "host-not-checked",
             "chatcore_aiohttp:Guard._answer",

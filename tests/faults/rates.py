@@ -1,7 +1,7 @@
-"""How often the simulation finds each fault of a live room: the tables of ``docs/simulation.md``.
+"""Count how often the simulation finds each fault of a live room: the tables of ``docs/simulation.md``.
 
-`python -m tests.faults.rates` runs the seeds 0 to 99 over each, `python -m tests.faults.rates NAME …` over some. Over a
-fault that only stress finds it also runs the seeds 0 to 5 of that stress.
+`python -m tests.faults.rates` runs the seeds 0 to 99 with each fault, `python -m tests.faults.rates NAME …` with the named
+faults. For a fault that only stress finds, the seeds 0 to 5 of that stress are run too.
 """
 
 import os
@@ -36,7 +36,7 @@ def main(names: list[str]) -> None:
 
 
 def rates(fault: Fault) -> list[int]:
-    """In how many seeds a promise is broken over the fault: of ordinary worlds, and of those under its stress."""
+    """Return the numbers of seeds with a broken promise: of ordinary worlds, and of worlds under the fault's stress."""
     with tempfile.TemporaryDirectory(prefix="chatcore-rate-") as folder:
         copy = Path(folder)
         copy_tree(copy)

@@ -1,4 +1,4 @@
-"""Faults that break what the README promises: each row of its table of promises, and what it says around it."""
+"""Faults that break promises of the README: each row of its table of promises, and of the text around the table."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,7 +28,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "One order": (
         Fault(
-            "sqlite-entry-written-above-a-hole",
+            "sqlite-entry-written-above-hole",
             "chatcore_sqlite:Append.__call__",
             "first.seq !=",
             "first.seq <",
@@ -44,7 +44,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{CHAT}::test_internal_failure_takes_the_later_commands_of_its_socket_along",
         ),
         Fault(
-            "later-commands-do-not-fail-with-an-internal-one",
+            "later-commands-do-not-fail-with-internal-error",
             "chatcore.live:CommandQueue.finish",
             "outcome.temporary",
             "isinstance(outcome, Unavailable)",
@@ -53,7 +53,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "Resume misses nothing or says so": (
         Fault(
-            "sync-calls-a-gap-events",
+            "sync-reports-gap-as-events",
             "chatcore.commands:_sync_of",
             'status="gap"',
             'status="events"',
@@ -71,7 +71,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "One pair, one room": (
         Fault(
-            "private-room-depends-on-who-writes-first",
+            "private-room-id-depends-on-first-author",
             "chatcore:private_room_id",
             "sorted((user, peer))",
             "user, peer",
@@ -89,7 +89,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "Bounded memory per client": (
         Fault(
-            "socketio-slow-reader-not-cut",
+            "socketio-slow-consumer-not-cut",
             "chatcore_socketio:Writer.flush",
             "> UNSENT_MAX",
             "> 64 * UNSENT_MAX",
@@ -98,14 +98,14 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "No guessing, no flood": (
         Fault(
-            "strangers-lock-a-user-out",
+            "unknown-addresses-lock-user-out",
             "chatcore.accounts:SignInLimits.sign_in",
             "is_guessed = not known and",
             "is_guessed =",
             "tests/unit/test_accounts_limits.py::test_known_address_does_not_wait_while_its_name_is_guessed",
         ),
         Fault(
-            "socketio-refused-websocket-keeps-its-place",
+            "socketio-refused-websocket-stays-counted",
             "chatcore_socketio:SocketioServer._serve_websocket",
             "self._websockets.release(address)",
             'if "response" in locals():\n    self._websockets.release(address)',
@@ -124,7 +124,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "No ghosts": (
         Fault(
-            "cancelled-socket-stays-in-the-registry",
+            "cancelled-socket-stays-in-registry",
             "chatcore.live:Leases.remove",
             ", shield=True",
             "",
@@ -147,7 +147,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "tests/unit/live/test_chat_exit.py::test_chat_left_by_cancellation_carries_out_what_was_queued",
         ),
         Fault(
-            "socketio-websocket-opens-in-a-closing-server",
+            "socketio-websocket-opens-in-closing-server",
             "chatcore_socketio:SocketioServer._run_session",
             "if self._is_closing:",
             "if False:",
@@ -156,7 +156,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "Clocks do not matter": (
         Fault(
-            "sqlite-entries-read-in-the-order-of-their-times",
+            "sqlite-entries-read-in-order-of-times",
             "chatcore_sqlite:ENTRIES_ABOVE",
             "ORDER BY seq",
             "ORDER BY at",
@@ -165,14 +165,14 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "Storage faults fail closed": (
         Fault(
-            "sqlite-commit-into-a-removed-file-acknowledged",
+            "sqlite-commit-to-removed-file-acknowledged",
             "chatcore_sqlite:GroupCommitter._confirm",
             None,
             "return True",
             "tests/integration/test_sqlite_loss.py::test_append_after_loss_is_not_acknowledged",
         ),
         Fault(
-            "sqlite-lock-after-an-erasure-not-waited-for",
+            "sqlite-lock-after-erasure-not-waited-for",
             "chatcore_sqlite:truncate",
             "round(BUSY_S * 1000)",
             "0",
@@ -181,7 +181,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "All adapters behave the same": (
         Fault(
-            "sqlite-lists-the-rooms-of-banned-users",
+            "sqlite-lists-rooms-of-banned-users",
             "chatcore_sqlite:PAGE",
             " AND standing IN ('member', 'invited')",
             "",
@@ -191,7 +191,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     # Around the table.
     "The text of a deleted message is overwritten within a minute": (
         Fault(
-            "sqlite-deletion-in-a-shared-commit-not-noted",
+            "sqlite-deletion-in-shared-commit-not-noted",
             "chatcore_sqlite:GroupCommitter._carry_out",
             "any(job.erases for job in jobs)",
             "jobs and jobs[0].erases",

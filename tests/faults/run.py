@@ -1,7 +1,7 @@
-"""Break one promise at a time in a copy of the tree, and require the test that holds it to fail.
+"""Break one promise at a time in a copy of the tree, and require the test of the promise to fail.
 
-`nox -s faults` runs all of them, `nox -s faults -- NAME …` some. Ends with 1 when a test passes over broken code, or
-when a fault does not fit the code.
+`nox -s faults` runs all faults, `nox -s faults -- NAME …` the named ones. The exit status is 1 if a test passes with a
+fault, or if a fault does not fit the code.
 """
 
 import os
@@ -35,13 +35,13 @@ def main(names: list[str]) -> int:
 
 
 def is_noticed(fault: Fault) -> bool:
-    """Return whether the fault's test fails over it, and print it, with what is wrong otherwise."""
+    """Return whether the test fails with the fault, and print the result."""
     with tempfile.TemporaryDirectory(prefix="chatcore-fault-") as folder:
         copy = Path(folder)
         copy_tree(copy)
         try:
             plant(copy, fault)
-            complaint = _tested(copy, fault)
+            complaint = _run_test(copy, fault)
         except MisfitError as error:
             complaint = str(error)
     print(f"{'MISSED' if complaint else 'ok    '} {fault.name}{f': {complaint}' if complaint else ''}", flush=True)
@@ -58,13 +58,13 @@ def copy_tree(copy: Path) -> None:
 
 
 def plant(copy: Path, fault: Fault) -> None:
-    """Break a copy of the tree. Raises `MisfitError`."""
+    """Apply the fault to a copy of the tree. Raises `MisfitError`."""
     file, text = faulty(copy, fault)
     file.write_text(text, encoding="utf-8")
 
 
-def _tested(copy: Path, fault: Fault) -> str | None:
-    """Run the fault's test. Returns None if it fails, otherwise what it printed."""
+def _run_test(copy: Path, fault: Fault) -> str | None:
+    """Run the test of the fault. Returns None if the test fails, otherwise its output."""
     paths = [copy / source for source in SOURCES]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", fault.test]
@@ -80,8 +80,8 @@ def _tested(copy: Path, fault: Fault) -> str | None:
         try:
             printed, _ = running.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(running.pid, signal.SIGKILL)  # with the servers that its tests have started
-            return None  # a test that hangs over the fault does not pass
+            os.killpg(running.pid, signal.SIGKILL)  # together with the servers that the tests have started
+            return None  # a test that hangs with the fault does not pass
     if running.returncode == 1:
         return None
     return f"{fault.test} ended with {running.returncode}\n{printed[-2000:]}"

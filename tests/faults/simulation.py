@@ -1,6 +1,6 @@
-"""Faults that only the simulation notices. `docs/simulation.md` says how often, and `rates` counts again.
+"""Faults that only the simulation finds. `docs/simulation.md` has the rates, and `rates` counts them again.
 
-Faults that also have a quick test are among those of `live`.
+Faults that also have a quick test are in `live`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ CANCELLATION = "tests/integration/test_simulation_cancellation.py"
 UNDER_STRESS = f"{SIMULATION}::test_stress_breaks_no_promise"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
-    "Every outcome that writes nothing is given after the store was read": (
+    "An outcome without an entry is returned only after the store was read": (
         Fault(
-            "unchanged-answered-without-reading",
+            "unchanged-answered-without-read",
             "chatcore.live:LiveRoom._settle",
             "self._refuse_first()",
             "self._refuse_first() or ((one := self._commands.first()) and not self._decide(state, one, one.command)"
@@ -22,18 +22,18 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             SIMULATION,
         ),
     ),
-    "A batch ends at the first command that is refused": (
+    "A batch ends at the first refused command": (
         Fault(
-            "batch-goes-on-behind-a-refusal",
+            "batch-continues-after-refusal",
             "chatcore.live:LiveRoom._decide_batch",
             "if not isinstance(entry, Entry):",
             "if not isinstance(entry, Entry):\n    continue\nif False:",
             SIMULATION,
         ),
     ),
-    "Nothing is told before it is durable": (
+    "No hint is published before its entry is durable": (
         Fault(
-            "hint-published-before-the-append",
+            "hint-published-before-append",
             "chatcore.live:LiveRoom._append",
             "self._unsure = True",
             "self._unsure = True\nself._context.publish([entry for _, entry in batch])",
@@ -42,23 +42,23 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "An ended session ends its sockets on every node": (
         Fault(
-            "sign-out-ends-at-its-node",
+            "sign-out-ends-sockets-of-own-node-only",
             "chatcore:Sockets.close_session",
             "[info for info in await self.of_user(user) if info.session == session]",
             "[]",
             SIMULATION,
         ),
     ),
-    "The registry shows the open sockets and no other": (
+    "The registry lists exactly the open sockets": (
         Fault(
-            "ended-socket-renewed",
+            "ended-socket-stays-in-lease",
             "chatcore.live:Leases.remove",
             "del self._sockets[socket.id]",
             "pass",
             SIMULATION,
         ),
         Fault(
-            "socket-leaves-after-the-registry-answered",
+            "socket-leaves-only-after-registry-answers",
             "chatcore:Sockets.open",
             "finally:",
             "finally:\n    if self._leases:\n        await self._leases.add(info)",
@@ -67,7 +67,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "Access ends by the clock, also after a jump or a blocked event loop": (
         Fault(
-            "access-ends-by-a-timer",
+            "access-ends-by-timer",
             "chatcore.live:AccessExpiry.__init__",
             "self._now = now",
             "from anyio import current_time\n"
@@ -76,25 +76,25 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             SIMULATION,
         ),
         Fault(
-            "access-ends-only-if-its-second-is-seen",
+            "access-ends-only-near-its-deadline",
             "chatcore.live:AccessExpiry.watch",
             "deadline.end <= now",
             "deadline.end <= now <= deadline.end + timedelta(seconds=3 * CHECK_INTERVAL_S)",
             SIMULATION,
         ),
     ),
-    "A room goes on after a store that raised what it may not": (
+    "A room continues after a store raised an undeclared exception": (
         Fault(
-            "room-ends-with-its-stores-exception",
+            "room-ends-with-exception-of-store",
             "chatcore.live:LiveRoom._run",
             "except Exception:",
             "except ChatError:",
             SIMULATION,
         ),
     ),
-    "Every command is answered, also if its node stops": (
+    "Every command is answered, also when its node stops": (
         Fault(
-            "queued-commands-forgotten-at-the-end",
+            "pending-commands-not-answered-at-exit",
             "chatcore:Chat.__aexit__",
             "self._hub.abandon()",
             "pass",
@@ -119,16 +119,16 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{UNDER_STRESS}[sustained-load]",
         ),
     ),
-    "The change poller finds everything": (
+    "The change poller finds every change": (
         Fault(
-            "poller-skips-changes-if-there-are-many",
+            "poller-skips-changes-above-one-page",
             "chatcore.live:ChangePoller.poll",
             "more = page.more",
             "more = False\nif page.more:\n    self._after = (await self._store.changes(None, 1)).changes[-1].position",
             f"{UNDER_STRESS}[long-room]",
         ),
     ),
-    "A page that is cut for its size says so": (
+    "A page that is cut for its size reports it": (
         Fault(
             "cut-page-without-has-after",
             "chatcore.commands:_cut",
@@ -139,16 +139,16 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "A socket gets the entries of all rooms of its user": (
         Fault(
-            "rooms-beyond-ready-not-followed",
+            "rooms-beyond-ready-not-subscribed",
             "chatcore:Sockets._greet",
             "for row in memberships}",
             "for row in memberships[:0]}",
             f"{UNDER_STRESS}[many-rooms]",
         ),
     ),
-    "Every follower below the head is filled": (
+    "Every subscription below the head is filled": (
         Fault(
-            "only-eight-followers-filled",
+            "only-eight-subscriptions-filled",
             "chatcore.live:LiveRoom.__init__",
             "= deque()",
             "= deque(maxlen=8)",

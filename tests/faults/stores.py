@@ -1,4 +1,4 @@
-"""Faults that break what `docs/stores.md` asks of a store, in its order. They are planted in our own stores."""
+"""Faults that break the requirements of `docs/stores.md`, in its order. They are planted in the bundled stores."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,36 +17,36 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "tests/integration/test_serve_ready.py::test_server_without_space_for_message_is_not_ready",
         ),
     ),
-    "What is written of a call is a prefix": (
+    "An append writes a prefix of its entries": (
         Fault(
-            "mongo-batch-goes-on-behind-a-taken-key",
+            "mongo-batch-continues-after-taken-key",
             "chatcore_mongo:_insert_in_order",
             "insert_many(documents, session=session)",
             "insert_many(documents, ordered=False, session=session)",
             "tests/integration/test_mongo_races.py::test_key_taken_by_other_client_ends_batch_at_its_entry",
         ),
     ),
-    "A read is of one moment": (
+    "A read is one snapshot": (
         Fault(
-            "mongo-page-with-entries-above-its-head",
+            "mongo-page-with-entries-above-head",
             "chatcore_mongo:_page_queries",
             "queries.below(room, anchor,",
             "queries.below(room, 2**53,",
             f"{IN_MONGO}::TestMongoLog::test_window_is_consistent_during_writes",
         ),
     ),
-    "A deletion is told at once, and an interrupted one is finished": (
+    "A deletion takes effect at once, and an interrupted erasure is finished": (
         Fault(
-            "mongo-text-shown-until-it-is-erased",
+            "mongo-text-shown-until-erased",
             "chatcore_mongo:_without_erased_text",
             None,
             "return entry",
             f"{MONGO_FAULTS}::test_text_with_failed_erasure_is_hidden_and_erased_by_any_node",
         ),
     ),
-    "It returns when the write is durable, and no read shows what is not": (
+    "An append returns when its entries are durable, and no read shows other entries": (
         Fault(
-            "mongo-reads-what-no-majority-has",
+            "mongo-reads-entries-without-majority",
             "chatcore_mongo:READ_CONCERN",
             '"majority"',
             '"local"',
@@ -55,7 +55,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "Entries that change membership name the users that they affect": (
         Fault(
-            "mongo-user-who-left-not-named",
+            "mongo-left-user-not-named",
             "chatcore_mongo:DocumentBuilder._membership_document",
             "{user: after.members.get(user) for user in users}",
             "dict(after.members)",
@@ -73,18 +73,18 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "tests/integration/test_sqlite_cut.py",
         ),
     ),
-    "`changes` tells what becomes visible late": (
+    "`changes` returns changes that become visible late": (
         Fault(
-            "mongo-late-changes-not-told",
+            "mongo-late-changes-not-returned",
             "chatcore_mongo:OVERLAP_S",
             "10",
             "0",
             "tests/integration/test_mongo_commands.py::test_late_visible_changes_are_returned_once_by_next_calls",
         ),
     ),
-    "Everything answers, or raises Unavailable, within 2 seconds": (
+    "Every call returns or raises Unavailable within 2 seconds": (
         Fault(
-            "mongo-call-has-no-limit-of-time",
+            "mongo-call-without-time-limit",
             "chatcore_mongo:MongoDatabase.time_limit",
             "asyncio.timeout_at(began + CALL_TIMEOUT_S)",
             "asyncio.timeout_at(None)",

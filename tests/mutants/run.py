@@ -1,9 +1,9 @@
 """Change one expression at a time in a copy of the tree, and count how many of the changes the tests notice.
 
-`nox -s mutants -- src/chatcore/live/room.py …` takes `CHATCORE_TEST_MUTANTS` (150) mutants of each module at random:
-`CHATCORE_TEST_MUTANTS_SEED`, which is printed, repeats a choice. Mutants are cosmic-ray's, without those in annotations
-and in the decorators of classes: the type checkers see to the former, and the latter change no behaviour. What
-survives is printed: a test is missing, or the change makes no difference.
+`nox -s mutants -- src/chatcore/live/room.py …` takes `CHATCORE_TEST_MUTANTS` (150) mutants of each module at random.
+The printed `CHATCORE_TEST_MUTANTS_SEED` repeats a choice. cosmic-ray makes the mutants. Mutants in annotations are left out,
+since the type checkers check these, and so are mutants in class decorators, which change no behaviour. Survivors are
+printed: a test is missing, or the change makes no difference.
 """
 
 import ast
@@ -36,15 +36,15 @@ from .table import ON_TRIO, TESTS
 COUNT = int(os.environ.get("CHATCORE_TEST_MUTANTS", "150"))
 SEED = os.environ.get("CHATCORE_TEST_MUTANTS_SEED") or secrets.token_hex(4)
 SECONDS = 60
-"""A mutant whose tests take longer is noticed: a loop without an end is what it often is."""
+"""A mutant counts as noticed if its tests take longer: often the mutant is an endless loop."""
 IMPORTED_BEFORE = (
     *("aiohttp.web", "anyio.pytest_plugin", "anyio._backends._asyncio", "anyio._backends._trio", "argon2", "cattrs"),
     *("hypothesis.strategies", "jwt", "limits.aio", "socketio", "structlog", "trio.testing"),
 )
-"""Third-party modules that a mutant's process has from its parent: to import them takes longer than most tests."""
+"""Third-party modules that the parent imports for all mutants: their import takes longer than most tests."""
 
 PRINTED = "printed"
-"""The file in the copy with what the tests printed last."""
+"""The file in the copy with the output of the last test run."""
 
 FORK = multiprocessing.get_context("fork")
 
@@ -57,7 +57,7 @@ class Mutant:
 
 
 def main(modules: Sequence[str]) -> int:
-    """Count for each module. Returns 1 where the tests fail without a mutant, else 0: survivors are for people."""
+    """Count for each module. Returns 1 if the tests fail without a mutant, else 0, also if mutants survive."""
     unknown = [module for module in modules if not (module.startswith(tuple(TESTS)) and (ROOT / module).is_file())]
     if unknown or not modules:
         print(f"Not a module with named tests: {', '.join(unknown) or 'nothing'}.")
@@ -69,10 +69,10 @@ def main(modules: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="chatcore-mutants-") as folder:
         copy = Path(folder)
         copy_tree(copy)
-        return max(counted(copy, module) for module in modules)
+        return max(count_noticed(copy, module) for module in modules)
 
 
-def counted(copy: Path, module: str) -> int:
+def count_noticed(copy: Path, module: str) -> int:
     file, tests = copy / module, tests_of(module)
     right = file.read_text(encoding="utf-8")
     sys.dont_write_bytecode = False
@@ -80,12 +80,12 @@ def counted(copy: Path, module: str) -> int:
         print((copy / PRINTED).read_text()[-2000:])
         print(f"{module}: its tests fail as it is, or take more than {SECONDS} s", flush=True)
         return 1
-    # Bytecode of the other modules saves half a second a mutant. That of this one could pass for a mutant's, which may
-    # have its size and second.
+    # Bytecode of the other modules saves half a second per mutant. Bytecode of this module must go: Python would take it
+    # for that of a mutant with the same size and modification time.
     sys.dont_write_bytecode = True
     Path(cache_from_source(str(file))).unlink()
-    everything = list(mutants(right))
-    chosen = random.Random(f"{SEED} {module}").sample(everything, min(COUNT, len(everything)))
+    candidates = list(mutants(right))
+    chosen = random.Random(f"{SEED} {module}").sample(candidates, min(COUNT, len(candidates)))
     began, tried, survivors = time.monotonic(), 0, 0
     for mutant in chosen:
         if (wrong := mutated(right, mutant)) is None:
@@ -97,15 +97,15 @@ def counted(copy: Path, module: str) -> int:
             print(f"survived {module}:{mutant.line} {mutant.operator}\n{difference(right, wrong)}", flush=True)
     file.write_text(right, encoding="utf-8")
     took = time.monotonic() - began
-    print(f"{module}: {tried - survivors} of {tried} noticed, of {len(everything)} in all; {took:.0f} s", flush=True)
+    print(f"{module}: {tried - survivors} of {tried} noticed, of {len(candidates)} in all; {took:.0f} s", flush=True)
     return 0
 
 
 def tests_of(module: str) -> Sequence[str]:
-    """Arguments of pytest: the tests named for a module, those of its name first."""
+    """Return the arguments of pytest for a module: the tests with the module's name come first."""
     tests = next(tests for prefix, tests in TESTS.items() if module.startswith(prefix))
     own = [str(path.relative_to(ROOT)) for path in ROOT.glob(f"tests/**/test_{Path(module).stem}.py")]
-    # Nearly every mutant is as wrong on asyncio.
+    # Nearly every mutant behaves alike on all event loops, so one of them is enough.
     return ["-k", "not uvloop" if module in ON_TRIO else "not trio and not uvloop", *own, *tests]
 
 
@@ -124,7 +124,7 @@ def mutants(code: str) -> Iterator[Mutant]:
 
 
 def mutated(code: str, mutant: Mutant) -> str | None:
-    """The code with the mutant in it; None where that is no Python, or cosmic-ray can't make it."""
+    """Return the code with the mutant, or None if the result is no Python or cosmic-ray can't make it."""
     try:
         wrong: str = mutate_code(code, get_operator(mutant.operator)(), mutant.occurrence) or code
         ast.parse(wrong)
@@ -134,23 +134,23 @@ def mutated(code: str, mutant: Mutant) -> str | None:
 
 
 def spans_left_out(tree: ast.AST) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """From where to where annotations and the decorators of classes reach: line and column."""
+    """Yield start and end, as line and column, of annotations and class decorators."""
     for node in ast.walk(tree):
-        found: list[ast.expr | None] = []
+        expressions: list[ast.expr | None] = []
         match node:
             case ast.ClassDef():
-                found += node.decorator_list
+                expressions += node.decorator_list
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                found.append(node.returns)
+                expressions.append(node.returns)
             case ast.arg():
-                found.append(node.annotation)
+                expressions.append(node.annotation)
             case ast.AnnAssign():
-                found.append(node.annotation)
+                expressions.append(node.annotation)
                 if isinstance(node.annotation, ast.Name) and node.annotation.id == "TypeAlias":
-                    found.append(node.value)
+                    expressions.append(node.value)
             case _:
                 pass
-        for expression in found:
+        for expression in expressions:
             if expression is not None:
                 end = expression.end_lineno or expression.lineno, expression.end_col_offset or 0
                 yield (expression.lineno, expression.col_offset), end
@@ -162,24 +162,24 @@ def is_noticed(copy: Path, tests: Sequence[str]) -> bool:
     process.join(SECONDS)
     if process.exitcode is None:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid or 0, signal.SIGKILL)  # with the programs that its tests have started
+            os.killpg(process.pid or 0, signal.SIGKILL)  # together with the programs that the tests have started
         process.join()
     return process.exitcode != 0
 
 
 def run_tests(copy: Path, tests: Sequence[str]) -> NoReturn:
-    """In the process of a mutant: it imports the copy, and writes nothing."""
+    """Run the tests in the process of a mutant, on the modules of the copy. Writes no bytecode."""
     os.setsid()
     os.chdir(copy)
     printed = os.open(PRINTED, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(printed, 1)
     os.dup2(printed, 2)
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # for the programs that its tests start
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # for the programs that the tests start
     folders = [copy, copy / "src", copy / "src" / "adapters", copy / "src" / "entrypoints"]
     sys.path[:0] = [str(folder) for folder in folders]
     for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
         del sys.modules[name]
-    imported = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # plugins, by the parent
+    imported = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # the parent has imported the plugins
     os._exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *imported, *tests]))
 
 

@@ -1,4 +1,4 @@
-"""The tests that are named for a module: for its path, or for what that begins with, the longest first."""
+"""The tests of each module, by a prefix of its path. The longest prefix comes first."""
 
 from collections.abc import Mapping, Sequence
 
@@ -24,7 +24,7 @@ FLOODS = (
     f"{_BOUNDS}::test_frames_after_client_close_frame_are_not_read",
     f"{_BOUNDS}::test_frames_after_end_of_socket_are_not_read",
 )
-HELD_UP = (
+PAUSED = (
     f"{_BOUNDS}::test_client_with_paused_reading_and_stuck_commands_is_cut",
     f"{_BOUNDS}::test_heartbeat_does_not_cut_client_with_slow_commands",
     f"{_BOUNDS}::test_client_with_paused_reading_is_not_asked_for_pongs",
@@ -57,19 +57,19 @@ TESTS: Mapping[str, Sequence[str]] = {
         END,
     ),
     "src/adapters/chatcore_socketio/packet_handler": (
-        *("tests/unit/test_packet_queue.py", COMMANDS, HOSTILE, CONNECT, WEBSOCKET, *HELD_UP, END),
+        *("tests/unit/test_packet_queue.py", COMMANDS, HOSTILE, CONNECT, WEBSOCKET, *PAUSED, END),
     ),
     "src/adapters/chatcore_socketio/polling_handshake": (POLLING, CONNECT, SUITES),
     "src/adapters/chatcore_socketio/frame_reader": ("tests/unit/test_frame_reader.py", WEBSOCKET, *FLOODS),
-    "src/adapters/chatcore_socketio/frames": ("tests/unit/test_frames.py", WEBSOCKET, CONNECT, *HELD_UP, END),
-    "src/adapters/chatcore_socketio/heartbeat": ("tests/unit/test_heartbeat.py", *HELD_UP),
+    "src/adapters/chatcore_socketio/frames": ("tests/unit/test_frames.py", WEBSOCKET, CONNECT, *PAUSED, END),
+    "src/adapters/chatcore_socketio/heartbeat": ("tests/unit/test_heartbeat.py", *PAUSED),
     "src/adapters/chatcore_socketio/writer": ("tests/unit/test_writer.py", COMMANDS, *SLOW),
     "src/adapters/chatcore_socketio/packets": (CONNECT, COMMANDS, POLLING, HOSTILE),
-    "src/adapters/chatcore_socketio/receiver": (*FLOODS, WEBSOCKET, *HELD_UP),
+    "src/adapters/chatcore_socketio/receiver": (*FLOODS, WEBSOCKET, *PAUSED),
     "src/adapters/chatcore_socketio/server": (CONNECT, POLLING, WEBSOCKET, *LIMITS, END),
-    "src/adapters/chatcore_socketio/session": (CONNECT, POLLING, HOSTILE, *FLOODS, *HELD_UP, COMMANDS, WEBSOCKET, END),
+    "src/adapters/chatcore_socketio/session": (CONNECT, POLLING, HOSTILE, *FLOODS, *PAUSED, COMMANDS, WEBSOCKET, END),
     "src/adapters/chatcore_socketio/websocket_handshake": (WEBSOCKET, CONNECT),
 }
 
 ON_TRIO = frozenset({"src/chatcore/live/background.py", "src/chatcore/live/event_loop.py"})
-"""Modules with code that runs on trio alone: their tests run on trio too."""
+"""Modules with code that only runs on trio: their tests run on trio too."""
