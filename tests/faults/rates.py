@@ -1,7 +1,7 @@
 """Count how often the simulation finds each fault of a live room: the tables of ``docs/simulation.md``.
 
-`python -m tests.faults.rates` runs the seeds 0 to 99 with each fault, `python -m tests.faults.rates NAME …` with the named
-faults. For a fault that only stress finds, the seeds 0 to 5 of that stress are run too.
+`python -m tests.faults.rates` runs the seeds 0 to 99 with each fault, `python -m tests.faults.rates NAME …` with the
+named faults. For a fault that only stress finds, the seeds 0 to 5 of that stress are run too.
 """
 
 import os

@@ -1,9 +1,9 @@
 """Change one expression at a time in a copy of the tree, and count how many of the changes the tests notice.
 
 `nox -s mutants -- src/chatcore/live/room.py …` takes `CHATCORE_TEST_MUTANTS` (150) mutants of each module at random.
-The printed `CHATCORE_TEST_MUTANTS_SEED` repeats a choice. cosmic-ray makes the mutants. Mutants in annotations are left out,
-since the type checkers check these, and so are mutants in class decorators, which change no behaviour. Survivors are
-printed: a test is missing, or the change makes no difference.
+The printed `CHATCORE_TEST_MUTANTS_SEED` repeats a choice. cosmic-ray makes the mutants. Mutants in annotations are left
+out, since the type checkers check these, and so are mutants in class decorators, which change no behaviour. Survivors
+are printed: a test is missing, or the change makes no difference.
 """
 
 import ast
@@ -80,8 +80,8 @@ def count_noticed(copy: Path, module: str) -> int:
         print((copy / PRINTED).read_text()[-2000:])
         print(f"{module}: its tests fail as it is, or take more than {SECONDS} s", flush=True)
         return 1
-    # Bytecode of the other modules saves half a second per mutant. Bytecode of this module must go: Python would take it
-    # for that of a mutant with the same size and modification time.
+    # Bytecode of the other modules saves half a second per mutant. Bytecode of this module must go: Python would take
+    # it for that of a mutant with the same size and modification time.
     sys.dont_write_bytecode = True
     Path(cache_from_source(str(file))).unlink()
     candidates = list(mutants(right))
