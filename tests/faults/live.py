@@ -20,7 +20,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._drop_if_idle",
             "self._running or self._pending()",
             "self._pending() and not self._commands",
-            f"{RULES}::test_a_room_is_not_dropped_while_a_command_waits_in_it",
+            f"{RULES}::test_room_with_a_pending_command_is_not_dropped",
         ),
     ),
     "A subscription that lacks more than 200 entries is cut; with 200 it is filled": (
@@ -38,7 +38,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._catch_up",
             " == head + 1",
             "",
-            f"{RULES}::test_a_hint_is_checked_for_the_one_before_it_that_was_lost",
+            f"{RULES}::test_hint_reveals_the_lost_hint_before_it",
         ),
     ),
     "A first subscription sets the head to its own seq, not to that of a hint": (
@@ -47,7 +47,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom.subscribe",
             "self.started = subscription.seq",
             "self.started = max(subscription.seq, known)",
-            f"{RULES}::test_a_room_that_no_hint_told_of_is_found_by_the_poller",
+            f"{RULES}::test_room_without_hints_is_found_by_the_poller",
         ),
     ),
     "The entry buffer of a room holds no text of a deleted message": (
@@ -66,7 +66,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Subscriptions.deliver",
             "if subscription.seq == entry.seq - 1",
             "",
-            f"{RULES}::test_ready_may_be_ahead_of_the_live_room",
+            f"{RULES}::test_ready_above_the_live_room_gets_later_entries_only",
         ),
     ),
     "A new member gets the push `room` before the entry": (
@@ -75,7 +75,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._fill_one",
             "(subscription.socket.user,)",
             "() if subscription.member else (subscription.socket.user,)",
-            f"{INVITATIONS}::test_who_left_and_came_back_while_a_sync_failed_hears_of_both",
+            f"{INVITATIONS}::test_socket_gets_leaving_and_return_of_its_user_during_a_failed_sync",
         ),
     ),
     "The last entry that a removed member gets is the removal": (
@@ -84,7 +84,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:_change_membership",
             "subscription.member = False",
             "pass",
-            f"{MEMBERSHIP_PUSHES}::test_who_is_removed_hears_their_removal_and_nothing_above_it",
+            f"{MEMBERSHIP_PUSHES}::test_removed_user_gets_removal_and_no_later_entry",
         ),
     ),
     "The end of an invitation gives the push `room.gone`": (
@@ -93,7 +93,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:_change_membership",
             "if subscription.member or entry.room in socket.invited:",
             "if subscription.member:",
-            f"{MEMBERSHIP_PUSHES}::test_an_invitation_that_ends_is_told_by_room_gone_alone",
+            f"{MEMBERSHIP_PUSHES}::test_ended_invitation_is_pushed_as_room_gone_only",
         ),
     ),
     "A subscription without membership is dropped when the room is idle": (
@@ -112,7 +112,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Hub.take_hint",
             " or seq <= live.started",
             "",
-            f"{MEMBERSHIP_PUSHES}::test_late_hint_of_a_join_reaches_a_socket_though_its_room_did_not_begin_below_it",
+            f"{MEMBERSHIP_PUSHES}::test_late_hint_of_a_join_reaches_a_socket_of_a_room_live_from_above",
         ),
     ),
     "A join that a later entry of the same read undoes is not announced": (
@@ -121,7 +121,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:_change_membership",
             ' and room.state == "member"',
             "",
-            f"{MEMBERSHIP_PUSHES}::test_invited_user_hears_nothing_of_an_earlier_join_that_was_undone",
+            f"{MEMBERSHIP_PUSHES}::test_invited_user_gets_no_push_of_an_earlier_undone_join",
         ),
     ),
     # Connecting.
@@ -131,7 +131,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Hub.subscribe_connected",
             "(*subscriptions, *socket.deferred_joins)",
             "subscriptions",
-            f"{RULES}::test_a_join_while_a_socket_connects_reaches_it",
+            f"{RULES}::test_join_during_a_connect_reaches_the_socket",
         ),
     ),
     "If the page of `ready` is the whole list, no other room is subscribed to": (
@@ -140,7 +140,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore:Sockets._greet",
             " if page.next else {}",
             "",
-            f"{INVITATIONS}::test_what_ended_between_the_two_reads_of_a_connect_is_not_followed",
+            f"{INVITATIONS}::test_membership_that_ended_between_the_reads_of_a_connect_is_not_subscribed",
         ),
     ),
     "The recent head of a room that is not live is kept for 10 s": (
@@ -149,21 +149,21 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Hub._drop",
             "self._recent_heads.note(room, live.known)",
             "pass",
-            f"{CONCURRENT_READS}::test_entry_of_a_room_dropped_while_a_socket_connects_reaches_that_socket",
+            f"{CONCURRENT_READS}::test_entry_of_a_room_dropped_during_a_connect_reaches_the_socket",
         ),
         Fault(
             "recent-head-kept-for-1-second",
             "chatcore.live:REMEMBERED_S",
             "10",
             "1",
-            f"{RECENT_HEADS}::test_recent_head_is_remembered_while_a_connecting_socket_reads_its_rooms",
+            f"{RECENT_HEADS}::test_recent_head_is_remembered_for_the_time_of_a_connect",
         ),
         Fault(
             "recent-head-moved-back-by-late-hint",
             "chatcore.live:RecentHeads.note",
             "max(seq, self._heads.pop(room, (0, now))[0])",
             "(seq, self._heads.pop(room, None))[0]",
-            f"{RECENT_HEADS}::test_seq_told_late_does_not_take_a_recent_head_back",
+            f"{RECENT_HEADS}::test_late_hint_of_a_lower_seq_does_not_lower_a_recent_head",
         ),
     ),
     # Sync.
@@ -173,7 +173,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Hub.begin_sync",
             "if room in socket.subscriptions",
             "if False",
-            f"{RULES}::test_no_entry_overtakes_the_answer_of_a_sync_that_names_its_room",
+            f"{RULES}::test_entries_follow_the_answer_of_a_sync_of_their_room",
         ),
     ),
     "Joins during a `sync` are deferred, and subscribed to after its answer": (
@@ -182,14 +182,14 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Hub.resubscribe",
             "elif joined:",
             "elif False:",
-            f"{RULES}::test_a_join_during_a_sync_that_names_the_room_is_not_lost",
+            f"{RULES}::test_join_during_a_sync_of_its_room_is_delivered",
         ),
         Fault(
             "join-during-sync-subscribed-at-once",
             "chatcore.live:LiveSocket.defer_join",
             " or room in self.syncing_rooms",
             "",
-            f"{RULES}::test_a_join_during_a_sync_that_names_the_room_is_not_lost",
+            f"{RULES}::test_join_during_a_sync_of_its_room_is_delivered",
         ),
     ),
     "A `sync` that fails leaves the subscriptions of its socket unchanged": (
@@ -198,7 +198,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.commands:Sync.handle",
             "context.hub.resubscribe(context.socket, self.cursors, held)",
             "context.hub.resubscribe(context.socket, self.cursors, {})",
-            f"{RULES}::test_a_sync_that_fails_leaves_the_socket_where_it_was",
+            f"{RULES}::test_failed_sync_leaves_subscriptions_unchanged",
         ),
     ),
     "A `sync` that is answered after the end of its socket leaves no live room": (
@@ -207,7 +207,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Hub.subscribe",
             " and not subscription.socket.ended",
             "",
-            f"{CONCURRENT_READS}::test_sync_answered_after_its_socket_has_ended_leaves_no_room",
+            f"{CONCURRENT_READS}::test_sync_answered_after_the_end_of_its_socket_leaves_no_live_room",
         ),
     ),
     "An invitation is pushed again after a `sync` that reported its room as gone": (
@@ -225,7 +225,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Memberships._end_invitations",
             "invitations.get(socket) == invited",
             "True",
-            f"{INVITATIONS}::test_a_look_that_is_older_than_an_invitation_does_not_end_it",
+            f"{INVITATIONS}::test_membership_read_before_an_invitation_does_not_end_it",
         ),
     ),
     "An invitation that was pushed while the store was read is checked again": (
@@ -234,7 +234,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Memberships._end_invitations",
             "self.check_soon(user, room)",
             "pass",
-            f"{MEMBERSHIP_PUSHES}::test_end_of_an_invitation_that_is_read_while_ready_is_pushed_is_pushed",
+            f"{MEMBERSHIP_PUSHES}::test_end_of_an_invitation_read_while_ready_is_pushed_is_pushed",
         ),
     ),
     # Connections.
@@ -244,7 +244,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore:Sockets.open",
             "GuardedConnection(connection)",
             "connection",
-            "tests/unit/live/test_failing_connections.py::test_whichever_connections_raise_all_others_get_every_push",
+            "tests/unit/live/test_failing_connections.py::test_failing_connections_do_not_affect_pushes_to_others",
         ),
     ),
     # Deciding.
@@ -270,7 +270,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._decide_batch",
             "(pending.user, pending.key) in keys",
             "False",
-            f"{RULES}::test_commands_with_one_key_at_once_append_one_entry",
+            f"{RULES}::test_concurrent_commands_with_one_key_append_one_entry",
         ),
     ),
     "A refusal is given only after the store has returned no entry above the head": (
@@ -279,7 +279,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._settle",
             "if above.entries:",
             "if False:",
-            f"{RULES}::test_a_member_who_joined_on_another_node_a_moment_ago_is_not_refused",
+            f"{RULES}::test_member_that_just_joined_on_another_node_is_not_refused",
         ),
     ),
     "A command with a key in the store gets the first answer instead of a refusal": (
@@ -297,7 +297,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._apply",
             "self._commands.finish_by_key(entry)",
             "self._subscriptions.deliver(entry, rooms)\nself._commands.finish_by_key(entry)",
-            f"{RULES}::test_a_retry_is_answered_before_its_entry_is_delivered",
+            f"{RULES}::test_retry_is_answered_before_its_entry_is_delivered",
         ),
     ),
     "An entry is the result of a command only with the same content digest": (
@@ -306,7 +306,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.domain:outcome_of_used_key",
             "!= command.digest",
             "is None",
-            f"{RULES}::test_ones_own_entry_is_not_taken_for_anothers_with_the_same_key",
+            f"{RULES}::test_entry_of_another_content_under_the_same_key_is_key_reused",
         ),
     ),
     "An entry answers no command before an earlier command of the same socket": (
@@ -315,7 +315,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:CommandQueue.finish_by_key",
             "if pending.socket is not None and next(iter(self._by_socket[pending.socket])) is not pending:",
             "if False:",
-            f"{RULES}::test_retry_found_in_an_entry_is_answered_after_earlier_commands_of_its_socket",
+            f"{RULES}::test_retry_found_in_an_entry_is_answered_after_earlier_commands",
         ),
     ),
     "`duplicate` is false for an entry that the command's own append may have written": (
@@ -324,7 +324,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.domain:outcome_of_used_key",
             " and entry.seq > unsure_above",
             "",
-            f"{RECOVERY}::test_entry_that_stood_before_the_first_try_is_a_duplicate",
+            f"{RECOVERY}::test_entry_from_before_the_first_try_is_a_duplicate",
         ),
     ),
     "`key_reused` is decided on the store, not on an earlier read": (
@@ -333,7 +333,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:CommandQueue.finish_by_key",
             "if isinstance(outcome, CommandDone):",
             "if True:",
-            f"{RULES}::test_retry_after_deletion_of_a_message_read_before_gets_its_first_answer",
+            f"{RULES}::test_retry_of_a_deleted_message_gets_the_first_answer",
         ),
     ),
     "After an append of unknown outcome the room reads the log": (
@@ -347,7 +347,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "except Unavailable:\n"
             "    self.fail(Unavailable())\n"
             "    raise",
-            f"{RULES}::test_a_write_whose_outcome_is_unknown_is_written_once_and_answered",
+            f"{RULES}::test_write_with_unknown_outcome_is_written_once_and_answered",
         ),
     ),
     "A command is answered after the append": (
@@ -356,7 +356,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._append",
             "self._unsure = True",
             "self._unsure = True\nfor pending, entry in batch:\n    self._commands.finish(pending, CommandDone(entry))",
-            f"{RULES}::test_a_store_that_stays_away_fails_a_command_after_five_seconds",
+            f"{RULES}::test_store_that_keeps_failing_fails_a_command_after_5_s",
         ),
     ),
     "A command fails 5 s after queueing, with all commands of its socket in that room": (
@@ -365,14 +365,14 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Hub._watch",
             "self.timeouts.watch(self._rooms[room])",
             "pass",
-            f"{RECOVERY}::test_command_at_a_store_that_never_answers_fails_after_five_seconds",
+            f"{RECOVERY}::test_command_at_a_store_that_never_answers_fails_after_5_s",
         ),
         Fault(
             "commands-of-socket-expire-one-by-one",
             "chatcore.live:CommandQueue.expire",
             " or pending.socket in failed",
             "",
-            f"{RECOVERY}::test_commands_of_a_socket_fail_with_its_first_that_expires",
+            f"{RECOVERY}::test_expired_command_fails_the_later_commands_of_its_socket",
         ),
     ),
     "A step of a room ends after 5 s at the latest": (
@@ -381,7 +381,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._run",
             "step = self._step_with_limit",
             "pass",
-            f"{RULES}::test_store_that_hangs_when_asked_again_fails_a_command_after_five_seconds",
+            f"{RULES}::test_store_that_hangs_after_a_failed_append_fails_a_command_after_5_s",
         ),
     ),
     # Receiving.

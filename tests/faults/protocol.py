@@ -36,7 +36,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "(principal.user, principal.session) != (info.user, info.session)",
             "principal.user != info.user",
             "tests/unit/live/test_access_expiry.py"
-            "::test_token_of_another_session_or_user_is_refused_and_the_socket_ends_as_before",
+            "::test_token_of_another_session_or_user_is_refused_and_the_deadline_stays",
         ),
     ),
     # Sending and reading.
@@ -73,7 +73,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.commands:_within",
             "if not budget.has(markers_size(view)):",
             "if False:",
-            "tests/unit/live/test_isolation.py::test_the_answer_of_a_sync_keeps_its_size_by_leaving_out_markers",
+            "tests/unit/live/test_isolation.py::test_answer_of_a_sync_leaves_out_markers_above_its_size_limit",
         ),
     ),
     # Markers.
@@ -83,7 +83,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:MarkerPushes._is_ahead",
             " and marker.delivered >= delivered",
             "",
-            "tests/unit/live/test_markers.py::test_late_hints_take_neither_position_of_a_marker_back",
+            "tests/unit/live/test_markers.py::test_late_hints_move_neither_position_of_a_marker_back",
         ),
     ),
     # Rights.

@@ -57,7 +57,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.commands:_sync_of",
             'status="gap"',
             'status="events"',
-            f"{RULES}::test_sync_without_a_socket_says_events_gap_reset_and_gone",
+            f"{RULES}::test_sync_without_a_socket_returns_events_gap_reset_and_gone",
         ),
     ),
     "A bus fault only delays": (
@@ -66,7 +66,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:POLL_S",
             "2",
             "9",
-            f"{RULES}::test_a_room_that_no_hint_told_of_is_found_by_the_poller",
+            f"{RULES}::test_room_without_hints_is_found_by_the_poller",
         ),
     ),
     "One pair, one room": (
@@ -128,7 +128,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Leases.remove",
             ", shield=True",
             "",
-            "tests/unit/live/test_leases.py::test_socket_that_is_cancelled_is_removed_from_the_registry",
+            "tests/unit/live/test_leases.py::test_cancelled_socket_is_removed_from_the_registry",
         ),
     ),
     "Clean stop": (
@@ -144,7 +144,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore:Chat.__aexit__",
             "shield=True",
             "shield=False",
-            "tests/unit/live/test_chat_exit.py::test_chat_left_by_cancellation_carries_out_what_was_queued",
+            "tests/unit/live/test_chat_exit.py::test_chat_exit_by_cancellation_carries_out_queued_commands",
         ),
         Fault(
             "socketio-websocket-opens-in-closing-server",

@@ -6,7 +6,7 @@ import pytest
 
 from chatcore import Chat, Internal, SendMessage
 from chatcore_memory import MemoryStore
-from tests.unit.live.nodes import Teller
+from tests.unit.live.nodes import EventRecorder
 
 pytestmark = pytest.mark.anyio
 
@@ -32,13 +32,13 @@ async def test_canonical_that_raises_is_answered_internal_and_the_socket_goes_on
     message: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Chat(MemoryStore(), canonical=canonical) as chat:
-        alice = Teller()
+        alice = EventRecorder()
         async with chat.connect(alice, user="alice") as socket:
             await socket.receive("message.send", message, alice.answer)
-            await alice.until(lambda _: len(alice.story) == 2)
+            await alice.until(lambda _: len(alice.events) == 2)
             await socket.receive("message.send", {"to": "bob", "body": "hi", "key": "2"}, alice.answer)
-            await alice.until(lambda _: "entry 1" in alice.story)
-    assert alice.story == ["ready", "answer internal", "answer 1", "room", "entry 1"]
+            await alice.until(lambda _: "entry 1" in alice.events)
+    assert alice.events == ["ready", "answer internal", "answer 1", "room", "entry 1"]
     assert "LookupError" in caplog.text
 
 
@@ -51,10 +51,10 @@ async def test_execute_raises_internal_where_canonical_raises() -> None:
 
 async def test_internal_of_canonical_takes_its_place_behind_earlier_commands_to_the_room() -> None:
     async with Chat(MemoryStore(), canonical=canonical) as chat:
-        alice = Teller()
+        alice = EventRecorder()
         async with chat.connect(alice, user="alice") as socket:
             await socket.receive("message.send", {"to": "bob", "body": "1", "key": "1"}, alice.answer)
             mention = {"room": ROOM, "body": "2", "key": "2", "mentions": ["x"]}
             await socket.receive("message.send", mention, alice.answer)
-            await alice.until(lambda _: "answer internal" in alice.story)
-    assert [line for line in alice.story if line.startswith("answer")] == ["answer 1", "answer internal"]
+            await alice.until(lambda _: "answer internal" in alice.events)
+    assert [line for line in alice.events if line.startswith("answer")] == ["answer 1", "answer internal"]

@@ -39,7 +39,7 @@ from chatcore.ports.registry import SocketInfo
 from chatcore.testing import Recorder, virtual_time
 from chatcore.testing.tasks import at_once
 from chatcore_memory import MemoryBus, MemoryRegistry, MemoryStore
-from tests.unit.live.nodes import HeldStore, Teller, ghosts, seqs
+from tests.unit.live.nodes import EventRecorder, HeldStore, live_objects, seqs
 
 pytestmark = pytest.mark.anyio
 
@@ -60,7 +60,7 @@ async def test_two_people_two_devices_one_key() -> None:
             again = await chat.execute("alice", SendMessage(to="bob", body="hi", key="k1"))
             assert (again.seq, again.duplicate) == (sent.seq, True) == (1, True)
             assert phone.bodies(sent.room) == laptop.bodies(sent.room) == ["hi"]
-        assert ghosts(chat) == []
+        assert live_objects(chat) == []
 
 
 async def test_a_key_with_another_content_is_refused_and_writes_nothing() -> None:
@@ -249,31 +249,31 @@ async def test_a_reply_is_to_a_message_that_is_there() -> None:
 
 async def test_commands_of_one_socket_keep_their_order_in_a_room() -> None:
     async with Chat(MemoryStore()) as chat:
-        bob = Teller()
+        bob = EventRecorder()
         async with chat.connect(bob, user="bob") as socket:
             for number in range(300):
                 message = {"to": "alice", "body": str(number), "key": f"k{number}"}
                 await socket.receive("message.send", message, bob.answer)
             await bob.until(lambda _: len(bob.entries(ROOM)) == 300)
         assert bob.bodies(ROOM) == [str(number) for number in range(300)]
-        answers = [line for line in bob.story if line.startswith("answer")]
+        answers = [line for line in bob.events if line.startswith("answer")]
         assert answers == [f"answer {seq}" for seq in range(1, 301)]
 
 
 async def test_an_answer_comes_before_what_it_causes_and_a_refusal_takes_its_place() -> None:
     async with Chat(MemoryStore()) as chat:
-        bob = Teller()
+        bob = EventRecorder()
         async with chat.connect(bob, user="bob") as socket:
             await socket.receive("message.send", {"to": "alice", "body": "1", "key": "1"}, bob.answer)
             await socket.receive("message.send", {"to": "alice", "body": 5, "key": "2"}, bob.answer)
             await socket.receive("message.send", {"to": "alice", "body": "3", "key": "3"}, bob.answer)
             await bob.until(lambda _: len(bob.entries(ROOM)) == 2)
-        assert bob.story == ["ready", "answer 1", "room", "entry 1", "answer invalid", "answer 2", "entry 2"]
+        assert bob.events == ["ready", "answer 1", "room", "entry 1", "answer invalid", "answer 2", "entry 2"]
 
 
 async def test_a_command_sees_what_its_socket_sent_before_it() -> None:
     async with Chat(MemoryStore()) as chat:
-        bob = Teller()
+        bob = EventRecorder()
         async with chat.connect(bob, user="bob") as socket:
             answers: list[dict[str, Any]] = []
             await socket.receive("message.send", {"to": "alice", "body": "1", "key": "1"}, bob.answer)
@@ -286,7 +286,7 @@ async def test_temporary_failure_takes_later_commands_of_its_socket_to_that_room
     async with Chat(store) as chat:
         for _ in range(100):
             store.fail("append", done=False)
-        bob, carol = Teller(), Teller()
+        bob, carol = EventRecorder(), EventRecorder()
         async with chat.connect(bob, user="bob") as socket, chat.connect(carol, user="carol") as other:
             await socket.receive("message.send", {"to": "alice", "body": "1", "key": "1"}, bob.answer)
             await anyio.sleep(3)
@@ -294,8 +294,8 @@ async def test_temporary_failure_takes_later_commands_of_its_socket_to_that_room
             await anyio.sleep(1)
             await other.receive("message.send", {"to": "bob", "body": "3", "key": "3"}, carol.answer)
             await anyio.sleep(1.1)
-            assert bob.story == ["ready", "answer unavailable", "answer unavailable"]
-            assert carol.story == ["ready"]
+            assert bob.events == ["ready", "answer unavailable", "answer unavailable"]
+            assert carol.events == ["ready"]
 
 
 async def test_an_exception_in_a_decision_is_answered_internal(
@@ -305,14 +305,14 @@ async def test_an_exception_in_a_decision_is_answered_internal(
         raise RuntimeError("planted")
 
     async with Chat(MemoryStore()) as chat:
-        bob = Teller()
+        bob = EventRecorder()
         with monkeypatch.context() as patch:
             patch.setattr(SendMessage, "event", planted)
             with pytest.raises(Internal):
                 await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
             async with chat.connect(bob, user="bob") as socket:
                 await socket.receive("message.send", {"to": "alice", "body": "1", "key": "1"}, bob.answer)
-                await bob.until(lambda _: (len(bob.pushes) == 1 and "answer internal" in bob.story) or False)
+                await bob.until(lambda _: (len(bob.pushes) == 1 and "answer internal" in bob.events) or False)
         assert (await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))).seq == 1
     assert "planted" in caplog.text
 
@@ -326,7 +326,7 @@ async def test_internal_failure_takes_the_later_commands_of_its_socket_along(mon
         return event(command, *arguments)
 
     monkeypatch.setattr(SendMessage, "event", planted)
-    store, bob, carol = HeldStore(), Teller(), Teller()
+    store, bob, carol = HeldStore(), EventRecorder(), EventRecorder()
     async with Chat(store) as chat:
         room = (await chat.execute("bob", CreateRoom(kind="group", title="t", members=["carol"], key="k"))).view.room
         async with chat.connect(bob, user="bob") as socket, chat.connect(carol, user="carol") as other:
@@ -336,8 +336,8 @@ async def test_internal_failure_takes_the_later_commands_of_its_socket_along(mon
             await other.receive("message.send", {"room": room, "body": "4", "key": "4"}, carol.answer)
             gate.open()
             await carol.until(lambda _: carol.bodies(room) == ["1", "4"])
-        assert bob.story == ["ready", "answer 2", "entry 2", "answer internal", "answer internal", "entry 3"]
-        assert carol.story == ["ready", "entry 2", "answer 3", "entry 3"]
+        assert bob.events == ["ready", "answer 2", "entry 2", "answer internal", "answer internal", "entry 3"]
+        assert carol.events == ["ready", "entry 2", "answer 3", "entry 3"]
 
 
 async def test_internal_failure_of_one_caller_fails_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -390,10 +390,10 @@ async def test_an_exception_before_or_in_a_handler_is_answered_internal(
 
     monkeypatch.setattr(owner, method, planted)
     async with Chat(MemoryStore()) as chat:
-        bob = Teller()
+        bob = EventRecorder()
         async with chat.connect(bob, user="bob") as socket:
             await socket.receive("history", {"with": "alice"}, bob.answer)
-        assert bob.story == ["ready", "answer internal"]
+        assert bob.events == ["ready", "answer internal"]
     assert "planted" in caplog.text
 
 
@@ -403,27 +403,27 @@ async def test_answer_that_cannot_be_written_is_internal(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(History, "handle", planted)
     async with Chat(MemoryStore()) as chat:
-        bob = Teller()
+        bob = EventRecorder()
         async with chat.connect(bob, user="bob") as socket:
             await socket.receive("history", {"with": "alice"}, bob.answer)
-        assert bob.story == ["ready", "answer internal"]
+        assert bob.events == ["ready", "answer internal"]
 
 
 @pytest.mark.parametrize("event", ["nonsense", "connect", "message.edit", ""])
 async def test_an_unknown_command_is_invalid(event: str) -> None:
     async with Chat(MemoryStore()) as chat:
-        bob = Teller()
+        bob = EventRecorder()
         async with chat.connect(bob, user="bob") as socket:
             await socket.receive(event, {}, bob.answer)
             await socket.receive(event, {})
-        assert bob.story == ["ready", "answer invalid"]
+        assert bob.events == ["ready", "answer invalid"]
 
 
 async def test_at_most_64_commands_of_a_socket_are_unanswered() -> None:
     store = HeldStore()
     async with Chat(store) as chat, anyio.create_task_group() as tasks:
         gate = store.hold("append", done=False)
-        bob = Teller()
+        bob = EventRecorder()
         received: list[int] = []
 
         async def flood() -> None:
@@ -446,7 +446,7 @@ async def test_at_most_64_commands_of_a_socket_are_unanswered() -> None:
 async def test_refused_commands_count_as_unanswered_while_they_wait(body: object) -> None:
     """A field that is wrong, or a limit that is reached: such a refusal waits behind what the socket sent before."""
     store, limits = HeldStore(), CommandLimits(SendRates(user=Rate(1, 3600)), Unlimited())
-    gate, bob, received = store.hold("append", done=False), Teller(), list[int]()
+    gate, bob, received = store.hold("append", done=False), EventRecorder(), list[int]()
     async with Chat(store, limits=limits) as chat, anyio.create_task_group() as tasks:
 
         async def flood() -> None:
@@ -460,10 +460,10 @@ async def test_refused_commands_count_as_unanswered_while_they_wait(body: object
         await gate.reached.wait()
         await anyio.sleep(1)
         assert len(received) == 63
-        assert bob.story == ["ready"]
+        assert bob.events == ["ready"]
         gate.open()
     code = "invalid" if body == 5 else "rate_limited"
-    assert [line for line in bob.story if line.startswith("answer")] == ["answer 1", *[f"answer {code}"] * 99]
+    assert [line for line in bob.events if line.startswith("answer")] == ["answer 1", *[f"answer {code}"] * 99]
 
 
 async def test_command_that_waits_for_its_turn_goes_on_when_its_socket_ends() -> None:
@@ -486,7 +486,7 @@ async def test_command_that_waits_for_its_turn_goes_on_when_its_socket_ends() ->
 
 
 async def test_reading_command_waits_until_its_connection_has_drained() -> None:
-    class Slow(Teller):
+    class Slow(EventRecorder):
         def __init__(self) -> None:
             super().__init__()
             self.taken = anyio.Event()
@@ -499,10 +499,10 @@ async def test_reading_command_waits_until_its_connection_has_drained() -> None:
         store.calls.clear()
         tasks.start_soon(socket.receive, "rooms", {}, bob.answer)
         await anyio.wait_all_tasks_blocked()
-        assert (store.calls, bob.story) == ([], ["ready"])
+        assert (store.calls, bob.events) == ([], ["ready"])
         bob.taken.set()
         await anyio.wait_all_tasks_blocked()
-        assert (store.calls, bob.story) == (["page"], ["ready", "answer None"])
+        assert (store.calls, bob.events) == (["page"], ["ready", "answer None"])
 
 
 @pytest.mark.parametrize("call", ["state", "append"])
@@ -564,7 +564,7 @@ async def test_room_that_catches_up_in_steps_cuts_no_follower() -> None:
             assert bob.bye is None
             assert seqs(bob, ROOM) == list(range(2, 205))
             await socket.receive("sync", sync, lambda _: None)
-        assert ghosts(here, there) == []
+        assert live_objects(here, there) == []
 
 
 async def test_an_access_that_runs_out_ends_the_socket() -> None:
@@ -634,7 +634,7 @@ async def test_session_that_ends_is_closed_here_at_once_though_the_registry_fail
 
 
 async def test_leaving_a_chat_says_goodbye_and_carries_out_what_was_queued() -> None:
-    store, bob = HeldStore(), Teller()
+    store, bob = HeldStore(), EventRecorder()
     async with anyio.create_task_group() as tasks, Chat(store) as chat:
         gate = store.hold("append", done=False)
 
@@ -647,7 +647,7 @@ async def test_leaving_a_chat_says_goodbye_and_carries_out_what_was_queued() -> 
         tasks.start_soon(talk)
         await gate.reached.wait()
     assert bob.bye == Bye(code="shutdown")
-    assert bob.story == ["ready", "answer 1"]
+    assert bob.events == ["ready", "answer 1"]
 
 
 async def test_two_chats_in_one_process_do_not_know_each_other() -> None:
@@ -686,7 +686,7 @@ async def test_a_socket_of_a_user_or_device_that_cannot_be_is_refused(
         with pytest.raises(Invalid) as refused:
             async with chat.connect(bob, user=user, device=device):
                 pass
-        assert (refused.value.field, bob.pushes, ghosts(chat)) == (field, [], [])
+        assert (refused.value.field, bob.pushes, live_objects(chat)) == (field, [], [])
         async with chat.connect(bob, user="bob", device="d" * 64):
             assert bob.ready.device == "d" * 64
 

@@ -12,7 +12,7 @@ from chatcore import Chat, History, SendMessage
 from chatcore.socket import Socket
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryStore
-from tests.unit.live.nodes import Teller
+from tests.unit.live.nodes import EventRecorder
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +53,7 @@ def in_another_thread(backend: str, call: Callable[[], Awaitable[object]]) -> Ru
 async def test_call_from_another_threads_loop_is_refused_and_the_chat_goes_on(
     call: Callable[[Chat, Socket], Awaitable[object]], backend: str
 ) -> None:
-    bob = Teller()
+    bob = EventRecorder()
     async with Chat(MemoryStore()) as chat, chat.connect(bob, user="bob", session="s") as socket:
         refused = in_another_thread(backend, lambda: call(chat, socket))
         assert isinstance(refused, RuntimeError)
@@ -62,7 +62,7 @@ async def test_call_from_another_threads_loop_is_refused_and_the_chat_goes_on(
         with anyio.fail_after(5):
             assert (await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))).seq == 1
             await socket.receive("message.send", MESSAGE, bob.answer)
-            await bob.until(lambda _: "answer 2" in bob.story)
+            await bob.until(lambda _: "answer 2" in bob.events)
         assert [info.id for info in await chat.sockets("bob")] == [bob.id]
         assert bob.bye is None
 

@@ -1,4 +1,4 @@
-"""The suites of live rooms run in virtual time: seconds of waiting take none."""
+"""The tests of live rooms run in virtual time."""
 
 from typing import Any
 

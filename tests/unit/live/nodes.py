@@ -1,4 +1,4 @@
-"""Nodes of one chat whose store and bus a test can hold up: both are the real ones, with a hand on them."""
+"""A memory store and a bus whose calls and hints a test can delay, fail or lose."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ from tests.unit.outer_calls import carry_out, is_outer
 
 @define(eq=False)
 class Gate:
-    """Holds up one call. ``reached`` is set when it stands there; it goes on after `open`."""
+    """Delays one call. ``reached`` is set when the call waits at the gate; `open` lets the call continue."""
 
     done: bool
     fails: bool
@@ -31,13 +31,13 @@ class Gate:
     def open(self) -> None:
         self.opened.set()
 
-    async def stand(self) -> None:
+    async def wait(self) -> None:
         self.reached.set()
         await self.opened.wait()
 
 
 class HeldStore(MemoryStore):
-    """A memory store whose next call of an operation can be held up or fail, before or after it is carried out."""
+    """A memory store that can delay or fail the next call of an operation, before or after the call takes effect."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,13 +45,13 @@ class HeldStore(MemoryStore):
         self.calls: list[str] = []
 
     def hold(self, operation: str, *, done: bool) -> Gate:
-        """Hold up the next call of ``operation``: ``done``: when it has been carried out, else before."""
+        """Delay the next call of ``operation``: if ``done`` after the call has taken effect, otherwise before."""
         gate = Gate(done, fails=False)
         self._gates.setdefault(operation, []).append(gate)
         return gate
 
     def fail(self, operation: str, *, done: bool) -> None:
-        """Let the next call of ``operation`` raise `Unavailable`: after it was carried out, or instead."""
+        """Make the next call of ``operation`` raise `Unavailable`: if ``done`` after the call has taken effect."""
         gate = Gate(done, fails=True)
         gate.open()
         self._gates.setdefault(operation, []).append(gate)
@@ -66,45 +66,45 @@ class HeldStore(MemoryStore):
             return await carry_out(call)
         if gate.done:
             result = await carry_out(call)
-            await gate.stand()
+            await gate.wait()
         else:
-            await gate.stand()
+            await gate.wait()
             result = None if gate.fails else await carry_out(call)
         if gate.fails:
             raise Unavailable
         return result
 
     async def append(self, entries: Sequence[Entry]) -> AppendResult:
-        found: AppendResult = await self._held("append", partial(super().append, entries))
-        return found
+        result: AppendResult = await self._held("append", partial(super().append, entries))
+        return result
 
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
-        found: LogSlice = await self._held("read_on", partial(super().read_on, room, after, limit, keys))
-        return found
+        result: LogSlice = await self._held("read_on", partial(super().read_on, room, after, limit, keys))
+        return result
 
     async def state(self, room: RoomId) -> RoomState:
-        found: RoomState = await self._held("state", partial(super().state, room))
-        return found
+        result: RoomState = await self._held("state", partial(super().state, room))
+        return result
 
     async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
-        found: Sequence[RoomMembership] = await self._held("memberships", partial(super().memberships, user, room))
-        return found
+        result: Sequence[RoomMembership] = await self._held("memberships", partial(super().memberships, user, room))
+        return result
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
-        found: RoomPage = await self._held("page", partial(super().page, user, after, limit))
-        return found
+        result: RoomPage = await self._held("page", partial(super().page, user, after, limit))
+        return result
 
     async def catch_up(
         self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
     ) -> Mapping[RoomId, RoomCatchUp]:
-        found: Mapping[RoomId, RoomCatchUp] = await self._held(
+        result: Mapping[RoomId, RoomCatchUp] = await self._held(
             "catch_up", partial(super().catch_up, user, cursors, limit, size)
         )
-        return found
+        return result
 
 
 class HeldBus(Bus):
-    """A bus whose hints the test delivers, loses or repeats: they wait in ``hints``."""
+    """A bus that queues hints in ``hints``. A test delivers, loses or repeats them."""
 
     def __init__(self) -> None:
         self.hints: list[Hint] = []
@@ -127,7 +127,7 @@ class HeldBus(Bus):
         return self._subscription(receive)
 
     async def published(self, count: int) -> None:
-        """Return once ``count`` hints wait."""
+        """Return once ``count`` hints are queued."""
         while len(self.hints) < count:
             self._published = anyio.Event()
             await self._published.wait()
@@ -142,22 +142,22 @@ class HeldBus(Bus):
                 receive(hint)
 
 
-class Teller(Recorder):
-    """A recorder that writes what it hears, and what its commands are answered, into one story."""
+class EventRecorder(Recorder):
+    """A recorder that lists pushes and answers in their order in ``events``."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.story: list[str] = []
+        self.events: list[str] = []
 
     def send(self, push: Push) -> None:
         if self.bye is not None:
             return
         super().send(push)
         body = push.body
-        self.story.append(f"entry {body.seq}" if isinstance(body, Entry) else push.event)
+        self.events.append(f"entry {body.seq}" if isinstance(body, Entry) else push.event)
 
     def answer(self, answer: dict[str, Any]) -> None:
-        self.story.append(f"answer {answer.get('seq')}" if answer["ok"] else f"answer {answer['error']['code']}")
+        self.events.append(f"answer {answer.get('seq')}" if answer["ok"] else f"answer {answer['error']['code']}")
         self._notify()
 
 
@@ -165,6 +165,6 @@ def seqs(recorder: Recorder, room: RoomId) -> list[Seq]:
     return [entry.seq for entry in recorder.entries(room)]
 
 
-def ghosts(*chats: Chat) -> list[object]:
-    """What is left alive in Chats that nobody uses any more."""
-    return [one for chat in chats for one in (*chat._hub._rooms.values(), *chat._hub._users.values())]
+def live_objects(*chats: Chat) -> list[object]:
+    """Return the rooms and users that are live in the Chats."""
+    return [live for chat in chats for live in (*chat._hub._rooms.values(), *chat._hub._users.values())]

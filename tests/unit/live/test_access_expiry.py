@@ -1,4 +1,4 @@
-"""A socket's end by its access, the warning before, and refreshing it."""
+"""The end of a socket whose access expires, the warning before it, and refreshes."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ def after(seconds: float) -> datetime:
 
 
 def passing_time() -> Callable[[], datetime]:
-    """A wall clock that passes with the time of the event loop, from `after` 0 on."""
+    """Return a wall clock that starts at ``after(0)`` and runs with the clock of the event loop."""
     start = anyio.current_time()
     return lambda: after(anyio.current_time() - start)
 
@@ -30,12 +30,12 @@ def warnings(recorder: Recorder) -> list[int]:
     return [push.body.expires_in for push in recorder.pushes if isinstance(push.body, Expiring)]
 
 
-async def until(token: str) -> Principal:
-    """Whom a token stands for that says for how long."""
+async def principal_of(token: str) -> Principal:
+    """Return the principal of a token that is a number of seconds."""
     return Principal("bob", expires_at=after(float(token)))
 
 
-async def test_a_socket_is_warned_a_minute_before_its_end_and_once() -> None:
+async def test_socket_is_warned_once_a_minute_before_its_end() -> None:
     bob = Recorder()
     async with (
         Chat(HeldStore(), clock=passing_time()) as chat,
@@ -49,10 +49,10 @@ async def test_a_socket_is_warned_a_minute_before_its_end_and_once() -> None:
         assert len(warnings(bob)) == 1
 
 
-async def test_refreshing_again_and_again_leaves_one_deadline_and_one_warning() -> None:
+async def test_repeated_refreshes_leave_one_deadline_and_one_warning() -> None:
     bob = Recorder()
     async with Chat(HeldStore(), clock=passing_time()) as chat:
-        async with chat.connect(bob, user="bob", expires_at=after(120), authenticate=until) as socket:
+        async with chat.connect(bob, user="bob", expires_at=after(120), authenticate=principal_of) as socket:
             for token in ["120"] * 100 + ["121", "122", "120"] * 100 + ["90"]:
                 await socket.receive("auth.refresh", {"token": token})
             assert len(chat._sockets._access_expiry._ends) == 1
@@ -65,11 +65,11 @@ async def test_refreshing_again_and_again_leaves_one_deadline_and_one_warning() 
         assert not chat._sockets._access_expiry._ends
 
 
-async def test_a_socket_that_was_refreshed_lives_on() -> None:
+async def test_refreshed_socket_stays_open() -> None:
     bob, answers = Recorder(), list[dict[str, Any]]()
     async with (
         Chat(HeldStore(), clock=passing_time()) as chat,
-        chat.connect(bob, user="bob", expires_at=after(30), authenticate=until) as socket,
+        chat.connect(bob, user="bob", expires_at=after(30), authenticate=principal_of) as socket,
     ):
         assert warnings(bob) == [30]
         await socket.receive("auth.refresh", {"token": "300"}, answers.append)
@@ -78,15 +78,15 @@ async def test_a_socket_that_was_refreshed_lives_on() -> None:
         assert (len(warnings(bob)), bob.bye) == (2, None)
 
 
-async def test_token_of_another_session_or_user_is_refused_and_the_socket_ends_as_before() -> None:
-    async def stands_for(token: str) -> Principal:
+async def test_token_of_another_session_or_user_is_refused_and_the_deadline_stays() -> None:
+    async def authenticate(token: str) -> Principal:
         user, session = token.split()
         return Principal(user, expires_at=after(300), session=session)
 
     bob, answers = Recorder(), list[dict[str, Any]]()
     async with (
         Chat(HeldStore(), clock=passing_time()) as chat,
-        chat.connect(bob, user="bob", expires_at=after(90), session="phone", authenticate=stands_for) as socket,
+        chat.connect(bob, user="bob", expires_at=after(90), session="phone", authenticate=authenticate) as socket,
     ):
         for token in ("bob laptop", "bob tablet", "alice phone", "carol phone"):
             await socket.receive("auth.refresh", {"token": token}, answers.append)
@@ -94,24 +94,24 @@ async def test_token_of_another_session_or_user_is_refused_and_the_socket_ends_a
         await bob.until(lambda _: bob.bye == Bye(code="expired"), within=91)
 
 
-async def test_a_token_that_is_looked_at_beyond_the_end_of_its_socket_leaves_no_deadline() -> None:
-    looking, seen = anyio.Event(), anyio.Event()
+async def test_refresh_that_ends_after_its_socket_leaves_no_deadline() -> None:
+    started, go_on = anyio.Event(), anyio.Event()
 
-    async def slowly(token: str) -> Principal | None:
-        looking.set()
-        await seen.wait()
-        return await until(token)
+    async def authenticate_later(token: str) -> Principal | None:
+        started.set()
+        await go_on.wait()
+        return await principal_of(token)
 
     async with Chat(HeldStore(), clock=passing_time()) as chat, anyio.create_task_group() as tasks:
-        async with chat.connect(Recorder(), user="bob", authenticate=slowly) as socket:
+        async with chat.connect(Recorder(), user="bob", authenticate=authenticate_later) as socket:
             tasks.start_soon(socket.receive, "auth.refresh", {"token": "90"})
-            await looking.wait()
-        seen.set()
+            await started.wait()
+        go_on.set()
         await anyio.wait_all_tasks_blocked()
         assert not chat._sockets._access_expiry._ends
 
 
-async def test_socket_refreshed_by_a_token_without_an_end_lives_on() -> None:
+async def test_socket_refreshed_by_a_token_without_an_end_stays_open() -> None:
     async def authenticate(_: str) -> Principal | None:
         return Principal("bob")
 
@@ -126,7 +126,7 @@ async def test_socket_refreshed_by_a_token_without_an_end_lives_on() -> None:
         assert bob.bye is None
 
 
-async def test_socket_whose_access_has_run_out_is_told_that_no_second_is_left() -> None:
+async def test_socket_with_expired_access_is_warned_with_0_seconds_left() -> None:
     bob = Recorder()
     async with (
         Chat(HeldStore(), clock=passing_time()) as chat,

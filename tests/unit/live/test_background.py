@@ -12,35 +12,35 @@ pytestmark = pytest.mark.anyio
 
 
 class Works:
-    """Works, and in which task each was carried out."""
+    """Coroutine functions that record the task in which they run."""
 
     def __init__(self) -> None:
         self.tasks: list[int] = []
         self.go_on = anyio.Event()
 
-    async def one(self) -> None:
+    async def short(self) -> None:
         self.tasks.append(anyio.get_current_task().id)
 
     async def failing(self) -> None:
-        await self.one()
+        await self.short()
         raise ZeroDivisionError
 
     async def waiting(self) -> None:
-        await self.one()
+        await self.short()
         await self.go_on.wait()
 
 
-async def test_a_task_whose_work_has_ended_or_failed_takes_the_next_one() -> None:
+async def test_task_of_ended_or_failed_work_runs_the_next_work() -> None:
     works = Works()
     async with Background() as background:
-        for work in (works.one, works.failing, works.one):
+        for work in (works.short, works.failing, works.short):
             background.start(work)
             await anyio.wait_all_tasks_blocked()
         assert len(works.tasks) == 3
         assert len(set(works.tasks)) == background.idle == 1
 
 
-async def test_works_at_the_same_time_have_a_task_each_of_which_some_stay() -> None:
+async def test_concurrent_works_have_one_task_each_and_idle_tasks_are_bounded() -> None:
     works = Works()
     async with Background() as background:
         for _ in range(IDLE_MAX + 10):
@@ -56,9 +56,9 @@ async def test_works_at_the_same_time_have_a_task_each_of_which_some_stay() -> N
 async def test_idle_task_does_not_keep_its_last_work_in_memory() -> None:
     async with Background() as background:
         works = Works()
-        background.start(works.one)
+        background.start(works.short)
         await anyio.wait_all_tasks_blocked()
-        background.start(works.one)  # by the task that is idle now
+        background.start(works.short)  # in the task that is idle now
         await anyio.wait_all_tasks_blocked()
         assert len(works.tasks) == 2
         kept = weakref.ref(works)
@@ -68,16 +68,16 @@ async def test_idle_task_does_not_keep_its_last_work_in_memory() -> None:
         assert kept() is None
 
 
-async def test_entering_that_is_cancelled_leaves_no_task_behind() -> None:
+async def test_cancelled_enter_leaves_no_task() -> None:
     before = anyio.get_running_tasks()
     with anyio.CancelScope() as scope:
         scope.cancel()
         async with Background():
-            pytest.fail("it was entered")
+            pytest.fail("the background was entered")
     assert anyio.get_running_tasks() == before
 
 
-async def test_work_goes_on_while_the_task_that_entered_is_cancelled() -> None:
+async def test_work_continues_while_the_entering_task_is_cancelled() -> None:
     go_on, ended = anyio.Event(), anyio.Event()
 
     async def work() -> None:
@@ -95,7 +95,7 @@ async def test_work_goes_on_while_the_task_that_entered_is_cancelled() -> None:
     assert ended.is_set()
 
 
-async def test_leaving_by_cancellation_waits_until_every_task_has_ended() -> None:
+async def test_exit_by_cancellation_waits_until_every_task_has_ended() -> None:
     ended: list[bool] = []
 
     async def work() -> None:
@@ -115,11 +115,11 @@ async def test_leaving_by_cancellation_waits_until_every_task_has_ended() -> Non
     assert ended == [True]
 
 
-async def test_leaving_ends_what_runs_and_what_waits() -> None:
+async def test_exit_cancels_running_and_queued_work() -> None:
     works = Works()
     with anyio.fail_after(5):
         async with Background() as background:
-            background.start(works.one)
+            background.start(works.short)
             await anyio.wait_all_tasks_blocked()
             background.start(works.waiting)
             background.start(works.waiting)

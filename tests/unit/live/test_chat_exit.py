@@ -8,13 +8,13 @@ import pytest
 from chatcore import Chat, History, JoinRoom, Mark, MarkResult, SendMessage, Unavailable
 from chatcore.chat import DRAIN_S
 from chatcore.testing import Recorder
-from tests.unit.live.nodes import HeldStore, ghosts
+from tests.unit.live.nodes import HeldStore, live_objects
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_socket_that_connects_while_the_chat_is_left_is_refused_and_told_nothing() -> None:
-    """Found by the simulation: it got `ready` from a node on which nothing runs any more, or a RuntimeError."""
+async def test_connect_during_chat_exit_is_refused_without_a_push() -> None:
+    """The simulation found a `ready` push of a node without tasks, and a RuntimeError."""
     store, bob = HeldStore(), Recorder()
     refused: list[Unavailable] = []
 
@@ -34,11 +34,11 @@ async def test_a_socket_that_connects_while_the_chat_is_left_is_refused_and_told
         gate.open()
     assert refused
     assert bob.pushes == []
-    assert ghosts(chat) == []
+    assert live_objects(chat) == []
 
 
-async def test_a_command_that_is_not_carried_out_in_the_time_left_is_answered_unavailable() -> None:
-    """Found by the simulation: whoever had called `execute` waited for ever."""
+async def test_command_not_carried_out_during_chat_exit_is_unavailable() -> None:
+    """The simulation found a caller of `execute` that waited for ever."""
     store = HeldStore()
     refused: list[Unavailable] = []
 
@@ -56,7 +56,7 @@ async def test_a_command_that_is_not_carried_out_in_the_time_left_is_answered_un
     assert refused
 
 
-async def test_chat_left_by_cancellation_carries_out_what_was_queued() -> None:
+async def test_chat_exit_by_cancellation_carries_out_queued_commands() -> None:
     store, answers = HeldStore(), list[dict[str, Any]]()
     gate = store.hold("append", done=False)
     scope = anyio.CancelScope()
@@ -76,8 +76,8 @@ async def test_chat_left_by_cancellation_carries_out_what_was_queued() -> None:
     assert [answer["ok"] for answer in answers] == [True]
 
 
-async def test_a_mark_that_is_written_while_the_chat_is_left_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Chat has no idle task that would take what a mark starts."""
+async def test_mark_written_during_chat_exit_is_answered_without_an_idle_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Chat has no idle task for the work that a mark starts."""
     store = HeldStore()
     async with Chat(store) as earlier:
         await earlier.execute("alice", SendMessage(to="bob", body="hi", key="k"))
@@ -103,7 +103,7 @@ async def test_a_mark_that_is_written_while_the_chat_is_left_is_answered(monkeyp
     assert [marks.read for marks in answers] == [1]
 
 
-async def test_a_chat_that_was_left_refuses_every_command_as_unavailable() -> None:
+async def test_chat_that_was_left_refuses_every_command_as_unavailable() -> None:
     async with Chat(HeldStore()) as chat:
         pass
     for command in (SendMessage(to="bob", body="hi", key="k"), JoinRoom(room="pvt-alice-bob"), History(peer="bob")):
@@ -111,8 +111,8 @@ async def test_a_chat_that_was_left_refuses_every_command_as_unavailable() -> No
             await chat.execute("alice", command)
 
 
-async def test_what_a_socket_sends_while_the_chat_is_left_is_answered() -> None:
-    """A transport may hand over what it had read before it heard of the goodbye."""
+async def test_command_of_a_socket_during_chat_exit_is_answered() -> None:
+    """A transport may pass on a command that it read before it received `bye`."""
     store, bob = HeldStore(), Recorder()
     answers: list[dict[str, Any]] = []
 
@@ -130,7 +130,7 @@ async def test_what_a_socket_sends_while_the_chat_is_left_is_answered() -> None:
     assert [answer["error"]["code"] for answer in answers] == ["unavailable", "unavailable"]
 
 
-async def test_reading_command_of_a_socket_that_has_ended_is_answered_unavailable() -> None:
+async def test_reading_command_of_an_ended_socket_is_unavailable() -> None:
     store, answers = HeldStore(), list[dict[str, Any]]()
     async with Chat(store) as chat:
         async with chat.connect(Recorder(), user="bob") as socket:

@@ -10,11 +10,11 @@ from chatcore.live.live_sockets import LiveSocket
 from chatcore.testing import Recorder
 from chatcore.testing.builders import message
 
-HI = SendMessage(to="alice", body="hi", key="left out of the digest")
+HI = SendMessage(to="alice", body="hi", key="not in the digest")
 REFUSED = Invalid("refused")
 
 
-def waiting(
+def pending(
     name: str,
     deadline: float,
     outcomes: dict[str, Outcome],
@@ -32,10 +32,10 @@ def waiting(
     )
 
 
-def test_commands_expire_at_their_deadlines_however_late_they_are_looked_at() -> None:
+def test_commands_expire_at_their_deadlines_even_when_checked_late() -> None:
     queue, outcomes = CommandQueue(), dict[str, Outcome]()
     for name, deadline in (("a", 1.0), ("b", 2.0), ("c", 3.0)):
-        queue.append(waiting(name, deadline, outcomes))
+        queue.append(pending(name, deadline, outcomes))
     assert queue.expire(0.5) == 1.0
     assert outcomes == {}
     assert queue.expire(1.5) == 2.0
@@ -46,9 +46,9 @@ def test_commands_expire_at_their_deadlines_however_late_they_are_looked_at() ->
     assert queue.expire(9.0) is None
 
 
-def test_queue_has_commands_of_a_socket_until_the_last_of_them_is_answered() -> None:
+def test_queue_has_commands_of_a_socket_until_the_last_is_answered() -> None:
     queue, socket = CommandQueue(), LiveSocket(Recorder(), "bob", InFlight())
-    commands = [waiting(name, 1.0, {}, socket) for name in ("a", "b")]
+    commands = [pending(name, 1.0, {}, socket) for name in ("a", "b")]
     for command in commands:
         queue.append(command)
     for command in commands:
@@ -57,9 +57,9 @@ def test_queue_has_commands_of_a_socket_until_the_last_of_them_is_answered() -> 
     assert not queue.has_from(socket)
 
 
-def test_queue_of_commands_with_one_key_is_empty_once_all_are_answered() -> None:
+def test_queue_of_commands_with_one_key_is_empty_when_all_are_answered() -> None:
     queue = CommandQueue()
-    commands = [waiting("a", 1.0, {}) for _ in range(2)]
+    commands = [pending("a", 1.0, {}) for _ in range(2)]
     for command in commands:
         queue.append(command)
     for command in commands:
@@ -68,21 +68,21 @@ def test_queue_of_commands_with_one_key_is_empty_once_all_are_answered() -> None
     assert not queue
 
 
-def test_entry_answers_every_command_of_its_key_and_none_of_another_key() -> None:
+def test_entry_answers_every_command_with_its_key_and_no_other() -> None:
     queue, outcomes = CommandQueue(), [dict[str, Outcome]() for _ in range(4)]
     for key, answers in zip("acbb", outcomes, strict=True):
-        queue.append(waiting(key, 1.0, answers, command=HI))
+        queue.append(pending(key, 1.0, answers, command=HI))
     entry = message(author="bob", key="b", digest=HI.digest)
     queue.finish_by_key(entry)
-    found = CommandDone(entry, duplicate=True)
-    assert outcomes == [{}, {}, {"b": found}, {"b": found}]
+    expected = CommandDone(entry, duplicate=True)
+    assert outcomes == [{}, {}, {"b": expected}, {"b": expected}]
 
 
-def test_change_of_a_message_drops_earlier_facts_of_that_message_alone() -> None:
+def test_change_of_a_message_drops_earlier_facts_of_that_message_only() -> None:
     queue = CommandQueue()
     reads = [(-1, 4), (0, 4), (0, 5), (1, 4)]
     facts = [Facts(target=message(seq=1_000 + target), as_of=1_000 + as_of) for target, as_of in reads]
-    commands = [waiting(str(number), 1.0, {}) for number in range(4)]
+    commands = [pending(str(number), 1.0, {}) for number in range(4)]
     for command, known in zip(commands, facts, strict=True):
         command.facts = known
         queue.append(command)

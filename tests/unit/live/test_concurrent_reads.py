@@ -14,15 +14,15 @@ from chatcore.live.room import MISSING_MAX
 from chatcore.ports.bus import RoomHint
 from chatcore.protocol import Object
 from chatcore.testing import Recorder
-from tests.unit.live.nodes import HeldBus, HeldStore, ghosts, seqs
+from tests.unit.live.nodes import HeldBus, HeldStore, live_objects, seqs
 
 pytestmark = pytest.mark.anyio
 
 ROOM = "pvt-alice-bob"
 
 
-async def test_what_was_told_between_the_reading_of_a_head_and_the_follow_is_not_forgotten() -> None:
-    """Bob's head is read as 1; 2 is written and told while the room is alive nowhere here; then he follows from 1."""
+async def test_entry_hinted_between_read_of_head_and_subscription_is_delivered() -> None:
+    """Bob's node reads head 1. Entry 2 is hinted while the node has no live room. Then the socket subscribes from 1."""
     store, bus, bob = HeldStore(), HeldBus(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
         await there.execute("alice", SendMessage(to="bob", body="one", key="one"))
@@ -31,16 +31,16 @@ async def test_what_was_told_between_the_reading_of_a_head_and_the_follow_is_not
         read, reached, opened = store.page, anyio.Event(), anyio.Event()
 
         async def held(user: str, after: str | None, limit: int) -> Any:
-            found = await read(user, after, limit)
+            page = await read(user, after, limit)
             reached.set()
             await opened.wait()
-            return found
+            return page
 
         store.page = held  # type: ignore[method-assign]
 
         async def connect() -> None:
             async with here.connect(bob, user="bob"):
-                await bob.until(lambda _: seqs(bob, ROOM) == [2], within=1)  # the poller might find it later
+                await bob.until(lambda _: seqs(bob, ROOM) == [2], within=1)  # before the next poll
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(connect)
@@ -52,8 +52,8 @@ async def test_what_was_told_between_the_reading_of_a_head_and_the_follow_is_not
         assert [room.view.head for room in bob.ready.rooms] == [1]
 
 
-async def test_entry_of_a_room_dropped_while_a_socket_connects_reaches_that_socket() -> None:
-    """Bob's head is read as 1; here 2 is written, the change poller passes it, and the room's last follower leaves."""
+async def test_entry_of_a_room_dropped_during_a_connect_reaches_the_socket() -> None:
+    """Bob's node reads head 1. Entry 2 is written, the change poller passes it, and the last subscription ends."""
     store, bob, connected = HeldStore(), Recorder(), anyio.Event()
     async with Chat(store) as chat, anyio.create_task_group() as tasks:
         await chat.execute("alice", SendMessage(to="bob", body="one", key="one"))
@@ -67,7 +67,7 @@ async def test_entry_of_a_room_dropped_while_a_socket_connects_reaches_that_sock
             tasks.start_soon(connect)
             await gate.reached.wait()
             await chat.execute("alice", SendMessage(to="bob", body="two", key="two"))
-            await anyio.sleep(POLL_S + 0.1)  # from here on no poll finds it
+            await anyio.sleep(POLL_S + 0.1)  # no later poll reports the entry
         assert not chat._hub._rooms
         gate.open()
         await bob.until(lambda _: seqs(bob, ROOM) == [2])
@@ -75,7 +75,7 @@ async def test_entry_of_a_room_dropped_while_a_socket_connects_reaches_that_sock
     assert [room.view.head for room in bob.ready.rooms] == [1]
 
 
-async def test_sync_answered_after_its_socket_has_ended_leaves_no_room() -> None:
+async def test_sync_answered_after_the_end_of_its_socket_leaves_no_live_room() -> None:
     store, answers = HeldStore(), list[Object]()
     async with Chat(store) as chat, anyio.create_task_group() as tasks:
         await chat.execute("alice", SendMessage(to="bob", body="one", key="one"))
@@ -86,11 +86,11 @@ async def test_sync_answered_after_its_socket_has_ended_leaves_no_room() -> None
         gate.open()
         await anyio.wait_all_tasks_blocked()
         assert [answer["ok"] for answer in answers] == [True]
-        assert ghosts(chat) == []
+        assert live_objects(chat) == []
 
 
-async def test_join_noted_during_a_sync_is_followed_once() -> None:
-    """Bob joins during a sync, and has left when the next one names the room: it is gone, and his socket goes on."""
+async def test_join_deferred_during_a_sync_subscribes_once() -> None:
+    """Bob joins during a sync and leaves before the next sync. The room is gone, and Bob's socket stays open."""
     store, bob = HeldStore(), Recorder()
     async with Chat(store) as chat, chat.connect(Recorder(), user="alice"):
         room = (await chat.execute("alice", CreateRoom(kind="public", title="Tea", key="k"))).view.room
@@ -111,15 +111,15 @@ async def test_join_noted_during_a_sync_is_followed_once() -> None:
             assert bob.bye is None
 
 
-async def test_join_told_late_does_not_take_a_noted_join_back() -> None:
+async def test_late_hint_of_an_earlier_join_does_not_replace_a_deferred_join() -> None:
     bob = LiveSocket(Recorder(), "bob", InFlight())
     for seq in (4, 2):
         assert bob.defer_join(ROOM, seq)
     assert bob.deferred_joins == {ROOM: 4}
 
 
-async def test_follow_from_above_the_live_room_makes_it_catch_up() -> None:
-    """The phone's room stands at 1 and has lost the hint of 2, which the laptop's `ready` shows."""
+async def test_subscription_above_the_live_room_makes_the_room_catch_up() -> None:
+    """The live room is at 1 and its hint of 2 is lost. The `ready` of the laptop shows head 2."""
     store, bus, phone = HeldStore(), HeldBus(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
         await there.execute("alice", SendMessage(to="bob", body="one", key="one"))
@@ -128,11 +128,11 @@ async def test_follow_from_above_the_live_room_makes_it_catch_up() -> None:
             await bus.published(2)
             bus.lose()
             async with here.connect(Recorder(), user="bob"):
-                await phone.until(lambda _: seqs(phone, ROOM) == [2], within=1)  # the poller would find it later
+                await phone.until(lambda _: seqs(phone, ROOM) == [2], within=1)  # before the next poll
 
 
-async def test_socket_that_follows_from_below_the_live_room_gets_every_entry() -> None:
-    """Bob's head is read as 5; the room is alive here from 8 on when he follows."""
+async def test_subscription_below_the_live_room_gets_every_entry() -> None:
+    """Bob's node reads head 5. The room is live from 8 on when he subscribes."""
     store, bob, connected = HeldStore(), Recorder(), anyio.Event()
     async with Chat(store) as here, Chat(store) as there, anyio.create_task_group() as tasks:
 
@@ -153,7 +153,7 @@ async def test_socket_that_follows_from_below_the_live_room_gets_every_entry() -
             connected.set()
 
 
-async def test_hint_of_the_next_entry_that_brings_it_asks_for_no_read() -> None:
+async def test_hint_with_the_next_entry_causes_no_read() -> None:
     store, bus, bob = HeldStore(), HeldBus(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
         await there.execute("alice", SendMessage(to="bob", body="hi", key="0"))
@@ -171,7 +171,7 @@ async def test_hint_of_the_next_entry_that_brings_it_asks_for_no_read() -> None:
             assert store.calls == []
 
 
-async def test_hint_above_what_the_store_has_is_looked_up_once() -> None:
+async def test_hint_above_the_head_of_the_store_causes_one_read() -> None:
     store, bus = HeldStore(), HeldBus()
     async with Chat(store, bus=bus) as chat:
         await chat.execute("alice", SendMessage(to="bob", body="one", key="one"))
@@ -184,7 +184,7 @@ async def test_hint_above_what_the_store_has_is_looked_up_once() -> None:
             assert store.calls == ["read_on"]
 
 
-async def test_first_poll_begins_behind_what_was_there_when_the_chat_was_entered() -> None:
+async def test_first_poll_begins_at_the_newest_change_at_chat_entry() -> None:
     store = HeldStore()
     async with Chat(store) as earlier:
         await earlier.execute("alice", SendMessage(to="bob", body="one", key="one"))
@@ -194,8 +194,8 @@ async def test_first_poll_begins_behind_what_was_there_when_the_chat_was_entered
         assert store.calls == []
 
 
-async def test_who_exists_is_asked_though_the_store_fails_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first look at the message replied to fails: the mention of nobody is found out all the same."""
+async def test_unknown_mention_is_not_found_after_a_failed_read_of_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first read of the target message fails. The unknown mention is not found nevertheless."""
 
     async def directory(users: Collection[str]) -> Mapping[str, Profile]:
         return {user: Profile() for user in users if user != "ghost"}

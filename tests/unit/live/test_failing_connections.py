@@ -1,4 +1,4 @@
-"""A host's connection that raises is cut alone: every other socket gets all of its pushes."""
+"""A connection that raises is closed. Every other socket gets all of its pushes."""
 
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ from chatcore import (
 )
 from chatcore.testing import Recorder, virtual_time
 from chatcore_memory import MemoryStore
-from tests.unit.live.nodes import ghosts
+from tests.unit.live.nodes import live_objects
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +34,7 @@ START = datetime(2026, 11, 25, tzinfo=UTC)
 SOCKETS = ("olga", "bob", "carol", "bob", "carol", "olga")
 
 
-class Failing(Recorder):
+class FailingRecorder(Recorder):
     """A connection whose `send` raises for the pushes that ``fails`` accepts; `close` too, if it ``fails_to_close``."""
 
     def __init__(
@@ -60,7 +60,7 @@ class Failing(Recorder):
     def close(self, bye: Bye) -> None:
         self.closed.append(bye)
         if self._fails_to_close:
-            raise OSError("the line is gone")
+            raise OSError("the connection is lost")
         super().close(bye)
 
     async def drained(self) -> None:
@@ -69,17 +69,17 @@ class Failing(Recorder):
 
 
 def from_push(number: int) -> Callable[[Push], bool]:
-    """The push of that number, from 0, and every later one."""
+    """Accept the push with this number, counted from 0, and every later push."""
     count = iter(range(number))
     return lambda _: next(count, None) is None
 
 
-def story(recorder: Recorder) -> list[str]:
+def events_of(recorder: Recorder) -> list[str]:
     return [f"entry {push.body.seq}" if isinstance(push.body, Entry) else push.event for push in recorder.pushes]
 
 
-async def talk(chat: Chat) -> None:
-    """Every kind of push about a room."""
+async def cause_pushes(chat: Chat) -> None:
+    """Cause every kind of push about a room."""
     room = (await chat.execute("olga", CreateRoom(kind="public", title="Tea", key="k"))).view.room
     await chat.execute("carol", JoinRoom(room=room))
     await chat.execute("bob", JoinRoom(room=room))
@@ -92,34 +92,35 @@ async def talk(chat: Chat) -> None:
     await chat.execute("olga", SendMessage(room=room, body="bye", key="bye"))
 
 
-async def heard(failing: Mapping[int, int]) -> list[list[str]]:
-    """What each of `SOCKETS` is pushed, where those in ``failing`` raise from the push of that number on."""
+async def pushed(failing: Mapping[int, int]) -> list[list[str]]:
+    """Return the pushes to each of `SOCKETS`. A socket in ``failing`` raises from the push of that number on."""
     async with Chat(MemoryStore(), new_id=iter(map(str, range(100))).__next__) as chat, AsyncExitStack() as sockets:
         recorders = [
-            Failing(from_push(failing[number])) if number in failing else Recorder() for number in range(len(SOCKETS))
+            FailingRecorder(from_push(failing[number])) if number in failing else Recorder()
+            for number in range(len(SOCKETS))
         ]
         for user, recorder in zip(SOCKETS, recorders, strict=True):
             await sockets.enter_async_context(chat.connect(recorder, user=user))
-        await talk(chat)
+        await cause_pushes(chat)
         await anyio.sleep(1)
         for number in failing:
             assert recorders[number].bye in (Bye(code="slow"), None)
-        stories = [story(recorder) for recorder in recorders]
-    assert ghosts(chat) == []
-    return stories
+        events = [events_of(recorder) for recorder in recorders]
+    assert live_objects(chat) == []
+    return events
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @given(failing=st.dictionaries(st.integers(0, len(SOCKETS) - 1), st.integers(0, 12)))
-def test_whichever_connections_raise_all_others_get_every_push(backend: str, failing: Mapping[int, int]) -> None:
+def test_failing_connections_do_not_affect_pushes_to_others(backend: str, failing: Mapping[int, int]) -> None:
     def run(fails: Mapping[int, int]) -> list[list[str]]:
         name, options = virtual_time(backend)
-        return anyio.run(heard, fails, backend=name, backend_options=options)
+        return anyio.run(pushed, fails, backend=name, backend_options=options)
 
-    expected, found = run({}), run(failing)
-    assert any("entry 10" in one for one in expected)
-    for number, one in enumerate(expected):
-        assert found[number] == (one[: failing[number]] if number in failing else one)
+    expected, actual = run({}), run(failing)
+    assert any("entry 10" in events for events in expected)
+    for number, events in enumerate(expected):
+        assert actual[number] == (events[: failing[number]] if number in failing else events)
 
 
 @pytest.mark.parametrize("fault", [ConnectionResetError, CancelledError], ids=["an error", "a cancelled future"])
@@ -128,7 +129,7 @@ def test_whichever_connections_raise_all_others_get_every_push(backend: str, fai
 async def test_connection_that_raises_is_closed_once_and_logged_once(
     event: str, fails_to_close: bool, fault: Callable[[], BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
-    phone = Failing(lambda push: push.event == event, fault, fails_to_close=fails_to_close)
+    phone = FailingRecorder(lambda push: push.event == event, fault, fails_to_close=fails_to_close)
     laptop = Recorder()
     began = anyio.current_time()
 
@@ -142,19 +143,19 @@ async def test_connection_that_raises_is_closed_once_and_logged_once(
             chat.connect(laptop, user="bob"),
             chat.connect(Recorder(), user="carol"),
         ):
-            await talk(chat)
+            await cause_pushes(chat)
             await anyio.sleep(60)
             await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
     assert phone.refused == [event]
     assert phone.closed == [Bye(code="slow")]
-    assert story(laptop)[-1] == "entry 1"
+    assert events_of(laptop)[-1] == "entry 1"
     (logged,) = [record for record in caplog.records if phone.id in record.getMessage()]
     assert logged.exc_info
     assert [record for record in caplog.records if record is not logged] == []
 
 
-async def test_command_is_answered_though_the_connections_drained_raises(caplog: pytest.LogCaptureFixture) -> None:
-    phone = Failing(lambda push: push.event == "drained")
+async def test_command_is_answered_though_drained_of_its_connection_raises(caplog: pytest.LogCaptureFixture) -> None:
+    phone = FailingRecorder(lambda push: push.event == "drained")
     answers: list[dict[str, Any]] = []
     async with Chat(MemoryStore()) as chat, chat.connect(phone, user="bob") as socket:
         await socket.receive("rooms", {}, answers.append)
@@ -163,8 +164,8 @@ async def test_command_is_answered_though_the_connections_drained_raises(caplog:
     assert phone.id in caplog.text
 
 
-async def test_connection_that_raises_in_close_alone_keeps_nobody_from_leaving() -> None:
-    phone, laptop = Failing(lambda _: False, fails_to_close=True), Recorder()
+async def test_connection_that_raises_in_close_does_not_keep_the_chat_open() -> None:
+    phone, laptop = FailingRecorder(lambda _: False, fails_to_close=True), Recorder()
     async with AsyncExitStack() as sockets:
         async with Chat(MemoryStore()) as chat:
             for connection in (phone, laptop):

@@ -1,4 +1,4 @@
-"""What travels to other nodes."""
+"""The hints that are published to other nodes."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.unit.live.nodes import HeldBus
 
 pytestmark = pytest.mark.anyio
 
-FULL, TOO_MUCH = "x" * SMALL_ENTRY_BYTES, "x" * (SMALL_ENTRY_BYTES + 1)
+FULL, TOO_LONG = "x" * SMALL_ENTRY_BYTES, "x" * (SMALL_ENTRY_BYTES + 1)
 
 SMALL_ENTRIES = [
     message(seq=2, body=FULL),
@@ -21,18 +21,18 @@ SMALL_ENTRIES = [
     joined("room", 2, "bob"),
 ]
 LARGE_ENTRIES = [
-    message(seq=2, body=TOO_MUCH),
+    message(seq=2, body=TOO_LONG),
     message(seq=2, body="\N{SNOWMAN}" * 342),
     message(seq=2, body="hi", data={"a": FULL}),
     message(seq=2, body="x" * (SMALL_ENTRY_BYTES - 24), mentions=["y" * 30]),
     message(seq=2, body="hi", mentions=[f"{number} {'x' * 100}" for number in range(50)]),
-    edited(2, body=TOO_MUCH),
+    edited(2, body=TOO_LONG),
     opened(opens=opens("alice", "bob")),
 ]
 
 
 @pytest.mark.parametrize("entry", SMALL_ENTRIES + LARGE_ENTRIES)
-async def test_an_entry_goes_along_with_a_hint_only_when_it_is_small(entry: Entry) -> None:
+async def test_hint_carries_its_entry_only_if_the_entry_is_small(entry: Entry) -> None:
     hints, bus = HintQueue(), HeldBus()
     hints.put_entries([entry])
     await hints.publish(bus)

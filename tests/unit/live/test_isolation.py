@@ -17,7 +17,7 @@ from chatcore.protocol import Object
 from chatcore.testing import Recorder
 from chatcore_aiohttp.codec import encode
 from chatcore_memory import MemoryStore
-from tests.unit.live.nodes import HeldStore, Teller
+from tests.unit.live.nodes import EventRecorder, HeldStore
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ def message(body: str, **more: object) -> Object:
     return {"room": ROOM, "body": body, "key": body, **more}
 
 
-async def test_a_callback_that_raises_fails_no_other_command(caplog: pytest.LogCaptureFixture) -> None:
+async def test_callback_that_raises_fails_no_other_command(caplog: pytest.LogCaptureFixture) -> None:
     def fail(_: Object) -> None:
         raise ZeroDivisionError
 
@@ -45,26 +45,28 @@ async def test_a_callback_that_raises_fails_no_other_command(caplog: pytest.LogC
             assert caplog.messages == ["answer callback failed"] * 3
 
 
-async def test_a_refusal_keeps_its_place_however_the_peers_name_is_spelled() -> None:
+async def test_refusal_keeps_its_place_for_any_spelling_of_the_peer() -> None:
     async with Chat(MemoryStore(), canonical=str.lower) as chat, chat.connect(Recorder(), user="alice") as alice:
         answers: list[bool] = []
         await alice.receive(
-            "message.send", {"to": "Bob", "body": "1", "key": "1"}, lambda one: answers.append(one["ok"])
+            "message.send", {"to": "Bob", "body": "1", "key": "1"}, lambda answer: answers.append(answer["ok"])
         )
-        await alice.receive("message.send", {"to": "Bob", "body": 2, "key": "2"}, lambda one: answers.append(one["ok"]))
+        await alice.receive(
+            "message.send", {"to": "Bob", "body": 2, "key": "2"}, lambda answer: answers.append(answer["ok"])
+        )
         await alice.receive("rooms", {})
         assert answers == [True, False]
 
 
 async def test_refused_read_waits_for_no_command_of_its_socket() -> None:
-    store, alice = HeldStore(), Teller()
+    store, alice = HeldStore(), EventRecorder()
     gate = store.hold("append", done=False)
     async with Chat(store) as chat, chat.connect(alice, user="alice") as socket:
         await socket.receive("message.send", {"to": "bob", "body": "1", "key": "1"}, alice.answer)
         await socket.receive("history", {"room": ROOM, "limit": 0}, alice.answer)
-        assert alice.story == ["ready", "answer invalid"]
+        assert alice.events == ["ready", "answer invalid"]
         gate.open()
-        await alice.until(lambda _: "answer 1" in alice.story)
+        await alice.until(lambda _: "answer 1" in alice.events)
 
 
 async def hanging(users: Collection[UserId]) -> Mapping[UserId, Profile]:
@@ -86,7 +88,7 @@ async def test_directory_that_hangs_or_fails_makes_a_command_unavailable_within_
             assert anyio.current_time() - began <= 2
 
 
-async def test_a_mark_that_a_hosts_rules_refuse_moves_nothing() -> None:
+async def test_mark_refused_by_the_rules_of_a_host_moves_no_marker() -> None:
     rights: Rights = {**RIGHTS, "mark": dict.fromkeys(RIGHTS["mark"], NO_RANK)}
     store = MemoryStore()
     async with Chat(store, rules=Rules(rights=rights)) as chat:
@@ -96,7 +98,7 @@ async def test_a_mark_that_a_hosts_rules_refuse_moves_nothing() -> None:
         assert await store.markers(ROOM, ["bob"]) == {"bob": Marker(0, 0)}
 
 
-async def test_the_answer_of_a_sync_keeps_its_size_by_leaving_out_markers() -> None:
+async def test_answer_of_a_sync_leaves_out_markers_above_its_size_limit() -> None:
     async with Chat(MemoryStore()) as chat, chat.connect(Recorder(), user="alice") as alice:
         members = ["\N{CJK UNIFIED IDEOGRAPH-8A71}" * 32 + f"{number:03}" for number in range(19)]
         rooms = [
@@ -109,14 +111,14 @@ async def test_the_answer_of_a_sync_keeps_its_size_by_leaving_out_markers() -> N
         cursors = {room: {"seq": 0} for room in rooms}
         await alice.receive("sync", {"cursors": cursors}, answers.append)
         assert len(encode(answers[0])) <= 512 * 1024
-        found = [answers[0]["rooms"][room] for room in rooms]
-        assert found[0]["markers"].keys() == {"alice", *members}
-        assert "markers" not in found[-1]
-        assert all(one["me"]["role"] == "owner" for one in found)
+        results = [answers[0]["rooms"][room] for room in rooms]
+        assert results[0]["markers"].keys() == {"alice", *members}
+        assert "markers" not in results[-1]
+        assert all(result["me"]["role"] == "owner" for result in results)
 
 
-async def test_answer_of_a_sync_counts_the_rooms_that_are_gone_to_its_size() -> None:
-    """As many names of unknown rooms as a command may hold, beside messages that fill an answer by themselves."""
+async def test_answer_of_a_sync_counts_rooms_that_are_gone_for_its_size() -> None:
+    """The command names as many unknown rooms as it may hold, and a room with messages that fill an answer alone."""
     async with Chat(MemoryStore()) as chat, chat.connect(Recorder(), user="alice") as alice:
         await chat.execute("bob", SendMessage(to="alice", body="hi", key="few"))
         for number in range(30):
@@ -128,12 +130,12 @@ async def test_answer_of_a_sync_counts_the_rooms_that_are_gone_to_its_size() -> 
         answers: list[Object] = []
         await alice.receive("sync", command, answers.append)
         assert len(encode(answers[0])) <= 512 * 1024
-        found = answers[0]["rooms"]
-        assert [found[room]["status"] for room in rooms] == ["events", "gap", *["gone"] * len(unknown)]
+        results = answers[0]["rooms"]
+        assert [results[room]["status"] for room in rooms] == ["events", "gap", *["gone"] * len(unknown)]
 
 
 async def test_ended_socket_keeps_no_reference_to_its_transport() -> None:
-    """A transport holds the socket, and authenticates for it: left to the collector, it would stay for a while."""
+    """A transport refers to the socket, and the socket to its `authenticate`. A cycle would keep both in memory."""
 
     class Transport:
         socket: Socket | None = None
@@ -147,9 +149,9 @@ async def test_ended_socket_keeps_no_reference_to_its_transport() -> None:
             transport = Transport()
             async with chat.connect(Recorder(), user="alice", authenticate=transport.authenticate) as socket:
                 transport.socket = socket
-            there = weakref.ref(transport)
+            reference = weakref.ref(transport)
             del transport, socket
-            assert there() is None
+            assert reference() is None
         finally:
             gc.enable()
 
@@ -160,6 +162,6 @@ async def test_refused_read_leaves_no_reference_cycle() -> None:
         gc.disable()
         try:
             await alice.receive("history", {"room": "pvt-bob-eve"})
-            assert not any(issubclass(type(found), History) for found in gc.get_objects())
+            assert not any(issubclass(type(tracked), History) for tracked in gc.get_objects())
         finally:
             gc.enable()

@@ -1,4 +1,4 @@
-"""What a node does about its leases while sockets come and go."""
+"""The leases of a node while its sockets connect and end."""
 
 import anyio
 import pytest
@@ -18,7 +18,7 @@ SOCKETS = [socket(f"s{number}", opened=number) for number in range(4)]
 
 
 class SlowRegistry(MemoryRegistry):
-    """A registry whose `add` takes a while, once it is told to; it is carried out at the end of it."""
+    """A registry whose `add` takes ``takes`` seconds and has its effect at the end."""
 
     def __init__(self) -> None:
         super().__init__(anyio.current_time)
@@ -34,23 +34,23 @@ class SlowRegistry(MemoryRegistry):
 async def test_socket_ending_while_lost_leases_are_added_again_leaves_no_lease() -> None:
     registry = SlowRegistry()
     leases = Leases(registry, "node")
-    for one in SOCKETS:
-        await leases.add(one)
+    for info in SOCKETS:
+        await leases.add(info)
     await anyio.sleep(LEASE_S)
     assert await leases.of_user("bob") == []
-    registry.takes, registry.adding, stay = 0.5, [], list(SOCKETS)
+    registry.takes, registry.adding, open_sockets = 0.5, [], list(SOCKETS)
     with anyio.move_on_after(5):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(leases.renew, lambda *_: None)
             await anyio.wait_all_tasks_blocked()
-            for gone in (*registry.adding, *[one for one in SOCKETS if one not in registry.adding][1:]):
-                stay.remove(gone)
-                await leases.remove(gone)
-    assert await leases.of_user("bob") == stay
-    assert len(stay) == 1
+            for ended in (*registry.adding, *[info for info in SOCKETS if info not in registry.adding][1:]):
+                open_sockets.remove(ended)
+                await leases.remove(ended)
+    assert await leases.of_user("bob") == open_sockets
+    assert len(open_sockets) == 1
 
 
-async def test_socket_that_is_cancelled_is_removed_from_the_registry() -> None:
+async def test_cancelled_socket_is_removed_from_the_registry() -> None:
     async with Chat(MemoryStore(), registry=MemoryRegistry(anyio.current_time)) as chat:
         with anyio.CancelScope() as scope:
             async with chat.connect(Recorder(), user="bob"):
@@ -70,7 +70,7 @@ class HangingRegistry(MemoryRegistry):
         await anyio.sleep(60)
 
 
-async def test_registry_that_hangs_delays_a_connect_and_its_end_by_a_second() -> None:
+async def test_hanging_registry_delays_connect_and_end_by_a_second_each() -> None:
     async with Chat(MemoryStore(), registry=HangingRegistry(anyio.current_time)) as chat:
         began, bob = anyio.current_time(), Recorder()
         async with chat.connect(bob, user="bob"):
@@ -88,11 +88,11 @@ async def test_host_closes_one_socket_of_a_user_and_no_other(shared: bool) -> No
         chat.connect(laptop, user="alice"),
         chat.connect(other, user="bob"),
     ):
-        assert [one.id for one in await chat.sockets("alice")] == ["socket-a", "socket-b"]
+        assert [info.id for info in await chat.sockets("alice")] == ["socket-a", "socket-b"]
         for user, socket_id in (("alice", "none"), ("alice", "socket-c"), ("bob", "socket-b")):
             with pytest.raises(NotFound):
                 await chat.close_socket(user, socket_id)
-        user, socket_id = b"alice socket-b".decode().split()  # equal to what is known, and not the same objects
+        user, socket_id = b"alice socket-b".decode().split()  # equal to the known ids, but other objects
         await chat.close_socket(user, socket_id)
         assert (phone.bye, laptop.bye, other.bye) == (None, Bye(code="kicked"), None)
 
@@ -107,7 +107,7 @@ class Phone(Recorder):
         super().close(bye)
 
 
-async def test_socket_that_is_closed_twice_hears_the_first_reason_alone() -> None:
+async def test_socket_that_is_closed_twice_gets_the_first_reason_only() -> None:
     phone = Phone()
     async with Chat(MemoryStore()) as chat, chat.connect(phone, user="alice", session="s"):
         await chat.close_session("alice", "s")
@@ -115,8 +115,8 @@ async def test_socket_that_is_closed_twice_hears_the_first_reason_alone() -> Non
         assert phone.byes == [Bye(code="signed_out")]
 
 
-async def test_command_that_the_end_of_a_chat_overtakes_is_unavailable() -> None:
-    """It was queued while the Chat was being left, so its own 5 s are not over."""
+async def test_command_queued_during_chat_exit_is_unavailable_at_its_end() -> None:
+    """The command is queued during the exit, so its own 5 s have not passed."""
     store, outcomes = HeldStore(), list[str]()
     held = store.hold("append", done=False)
 

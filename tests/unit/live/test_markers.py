@@ -1,4 +1,4 @@
-"""Who hears of a marker that moved, and how often."""
+"""Which sockets get the push of a marker, and how often."""
 
 from typing import Any
 
@@ -23,14 +23,14 @@ def markers(recorder: Recorder) -> list[MarkerPush]:
     return [push.body for push in recorder.pushes if isinstance(push.body, MarkerPush)]
 
 
-async def talk(chat: Chat, count: int) -> None:
+async def send_messages(chat: Chat, count: int) -> None:
     for number in range(count):
         await chat.execute("alice", SendMessage(to="bob", body="hi", key=str(number)))
 
 
-async def test_ones_other_sockets_hear_the_unread_count_and_others_only_how_far_one_is() -> None:
+async def test_own_sockets_get_the_unread_count_others_only_the_positions() -> None:
     async with Chat(HeldStore()) as chat:
-        await talk(chat, 3)
+        await send_messages(chat, 3)
         phone, laptop, alice = Recorder(), Recorder(), Recorder()
         async with (
             chat.connect(phone, user="bob") as socket,
@@ -50,9 +50,9 @@ async def test_ones_other_sockets_hear_the_unread_count_and_others_only_how_far_
     [{"unread_from": 1}, {"muted": True}, {"read": 2}, {"delivered": 1}],
     ids=["unread_from", "muted", "read", "delivered"],
 )
-async def test_mark_that_moves_nothing_is_pushed_to_own_sockets_alone(change: dict[str, Any]) -> None:
+async def test_mark_that_moves_no_position_is_pushed_to_own_sockets_only(change: dict[str, Any]) -> None:
     async with Chat(HeldStore()) as chat:
-        await talk(chat, 3)
+        await send_messages(chat, 3)
         await chat.execute("bob", Mark(room=ROOM, read=2))
         await anyio.sleep(1)
         laptop, alice = Recorder(), Recorder()
@@ -63,11 +63,11 @@ async def test_mark_that_moves_nothing_is_pushed_to_own_sockets_alone(change: di
             assert markers(alice) == []
 
 
-async def test_first_mark_of_muted_alone_is_not_pushed_to_others() -> None:
+async def test_first_mark_that_only_mutes_is_not_pushed_to_others() -> None:
     """The Chat has not pushed this marker before."""
     store = HeldStore()
     async with Chat(store) as chat:
-        await talk(chat, 3)
+        await send_messages(chat, 3)
         await chat.execute("bob", Mark(room=ROOM, read=2))
     alice = Recorder()
     async with Chat(store) as chat, chat.connect(alice, user="alice"):
@@ -76,9 +76,9 @@ async def test_first_mark_of_muted_alone_is_not_pushed_to_others() -> None:
         assert markers(alice) == []
 
 
-async def test_position_held_back_reaches_others_though_muted_is_marked_after_it() -> None:
+async def test_delayed_position_reaches_others_though_a_mute_follows() -> None:
     async with Chat(HeldStore()) as chat:
-        await talk(chat, 3)
+        await send_messages(chat, 3)
         alice = Recorder()
         async with chat.connect(alice, user="alice"):
             await chat.execute("bob", Mark(room=ROOM, read=1))
@@ -88,7 +88,7 @@ async def test_position_held_back_reaches_others_though_muted_is_marked_after_it
             assert [marker.read for marker in markers(alice)] == [1, 2]
 
 
-async def test_repeated_mark_is_pushed_where_the_first_was_carried_out_but_unanswered(
+async def test_repeated_mark_is_pushed_after_an_unanswered_first_mark(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     store, alice = HeldStore(), Recorder()
@@ -98,7 +98,7 @@ async def test_repeated_mark_is_pushed_where_the_first_was_carried_out_but_unans
         raise Unavailable
 
     async with Chat(store) as chat:
-        await talk(chat, 3)
+        await send_messages(chat, 3)
         async with chat.connect(alice, user="alice"):
             with monkeypatch.context() as patch:
                 patch.setattr(store, "mark", lost)
@@ -109,10 +109,10 @@ async def test_repeated_mark_is_pushed_where_the_first_was_carried_out_but_unans
             assert markers(alice) == [MarkerPush(room=ROOM, user="bob", read=2, delivered=2)]
 
 
-async def test_mark_of_muted_alone_reaches_own_sockets_alone_on_other_nodes() -> None:
+async def test_mark_that_only_mutes_reaches_own_sockets_only_on_other_nodes() -> None:
     store, bus, laptop, alice = HeldStore(), MemoryBus(), Recorder(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
-        await talk(there, 3)
+        await send_messages(there, 3)
         async with here.connect(laptop, user="bob"), here.connect(alice, user="alice"):
             await there.execute("bob", Mark(room=ROOM, read=2))
             await anyio.sleep(1)
@@ -122,9 +122,9 @@ async def test_mark_of_muted_alone_reaches_own_sockets_alone_on_other_nodes() ->
             assert [marker.read for marker in markers(alice)] == [2]
 
 
-async def test_asking_for_ones_marker_tells_nobody() -> None:
+async def test_empty_mark_is_not_pushed() -> None:
     async with Chat(HeldStore()) as chat:
-        await talk(chat, 3)
+        await send_messages(chat, 3)
         laptop = Recorder()
         async with chat.connect(laptop, user="bob"):
             marks = await chat.execute("bob", Mark(room=ROOM))
@@ -132,35 +132,35 @@ async def test_asking_for_ones_marker_tells_nobody() -> None:
             assert markers(laptop) == []
 
 
-async def test_markers_come_at_most_once_in_250_ms_and_the_newest_one_last() -> None:
+async def test_markers_are_pushed_at_most_once_in_250_ms_ending_with_the_newest() -> None:
     async with Chat(HeldStore()) as chat:
-        await talk(chat, 20)
+        await send_messages(chat, 20)
         alice = Recorder()
         async with chat.connect(alice, user="alice"):
             for read in range(1, 21):
                 await chat.execute("bob", Mark(room=ROOM, read=read))
                 await anyio.sleep(0.05)
             await anyio.sleep(1)
-            heard = [marker.read for marker in markers(alice)]
-            assert heard == sorted(heard)
-            assert (heard[0], heard[-1]) == (1, 20)
-            assert len(heard) <= 5
+            pushed = [marker.read for marker in markers(alice)]
+            assert pushed == sorted(pushed)
+            assert (pushed[0], pushed[-1]) == (1, 20)
+            assert len(pushed) <= 5
 
 
-async def test_a_marker_reaches_other_nodes() -> None:
+async def test_marker_reaches_other_nodes() -> None:
     store, bus, alice = HeldStore(), MemoryBus(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
-        await talk(there, 1)
+        await send_messages(there, 1)
         async with here.connect(alice, user="alice"):
             await there.execute("bob", Mark(room=ROOM, delivered=1))
             await alice.until(lambda _: bool(markers(alice)), within=1)
             assert markers(alice) == [MarkerPush(room=ROOM, user="bob", read=0, delivered=1)]
 
 
-async def test_own_sockets_on_other_nodes_hear_the_unread_count() -> None:
+async def test_own_sockets_on_other_nodes_get_the_unread_count() -> None:
     store, bus, phone = HeldStore(), MemoryBus(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
-        await talk(there, 2)
+        await send_messages(there, 2)
         async with here.connect(phone, user="bob"):
             await there.execute("bob", Mark(room=ROOM, read=1))
             await phone.until(lambda _: len(markers(phone)) == 1, within=1)
@@ -169,10 +169,10 @@ async def test_own_sockets_on_other_nodes_hear_the_unread_count() -> None:
         assert [marker.unread for marker in markers(phone)] == [1, 0]
 
 
-async def test_a_marker_is_told_once_though_the_bus_brings_a_node_its_own_hints() -> None:
+async def test_marker_is_pushed_once_though_the_bus_returns_own_hints() -> None:
     bus, phone, laptop, alice = HeldBus(), Recorder(), Recorder(), Recorder()
     async with Chat(HeldStore(), bus=bus) as chat:
-        await talk(chat, 1)
+        await send_messages(chat, 1)
         async with (
             chat.connect(phone, user="bob") as socket,
             chat.connect(laptop, user="bob"),
@@ -187,7 +187,7 @@ async def test_a_marker_is_told_once_though_the_bus_brings_a_node_its_own_hints(
             ]
             bus.deliver()
             await anyio.sleep(1)
-            assert [len(markers(one)) for one in (phone, laptop, alice)] == [0, 1, 1]
+            assert [len(markers(device)) for device in (phone, laptop, alice)] == [0, 1, 1]
 
 
 def marker_at(read: int, delivered: int | None = None) -> MarkerHint:
@@ -197,30 +197,30 @@ def marker_at(read: int, delivered: int | None = None) -> MarkerHint:
     )
 
 
-async def test_hints_in_another_order_do_not_take_a_marker_back() -> None:
+async def test_reordered_hints_do_not_move_a_marker_back() -> None:
     bus, alice = MemoryBus(), Recorder()
     async with Chat(HeldStore(), bus=bus) as chat:
-        await talk(chat, 9)
+        await send_messages(chat, 9)
         async with chat.connect(alice, user="alice"):
             for read in (3, 1, 3, 4, 2):
                 await bus.publish([marker_at(read)])
             assert [marker.read for marker in markers(alice)] == [3, 4]
 
 
-async def test_late_hints_take_neither_position_of_a_marker_back() -> None:
+async def test_late_hints_move_neither_position_of_a_marker_back() -> None:
     bus, alice = MemoryBus(), Recorder()
     async with Chat(HeldStore(), bus=bus) as chat:
-        await talk(chat, 9)
+        await send_messages(chat, 9)
         async with chat.connect(alice, user="alice"):
             for read, delivered in [(3, 3), (3, 5), (3, 3), (3, 4), (4, 5), (3, 5), (2, 2), (3, 5)]:
                 await bus.publish([marker_at(read, delivered)])
             assert [(marker.read, marker.delivered) for marker in markers(alice)] == [(3, 3), (3, 5), (4, 5)]
 
 
-async def test_what_is_held_back_here_does_not_take_back_what_another_node_told_meanwhile() -> None:
+async def test_delayed_push_does_not_move_a_marker_back_behind_a_later_hint() -> None:
     bus, alice = MemoryBus(), Recorder()
     async with Chat(HeldStore(), bus=bus) as chat:
-        await talk(chat, 9)
+        await send_messages(chat, 9)
         async with chat.connect(alice, user="alice"):
             for read in (1, 2):
                 await chat.execute("bob", Mark(room=ROOM, read=read))
@@ -229,10 +229,10 @@ async def test_what_is_held_back_here_does_not_take_back_what_another_node_told_
             assert [marker.read for marker in markers(alice)] == [1, 3]
 
 
-async def test_marks_that_the_store_answers_in_another_order_take_no_marker_back(
+async def test_reordered_answers_of_the_store_do_not_move_a_marker_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The mark of 2 is carried out before that of 3, and its answer comes after."""
+    """The mark of 2 takes effect before the mark of 3, and is answered after it."""
     store, alice = HeldStore(), Recorder()
     mark, late = store.mark, [1.0, 0.1]
 
@@ -242,7 +242,7 @@ async def test_marks_that_the_store_answers_in_another_order_take_no_marker_back
         return view
 
     async with Chat(store) as chat:
-        await talk(chat, 9)
+        await send_messages(chat, 9)
         await chat.execute("bob", Mark(room=ROOM, read=1))
         monkeypatch.setattr(store, "mark", slow)
         async with chat.connect(alice, user="alice"), anyio.create_task_group() as tasks:
@@ -253,7 +253,7 @@ async def test_marks_that_the_store_answers_in_another_order_take_no_marker_back
         assert [marker.read for marker in markers(alice)] == [3]
 
 
-async def test_how_far_markers_have_come_is_remembered_of_so_many_and_no_more() -> None:
+async def test_remembered_positions_of_markers_are_bounded() -> None:
     async with Chat(HeldStore()) as chat:
         pushes = chat._hub.markers
         for number in range(REMEMBERED_MAX + 5):
@@ -261,10 +261,10 @@ async def test_how_far_markers_have_come_is_remembered_of_so_many_and_no_more() 
         assert len(pushes._known) == REMEMBERED_MAX
 
 
-async def test_in_a_room_of_more_than_20_others_hear_no_markers() -> None:
+async def test_markers_are_not_pushed_to_others_in_rooms_of_more_than_20() -> None:
     async with Chat(HeldStore()) as chat:
-        people = [f"user {number}" for number in range(20)]
-        room = (await chat.execute("olga", CreateRoom(kind="group", title="t", members=people, key="k"))).view.room
+        members = [f"user {number}" for number in range(20)]
+        room = (await chat.execute("olga", CreateRoom(kind="group", title="t", members=members, key="k"))).view.room
         olga, laptop = Recorder(), Recorder()
         async with chat.connect(olga, user="olga"), chat.connect(laptop, user="user 1"):
             await chat.execute("user 1", Mark(room=room, read=1))
@@ -272,9 +272,9 @@ async def test_in_a_room_of_more_than_20_others_hear_no_markers() -> None:
             assert len(markers(laptop)) == 1
 
 
-async def test_what_is_marked_as_unread_counts_until_one_reads_on() -> None:
+async def test_unread_from_counts_until_the_next_read() -> None:
     async with Chat(HeldStore()) as chat:
-        await talk(chat, 5)
+        await send_messages(chat, 5)
         await chat.execute("bob", Mark(room=ROOM, read=5))
         assert (await chat.execute("bob", Mark(room=ROOM, unread_from=3))).unread == 3
         page = await chat.execute("bob", History(room=ROOM, anchor="first_unread", before=0, after=0))
@@ -284,9 +284,9 @@ async def test_what_is_marked_as_unread_counts_until_one_reads_on() -> None:
         assert (await chat.execute("bob", Mark(room=ROOM, read=5))).unread == 0
 
 
-async def test_a_marker_never_goes_back_nor_above_head() -> None:
+async def test_marker_moves_neither_back_nor_above_head() -> None:
     async with Chat(HeldStore()) as chat:
-        await talk(chat, 5)
+        await send_messages(chat, 5)
         await chat.execute("bob", Mark(room=ROOM, read=3, delivered=5))
         marks = await chat.execute("bob", Mark(room=ROOM, read=1, delivered=2))
         assert (marks.read, marks.delivered) == (3, 5)
@@ -297,9 +297,9 @@ async def test_a_marker_never_goes_back_nor_above_head() -> None:
         assert not (await chat.execute("bob", Mark(room=ROOM))).muted
 
 
-async def test_strangers_can_not_mark() -> None:
+async def test_mark_by_a_user_that_is_not_a_member_is_not_found() -> None:
     async with Chat(HeldStore()) as chat:
-        await talk(chat, 1)
+        await send_messages(chat, 1)
         for room in (ROOM, "pvt-x-y", "nonsense"):
             with pytest.raises(NotFound):
                 await chat.execute("eve", Mark(room=room, read=1))

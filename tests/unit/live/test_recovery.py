@@ -16,7 +16,7 @@ from chatcore.ports.entry_log import AppendResult, LogSlice
 from chatcore.protocol import Object
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryStore
-from tests.unit.live.nodes import HeldBus, HeldStore, Teller
+from tests.unit.live.nodes import EventRecorder, HeldBus, HeldStore
 
 pytestmark = pytest.mark.anyio
 
@@ -31,9 +31,9 @@ RECOVERY_S = 1
 
 
 class PausedStore(MemoryStore):
-    """A memory store whose calls take 20 ms. While it is paused a call waits, and fails after 1.7 s as a store has to.
+    """A memory store whose calls take 20 ms. During a pause a call waits, and fails after 1.7 s.
 
-    A call that waits when the pause ends is carried out, as by a database that was stopped or locked.
+    A call that waits when the pause ends takes effect, as in a database that was stopped or locked.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class PausedStore(MemoryStore):
 
 @define
 class Load:
-    """What a load of equal commands was answered. Times are seconds of the event loop's clock."""
+    """The answers to a load of equal commands. Times are seconds of the event loop's clock."""
 
     succeeded: list[float] = field(factory=list)
     failed: list[float] = field(factory=list)
@@ -82,7 +82,7 @@ class Load:
         self.waited.append(now - sent)
 
     def check(self, returned: float) -> None:
-        """The promises, for an outage that ended at ``returned``."""
+        """Check the promises for an outage that ended at ``returned``."""
         first = next(at for at in self.succeeded if at >= returned)
         assert first - returned < RECOVERY_S
         assert all(at < returned + RECOVERY_S for at in self.failed), "commands fail although the store is back"
@@ -91,7 +91,7 @@ class Load:
 
 
 async def run_load(store: PausedStore, interval: float, send: Callable[[int], Awaitable[None]]) -> float:
-    """Send a command every ``interval`` seconds, before, during and after an outage; the time of the store's return."""
+    """Send a command every ``interval`` seconds before, during and after an outage. Returns the time of its end."""
 
     async def commands() -> None:
         number = 0
@@ -113,7 +113,7 @@ async def run_load(store: PausedStore, interval: float, send: Callable[[int], Aw
 
 
 @pytest.mark.parametrize("interval", [0.05, 0.01, 0.002])
-async def test_busy_room_serves_again_within_a_second_of_the_stores_return(interval: float) -> None:
+async def test_busy_room_serves_again_within_a_second_of_the_end_of_an_outage(interval: float) -> None:
     store, load = PausedStore(), Load()
     async with Chat(store) as chat, anyio.create_task_group() as callers:
 
@@ -157,8 +157,8 @@ async def test_busy_room_with_many_sockets_serves_again_within_a_second() -> Non
 
 
 @pytest.mark.parametrize("operation", ["state", "append"])
-async def test_command_at_a_store_that_never_answers_fails_after_five_seconds(operation: str) -> None:
-    """Also where this is the first call of all; the room goes on once the store answers."""
+async def test_command_at_a_store_that_never_answers_fails_after_5_s(operation: str) -> None:
+    """The first call of a room is included. The room continues once the store answers."""
     store = HeldStore()
     gate = store.hold(operation, done=False)
     async with Chat(store) as chat:
@@ -171,7 +171,7 @@ async def test_command_at_a_store_that_never_answers_fails_after_five_seconds(op
         assert sent.seq in (1, 2)
 
 
-async def test_first_command_of_a_chat_expires_too() -> None:
+async def test_first_command_of_a_chat_expires() -> None:
     store = HeldStore()
     store.hold("state", done=False)
     async with Chat(store) as chat:
@@ -182,8 +182,8 @@ async def test_first_command_of_a_chat_expires_too() -> None:
         assert anyio.current_time() - began == pytest.approx(5, abs=0.1)
 
 
-async def test_commands_of_a_socket_fail_with_its_first_that_expires() -> None:
-    """A later command of the same socket must not overtake one that failed; other sockets' commands wait on."""
+async def test_expired_command_fails_the_later_commands_of_its_socket() -> None:
+    """A later command of the socket must not overtake a failed command. Commands of other sockets stay pending."""
     store, answers = HeldStore(), list[tuple[str, bool]]()
     gate = store.hold("state", done=False)
     async with (
@@ -207,7 +207,7 @@ async def test_commands_of_a_socket_fail_with_its_first_that_expires() -> None:
         assert answers[2:] == [("bob 2", True), ("alice 4", True)]
 
 
-async def test_write_that_failed_twice_is_tried_again_within_a_tenth_of_a_second() -> None:
+async def test_append_that_failed_twice_is_repeated_within_100_ms() -> None:
     store = HeldStore()
     async with Chat(store) as chat:
         for _ in range(2):
@@ -217,7 +217,7 @@ async def test_write_that_failed_twice_is_tried_again_within_a_tenth_of_a_second
         assert anyio.current_time() - began < 0.1
 
 
-async def test_commands_queued_while_a_write_fails_share_the_next_one() -> None:
+async def test_commands_queued_during_a_failing_append_share_the_next_append() -> None:
     store = HeldStore()
     gate = store.hold("append", done=False)
     async with Chat(store) as chat, anyio.create_task_group() as tasks:
@@ -231,8 +231,8 @@ async def test_commands_queued_while_a_write_fails_share_the_next_one() -> None:
     assert store.calls.count("append") == 2
 
 
-async def test_entry_that_stood_before_the_first_try_is_a_duplicate() -> None:
-    """A repetition whose first append fails before it takes effect is answered by the old entry."""
+async def test_entry_from_before_the_first_try_is_a_duplicate() -> None:
+    """A retry whose first append fails without effect is answered with the old entry."""
     store = HeldStore()
     async with Chat(store) as chat:
         first = await chat.execute("alice", SendMessage(to="bob", body="one", key="k"))
@@ -244,7 +244,7 @@ async def test_entry_that_stood_before_the_first_try_is_a_duplicate() -> None:
 
 
 async def test_entry_below_the_seq_of_every_try_is_a_duplicate() -> None:
-    """A stale node tries the command behind another one, in a batch that fails; its key was written in between."""
+    """A stale node appends the command in a failing batch, after another command. Another node has written its key."""
     store = HeldStore()
     answers: dict[str, SendResult] = {}
     async with Chat(store) as here, Chat(store) as there:
@@ -264,8 +264,8 @@ async def test_entry_below_the_seq_of_every_try_is_a_duplicate() -> None:
         assert (answers["k2"].seq, answers["k2"].duplicate) == (2, True)
 
 
-async def test_entry_tried_again_at_a_lower_seq_is_the_commands_own() -> None:
-    """In a batch that fails a command stands behind a repetition, which has no entry of its own."""
+async def test_command_repeated_at_a_lower_seq_is_no_duplicate() -> None:
+    """In a failing batch the command follows a retry, which gets no entry of its own."""
     store = HeldStore()
     answers: dict[str, SendResult] = {}
     async with Chat(store) as chat:
@@ -285,7 +285,7 @@ async def test_entry_tried_again_at_a_lower_seq_is_the_commands_own() -> None:
         assert {key: (sent.seq, sent.duplicate) for key, sent in answers.items()} == {"k1": (1, True), "k2": (2, False)}
 
 
-async def test_entry_of_an_append_with_unknown_outcome_is_the_commands_own() -> None:
+async def test_command_of_an_append_with_unknown_outcome_is_no_duplicate() -> None:
     store = HeldStore()
     async with Chat(store) as chat:
         await chat.execute("alice", SendMessage(to="bob", body="one", key="k1"))
@@ -294,7 +294,7 @@ async def test_entry_of_an_append_with_unknown_outcome_is_the_commands_own() -> 
         assert (sent.seq, sent.duplicate) == (2, False)
 
 
-async def test_entry_written_elsewhere_while_an_append_lost_its_seq_is_a_duplicate() -> None:
+async def test_entry_of_another_node_that_takes_seq_and_key_is_a_duplicate() -> None:
     store = HeldStore()
     gate = store.hold("append", done=False)
     command, sent = SendMessage(to="bob", body="one", key="k"), list[SendResult]()
@@ -307,10 +307,10 @@ async def test_entry_written_elsewhere_while_an_append_lost_its_seq_is_a_duplica
         await gate.reached.wait()
         assert not (await there.execute("alice", command)).duplicate
         gate.open()
-    assert [(one.seq, one.duplicate) for one in sent] == [(1, True)]
+    assert [(result.seq, result.duplicate) for result in sent] == [(1, True)]
 
 
-async def test_node_that_lost_a_seq_waits_at_most_twice_as_long_as_its_append_took() -> None:
+async def test_node_that_lost_a_seq_waits_at_most_twice_the_time_of_its_append() -> None:
     store, spans = HeldStore(), list[tuple[float, float]]()
 
     def longest(low: float, high: float) -> float:
@@ -329,8 +329,8 @@ async def test_node_that_lost_a_seq_waits_at_most_twice_as_long_as_its_append_to
     assert span == pytest.approx((0, 0.2))
 
 
-class StoreOfKeys(MemoryStore):
-    """A store that reports that a key is taken where the seq is taken too."""
+class KeyReportingStore(MemoryStore):
+    """A store that reports a used key even if the seq is used too."""
 
     async def append(self, entries: Sequence[Entry]) -> AppendResult:
         appended = await super().append(entries)
@@ -338,22 +338,22 @@ class StoreOfKeys(MemoryStore):
             return appended
         entry = entries[appended.written]
         name = entry.author, entry.key
-        news = await self.read_on(entry.room, entry.seq, 1, [name])
-        return evolve(appended, taken=news.by_key.get(name))
+        log_slice = await self.read_on(entry.room, entry.seq, 1, [name])
+        return evolve(appended, taken=log_slice.by_key.get(name))
 
 
-async def test_answer_to_a_key_written_elsewhere_comes_after_the_entries_before_it() -> None:
-    store, bob = StoreOfKeys(), Teller()
+async def test_answer_to_a_key_of_another_node_follows_the_entries_before_it() -> None:
+    store, bob = KeyReportingStore(), EventRecorder()
     async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob") as socket:
         await here.execute("alice", SendMessage(to="bob", body="one", key="k1"))
         await there.execute("alice", SendMessage(to="bob", body="two", key="k2"))
         await there.execute("bob", SendMessage(to="alice", body="three", key="k"))
         await socket.receive("message.send", {"to": "alice", "body": "three", "key": "k"}, bob.answer)
-        await bob.until(lambda _: "entry 3" in bob.story, within=1)
-        assert bob.story == ["ready", "room", "entry 1", "entry 2", "answer 3", "entry 3"]
+        await bob.until(lambda _: "entry 3" in bob.events, within=1)
+        assert bob.events == ["ready", "room", "entry 1", "entry 2", "answer 3", "entry 3"]
 
 
-async def test_first_command_in_a_room_that_is_behind_the_store_waits_for_no_poll() -> None:
+async def test_first_command_in_a_room_behind_the_store_waits_for_no_poll() -> None:
     store, bob = HeldStore(), Recorder()
     async with Chat(store) as here, Chat(store) as there:
         await there.execute("alice", SendMessage(to="bob", body="one", key="k1"))
@@ -366,8 +366,8 @@ async def test_first_command_in_a_room_that_is_behind_the_store_waits_for_no_pol
             assert bob.bodies(sent.room) == ["two", "three"]
 
 
-async def test_command_that_lost_its_seq_is_carried_out_without_waiting_for_a_poll() -> None:
-    """Hints brought the entries before it, but for the last one, whose hint was lost."""
+async def test_command_that_lost_its_seq_waits_for_no_poll() -> None:
+    """Hints deliver the entries before the command, except for the last entry."""
     store, bus, bob = HeldStore(), HeldBus(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there, here.connect(bob, user="bob"):
         await here.execute("alice", SendMessage(to="bob", body="one", key="k1"))
@@ -382,7 +382,7 @@ async def test_command_that_lost_its_seq_is_carried_out_without_waiting_for_a_po
         assert bob.bodies(sent.room) == ["one", "two", "three", "four"]
 
 
-async def test_commands_of_callers_expire_one_by_one() -> None:
+async def test_commands_of_callers_expire_separately() -> None:
     store, failed = HeldStore(), list[float]()
     store.hold("state", done=False)
     async with Chat(store) as chat, anyio.create_task_group() as tasks:

@@ -1,4 +1,4 @@
-"""The rules of docs/live.md, one by one: what a node may not get wrong when hints are lost and reads take time."""
+"""The rules of docs/live.md, when hints are lost and reads take time."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -25,7 +25,7 @@ from chatcore.ports.entry_log import AppendResult
 from chatcore.testing import Recorder
 from chatcore.testing.tasks import at_once
 from chatcore_memory import MemoryStore
-from tests.unit.live.nodes import HeldBus, HeldStore, Teller, ghosts, seqs
+from tests.unit.live.nodes import EventRecorder, HeldBus, HeldStore, live_objects, seqs
 
 pytestmark = pytest.mark.anyio
 
@@ -36,8 +36,8 @@ async def say(chat: Chat, user: str, to: str, body: str) -> int:
     return (await chat.execute(user, SendMessage(to=to, body=body, key=body))).seq
 
 
-async def test_a_hint_is_checked_for_the_one_before_it_that_was_lost() -> None:
-    """Bob's node follows the room without its state, loses the hint of 2, hears of 3, and delivers both."""
+async def test_hint_reveals_the_lost_hint_before_it() -> None:
+    """Bob's node has the room without its state and loses the hint of 2. The hint of 3 makes it deliver both."""
     store, bus, bob = HeldStore(), HeldBus(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
         await say(there, "alice", "bob", "one")
@@ -52,13 +52,13 @@ async def test_a_hint_is_checked_for_the_one_before_it_that_was_lost() -> None:
             began = anyio.current_time()
             bus.deliver()
             await bob.until(lambda _: len(seqs(bob, ROOM)) >= 2)
-            assert anyio.current_time() - began < 1, "it waited for the poller"
+            assert anyio.current_time() - began < 1, "the node waited for the poller"
         assert seqs(bob, ROOM) == [2, 3]
         assert bob.bodies(ROOM) == ["two", "three"]
 
 
-async def test_a_room_that_no_hint_told_of_is_found_by_the_poller() -> None:
-    """The hints of a room's birth and of its second entry are lost: bob hears both, within 5 s."""
+async def test_room_without_hints_is_found_by_the_poller() -> None:
+    """The hints of the first two entries are lost. Bob gets both entries within 5 s."""
     store, bus, bob = HeldStore(), HeldBus(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there, here.connect(bob, user="bob"):
         await say(there, "alice", "bob", "one")
@@ -69,8 +69,8 @@ async def test_a_room_that_no_hint_told_of_is_found_by_the_poller() -> None:
         assert room.announced_at == 0
 
 
-async def test_one_poll_asks_as_long_as_the_store_has_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bob hears of every room within 3 s, although it is told of one change at a time, and polls are 2 s apart."""
+async def test_poll_continues_while_the_store_has_more_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bob gets every room within 3 s, although each read gives one change and polls are 2 s apart."""
     monkeypatch.setattr(change_poller, "CHANGES_MAX", 1)
     store, bob, users = HeldStore(), Recorder(), ("alice", "carol", "dave")
     async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob"):
@@ -79,7 +79,7 @@ async def test_one_poll_asks_as_long_as_the_store_has_more(monkeypatch: pytest.M
         await bob.until(lambda _: all(seqs(bob, private_room_id("bob", user)) == [1] for user in users), within=3)
 
 
-async def test_a_hint_of_a_later_entry_does_not_hide_a_birth_that_was_not_told() -> None:
+async def test_hint_of_a_later_entry_does_not_hide_the_first_entry() -> None:
     store, bus, bob = HeldStore(), HeldBus(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there, here.connect(bob, user="bob"):
         await say(there, "alice", "bob", "one")
@@ -92,8 +92,8 @@ async def test_a_hint_of_a_later_entry_does_not_hide_a_birth_that_was_not_told()
         assert seqs(bob, ROOM) == [1, 2]
 
 
-async def test_a_cursor_ahead_of_this_nodes_head_gets_nothing_twice() -> None:
-    """Bob's node stands at 1, his client has 3 from elsewhere: after the sync he gets 4 and nothing before it."""
+async def test_cursor_above_the_head_of_the_node_gets_no_entry_twice() -> None:
+    """Bob's node is at 1 and his client has 3 from another node. After the sync the client gets 4 only."""
     store, bus, bob = HeldStore(), HeldBus(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
         await say(there, "alice", "bob", "one")
@@ -114,8 +114,8 @@ async def test_a_cursor_ahead_of_this_nodes_head_gets_nothing_twice() -> None:
         assert seqs(bob, ROOM) == [4]
 
 
-async def test_ready_may_be_ahead_of_the_live_room() -> None:
-    """A phone followed from 1 on; a laptop that connects when the store is at 3 gets only 4, the phone gets 2, 3, 4."""
+async def test_ready_above_the_live_room_gets_later_entries_only() -> None:
+    """The phone is subscribed from 1. The laptop connects at head 3 and gets 4; the phone gets 2, 3 and 4."""
     store, bus = HeldStore(), HeldBus()
     phone, laptop = Recorder(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
@@ -136,15 +136,15 @@ async def test_ready_may_be_ahead_of_the_live_room() -> None:
         assert seqs(phone, ROOM) == [2, 3, 4]
 
 
-async def test_a_join_while_a_socket_connects_reaches_it() -> None:
-    """Bob's rooms have been read, and he is written to before `ready`: he hears the first message after it."""
-    store, bob = HeldStore(), Teller()
+async def test_join_during_a_connect_reaches_the_socket() -> None:
+    """Alice writes to Bob after the read of his rooms and before `ready`. Bob gets her message after `ready`."""
+    store, bob = HeldStore(), EventRecorder()
     async with Chat(store) as chat, anyio.create_task_group() as tasks:
         gate = store.hold("memberships", done=True)
 
         async def connect() -> None:
             async with chat.connect(bob, user="bob"):
-                await bob.until(lambda _: bool(bob.entries(ROOM)), within=1)  # the poller would find it later
+                await bob.until(lambda _: bool(bob.entries(ROOM)), within=1)  # before the next poll
 
         tasks.start_soon(connect)
         await gate.reached.wait()
@@ -157,13 +157,13 @@ async def test_a_join_while_a_socket_connects_reaches_it() -> None:
         store.page = stale_page  # type: ignore[method-assign, assignment]
         await say(chat, "alice", "bob", "one")
         gate.open()
-    assert bob.story == ["ready", "room", "entry 1"]
+    assert bob.events == ["ready", "room", "entry 1"]
     assert bob.ready.rooms == []
 
 
-async def test_a_join_during_a_sync_that_names_the_room_is_not_lost() -> None:
-    """A stranger's sync has read `gone`; they join before its answer, and hear everything from their join on."""
-    store, bob = HeldStore(), Teller()
+async def test_join_during_a_sync_of_its_room_is_delivered() -> None:
+    """Bob's sync reads `gone`. He joins before the answer and gets every entry from his join on."""
+    store, bob = HeldStore(), EventRecorder()
     async with Chat(store) as chat:
         room = (await chat.execute("alice", CreateRoom(kind="public", title="Tea", key="k"))).view.room
         answers: list[dict[str, object]] = []
@@ -177,15 +177,15 @@ async def test_a_join_during_a_sync_that_names_the_room_is_not_lost() -> None:
             await gate.reached.wait()
             await chat.execute("bob", JoinRoom(room=room))
             await chat.execute("alice", SendMessage(room=room, body="welcome", key="w"))
-            assert bob.story == ["ready"], "an entry overtook the answer of the sync"
+            assert bob.events == ["ready"], "an entry overtook the answer of the sync"
             gate.open()
-            await bob.until(lambda _: bob.bodies(room) == ["welcome"], within=1)  # the poller would find it later
+            await bob.until(lambda _: bob.bodies(room) == ["welcome"], within=1)  # before the next poll
         assert answers[0]["rooms"] == {room: {"status": "gone"}}
-        assert bob.story == ["ready", "room", "entry 2", "entry 3"]
+        assert bob.events == ["ready", "room", "entry 2", "entry 3"]
 
 
-async def test_no_entry_overtakes_the_answer_of_a_sync_that_names_its_room() -> None:
-    store, bob = HeldStore(), Teller()
+async def test_entries_follow_the_answer_of_a_sync_of_their_room() -> None:
+    store, bob = HeldStore(), EventRecorder()
     async with Chat(store) as chat:
         await say(chat, "alice", "bob", "one")
         async with chat.connect(bob, user="bob") as socket, anyio.create_task_group() as tasks:
@@ -193,14 +193,14 @@ async def test_no_entry_overtakes_the_answer_of_a_sync_that_names_its_room() -> 
             tasks.start_soon(socket.receive, "sync", {"cursors": {ROOM: {"seq": 0}}}, bob.answer)
             await gate.reached.wait()
             await say(chat, "alice", "bob", "two")
-            assert bob.story == ["ready"]
+            assert bob.events == ["ready"]
             gate.open()
             await bob.until(lambda _: 2 in seqs(bob, ROOM))
-        assert bob.story == ["ready", "answer None", "entry 2"]
+        assert bob.events == ["ready", "answer None", "entry 2"]
 
 
-async def test_a_sync_that_fails_leaves_the_socket_where_it_was() -> None:
-    store, bob = HeldStore(), Teller()
+async def test_failed_sync_leaves_subscriptions_unchanged() -> None:
+    store, bob = HeldStore(), EventRecorder()
     async with Chat(store) as chat:
         await say(chat, "alice", "bob", "one")
         async with chat.connect(bob, user="bob") as socket, anyio.create_task_group() as tasks:
@@ -211,11 +211,11 @@ async def test_a_sync_that_fails_leaves_the_socket_where_it_was() -> None:
             await say(chat, "alice", "bob", "two")
             gate.open()
             await bob.until(lambda _: 2 in seqs(bob, ROOM))
-        assert bob.story == ["ready", "answer unavailable", "entry 2"]
+        assert bob.events == ["ready", "answer unavailable", "entry 2"]
 
 
-async def test_a_room_is_not_dropped_while_a_command_waits_in_it() -> None:
-    """The last follower leaves while a send waits for the store: a second send meets the same live room."""
+async def test_room_with_a_pending_command_is_not_dropped() -> None:
+    """The last subscription ends while an append runs. A second command goes to the same live room."""
     store, bob = HeldStore(), Recorder()
     async with Chat(store) as chat:
         await say(chat, "alice", "bob", "one")
@@ -230,22 +230,22 @@ async def test_a_room_is_not_dropped_while_a_command_waits_in_it() -> None:
             gate.open()
         page = await chat.execute("bob", History(room=ROOM))
         assert [entry.seq for entry in page.entries] == [1, 2, 3]
-        assert ghosts(chat) == []
+        assert live_objects(chat) == []
 
 
-async def test_a_member_who_joined_on_another_node_a_moment_ago_is_not_refused() -> None:
+async def test_member_that_just_joined_on_another_node_is_not_refused() -> None:
     store, bus, owner = HeldStore(), HeldBus(), Recorder()
     async with Chat(store, bus=bus) as here, Chat(store, bus=bus) as there:
         room = (await here.execute("olga", CreateRoom(kind="public", title="Tea", key="k"))).view.room
         async with here.connect(owner, user="olga"):
-            await here.execute("olga", SendMessage(room=room, body="hello", key="h"))  # the state is loaded here
+            await here.execute("olga", SendMessage(room=room, body="hello", key="h"))  # loads the state of the room
             await there.execute("bob", JoinRoom(room=room))
             sent = await here.execute("bob", SendMessage(room=room, body="me too", key="m"))
             assert sent.seq == 4
         assert seqs(owner, room) == [2, 3, 4]
 
 
-async def test_a_refusal_is_given_only_after_the_store_was_asked() -> None:
+async def test_refusal_follows_a_read_of_the_store() -> None:
     store = HeldStore()
     async with Chat(store) as chat:
         await say(chat, "alice", "bob", "one")
@@ -256,7 +256,7 @@ async def test_a_refusal_is_given_only_after_the_store_was_asked() -> None:
 
 
 @pytest.mark.parametrize("landed", [True, False])
-async def test_a_write_whose_outcome_is_unknown_is_written_once_and_answered(landed: bool) -> None:
+async def test_write_with_unknown_outcome_is_written_once_and_answered(landed: bool) -> None:
     store, bob = HeldStore(), Recorder()
     async with Chat(store) as chat, chat.connect(bob, user="bob"):
         store.fail("append", done=landed)
@@ -280,7 +280,7 @@ class SizesStore(MemoryStore):
         return await super().append(entries)
 
 
-async def test_commands_with_one_key_at_once_append_one_entry() -> None:
+async def test_concurrent_commands_with_one_key_append_one_entry() -> None:
     async with Chat(store := SizesStore()) as chat:
         message = SendMessage(to="bob", body="one", key="k")
         answers = await at_once([partial(chat.execute, "alice", message)] * 2)
@@ -288,8 +288,8 @@ async def test_commands_with_one_key_at_once_append_one_entry() -> None:
         assert store.sizes == [1]
 
 
-async def test_a_write_that_lands_late_is_recognised_and_not_repeated() -> None:
-    """The write was given up, the store read without it, and only then does it land: the repetition meets it."""
+async def test_late_write_is_recognized_and_not_repeated() -> None:
+    """The append fails and takes effect after the next read of the store. The repeated append finds the entry."""
     store, bob = HeldStore(), Recorder()
     async with Chat(store) as chat, chat.connect(bob, user="bob"), anyio.create_task_group() as tasks:
         store.fail("append", done=False)
@@ -308,9 +308,9 @@ async def test_a_write_that_lands_late_is_recognised_and_not_repeated() -> None:
         assert seqs(bob, ROOM) == [1]
 
 
-async def test_a_retry_is_answered_before_its_entry_is_delivered() -> None:
-    """The first attempt was written on another node; here the retry loses the seq, and learns it from the entry."""
-    store, bob = HeldStore(), Teller()
+async def test_retry_is_answered_before_its_entry_is_delivered() -> None:
+    """Another node has written the first attempt. The retry loses its seq and is answered with that entry."""
+    store, bob = HeldStore(), EventRecorder()
     async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob") as socket:
         gate = store.hold("append", done=False)
         message = {"to": "alice", "body": "hi", "key": "k"}
@@ -319,11 +319,11 @@ async def test_a_retry_is_answered_before_its_entry_is_delivered() -> None:
         await there.execute("bob", SendMessage(to="alice", body="hi", key="k"))
         gate.open()
         await bob.until(lambda _: bool(bob.entries(ROOM)))
-        assert bob.story == ["ready", "answer 1", "room", "entry 1"]
+        assert bob.events == ["ready", "answer 1", "room", "entry 1"]
 
 
-async def test_retry_found_in_an_entry_is_answered_after_earlier_commands_of_its_socket() -> None:
-    store, bob = HeldStore(), Teller()
+async def test_retry_found_in_an_entry_is_answered_after_earlier_commands() -> None:
+    store, bob = HeldStore(), EventRecorder()
     async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob") as socket:
         gate = store.hold("append", done=False)
         for key in ("first", "retry"):
@@ -331,13 +331,13 @@ async def test_retry_found_in_an_entry_is_answered_after_earlier_commands_of_its
         await gate.reached.wait()
         await there.execute("bob", SendMessage(to="alice", body="retry", key="retry"))
         gate.open()
-        await bob.until(lambda _: len(seqs(bob, ROOM)) == 2 and "answer 1" in bob.story)
-        assert bob.story == ["ready", "room", "entry 1", "answer 2", "entry 2", "answer 1"]
+        await bob.until(lambda _: len(seqs(bob, ROOM)) == 2 and "answer 1" in bob.events)
+        assert bob.events == ["ready", "room", "entry 1", "answer 2", "entry 2", "answer 1"]
 
 
-async def test_ones_own_entry_is_not_taken_for_anothers_with_the_same_key() -> None:
-    """The same key with another content, written meanwhile on another node, is `key_reused`, not an answer."""
-    store, bob = HeldStore(), Teller()
+async def test_entry_of_another_content_under_the_same_key_is_key_reused() -> None:
+    """Another node writes the same key with another content while the append is repeated."""
+    store, bob = HeldStore(), EventRecorder()
     async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob") as socket:
         store.fail("append", done=False)
         gate = store.hold("read_on", done=False)
@@ -345,12 +345,12 @@ async def test_ones_own_entry_is_not_taken_for_anothers_with_the_same_key() -> N
         await gate.reached.wait()
         await there.execute("bob", SendMessage(to="alice", body="something else", key="k"))
         gate.open()
-        await bob.until(lambda _: "answer key_reused" in bob.story)
+        await bob.until(lambda _: "answer key_reused" in bob.events)
 
 
-async def test_retry_after_deletion_of_a_message_read_before_gets_its_first_answer() -> None:
-    """Whatever the retry's content is: the digest that it differs from was erased before it came."""
-    store, bob = HeldStore(), Teller()
+async def test_retry_of_a_deleted_message_gets_the_first_answer() -> None:
+    """The retry has another content, but the digest of the first content was erased before."""
+    store, bob = HeldStore(), EventRecorder()
     async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob") as socket:
         await say(there, "alice", "bob", "first")
         await bob.until(lambda _: seqs(bob, ROOM) == [1])
@@ -360,11 +360,11 @@ async def test_retry_after_deletion_of_a_message_read_before_gets_its_first_answ
         await there.execute("bob", DeleteMessage(room=ROOM, seq=2, key="delete"))
         await socket.receive("message.send", {"to": "alice", "body": "another", "key": "second"}, bob.answer)
         gate.open()
-        await bob.until(lambda _: any(said.startswith("answer") for said in bob.story))
-        assert "answer 2" in bob.story
+        await bob.until(lambda _: any(event.startswith("answer") for event in bob.events))
+        assert "answer 2" in bob.events
 
 
-async def test_a_store_that_stays_away_fails_a_command_after_five_seconds() -> None:
+async def test_store_that_keeps_failing_fails_a_command_after_5_s() -> None:
     store = HeldStore()
     async with Chat(store) as chat:
         for _ in range(50):
@@ -375,8 +375,8 @@ async def test_a_store_that_stays_away_fails_a_command_after_five_seconds() -> N
         assert anyio.current_time() - began == pytest.approx(5)
 
 
-async def test_store_that_hangs_when_asked_again_fails_a_command_after_five_seconds() -> None:
-    """What it had written is there: the same command again gets its answer."""
+async def test_store_that_hangs_after_a_failed_append_fails_a_command_after_5_s() -> None:
+    """The entry was written, so a retry of the command gets its answer."""
     store = HeldStore()
     async with Chat(store) as chat:
         store.fail("append", done=True)
@@ -389,7 +389,7 @@ async def test_store_that_hangs_when_asked_again_fails_a_command_after_five_seco
         assert (again.seq, again.duplicate) == (1, True)
 
 
-async def test_sync_without_a_socket_says_events_gap_reset_and_gone() -> None:
+async def test_sync_without_a_socket_returns_events_gap_reset_and_gone() -> None:
     store = HeldStore()
     async with Chat(store) as chat:
         for number in range(1, 203):
@@ -405,8 +405,8 @@ async def test_sync_without_a_socket_says_events_gap_reset_and_gone() -> None:
             (at[203], "reset", None),
             (Cursor(seq=2, epoch="another"), "reset", None),
         ]:
-            found = (await chat.execute("bob", Sync(cursors={ROOM: cursor}))).rooms[ROOM]
-            assert found.status == status
-            assert (found.entries if count is None else len(found.entries or ())) == count
+            result = (await chat.execute("bob", Sync(cursors={ROOM: cursor}))).rooms[ROOM]
+            assert result.status == status
+            assert (result.entries if count is None else len(result.entries or ())) == count
         gone = await chat.execute("eve", Sync(cursors={ROOM: at[1], "pvt-x-y": at[1], "nonsense": at[1]}))
         assert {room.status for room in gone.rooms.values()} == {"gone"}

@@ -1,4 +1,4 @@
-"""How often the store is read for the target messages of commands."""
+"""How often commands read their target messages from the store."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -39,8 +39,8 @@ class CountingStore(MemoryStore):
         return await super().append(entries)
 
 
-async def a_message_to_all(chat: Chat) -> tuple[RoomId, Seq]:
-    """A message in a room with all users."""
+async def send_to_all(chat: Chat) -> tuple[RoomId, Seq]:
+    """Send a message in a room with all users. Returns its position."""
     made = await chat.execute("olga", CreateRoom(kind="public", title="all", key="k"))
     room = made.view.room
     for user in USERS:
@@ -55,18 +55,18 @@ async def outcome(chat: Chat, user: str, command: Command[Any]) -> Any:
         return type(error)
 
 
-async def test_many_who_react_to_one_message_at_once_read_it_once_each() -> None:
+async def test_concurrent_reactions_to_one_message_read_it_once_each() -> None:
     async with Chat(store := CountingStore()) as chat:
-        room, seq = await a_message_to_all(chat)
+        room, seq = await send_to_all(chat)
         reactions = [partial(chat.execute, user, React(room=room, seq=seq, emoji="+", on=True)) for user in USERS]
         answers = await at_once(reactions)
         assert sorted(answer.seq or 0 for answer in answers) == list(range(seq + 1, seq + len(USERS) + 1))
         assert store.read == len(USERS)
 
 
-async def test_replies_to_one_message_share_an_append_with_a_message_before_them() -> None:
+async def test_replies_to_one_message_share_an_append_with_an_earlier_message() -> None:
     async with Chat(store := CountingStore()) as chat:
-        room, seq = await a_message_to_all(chat)
+        room, seq = await send_to_all(chat)
         store.appended = 0
         message = partial(chat.execute, "olga", SendMessage(room=room, body="all of you?", key="k3"))
         replies = [
@@ -76,9 +76,9 @@ async def test_replies_to_one_message_share_an_append_with_a_message_before_them
         assert (store.read, store.appended) == (len(USERS), 1)
 
 
-async def test_of_many_edits_of_a_version_at_once_one_is_carried_out() -> None:
+async def test_concurrent_edits_of_one_version_succeed_once() -> None:
     async with Chat(MemoryStore()) as chat:
-        room, seq = await a_message_to_all(chat)
+        room, seq = await send_to_all(chat)
         edits = [
             partial(outcome, chat, "olga", EditMessage(room=room, seq=seq, version=1, body=str(number)))
             for number in range(50)
@@ -87,7 +87,7 @@ async def test_of_many_edits_of_a_version_at_once_one_is_carried_out() -> None:
         assert outcomes.count(Conflict) == 49
 
 
-async def test_edit_of_a_message_that_another_node_edits_meanwhile_is_conflict() -> None:
+async def test_edit_of_a_message_just_edited_on_another_node_is_conflict() -> None:
     store = HeldStore()
     outcomes: list[Any] = []
     async with Chat(store) as here, Chat(store) as there, anyio.create_task_group() as tasks:
@@ -105,10 +105,10 @@ async def test_edit_of_a_message_that_another_node_edits_meanwhile_is_conflict()
     assert outcomes == [Conflict]
 
 
-async def test_message_that_is_read_ahead_of_its_room_is_read_once() -> None:
+async def test_message_read_ahead_of_its_room_is_read_once() -> None:
     """The room is two edits behind the store when a command about the message comes."""
     async with Chat(store := CountingStore()) as here, Chat(store) as there, here.connect(Recorder(), user="olga"):
-        room, seq = await a_message_to_all(here)
+        room, seq = await send_to_all(here)
         await there.execute("olga", EditMessage(room=room, seq=seq, version=1, body="2"))
         await there.execute("olga", EditMessage(room=room, seq=seq, version=2, body="3"))
         store.read = 0
@@ -116,9 +116,9 @@ async def test_message_that_is_read_ahead_of_its_room_is_read_once() -> None:
         assert store.read == 1
 
 
-async def test_a_refusal_among_them_lets_nobody_read_again() -> None:
+async def test_refusal_among_concurrent_replies_causes_no_second_read() -> None:
     async with Chat(store := CountingStore()) as chat:
-        room, seq = await a_message_to_all(chat)
+        room, seq = await send_to_all(chat)
         replies = [
             partial(outcome, chat, user, SendMessage(room=room, body="me", key="k", reply_to=seq if even else 1))
             for even, user in zip([True, False] * len(USERS), USERS, strict=False)

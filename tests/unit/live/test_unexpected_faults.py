@@ -22,30 +22,30 @@ pytestmark = pytest.mark.anyio
 ROOM = "pvt-alice-bob"
 
 
-def break_once(monkeypatch: pytest.MonkeyPatch, thing: object, operation: str, calls: int = 1) -> list[OSError]:
-    """Let the next call of ``operation``, or several, raise what no port may; what is still to be raised."""
-    real, faults = getattr(thing, operation), [OSError("out of the blue")] * calls
+def break_once(monkeypatch: pytest.MonkeyPatch, target: object, operation: str, calls: int = 1) -> list[OSError]:
+    """Make the next ``calls`` calls of ``operation`` raise an error that no port may raise. Returns the errors left."""
+    real, faults = getattr(target, operation), [OSError("out of the blue")] * calls
 
     async def broken(*arguments: Any) -> Any:
         if faults:
             raise faults.pop()
         return await real(*arguments)
 
-    monkeypatch.setattr(thing, operation, broken)
+    monkeypatch.setattr(target, operation, broken)
     return faults
 
 
-async def test_a_poll_that_failed_is_followed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_poll_is_followed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     store, bob = HeldStore(), Recorder()
     async with Chat(store) as here, Chat(store) as there, here.connect(bob, user="bob"):
-        faults = break_once(monkeypatch, store, "changes", calls=2)  # one for each node
+        faults = break_once(monkeypatch, store, "changes", calls=2)  # one call of each node
         await anyio.sleep(3)
         assert not faults
         await there.execute("alice", SendMessage(to="bob", body="hi", key="k"))
         await bob.until(lambda _: seqs(bob, ROOM) == [1], within=5)
 
 
-async def test_room_that_failed_while_it_processed_an_entry_delivers_it_and_goes_on(
+async def test_room_delivers_an_entry_after_a_fault_in_its_processing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bob, faults = Recorder(), [OSError("out of the blue")]
@@ -65,7 +65,7 @@ async def test_room_that_failed_while_it_processed_an_entry_delivers_it_and_goes
         assert bob.bodies(ROOM) == ["one", "two", "three"]
 
 
-async def test_a_check_of_memberships_that_failed_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_check_of_memberships_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     store, ina = HeldStore(), Recorder()
     async with Chat(store) as here, Chat(store) as there, here.connect(ina, user="ina"):
         room = await create(there)
@@ -75,7 +75,7 @@ async def test_a_check_of_memberships_that_failed_is_repeated(monkeypatch: pytes
         assert not faults
 
 
-async def test_hints_are_published_again_after_one_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hints_are_published_again_after_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     bus = HeldBus()
     async with Chat(HeldStore(), bus=bus) as chat:
         break_once(monkeypatch, bus, "publish")
@@ -85,26 +85,26 @@ async def test_hints_are_published_again_after_one_that_failed(monkeypatch: pyte
         assert [hint.seq for hint in bus.hints if isinstance(hint, RoomHint)] == [2]
 
 
-async def test_leases_are_renewed_after_a_renewal_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_leases_are_renewed_again_after_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     registry, bob = MemoryRegistry(anyio.current_time), Recorder()
     async with Chat(HeldStore(), registry=registry) as chat, chat.connect(bob, user="bob"):
         faults = break_once(monkeypatch, registry, "renew")
         await anyio.sleep(60)
         assert not faults
-        assert [one.id for one in await chat.sockets("bob")] == [bob.id]
+        assert [info.id for info in await chat.sockets("bob")] == [bob.id]
 
 
-async def test_no_fault_of_the_registry_fails_a_connect(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_fault_of_the_registry_does_not_fail_a_connect(monkeypatch: pytest.MonkeyPatch) -> None:
     registry, bob = MemoryRegistry(anyio.current_time), Recorder()
     async with Chat(HeldStore(), registry=registry) as chat:
         faults = [break_once(monkeypatch, registry, operation) for operation in ("add", "remove")]
         async with chat.connect(bob, user="bob"):
             await anyio.sleep(11)
-            assert [one.id for one in await chat.sockets("bob")] == [bob.id]
+            assert [info.id for info in await chat.sockets("bob")] == [bob.id]
         assert faults == [[], []]
 
 
-async def test_deadlines_are_looked_at_after_a_look_that_failed() -> None:
+async def test_deadlines_are_checked_again_after_a_fault() -> None:
     began, start, faults = datetime(2026, 11, 25, tzinfo=UTC), anyio.current_time(), 3
 
     def clock() -> datetime:
@@ -124,7 +124,7 @@ async def test_deadlines_are_looked_at_after_a_look_that_failed() -> None:
         assert not faults
 
 
-async def test_end_of_a_fault_in_the_background_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_end_of_a_background_fault_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     outcomes = [None, Unavailable(), Unavailable(), OSError("one"), None, None]
     over = anyio.Event()
 
@@ -144,7 +144,7 @@ async def test_end_of_a_fault_in_the_background_is_logged_once(caplog: pytest.Lo
     assert lines == [failed, failed, "background work succeeded again: work='counting'"]
 
 
-async def test_equal_faults_in_a_row_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_equal_consecutive_faults_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     outcomes = [OSError("one"), OSError("two"), Unavailable(), Unavailable(), None, Unavailable()]
     over = anyio.Event()
 
