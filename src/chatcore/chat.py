@@ -1,7 +1,7 @@
 """The Chat: the domain with its ports plugged in. A process usually has one."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +12,7 @@ import anyio
 from attrs import frozen
 
 from . import ids
+from .authentication import Authentication, Shown
 from .commands.command import Command, ReadingCommand, RoomCommand
 from .commands.dispatcher import CommandDispatcher
 from .commands.rate_limits import CommandLimits
@@ -25,6 +26,7 @@ from .live.hint_queue import HintQueue
 from .live.hub import Hub
 from .live.in_flight import InFlight
 from .live.leases import Leases
+from .ports.authenticator import Principal, check_user_type
 from .ports.bus import Bus, Hint, MarkerHint, RevocationHint, RoomHint
 from .ports.connection import Connection
 from .ports.registry import SocketInfo, SocketRegistry
@@ -77,8 +79,8 @@ class Chat:
         registry: knows every user's sockets on all nodes. Without one, only sockets of this node can be closed.
         directory: knows which users exist. Without one, every valid user id exists.
         rules: the rights of members, and how many members a room may have.
-        canonical: returns the one spelling of a user id that a client wrote, or None for an id that no user can have.
-            If it raises, the command fails with `internal` and the exception is logged.
+        canonical: returns the canonical spelling of a user id, or None for an id that no user can have. If it raises,
+            the command fails with `internal` and the exception is logged.
         limits: how often users may send, create and invite; None for no limit.
         clock: returns the UTC time of entries.
         new_id: returns a fresh id of at least 64 random bits.
@@ -132,8 +134,10 @@ class Chat:
             in_flight=InFlight(),
             limits=limits,
         )
+        self._authentication = Authentication(self._dispatcher.canonical_user)
         self._sockets = Sockets(
             self._dispatcher,
+            self._authentication,
             Leases(registry, self.node) if registry else None,
             loop=self._loop,
             clock=clock,
@@ -186,7 +190,7 @@ class Chat:
             self._hub.abandon()
 
     async def execute(self, user: UserId, command: Command[A]) -> A:
-        """Carry out a command for a user and return its answer.
+        """Carry out a command of the host for a user, and return its answer.
 
         When it returns, the command's entry has been pushed to all subscriptions of the room on this node. A queued
         command is carried out even if its caller is cancelled.
@@ -194,10 +198,11 @@ class Chat:
         Raises:
             ChatError: the command failed; `Unavailable` after the Chat was left.
             RuntimeError: the Chat was not entered, or was entered in another event loop.
+            TypeError: ``user`` is not a str.
         """
         self._check_entered()
         self._loop.check()
-        _check_user(user)
+        user = self.canonical(user)
         addressed = self._dispatcher.addressed(command)
         match addressed:
             case RoomCommand():
@@ -206,6 +211,38 @@ class Chat:
                 return await self._dispatcher.read(user, addressed, None)
             case _:
                 raise TypeError(f"{type(command).__name__} neither reads nor appends")
+
+    async def request(self, user: UserId, command: Command[A]) -> A:
+        """Carry out a command of a client, such as one that came over HTTP: what a transport calls; see `execute`."""
+        return await self.execute(user, command)
+
+    async def authenticated(
+        self, authenticate: Callable[[Shown], Awaitable[Principal | None]], shown: Shown
+    ) -> Principal:
+        """Return the principal of the credentials that a client has shown to a transport.
+
+        The user has its canonical spelling. ``authenticate`` has 2 s. The log says why it failed.
+
+        Raises:
+            Unauthenticated: the credentials are not valid.
+            Unavailable: ``authenticate`` failed or was too slow.
+            ChatError: any other `ChatError` that ``authenticate`` raised.
+        """
+        return await self._authentication.principal(authenticate, shown)
+
+    def canonical(self, user: UserId) -> UserId:
+        """Return the canonical spelling of a user id.
+
+        Raises:
+            Invalid: no user can have this id.
+            Internal: the host's ``canonical`` failed.
+            TypeError: ``user`` is not a str.
+        """
+        check_user_type(user)
+        canonical = self._dispatcher.canonical_user(user) if ids.is_user_id(user) else None
+        if canonical is None:
+            raise Invalid("Not a valid user id.", field="user")
+        return canonical
 
     def _check_entered(self) -> None:
         if not self._hub.open:
@@ -245,9 +282,10 @@ class Chat:
             Invalid: ``user`` or ``device`` is not valid.
             Unavailable: the store cannot be reached, or the Chat is being left. Nothing has been pushed.
             RuntimeError: the Chat was not entered, or was entered in another event loop.
+            TypeError: ``user`` is not a str.
         """
         self._check_entered()
-        _check_user(user)
+        user = self.canonical(user)
         if device is not None and not ids.is_device(device):
             raise Invalid("device must be 1 to 64 characters, without control characters.", field="device")
         info = SocketInfo(
@@ -263,12 +301,12 @@ class Chat:
     async def sockets(self, user: UserId) -> Sequence[SocketInfo]:
         """Return a user's open sockets, oldest first: of all nodes if there is a registry. Raises `Unavailable`."""
         self._loop.check()
-        return await self._sockets.of_user(user)
+        return await self._sockets.of_user(self.canonical(user))
 
     async def close_socket(self, user: UserId, socket: str) -> None:
         """Close a user's socket, on any node, with `bye kicked`. Raises `NotFound` and `Unavailable`."""
         self._loop.check()
-        await self._sockets.close(user, socket)
+        await self._sockets.close(self.canonical(user), socket)
 
     async def close_session(self, user: UserId, session: str) -> None:
         """Close every socket of a session with `bye signed_out`.
@@ -276,7 +314,7 @@ class Chat:
         Sockets of this node are closed at once, those of other nodes through the registry. Raises `Unavailable`.
         """
         self._loop.check()
-        await self._sockets.close_session(user, session)
+        await self._sockets.close_session(self.canonical(user), session)
 
     def stats(self) -> Stats:
         """Return the present counters of this Chat."""
@@ -296,8 +334,3 @@ class Chat:
                 self._hub.markers.take_hint(hint)
             case RevocationHint():
                 self._sockets.take_hint(hint)
-
-
-def _check_user(user: UserId) -> None:
-    if not ids.is_user_id(user):
-        raise Invalid("Not a valid user id.", field="user")

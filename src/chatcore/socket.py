@@ -115,7 +115,7 @@ class Socket:
         match data:
             case {"room": str(room)}:
                 return room
-            case {"to": str(user)} if is_user_id(user) and (peer := self._dispatcher.spelled(user)):
+            case {"to": str(user)} if is_user_id(user) and (peer := self._dispatcher.canonical_user(user)):
                 return private_room_id(self.info.user, peer)
             case _:
                 return None

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
+from .authentication import Authentication
 from .commands.dispatcher import CommandDispatcher
 from .commands.rooms import page_of_rooms
 from .errors import NotFound, Unauthenticated, Unavailable
@@ -46,6 +47,7 @@ class Sockets:
     def __init__(
         self,
         dispatcher: CommandDispatcher,
+        authentication: Authentication,
         leases: Leases | None,
         *,
         loop: LoopGuard,
@@ -55,6 +57,7 @@ class Sockets:
         self.here: dict[str, Socket] = {}
         self.leaving = False
         self._dispatcher = dispatcher
+        self._authentication = authentication
         self._store, self._hub = dispatcher.store, dispatcher.hub
         self._leases = leases
         self._loop = loop
@@ -134,8 +137,8 @@ class Sockets:
         )
 
     async def _refresh(self, info: SocketInfo, authenticate: Authenticate, token: str) -> int | None:
-        principal = await authenticate(token)
-        if principal is None or (principal.user, principal.session) != (info.user, info.session):
+        principal = await self._authentication.principal(authenticate, token)
+        if (principal.user, principal.session) != (info.user, info.session):
             raise Unauthenticated
         if info.id not in self.here:
             raise Unavailable("The socket was closed.")

@@ -92,7 +92,7 @@ class HttpNode:
 
 def endpoints_of(chat: Chat, accounts: Accounts) -> Sequence[Endpoint]:
     """What the server serves below the API's prefix."""
-    commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate, canonical=accounts.canonical)
+    commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate)
     sockets = SocketRoutes(chat=chat, authenticate=accounts.authenticate)
     return [*AccountRoutes(accounts).endpoints(), *sockets.endpoints(), *commands.endpoints()]
 

@@ -8,11 +8,11 @@ from aiohttp import web
 from attrs import field, frozen
 
 from chatcore.accounts import Accounts
-from chatcore.errors import Forbidden, Invalid
+from chatcore.errors import Forbidden, Invalid, Unauthenticated
 
 from .bodies import read_nothing, read_object
 from .codec import json_response
-from .credentials import principal
+from .credentials import credentials
 from .endpoints import Endpoint
 from .urls import Segments, refuse_query
 
@@ -77,12 +77,18 @@ class AccountRoutes:
         return json_response(attrs.asdict(await self.accounts.refresh(body.refresh_token)))
 
     async def _sign_out(self, request: web.Request, _: Segments) -> web.Response:
-        session = (await principal(request, self.accounts.authenticate)).session
+        session = await self._session(request)
         refuse_query(request, QUERY_REFUSED)
         await read_nothing(request)
         if session is not None:
             await self.accounts.sign_out(session)
         return web.Response(status=204)
+
+    async def _session(self, request: web.Request) -> str | None:
+        principal = await self.accounts.authenticate(credentials(request))
+        if principal is None:
+            raise Unauthenticated
+        return principal.session
 
 
 async def _read_body(request: web.BaseRequest, kind: type[B]) -> B:

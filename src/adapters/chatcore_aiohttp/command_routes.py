@@ -1,13 +1,13 @@
 """The HTTP routes of commands, made from the table of commands."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias, get_args
 
 import attrs
 from aiohttp import web
-from attrs import field, frozen
+from attrs import frozen
 
 from chatcore.chat import Chat
 from chatcore.commands.command import Command, Route
@@ -20,7 +20,7 @@ from chatcore.protocol import answer_object, read_command
 
 from .bodies import read_nothing, read_object
 from .codec import json_response
-from .credentials import principal
+from .credentials import credentials
 from .endpoints import Endpoint
 from .urls import Segments, Shape, path_fields, query_fields, shape, undecodable_path
 
@@ -38,10 +38,6 @@ _DIGITS = re.compile(r"0|[1-9][0-9]{0,15}")
 RoutedCommand: TypeAlias = tuple[Route, type[Command[Any]]]
 
 
-def _as_written(user: UserId) -> UserId | None:
-    return user
-
-
 @frozen(kw_only=True)
 class CommandRoutes:
     """The commands of a Chat over HTTP.
@@ -49,13 +45,11 @@ class CommandRoutes:
     Args:
         chat: executes the commands.
         authenticate: tells which user sends a request.
-        canonical: the same function as the Chat's.
         commands: the table of commands.
     """
 
     chat: Chat
     authenticate: Authenticator
-    canonical: Callable[[UserId], UserId | None] = field(default=_as_written)
     commands: Mapping[str, type[Command[Any]]] = COMMANDS
 
     def endpoints(self) -> Iterable[Endpoint]:
@@ -70,10 +64,10 @@ class CommandRoutes:
             yield Endpoint(method, routed[0][0].path, partial(self._answer, routed))
 
     async def _answer(self, routed: Sequence[RoutedCommand], request: web.Request, segments: Segments) -> web.Response:
-        user = (await principal(request, self.authenticate)).user
+        user = (await self.chat.authenticated(self.authenticate, credentials(request))).user
         route, command = self._route_for(routed, segments, user)
         fields = await _fields(request, command, route.fixed, _path_texts(path_fields(route.path, segments)))
-        answer = answer_object(await self.chat.execute(user, read_command(command.name, fields)))
+        answer = answer_object(await self.chat.request(user, read_command(command.name, fields)))
         is_created = route.created and not answer.get("duplicate")
         return json_response(answer, status=201 if is_created else 200)
 
@@ -89,7 +83,10 @@ class CommandRoutes:
         named_user = fields[SELF]
         if named_user is None:
             raise undecodable_path(USER)
-        return self.canonical(named_user) == user
+        try:
+            return self.chat.canonical(named_user) == user
+        except Invalid:
+            return False
 
 
 def _path_texts(fields: Mapping[str, str | None]) -> Mapping[str, str]:

@@ -1,9 +1,8 @@
-"""The credentials in a request, and the user that they belong to."""
+"""The credentials in a request."""
 
 from aiohttp import hdrs, web
 
-from chatcore.errors import Unauthenticated
-from chatcore.ports.authenticator import Authenticator, Credentials, Principal
+from chatcore.ports.authenticator import Credentials
 
 
 def credentials(request: web.BaseRequest, token: str | None = None) -> Credentials:
@@ -19,14 +18,6 @@ def credentials(request: web.BaseRequest, token: str | None = None) -> Credentia
         cookies=request.cookies,
         remote=request.remote,
     )
-
-
-async def principal(request: web.BaseRequest, authenticate: Authenticator) -> Principal:
-    """Return the user who sends the request. Raises `Unauthenticated`, and what ``authenticate`` raises."""
-    authenticated = await authenticate(credentials(request))
-    if authenticated is None:
-        raise Unauthenticated
-    return authenticated
 
 
 def _bearer(request: web.BaseRequest) -> str | None:

@@ -12,7 +12,7 @@ from chatcore.protocol import timestamp
 
 from .bodies import read_nothing
 from .codec import json_response
-from .credentials import principal
+from .credentials import credentials
 from .endpoints import Endpoint
 from .urls import Segments, path_fields, refuse_query, undecodable_path
 
@@ -50,7 +50,7 @@ class SocketRoutes:
 
     async def _user(self, request: web.Request) -> UserId:
         """Return the user of a request that has neither query parameters nor a body."""
-        user = (await principal(request, self.authenticate)).user
+        user = (await self.chat.authenticated(self.authenticate, credentials(request))).user
         refuse_query(request, "This path has no query parameters.")
         await read_nothing(request)
         return user

@@ -11,7 +11,7 @@ from functools import partial
 from socketio import packet as socketio
 
 from chatcore.chat import Chat
-from chatcore.errors import ChatError, Invalid, TooLarge, Unauthenticated
+from chatcore.errors import ChatError, Invalid, TooLarge
 from chatcore.ports.authenticator import Authenticator, Credentials, Principal
 from chatcore.ports.pushes import Bye
 from chatcore.protocol import error_object
@@ -263,9 +263,7 @@ class PacketHandler:
         return self._socket is not None
 
     async def _open_socket(self, token: str | None, connected: AsyncExitStack) -> Socket:
-        principal = await self._principal(token)
-        if principal is None:
-            raise Unauthenticated
+        principal = await self._chat.authenticated(self._principal, token)
         return await connected.enter_async_context(
             self._chat.connect(
                 self.connection,

@@ -33,7 +33,7 @@ class CommandDispatcher:
     """Queues or runs commands. `Chat.execute` and `Socket.receive` choose which.
 
     Attributes:
-        canonical: returns the one spelling of a user id, or None for an id that no user can have; see `Chat`.
+        canonical: returns the canonical spelling of a user id, or None for an id that no user can have; see `Chat`.
         in_flight: counts all pending commands of the Chat.
         limits: None admits every command.
     """
@@ -48,15 +48,15 @@ class CommandDispatcher:
     limits: CommandLimits | None = None
 
     def addressed(self, command: Command[A]) -> Command[A]:
-        """Return the command with its user ids in their one spelling.
+        """Return the command with its user ids in their canonical spelling.
 
         Raises `NotFound` for an id that no user can have, and `Internal` if the host's ``canonical`` fails.
         """
         if self.canonical is None:
             return command
         named = {name: getattr(command, name) for name in command.user_fields}
-        spelled = {name: self._spelled(value) for name, value in named.items() if value is not None}
-        return evolve(command, **spelled) if spelled else command
+        users = {name: self._canonical_users(value) for name, value in named.items() if value is not None}
+        return evolve(command, **users) if users else command
 
     async def read(self, user: UserId, command: ReadingCommand[A], socket: LiveSocket | None) -> A:
         """Return the answer of a reading command. Raises `ChatError`, and every exception of the handler."""
@@ -149,8 +149,8 @@ class CommandDispatcher:
             answer = Internal()
         reply(answer)
 
-    def spelled(self, user: UserId) -> UserId | None:
-        """Return the one spelling of a user id; None for an id that no user can have.
+    def canonical_user(self, user: UserId) -> UserId | None:
+        """Return the canonical spelling of a user id; None for an id that no user can have.
 
         Raises `Internal` if the host's ``canonical`` fails; the exception is logged.
         """
@@ -160,11 +160,11 @@ class CommandDispatcher:
             log.exception("canonical failed")
             raise Internal from None
 
-    def _spelled(self, value: UserId | Sequence[UserId]) -> UserId | Sequence[UserId]:
-        return self._spell(value) if isinstance(value, str) else [self._spell(user) for user in value]
+    def _canonical_users(self, value: UserId | Sequence[UserId]) -> UserId | Sequence[UserId]:
+        return self._canonical_user(value) if isinstance(value, str) else [self._canonical_user(user) for user in value]
 
-    def _spell(self, user: UserId) -> UserId:
-        spelled = self.spelled(user)
-        if spelled is None:
+    def _canonical_user(self, user: UserId) -> UserId:
+        canonical = self.canonical_user(user)
+        if canonical is None:
             raise NotFound
-        return spelled
+        return canonical

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from ..ids import UserId
 
@@ -25,20 +25,30 @@ class Credentials:
     remote: str | None = None
 
 
+def check_user_type(user: object) -> None:
+    """Raise TypeError unless ``user`` is a str. A lazy object that stands for a str is none."""
+    if not issubclass(type(user), str):
+        raise TypeError(f"a user is a str, such as str(user.id), not {type(user).__name__}")
+
+
+def _check_user(_: object, __: "Attribute[UserId]", value: object) -> None:
+    check_user_type(value)
+
+
 @frozen
 class Principal:
-    """An authenticated user.
+    """An authenticated user. Raises TypeError if ``user`` is not a str.
 
     Attributes:
         expires_at: UTC time at which the user's sockets end; None for no end.
         session: the session of the user. All sockets of a session can be closed together.
     """
 
-    user: UserId
+    user: UserId = field(validator=_check_user)
     device: str | None = None
     expires_at: datetime | None = None
     session: str | None = None
 
 
 Authenticator: TypeAlias = Callable[[Credentials], Awaitable[Principal | None]]
-"""Returns None if the credentials are not valid. Raises `Unavailable` if they cannot be checked."""
+"""Returns None if the credentials are not valid. Raises `Unavailable` if they cannot be checked. It has 2 s."""

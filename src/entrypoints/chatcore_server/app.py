@@ -39,7 +39,7 @@ def build(
         is_sign_up_open: whether clients may create accounts.
     """
     chat, accounts = components.chat, components.accounts
-    commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate, canonical=accounts.canonical)
+    commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate)
     app = web.Application()
     Guard(origins, hosts, any_host=(HEALTHZ, READYZ)).add_to(app)
     app.middlewares.insert(0, _sent_within(sending_s))
