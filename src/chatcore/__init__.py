@@ -1,5 +1,6 @@
 """Chat for any Python service: rooms that are logs, one verb, and ports for everything outside."""
 
+from .blocking import Blocking as Blocking
 from .chat import Chat as Chat
 from .chat import Stats as Stats
 from .commands.auth import RefreshAuth as RefreshAuth

@@ -58,6 +58,7 @@ async def test_call_from_another_threads_loop_is_refused_and_the_chat_goes_on(
         refused = in_another_thread(backend, lambda: call(chat, socket))
         assert isinstance(refused, RuntimeError)
         assert "asyncio.run_coroutine_threadsafe or anyio.from_thread.run" in str(refused)
+        assert "use chatcore.Blocking" in str(refused)
         assert (await chat.execute("alice", History(peer="bob"))).head == 0
         with anyio.fail_after(5):
             assert (await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))).seq == 1

@@ -14,7 +14,7 @@ from anyio.lowlevel import current_token
 
 WRONG_LOOP = (
     "this Chat was entered in another event loop, and is used there alone: hand the call over to that loop, with "
-    "asyncio.run_coroutine_threadsafe or anyio.from_thread.run"
+    "asyncio.run_coroutine_threadsafe or anyio.from_thread.run; where nothing awaits, use chatcore.Blocking"
 )
 
 T = TypeVar("T")
