@@ -65,6 +65,7 @@ from .domain.state import RoomState as RoomState
 from .domain.state import RoomView as RoomView
 from .errors import ChatError as ChatError
 from .errors import Conflict as Conflict
+from .errors import FeedReset as FeedReset
 from .errors import Forbidden as Forbidden
 from .errors import Internal as Internal
 from .errors import Invalid as Invalid
@@ -84,6 +85,9 @@ from .ports.bus import MarkerHint as MarkerHint
 from .ports.bus import RevocationHint as RevocationHint
 from .ports.bus import RoomHint as RoomHint
 from .ports.connection import Connection as Connection
+from .ports.entry_feed import EntryFeed as EntryFeed
+from .ports.entry_feed import FeedPage as FeedPage
+from .ports.entry_feed import FeedReader as FeedReader
 from .ports.entry_log import AppendResult as AppendResult
 from .ports.entry_log import Change as Change
 from .ports.entry_log import Changes as Changes

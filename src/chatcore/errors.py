@@ -34,6 +34,12 @@ class Invalid(ChatError):
     default_message = "The command does not follow the protocol."
 
 
+class FeedReset(Invalid):
+    """A position of another history: the store was replaced or has lost entries. Read the feed from its beginning."""
+
+    default_message = "The position is of another history of the store; forget what it led to, and begin with None."
+
+
 class Unauthenticated(ChatError):
     """A missing or invalid access token."""
 

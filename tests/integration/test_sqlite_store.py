@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from chatcore.testing.builders import NOON, message
+from chatcore.testing.entry_feed import EntryFeedContract
 from chatcore.testing.entry_log import EntryLogContract
 from chatcore.testing.markers import MarkersContract
 from chatcore.testing.room_histories import HistoriesContract
@@ -46,11 +47,16 @@ class TestSqliteMarkers(SqliteFixtures, MarkersContract): ...
 class TestSqliteHistories(SqliteFixtures, HistoriesContract): ...
 
 
-class TestSqliteStore(StoreContract):
+class SqliteStores:
     @pytest.fixture
     async def stores(self, tmp_path: Path) -> Stores:
         return lambda: SqliteStore(tmp_path / "one")
 
+
+class TestSqliteFeed(SqliteStores, EntryFeedContract): ...
+
+
+class TestSqliteStore(SqliteStores, StoreContract):
     @pytest.fixture
     async def another(self, tmp_path: Path) -> SqliteStore:
         return SqliteStore(tmp_path / "another")

@@ -4,6 +4,7 @@ import anyio
 import pytest
 
 from chatcore.testing.builders import message
+from chatcore.testing.entry_feed import EntryFeedContract
 from chatcore.testing.entry_log import EntryLogContract
 from chatcore.testing.markers import MarkersContract
 from chatcore.testing.room_histories import HistoriesContract
@@ -42,13 +43,18 @@ class TestMemoryMarkers(MemoryFixtures, MarkersContract): ...
 class TestMemoryHistories(MemoryFixtures, HistoriesContract): ...
 
 
-class TestMemoryStore(StoreContract):
+class MemoryStores:
     @pytest.fixture
     def stores(self) -> Stores:
         """What lies in memory is the object's own: it is opened again, not made again."""
         store = MemoryStore()
         return lambda: store
 
+
+class TestMemoryFeed(MemoryStores, EntryFeedContract): ...
+
+
+class TestMemoryStore(MemoryStores, StoreContract):
     @pytest.fixture
     def another(self) -> MemoryStore:
         return MemoryStore()

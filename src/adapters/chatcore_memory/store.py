@@ -11,7 +11,9 @@ from chatcore.domain.entries import Deleted, Entry
 from chatcore.domain.markers import StoredMarker, updated_marker
 from chatcore.domain.redaction import holds_text_of, redacted
 from chatcore.domain.state import MarkerUpdate
+from chatcore.errors import FeedReset
 from chatcore.ids import Key, RoomId, Seq, UserId, new_id
+from chatcore.ports.entry_feed import EntryFeed, FeedPage, FeedReader, FeedStart, OrderedFeedReader
 from chatcore.ports.entry_log import AppendResult, Change, Changes, FeedPosition, LogSlice
 from chatcore.ports.log_store import LogStore, MarkerId
 
@@ -36,7 +38,7 @@ class _Log:
                     self.entries[seq - 1] = redacted(self.entries[seq - 1])
 
 
-class MemoryStore(LogStore):
+class MemoryStore(LogStore, EntryFeed):
     """Keeps everything as long as the object lives, entered or not.
 
     Like a real store it awaits before each read and write, and after those of a log, so races are as real as there.
@@ -91,6 +93,20 @@ class MemoryStore(LogStore):
         changes = self._changes[-1:] if after is None else self._changes[after : after + limit]
         more = after is not None and after + limit < len(self._changes)
         return Changes(changes=changes, more=more)
+
+    def feed(self, after: FeedStart) -> FeedReader:
+        return OrderedFeedReader(self._read_feed, after)
+
+    async def _read_feed(self, after: FeedStart, limit: int) -> FeedPage:
+        await checkpoint()
+        newest = len(self._changes)
+        if after == "now":
+            return FeedPage(entries=[], position=newest, more=False)
+        if after > newest:
+            raise FeedReset
+        changes = self._changes[after : after + limit]
+        entries = [self._logs[change.room].entries[change.seq - 1] for change in changes]
+        return FeedPage(entries=entries, position=after + len(entries), more=after + limit < newest)
 
     async def stored_markers(self, ids: Collection[MarkerId]) -> Mapping[MarkerId, StoredMarker]:
         await checkpoint()

@@ -13,7 +13,9 @@ from chatcore.domain.message_projection import LastEdit
 from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.serialization import text_bytes
 from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Membership, RoomState, RoomView
+from chatcore.errors import FeedReset
 from chatcore.ids import Key, RoomId, Seq, UserId
+from chatcore.ports.entry_feed import FeedPage, FeedStart
 from chatcore.ports.entry_log import Changes, FeedPosition, LogSlice
 from chatcore.ports.room_views import Anchor, FirstUnread, RoomCatchUp, RoomMembership, RoomPage, Window
 
@@ -117,6 +119,17 @@ class Snapshot:
     def changes(self, after: FeedPosition | None, limit: int) -> Changes:
         rows = self._all(statements.NEWEST_CHANGE) if after is None else self._all(statements.CHANGES, after, limit)
         return Changes(changes=[read_change(row) for row in rows], more=after is not None and len(rows) == limit)
+
+    def feed(self, after: FeedStart, limit: int) -> FeedPage:
+        newest: int = self._one(statements.NEWEST_POSITION)[0]
+        if after == "now":
+            return FeedPage(entries=[], position=newest, more=False)
+        if after > newest:
+            raise FeedReset
+        rows = self._all(statements.FEED, after, limit)
+        entries = [read_entry(room, tuple(row)) for _, room, *row in rows]
+        position = rows[-1][0] if rows else after
+        return FeedPage(entries=entries, position=position, more=position < newest)
 
     def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
         place = TOP if after is None else PageToken.decoded(after)

@@ -126,6 +126,11 @@ NEWEST_CHANGE = """
     SELECT position, rooms.room, seq, affects FROM entries JOIN rooms ON rooms.id = entries.room
     ORDER BY position DESC LIMIT 1
 """
+NEWEST_POSITION = "SELECT coalesce(max(position), 0) FROM entries"
+FEED = f"""
+    SELECT position, (SELECT rooms.room FROM rooms WHERE rooms.id = entries.room), {ENTRY}
+    FROM entries WHERE position > ? ORDER BY position LIMIT ?
+"""
 
 # Rebuilding the views.
 

@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 from chatcore.domain.entries import Entry
 from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
+from chatcore.ports.entry_feed import EntryFeed, FeedPage, FeedReader, FeedStart, OrderedFeedReader
 from chatcore.ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
 from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, Window
 from chatcore.ports.store import Store
@@ -22,7 +23,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-class SqliteStore(Store):
+class SqliteStore(Store, EntryFeed):
     """A store in ``folder``, which one process has at a time. ``database`` is what other stores may stand on.
 
     The text of a deleted message is gone from all files of the folder within ``erased_within`` seconds, and at the
@@ -60,6 +61,12 @@ class SqliteStore(Store):
 
     async def changes(self, after: FeedPosition | None, limit: int) -> Changes:
         return await self._read(Snapshot.changes, after, limit)
+
+    def feed(self, after: FeedStart) -> FeedReader:
+        return OrderedFeedReader(self._read_feed, after)
+
+    async def _read_feed(self, after: FeedStart, limit: int) -> FeedPage:
+        return await self._read(Snapshot.feed, after, limit)
 
     async def state(self, room: RoomId) -> RoomState:
         return await self._read(Snapshot.state, room)

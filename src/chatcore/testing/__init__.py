@@ -12,6 +12,7 @@ try:
 
     from .account_store import AccountStoreContract as AccountStoreContract
     from .bus import BusContract as BusContract
+    from .entry_feed import EntryFeedContract as EntryFeedContract
     from .entry_log import EntryLogContract as EntryLogContract
     from .markers import MarkersContract as MarkersContract
     from .rate_limiter import RateLimiterContract as RateLimiterContract
