@@ -9,10 +9,13 @@ from .commands.command import ChangeResult as ChangeResult
 from .commands.command import Command as Command
 from .commands.command import ReadingCommand as ReadingCommand
 from .commands.command import RoomCommand as RoomCommand
+from .commands.gate import Ask as Ask
+from .commands.gate import Gate as Gate
 from .commands.history import History as History
 from .commands.history import HistoryPage as HistoryPage
 from .commands.markers import Mark as Mark
 from .commands.markers import MarkResult as MarkResult
+from .commands.membership import AddMember as AddMember
 from .commands.membership import BanUser as BanUser
 from .commands.membership import ChangeRole as ChangeRole
 from .commands.membership import InviteUser as InviteUser

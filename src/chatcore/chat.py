@@ -15,6 +15,7 @@ from . import ids
 from .authentication import Authentication, Shown
 from .commands.command import Command, ReadingCommand, RoomCommand
 from .commands.dispatcher import CommandDispatcher
+from .commands.gate import GATE_S, Gate, HostChecks, Via
 from .commands.rate_limits import CommandLimits
 from .domain.decider import Rules
 from .errors import ChatError, Invalid, Unavailable
@@ -82,6 +83,12 @@ class Chat:
         canonical: returns the canonical spelling of a user id, or None for an id that no user can have. If it raises,
             the command fails with `internal` and the exception is logged.
         limits: how often users may send, create and invite; None for no limit.
+        gate: asked about every command of clients that appends, before it is queued. It returns the command, or a copy
+            with another ``body``, ``data`` or ``title``, or raises a `ChatError`, which is the answer. The host's own
+            `execute` is not asked. A retry whose key stands in the room gets its first answer.
+        gate_s: seconds that the gate has; they count for the 5 s of a command.
+        gate_open: what happens if the gate fails or is too slow: True lets the command pass, and logs it; False answers
+            `unavailable`.
         clock: returns the UTC time of entries.
         new_id: returns a fresh id of at least 64 random bits.
         uniform: returns a random number between its two arguments. A node that lost a seq to another node waits that
@@ -98,6 +105,9 @@ class Chat:
         canonical: Callable[[UserId], UserId | None] | None = None,
         rules: Rules | None = None,
         limits: CommandLimits | None = None,
+        gate: Gate | None = None,
+        gate_s: float = GATE_S,
+        gate_open: bool = False,
         clock: Callable[[], datetime] = utc_now,
         new_id: Callable[[], str] = ids.new_id,
         uniform: Callable[[float, float], float] = random.uniform,
@@ -132,6 +142,7 @@ class Chat:
             canonical=canonical,
             new_id=new_id,
             in_flight=InFlight(),
+            host_checks=HostChecks(gate, gate_s, gate_open=gate_open, rules=rules),
             limits=limits,
         )
         self._authentication = Authentication(self._dispatcher.canonical_user)
@@ -189,32 +200,44 @@ class Chat:
         finally:
             self._hub.abandon()
 
-    async def execute(self, user: UserId, command: Command[A]) -> A:
-        """Carry out a command of the host for a user, and return its answer.
+    async def execute(self, user: UserId, command: Command[A], *, trusted: bool = False) -> A:
+        """Carry out a command of the host for a user, and return its answer. The gate is not asked.
 
         When it returns, the command's entry has been pushed to all subscriptions of the room on this node. A queued
         command is carried out even if its caller is cancelled.
+
+        Args:
+            user: the author of what the command appends. The command has this user's rights.
+            trusted: whether a command that appends is past the rights, the rules and the limits of the user. It is not
+                past anything else: fields and keys, versions, bans, the two users of a private room, the last owner,
+                the size of a room, and users that exist.
 
         Raises:
             ChatError: the command failed; `Unavailable` after the Chat was left.
             RuntimeError: the Chat was not entered, or was entered in another event loop.
             TypeError: ``user`` is not a str.
         """
+        return await self._execute(user, command, None, trusted=trusted)
+
+    async def _execute(self, user: UserId, command: Command[A], via: Via | None, *, trusted: bool = False) -> A:
         self._check_entered()
         self._loop.check()
         user = self.canonical(user)
         addressed = self._dispatcher.addressed(command)
         match addressed:
             case RoomCommand():
-                return await self._append(user, addressed)
+                return await self._append(user, addressed, via, trusted=trusted)
             case ReadingCommand():
                 return await self._dispatcher.read(user, addressed, None)
             case _:
                 raise TypeError(f"{type(command).__name__} neither reads nor appends")
 
     async def request(self, user: UserId, command: Command[A]) -> A:
-        """Carry out a command of a client, such as one that came over HTTP: what a transport calls; see `execute`."""
-        return await self.execute(user, command)
+        """Carry out a command of a client, such as one that came over HTTP: what a transport calls.
+
+        The gate is asked. Otherwise as `execute`, without ``trusted``.
+        """
+        return await self._execute(user, command, "http")
 
     async def authenticated(
         self, authenticate: Callable[[Shown], Awaitable[Principal | None]], shown: Shown
@@ -248,9 +271,12 @@ class Chat:
         if not self._hub.open:
             raise Unavailable if self._sockets.leaving else RuntimeError(NOT_ENTERED)
 
-    async def _append(self, user: UserId, command: RoomCommand[A]) -> A:
+    async def _append(self, user: UserId, command: RoomCommand[A], via: Via | None, *, trusted: bool) -> A:
         answered: Handover[A | ChatError] = Handover()
-        self._dispatcher.submit(user, command, answered.give)
+        if self._dispatcher.host_checks.is_needed and not trusted:
+            await self._dispatcher.submit_checked(user, command, answered.give, via)
+        else:
+            self._dispatcher.submit(user, command, answered.give, trusted=trusted)
         result = await answered.take()
         if isinstance(result, ChatError):
             raise result

@@ -62,7 +62,11 @@ class Socket:
             if isinstance(command, RoomCommand):
                 if self._live.in_flight.count >= IN_FLIGHT_MAX:
                     await self._wait_for_a_place()
-                self._dispatcher.submit(self.info.user, command, partial(_answer, answer), self._live)
+                reply = partial(_answer, answer)
+                if self._dispatcher.host_checks.is_needed:
+                    await self._dispatcher.submit_checked(self.info.user, command, reply, "socket", self._live)
+                else:
+                    self._dispatcher.submit(self.info.user, command, reply, self._live)
             elif isinstance(command, ReadingCommand):
                 await self._live.in_flight.at_most(0)
                 await self._live.connection.drained()

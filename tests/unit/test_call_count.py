@@ -8,11 +8,13 @@ from typing import Any
 import anyio
 import pytest
 
-from chatcore import Bye, Chat, Push, Socket
+from chatcore import Ask, Bye, Chat, Command, Gate, Push, Socket
 from chatcore.protocol import Object
 from chatcore_memory import MemoryStore
 
 CALLS_MAX = 90
+GATE_CALLS_MAX = 10
+"""The calls that a gate which does nothing adds, without its own."""
 IN_FLIGHT = 64
 MESSAGES = 10 * IN_FLIGHT
 
@@ -52,8 +54,13 @@ class Client:
         await self.all_answered.wait()
 
 
+async def passes(ask: Ask) -> Command[Any]:
+    return ask.command
+
+
 @pytest.mark.anyio
-async def test_message_between_two_users_takes_at_most_90_calls() -> None:
+@pytest.mark.parametrize(("gate", "most"), [(None, CALLS_MAX), (passes, CALLS_MAX + GATE_CALLS_MAX)])
+async def test_message_between_two_users_takes_at_most_90_calls_and_10_for_a_gate(gate: Gate | None, most: int) -> None:
     """From `Socket.receive` to the answer, both users' pushes included, with 64 messages in flight."""
     calls: Counter[str] = Counter()
 
@@ -63,7 +70,7 @@ async def test_message_between_two_users_takes_at_most_90_calls() -> None:
 
     alice, bob = Client("alice"), Client("bob")
     async with (
-        Chat(MemoryStore()) as chat,
+        Chat(MemoryStore(), gate=gate) as chat,
         chat.connect(alice, user="alice") as socket,
         chat.connect(bob, user="bob"),
     ):
@@ -72,4 +79,4 @@ async def test_message_between_two_users_takes_at_most_90_calls() -> None:
         await alice.talk(socket, "counted")
         sys.setprofile(None)
         assert bob.pushed >= 2 * MESSAGES
-    assert calls.total() <= CALLS_MAX * MESSAGES, [(name, count / MESSAGES) for name, count in calls.most_common(100)]
+    assert calls.total() <= most * MESSAGES, [(name, count / MESSAGES) for name, count in calls.most_common(100)]

@@ -1,11 +1,12 @@
 """The base classes of commands."""
 
+import copy
 import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeAlias, TypeVar
 
 import attrs
 from attrs import field, frozen
@@ -90,6 +91,12 @@ class RoomCommand(Command[Answer_co], AppendCommand):
     @property
     def digest(self) -> str:
         return self._digest
+
+    def with_digest_of(self, sent: "RoomCommand[Answer_co]") -> Self:
+        """Return this command with the digest of ``sent``: the command as the client sent it."""
+        command = copy.copy(self)
+        object.__setattr__(command, "_digest", sent.digest)  # where `cached_property` keeps it
+        return command
 
     @cached_property
     def _digest(self) -> str:

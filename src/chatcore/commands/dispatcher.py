@@ -19,6 +19,7 @@ from ..live.live_sockets import LiveSocket
 from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
 from .command import Command, Context, ReadingCommand, RoomCommand
+from .gate import HostChecks, Via
 from .rate_limits import CommandLimits
 
 COMMAND_S = 5
@@ -28,6 +29,19 @@ A = TypeVar("A")
 log = logging.getLogger(__name__)
 
 
+@frozen
+class Checked:
+    """What was said of a command before it was queued.
+
+    Attributes:
+        deadline: the time at which the command fails.
+        refusal: the host's answer in place of a new entry.
+    """
+
+    deadline: float
+    refusal: ChatError | None
+
+
 @frozen(kw_only=True)
 class CommandDispatcher:
     """Queues or runs commands. `Chat.execute` and `Socket.receive` choose which.
@@ -35,6 +49,7 @@ class CommandDispatcher:
     Attributes:
         canonical: returns the canonical spelling of a user id, or None for an id that no user can have; see `Chat`.
         in_flight: counts all pending commands of the Chat.
+        host_checks: ask the host about commands before they are queued.
         limits: None admits every command.
     """
 
@@ -45,6 +60,7 @@ class CommandDispatcher:
     canonical: Callable[[UserId], UserId | None] | None
     new_id: Callable[[], str]
     in_flight: InFlight
+    host_checks: HostChecks
     limits: CommandLimits | None = None
 
     def addressed(self, command: Command[A]) -> Command[A]:
@@ -77,16 +93,22 @@ class CommandDispatcher:
         command: RoomCommand[A],
         reply: Callable[[A | ChatError], None],
         socket: LiveSocket | None = None,
+        *,
+        checked: Checked | None = None,
+        trusted: bool = False,
     ) -> None:
-        """Queue a command at its room. ``reply`` is called once, with the answer or the error."""
+        """Queue a command at its room. ``reply`` is called once, with the answer or the error.
+
+        Args:
+            checked: what the host and the limits said of the command, if they were asked before.
+            trusted: whether the command is past the limits and the table of rights.
+        """
         key = command.key or self.new_id()
         room = command.room_id(user, key)
-        is_limited = False
-        if self.limits:
-            if refusal := self.limits.refusal(user, command):
-                self.refuse(room, user, refusal, reply, socket)
-                return
-            is_limited = command.is_message
+        is_limited = self.limits is not None and command.is_message and not trusted
+        if self.limits and not trusted and not checked and (limit := self.limits.refusal(user, command)):
+            self.refuse(room, user, limit, reply, socket)
+            return
         self.hub.submit(
             room,
             PendingCommand(
@@ -95,12 +117,33 @@ class CommandDispatcher:
                 command=command,
                 target=command.target,
                 reply=partial(self._answer, user, command, reply),
-                deadline=current_time() + COMMAND_S,
+                deadline=checked.deadline if checked else current_time() + COMMAND_S,
                 in_flight=socket.in_flight if socket else self.in_flight,
+                refusal=checked.refusal if checked else None,
+                trusted=trusted,
                 socket=socket,
                 uncounted=is_limited,
             ),
         )
+
+    async def submit_checked(
+        self,
+        user: UserId,
+        command: RoomCommand[A],
+        reply: Callable[[A | ChatError], None],
+        via: Via | None,
+        socket: LiveSocket | None = None,
+    ) -> None:
+        """Ask the limits and then the host about a command, and queue it; see `submit`.
+
+        The host's time counts for the command's deadline.
+        """
+        deadline = current_time() + COMMAND_S
+        if self.limits and (limit := self.limits.refusal(user, command)):
+            self.refuse(command.room_id(user, command.key or ""), user, limit, reply, socket)
+            return
+        command, refusal = await self.host_checks.check(user, command, via)
+        self.submit(user, command, reply, socket, checked=Checked(deadline, refusal))
 
     def refuse(
         self,

@@ -20,6 +20,8 @@ from .command import ChangeCommand, Context, ReadingCommand, Route
 ROLES: Sequence[Role] = ("member", "admin", "owner")
 """All roles, from the lowest to the highest."""
 NOT_TO_LEADERS = "An admin can't do this to an owner or an admin."
+BANNED = "This user is banned."
+LAST_OWNER_STEPS_DOWN = "The last owner can't step down; make another member an owner first."
 
 
 @frozen(kw_only=True)
@@ -43,6 +45,8 @@ class LeaveRoom(ChangeCommand):
     routes = (Route("DELETE", "/rooms/{room}/members/{self}"),)
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
+        if user not in state.members:
+            return None  # only for a trusted command: other users without a membership may not leave
         if state.is_last_owner(user) and state.count() > 1:
             return Forbidden(
                 "The last owner can't leave while there are other members; make another member an owner first."
@@ -79,7 +83,7 @@ class InviteUser(UserCommand):
             return NotFound()
         member = state.members.get(self.user)
         if member and member.state == "banned":
-            return Forbidden("This user is banned.")
+            return Forbidden(BANNED)
         return None if member else Invited(user=self.user)
 
 
@@ -98,7 +102,7 @@ class RemoveUser(UserCommand):
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         member = state.members.get(self.user)
-        if refusal := _refusal(state, user, self.user):
+        if refusal := _refusal(state, facts, user, self.user):
             return refusal
         return None if member is None or member.state == "banned" else Removed(user=self.user, reason=self.reason)
 
@@ -119,7 +123,7 @@ class BanUser(UserCommand):
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         if facts.unknown_users:
             return NotFound()
-        if refusal := _refusal(state, user, self.user):
+        if refusal := _refusal(state, facts, user, self.user):
             return refusal
         member = state.members.get(self.user)
         return None if member and member.state == "banned" else Banned(user=self.user, reason=self.reason)
@@ -135,7 +139,7 @@ class UnbanUser(UserCommand):
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         member = state.members.get(self.user)
-        if not may_act_on(state.members.get(user), member):
+        if not facts.trusted and not may_act_on(state.members.get(user), member):
             return Forbidden(NOT_TO_LEADERS)
         return Unbanned(user=self.user) if member and member.state == "banned" else None
 
@@ -152,12 +156,14 @@ class ChangeRole(UserCommand):
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         member = state.member(self.user)
-        if self.user == user and member is not None:
+        if self.user == user and member is not None and not facts.trusted:
             return self._step_down(state, member.role)
-        if rank(state.members.get(user)) != "owner":
+        if rank(state.members.get(user)) != "owner" and not facts.trusted:
             return Forbidden("Only an owner may change the role of another member.")
         if member is None:
             return NotFound()
+        if self.role != "owner" and state.is_last_owner(self.user):
+            return Forbidden(LAST_OWNER_STEPS_DOWN)
         return None if member.role == self.role else RoleChanged(user=self.user, role=self.role)
 
     def _step_down(self, state: RoomState, present: Role) -> Event | ChatError | None:
@@ -166,16 +172,44 @@ class ChangeRole(UserCommand):
         if ROLES.index(self.role) > ROLES.index(present):
             return Invalid("user must be another user, except to step down.", field="user")
         if state.is_last_owner(self.user):
-            return Forbidden("The last owner can't step down; make another member an owner first.")
+            return Forbidden(LAST_OWNER_STEPS_DOWN)
         return RoleChanged(user=self.user, role=self.role)
 
 
-def _refusal(state: RoomState, user: UserId, other: UserId) -> ChatError | None:
+@frozen(kw_only=True)
+class AddMember(UserCommand):
+    """Make a user a member without an invitation: for hosts, which execute it with ``trusted=True``.
+
+    It changes nothing for a member. A banned user stays out. No transport serves it.
+    """
+
+    name = "room.add"
+    action = "invite"
+
+    role: Role = field(default="member", validator=fields.one_of(*ROLES))
+
+    def required_users(self, state: RoomState) -> Collection[UserId]:
+        return (self.user,)
+
+    def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
+        if not facts.trusted:
+            return Forbidden("Only the host may add a member without an invitation: execute it with trusted=True.")
+        if facts.unknown_users:
+            return NotFound()
+        member = state.members.get(self.user)
+        if member and member.state == "banned":
+            return Forbidden(BANNED)
+        return None if member and member.state == "member" else Joined(user=self.user, role=self.role)
+
+
+def _refusal(state: RoomState, facts: Facts, user: UserId, other: UserId) -> ChatError | None:
     """Return the refusal if ``user``, a leader, may not remove or ban ``other``; else None."""
     if user == other:
         return Invalid("user must be another user; to leave the room, use room.leave.", field="user")
-    if not may_act_on(state.members.get(user), state.members.get(other)):
+    if not facts.trusted and not may_act_on(state.members.get(user), state.members.get(other)):
         return Forbidden(NOT_TO_LEADERS)
+    if state.is_last_owner(other) and state.count() > 1:
+        return Forbidden("The last owner can't be removed; make another member an owner first.")
     return None
 
 

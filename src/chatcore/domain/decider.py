@@ -1,7 +1,7 @@
 """The decider of a room: `decide` turns a command into an entry, `evolve` applies an entry to the state."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from attrs import frozen
 from ..errors import ChatError, Conflict, Invalid
 from ..ids import Key, Seq, UserId
 from . import permissions
-from .entries import Deleted, Edited, Entry, Event, Joined, Message, Opened, Reacted, RoomOpening, Updated
+from .entries import Deleted, Edited, Entry, Event, Joined, Message, Opened, Reacted, RoomKind, RoomOpening, Updated
 from .memberships import evolve_members
 from .state import MEMBERS_MAX, RoomState
 
@@ -24,11 +24,13 @@ class Facts:
             state. None if the command is about no entry, the log does not reach it, or it was not read.
         as_of: the head at which ``target`` was read; None if it was not read.
         unknown_users: the users that the command names and that do not exist.
+        trusted: whether the host carries out the command past the table of rights.
     """
 
     target: Entry | None = None
     as_of: Seq | None = None
     unknown_users: frozenset[UserId] = frozenset()
+    trusted: bool = False
 
     def message(self) -> tuple[Entry, Message] | None:
         """Return the target and its message, or None if the target is no message or is deleted."""
@@ -39,10 +41,23 @@ class Facts:
 
 @frozen(kw_only=True)
 class Rules:
-    """What a host may change: the table of rights, and how many members a room may have."""
+    """What a host may change: the table of rights, the size of rooms, and who may create rooms and write to whom.
+
+    ``may_create`` and ``may_write`` are plain or async functions, and have 2 s. False is `forbidden`; an exception or a
+    longer wait is `unavailable`. A retry whose key stands in the room gets its first answer all the same.
+
+    Attributes:
+        rights: the table of rights.
+        members_max: the most members of a room.
+        may_create: whether a user may create a room of a kind, ``group`` or ``public``. None for all users.
+        may_write: whether a user may send, edit and react in the private room with another user, and open it. It is not
+            asked about the room that users have with themselves. None for all users.
+    """
 
     rights: permissions.Rights = permissions.RIGHTS
     members_max: int = MEMBERS_MAX
+    may_create: Callable[[UserId, RoomKind], bool | Awaitable[bool]] | None = None
+    may_write: Callable[[UserId, UserId], bool | Awaitable[bool]] | None = None
 
 
 DEFAULT_RULES = Rules()
@@ -101,7 +116,9 @@ def decide(
     """
     opens = command.opens(user) if state.kind is None else None
     if opens is None:
-        refusal = permissions.refusal(command.action, state.kind, state.members.get(user), rules.rights)
+        refusal = permissions.refusal(
+            command.action, state.kind, state.members.get(user), rules.rights, trusted=facts.trusted
+        )
         if refusal is not None:
             return refusal
     event = command.event(state, facts, user)

@@ -92,7 +92,7 @@ class Opened:
 
 @frozen(kw_only=True)
 class Joined:
-    """``user``, the author, became a member."""
+    """``user`` became a member: the author, or a user whom the host added."""
 
     user: UserId
     role: Role = "member"

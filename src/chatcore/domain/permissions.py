@@ -58,16 +58,25 @@ rank of the other user decides who may remove or ban that user (`may_act_on`). A
 
 
 def refusal(
-    action: Action, kind: RoomKind | None, member: Membership | None, rights: Rights = RIGHTS
+    action: Action,
+    kind: RoomKind | None,
+    member: Membership | None,
+    rights: Rights = RIGHTS,
+    *,
+    trusted: bool = False,
 ) -> ChatError | None:
     """Return None if the user has the right to the action, else the error that the user gets.
 
     Args:
         kind: the kind of the room; None for a room without entries.
         member: the user's membership in the room; None for a stranger.
+        trusted: whether the user has every right that any rank has, except if banned. In a private room only its two
+            users have rights.
     """
     user_rank = rank(member)
     if kind is not None and user_rank in rights[action][kind]:
+        return None
+    if trusted and kind in ("group", "public") and user_rank != "banned" and rights[action][kind]:
         return None
     return Forbidden() if kind is not None and user_rank in MEMBERS else NotFound()
 

@@ -23,6 +23,8 @@ class PendingCommand:
         reply: called once, with the outcome.
         deadline: time on the event loop's clock at which the command fails with `Unavailable`.
         in_flight: counts the command until it is answered.
+        refusal: the answer in place of a new entry, if the host refused the command.
+        trusted: whether the host carries out the command past the table of rights.
         socket: the socket that sent the command. Its answers keep their order. None for a caller of `Chat.execute`.
         limited: whether the room's limit still has to count the command.
         target: the seq of the message that the command is about, if any.
@@ -37,6 +39,8 @@ class PendingCommand:
     reply: Callable[[Outcome], None]
     deadline: float
     in_flight: InFlight
+    refusal: ChatError | None = None
+    trusted: bool = False
     socket: LiveSocket | None = None
     uncounted: bool = False
     target: Seq | None = None

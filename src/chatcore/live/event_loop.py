@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 from anyio.lowlevel import current_token
+from attrs import define
 
 WRONG_LOOP = (
     "this Chat was entered in another event loop, and is used there alone: hand the call over to that loop, with "
@@ -26,6 +27,65 @@ def current_time() -> float:
         return asyncio.get_running_loop().time()
     except RuntimeError:
         return anyio.current_time()
+
+
+@define(eq=False)
+class _LimitedCall:
+    task: "asyncio.Task[Any]"
+    deadline: float
+    expired: bool = False
+
+
+class TimeLimit:
+    """Cancels calls that take longer than some seconds.
+
+    On asyncio one timer serves all calls. A timer or a cancel scope of its own would cost a call more than the call.
+    """
+
+    __slots__ = ("_running", "_seconds", "_timer")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._running: dict[_LimitedCall, None] = {}
+        """The calls that run, the first deadline first."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def run(self, call: Awaitable[T]) -> T:
+        """Return the result of ``call``. Raises TimeoutError if it takes too long, and the exceptions of ``call``."""
+        try:
+            loop = get_running_loop()
+        except RuntimeError:
+            with anyio.fail_after(self._seconds):
+                return await call
+        task = asyncio.current_task()
+        assert task is not None
+        cancelling = task.cancelling()
+        limited = _LimitedCall(task, loop.time() + self._seconds)
+        self._running[limited] = None
+        if self._timer is None:
+            self._timer = loop.call_at(limited.deadline, self._expire, loop)
+        try:
+            result = await call
+        except asyncio.CancelledError:
+            if limited.expired and task.uncancel() <= cancelling:
+                raise TimeoutError from None
+            raise
+        finally:
+            del self._running[limited]
+        if limited.expired:
+            task.uncancel()  # the call ended in spite of its cancellation
+        return result
+
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        now = loop.time()
+        for limited in tuple(self._running):
+            if limited.deadline > now:
+                self._timer = loop.call_at(limited.deadline, self._expire, loop)
+                return
+            if not limited.expired:
+                limited.expired = True
+                limited.task.cancel()
 
 
 class LoopGuard:

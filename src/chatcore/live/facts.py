@@ -14,6 +14,7 @@ from .command_queue import PendingCommand
 from .existing_users import existing_users
 
 NOTHING_KNOWN = Facts()
+TRUSTED = Facts(trusted=True)
 
 
 async def gather_facts(
@@ -53,7 +54,7 @@ async def _name(commands: Sequence[PendingCommand], state: RoomState, directory:
         if names and directory:
             named[pending] = frozenset(names)
         else:
-            pending.facts = NOTHING_KNOWN
+            pending.facts = TRUSTED if pending.trusted else NOTHING_KNOWN
     if named and directory:
         await _look_up(directory, named)
 
@@ -74,4 +75,4 @@ async def _look_up(directory: UserDirectory, named: Mapping[PendingCommand, froz
             pending.command = failure
         return
     for pending, names in named.items():
-        pending.facts = Facts(unknown_users=names - exist)
+        pending.facts = Facts(unknown_users=names - exist, trusted=pending.trusted)

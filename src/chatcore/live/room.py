@@ -336,6 +336,8 @@ class LiveRoom:
         except Exception:
             log.exception("command not decided: room=%s", self.room)
             return Internal()
+        if pending.refusal and isinstance(outcome, Entry):
+            return pending.refusal
         if pending.uncounted and isinstance(outcome, Entry):
             if refusal := context.room_refusal(self.room):
                 return refusal
