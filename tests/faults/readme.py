@@ -90,7 +90,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Bounded memory per client": (
         Fault(
             "socketio-slow-consumer-not-cut",
-            "chatcore_socketio:Writer.flush",
+            "chatcore_socketio:TransportWriter.flush",
             "> UNSENT_MAX",
             "> 64 * UNSENT_MAX",
             "tests/integration/socketio/test_bounds.py::test_client_that_never_reads_is_cut_within_bounds_others_continue",

@@ -46,28 +46,30 @@ LIMITS = (
 
 TESTS: Mapping[str, Sequence[str]] = {
     "src/chatcore/": LIVE,
-    "src/adapters/chatcore_socketio/connection_limits": (
+    "src/adapters/chatcore_websocket/connection_limits": (
         *("tests/unit/test_connection_limits.py", "tests/unit/test_idle_frame_limit.py", CONNECT, POLLING, *FLOODS),
     ),
     "src/adapters/chatcore_socketio/connection": (COMMANDS, CONNECT, END),
-    "src/adapters/chatcore_socketio/deadlines": (
+    "src/adapters/chatcore_websocket/deadlines": (
         "tests/unit/test_deadlines.py",
         "tests/unit/test_timing.py",
         CONNECT,
         END,
     ),
-    "src/adapters/chatcore_socketio/packet_handler": (
-        *("tests/unit/test_packet_queue.py", COMMANDS, HOSTILE, CONNECT, WEBSOCKET, *PAUSED, END),
-    ),
+    "src/adapters/chatcore_websocket/connection": (COMMANDS, CONNECT, END),
+    "src/adapters/chatcore_websocket/handler": (COMMANDS, CONNECT, END),
+    "src/adapters/chatcore_websocket/incoming_queue": ("tests/unit/test_incoming_queue.py", *PAUSED),
+    "src/adapters/chatcore_websocket/session": (CONNECT, HOSTILE, *FLOODS, *PAUSED, COMMANDS, WEBSOCKET, END),
+    "src/adapters/chatcore_socketio/packet_handler": (COMMANDS, HOSTILE, CONNECT, WEBSOCKET, *PAUSED, END),
     "src/adapters/chatcore_socketio/polling_handshake": (POLLING, CONNECT, SUITES),
     "src/adapters/chatcore_socketio/frame_reader": ("tests/unit/test_frame_reader.py", WEBSOCKET, *FLOODS),
     "src/adapters/chatcore_socketio/frames": ("tests/unit/test_frames.py", WEBSOCKET, CONNECT, *PAUSED, END),
-    "src/adapters/chatcore_socketio/heartbeat": ("tests/unit/test_heartbeat.py", *PAUSED),
-    "src/adapters/chatcore_socketio/writer": ("tests/unit/test_writer.py", COMMANDS, *SLOW),
+    "src/adapters/chatcore_websocket/heartbeat": ("tests/unit/test_heartbeat.py", *PAUSED),
+    "src/adapters/chatcore_socketio/transport_writer": ("tests/unit/test_transport_writer.py", COMMANDS, *SLOW),
     "src/adapters/chatcore_socketio/packets": (CONNECT, COMMANDS, POLLING, HOSTILE),
     "src/adapters/chatcore_socketio/receiver": (*FLOODS, WEBSOCKET, *PAUSED),
     "src/adapters/chatcore_socketio/server": (CONNECT, POLLING, WEBSOCKET, *LIMITS, END),
-    "src/adapters/chatcore_socketio/session": (CONNECT, POLLING, HOSTILE, *FLOODS, *PAUSED, COMMANDS, WEBSOCKET, END),
+    "src/adapters/chatcore_socketio/session": (CONNECT, POLLING, HOSTILE, *FLOODS),
     "src/adapters/chatcore_socketio/websocket_handshake": (WEBSOCKET, CONNECT),
 }
 

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_writer import StreamWriter
 
-from chatcore_socketio.writer import Flusher, Writer
+from chatcore_socketio.transport_writer import Flusher, TransportWriter
 
 
 class HoldingTransport(asyncio.Transport):
@@ -54,6 +54,8 @@ class HoldingTransport(asyncio.Transport):
         self.protocol.connection_lost(None)
 
 
-def writer_over(transport: HoldingTransport, flusher: Flusher | None = None, close_timeout: float = 600) -> Writer:
+def writer_over(
+    transport: HoldingTransport, flusher: Flusher | None = None, close_timeout: float = 600
+) -> TransportWriter:
     stream = StreamWriter(transport.protocol, asyncio.get_running_loop())
-    return Writer(transport, stream, flusher or Flusher(), close_timeout)
+    return TransportWriter(transport, stream, flusher or Flusher(), close_timeout)

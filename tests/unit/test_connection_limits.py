@@ -3,7 +3,7 @@
 import pytest
 
 from chatcore.errors import RateLimited
-from chatcore_socketio.connection_limits import ConnectionCounter, ConnectionLimits
+from chatcore_websocket.connection_limits import ConnectionCounter, ConnectionLimits
 
 
 def test_default_limits_are_4096_websockets_and_1024_polling_sessions_per_address() -> None:

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from chatcore_socketio.deadlines import DeadlineTicker
+from chatcore_websocket.deadlines import DeadlineTicker
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +45,7 @@ async def test_failing_deadline_check_does_not_stop_other_checks(caplog: pytest.
     for checked in all_checked:
         ticker.remove(checked)
     assert caplog.record_tuples[0] == (
-        "chatcore_socketio.deadlines",
+        "chatcore_websocket.deadlines",
         logging.ERROR,
         "deadline check failed",
     )

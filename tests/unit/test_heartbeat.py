@@ -2,15 +2,15 @@
 
 import pytest
 
-from chatcore_socketio.deadlines import Timing
-from chatcore_socketio.heartbeat import Heartbeat
-from chatcore_socketio.packet_handler import PACKETS_MAX, PacketQueue
+from chatcore_websocket.deadlines import Timing
+from chatcore_websocket.heartbeat import Heartbeat
+from chatcore_websocket.incoming_queue import MESSAGES_MAX, IncomingQueue
 
 from .holding_transport import HoldingTransport, writer_over
 
 pytestmark = pytest.mark.anyio
 
-PING = b"\x81\x012"
+PING = b"\x89\x00"
 BEGIN = 1_000.0
 
 
@@ -23,10 +23,12 @@ class Client:
     """A client that answers only when it is told to. Its PINGs are due after 25 s, their PONGs after 20 s."""
 
     def __init__(self) -> None:
-        self.queue = PacketQueue()
+        self.queue = IncomingQueue()
         self._transport = HoldingTransport()
         self._writer = writer_over(self._transport)
-        self.heartbeat = Heartbeat(self._writer, self.queue, Timing(ping_interval=25, ping_timeout=20), BEGIN)
+        self.heartbeat = Heartbeat(
+            self._writer.write_ping, self.queue, Timing(ping_interval=25, ping_timeout=20), BEGIN
+        )
 
     @property
     def pings(self) -> int:
@@ -105,7 +107,7 @@ async def test_client_that_is_held_up_after_its_ping_has_another_timeout() -> No
 
 async def test_held_up_client_whose_commands_do_not_get_on_is_given_up() -> None:
     client = Client()
-    for packets in (PACKETS_MAX, 1):
+    for packets in (MESSAGES_MAX, 1):
         client.is_held_up()
         await client.gets_on(packets)
     assert client.stays(25)
@@ -115,7 +117,7 @@ async def test_held_up_client_whose_commands_do_not_get_on_is_given_up() -> None
 async def test_client_that_was_held_up_before_a_ping_has_its_timeout_once() -> None:
     client = Client()
     client.is_held_up()
-    await client.gets_on(PACKETS_MAX)
+    await client.gets_on(MESSAGES_MAX)
     assert client.stays(25)
     client.queue.put("x")
     await client.gets_on(1)

@@ -1,6 +1,6 @@
 """The limit of frames that carry no command."""
 
-from chatcore_socketio.connection_limits import IdleFrameLimit
+from chatcore_websocket.connection_limits import IdleFrameLimit
 
 
 class Clock:

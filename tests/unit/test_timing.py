@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatcore_socketio import Timing
+from chatcore_websocket import Timing
 
 
 def test_default_durations_are_those_of_the_wire_contract() -> None:

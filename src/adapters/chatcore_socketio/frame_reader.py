@@ -1,71 +1,23 @@
 """Parses the WebSocket frames of a client (RFC 6455, section 5), without I/O."""
 
-from typing import NamedTuple, TypeAlias
-
-from .frames import INVALID_TEXT, PROTOCOL_ERROR, TOO_BIG
-
-WHOLE_MAX = 64 * 1024
-"""Bytes of the largest message that is kept whole."""
-MESSAGE_MAX = 1024 * 1024
-"""Bytes of the largest message; a larger one ends the websocket."""
-START_MAX = 64
-"""Bytes from the start of a message above `WHOLE_MAX` that are kept."""
+from chatcore_websocket.close_codes import INVALID_TEXT, PROTOCOL_ERROR, TOO_BIG
+from chatcore_websocket.incoming import (
+    START_MAX,
+    WHOLE_MAX,
+    Close,
+    Event,
+    Fragment,
+    FrameError,
+    Ping,
+    Pong,
+    TruncatedText,
+)
 
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _FIN, _RESERVED_BITS, _MASK_BIT = 0x80, 0x70, 0x80
 _CONTROL_MAX = 125
 _MASK_SIZE = 4
 _UNMASKED = bytes(_MASK_SIZE)
-
-
-class FrameError(Exception):
-    """The client violated RFC 6455. No further frames can be read.
-
-    Attributes:
-        code: the close code for this violation.
-    """
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class TruncatedText(str):
-    """The first `START_MAX` bytes of a text message above `WHOLE_MAX`. The rest was counted and discarded."""
-
-    __slots__ = ()
-
-
-class Fragment(NamedTuple):
-    """A frame of a message that further frames continue; ``size`` is its payload's, in bytes."""
-
-    size: int
-
-
-class Ping(NamedTuple):
-    """A ping with at most 125 bytes."""
-
-    payload: bytes
-
-
-class Pong(NamedTuple):
-    """A pong with at most 125 bytes."""
-
-    payload: bytes
-
-
-class Close(NamedTuple):
-    """A close frame, the client's last frame. ``code`` is None if the frame carries no close code."""
-
-    code: int | None
-
-
-Event: TypeAlias = str | TruncatedText | bytes | Fragment | Ping | Pong | Close
-"""What a frame ends or carries.
-
-A whole text message, the start of a large one, a binary message (of a large one its start), a fragment, or a control
-frame.
-"""
 
 
 class FrameReader:

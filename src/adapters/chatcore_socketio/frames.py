@@ -1,22 +1,12 @@
-"""WebSocket frames that the server sends (RFC 6455, section 5.2), and close codes.
+"""WebSocket frames that the server sends (RFC 6455, section 5.2).
 
 A frame carries a whole message and is not masked, so the same bytes can be written to any number of clients.
 """
 
 from struct import Struct
 
-# Close codes: RFC 6455, section 7.4.1, and the IANA registry of close codes.
-NORMAL = 1000
-GOING_AWAY = 1001
-PROTOCOL_ERROR = 1002
-INVALID_TEXT = 1007
-POLICY = 1008
-TOO_BIG = 1009
-INTERNAL = 1011
-TRY_AGAIN = 1013
-
 # The first byte of a frame: the FIN bit and the opcode.
-_TEXT, _CLOSE, _PONG = 0x81, 0x88, 0x8A
+_TEXT, _CLOSE, _PING, _PONG = 0x81, 0x88, 0x89, 0x8A
 _SHORT = Struct("!BB").pack
 _MEDIUM = Struct("!BBH").pack
 _LONG = Struct("!BBQ").pack
@@ -31,6 +21,11 @@ def text_frame(text: str) -> bytes:
 def close_frame(code: int) -> bytes:
     """Return a close frame with a close code and no reason."""
     return _frame(_CLOSE, _CODE(code))
+
+
+def ping_frame() -> bytes:
+    """Return a WebSocket ping without a payload."""
+    return _frame(_PING, b"")
 
 
 def pong_frame(payload: bytes) -> bytes:

@@ -10,8 +10,6 @@ from chatcore.ports.pushes import Push
 from chatcore.protocol import Object, error_object, push_object
 from chatcore_aiohttp.codec import decode, encode
 
-from .frames import text_frame
-
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
 """Event names that client libraries use for their own events."""
 
@@ -92,7 +90,7 @@ def disconnect() -> str:
     return _message(Packet(socketio.DISCONNECT))
 
 
-def acknowledgement(ack_id: int, answer: Object) -> str:
+def acknowledgement(ack_id: int | str, answer: Object) -> str:
     """Return the acknowledgement of the event that has the id ``ack_id``."""
     return _message(Packet(socketio.ACK, data=[answer], id=ack_id))
 
@@ -102,9 +100,9 @@ def event(name: str, body: object) -> str:
     return _message(Packet(socketio.EVENT, data=[name, push_object(body)]))
 
 
-def push_frame(push: Push) -> bytes:
-    """Return a push as a frame, which is the same for all its receivers."""
-    return text_frame(event(push.event, push.body))
+def push_packet(push: Push) -> str:
+    """Return a push as a packet, which is the same for all its receivers."""
+    return event(push.event, push.body)
 
 
 def _message(packet: Packet) -> str:

@@ -18,9 +18,9 @@ from chatcore.domain.client_networks import client_network
 from chatcore.errors import ChatError, Invalid, Unavailable
 from chatcore.ids import new_id
 from chatcore.log_throttle import LogThrottle
+from chatcore_websocket.connection_limits import ConnectionCounter
+from chatcore_websocket.deadlines import DeadlineTicker
 
-from .connection_limits import ConnectionCounter
-from .deadlines import DeadlineTicker
 from .packets import CLOSE, NOOP, EnginePacket, Packet
 
 POSTED_PACKETS_MAX = 16

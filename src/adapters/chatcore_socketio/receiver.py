@@ -2,8 +2,10 @@
 
 import asyncio
 
-from .frame_reader import FrameError, FrameReader
-from .session import SocketioSession
+from chatcore_websocket.incoming import FrameError
+from chatcore_websocket.session import Session
+
+from .frame_reader import FrameReader
 
 FRAMES_PER_TURN = 16
 """Frames of a client that are read in one turn of the event loop."""
@@ -20,7 +22,7 @@ class Receiver:
     transport while the session's queue is full.
     """
 
-    def __init__(self, session: SocketioSession, transport: asyncio.Transport) -> None:
+    def __init__(self, session: Session, transport: asyncio.Transport) -> None:
         self._session = session
         self._transport = transport
         self._reader = FrameReader()

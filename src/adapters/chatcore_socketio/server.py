@@ -21,17 +21,17 @@ from chatcore_aiohttp.credentials import credentials
 from chatcore_aiohttp.guard import SECURITY_HEADERS
 from chatcore_aiohttp.origins import Origins, is_preflight, preflight
 from chatcore_aiohttp.problems import problem
+from chatcore_websocket.connection_limits import ConnectionCounter, ConnectionLimits
+from chatcore_websocket.deadlines import DeadlineTicker, Timing
+from chatcore_websocket.handler import Handshake
+from chatcore_websocket.incoming import WHOLE_MAX
 
 from . import websocket_handshake
-from .connection_limits import ConnectionCounter, ConnectionLimits
-from .deadlines import DeadlineTicker, Timing
-from .frame_reader import WHOLE_MAX
-from .frames import text_frame
 from .packets import CLOSE, open_packet
 from .polling_handshake import CLOSING, NO_WEBSOCKET, PollingSession, PollingSessions
 from .receiver import Receiver
 from .session import SocketioSession
-from .writer import Flusher, Writer
+from .transport_writer import Flusher, TransportWriter
 
 POSTED_MAX = 16 * 1024
 """Bytes of a POST, which carries CONNECT with a token."""
@@ -231,13 +231,12 @@ class SocketioServer:
             return  # the client has closed the connection
         if stream is None or request.transport is None:
             return
-        writer = Writer(request.transport, stream, self._flusher, self._timing.close_timeout)
+        writer = TransportWriter(request.transport, stream, self._flusher, self._timing.close_timeout)
         if polling is None:
-            writer.write(text_frame(self._open_packet(new_id(), upgrades=[])))
+            writer.write(writer.encode(self._open_packet(new_id(), upgrades=[])))
         authenticate = self._authenticate if polling else self._counting_authenticator(request)
-        session = SocketioSession(
-            self._chat, authenticate, partial(credentials, request), writer, self._timing, polling
-        )
+        handshake = Handshake(credentials=partial(credentials, request), has_origin=hdrs.ORIGIN in request.headers)
+        session = SocketioSession(self._chat, authenticate, handshake, writer, self._timing, polling)
         self._sessions.add(session)
         self._ticker.add(session)
         if self._is_closing:

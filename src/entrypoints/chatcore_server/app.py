@@ -8,7 +8,8 @@ from aiohttp.typedefs import Handler, Middleware
 from chatcore.chat import Chat
 from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoints, Guard, Hosts, Origins, Proxies, SocketRoutes
 from chatcore_aiohttp.codec import json_response
-from chatcore_socketio import ConnectionLimits, SocketioServer
+from chatcore_socketio import SocketioServer
+from chatcore_websocket import ConnectionLimits
 
 from .bootstrap import Components
 from .page import StartPage

@@ -15,7 +15,7 @@ from aiohttp import web
 from attrs import frozen
 
 from chatcore_aiohttp import Hosts
-from chatcore_socketio import ConnectionLimits
+from chatcore_websocket import ConnectionLimits
 
 from . import app, garbage_collector
 from .bootstrap import bootstrap

@@ -15,7 +15,10 @@ from chatcore.ports.entry_log import AppendResult
 from chatcore.ports.room_views import RoomMembership, RoomPage
 from chatcore_aiohttp.origins import Origins
 from chatcore_memory import MemoryRegistry, MemoryStore
-from chatcore_socketio import ConnectionLimits, SocketioServer, Timing
+from chatcore_socketio import SocketioServer
+from chatcore_socketio.transport_writer import TransportWriter
+from chatcore_websocket import ConnectionLimits, Timing
+from chatcore_websocket.session import Session
 
 from ..clients import TIMEOUT_S, RawClients, raw_clients
 
@@ -128,6 +131,13 @@ class SocketioNode:
             "rooms": hub._rooms,
             "leases": self.registry._leases,
         }
+
+
+def transport_of(session: Session) -> asyncio.Transport:
+    """Return the transport of a session's websocket."""
+    writer = session._writer
+    assert isinstance(writer, TransportWriter)
+    return writer._transport
 
 
 @asynccontextmanager

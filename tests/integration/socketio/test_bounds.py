@@ -8,14 +8,14 @@ import pytest
 
 from chatcore import SendMessage
 from chatcore.ports.pushes import Bye
-from chatcore_socketio import Timing
-from chatcore_socketio.connection_limits import IDLE_FRAMES_AT_ONCE
 from chatcore_socketio.receiver import Receiver
 from chatcore_socketio.session import SocketioSession
-from chatcore_socketio.writer import DRAINED_BELOW, UNSENT_MAX
+from chatcore_websocket import Timing
+from chatcore_websocket.connection_limits import IDLE_FRAMES_AT_ONCE
+from chatcore_websocket.writer import DRAINED_BELOW, UNSENT_MAX
 
 from ...unit.client_frames import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
-from .node import SocketioNode, socketio_node
+from .node import SocketioNode, socketio_node, transport_of
 from .silent import SilentClient, frame
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ async def node() -> AsyncGenerator[SocketioNode]:
 
 
 def outstanding(session: SocketioSession) -> int:
-    return session._writer._transport.get_write_buffer_size()
+    return transport_of(session).get_write_buffer_size()
 
 
 async def test_client_that_never_reads_is_cut_within_bounds_others_continue(node: SocketioNode) -> None:
@@ -142,7 +142,7 @@ async def test_client_that_pipelines_above_limit_is_slowed_and_gets_all_answers(
         )
         (session,) = node.server._sessions
         await node.until(lambda: session._queue.is_receiver_waiting)
-        assert len(session._queue._packets) <= 256
+        assert len(session._queue._messages) <= 256
     await sending
     await client.answered(19_999)
     assert [one for one in client.order if isinstance(one, int)] == list(range(20_000))
@@ -281,10 +281,10 @@ async def test_commands_of_other_clients_are_answered_during_flood(node: Socketi
 async def test_large_messages_of_flood_are_read_one_per_turn(node: SocketioNode) -> None:
     flooder = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
-    receiver = Receiver(session, session._writer._transport)
+    receiver = Receiver(session, transport_of(session))
     receiver.feed_data(client_frame(TEXT, b"4" + b"x" * 30_000) * 5)
-    assert len(session._queue._packets) == 3  # the third passes 64 KiB
-    assert not session._writer._transport.is_reading()
+    assert len(session._queue._messages) == 3  # the third passes 64 KiB
+    assert not transport_of(session).is_reading()
     await flooder.read_until(b"\x88\x02\x03\xea")  # this was no Socket.IO
     flooder.close()
 
@@ -293,13 +293,13 @@ async def test_large_messages_of_flood_are_read_one_per_turn(node: SocketioNode)
 async def test_close_frame_within_64_kib_after_end_is_read(node: SocketioNode, more: int, is_read: bool) -> None:
     silent = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
-    receiver = Receiver(session, session._writer._transport)
+    receiver = Receiver(session, transport_of(session))
     session.close(Bye(code="kicked"))
     goodbye = client_frame(CLOSE)
     receiver.feed_data(client_frame(TEXT, bytes(64 * 1024 + more - len(goodbye) - 8)))
     receiver.feed_data(goodbye)
     assert session.is_receiving != is_read
-    assert session._writer._transport.is_reading() == is_read
+    assert transport_of(session).is_reading() == is_read
     silent.close()
 
 
@@ -312,7 +312,7 @@ async def test_frames_after_client_close_frame_are_not_read(node: SocketioNode) 
         await silent.write(client_frame(CLOSE))
         await node.until(lambda: not session.is_receiving)
         await silent.write(bytes(128 * 1024))
-        await node.until(lambda: not session._writer._transport.is_reading())
+        await node.until(lambda: not transport_of(session).is_reading())
         assert not session._writer.is_ended
     silent.close()
 

@@ -9,7 +9,7 @@ from aiohttp import ClientError, WSServerHandshakeError, web
 from aiohttp.typedefs import Handler
 
 from chatcore import Unavailable
-from chatcore_socketio import ConnectionLimits, Timing
+from chatcore_websocket import ConnectionLimits, Timing
 
 from .node import QUICK, SocketioNode, socketio_node
 

@@ -13,8 +13,8 @@ from aiohttp import WSServerHandshakeError, web
 from chatcore import Credentials, Entry, Principal
 from chatcore.ports.pushes import Bye, ByeCode, Push
 from chatcore.socket import Socket
-from chatcore_socketio import Timing
-from chatcore_socketio.connection import SocketConnection
+from chatcore_websocket import Timing
+from chatcore_websocket.connection import WebsocketConnection
 
 from ..clients import RawClient
 from .node import QUICK, SocketioNode, socketio_node
@@ -54,17 +54,17 @@ async def test_bye_names_reason_and_only_final_bye_is_followed_by_disconnect(
     await node.nothing_left()
 
 
-def pushes_what_has_no_form(connection: SocketConnection) -> None:
+def pushes_what_has_no_form(connection: WebsocketConnection) -> None:
     connection.send(Push("entry", cast("Entry", object())))
 
 
-def answers_what_has_no_form(connection: SocketConnection) -> None:
+def answers_what_has_no_form(connection: WebsocketConnection) -> None:
     connection.answer(7, {"body": object()})
 
 
 @pytest.mark.parametrize("writes", [pushes_what_has_no_form, answers_what_has_no_form])
 async def test_frame_that_can_not_be_encoded_ends_socket_with_1011_and_traceback(
-    node: SocketioNode, writes: Callable[[SocketConnection], None], caplog: pytest.LogCaptureFixture
+    node: SocketioNode, writes: Callable[[WebsocketConnection], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     client = await node.clients.connect()
     (session,) = node.server._sessions
@@ -119,7 +119,7 @@ async def test_waiting_command_is_not_carried_out_after_bye(node: SocketioNode) 
     with node.hanging():
         await client.emit("rooms", {})
         await client.emit("message.send", {"to": "bob", "key": "k1", "body": "too late"})
-        await node.until(lambda: session._queue._packets)
+        await node.until(lambda: session._queue._messages)
         session.close(Bye(code="signed_out"))
     await node.nothing_left()
     assert (await node.clients.connect("bob")).ready["rooms"] == []

@@ -14,14 +14,14 @@ from aiohttp import web
 from chatcore.live.live_sockets import LiveSocket
 from chatcore.ports.pushes import Bye
 from chatcore.socket import Socket
-from chatcore_socketio import Timing
 from chatcore_socketio.connection import SocketConnection
-from chatcore_socketio.connection_limits import IDLE_FRAMES_AT_ONCE
 from chatcore_socketio.packet_handler import PacketHandler
 from chatcore_socketio.polling_handshake import PollingSession
 from chatcore_socketio.receiver import Receiver
 from chatcore_socketio.session import SocketioSession
-from chatcore_socketio.writer import Writer
+from chatcore_socketio.transport_writer import TransportWriter
+from chatcore_websocket import Timing
+from chatcore_websocket.connection_limits import IDLE_FRAMES_AT_ONCE
 
 from ...unit.client_frames import CLOSE, TEXT, client_frame
 from .node import SocketioNode, socketio_node
@@ -34,7 +34,7 @@ LONG_RUN = int(os.environ.get("CHATCORE_TEST_CONNECTIONS", "2000"))
 TYPES = (
     PacketHandler,
     PollingSession,
-    Writer,
+    TransportWriter,
     LiveSocket,
     Receiver,
     SocketioSession,

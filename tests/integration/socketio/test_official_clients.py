@@ -11,11 +11,11 @@ import socketio
 from socketio.exceptions import ConnectionError as SocketIOConnectionError
 
 from chatcore.ports.pushes import Bye, ByeCode
-from chatcore_socketio import ConnectionLimits, Timing
+from chatcore_websocket import ConnectionLimits, Timing
 
 from ..official import COMES_BACK_S, OfficialClient, PythonClient, javascript_client, python_client
 from .cutting_proxy import upgrade_cutter
-from .node import QUICK, SocketioNode, socketio_node
+from .node import QUICK, SocketioNode, socketio_node, transport_of
 
 pytestmark = pytest.mark.anyio
 
@@ -95,7 +95,7 @@ async def said_goodbye(node: SocketioNode, connect: Connect, *codes: ByeCode) ->
 async def test_client_reconnects_after_broken_connection(node: SocketioNode, connect: Connect) -> None:
     async with connect(node, "alice") as alice:
         (session,) = node.server._sessions
-        session._writer.abort()
+        transport_of(session).abort()
         await alice.until(lambda client: len(client.bodies_of("ready")) == 2, COMES_BACK_S)
 
 
@@ -174,7 +174,7 @@ async def test_client_reconnects_when_upgrade_of_reconnect_is_reset(node_modules
     ):
         cutter.cuts = 3
         for session in tuple(node.server._sessions):
-            session._writer.abort()
+            transport_of(session).abort()
         for client in (javascript, python):
             await client.until(lambda client: len(client.bodies_of("ready")) == 2, 2 * COMES_BACK_S)
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientResponse, WSServerHandshakeError
 
 from chatcore_aiohttp import bodies
-from chatcore_socketio import ConnectionLimits, Timing
+from chatcore_websocket import ConnectionLimits, Timing
 
 from .node import QUICK, SocketioNode, socketio_node
 

@@ -12,7 +12,7 @@ import pytest
 from chatcore_socketio.receiver import Receiver
 
 from ...unit.client_frames import CLOSE, CONTINUATION, PING, TEXT, client_frame
-from .node import SocketioNode
+from .node import SocketioNode, transport_of
 from .silent import SilentClient
 
 pytestmark = pytest.mark.anyio
@@ -174,7 +174,7 @@ async def test_frames_after_frame_against_rfc_are_not_processed(node: SocketioNo
     """RFC 6455, section 7.1.7: not even the client's close frame."""
     client = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
-    receiver = Receiver(session, session._writer._transport)
+    receiver = Receiver(session, transport_of(session))
     receiver.feed_data(client_frame(TEXT, b"42\xff"))
     receiver.feed_data(client_frame(CLOSE))
     assert session._writer.is_ended

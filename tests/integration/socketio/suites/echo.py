@@ -6,7 +6,7 @@ of an event, as a push or as the acknowledgement.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -18,9 +18,10 @@ from chatcore import Chat, Credentials, Entry, Principal
 from chatcore.ports.connection import Connection
 from chatcore.ports.pushes import Push
 from chatcore.protocol import Object
-from chatcore_socketio import SocketioServer, Timing, session
+from chatcore_socketio import SocketioServer, session
 from chatcore_socketio.frames import text_frame
 from chatcore_socketio.packet_handler import PacketHandler
+from chatcore_websocket import Timing
 
 from ...clients import TIMEOUT_S, RawClient, RawClients, raw_clients
 
@@ -56,6 +57,11 @@ class EchoSocket:
 
 class EchoChat:
     """Stands where the server has a `Chat`. The first push shows what CONNECT carried."""
+
+    async def authenticated(
+        self, authenticate: Callable[[str | None], Awaitable[Principal]], token: str | None
+    ) -> Principal:
+        return await authenticate(token)
 
     @asynccontextmanager
     async def connect(self, connection: Connection, *, user: str, **_: object) -> AsyncGenerator[EchoSocket]:

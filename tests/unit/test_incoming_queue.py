@@ -1,10 +1,10 @@
-"""The queue of packets is bounded, and the receiver goes on once the queue is half full."""
+"""The queue of messages is bounded, and the receiver goes on once the queue is half full."""
 
 import asyncio
 
 import pytest
 
-from chatcore_socketio.packet_handler import PACKETS_MAX, PacketQueue
+from chatcore_websocket.incoming_queue import MESSAGES_MAX, IncomingQueue
 
 pytestmark = pytest.mark.anyio
 
@@ -14,18 +14,18 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.mark.parametrize(("packet", "most"), [("x", 256), ("x" * 65_536, 4)])
-async def test_queue_is_full_by_packets_or_by_characters(packet: str, most: int) -> None:
-    queue = PacketQueue()
+@pytest.mark.parametrize(("message", "most"), [("x", 256), ("x" * 65_536, 4)])
+async def test_queue_is_full_by_messages_or_by_characters(message: str, most: int) -> None:
+    queue = IncomingQueue()
     for _ in range(2):
         for _ in range(most - 1):
-            queue.put(packet)
+            queue.put(message)
             assert not queue.is_full
-        queue.put(packet)
+        queue.put(message)
         assert queue.is_full
         space = queue.space()
         for _ in range(most // 2 - 1):
-            assert await queue.take() == packet
+            assert await queue.take() == message
             assert not space.done()
         assert queue.is_receiver_waiting
         await queue.take()
@@ -35,35 +35,35 @@ async def test_queue_is_full_by_packets_or_by_characters(packet: str, most: int)
             await queue.take()
 
 
-@pytest.mark.parametrize(("packet", "count"), [("x", 257), ("x" * 65_537, 4)])
-async def test_queue_above_its_bound_is_full(packet: str, count: int) -> None:
-    queue = PacketQueue()
+@pytest.mark.parametrize(("message", "count"), [("x", 257), ("x" * 65_537, 4)])
+async def test_queue_above_its_bound_is_full(message: str, count: int) -> None:
+    queue = IncomingQueue()
     for _ in range(count):
-        queue.put(packet)
+        queue.put(message)
     assert queue.is_full
 
 
-async def test_closed_queue_gives_its_packets_and_wakes_the_receiver() -> None:
-    queue = PacketQueue()
-    for number in range(PACKETS_MAX):
+async def test_closed_queue_gives_its_messages_and_wakes_the_receiver() -> None:
+    queue = IncomingQueue()
+    for number in range(MESSAGES_MAX):
         queue.put(f"{number}")
     space = queue.space()
     queue.close()
     assert space.done()
-    assert [await queue.take() for _ in range(PACKETS_MAX + 1)] == [
-        *(f"{number}" for number in range(PACKETS_MAX)),
+    assert [await queue.take() for _ in range(MESSAGES_MAX + 1)] == [
+        *(f"{number}" for number in range(MESSAGES_MAX)),
         None,
     ]
 
 
-async def test_take_waits_for_the_next_packet_or_the_end() -> None:
-    queue = PacketQueue()
-    for packet in ("first", "second"):
+async def test_take_waits_for_the_next_message_or_the_end() -> None:
+    queue = IncomingQueue()
+    for message in ("first", "second"):
         taking = asyncio.create_task(queue.take())
         await asyncio.sleep(0)
         assert not taking.done()
-        queue.put(packet)
-        assert await taking == packet
+        queue.put(message)
+        assert await taking == message
     taking = asyncio.create_task(queue.take())
     await asyncio.sleep(0)
     queue.close()
@@ -71,8 +71,8 @@ async def test_take_waits_for_the_next_packet_or_the_end() -> None:
     assert queue.taken == 2
 
 
-async def test_packet_put_after_a_cancelled_take_stays_for_the_next() -> None:
-    queue = PacketQueue()
+async def test_message_put_after_a_cancelled_take_stays_for_the_next() -> None:
+    queue = IncomingQueue()
     taking = asyncio.create_task(queue.take())
     await asyncio.sleep(0)
     taking.cancel()
@@ -82,7 +82,7 @@ async def test_packet_put_after_a_cancelled_take_stays_for_the_next() -> None:
 
 
 async def test_cleared_queue_has_its_whole_bound_again() -> None:
-    queue = PacketQueue()
+    queue = IncomingQueue()
     for _ in range(3):
         queue.put("x" * 65_536)
     queue.clear()

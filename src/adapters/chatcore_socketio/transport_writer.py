@@ -1,17 +1,14 @@
-"""The outgoing side of a websocket: writes whole frames to the transport, with a bound on unsent bytes."""
+"""The writer of a websocket in aiohttp: writes whole frames to the transport, with a bound on unsent bytes."""
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from aiohttp.abc import AbstractStreamWriter
 
-from .frames import close_frame, pong_frame
+from chatcore_websocket.writer import DRAINED_BELOW, UNSENT_MAX, Writer
 
-UNSENT_MAX = 1024 * 1024
-"""Bytes that a transport may hold for a client; a slow consumer with more is cut."""
-DRAINED_BELOW = 256 * 1024
-"""Unsent bytes below which further large answers are written."""
+from .frames import close_frame, ping_frame, pong_frame, text_frame
+
 BATCH_MAX = 64 * 1024
 """Bytes of a batch of frames; a larger batch is written before the end of the event loop's turn."""
 
@@ -27,9 +24,9 @@ class Flusher:
     __slots__ = ("_writers",)
 
     def __init__(self) -> None:
-        self._writers: list[Writer] = []
+        self._writers: list[TransportWriter] = []
 
-    def add(self, writer: "Writer") -> None:
+    def add(self, writer: "TransportWriter") -> None:
         """Flush a writer at the end of this turn."""
         if not self._writers:
             asyncio.get_running_loop().call_soon(self._flush)
@@ -45,7 +42,7 @@ class Flusher:
                 writer.abort()
 
 
-class Writer:
+class TransportWriter(Writer):
     """Writes frames to one websocket, and ends it.
 
     aiohttp's own writer encodes a frame for each receiver, and may wait for a slow one. This one takes frames that
@@ -67,21 +64,15 @@ class Writer:
         "_is_connection_lost",
         "_stream",
         "_transport",
-        "is_ended",
-        "on_end",
-        "on_overflow",
     )
+
+    encode = staticmethod(text_frame)
 
     def __init__(
         self, transport: asyncio.Transport, stream: AbstractStreamWriter, flusher: Flusher, close_timeout: float
     ) -> None:
+        super().__init__()
         transport.set_write_buffer_limits(high=DRAINED_BELOW - 1, low=DRAINED_BELOW // 2)
-        self.is_ended = False
-        """Whether `end` has been called; nothing is written any more."""
-        self.on_end: Callable[[], None] | None = None
-        """Called once, when the server ends the websocket."""
-        self.on_overflow: Callable[[], None] | None = None
-        """Called when more than `UNSENT_MAX` bytes are unsent after a write; must end the websocket."""
         self._transport = transport
         self._stream = stream
         self._flusher = flusher
@@ -91,14 +82,14 @@ class Writer:
         self._is_connection_lost = False
         self._abort_timer: asyncio.TimerHandle | None = None
 
-    def write(self, frame: bytes) -> None:
+    def write(self, message: bytes) -> None:
         """Write a frame at the end of the event loop's turn. After `end` it is dropped."""
         if self.is_ended:
             return
         if not self._batch:
             self._flusher.add(self)
-        self._batch.append(frame)
-        self._batch_size += len(frame)
+        self._batch.append(message)
+        self._batch_size += len(message)
         if self._batch_size > BATCH_MAX:
             self.flush()
 
@@ -114,8 +105,11 @@ class Writer:
         if transport.get_write_buffer_size() > UNSENT_MAX and self.on_overflow and not self.is_ended:
             self.on_overflow()
 
+    def write_ping(self) -> bool:
+        self.write(ping_frame())
+        return True
+
     def write_pong(self, payload: bytes) -> None:
-        """Answer a WebSocket ping."""
         self.write(pong_frame(payload))
 
     async def drained(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from chatcore_socketio.writer import Flusher, Writer
+from chatcore_socketio.transport_writer import Flusher, TransportWriter
 
 from .holding_transport import HoldingTransport, writer_over
 
@@ -154,19 +154,24 @@ async def test_close_writes_the_last_batch_and_calls_no_callback(transport: Hold
     assert not transport.aborted.is_set()
 
 
-@pytest.mark.parametrize("end", [lambda writer: writer.end(1000), Writer.close], ids=["end", "close"])
+@pytest.mark.parametrize("end", [lambda writer: writer.end(1000), TransportWriter.close], ids=["end", "close"])
 async def test_connection_of_client_that_does_not_close_is_aborted_after_the_timeout(
-    transport: HoldingTransport, end: Callable[[Writer], None]
+    transport: HoldingTransport, end: Callable[[TransportWriter], None]
 ) -> None:
     end(writer_over(transport, close_timeout=0.01))
     await asyncio.wait_for(transport.aborted.wait(), 5)
 
 
 @pytest.mark.parametrize(
-    "ways", [(Writer.close, Writer.connection_lost), (Writer.connection_lost, Writer.close)], ids=["before", "after"]
+    "ways",
+    [
+        (TransportWriter.close, TransportWriter.connection_lost),
+        (TransportWriter.connection_lost, TransportWriter.close),
+    ],
+    ids=["before", "after"],
 )
 async def test_lost_connection_keeps_no_timer(
-    transport: HoldingTransport, ways: Sequence[Callable[[Writer], None]]
+    transport: HoldingTransport, ways: Sequence[Callable[[TransportWriter], None]]
 ) -> None:
     writer = writer_over(transport, close_timeout=0)
     for way in ways:

@@ -1,0 +1,4 @@
+"""chatcore over websockets: what Socket.IO and the plain WebSocket share, without a web framework."""
+
+from .connection_limits import ConnectionLimits as ConnectionLimits
+from .deadlines import Timing as Timing
