@@ -407,8 +407,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "refusal-by-limit-overtakes-commands",
             "chatcore.commands:CommandDispatcher.submit",
-            "self.refuse(room, user, refusal, reply, socket)",
-            "reply(refusal)",
+            "self.refuse(room, user, limit, reply, socket)",
+            "reply(limit)",
             "tests/unit/test_chat_limits.py::test_refused_message_keeps_its_place_and_takes_later_ones_along",
         ),
     ),

@@ -1,0 +1,190 @@
+"""Faults that break what a host is promised, by the sections of `docs/embedding.md`."""
+
+from collections.abc import Mapping, Sequence
+
+from .fault import Fault
+
+AUTHENTICATION = "tests/unit/test_authentication.py"
+GATE = "tests/unit/test_gate.py"
+TRUSTED = "tests/unit/test_trusted.py"
+BLOCKING = "tests/unit/test_blocking.py"
+
+PROMISES: Mapping[str, Sequence[Fault]] = {
+    # Who a client is.
+    "`authenticate` has 2 s": (
+        Fault(
+            "authenticate-without-a-deadline",
+            "chatcore:Authentication.principal",
+            "anyio.fail_after(AUTHENTICATE_S)",
+            "anyio.fail_after(9)",
+            f"{AUTHENTICATION}::test_fault_of_authenticate_is_unavailable_and_logged_once",
+        ),
+    ),
+    "An exception of `authenticate` is `unavailable`": (
+        Fault(
+            "exception-of-authenticate-is-unauthenticated",
+            "chatcore:Authentication.principal",
+            'self._log(f"authenticate failed: {type(error).__name__}", error)',
+            "raise Unauthenticated from None",
+            f"{AUTHENTICATION}::test_fault_of_authenticate_is_unavailable_and_logged_once",
+        ),
+    ),
+    "Principals and host calls use the canonical user": (
+        Fault(
+            "connect-with-the-spelling-of-the-host",
+            "chatcore:Chat.connect",
+            "user = self.canonical(user)",
+            "self.canonical(user)",
+            f"{AUTHENTICATION}::test_host_calls_use_the_canonical_user",
+        ),
+    ),
+    "A lazy object is no user": (
+        Fault(
+            "lazy-object-taken-for-a-user",
+            "chatcore.ports:check_user_type",
+            "issubclass(type(user), str)",
+            "isinstance(user, str)",
+            f"{AUTHENTICATION}::test_user_that_is_no_str_is_a_type_error_that_says_str_user_id",
+        ),
+    ),
+    # The gate.
+    "The gate is asked about commands of sockets and of HTTP, not about those of the host": (
+        Fault(
+            "gate-not-asked-over-http",
+            "chatcore:Chat.request",
+            '"http"',
+            "None",
+            f"{GATE}::test_gate_is_asked_about_each_command_of_clients_that_appends",
+        ),
+        Fault(
+            "gate-asked-about-commands-of-the-host",
+            "chatcore:Chat.execute",
+            "None, trusted=trusted",
+            '"http", trusted=trusted',
+            f"{GATE}::test_gate_is_asked_about_each_command_of_clients_that_appends",
+        ),
+    ),
+    "A retry whose key stands gets its first answer whatever the gate says": (
+        Fault(
+            "refusal-of-the-gate-before-the-key-is-read",
+            "chatcore.commands:CommandDispatcher.submit_checked",
+            "self.submit(user, command, reply, socket, checked=Checked(deadline, refusal))",
+            "if refusal:\n    reply(refusal)\nelse:\n    self.submit(user, command, reply, socket)",
+            f"{GATE}::test_retry_whose_key_stands_gets_its_first_answer_whatever_the_gate_says",
+        ),
+        Fault(
+            "digest-of-the-rewritten-command",
+            "chatcore.commands:_rewritten",
+            "return answer.with_digest_of(command)",
+            "return answer",
+            f"{GATE}::test_1000_retries_across_a_rewriting_gate_are_duplicates",
+        ),
+    ),
+    "A gate may change body, data and title alone": (
+        Fault(
+            "gate-may-send-to-another-room",
+            "chatcore.commands:_rewritten",
+            "name not in REWRITABLE",
+            'name not in REWRITABLE and name != "to"',
+            f"{GATE}::test_faulty_gate_is_unavailable_and_logged_once",
+        ),
+    ),
+    "A gate has its seconds, and they count for the command's deadline": (
+        Fault(
+            "gate-without-a-deadline",
+            "chatcore.live:TimeLimit._expire",
+            "limited.task.cancel()",
+            "pass",
+            f"{GATE}::test_faulty_gate_is_unavailable_and_logged_once",
+        ),
+        Fault(
+            "deadline-begins-after-the-gate",
+            "chatcore.commands:CommandDispatcher.submit_checked",
+            "Checked(deadline, refusal)",
+            "Checked(current_time() + COMMAND_S, refusal)",
+            f"{GATE}::test_time_of_the_gate_counts_for_the_deadline_of_the_command",
+        ),
+    ),
+    "A stranger does not get the host's refusal": (
+        Fault(
+            "refusal-of-the-host-before-the-rights",
+            "chatcore.live:LiveRoom._decide",
+            "if pending.refusal and isinstance(outcome, Entry):",
+            "if pending.refusal:",
+            f"{GATE}::test_stranger_to_a_room_gets_not_found_and_not_the_gates_refusal",
+        ),
+    ),
+    "Limits are asked before the gate": (
+        Fault(
+            "gate-asked-above-the-limits",
+            "chatcore.commands:CommandDispatcher.submit_checked",
+            "if self.limits and (limit := self.limits.refusal(user, command)):",
+            "if False and (limit := self.limits.refusal(user, command)):",
+            f"{GATE}::test_command_above_the_limits_is_refused_before_the_gate_is_asked",
+        ),
+    ),
+    # The rules.
+    "`may_write` is asked about edits and reactions too": (
+        Fault(
+            "reaction-passes-may-write",
+            "chatcore.commands:HostChecks._refusal_of_rules",
+            "SendMessage | EditMessage | React",
+            "SendMessage | EditMessage",
+            f"{GATE}::test_rules_are_asked_on_every_way_but_a_trusted_one",
+        ),
+    ),
+    "A rule has 2 s, and its faults are `unavailable`": (
+        Fault(
+            "faulty-rule-lets-pass",
+            "chatcore.commands:HostChecks._refusal_of",
+            "return Unavailable()",
+            "return None",
+            f"{GATE}::test_faulty_rule_is_unavailable_after_2_s_at_most",
+        ),
+    ),
+    # Trusted commands.
+    "A banned user stays out of a trusted command's room": (
+        Fault(
+            "banned-user-trusted",
+            "chatcore.domain:refusal",
+            ' and user_rank != "banned"',
+            "",
+            f"{TRUSTED}::test_trusted_command_is_not_past_what_is_no_right",
+        ),
+        Fault(
+            "banned-user-added",
+            "chatcore.commands:AddMember.event",
+            'member.state == "banned"',
+            "False",
+            f"{TRUSTED}::test_trusted_command_is_not_past_what_is_no_right",
+        ),
+    ),
+    "A private room keeps its two users": (
+        Fault(
+            "trusted-stranger-in-a-private-room",
+            "chatcore.domain:refusal",
+            'kind in ("group", "public")',
+            "kind",
+            f"{TRUSTED}::test_trusted_command_is_not_past_what_is_no_right",
+        ),
+    ),
+    "The last owner stays": (
+        Fault(
+            "last-owner-removed",
+            "chatcore.commands:_refusal",
+            "state.is_last_owner(other)",
+            "False",
+            f"{TRUSTED}::test_trusted_command_is_not_past_what_is_no_right",
+        ),
+    ),
+    # Hosts that do not await.
+    "A call in a forked process does not hang": (
+        Fault(
+            "call-of-a-forked-process",
+            "chatcore:Blocking._call",
+            "self._process != os.getpid()",
+            "False",
+            f"{BLOCKING}::test_call_in_a_forked_process_is_refused_and_does_not_hang",
+        ),
+    ),
+}
