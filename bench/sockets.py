@@ -25,6 +25,7 @@ from aiohttp import web
 from chatcore import Chat
 from chatcore.ports.authenticator import Credentials, Principal
 from chatcore.ports.store import Store
+from chatcore_aiohttp import add_socketio
 from chatcore_memory import MemoryStore
 from chatcore_server import garbage_collector
 from chatcore_socketio import SocketioServer
@@ -47,7 +48,7 @@ async def serve(store: Store) -> None:
 
     app = web.Application()
     async with Chat(store) as chat:
-        SocketioServer(chat, authenticate).add_to(app)
+        add_socketio(app, SocketioServer(chat, authenticate))
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

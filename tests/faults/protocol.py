@@ -119,7 +119,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Only a trusted proxy may name the client of a forwarded request": (
         Fault(
             "forwarded-address-of-any-peer-trusted",
-            "chatcore_aiohttp:Proxies.client",
+            "chatcore_http:Proxies.client",
             "while hops and self.trusts(client):",
             "while hops:",
             "tests/unit/test_http_proxies.py",
@@ -129,7 +129,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A request for another host gets 421": (
         Fault(
             "host-not-checked",
-            "chatcore_aiohttp:Guard._answer",
+            "chatcore_http:Guard.first_response",
             "request.path not in self.any_host",
             "False",
             "tests/integration/test_serve_hosts.py::test_server_on_loopback_refuses_other_host_with_421",

@@ -16,7 +16,8 @@ from yarl import URL
 from chatcore.accounts import Accounts, AccountStore
 from chatcore.chat import Chat
 from chatcore.ports.store import Store
-from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoint, Endpoints, Guard, Origins, SocketRoutes
+from chatcore_aiohttp import add_endpoints, add_guard, add_socketio
+from chatcore_http import AccountRoutes, CommandRoutes, Endpoint, Endpoints, Guard, Origins, SocketRoutes
 from chatcore_memory import MemoryAccounts, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_socketio import SocketioServer
@@ -116,9 +117,9 @@ async def http_node(
     chat = Chat(store, directory=accounts.directory, canonical=accounts.canonical)
     endpoints = [*endpoints_of(chat, accounts), *more]
     app = web.Application()
-    Guard(Origins.parse(origins)).add_to(app)
-    Endpoints(endpoints).add_to(app)
-    SocketioServer(chat, accounts.authenticate).add_to(app)
+    add_guard(app, Guard(Origins.parse(origins)))
+    add_endpoints(app, Endpoints(endpoints))
+    add_socketio(app, SocketioServer(chat, accounts.authenticate))
     runner = web.AppRunner(app, lingering_time=0.3)
     await runner.setup()
     async with chat, ClientSession() as client:

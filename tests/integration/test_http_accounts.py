@@ -6,14 +6,13 @@ from typing import Any
 
 import attrs
 import pytest
-from aiohttp import web
 
 from chatcore.errors import RateLimited
 from chatcore.ports.authenticator import Credentials
 from chatcore.testing import Recorder
-from chatcore_aiohttp import Endpoint
-from chatcore_aiohttp.account_routes import Refresh, SignIn, SignUp
-from chatcore_aiohttp.urls import Segments
+from chatcore_http import Endpoint, Request, Response
+from chatcore_http.account_routes import Refresh, SignIn, SignUp
+from chatcore_http.urls import Segments
 from tests.integration.http_node import PASSWORD, HttpNode, http_node
 from tests.integration.http_world import everything
 
@@ -157,7 +156,7 @@ async def test_sign_out_has_no_fields(node: HttpNode) -> None:
 
 @pytest.mark.parametrize(("wait_ms", "header"), [(1500, "2"), (1, "1"), (0, "1"), (None, "1")])
 async def test_temporary_refusal_has_retry_after(wait_ms: int | None, header: str) -> None:
-    async def busy(_: web.Request, __: Segments) -> web.StreamResponse:
+    async def busy(_: Request, __: Segments) -> Response:
         raise RateLimited(retry_after_ms=wait_ms)
 
     async with http_node(Endpoint("POST", "/busy", busy)) as node:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from chatcore_aiohttp import bodies
-from chatcore_aiohttp.bodies import BODY_MAX
+from chatcore_http import bodies
+from chatcore_http.bodies import BODY_MAX
 from tests.integration.http_node import HttpNode
 from tests.integration.http_world import everything, http_world
 

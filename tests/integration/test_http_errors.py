@@ -10,8 +10,9 @@ from aiohttp import web
 from chatcore.domain.state import RoomView
 from chatcore.errors import Internal, Unavailable
 from chatcore.ids import RoomId, UserId
-from chatcore_aiohttp import Endpoint
-from chatcore_aiohttp.urls import Segments
+from chatcore_http import Endpoint, Request, Response
+from chatcore_http.bodies import read_bytes
+from chatcore_http.urls import Segments
 from chatcore_memory import MemoryStore
 from tests.integration.http_node import PASSWORD, http_node
 
@@ -26,8 +27,8 @@ def anyio_backend() -> str:
 def planted(fault: Callable[[], BaseException]) -> Endpoint:
     """``POST /fault``, whose handler has read the body and then fails."""
 
-    async def answer(request: web.Request, _: Segments) -> web.StreamResponse:
-        await request.read()
+    async def answer(request: Request, _: Segments) -> Response:
+        await read_bytes(request)
         raise fault()
 
     return Endpoint("POST", "/fault", answer)

@@ -7,7 +7,7 @@ import pytest
 
 from chatcore.commands.fields import wire_name
 from chatcore.commands.table import COMMANDS
-from chatcore_aiohttp.bodies import BODY_MAX
+from chatcore_http.bodies import BODY_MAX
 from tests.integration.http_node import HttpNode
 from tests.integration.http_samples import SAMPLES, SOCKET_ONLY, WRONG, Request, Sample, path_of, query_of, wrong_fields
 from tests.integration.http_world import everything, http_world

@@ -8,7 +8,7 @@ from multidict import CIMultiDict
 
 from chatcore.commands.table import COMMANDS
 from chatcore.ids import created_room_id, private_room_id
-from chatcore_aiohttp.urls import shape
+from chatcore_http.urls import shape
 from tests.integration.http_node import HttpNode
 from tests.integration.http_samples import GROUP, OTHERS_GROUP, PUBLIC, SAMPLES, Sample, path_of, query_of
 from tests.integration.http_world import everything, http_world

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chatcore.commands.table import COMMANDS
-from chatcore_aiohttp.urls import shape
+from chatcore_http.urls import shape
 from tests.integration.clients import RawClient, RawClients, raw_clients
 from tests.integration.http_node import PASSWORD, HttpNode, endpoints_of, http_node
 from tests.integration.rights_anywhere import ELSEWHERE, Asker

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from chatcore_aiohttp import Proxies
+from chatcore_http import Proxies
 from chatcore_server.connections import OpenConnections, connections_max
 from chatcore_server.serving import Timeouts, running
 from chatcore_server.settings import Settings

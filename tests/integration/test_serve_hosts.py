@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from chatcore_aiohttp import Hosts, Origins
+from chatcore_http import Hosts, Origins
 from chatcore_server.serving import Timeouts, running
 from chatcore_server.settings import Settings
 from tests.integration.clients import TIMEOUT_S

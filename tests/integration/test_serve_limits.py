@@ -10,7 +10,7 @@ import pytest
 from aiohttp import ClientSession
 
 from chatcore.ports.rate_limiter import Rate
-from chatcore_aiohttp import Proxies
+from chatcore_http import Proxies
 from chatcore_server.serving import running
 from chatcore_server.settings import Settings
 from tests.integration.clients import TIMEOUT_S, RawClient, RawClients

@@ -13,7 +13,7 @@ from aiohttp import ClientSession, web
 from chatcore.accounts import Accounts
 from chatcore.chat import Chat
 from chatcore.errors import Unavailable
-from chatcore_aiohttp import Hosts, Origins
+from chatcore_http import Hosts, Origins
 from chatcore_memory import MemoryAccounts, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_server.app import build

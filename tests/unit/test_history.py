@@ -7,7 +7,7 @@ import pytest
 from chatcore import Chat, Cursor, DeleteMessage, History, Mark, SendMessage, Sync
 from chatcore.ids import Seq
 from chatcore.protocol import answer_object
-from chatcore_aiohttp.codec import encode
+from chatcore_http.codec import encode
 from chatcore_memory import MemoryStore
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chatcore.commands.fields import INTEGER_MAX, JSON_DEPTH_MAX
 from chatcore.errors import Invalid
-from chatcore_aiohttp.codec import decode, encode
+from chatcore_http.codec import decode, encode
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 LEAVES = (

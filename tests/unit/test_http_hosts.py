@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatcore_aiohttp.hosts import Hosts, normalised
+from chatcore_http.hosts import Hosts, normalised
 
 HOSTS = {
     "chat.example": "chat.example",

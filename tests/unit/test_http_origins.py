@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatcore_aiohttp.origins import Origins, normalised
+from chatcore_http.origins import Origins, normalised
 
 ORIGINS = {
     "https://chat.example": "https://chat.example",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from chatcore_aiohttp import Proxies
+from chatcore_http import Proxies
 
 TRUSTED = Proxies.parse("10.0.0.0/8, 127.0.0.1,2001:db8:1::/48")
 

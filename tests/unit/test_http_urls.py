@@ -10,8 +10,8 @@ from chatcore.commands.history import History
 from chatcore.commands.messages import SendMessage
 from chatcore.commands.rooms import ListRooms
 from chatcore.errors import Invalid
-from chatcore_aiohttp.command_routes import typed
-from chatcore_aiohttp.urls import matches, path_fields, path_segments, query_fields, shape
+from chatcore_http.command_routes import typed
+from chatcore_http.urls import matches, path_fields, path_segments, query_fields, shape
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from chatcore.ports.rate_limiter import Rate
-from chatcore_aiohttp import Hosts, Origins, Proxies
+from chatcore_http import Hosts, Origins, Proxies
 from chatcore_server import cli, dotenv_file
 from chatcore_server.settings import Settings
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatcore_aiohttp import Proxies
+from chatcore_http import Proxies
 from chatcore_server.connections import PROXY, OpenConnections
 
 from .accounts_node import Clock

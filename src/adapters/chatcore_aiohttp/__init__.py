@@ -1,18 +1,12 @@
-"""chatcore over HTTP, on aiohttp."""
+"""chatcore in aiohttp applications."""
 
 try:
-    from .account_routes import AccountRoutes as AccountRoutes
-    from .command_routes import CommandRoutes as CommandRoutes
-    from .credentials import credentials as credentials
-    from .endpoints import PREFIX as PREFIX
-    from .endpoints import Endpoint as Endpoint
-    from .endpoints import Endpoints as Endpoints
-    from .guard import Guard as Guard
-    from .hosts import Hosts as Hosts
-    from .origins import Origins as Origins
-    from .problems import problem as problem
-    from .proxies import Proxies as Proxies
-    from .socket_routes import SocketRoutes as SocketRoutes
+    from .application import add_endpoints as add_endpoints
+    from .application import add_guard as add_guard
+    from .application import add_proxies as add_proxies
+    from .application import add_socketio as add_socketio
+    from .requests import aiohttp_response as aiohttp_response
+    from .requests import pure_request as pure_request
 except ModuleNotFoundError as missing:
     if missing.name not in ("aiohttp", "orjson"):
         raise

@@ -8,7 +8,7 @@ from socketio import packet as socketio
 from chatcore.errors import ChatError
 from chatcore.ports.pushes import Push
 from chatcore.protocol import Object, error_object, push_object
-from chatcore_aiohttp.codec import decode, encode
+from chatcore_http.codec import decode, encode
 
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
 """Event names that client libraries use for their own events."""

@@ -1,12 +1,13 @@
-"""The request handler for ``/socket.io/`` on aiohttp, and its open sessions."""
+"""The request handler for ``/socket.io/``, and its open sessions."""
 
 import asyncio
 import logging
 from functools import partial
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from chatcore.chat import Chat
 from chatcore.domain.client_networks import client_network
@@ -16,11 +17,13 @@ from chatcore.log_throttle import LogThrottle
 from chatcore.ports.authenticator import Authenticator, Credentials, Principal
 from chatcore.ports.pushes import Bye
 from chatcore.ports.rate_limiter import RateLimiter, Unlimited
-from chatcore_aiohttp.bodies import defer_continue, read_bytes
-from chatcore_aiohttp.credentials import credentials
-from chatcore_aiohttp.guard import SECURITY_HEADERS
-from chatcore_aiohttp.origins import Origins, is_preflight, preflight
-from chatcore_aiohttp.problems import problem
+from chatcore_http.bodies import read_bytes
+from chatcore_http.credentials import credentials
+from chatcore_http.guard import SECURITY_HEADERS
+from chatcore_http.origins import Origins, is_preflight, preflight
+from chatcore_http.problems import problem
+from chatcore_http.requests import INCOMPLETE, Disconnected, Request
+from chatcore_http.responses import Response, text_response
 from chatcore_websocket.connection_limits import ConnectionCounter, ConnectionLimits
 from chatcore_websocket.deadlines import DeadlineTicker, Timing
 from chatcore_websocket.handler import Handshake
@@ -36,16 +39,15 @@ from .transport_writer import Flusher, TransportWriter
 POSTED_MAX = 16 * 1024
 """Bytes of a POST, which carries CONNECT with a token."""
 PATH = "/socket.io/"
-METHODS = f"{hdrs.METH_GET}, {hdrs.METH_POST}"
+METHODS = "GET, POST"
 
 log = logging.getLogger(__name__)
 
 
 class SocketioServer:
-    """Serves a `Chat` to Socket.IO clients (Socket.IO protocol 5 over Engine.IO protocol 4) in an aiohttp application.
+    """Serves a `Chat` to Socket.IO clients (Socket.IO protocol 5 over Engine.IO protocol 4).
 
-    Call `add_to` with the application. Or route every method of ``/socket.io/`` to `handle`, and call `close` on
-    shutdown, while connections are still open.
+    `handle` answers every method of ``/socket.io/``. Call `close` on shutdown, while connections are still open.
 
     Args:
         chat: entered by the caller, and left only after this server has been closed.
@@ -113,51 +115,54 @@ class SocketioServer:
         except TimeoutError:
             log.warning("closing timed out: websockets=%d", len(self._sessions))
 
-    def add_to(self, app: web.Application, path: str = PATH) -> None:
-        """Serve ``path`` of an application until its shutdown."""
-        app.router.add_route("*", path, self.handle, expect_handler=defer_continue)
+    async def handle(self, request: Request, upgradable: web.Request) -> Response | web.StreamResponse:
+        """Answer a request for ``/socket.io/``.
 
-        async def close(_: web.Application) -> None:
-            await self.close()
+        Args:
+            request: the request.
+            upgradable: the same request, as aiohttp makes a websocket of it.
 
-        app.on_shutdown.append(close)
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request for ``/socket.io/``."""
+        Returns:
+            A response to send, or that of a websocket that has ended.
+        """
         if refusal := self._origins.refusal(request):
             return problem(refusal, headers=SECURITY_HEADERS)
         try:
-            response = await self._answer(request)
+            response = await self._answer(request, upgradable)
         except ChatError as error:
             response = problem(error)
-        if not response.prepared:
-            response.headers.update({**SECURITY_HEADERS, **self._origins.headers(request)})
+        except Disconnected:
+            response = problem(Invalid(INCOMPLETE))
+        if isinstance(response, Response):
+            response = response.with_headers({**SECURITY_HEADERS, **self._origins.headers(request)})
         return response
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def _answer(self, request: Request, upgradable: web.Request) -> Response | web.StreamResponse:
         if is_preflight(request):
             return preflight()
-        if request.method not in (hdrs.METH_GET, hdrs.METH_POST):
+        if request.method not in ("GET", "POST"):
             error = Invalid("Socket.IO accepts GET and POST only.")
-            return problem(error, status=HTTPStatus.METHOD_NOT_ALLOWED, headers={hdrs.ALLOW: METHODS})
-        if (version := request.query.get("EIO")) != "4":
+            return problem(error, status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": METHODS})
+        parameters = dict(reversed(parse_qsl(request.query, keep_blank_values=True)))
+        if (version := parameters.get("EIO")) != "4":
             raise self._wrong_version(request, version)
         if self._is_closing:
             raise Unavailable(CLOSING)
-        sid = request.query.get("sid")
-        match request.query.get("transport"), request.method:
-            case "websocket", hdrs.METH_GET:
-                return websocket_handshake.version_refusal(request) or await self._open_websocket(request, sid)
-            case "polling", hdrs.METH_GET:
+        sid = parameters.get("sid")
+        match parameters.get("transport"), request.method:
+            case "websocket", "GET":
+                refusal = websocket_handshake.version_refusal(request)
+                return refusal or await self._open_websocket(request, upgradable, sid)
+            case "polling", "GET":
                 if sid is None:
-                    return web.Response(text=self._open_polling(request))
+                    return text_response(self._open_polling(request))
                 return _poll_response(await self._polling_sessions.find(sid).poll())
-            case "polling", hdrs.METH_POST:
+            case "polling", "POST":
                 return await self._post(request, self._polling_sessions.find(sid or ""))
             case _:
                 raise Invalid("transport must be websocket or polling.", field="transport")
 
-    def _wrong_version(self, request: web.Request, version: str | None) -> Invalid:
+    def _wrong_version(self, request: Request, version: str | None) -> Invalid:
         if version == "3" and self._version_log_throttle.admits(client_network(request.remote)):
             log.warning(
                 "Client of Socket.IO 2 (EIO=3) refused: address=%s. Install version 3 or 4 of its client library, for "
@@ -173,33 +178,33 @@ class SocketioServer:
 
     # Polling.
 
-    def _open_polling(self, request: web.Request) -> str:
+    def _open_polling(self, request: Request) -> str:
         """Open a polling session. Returns its OPEN packet; raises `RateLimited`."""
         self._count_connection(request)
         polling = self._polling_sessions.open(request.remote)
         return self._open_packet(polling.sid, upgrades=["websocket"])
 
-    async def _post(self, request: web.Request, polling: PollingSession) -> web.Response:
+    async def _post(self, request: Request, polling: PollingSession) -> Response:
         try:
             body = await read_bytes(request)
             if len(body) > POSTED_MAX:
                 raise TooLarge(f"By polling there is one CONNECT, of {POSTED_MAX} bytes at most.")
             polling.post(_text(body))
-        except (ChatError, web.HTTPException):
+        except ChatError:
             polling.end(CLOSE)
             raise
-        return web.Response(text="ok")
+        return text_response("ok")
 
     # Websocket.
 
-    async def _open_websocket(self, request: web.Request, sid: str | None) -> web.StreamResponse:
+    async def _open_websocket(self, request: Request, upgradable: web.Request, sid: str | None) -> web.StreamResponse:
         """Serve a websocket to its end.
 
         The polling session ``sid`` ends with an error if its websocket is refused temporarily, or ends before the
         upgrade.
         """
         try:
-            response = await self._serve_websocket(request, sid)
+            response = await self._serve_websocket(request, upgradable, sid)
         except ChatError as error:
             if error.temporary:
                 # A new error: the traceback of this one refers to the session, which would make a reference cycle.
@@ -208,41 +213,41 @@ class SocketioServer:
         self._polling_sessions.end(sid, Unavailable(NO_WEBSOCKET))
         return response
 
-    async def _serve_websocket(self, request: web.Request, sid: str | None) -> web.StreamResponse:
-        websocket_handshake.check_request(request)
+    async def _serve_websocket(self, request: Request, upgradable: web.Request, sid: str | None) -> web.StreamResponse:
+        websocket_handshake.check_request(upgradable)
         polling = None if sid is None else self._polling_sessions.find(sid)
         address = request.remote
         self._websockets.acquire(address)
         try:
             if polling is not None:
                 polling.attach_websocket()
-            response = websocket_handshake.acceptance_response(request)
-            await self._run_session(request, response, polling)
+            response = websocket_handshake.acceptance_response(upgradable)
+            await self._run_session(request, upgradable, response, polling)
         finally:
             self._websockets.release(address)
         return response
 
     async def _run_session(
-        self, request: web.Request, response: web.StreamResponse, polling: PollingSession | None
+        self, request: Request, upgradable: web.Request, response: web.StreamResponse, polling: PollingSession | None
     ) -> None:
         try:
-            stream = await response.prepare(request)
+            stream = await response.prepare(upgradable)
         except ConnectionError:
             return  # the client has closed the connection
-        if stream is None or request.transport is None:
+        if stream is None or upgradable.transport is None:
             return
-        writer = TransportWriter(request.transport, stream, self._flusher, self._timing.close_timeout)
+        writer = TransportWriter(upgradable.transport, stream, self._flusher, self._timing.close_timeout)
         if polling is None:
             writer.write(writer.encode(self._open_packet(new_id(), upgrades=[])))
         authenticate = self._authenticate if polling else self._counting_authenticator(request)
-        handshake = Handshake(credentials=partial(credentials, request), has_origin=hdrs.ORIGIN in request.headers)
+        handshake = Handshake(credentials=partial(credentials, request), has_origin="Origin" in request.headers)
         session = SocketioSession(self._chat, authenticate, handshake, writer, self._timing, polling)
         self._sessions.add(session)
         self._ticker.add(session)
         if self._is_closing:
             session.close(Bye(code="shutdown"))
-        receiver: Any = Receiver(session, request.transport)
-        request.protocol.set_parser(receiver)
+        receiver: Any = Receiver(session, upgradable.transport)
+        upgradable.protocol.set_parser(receiver)
         try:
             await session.run()
         finally:
@@ -251,7 +256,7 @@ class SocketioServer:
             if not self._sessions:
                 self._all_ended.set()
 
-    def _counting_authenticator(self, request: web.Request) -> Authenticator:
+    def _counting_authenticator(self, request: Request) -> Authenticator:
         """Return an authenticator that counts the connection at its first CONNECT.
 
         A polling session was counted when it was opened, so its upgrade is not counted again.
@@ -267,7 +272,7 @@ class SocketioServer:
 
         return authenticate
 
-    def _count_connection(self, request: web.Request) -> None:
+    def _count_connection(self, request: Request) -> None:
         """Count a connection of the client's address. Raises `RateLimited`."""
         network = client_network(request.remote)
         if wait_ms := self._limiter.take("connect", network):
@@ -285,8 +290,8 @@ class SocketioServer:
         )
 
 
-def _poll_response(answer: str | ChatError) -> web.Response:
-    return problem(answer) if isinstance(answer, ChatError) else web.Response(text=answer)
+def _poll_response(answer: str | ChatError) -> Response:
+    return problem(answer) if isinstance(answer, ChatError) else text_response(answer)
 
 
 def _text(body: bytes) -> str:

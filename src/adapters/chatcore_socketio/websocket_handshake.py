@@ -8,7 +8,9 @@ from http import HTTPStatus
 from aiohttp import HttpVersion11, hdrs, web
 
 from chatcore.errors import Invalid
-from chatcore_aiohttp.problems import problem
+from chatcore_http.problems import problem
+from chatcore_http.requests import Request
+from chatcore_http.responses import Response
 
 VERSION = "13"
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -16,9 +18,9 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """RFC 7230, section 3.2.6."""
 
 
-def version_refusal(request: web.Request) -> web.Response | None:
+def version_refusal(request: Request) -> Response | None:
     """Return the refusal of a request for another version of the protocol; None if the version is supported."""
-    if request.headers.get(hdrs.SEC_WEBSOCKET_VERSION, VERSION) == VERSION:
+    if (request.headers.get("Sec-WebSocket-Version") or VERSION) == VERSION:
         return None
     error = Invalid(f"The server supports version {VERSION} of the WebSocket protocol only.")
     headers: dict[str, str] = {hdrs.UPGRADE: "websocket", hdrs.SEC_WEBSOCKET_VERSION: VERSION}

@@ -6,8 +6,9 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from chatcore.chat import Chat
-from chatcore_aiohttp import AccountRoutes, CommandRoutes, Endpoints, Guard, Hosts, Origins, Proxies, SocketRoutes
-from chatcore_aiohttp.codec import json_response
+from chatcore_aiohttp import add_endpoints, add_guard, add_proxies, add_socketio, aiohttp_response
+from chatcore_http import AccountRoutes, CommandRoutes, Endpoints, Guard, Hosts, Origins, Proxies, SocketRoutes
+from chatcore_http.responses import json_response
 from chatcore_socketio import SocketioServer
 from chatcore_websocket import ConnectionLimits
 
@@ -42,20 +43,20 @@ def build(
     chat, accounts = components.chat, components.accounts
     commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate)
     app = web.Application()
-    Guard(origins, hosts, any_host=(HEALTHZ, READYZ)).add_to(app)
+    add_guard(app, Guard(origins, hosts, any_host=(HEALTHZ, READYZ)))
     app.middlewares.insert(0, _sent_within(sending_s))
     sockets = SocketRoutes(chat=chat, authenticate=accounts.authenticate)
-    Endpoints(
-        [*AccountRoutes(accounts, is_sign_up_open).endpoints(), *sockets.endpoints(), *commands.endpoints()]
-    ).add_to(app)
-    SocketioServer(
+    account_routes = AccountRoutes(accounts, is_sign_up_open)
+    add_endpoints(app, Endpoints([*account_routes.endpoints(), *sockets.endpoints(), *commands.endpoints()]))
+    socketio = SocketioServer(
         chat, accounts.authenticate_socket, origins=origins, limits=connection_limits, limiter=components.limiter
-    ).add_to(app)
+    )
+    add_socketio(app, socketio)
     app.router.add_get("/", StartPage(is_sign_up_open).answer)
     app.router.add_get(HEALTHZ, _alive)
     app.router.add_get(READYZ, _ready(chat))
     app.on_response_prepare.append(_add_server_header)
-    proxies.add_to(app)
+    add_proxies(app, proxies)
     return app
 
 
@@ -73,7 +74,7 @@ def _ready(chat: Chat) -> Handler:
 
 
 def _status(status: str) -> web.Response:
-    return json_response({"status": status})
+    return aiohttp_response(json_response({"status": status}))
 
 
 def _sent_within(seconds: float) -> Middleware:

@@ -12,8 +12,9 @@ from aiohttp import hdrs, web
 from chatcore.domain.client_networks import client_network
 from chatcore.errors import Internal, Invalid
 from chatcore.log_throttle import LogThrottle
-from chatcore_aiohttp import Proxies, problem
-from chatcore_aiohttp.guard import SECURITY_HEADERS
+from chatcore_aiohttp import aiohttp_response
+from chatcore_http import Proxies, problem
+from chatcore_http.guard import SECURITY_HEADERS
 
 PER_SOCKET = 2.5
 """Connections of an address for each of its websockets: clients begin with polling, and use HTTP besides."""
@@ -117,6 +118,7 @@ class HttpProtocol(web.RequestHandler):
     ) -> web.StreamResponse:
         super().handle_error(request, status, exc, message)  # logs the error, and raises if a response has begun
         error = Internal() if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Invalid(NOT_HTTP)
-        response = problem(error, status=HTTPStatus(status), headers={**SECURITY_HEADERS, hdrs.SERVER: "chatcore"})
+        headers = {**SECURITY_HEADERS, hdrs.SERVER: "chatcore"}
+        response = aiohttp_response(problem(error, status=HTTPStatus(status), headers=headers))
         response.force_close()
         return response

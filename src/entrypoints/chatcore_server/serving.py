@@ -14,7 +14,7 @@ from typing import TypeAlias
 from aiohttp import web
 from attrs import frozen
 
-from chatcore_aiohttp import Hosts
+from chatcore_http import Hosts
 from chatcore_websocket import ConnectionLimits
 
 from . import app, garbage_collector

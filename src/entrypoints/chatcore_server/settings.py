@@ -9,7 +9,7 @@ from cyclopts import Parameter, Token
 
 from chatcore.domain.state import MEMBERS_MAX
 from chatcore.ports.rate_limiter import Rate
-from chatcore_aiohttp import Hosts, Origins, Proxies
+from chatcore_http import Hosts, Origins, Proxies
 from chatcore_limits import parse_rate
 
 from . import converters

@@ -13,7 +13,8 @@ from chatcore import Chat, Credentials, Entry, Principal, Unavailable
 from chatcore.chat import utc_now
 from chatcore.ports.entry_log import AppendResult
 from chatcore.ports.room_views import RoomMembership, RoomPage
-from chatcore_aiohttp.origins import Origins
+from chatcore_aiohttp import add_socketio
+from chatcore_http import Origins
 from chatcore_memory import MemoryRegistry, MemoryStore
 from chatcore_socketio import SocketioServer
 from chatcore_socketio.transport_writer import TransportWriter
@@ -160,7 +161,7 @@ async def socketio_node(
     async with Chat(store, registry=registry) as chat:
         server = SocketioServer(chat, noticed, origins=Origins.parse(origins), limits=limits, timing=timing)
         app = web.Application(middlewares=middlewares)
-        server.add_to(app)
+        add_socketio(app, server)
         if on_prepare is not None:
             app.on_response_prepare.append(on_prepare)
         runner = web.AppRunner(app)

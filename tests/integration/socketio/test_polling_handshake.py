@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 import pytest
 from aiohttp import ClientResponse, WSServerHandshakeError
 
-from chatcore_aiohttp import bodies
+from chatcore_http import bodies
 from chatcore_websocket import ConnectionLimits, Timing
 
 from .node import QUICK, SocketioNode, socketio_node

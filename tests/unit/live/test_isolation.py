@@ -15,7 +15,7 @@ from chatcore.ids import UserId
 from chatcore.ports.user_directory import Profile
 from chatcore.protocol import Object
 from chatcore.testing import Recorder
-from chatcore_aiohttp.codec import encode
+from chatcore_http.codec import encode
 from chatcore_memory import MemoryStore
 from tests.unit.live.nodes import EventRecorder, HeldStore
 

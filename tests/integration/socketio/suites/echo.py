@@ -18,6 +18,7 @@ from chatcore import Chat, Credentials, Entry, Principal
 from chatcore.ports.connection import Connection
 from chatcore.ports.pushes import Push
 from chatcore.protocol import Object
+from chatcore_aiohttp import add_socketio
 from chatcore_socketio import SocketioServer, session
 from chatcore_socketio.frames import text_frame
 from chatcore_socketio.packet_handler import PacketHandler
@@ -129,7 +130,7 @@ async def socket_echo(timing: Timing, *, path: str = "/socket.io/", port: int = 
     """Socket.IO that sends back events."""
     server = SocketioServer(cast("Chat", EchoChat()), authenticate, timing=timing)
     app = web.Application()
-    server.add_to(app, path)
+    add_socketio(app, server, path)
     runner = web.AppRunner(app)
     await runner.setup()
     try:

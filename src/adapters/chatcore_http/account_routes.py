@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import attrs
-from aiohttp import web
 from attrs import field, frozen
 
 from chatcore.accounts import Accounts
 from chatcore.errors import Forbidden, Invalid, Unauthenticated
 
 from .bodies import read_nothing, read_object
-from .codec import json_response
 from .credentials import credentials
 from .endpoints import Endpoint
+from .requests import Request
+from .responses import Response, json_response
 from .urls import Segments, refuse_query
 
 B = TypeVar("B", bound=attrs.AttrsInstance)
@@ -60,38 +60,38 @@ class AccountRoutes:
             Endpoint("DELETE", "/sessions/current", self._sign_out),
         )
 
-    async def _sign_up(self, request: web.Request, _: Segments) -> web.Response:
+    async def _sign_up(self, request: Request, _: Segments) -> Response:
         if not self.is_sign_up_open:
             raise Forbidden("Sign-up is closed on this server; ask its operator for an account.")
         body = await _read_body(request, SignUp)
         user = await self.accounts.sign_up(body.user, body.password, body.name, address=request.remote)
         return json_response({"user": user}, status=201)
 
-    async def _sign_in(self, request: web.Request, _: Segments) -> web.Response:
+    async def _sign_in(self, request: Request, _: Segments) -> Response:
         body = await _read_body(request, SignIn)
         tokens = await self.accounts.sign_in(body.user, body.password, body.device, address=request.remote)
         return json_response(attrs.asdict(tokens), status=201)
 
-    async def _refresh(self, request: web.Request, _: Segments) -> web.Response:
+    async def _refresh(self, request: Request, _: Segments) -> Response:
         body = await _read_body(request, Refresh)
         return json_response(attrs.asdict(await self.accounts.refresh(body.refresh_token)))
 
-    async def _sign_out(self, request: web.Request, _: Segments) -> web.Response:
+    async def _sign_out(self, request: Request, _: Segments) -> Response:
         session = await self._session(request)
         refuse_query(request, QUERY_REFUSED)
         await read_nothing(request)
         if session is not None:
             await self.accounts.sign_out(session)
-        return web.Response(status=204)
+        return Response(status=204)
 
-    async def _session(self, request: web.Request) -> str | None:
+    async def _session(self, request: Request) -> str | None:
         principal = await self.accounts.authenticate(credentials(request))
         if principal is None:
             raise Unauthenticated
         return principal.session
 
 
-async def _read_body(request: web.BaseRequest, kind: type[B]) -> B:
+async def _read_body(request: Request, kind: type[B]) -> B:
     """Read the body as an object of class ``kind``, whose fields are all strings. Raises `Invalid`."""
     refuse_query(request, QUERY_REFUSED)
     body = await read_object(request)

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 from urllib.parse import unquote_to_bytes
 
-from aiohttp import web
-
 from chatcore.errors import Invalid
+
+from .requests import Request
 
 Segments: TypeAlias = Sequence[str | None]
 """The parts of a path between its slashes, decoded; None for a part that cannot be decoded."""
@@ -65,9 +65,9 @@ def query_fields(raw_query: str) -> Mapping[str, str]:
     return fields
 
 
-def refuse_query(request: web.BaseRequest, reason: str) -> None:
+def refuse_query(request: Request, reason: str) -> None:
     """Raise `Invalid` with ``reason`` if the request has query parameters."""
-    if query := query_fields(request.rel_url.raw_query_string):
+    if query := query_fields(request.query):
         raise Invalid(reason, field=min(query))
 
 

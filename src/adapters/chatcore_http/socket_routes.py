@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from aiohttp import web
 from attrs import frozen
 
 from chatcore.chat import Chat
@@ -11,9 +10,10 @@ from chatcore.ports.authenticator import Authenticator
 from chatcore.protocol import timestamp
 
 from .bodies import read_nothing
-from .codec import json_response
 from .credentials import credentials
 from .endpoints import Endpoint
+from .requests import Request
+from .responses import Response, json_response
 from .urls import Segments, path_fields, refuse_query, undecodable_path
 
 SOCKET = "/sockets/{id}"
@@ -32,7 +32,7 @@ class SocketRoutes:
             Endpoint("DELETE", SOCKET, self._close),
         )
 
-    async def _list(self, request: web.Request, _: Segments) -> web.Response:
+    async def _list(self, request: Request, _: Segments) -> Response:
         user = await self._user(request)
         sockets = [
             {"id": socket.id, "device": socket.device, "node": socket.node, "since": timestamp(socket.since)}
@@ -40,15 +40,15 @@ class SocketRoutes:
         ]
         return json_response({"sockets": sockets})
 
-    async def _close(self, request: web.Request, segments: Segments) -> web.Response:
+    async def _close(self, request: Request, segments: Segments) -> Response:
         user = await self._user(request)
         socket_id = path_fields(SOCKET, segments)["id"]
         if socket_id is None:
             raise undecodable_path("id")
         await self.chat.close_socket(user, socket_id)
-        return web.Response(status=204)
+        return Response(status=204)
 
-    async def _user(self, request: web.Request) -> UserId:
+    async def _user(self, request: Request) -> UserId:
         """Return the user of a request that has neither query parameters nor a body."""
         user = (await self.chat.authenticated(self.authenticate, credentials(request))).user
         refuse_query(request, "This path has no query parameters.")

@@ -5,12 +5,14 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Self
 
-from aiohttp import hdrs, web
 from attrs import field, frozen
 
 from chatcore.domain.client_networks import client_network
 from chatcore.errors import Forbidden
 from chatcore.log_throttle import LogThrottle
+
+from .requests import Request
+from .responses import Response
 
 SETTING = "CHATCORE_ORIGINS"
 SEE_LOG = f"the server's log says how to allow it with {SETTING}"
@@ -55,54 +57,54 @@ class Origins:
         """The hosts of the allowed origins, with their ports."""
         return [origin.partition("://")[2] for origin in self.allowed]
 
-    def refusal(self, request: web.BaseRequest) -> Forbidden | None:
+    def refusal(self, request: Request) -> Forbidden | None:
         """Return the error for a request from another origin; None for an admitted origin.
 
         The log says once a minute, for each client address, which setting would admit the origin. The error neither
         repeats the origin nor tells whether others are admitted.
         """
-        origins = request.headers.getall(hdrs.ORIGIN, [])
+        origins = request.headers.getall("Origin")
         if not origins:
             return None
         origin = normalised(origins[0]) if len(origins) == 1 else None
-        if origin is not None and (origin in self.allowed or _is_own(origin, request.headers.get(hdrs.HOST, ""))):
+        if origin is not None and (origin in self.allowed or _is_own(origin, request.headers.get("Host") or "")):
             return None
         if self._throttle.admits(client_network(request.remote)):
             remedy = f"{self._remedy(origin)} to admit it" if origin else NO_SETTING
             log.warning("Refused the origin %s: %s.", ascii(", ".join(origins)[:LENGTH_MAX]), remedy)
         return Forbidden(f"This origin is not allowed; {SEE_LOG if origin else NO_SETTING}.")
 
-    def headers(self, request: web.BaseRequest) -> Mapping[str, str]:
+    def headers(self, request: Request) -> Mapping[str, str]:
         """Return the headers of a response that let a page of an admitted origin read it (CORS)."""
-        origin = request.headers.get(hdrs.ORIGIN)
+        origin = request.headers.get("Origin")
         if origin is None:
             return {}
         return {
-            hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
-            hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: "Allow, Retry-After, WWW-Authenticate",
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": "Allow, Retry-After, WWW-Authenticate",
         }
 
     def _remedy(self, origin: str) -> str:
         return f"add {origin} to {SETTING}" if self.allowed else f"set {SETTING}={origin}"
 
 
-def is_preflight(request: web.BaseRequest) -> bool:
+def is_preflight(request: Request) -> bool:
     """Return whether the request is a CORS preflight (Fetch standard, "CORS-preflight request")."""
     return (
-        request.method == hdrs.METH_OPTIONS
-        and hdrs.ORIGIN in request.headers
-        and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+        request.method == "OPTIONS"
+        and "Origin" in request.headers
+        and "Access-Control-Request-Method" in request.headers
     )
 
 
-def preflight() -> web.Response:
+def preflight() -> Response:
     """Return the response to a preflight from an admitted origin, without the headers of `Origins.headers`."""
-    return web.Response(
-        status=204,
+    return Response(
+        204,
         headers={
-            hdrs.ACCESS_CONTROL_ALLOW_METHODS: METHODS,
-            hdrs.ACCESS_CONTROL_ALLOW_HEADERS: HEADERS,
-            hdrs.ACCESS_CONTROL_MAX_AGE: str(MAX_AGE_S),
+            "Access-Control-Allow-Methods": METHODS,
+            "Access-Control-Allow-Headers": HEADERS,
+            "Access-Control-Max-Age": str(MAX_AGE_S),
         },
     )
 

@@ -1,11 +1,12 @@
 """The credentials in a request."""
 
-from aiohttp import hdrs, web
-
 from chatcore.ports.authenticator import Credentials
 
+from .cookies import parse_cookies
+from .requests import Request
 
-def credentials(request: web.BaseRequest, token: str | None = None) -> Credentials:
+
+def credentials(request: Request, token: str | None = None) -> Credentials:
     """Return the credentials of a request.
 
     Args:
@@ -14,13 +15,13 @@ def credentials(request: web.BaseRequest, token: str | None = None) -> Credentia
     """
     return Credentials(
         token=token or _bearer(request),
-        headers={name.lower(): value for name, value in request.headers.items()},
-        cookies=request.cookies,
+        headers={name: values[-1] for name, values in request.headers.items()},
+        cookies=parse_cookies(request).values,
         remote=request.remote,
     )
 
 
-def _bearer(request: web.BaseRequest) -> str | None:
-    headers = request.headers.getall(hdrs.AUTHORIZATION, [])
+def _bearer(request: Request) -> str | None:
+    headers = request.headers.getall("Authorization")
     scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
     return token.strip() or None if scheme.lower() == "bearer" else None

@@ -2,13 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-from aiohttp import hdrs, web
 from attrs import frozen
 
 from chatcore.errors import NotFound
 
-from .bodies import defer_continue
 from .problems import method_not_allowed
+from .requests import Request
+from .responses import Response
 from .urls import Segments, Shape, matches, path_segments, shape
 
 PREFIX = "/api/v1"
@@ -26,7 +26,7 @@ class Endpoint:
 
     method: str
     path: str
-    answer: Callable[[web.Request, Segments], Awaitable[web.StreamResponse]]
+    answer: Callable[[Request, Segments], Awaitable[Response]]
 
 
 class Endpoints:
@@ -38,7 +38,6 @@ class Endpoints:
 
     def __init__(self, endpoints: Iterable[Endpoint], prefix: str = PREFIX) -> None:
         self._prefix = path_segments(prefix)
-        self._path = f"{prefix}/{{rest:(?s:.*)}}"  # any character, also a line break
         self._methods: dict[Shape, dict[str, Endpoint]] = {}
         for endpoint in endpoints:
             methods = self._methods.setdefault(shape(endpoint.path), {})
@@ -46,25 +45,16 @@ class Endpoints:
                 raise ValueError(f"{endpoint.method} {endpoint.path} is served twice")
             methods[endpoint.method] = endpoint
 
-    def add_to(self, app: web.Application) -> None:
-        """Serve the endpoints.
-
-        aiohttp gets one route for all of them: it decodes a path before it looks for segments, and ``%2F`` would count
-        as a slash.
-        """
-        app.router.add_route("*", self._path, self.answer, expect_handler=defer_continue)
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: Request) -> Response:
         """Answer a request by its endpoint. Raises `NotFound`, and what the endpoint raises."""
-        segments = path_segments(request.rel_url.raw_path)
+        segments = path_segments(request.path)
         prefix, rest = segments[: len(self._prefix)], segments[len(self._prefix) :]
         methods = self._methods_at(rest) if prefix == self._prefix else None
         if methods is None:
             raise NotFound
-        method = hdrs.METH_GET if request.method == hdrs.METH_HEAD else request.method
-        endpoint = methods.get(method)
+        endpoint = methods.get("GET" if request.method == "HEAD" else request.method)
         if endpoint is None:
-            return method_not_allowed({*methods, hdrs.METH_HEAD} if hdrs.METH_GET in methods else methods)
+            return method_not_allowed({*methods, "HEAD"} if "GET" in methods else methods)
         return await endpoint.answer(request, rest)
 
     def _methods_at(self, segments: Segments) -> Mapping[str, Endpoint] | None:

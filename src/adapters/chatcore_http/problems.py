@@ -4,12 +4,10 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from math import ceil
 
-from aiohttp import hdrs, web
-
 from chatcore.errors import ChatError, Invalid
 from chatcore.protocol import error_object
 
-from .codec import json_response
+from .responses import Response, json_response
 
 STATUSES: Mapping[str, HTTPStatus] = {
     "invalid": HTTPStatus.BAD_REQUEST,
@@ -27,9 +25,13 @@ TITLES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large"}
 """Reason phrases of RFC 9110 that `http.HTTPStatus` has only since Python 3.13."""
 
 
+class RequestTimeout(Invalid):
+    """A body that does not come in time. Its status is 408."""
+
+
 def problem(
     error: ChatError, *, status: HTTPStatus | None = None, headers: Mapping[str, str] | None = None
-) -> web.Response:
+) -> Response:
     """Return a response with the problem details of an error.
 
     Args:
@@ -37,7 +39,7 @@ def problem(
         status: a status other than the one of the error's code, such as 405.
         headers: further headers.
     """
-    status = status or STATUSES[error.code]
+    status = status or (HTTPStatus.REQUEST_TIMEOUT if isinstance(error, RequestTimeout) else STATUSES[error.code])
     members = error_object(error)
     details = {
         "type": "about:blank",
@@ -55,10 +57,10 @@ def problem(
     )
 
 
-def method_not_allowed(methods: Iterable[str]) -> web.Response:
+def method_not_allowed(methods: Iterable[str]) -> Response:
     """Return the response 405 for a path that serves ``methods``."""
     error = Invalid("Method not allowed; the Allow header lists the methods of this path.")
-    return problem(error, status=HTTPStatus.METHOD_NOT_ALLOWED, headers={hdrs.ALLOW: ", ".join(sorted(methods))})
+    return problem(error, status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(sorted(methods))})
 
 
 def _headers_of(error: ChatError) -> Mapping[str, str]:

@@ -1,12 +1,11 @@
 """JSON on the wire: strict decoding, fast encoding."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
 import orjson
-from aiohttp import web
 
 from chatcore.commands.fields import INTEGER_MAX, JSON_DEPTH_MAX
 from chatcore.errors import Invalid
@@ -41,17 +40,6 @@ def decode(text: str | bytes, *, nesting: int = 0) -> object:
 def encode(value: object) -> bytes:
     """Encode a value as compact JSON in UTF-8."""
     return orjson.dumps(value)
-
-
-def json_response(
-    value: object,
-    *,
-    status: int = 200,
-    content_type: str = "application/json",
-    headers: Mapping[str, str] | None = None,
-) -> web.Response:
-    """Return a response with ``value`` as compact JSON, and a newline for clients that print it to a terminal."""
-    return web.Response(status=status, body=encode(value) + b"\n", content_type=content_type, headers=headers)
 
 
 def _object(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,13 +11,14 @@ from collections.abc import Collection, Iterable
 from http import HTTPStatus
 from typing import Self
 
-from aiohttp import hdrs, web
 from attrs import field, frozen
 
 from chatcore.errors import Invalid
 from chatcore.log_throttle import LogThrottle
 
 from .problems import problem
+from .requests import Request
+from .responses import Response
 
 SETTING = "CHATCORE_HOSTS"
 ANY = "*"
@@ -26,7 +27,6 @@ LENGTH_MAX = 300
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]*)?")
-_ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +69,11 @@ class Hosts:
         hosts = map(normalised, (*LOOPBACK, *own, *configured))
         return cls(frozenset(host for host in hosts if host))
 
-    def admits(self, request: web.BaseRequest) -> bool:
+    def admits(self, request: Request) -> bool:
         """Return whether the request is for a host that the server answers to."""
         return self.allowed is None or requested_host(request) in self.allowed
 
-    def refusal(self, request: web.BaseRequest) -> web.Response | None:
+    def refusal(self, request: Request) -> Response | None:
         """Return the response to a request for another host; None for an admitted host.
 
         The status is 421 (RFC 9110, section 15.5.20), or 400 if the request names no valid host. The log says once a
@@ -93,16 +93,15 @@ class Hosts:
         return ",".join([*sorted(self.allowed or ()), host])
 
 
-def requested_host(request: web.BaseRequest) -> str | None:
+def requested_host(request: Request) -> str | None:
     """Return the host of a request, normalised; None if the request names no host, several, or an invalid one.
 
     The host of an absolute target counts before the header Host (RFC 9112, section 3.2.2).
     """
-    hosts = request.headers.getall(hdrs.HOST, [])
+    hosts = request.headers.getall("Host")
     if len(hosts) != 1:
         return None
-    absolute = _ABSOLUTE.match(request.raw_path)
-    return normalised(absolute[1].rpartition("@")[2] if absolute else hosts[0])
+    return normalised(hosts[0] if request.authority is None else request.authority)
 
 
 def normalised(text: str) -> str | None:

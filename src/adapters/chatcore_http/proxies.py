@@ -4,8 +4,6 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self, TypeAlias
 
-from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
 from attrs import frozen
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -52,22 +50,6 @@ class Proxies:
                 break
             client = str(address)
         return client
-
-    def add_to(self, app: web.Application) -> None:
-        """Give every handler and middleware of ``app`` the client's address as ``request.remote``.
-
-        Call it after all other middlewares have been added.
-        """
-
-        @web.middleware
-        async def forward(request: web.Request, handler: Handler) -> web.StreamResponse:
-            client = self.client(request.remote, request.headers.getall(hdrs.X_FORWARDED_FOR, []))
-            if client is not None and client != request.remote:
-                request = request.clone(remote=client)
-            return await handler(request)
-
-        if self.trusted:
-            app.middlewares.insert(0, forward)
 
 
 def _parse_address(text: str) -> IPv4Address | IPv6Address | None:

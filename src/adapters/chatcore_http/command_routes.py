@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, TypeAlias, get_args
 
 import attrs
-from aiohttp import web
 from attrs import frozen
 
 from chatcore.chat import Chat
@@ -19,9 +18,10 @@ from chatcore.ports.authenticator import Authenticator
 from chatcore.protocol import answer_object, read_command
 
 from .bodies import read_nothing, read_object
-from .codec import json_response
 from .credentials import credentials
 from .endpoints import Endpoint
+from .requests import Request
+from .responses import Response, json_response
 from .urls import Segments, Shape, path_fields, query_fields, shape, undecodable_path
 
 SELF = "self"
@@ -63,7 +63,7 @@ class CommandRoutes:
             routed.sort(key=lambda candidate: f"{{{SELF}}}" not in candidate[0].path)
             yield Endpoint(method, routed[0][0].path, partial(self._answer, routed))
 
-    async def _answer(self, routed: Sequence[RoutedCommand], request: web.Request, segments: Segments) -> web.Response:
+    async def _answer(self, routed: Sequence[RoutedCommand], request: Request, segments: Segments) -> Response:
         user = (await self.chat.authenticated(self.authenticate, credentials(request))).user
         route, command = self._route_for(routed, segments, user)
         fields = await _fields(request, command, route.fixed, _path_texts(path_fields(route.path, segments)))
@@ -104,10 +104,10 @@ def _path_texts(fields: Mapping[str, str | None]) -> Mapping[str, str]:
 
 
 async def _fields(
-    request: web.BaseRequest, command: type[Command[Any]], fixed: Mapping[str, object], path_texts: Mapping[str, str]
+    request: Request, command: type[Command[Any]], fixed: Mapping[str, object], path_texts: Mapping[str, str]
 ) -> Mapping[str, object]:
     """Return the fields of a command from the path, the route, and the query or the body. Raises `Invalid`."""
-    query = query_fields(request.rel_url.raw_query_string)
+    query = query_fields(request.query)
     if request.method in WITHOUT_BODY:
         await read_nothing(request)
         others = typed(command, query)

@@ -1,0 +1,103 @@
+"""The HTTP API as the parts of an aiohttp application of its own, as the bundled server has it."""
+
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from chatcore.errors import Internal, Invalid, NotFound, TooLarge
+from chatcore_http.endpoints import PREFIX, Endpoints
+from chatcore_http.guard import Guard
+from chatcore_http.problems import method_not_allowed, problem
+from chatcore_http.proxies import Proxies
+from chatcore_http.responses import Response
+from chatcore_socketio import SocketioServer
+from chatcore_socketio.server import PATH
+
+from .requests import aiohttp_response, defer_continue, pure_request
+
+
+def add_endpoints(app: web.Application, endpoints: Endpoints) -> None:
+    """Serve the endpoints.
+
+    aiohttp gets one route for all of them: it decodes a path before it looks for segments, and ``%2F`` would count as
+    a slash.
+    """
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return aiohttp_response(await endpoints.answer(pure_request(request)))
+
+    path = f"{PREFIX}/{{rest:(?s:.*)}}"  # any character, also a line break
+    app.router.add_route("*", path, answer, expect_handler=defer_continue)
+
+
+def add_guard(app: web.Application, guard: Guard) -> None:
+    """Guard every handler of an application, and aiohttp's own answers."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        pure = pure_request(request)
+        if response := guard.first_response(pure):
+            return aiohttp_response(response)
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            if error.status < HTTPStatus.BAD_REQUEST:
+                raise
+            return aiohttp_response(_problem_of_http_error(error.with_traceback(None)))
+        except Exception as error:  # noqa: BLE001
+            return aiohttp_response(guard.error_response(pure, error))
+
+    async def add_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
+        for name, value in guard.headers(pure_request(request)).items():
+            response.headers.setdefault(name, value)
+
+    app.middlewares.insert(0, answer)
+    app.on_response_prepare.append(add_headers)
+
+
+def add_proxies(app: web.Application, proxies: Proxies) -> None:
+    """Give every handler and middleware of ``app`` the client's address as ``request.remote``.
+
+    Call it after all other middlewares have been added.
+    """
+
+    @web.middleware
+    async def forward(request: web.Request, handler: Handler) -> web.StreamResponse:
+        client = proxies.client(request.remote, request.headers.getall(hdrs.X_FORWARDED_FOR, []))
+        if client is not None and client != request.remote:
+            request = request.clone(remote=client)
+        return await handler(request)
+
+    if proxies.trusted:
+        app.middlewares.insert(0, forward)
+
+
+def add_socketio(app: web.Application, server: SocketioServer, path: str = PATH) -> None:
+    """Serve Socket.IO at ``path`` until the shutdown of an application."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = await server.handle(pure_request(request), request)
+        return aiohttp_response(response) if isinstance(response, Response) else response
+
+    async def close(_: web.Application) -> None:
+        await server.close()
+
+    app.router.add_route("*", path, answer, expect_handler=defer_continue)
+    app.on_shutdown.append(close)
+
+
+def _problem_of_http_error(error: web.HTTPException) -> Response:
+    """Return an error of aiohttp as problem details."""
+    status = HTTPStatus(error.status)
+    match status:
+        case HTTPStatus.NOT_FOUND:
+            return problem(NotFound())
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return problem(TooLarge())
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return method_not_allowed(error.headers[hdrs.ALLOW].split(","))
+        case _ if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return problem(Invalid(error.text), status=status)
+        case _:
+            return problem(Internal(), status=status)

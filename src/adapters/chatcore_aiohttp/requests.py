@@ -1,0 +1,63 @@
+"""Requests and responses of aiohttp as those of `chatcore_http`, and back."""
+
+import re
+from collections.abc import Awaitable, Callable
+
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from chatcore.errors import Invalid
+from chatcore_http.requests import Disconnected, Headers, Request
+from chatcore_http.responses import Response
+
+_ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
+
+
+def pure_request(request: web.BaseRequest, path: str | None = None) -> Request:
+    """Return a request of aiohttp without aiohttp.
+
+    Args:
+        request: the request.
+        path: its path below a prefix. Without it, the path is the whole one.
+    """
+    absolute = _ABSOLUTE.match(request.raw_path)
+    return Request(
+        method=request.method,
+        path=request.rel_url.raw_path if path is None else path,
+        query=request.rel_url.raw_query_string,
+        headers=Headers(request.headers.items()),
+        remote=request.remote,
+        authority=absolute[1].rpartition("@")[2] if absolute else None,
+        receive=_receiver(request),
+    )
+
+
+def aiohttp_response(response: Response) -> web.Response:
+    """Return a response for aiohttp to send."""
+    return web.Response(status=response.status, body=response.body, headers=response.headers)
+
+
+async def defer_continue(request: web.Request) -> None:
+    """Do nothing, as an aiohttp ``expect_handler``: 100 is sent once a handler wants the body."""
+
+
+def _receiver(request: web.BaseRequest) -> Callable[[], Awaitable[bytes]]:
+    """Return the function that receives the body. A client that sent ``Expect: 100-continue`` gets 100 first."""
+    is_expected = request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
+
+    async def receive() -> bytes:
+        nonlocal is_expected
+        if not request.body_exists:
+            return b""
+        try:
+            if is_expected:
+                is_expected = False
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                request.writer.output_size = 0
+            return await request.content.readany()
+        except (HttpProcessingError, web.RequestPayloadError):
+            raise Invalid("The body does not match its headers.") from None
+        except OSError as error:
+            raise Disconnected from error
+
+    return receive

@@ -1,0 +1,51 @@
+"""The cookies of a request."""
+
+import re
+from collections.abc import Mapping
+from http.cookies import SimpleCookie
+
+from attrs import field, frozen
+
+from .requests import Request
+
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""A token (RFC 9110, section 5.6.2), as the name of a cookie is one."""
+_VALUE = re.compile(r"[\x20-\x7e\x80-\U0010ffff]*")
+"""No control characters. Browsers also send what RFC 6265 does not allow, such as spaces and commas."""
+_CODEC = SimpleCookie()
+
+
+@frozen
+class Cookies:
+    """The cookies of a request, by name.
+
+    Attributes:
+        values: the cookies that have one value. A page of a neighbouring domain may set a second cookie of the same
+            name; which one the browser sends first says nothing, so neither counts.
+        fault: what is wrong with others, and what to do; None if there are none.
+    """
+
+    values: Mapping[str, str] = field(factory=dict, repr=False)
+    fault: str | None = None
+
+
+def parse_cookies(request: Request) -> Cookies:
+    """Return the cookies in the fields ``Cookie`` of a request (RFC 6265, section 5.4)."""
+    values: dict[str, str] = {}
+    ambiguous: set[str] = set()
+    fault = None
+    for pair in ";".join(request.headers.getall("Cookie")).split(";"):
+        name, equals, coded = (part.strip() for part in pair.partition("="))
+        if not name and not equals:
+            continue
+        if not (equals and _NAME.fullmatch(name) and _VALUE.fullmatch(coded)):
+            fault = "The request has a malformed cookie; clear the cookies of this site and sign in again."
+            continue
+        value, _ = _CODEC.value_decode(coded)
+        if values.setdefault(name, value) != value:
+            ambiguous.add(name)
+    for name in ambiguous:
+        del values[name]
+    if ambiguous:
+        fault = "The request has two cookies of one name; clear the cookies of this site and sign in again."
+    return Cookies(values, fault)
