@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Generator
 
 import pytest
 
+from chatcore.testing.entry_feed import EntryFeedContract
 from chatcore.testing.entry_log import EntryLogContract
 from chatcore.testing.markers import MarkersContract
 from chatcore.testing.room_histories import HistoriesContract, every_answer
@@ -63,11 +64,16 @@ class TestMongoHistories(MongoFixtures, HistoriesContract):
     test_every_read_of_a_random_history_matches_the_model = every_answer(12)
 
 
-class TestMongoStore(MongoFixtures, StoreContract):
+class MongoStores(MongoFixtures):
     @pytest.fixture
     async def stores(self, url: str, mongo_commands: Commands) -> Stores:
         return lambda: MongoStore(url, event_listeners=[mongo_commands])
 
+
+class TestMongoFeed(MongoStores, EntryFeedContract): ...
+
+
+class TestMongoStore(MongoStores, StoreContract):
     @pytest.fixture
     def another(self, mongod: str) -> Generator[MongoStore]:
         with a_database(mongod) as url:

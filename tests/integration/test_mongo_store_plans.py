@@ -121,6 +121,9 @@ INDEXES: Sequence[tuple[Query, str, int]] = [
     (queries.changes(Timestamp(0, 0), 10), "by_ts", 10),
     (queries.changes_between(*EVER), "by_ts", 0),
     (queries.seconds_of_changes(*EVER), "by_ts", 0),
+    (queries.entries_by_time(Timestamp(0, 0), 10), "by_ts", 10),
+    (queries.entries_between("long", 100, 150), "by_seq", 50),
+    (queries.rooms_between(*EVER), "by_ts", 0),
 ]
 
 

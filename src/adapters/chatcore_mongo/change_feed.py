@@ -4,13 +4,13 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
 
 from attrs import define, field
-from bson import Timestamp
 
 from chatcore.ports.entry_log import Change, Changes, FeedPosition
 
 from . import queries
 from .documents import Document
 from .read_session import ReadSession
+from .timestamps import SECOND, time_of, timestamp
 
 OVERLAP_S = 10
 """An entry gets the server's time before it can be read, so the feed looks again at the last 10 seconds."""
@@ -19,9 +19,6 @@ POSITIONS_REMEMBERED = 64
 
 _COUNTER_BITS = 64
 """The lower bits of a position: a number of this feed. Above them is the server's time of an entry."""
-
-_SECOND = 1 << 32
-"""A second as a number: a BSON timestamp is 32 bits of seconds and a 32 bit counter within the second."""
 
 
 @define
@@ -63,16 +60,16 @@ class ChangeFeed:
             return await self._newest(session)
         time, progress = after >> _COUNTER_BITS, self._progress.pop(after, None) or _Progress()
         # A consumer that is far behind asks again at once: one check a second is enough.
-        if not progress.more or time - progress.checked_at >= _SECOND:
+        if not progress.more or time - progress.checked_at >= SECOND:
             await self._find_late(session, time, progress)
             progress.checked_at = time
         late = [progress.late.popleft() for _ in range(min(limit, len(progress.late)))]
         left = limit - len(late)
-        new = (await session.fetch(queries.changes(_timestamp(time), left)))[0] if left else []
+        new = (await session.fetch(queries.changes(timestamp(time), left)))[0] if left else []
         progress.add(new)
         progress.more = sum(change["entries"] for change in new) == left
         changes = [_change(document, self._position(time)) for document in late]
-        changes += [_change(document, self._position(_time(document))) for document in sorted(new, key=_time)]
+        changes += [_change(document, self._position(time_of(document))) for document in sorted(new, key=time_of)]
         self._remember(changes[-1].position if changes else after, progress)
         return Changes(changes=changes, more=progress.more)
 
@@ -81,8 +78,8 @@ class ChangeFeed:
         newest = await session.fetch_one(queries.newest_change())
         if newest is None:
             return Changes(changes=[], more=False)
-        time, progress = _time(newest), _Progress()
-        (seconds,) = await session.fetch(queries.seconds_of_changes(_timestamp(_overlap_start(time)), _timestamp(time)))
+        time, progress = time_of(newest), _Progress()
+        (seconds,) = await session.fetch(queries.seconds_of_changes(timestamp(_overlap_start(time)), timestamp(time)))
         progress.entries.update({second["second"]: second["entries"] for second in seconds})
         change = _change(newest, self._position(time))
         self._remember(change.position, progress)
@@ -91,13 +88,13 @@ class ChangeFeed:
     async def _find_late(self, session: ReadSession, time: int, progress: _Progress) -> None:
         """Find the seconds up to ``time`` with other entries than the consumer has seen, and add their changes."""
         start = _overlap_start(time)
-        progress.forget_before(start // _SECOND)
-        (seconds,) = await session.fetch(queries.seconds_of_changes(_timestamp(start), _timestamp(time)))
+        progress.forget_before(start // SECOND)
+        (seconds,) = await session.fetch(queries.seconds_of_changes(timestamp(start), timestamp(time)))
         for row in sorted(seconds, key=lambda row: row["second"]):
             second = row["second"]
             if row["entries"] != progress.entries[second]:
-                end = min((second + 1) * _SECOND - 1, time)
-                (changes,) = await session.fetch(queries.changes_between(_timestamp(second * _SECOND), _timestamp(end)))
+                end = min((second + 1) * SECOND - 1, time)
+                (changes,) = await session.fetch(queries.changes_between(timestamp(second * SECOND), timestamp(end)))
                 del progress.entries[second]
                 progress.add(changes)
                 progress.late += changes
@@ -114,17 +111,7 @@ class ChangeFeed:
 
 def _overlap_start(time: int) -> int:
     """The start of the first second in which changes may still become visible."""
-    return max(time // _SECOND - OVERLAP_S, 0) * _SECOND
-
-
-def _time(document: Document) -> int:
-    """The server's time of an entry, as a number."""
-    timestamp: Timestamp = document["ts"]
-    return timestamp.time * _SECOND + timestamp.inc
-
-
-def _timestamp(time: int) -> Timestamp:
-    return Timestamp(*divmod(time, _SECOND))
+    return max(time // SECOND - OVERLAP_S, 0) * SECOND
 
 
 def _change(document: Document, position: FeedPosition) -> Change:

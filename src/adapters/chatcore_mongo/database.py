@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context, copy_context
 from types import TracebackType
@@ -215,6 +215,11 @@ class MongoDatabase:
         self._connected().invalid = True
         log.error(INVALID.format(self.where))
         raise Unavailable
+
+    def check_epoch(self, stores: Sequence[Document]) -> None:
+        """Call `invalidate` unless ``stores``, the documents of `queries.epoch`, are of the store that was opened."""
+        if [store.get("epoch") for store in stores] != [self.epoch]:
+            self.invalidate()
 
     def _connected(self) -> "_Connection":
         if self._connection is None or self._connection.invalid:

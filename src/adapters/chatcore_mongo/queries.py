@@ -22,6 +22,8 @@ class Query:
 
 _AS_WRITTEN: Document = {"$project": {"_id": 0, "ts": 0, "became": 0, "affects": 0, "members": 0, "message": 0}}
 """Only what `read_entry` needs. Ids and times are what the driver decodes slowest."""
+_WITH_TIME: Document = {"$project": {"_id": 0, "became": 0, "affects": 0, "members": 0, "message": 0}}
+"""The same, and the server's time of the entry."""
 
 
 def _entries(*stages: Document) -> Query:
@@ -267,6 +269,33 @@ def seconds_of_changes(begin: Timestamp, end: Timestamp) -> Query:
         {"$group": {"_id": {"$tsSecond": "$ts"}, "entries": {"$sum": 1}}},
         {"$project": {"_id": 0, "second": "$_id", "entries": 1}},
     )
+
+
+def entries_by_time(above: Timestamp, limit: int) -> Query:
+    """The first ``limit`` entries above a time, in the order of their times, which ``ts`` is."""
+    return _entries({"$match": {"ts": {"$gt": above}}}, {"$sort": {"ts": 1}}, {"$limit": limit}, _WITH_TIME)
+
+
+def entries_between(room: RoomId, after: Seq, upto: Seq) -> Query:
+    """The entries of a room above ``after``, up to ``upto``, with their times."""
+    return _entries({"$match": {"room": room, "seq": {"$gt": after, "$lte": upto}}}, _WITH_TIME)
+
+
+def rooms_between(begin: Timestamp, end: Timestamp) -> Query:
+    """``{_id: {room, second}, first, last, ts, entries}`` of the entries of a room with times in a second.
+
+    Args:
+        begin: the first time.
+        end: the last time, included.
+    """
+    group: Document = {
+        "_id": {"room": "$room", "second": {"$tsSecond": "$ts"}},
+        "first": {"$min": "$seq"},
+        "last": {"$max": "$seq"},
+        "ts": {"$max": "$ts"},
+        "entries": {"$sum": 1},
+    }
+    return _entries({"$match": _between(begin, end)}, {"$group": group})
 
 
 def _between(begin: Timestamp, end: Timestamp) -> Document:

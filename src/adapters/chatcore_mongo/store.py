@@ -8,6 +8,7 @@ from chatcore.domain.entries import Entry
 from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
+from chatcore.ports.entry_feed import EntryFeed, FeedReader, FeedStart
 from chatcore.ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
 from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, Window
 from chatcore.ports.store import Store
@@ -15,10 +16,11 @@ from chatcore.ports.store import Store
 from . import history, log_reads, markers, memberships, queries, room_views
 from .change_feed import ChangeFeed
 from .database import MongoDatabase
+from .entry_feed import MongoFeedReader
 from .log_writer import LogWriter
 
 
-class MongoStore(Store):
+class MongoStore(Store, EntryFeed):
     """A store in a MongoDB database. Needs asyncio.
 
     Args:
@@ -89,12 +91,14 @@ class MongoStore(Store):
     async def changes(self, after: FeedPosition | None, limit: int) -> Changes:
         async with self.database.read_session() as session:
             deletions, stores = await session.fetch(queries.all_pending_erasures(1), queries.epoch())
-            if [store.get("epoch") for store in stores] != [self.epoch]:
-                self.database.invalidate()
+            self.database.check_epoch(stores)
             changes = await self._change_feed.changes(session, after, limit)
         if deletions:
             await self._log_writer.erase_pending()
         return changes
+
+    def feed(self, after: FeedStart) -> FeedReader:
+        return MongoFeedReader(self.database, after)
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
         place = None if after is None else PageToken.decoded(after)
