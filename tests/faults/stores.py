@@ -41,7 +41,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_mongo:_without_erased_text",
             None,
             "return entry",
-            f"{MONGO_FAULTS}::test_text_with_failed_erasure_is_hidden_and_erased_by_any_node",
+            f"{MONGO_FAULTS}::test_text_with_failed_erasure_is_hidden_and_erased_by_next_poll",
         ),
     ),
     "An append returns when its entries are durable, and no read shows other entries": (

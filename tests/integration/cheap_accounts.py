@@ -1,4 +1,4 @@
-"""Accounts for tests that are not about passwords: a real hash of a password takes a tenth of a second of a core."""
+"""Accounts for tests that are not about passwords, with cheap hashes: a real hash takes 0.1 s of a core."""
 
 import asyncio
 import sqlite3
@@ -15,17 +15,17 @@ from chatcore_sqlite import SqliteAccounts, SqliteDatabase
 from .serve_client import PASSWORD
 
 DATA = "chatcore-data"
-"""Where `chatcore serve` keeps its data below its working directory."""
+"""The data folder of `chatcore serve`, relative to its working directory."""
 
 
 async def make_accounts(folder: Path, users: Iterable[str]) -> None:
-    """Make the data of a server that is run in ``folder``, with accounts of the password `PASSWORD`."""
+    """Create the data of a server that runs in ``folder``, with an account of password `PASSWORD` for each user."""
     async with SqliteDatabase(folder / DATA) as database:
         await create(SqliteAccounts(database), users)
 
 
 async def make_mongo_accounts(url: str, users: Iterable[str]) -> None:
-    """The same in the MongoDB database at ``url``."""
+    """Create such accounts in the MongoDB database at ``url``."""
     async with MongoStore(url) as store:
         await create(MongoAccounts(store.database), users)
 
@@ -37,7 +37,7 @@ async def create(accounts: AccountStore, users: Iterable[str]) -> None:
 
 
 async def make_sign_ins_slow(folder: Path) -> None:
-    """Give all accounts in ``folder``, which no server uses now, a password hash of the server's usual cost."""
+    """Give all accounts in ``folder`` a password hash of the default cost. No server may use the folder meanwhile."""
 
     def update() -> None:
         hashed = password_hash(argon2.profiles.RFC_9106_LOW_MEMORY)

@@ -10,11 +10,11 @@ from typing import Any, Self
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 TIMEOUT_S = 15
-"""How long a test waits for what should come at once."""
+"""Seconds that a test waits for a frame that should come at once."""
 
 
 class RawClient:
-    """One websocket. What comes is sorted, in order, into ``texts``, ``pushes`` and ``answers``, and can be awaited."""
+    """One websocket. Received frames are sorted into ``texts``, ``pushes`` and ``answers``, and can be awaited."""
 
     def __init__(self, websocket: ClientWebSocketResponse, *, answers_pings: bool = True) -> None:
         self.websocket = websocket
@@ -22,14 +22,14 @@ class RawClient:
         self.pushes: list[tuple[str, Any]] = []
         self.answers: dict[int, Any] = {}
         self.order: list[str | int] = []
-        """Names of pushes and numbers of answers, as they came."""
+        """Names of pushes and ids of answers, in the order of arrival."""
         self.close_code: int | None = None
         self.answers_pings = answers_pings
         self._numbers = itertools.count()
         self._changed = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
 
-    # What came.
+    # Received frames.
 
     @property
     def ready(self) -> Any:
@@ -46,19 +46,19 @@ class RawClient:
         return [entry for entry in self.bodies_of("entry") if entry["room"] == room]
 
     async def until(self, condition: Callable[[Self], bool]) -> None:
-        """Return once ``condition`` holds; raises TimeoutError after a while."""
+        """Return once ``condition`` holds. Raises TimeoutError after `TIMEOUT_S`."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 while not condition(self):
                     if self._reading.done():
-                        raise ConnectionError(f"closed with {self.close_code}; it had got {self.texts}")
+                        raise ConnectionError(f"closed with {self.close_code}; received {self.texts}")
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise TimeoutError(f"it had got {self.texts}") from None
+            raise TimeoutError(f"received {self.texts}") from None
 
     async def closed(self) -> int | None:
-        """Wait for the end; its close code."""
+        """Wait for the end of the websocket. Returns the close code."""
         async with asyncio.timeout(TIMEOUT_S):
             await asyncio.wait({self._reading})
         return self.close_code
@@ -68,20 +68,20 @@ class RawClient:
         await self.until(lambda client: any(text.startswith(start) for text in client.texts))
         return next(text for text in self.texts if text.startswith(start))
 
-    # What is sent.
+    # Sending.
 
     async def send(self, *texts: str) -> None:
         for text in texts:
             await self.websocket.send_str(text)
 
     async def connect(self, token: str | None = "alice") -> Self:
-        """CONNECT, up to `ready`."""
+        """Send CONNECT, and wait for `ready`."""
         await self.send("40" if token is None else "40" + json.dumps({"token": token}))
         await self.until(lambda client: bool(client.bodies_of("ready")))
         return self
 
     async def emit(self, *event: object, number: int | None = None) -> None:
-        """An event; with ``number`` it asks for an answer."""
+        """Send an event. With ``number`` it requests an answer."""
         await self.send(f"42{'' if number is None else number}{json.dumps(event)}")
 
     async def call(self, event: str, data: object) -> Any:
@@ -136,7 +136,7 @@ class RawClients:
         self._opened: list[RawClient] = []
 
     async def open(self, *, sid: str | None = None, answers_pings: bool = True, **headers: str) -> RawClient:
-        """A websocket, without CONNECT; ``sid`` continues a polling session."""
+        """Open a websocket without CONNECT. ``sid`` continues a polling session."""
         query = {"EIO": "4", "transport": "websocket"} | ({} if sid is None else {"sid": sid})
         websocket = await self.http.ws_connect(
             self.url, params=query, headers=headers, max_msg_size=0, autoclose=True, autoping=True
@@ -146,7 +146,7 @@ class RawClients:
         return client
 
     async def connect(self, token: str | None = "alice", *, answers_pings: bool = True) -> RawClient:
-        """A websocket with CONNECT, up to `ready`."""
+        """Open a websocket, send CONNECT, and wait for `ready`."""
         return await (await self.open(answers_pings=answers_pings)).connect(token)
 
     async def close(self) -> None:
@@ -156,7 +156,7 @@ class RawClients:
 
 @asynccontextmanager
 async def raw_clients(url: str) -> AsyncGenerator[RawClients]:
-    """``url`` is that of the server's Socket.IO path, with its slash at the end."""
+    """Clients for the Socket.IO path at ``url``, which ends with a slash."""
     async with ClientSession() as http:
         clients = RawClients(http, url)
         try:

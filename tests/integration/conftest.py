@@ -1,4 +1,4 @@
-"""What several suites of the real things need."""
+"""Fixtures, groups and order of the integration tests."""
 
 import fcntl
 import os
@@ -26,14 +26,14 @@ LONG = (
     *("test_mongo_races", "test_conversation", "test_mongo_faults", "test_serve_loss", "test_serve_stop"),
     *("test_sqlite_store", "test_bounds"),
 )
-"""The files that take longest, which begin first: the last one to begin would keep one worker busy at the end."""
+"""The files that take longest. They start first, so that no worker runs one alone at the end."""
 
 
 class Groups(LoadScopeScheduling):
-    """Gives a worker the tests of a file together. MongoDB's suites are one group, for their queries are looked at
-    afterwards; each chunk of the simulation's campaign is one.
+    """Gives the tests of a file to one worker. MongoDB's suites are one group, since another test examines their
+    queries afterwards. Each chunk of the simulation's campaign is a group.
 
-    xdist's own groups (`xdist_group`) are not seen: pytest 9.2 shows no node id that xdist 3.8 has changed.
+    xdist's own groups (`xdist_group`) do not work: pytest 9.2 shows no node id that xdist 3.8 has changed.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -57,22 +57,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionstart() -> None:
-    """Let the programs that tests start react to Ctrl-C and to a lost terminal, also where the caller ignores these
-    (in the background of a shell, under nohup)."""
+    """Let the programs that tests start react to Ctrl-C and to a lost terminal, also if the caller ignores these
+    signals (in the background of a shell, under nohup)."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Which seeds the simulation's campaign runs, where it is among what was asked for."""
+    """Return the seeds of the simulation's campaign if the campaign was selected."""
     campaign = Path(__file__).with_name("test_simulation.py")
-    asked = {Path(config.invocation_params.dir, one.partition("::")[0]).resolve() for one in config.args}
-    return simulation_seeds.header() if asked & {campaign, *campaign.parents} else None
+    selected = {Path(config.invocation_params.dir, arg.partition("::")[0]).resolve() for arg in config.args}
+    return simulation_seeds.header() if selected & {campaign, *campaign.parents} else None
 
 
 @pytest.fixture(scope="session")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The official JavaScript client, installed once in a run. A worker has a copy, to put programs beside it."""
+    """The official JavaScript client, installed once per run. Each worker has a copy, to put programs beside it."""
     base, folder = tmp_path_factory.getbasetemp(), tmp_path_factory.mktemp("javascript")
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "javascript"
     with (shared.parent / "javascript.lock").open("w") as lock:
@@ -85,23 +85,23 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def default_collector(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves Python's garbage collector as it is when a server starts in the test's own process.
+    """Keep Python's garbage collector unchanged when a server starts in the process of the test.
 
-    A server collects at its start: that would look through everything that pytest holds, at the cost of a whole test.
+    A server collects at its start. That would traverse all objects of pytest, which takes as long as a whole test.
     """
     monkeypatch.setattr(garbage_collector, "set_for_serving", nullcontext)
 
 
 @pytest.fixture(scope="session")
 def mongod() -> Generator[str]:
-    """The address of the MongoDB server of this run, without a database."""
+    """The address of the MongoDB server of this run, without a database name."""
     with any_mongod() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def mongo_commands() -> Generator[Commands]:
-    """What the contract suites have sent to the MongoDB server in this run."""
+    """The commands that the contract suites have sent to the MongoDB server in this run."""
     commands = Commands()
     yield commands
     if file := os.environ.get(KEPT_IN):
@@ -110,12 +110,12 @@ def mongo_commands() -> Generator[Commands]:
 
 @pytest.fixture(scope="session")
 def contract_commands(mongod: str, mongo_commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Commands:
-    """What all of the contract suites send to a MongoDB server. In a run of everything they have run before."""
+    """The commands that all contract suites send to a MongoDB server. In a complete run the suites have run before."""
     return commands_of_all(mongo_commands, mongod, tmp_path_factory.mktemp("contracts"))
 
 
 @pytest.fixture(scope="module")
 def mongo_url(mongod: str) -> Generator[str]:
-    """The address of a database of the test module's own."""
+    """The address of a database for the test module alone."""
     with a_database(mongod) as url:
         yield url

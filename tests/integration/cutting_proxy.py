@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts, stalls and swallows what it carries, at bytes that a seed chooses."""
+"""A TCP proxy that cuts, stalls and swallows its connections, at bytes that a seed chooses."""
 
 import asyncio
 import random
@@ -23,12 +23,12 @@ CHUNK = 65_536
 
 @frozen
 class Fault:
-    """What happens to a connection after it has carried ``at`` bytes, both directions counted together.
+    """A fault of a connection after ``at`` bytes, both directions counted together.
 
     Attributes:
-        kind: ``rst`` and ``fin`` end both sides. ``stall`` holds everything for `STALL_S`. ``swallow`` drops everything
-            from then on, the end of the connection included; ``half-open`` does so in one direction. ``trickle`` passes
-            the rest byte by byte.
+        kind: ``rst`` and ``fin`` end both sides. ``stall`` holds all bytes for `STALL_S`. ``swallow`` drops all later
+            bytes and the end of the connection; ``half-open`` does so in one direction. ``trickle`` passes the rest
+            byte by byte.
         dead: the direction that ``half-open`` drops; ``up`` is from client to server.
     """
 
@@ -38,7 +38,7 @@ class Fault:
 
 
 def faults_of(seed: str, count: int) -> Iterator[Fault]:
-    """The faults of a seed: all kinds equally often, at bytes from 1 to 16,384 whose logarithm is evenly spread."""
+    """Yield the faults of a seed: all kinds equally often, at bytes from 1 to 16,384 with evenly spread logarithms."""
     source = random.Random(seed)
     for kind in source.sample(KINDS * ceil(count / len(KINDS)), count):
         yield Fault(kind, int(2 ** source.uniform(0, LOG2_OF_LAST_BYTE)), source.choice(get_args(Direction)))
@@ -49,8 +49,9 @@ Stream: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @define(eq=False)
 class CuttingProxy:
-    """Carries connections to a port of this machine. Each takes the next of ``faults``, and another after one that it
-    survives. A connection that ends before its fault strikes gives the fault back, so that every fault strikes.
+    """Passes connections on to a port of this machine. Each connection takes the next of ``faults``, and a further one
+    after a fault that it survives. A connection that ends before its fault strikes gives the fault back, so that every
+    fault strikes.
     """
 
     port: int
@@ -70,7 +71,7 @@ class CuttingProxy:
         except OSError:
             writer.close()  # the server is away
         except asyncio.CancelledError:
-            pass  # by `end`
+            pass  # cancelled by `end`
         finally:
             self._connections.discard(task)
 
@@ -85,7 +86,7 @@ class CuttingProxy:
         self._changed.set()
 
     async def until_struck(self, count: int) -> None:
-        """Wait until so many faults have struck."""
+        """Wait until ``count`` faults have struck."""
         while self.struck.total() < count:
             self._changed.clear()
             await self._changed.wait()
@@ -100,9 +101,9 @@ class CuttingProxy:
 class _Connection:
     proxy: CuttingProxy
     fault: Fault | None = None
-    """The one that strikes next."""
+    """The fault that strikes next."""
     left: int = 0
-    """Bytes until it strikes."""
+    """Bytes until ``fault`` strikes."""
     dead: set[Direction] = field(factory=set)
     trickles: bool = False
     resets: bool = False
@@ -116,7 +117,7 @@ class _Connection:
                 group.create_task(self._pump("up", client[0], server[1]))
                 group.create_task(self._pump("down", server[0], client[1]))
         except* OSError:
-            pass  # a fault, or one of the two has reset the connection
+            pass  # a fault, or client or server has reset the connection
         finally:
             if self.fault:
                 self.proxy.give_back(self.fault)
@@ -179,7 +180,7 @@ def _bytes_of(data: bytes) -> Iterator[bytes]:
 
 @asynccontextmanager
 async def cutting_proxy(port: int, faults: Iterator[Fault]) -> AsyncGenerator[CuttingProxy]:
-    """A proxy on a port of its own to ``port``; at the end everything that it carries is cut."""
+    """A proxy on a free port to ``port``. At the end all its connections are cut."""
     proxy = CuttingProxy(port, faults)
     listener = await asyncio.start_server(proxy.carry, "127.0.0.1", 0)
     proxy.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"

@@ -1,6 +1,6 @@
-"""A node in the test's own process: all routes and Socket.IO, with real accounts and quick hashes.
+"""A node in the process of the test: all routes and Socket.IO, with real accounts and cheap hashes.
 
-Its stores are in memory unless others are given.
+The stores are in memory unless others are given.
 """
 
 import json
@@ -28,7 +28,7 @@ SECRET = b"a secret of the tests, of 32 bytes or more"
 
 @frozen
 class Answer:
-    """What came back, whole."""
+    """A complete answer."""
 
     status: int
     headers: Mapping[str, str]
@@ -40,14 +40,14 @@ class Answer:
 
     @property
     def refusal(self) -> tuple[int, str, str | None]:
-        """Status, code and field of problem details."""
+        """Return status, code and field of the problem details."""
         assert self.headers["Content-Type"] == "application/problem+json", self
         return self.status, self.json["code"], self.json.get("field")
 
 
 @define
 class HttpNode:
-    """A node, and a client that sends paths exactly as they are given."""
+    """A node, and a client that sends paths unchanged."""
 
     store: Store
     accounts_store: AccountStore
@@ -58,7 +58,7 @@ class HttpNode:
     tokens: dict[str, str] = field(factory=dict)
 
     async def sign_in(self, *users: str) -> None:
-        """Accounts and access tokens for users, by their names."""
+        """Create accounts and access tokens for users."""
         for user in users:
             await self.accounts.sign_up(user, PASSWORD)
             self.tokens[user] = (await self.accounts.sign_in(user, PASSWORD)).access_token
@@ -73,7 +73,7 @@ class HttpNode:
         data: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send ``body`` as JSON, or ``data`` as it is; ``path`` is below the API's prefix, and sent as it is."""
+        """Send ``body`` as JSON, or ``data`` unchanged. ``path`` is below the API prefix and sent unchanged."""
         given = dict(headers or {})
         if user is not None:
             given["Authorization"] = f"Bearer {self.tokens[user]}"
@@ -92,7 +92,7 @@ class HttpNode:
 
 
 def endpoints_of(chat: Chat, accounts: Accounts) -> Sequence[Endpoint]:
-    """What the server serves below the API's prefix."""
+    """Return the endpoints that the server has below the API's prefix."""
     commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate)
     sockets = SocketRoutes(chat=chat, authenticate=accounts.authenticate)
     return [*AccountRoutes(accounts).endpoints(), *sockets.endpoints(), *commands.endpoints()]
@@ -106,7 +106,7 @@ async def http_node(
     accounts_store: AccountStore | None = None,
     canonical: Callable[[str], str | None] = canonical_username,
 ) -> AsyncGenerator[HttpNode]:
-    """A node that listens on a port of its own; ``more`` is served beside the product's endpoints."""
+    """A node that listens on a free port, and serves ``more`` beside the endpoints of the server."""
     store, accounts_store = store or MemoryStore(), accounts_store or MemoryAccounts()
 
     async def end(user: str, session: str) -> None:

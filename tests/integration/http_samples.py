@@ -1,6 +1,6 @@
-"""For every route of a command a request that succeeds, and for every field of a command what it must not be.
+"""A successful request for every route of a command, and invalid values for every field of a command.
 
-`test_http_input` fails when a command, a route or a field is missing here.
+`test_http_input` fails if a command, a route or a field is missing here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,19 +16,19 @@ from chatcore.ids import created_room_id, private_room_id
 Json: TypeAlias = Any
 
 GROUP = created_room_id("alice", "the group")
-"""Of alice and bob; `http_world` makes it, and bob's public room."""
+"""The group of alice and bob. `http_world` creates it, and bob's public room."""
 PUBLIC = created_room_id("bob", "the public room")
 BOBS_GROUP = created_room_id("bob", "a group of bob")
-"""Of bob and alice."""
+"""The group that bob created, with alice as a member."""
 PRIVATE = private_room_id("alice", "bob")
-"""Seq 1 is a message of alice, seq 2 one of bob."""
+"""The private room of alice and bob: seq 1 is a message of alice, seq 2 a message of bob."""
 OTHERS_GROUP = created_room_id("bob", "a group of others")
-"""Of bob and carol."""
+"""The group of bob and carol."""
 
 
 @frozen(kw_only=True)
 class Sample:
-    """A request of alice that succeeds: what stands in its path, and its other fields."""
+    """A successful request of alice: the fields in its path, and the other fields."""
 
     command: str
     method: str
@@ -43,8 +43,8 @@ class Sample:
 
     @property
     def fixed(self) -> Mapping[str, Json]:
-        """What the route's method stands for."""
-        (route,) = (one for one in self.kind.routes if self.is_of(one))
+        """The fields that the method of the route implies."""
+        (route,) = (route for route in self.kind.routes if self.is_of(route))
         return route.fixed
 
     def is_of(self, route: Route) -> bool:
@@ -180,7 +180,7 @@ SAMPLES = (
 SOCKET_ONLY: Mapping[str, Mapping[str, Json]] = {"auth.refresh": {"token": "a token"}}
 """The fields of the commands without a route."""
 
-# What a field must not be: JSON in a body, texts in a query, segments as they are sent in a path.
+# Invalid values of fields: JSON in a body, texts in a query, segments as they are sent in a path.
 
 NO_TEXTS: Sequence[Json] = (5, True, 1.5, None, ["x"], {"x": 1})
 REASONS: Sequence[Json] = (*NO_TEXTS, "x" * 501, "\N{GRINNING FACE}" * 501)
@@ -259,7 +259,7 @@ WRONG: Mapping[str, Mapping[str, Sequence[Json]]] = {
         "room": NO_ROOM_SEGMENTS,
         "seq": SEQS,
         "emoji": EMOJI,
-        "on": (*NO_BOOLEANS, True, False),  # over HTTP the method says it, and nothing else
+        "on": (*NO_BOOLEANS, True, False),  # over HTTP only the method implies this field
         "key": KEYS,
     },
     "room.update": {
@@ -296,11 +296,11 @@ WRONG_IN_QUERY: Mapping[str, Sequence[str]] = {
     "reason": ("", "x" * 501, "%F0%9F%98%80" * 501, "%ff", "%zz"),
     "on": ("true", "false", "1", ""),
 }
-"""Where a query has the fields: there every value is a text, and none is empty."""
+"""Invalid values in a query, where every value is a text that is not empty."""
 
 
 def path_of(sample: Sample, **segments: str) -> str:
-    """The path as it is sent; ``segments`` replace values as they stand there, percent-encoded or worse."""
+    """Return the path as it is sent. ``segments`` replace values without further encoding."""
     path = sample.path
     for name, value in sample.in_path.items():
         path = path.replace(f"{{{name}}}", segments.get(name, quote(value, safe="")))
@@ -313,7 +313,7 @@ def query_of(fields: Mapping[str, Json]) -> str:
 
 @frozen
 class Request:
-    """What alice sends instead, and the field of the refusal."""
+    """A request with an invalid field, and the field that the refusal must name."""
 
     name: str
     method: str
@@ -323,7 +323,7 @@ class Request:
 
 
 def wrong_fields(sample: Sample) -> Iterator[Request]:
-    """A request for each wrong value of each field of the sample's command that this route takes."""
+    """Yield a request for each invalid value of each field that the route of the sample takes."""
     for name, values in WRONG[sample.command].items():
         if name in ("room", "to", "with") and name not in sample.in_path:
             continue

@@ -1,4 +1,4 @@
-"""Some rooms on a node, and a way to see whether anything in it has changed."""
+"""Some rooms on a node, and a function that returns the content of its stores, to detect changes."""
 
 import copy
 from collections.abc import AsyncGenerator
@@ -13,8 +13,8 @@ from tests.integration.http_node import HttpNode, http_node
 
 @asynccontextmanager
 async def http_world() -> AsyncGenerator[HttpNode]:
-    """alice, bob and carol are signed in. alice and bob have a private room and a group, alice is in a group of bob's;
-    bob has a public room, and a private room and a group with carol."""
+    """A node on which alice, bob and carol are signed in. alice and bob have a private room and a group. alice is in a
+    group of bob. bob has a public room, and a private room and a group with carol."""
     async with http_node() as node:
         await node.sign_in("alice", "bob", "carol")
         await settle(node.chat)
@@ -31,8 +31,8 @@ async def settle(chat: Chat) -> None:
     await chat.execute("bob", CreateRoom(kind="group", title="Others", key="a group of others", members=["carol"]))
 
 
-async def everything(node: HttpNode) -> Any:
-    """All that the node's stores hold."""
+async def stored_content(node: HttpNode) -> Any:
+    """Return the content of the node's stores."""
     changes = (await node.store.changes(0, 1_000_000)).changes
     rooms = {change.room: await node.store.read_on(change.room, 0, 1_000_000) for change in changes}
     markers = {room: await node.store.markers(room, ["alice", "bob", "carol"]) for room in rooms}

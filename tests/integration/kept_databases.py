@@ -1,7 +1,7 @@
-"""Databases that earlier versions wrote, as text in ``tests/data``, and what a server on them must answer.
+"""Databases that earlier versions wrote, as text in ``tests/data``, and the answers that a server on them must give.
 
 `python -m tests.integration.kept_databases FOLDER` writes databases of this version into an existing ``FOLDER``. A
-version that stores something in another way adds a folder to ``tests/data``, beside those of the versions before it.
+version that changes the stored form adds a folder to ``tests/data``, beside those of earlier versions.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ SQLITE_FILE = Path("chatcore-data", "chatcore.sqlite3")
 SECRET = "a secret of the tests, of 32 bytes or more"
 PASSWORDS = {"alice": "correct horse", "bob": "battery staple", "carol": "tr0ub4dor and 3", "dave": "swordfish in May"}
 EPHEMERAL = ("sessions", "sockets")
-"""MongoDB deletes what is in these when its time has come."""
+"""Collections from which MongoDB deletes expired documents."""
 ONE_DOCUMENT = json_util.CANONICAL_JSON_OPTIONS
 
 Question: TypeAlias = tuple[str, str, str, Mapping[str, Any] | None]
@@ -64,11 +64,11 @@ WRITES: Sequence[Question] = (
     ("carol", "DELETE", f"/rooms/{PUBLIC}/bans/dave", None),
     ("carol", "DELETE", f"/rooms/{PUBLIC}/members/alice", None),
 )
-"""Every kind of entry, and every state that a user may have in a room."""
+"""Requests that create every kind of entry and every membership state."""
 
 
 class Served:
-    """A server, and the users that are signed in."""
+    """A server, and the users who are signed in."""
 
     def __init__(self, http: ClientSession, url: str) -> None:
         self._http = http
@@ -90,7 +90,7 @@ class Served:
                 self._tokens[user] = (await answer.json())["access_token"]
 
     async def ask(self, question: Question) -> Any:
-        """The answer; of a refusal its code alone, for its texts may change."""
+        """Return the answer. Of a refusal, only the code is returned, since its text may change."""
         user, method, path, body = question
         bearer = {"Authorization": f"Bearer {self._tokens[user]}"}
         async with self._http.request(method, self._api + path, json=body, headers=bearer) as response:
@@ -109,7 +109,7 @@ class Served:
 
 
 def questions(rooms: Sequence[str]) -> Sequence[Question]:
-    """What every user reads in ``rooms``, and each write that has a key once more."""
+    """Return the requests with which every user reads ``rooms``, and a repetition of each write with a key."""
     _, group, public = rooms
     of_rooms = (
         *("/rooms/{}", "/rooms/{}/members", "/rooms/{}/entries?anchor=oldest&after=200"),
@@ -148,7 +148,7 @@ def load_mongodb(url: str, text: str) -> None:
         for name, kept in json_util.loads(text, json_options=ONE_DOCUMENT).items():
             if kept["indexes"]:
                 database[name].create_indexes(
-                    [IndexModel(list(one.pop("key").items()), **one) for one in kept["indexes"]]
+                    [IndexModel(list(index.pop("key").items()), **index) for index in kept["indexes"]]
                 )
             if kept["documents"]:
                 database[name].insert_many(kept["documents"])

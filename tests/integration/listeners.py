@@ -1,4 +1,4 @@
-"""Sockets that connect and then only listen: cheap enough for hundreds of them in one test."""
+"""Sockets that connect and then only listen: cheap enough for hundreds in one test."""
 
 import asyncio
 import base64
@@ -12,13 +12,13 @@ from typing import cast
 
 TIMEOUT_S = 30
 BATCH = 20
-"""How many connect at the same time."""
+"""The number of sockets that connect at the same time."""
 READY = b'42["ready"'
 NO_MASK = b"\0\0\0\0"
 
 
 def client_frame(text: str) -> bytes:
-    """A masked text frame (RFC 6455, 5.2); the mask is zero."""
+    """Return a masked text frame (RFC 6455, 5.2). The mask is zero."""
     payload = text.encode()
     length = len(payload)
     head = struct.pack("!BB", 0x81, 0x80 | length) if length < 126 else struct.pack("!BBH", 0x81, 0xFE, length)
@@ -26,7 +26,7 @@ def client_frame(text: str) -> bytes:
 
 
 class Listener(asyncio.Protocol):
-    """One websocket that sends CONNECT and looks at nothing after `ready`. It answers no PING, so it lives for 45 s."""
+    """A websocket that sends CONNECT and reads nothing after `ready`. It answers no PING, so it lasts for 45 s."""
 
     def __init__(self, host: str, token: str) -> None:
         self.ready = asyncio.get_running_loop().create_future()
@@ -60,7 +60,7 @@ class Listener(asyncio.Protocol):
 
 @asynccontextmanager
 async def listeners(port: int, tokens: Sequence[str]) -> AsyncGenerator[Sequence[Listener]]:
-    """A socket for each token, all of them ready."""
+    """A socket for each token, after `ready`."""
     loop = asyncio.get_running_loop()
     opened: list[tuple[asyncio.Transport, Listener]] = []
     try:

@@ -1,4 +1,4 @@
-"""What the contract suites ask of MongoDB, for tests that look at all of it."""
+"""The commands that the contract suites send to MongoDB, for tests that examine all of them."""
 
 import importlib
 import os
@@ -18,28 +18,28 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 270
 
 
-class Heard:
-    """For a contract suite: it is noted which of its tests have run."""
+class RecordedSuite:
+    """A mixin for contract suites that notes which of their tests have run."""
 
     @pytest.fixture(autouse=True)
-    def heard(self, request: pytest.FixtureRequest, mongo_commands: Commands) -> None:
+    def record(self, request: pytest.FixtureRequest, mongo_commands: Commands) -> None:
         mongo_commands.suites.add(f"{type(self).__name__}.{request.node.originalname}")
 
 
 def suites() -> Iterator[str]:
-    """Every test of the contract suites, as `Heard` notes it."""
+    """Yield the names of all tests of the contract suites, as `RecordedSuite` notes them."""
     for module in MODULES:
         for name, cls in vars(importlib.import_module(f"{__package__}.{module}")).items():
             if name.startswith("Test"):
                 yield from (f"{name}.{test}" for test in dir(cls) if test.startswith("test_"))
 
 
-def commands_of_all(heard: Commands, server: str, folder: Path) -> Commands:
-    """What the suites have sent in this run; where not all of them have run, what they send in one of their own."""
-    missing = {*suites()} - heard.suites
+def commands_of_all(recorded: Commands, server: str, folder: Path) -> Commands:
+    """Return the commands that the suites sent in this run. If not all suites have run, run them in a process first."""
+    missing = {*suites()} - recorded.suites
     if not missing:
-        return heard
-    print(f"the contract suites are run for themselves: {len(missing)} of their tests have not run, as {min(missing)}")
+        return recorded
+    print(f"run the contract suites separately: {len(missing)} of their tests have not run, such as {min(missing)}")
     kept = folder / "commands.bson"
     files = [f"tests/integration/{module}.py" for module in MODULES]
     ran = subprocess.run(

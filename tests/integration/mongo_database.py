@@ -1,4 +1,4 @@
-"""Databases of their own on the server that a run of the tests shares."""
+"""Separate databases on the server that all tests of a run share."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from pymongo import MongoClient
 
 @contextmanager
 def a_database(server: str) -> Generator[str]:
-    """The address of a database that is empty, and gone afterwards."""
+    """The address of an empty database, which is dropped afterwards."""
     name = f"chatcore-test-{uuid4().hex[:16]}"
     with MongoClient[Any](server) as client:
         try:
@@ -20,7 +20,7 @@ def a_database(server: str) -> Generator[str]:
 
 
 def empty(url: str) -> None:
-    """Take everything out of a database but its indexes and what it knows of itself."""
+    """Delete all documents of a database except its metadata. Indexes stay."""
     with MongoClient[Any](url) as client:
         database = client.get_default_database()
         for name in database.list_collection_names():

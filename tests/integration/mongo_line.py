@@ -1,4 +1,4 @@
-"""A line to a MongoDB server that can be cut before or after any command."""
+"""A connection to a MongoDB server that can be cut before or after any command."""
 
 import asyncio
 import contextlib
@@ -12,19 +12,19 @@ import bson
 from attrs import define, field
 
 QUIET = frozenset({"hello", "ismaster", "isMaster", "ping", "endSessions"})
-"""What a driver says by itself."""
+"""Commands that the driver sends by itself."""
 
 Cut = Literal["before", "after"]
 _HEADER = struct.Struct("<iiii")
 _OP_MSG = 2013
 _BODY = 21
-"""Where the body of a message stands: behind its header, flags, and the kind of its first section."""
+"""The offset of a message's body: after its header, flags, and the kind of its first section."""
 
 
 @define(eq=False)
 class Line:
-    """Counts the commands that go over it, and is cut at one of them: ``before`` it reaches the server, or ``after``
-    the server has carried it out and before its answer comes back. Then nothing goes over it any more."""
+    """Counts commands, and is cut at one of them: ``before`` the command reaches the server, or ``after`` the server
+    has carried it out and before the answer is passed on. Afterwards nothing is passed on."""
 
     server: str
     url: str = ""
@@ -35,7 +35,7 @@ class Line:
     _tasks: set[asyncio.Task[None]] = field(factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection of the driver's."""
+        """Serve a connection of the driver."""
         task = asyncio.current_task()
         assert task
         self._tasks.add(task)
@@ -50,10 +50,10 @@ class Line:
             pass
         finally:
             self._tasks.discard(task)
-            for one in (writer, downstream):
-                one.close()
+            for stream in (writer, downstream):
+                stream.close()
                 with contextlib.suppress(OSError):
-                    await one.wait_closed()
+                    await stream.wait_closed()
 
     async def end(self) -> None:
         for task in self._tasks:
@@ -61,7 +61,7 @@ class Line:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _listen(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter) -> bool:
-        """What the driver says, until the line is cut; whether the server still has to carry out the last of it."""
+        """Pass the driver's messages on until the line is cut. Returns whether the server gets the last command."""
         while (message := await _message(reader)) and not self.is_cut:
             if name := _command(message):
                 self.commands.append(name)
@@ -74,7 +74,7 @@ class Line:
         return False
 
     async def _carry(self, server: asyncio.StreamReader, driver: asyncio.StreamWriter) -> None:
-        """What the server says, until the first answer after the line was cut, which nobody gets."""
+        """Pass the server's messages on, except the first answer after the cut."""
         while message := await _message(server):
             if self.is_cut:
                 return
@@ -83,7 +83,7 @@ class Line:
 
 
 async def _message(reader: asyncio.StreamReader) -> bytes:
-    """The next message, or nothing at the end."""
+    """Return the next message, or nothing at the end."""
     try:
         header = await reader.readexactly(_HEADER.size)
         return header + await reader.readexactly(_HEADER.unpack(header)[0] - _HEADER.size)
@@ -92,7 +92,7 @@ async def _message(reader: asyncio.StreamReader) -> bytes:
 
 
 def _command(message: bytes) -> str | None:
-    """``insert entries``: a command that somebody asked the driver for."""
+    """Return a name such as ``insert entries``, or None for the driver's own commands."""
     if _HEADER.unpack_from(message)[3] != _OP_MSG:
         return None
     size = int.from_bytes(message[_BODY : _BODY + 4], "little")
@@ -102,7 +102,7 @@ def _command(message: bytes) -> str | None:
 
 @asynccontextmanager
 async def a_line(server: str, database: str, cut_at: int | None = None, cut: Cut = "before") -> AsyncGenerator[Line]:
-    """A line to a server whose driver does not try again by itself."""
+    """A line to a server, for a driver without retries."""
     line = Line(server, cut_at=cut_at, cut=cut)
     listener = await asyncio.start_server(line.serve, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]

@@ -1,4 +1,4 @@
-"""What the server does for a command: collected by a listener, explained by the server."""
+"""The plans of commands: a listener collects the commands, and the server explains them."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,26 +23,26 @@ SERVER_SAYS = (
 
 
 class Commands(monitoring.CommandListener):
-    """Every command that is sent, in its order; and of each shape one example."""
+    """All commands that were sent, in their order, and an example of each shape."""
 
     def __init__(self) -> None:
         self.sent: list[Mapping[str, Any]] = []
         self.shapes: dict[str, Mapping[str, Any]] = {}
         self.names: set[str] = set()
-        """``insert entries``: what is done to which collection."""
+        """Names such as ``insert entries``: the command and its collection."""
         self.suites: set[str] = set()
-        """The contract suites' tests that have sent them."""
+        """The tests of the contract suites that have sent the commands."""
 
     def keep(self, file: Path) -> None:
-        """For another process."""
+        """Write the commands to a file, for another process."""
         shapes = [{"shape": shape, "command": command} for shape, command in self.shapes.items()]
         file.write_bytes(encode({"shapes": shapes, "names": [*self.names], "suites": [*self.suites]}))
 
     @classmethod
     def kept(cls, file: Path) -> Self:
-        found, commands = decode(file.read_bytes()), cls()
-        commands.shapes = {one["shape"]: one["command"] for one in found["shapes"]}
-        commands.names, commands.suites = {*found["names"]}, {*found["suites"]}
+        kept, commands = decode(file.read_bytes()), cls()
+        commands.shapes = {example["shape"]: example["command"] for example in kept["shapes"]}
+        commands.names, commands.suites = {*kept["names"]}, {*kept["suites"]}
         return commands
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
@@ -59,7 +59,7 @@ class Commands(monitoring.CommandListener):
 
 
 def _one_by_one(command: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The commands that come to the same and have one statement each: no others can be explained."""
+    """Yield equivalent commands with one statement each, since the server explains no others."""
     plain = {name: value for name, value in command.items() if name not in SERVER_SAYS}
     statements = next((name for name in ("updates", "deletes") if name in plain), None)
     if statements is None:
@@ -70,7 +70,7 @@ def _one_by_one(command: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def shape_of(value: object, name: str = "") -> object:
-    """A command without its values: what is left decides how it can be carried out."""
+    """Return a command without its values, since only its shape decides which plans are possible."""
     match value:
         case dict():
             return {key: shape_of(inner, key) for key, inner in value.items()}
@@ -87,7 +87,7 @@ def shape_of(value: object, name: str = "") -> object:
 
 @frozen
 class Plan:
-    """The stages of all plans that a command was carried out with, and what they looked at."""
+    """The stages of all plans of a command, and the numbers of keys and documents that they examined."""
 
     stages: list[Mapping[str, Any]] = field(factory=list)
     documents: int = 0
@@ -103,26 +103,26 @@ class Plan:
 
 
 def explain(database: Database[Any], command: Mapping[str, Any]) -> Plan:
-    """Ask the server how it carries a command out. Writes are explained, not carried out."""
-    told = database.command({"explain": dict(command), "verbosity": "executionStats"})
-    stages = [stage for plan in _executed(told) for stage in _stages(plan)]
+    """Let the server explain a command. Writes are not carried out."""
+    explained = database.command({"explain": dict(command), "verbosity": "executionStats"})
+    stages = [stage for plan in _executed(explained) for stage in _stages(plan)]
     return Plan(stages, sum(stage.get("docsExamined", 0) for stage in stages))
 
 
-def _executed(told: object) -> Iterator[Mapping[str, Any]]:
-    """The execution statistics of a command and of all that it asks beside."""
-    match told:
+def _executed(explained: object) -> Iterator[Mapping[str, Any]]:
+    """Yield the execution statistics of a command and of its subqueries."""
+    match explained:
         case {"executionStats": {"executionStages": dict(stages)}}:
             yield stages
         case _:
             pass
-    match told:
+    match explained:
         case dict():
-            for name, value in told.items():
+            for name, value in explained.items():
                 if name not in ("executionStats", "command"):
                     yield from _executed(value)
         case list():
-            for value in told:
+            for value in explained:
                 yield from _executed(value)
         case _:
             pass

@@ -1,4 +1,4 @@
-"""A real MongoDB server for tests: one member of a replica set, in memory, gone with whoever started it."""
+"""A real MongoDB server for tests: a replica set of one member, in memory, which ends with its parent process."""
 
 import importlib.metadata
 import os
@@ -32,15 +32,15 @@ MEMORY = Path("/dev/shm")
 
 
 class NoMongodError(Exception):
-    """There is no server, and nothing to start one with."""
+    """No MongoDB server is configured, and no program was found that can be started."""
 
 
 def program() -> Path:
-    """The wheel's ``mongod``, or that on the PATH."""
+    """Return the path of ``mongod``: that of the wheel, or that on the PATH."""
     try:
-        found = Path(str(importlib.metadata.distribution(WHEEL).locate_file(IN_WHEEL)))
-        if found.is_file():
-            return found
+        path = Path(str(importlib.metadata.distribution(WHEEL).locate_file(IN_WHEEL)))
+        if path.is_file():
+            return path
     except importlib.metadata.PackageNotFoundError:
         pass
     on_path = shutil.which("mongod")
@@ -50,15 +50,15 @@ def program() -> Path:
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port
 
 
 @define(eq=False)
 class Mongod:
-    """A server that can be killed and started again, on the same port and with the same data."""
+    """A server that can be killed and restarted on the same port, with the same data."""
 
     folder: Path
     replica_set: str | None = "rs0"
@@ -67,11 +67,11 @@ class Mongod:
 
     @property
     def url(self) -> str:
-        """Without a database."""
+        """The address without a database name."""
         return f"mongodb://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
-        """Returns once it takes writes."""
+        """Start the server, and wait until it accepts writes."""
         self.begin()
         with self.client() as client:
             if self.replica_set and not client.admin.command("hello").get("setName"):
@@ -80,7 +80,7 @@ class Mongod:
         self.wait()
 
     def begin(self) -> None:
-        """Start the process, and wait for nothing."""
+        """Start the process without waiting."""
         replicated = ["--replSet", self.replica_set] if self.replica_set else []
         place = ["--dbpath", str(self.folder), "--bind_ip", "127.0.0.1", "--port", str(self.port)]
         log = ["--logpath", str(self.folder / "log"), "--logappend"]
@@ -89,13 +89,13 @@ class Mongod:
         )
 
     def wait(self) -> None:
-        """Until it takes writes."""
+        """Wait until the server accepts writes."""
         direct: dict[str, Any] = {"replicaSet": self.replica_set} if self.replica_set else {"directConnection": True}
         with MongoClient[Any](self.url, serverSelectionTimeoutMS=START_S * 1000, **direct) as client:
             client.admin.command("ping")
 
     def client(self) -> MongoClient[Any]:
-        """Of this server, whatever it is to its replica set."""
+        """A client of this server, also if it is not the primary."""
         return MongoClient(self.url, directConnection=True, serverSelectionTimeoutMS=START_S * 1000)
 
     def signal(self, number: int) -> None:
@@ -103,14 +103,14 @@ class Mongod:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """As a crash would end it."""
+        """End the process as a crash would."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def stop(self) -> None:
-        """Paused or not."""
+        """End the process, also if it is paused."""
         if self._process is not None:
             self.signal(signal.SIGCONT)
         self.kill()
@@ -118,7 +118,7 @@ class Mongod:
 
 @contextmanager
 def a_mongod(*, replica_set: str | None = "rs0") -> Generator[Mongod]:
-    """A server of one's own, which takes writes; nothing is left of it."""
+    """A separate server that accepts writes. Its process and data are removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="chatcore-mongod-", dir=MEMORY if MEMORY.is_dir() else None))
     server = Mongod(folder, replica_set)
     try:
@@ -131,7 +131,7 @@ def a_mongod(*, replica_set: str | None = "rs0") -> Generator[Mongod]:
 
 @contextmanager
 def any_mongod() -> Generator[str]:
-    """The address of a server to share, without a database: the environment's, or one that is started here."""
+    """The address of a shared server without a database name: that of the environment, or that of a new server."""
     if named := os.environ.get(URI):
         yield named.rstrip("/") + "/"
         return

@@ -1,4 +1,4 @@
-"""Readers who have never heard of any room."""
+"""Reads by a user without cursors."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from chatcore.testing.model import state_of, view_of
 
 
 async def as_a_newcomer(store: Store, user: UserId, logs: Sequence[Sequence[Entry]]) -> None:
-    """The first to ask is a user who has never heard of any room: they see exactly the rooms they are in."""
+    """Read as a user without cursors, first of all: the user sees exactly their own rooms."""
     mine = {
         log[0].room: log for log in logs if (member := state_of(log).members.get(user)) and member.state != "banned"
     }

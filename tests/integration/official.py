@@ -1,4 +1,4 @@
-"""The official Socket.IO clients with their default options: what comes is kept in its order and can be awaited."""
+"""The official Socket.IO clients with their default options. Received events are kept in order and can be awaited."""
 
 import asyncio
 import itertools
@@ -16,11 +16,11 @@ from .clients import TIMEOUT_S
 from .javascript import HERE, NODE
 
 COMES_BACK_S = 30
-"""Official clients wait up to five seconds, and half of it more, between their tries."""
+"""Official clients wait up to 5 s, and up to half of it more, between two attempts."""
 
 
 class OfficialClient(ABC):
-    """One client. ``arrived`` holds ("push", event, body), ("answer", number, answer) and ("life", what, detail)."""
+    """A client. ``arrived`` holds ("push", event, body), ("answer", number, answer) and ("life", what, detail)."""
 
     def __init__(self) -> None:
         self.arrived: list[tuple[str, Any, Any]] = []
@@ -30,7 +30,7 @@ class OfficialClient(ABC):
 
     @abstractmethod
     def emit(self, event: str, data: object) -> int:
-        """Send a command when the client is connected, or as soon as it is; the number that its answer will have."""
+        """Send a command once the client is connected. Returns the number of its answer."""
 
     def bodies_of(self, event: str) -> list[Any]:
         return [body for kind, name, body in self.arrived if (kind, name) == ("push", event)]
@@ -45,7 +45,7 @@ class OfficialClient(ABC):
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise TimeoutError(f"it had got {self.arrived}") from None
+            raise TimeoutError(f"received {self.arrived}") from None
 
     async def call(self, event: str, data: object) -> Any:
         number = self.emit(event, data)
@@ -62,7 +62,7 @@ class OfficialClient(ABC):
 
 
 class PythonClient(OfficialClient):
-    """python-socketio's."""
+    """The client of python-socketio."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class PythonClient(OfficialClient):
 
 
 class JavascriptClient(OfficialClient):
-    """The one from npm, in a process of its own."""
+    """The client from npm, in a separate process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class JavascriptClient(OfficialClient):
 
 @asynccontextmanager
 async def python_client(url: str, token: str) -> AsyncGenerator[PythonClient]:
-    """``url`` is the server's; the client is connected up to `ready`."""
+    """A client of the server at ``url``, after `ready`."""
     client = PythonClient()
     try:
         await client.client.connect(url, auth={"token": token})
@@ -123,8 +123,8 @@ async def python_client(url: str, token: str) -> AsyncGenerator[PythonClient]:
 async def javascript_client(
     url: str, token: str, node_modules: Path, *, ready: bool = True, library: str = "socket.io-client"
 ) -> AsyncGenerator[JavascriptClient]:
-    """The same, with the package ``library`` of `package.json`; without ``ready`` nothing is waited for."""
-    program = shutil.copy(HERE / "client.mjs", node_modules.parent)  # packages are looked for beside a program
+    """A client of the package ``library`` of `package.json`, after `ready` unless ``ready`` is false."""
+    program = shutil.copy(HERE / "client.mjs", node_modules.parent)  # Node looks for packages beside a program
     process = await asyncio.create_subprocess_exec(
         NODE,
         program,

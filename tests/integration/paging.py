@@ -1,4 +1,4 @@
-"""Walks through a room's history, whatever the transport: each seq comes exactly once, whichever way one goes."""
+"""Pages through the history of a room over any transport: in both directions each seq comes exactly once."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -6,50 +6,50 @@ from typing import Any, TypeAlias
 
 Object: TypeAlias = dict[str, Any]
 Read: TypeAlias = Callable[[str, Object], Awaitable[Object]]
-"""Gives the answer, without ``ok``, of a command and its object."""
+"""Sends a command with its object, and returns the answer without ``ok``."""
 
 PAGE_MAX = 200
 
 
 async def page(read: Read, where: Object, **fields: Any) -> Object:
-    """A page of ``where`` (`room` or `with`), after a look at what every page promises."""
-    found = await read("history", {**where, **fields})
-    seqs = _seqs(found)
+    """Return a page of ``where`` (`room` or `with`), after checks that hold for every page."""
+    answer = await read("history", {**where, **fields})
+    seqs = _seqs(answer)
     assert all(later == earlier + 1 for earlier, later in pairwise(seqs)), seqs
     if seqs:
-        assert found["has_before"] == (seqs[0] > 1)
-        assert found["has_after"] == (seqs[-1] < found["head"])
-    return found
+        assert answer["has_before"] == (seqs[0] > 1)
+        assert answer["has_after"] == (seqs[-1] < answer["head"])
+    return answer
 
 
 async def walk_back(read: Read, where: Object, anchor: str | int, size: int) -> list[int]:
-    """All seqs from ``anchor`` down to 1, and the anchor itself where it is a seq, in ascending order."""
-    found = await page(read, where, anchor=anchor, before=size)
-    seqs = _seqs(found)
-    while found["has_before"]:
-        found = await page(read, where, anchor=seqs[0], before=size)
-        older = _seqs(found)
-        assert older[-1] == seqs[0]  # an anchor is in its page, and not counted
+    """Return all seqs from ``anchor`` down to 1 in ascending order, with the anchor itself if it is a seq."""
+    answer = await page(read, where, anchor=anchor, before=size)
+    seqs = _seqs(answer)
+    while answer["has_before"]:
+        answer = await page(read, where, anchor=seqs[0], before=size)
+        older = _seqs(answer)
+        assert older[-1] == seqs[0]  # the page includes the anchor, which is not counted
         assert len(older) - 1 == min(size, seqs[0] - 1)
         seqs = older[:-1] + seqs
     return seqs
 
 
 async def walk_on(read: Read, where: Object, anchor: str | int, size: int) -> list[int]:
-    """All seqs from ``anchor`` up to head, and the anchor itself where it is a seq, in ascending order."""
-    found = await page(read, where, anchor=anchor, after=size)
-    seqs = _seqs(found)
-    while found["has_after"]:
-        found = await page(read, where, anchor=seqs[-1], after=size)
-        newer = _seqs(found)
+    """Return all seqs from ``anchor`` up to head in ascending order, with the anchor itself if it is a seq."""
+    answer = await page(read, where, anchor=anchor, after=size)
+    seqs = _seqs(answer)
+    while answer["has_after"]:
+        answer = await page(read, where, anchor=seqs[-1], after=size)
+        newer = _seqs(answer)
         assert newer[0] == seqs[-1]
-        assert len(newer) - 1 == min(size, found["head"] - seqs[-1])
+        assert len(newer) - 1 == min(size, answer["head"] - seqs[-1])
         seqs = seqs + newer[1:]
     return seqs
 
 
 async def walk_everywhere(read: Read, where: Object, head: int, first_unread: int) -> None:
-    """Go both ways from every kind of anchor, in pages of every kind of size. ``first_unread`` is a seq of the room."""
+    """Page in both directions from every kind of anchor, in several sizes. ``first_unread`` is a seq of the room."""
     everything = list(range(1, head + 1))
     for size in (1 if head <= 50 else 7, 50, 99, PAGE_MAX):
         assert await walk_back(read, where, "newest", size) == everything
@@ -62,15 +62,20 @@ async def walk_everywhere(read: Read, where: Object, head: int, first_unread: in
 
 
 async def look_at_nothing(read: Read, where: Object) -> None:
-    """Pages of a room that is not born."""
+    """Check the pages of an unborn room."""
     for anchor in ("newest", "oldest", "first_unread", 1, 7):
         for fields in ({}, {"before": 200}, {"after": 200}, {"before": 0}):
-            found = await page(read, where, anchor=anchor, **fields)
-            assert (found["head"], found["entries"], found["has_before"], found["has_after"]) == (0, [], False, False)
+            answer = await page(read, where, anchor=anchor, **fields)
+            assert (answer["head"], answer["entries"], answer["has_before"], answer["has_after"]) == (
+                0,
+                [],
+                False,
+                False,
+            )
 
 
 async def look_at_sizes(read: Read, where: Object, head: int, first_unread: int) -> None:
-    """What a page has when nobody says how much, and at most; the room has a few entries."""
+    """Check the default and the maximum size of a page, in a room with enough entries."""
     for fields, expected in {
         (): _around(head + 1, 50, 0, head),
         (("anchor", "newest"),): _around(head + 1, 50, 0, head),
@@ -96,11 +101,11 @@ TOO_MANY: Sequence[Mapping[str, int]] = (
     {"before": 101, "after": 100},
     {"before": 200, "after": 1},
 )
-"""More than a page may have: `invalid`."""
+"""Sizes above the maximum, which are `invalid`."""
 
 
-def _seqs(found: Object) -> list[int]:
-    return [entry["seq"] for entry in found["entries"]]
+def _seqs(answer: Object) -> list[int]:
+    return [entry["seq"] for entry in answer["entries"]]
 
 
 def _seq_anchors(head: int, first_unread: int) -> Iterator[tuple[str | int, int]]:

@@ -1,4 +1,4 @@
-"""Plays the examples of docs/protocol.md over a real server."""
+"""Plays the examples of docs/protocol.md against a real server."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ Json: TypeAlias = Any
 
 
 def examples(setting: str = "") -> Iterator[str]:
-    """The lines of all examples, in order, for a server with a setting that the page names beside them."""
+    """Yield the lines of all examples, in order, for a server with the setting that the page names beside them."""
     fence = f"^```example{f' {setting}' if setting else ''}\n(.*?)^```$"
     for block in re.findall(fence, PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
         yield from block.splitlines()
@@ -29,9 +29,9 @@ def examples(setting: str = "") -> Iterator[str]:
 
 @define(eq=False)
 class User:
-    """A user of the examples: the access token, and what has arrived on the present socket and is not compared yet.
+    """A user of the examples: the access token, and what has arrived on the current socket but is not compared yet.
 
-    ``frames`` is a bare websocket, for examples that show frames; in all others an official client has the socket.
+    ``frames`` is a bare websocket, for examples that show frames. All other examples use an official client.
     """
 
     token: str
@@ -42,7 +42,7 @@ class User:
 
 
 class Play:
-    """Carries out one line after the other against a server, and compares what comes back."""
+    """Carries out line after line against a server, and compares the answers and pushes."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -51,7 +51,7 @@ class Play:
         self._values: dict[str, Json] = {}
         self._exits = AsyncExitStack()
         self.shown: dict[str, set[str]] = defaultdict(set)
-        """What the examples have shown: events sent, pushes received, HTTP requests made."""
+        """What the examples show: events sent, pushes received, HTTP requests made."""
 
     async def line(self, text: str) -> None:
         match text.split(" ", 2):
@@ -121,10 +121,10 @@ class Play:
         kind, value = _parts(frame)
         expected_kind, expected_value = _parts(expected)
         assert kind == expected_kind, f"{frame} arrived, not {expected}"
-        found = json.loads(value) if value else None
-        for part in found if isinstance(found, list) else [found]:
+        actual = json.loads(value) if value else None
+        for part in actual if isinstance(actual, list) else [actual]:
             self._keep_values(part)
-        self._compare(self._value(expected_value) if expected_value else None, found)
+        self._compare(self._value(expected_value) if expected_value else None, actual)
 
     async def _compare_close(self, websocket: aiohttp.ClientWebSocketResponse, code: int) -> None:
         message = await websocket.receive(timeout=TIMEOUT_S)
@@ -158,18 +158,18 @@ class Play:
             self._values["refresh_token"] = answer["refresh_token"]
             self._values[f"{answer['user']}_token"] = answer["access_token"]
 
-    def _compare(self, expected: Json, found: Json) -> None:
-        self._keep_values(found)
+    def _compare(self, expected: Json, actual: Json) -> None:
+        self._keep_values(actual)
         expected = self._fill(expected)
-        assert _matches(expected, found), f"\nexpected {json.dumps(expected)}\nfound    {json.dumps(found)}"
+        assert _matches(expected, actual), f"\nexpected {json.dumps(expected)}\nactual   {json.dumps(actual)}"
 
-    def _keep_values(self, found: Json) -> None:
-        """Note what later lines refer to by ``$name``."""
-        if isinstance(found, dict):
-            if "epoch" in found:
-                self._values["epoch"] = found["epoch"]
-            if found.get("kind") == "public" and "room" not in self._values:
-                self._values["room"] = found["room"]
+    def _keep_values(self, actual: Json) -> None:
+        """Keep the values to which later lines refer by ``$name``."""
+        if isinstance(actual, dict):
+            if "epoch" in actual:
+                self._values["epoch"] = actual["epoch"]
+            if actual.get("kind") == "public" and "room" not in self._values:
+                self._values["room"] = actual["room"]
 
     def _value(self, text: str) -> Json:
         return self._fill(json.loads(text))
@@ -186,23 +186,23 @@ class Play:
                 return value
 
     def _fill_text(self, text: str) -> str:
-        return re.sub(r"\$(\w+)", lambda found: str(self._values.get(found[1], found[0])), text)
+        return re.sub(r"\$(\w+)", lambda match: str(self._values.get(match[1], match[0])), text)
 
 
 def _parts(frame: str) -> tuple[str, str]:
-    """The digits that a frame begins with (its packet types and the acknowledgement's id), and its JSON."""
+    """Split a frame into its leading digits (packet types and the acknowledgement's id) and its JSON."""
     json_text = frame.lstrip("0123456789")
     return frame.removesuffix(json_text) if json_text else frame, json_text
 
 
-def _matches(expected: Json, found: Json) -> bool:
-    """Equal, where ``"*"`` stands for any value."""
-    match expected, found:
+def _matches(expected: Json, actual: Json) -> bool:
+    """Return whether the values are equal, where ``"*"`` stands for any value."""
+    match expected, actual:
         case "*", _:
             return True
         case dict(), dict():
-            return expected.keys() == found.keys() and all(_matches(expected[name], found[name]) for name in expected)
+            return expected.keys() == actual.keys() and all(_matches(expected[name], actual[name]) for name in expected)
         case list(), list():
-            return len(expected) == len(found) and all(map(_matches, expected, found))
+            return len(expected) == len(actual) and all(map(_matches, expected, actual))
         case _:
-            return type(expected) is type(found) and bool(expected == found)
+            return type(expected) is type(actual) and bool(expected == actual)

@@ -7,7 +7,7 @@ from functools import partial
 
 
 async def main(url: str, first: int, count: int) -> None:
-    from chat import Chat  # examples/ is on the path now
+    from chat import Chat  # puts examples/ on the path
 
     loop = asyncio.get_running_loop()
     keyboards = {number: asyncio.Queue[str | None]() for number in range(first, count, 2)}

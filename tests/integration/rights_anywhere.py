@@ -1,4 +1,4 @@
-"""How the rows of the table of rights are asked that are about no room."""
+"""The requests for the rows of the rights table that concern no room."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,12 +12,12 @@ from tests.integration.rights_rooms import Cast
 
 @frozen(kw_only=True)
 class Asker:
-    """Who asks, and what they may ask with."""
+    """The user who asks, and the values for the questions."""
 
     cast: Cast
     user: UserId
     other: UserId
-    """Somebody else, who is signed in."""
+    """Another user, who is signed in."""
     refresh_token: str
     own_socket: str
     others_socket: str
@@ -34,7 +34,10 @@ class Asker:
 
 @frozen(kw_only=True)
 class Elsewhere:
-    """``command`` is None where only HTTP, ``routes`` are none where only a socket has it."""
+    """A row without a room.
+
+    ``command`` is None if only HTTP has the row, ``routes`` are empty if only sockets have it.
+    """
 
     fields: Callable[[Asker], Fields]
     command: str | None = None
@@ -67,7 +70,7 @@ def _create(*members: str) -> Elsewhere:
             "kind": "group",
             "title": "Tea",
             "key": new_id(),
-            "members": [f"{one}-{asker.cast.number}" for one in members],
+            "members": [f"{member}-{asker.cast.number}" for member in members],
         },
         success=201,
     )

@@ -1,4 +1,4 @@
-"""Asking the questions of the matrix of rights, and reading a letter of its table out of what comes back."""
+"""Asks the questions of the rights matrix, and maps each answer to a letter of the table."""
 
 import re
 import time
@@ -20,8 +20,8 @@ STATUSES = {"forbidden": 403, "not_found": 404, "invalid": 400, "unauthenticated
 
 
 @frozen
-class Said:
-    """An answer of either transport: its bytes, its object, and its code where it refuses."""
+class Response:
+    """An answer over either transport: its text, its object, and the code of a refusal."""
 
     text: str
     body: Mapping[str, Any]
@@ -29,30 +29,30 @@ class Said:
 
     @property
     def refusal(self) -> str | None:
-        """Its letter; a code that the table does not have stands for itself."""
+        """Return the letter of the refusal, or the code itself if the table has no letter for it."""
         return None if self.code is None else LETTERS.get(self.code, self.code)
 
 
-async def over_http(node: HttpNode, request: HttpRequest, token: str | None, *, success: int = 200) -> Said:
-    """What a request with this token is answered; asserts that the status is that of the answer's code."""
+async def over_http(node: HttpNode, request: HttpRequest, token: str | None, *, success: int = 200) -> Response:
+    """Send a request with a token. Asserts that the status is that of the answer's code."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     answer = await node.ask(request.method, request.path, request.body, headers=headers)
     body = answer.json if answer.body else {}
     code = body.get("code") if answer.status >= 400 else None
     assert answer.status == (success if code is None else STATUSES.get(code, answer.status)), answer
-    told = sorted((name, value) for name, value in answer.headers.items() if name not in ("Date", "Content-Length"))
-    return Said(f"{answer.status} {told} {answer.body.decode()}", body, code)
+    compared = sorted((name, value) for name, value in answer.headers.items() if name not in ("Date", "Content-Length"))
+    return Response(f"{answer.status} {compared} {answer.body.decode()}", body, code)
 
 
-async def over_socket(client: RawClient, command: str, fields: Mapping[str, Any]) -> Said:
-    """What a command is answered on a socket."""
+async def over_socket(client: RawClient, command: str, fields: Mapping[str, Any]) -> Response:
+    """Send a command on a socket, and return its answer."""
     body = await client.call(command, fields)
     frame = next(text for text in reversed(client.texts) if text.startswith("43"))
-    return Said(re.sub(r"^43\d+", "", frame), body, None if body["ok"] else body["error"]["code"])
+    return Response(re.sub(r"^43\d+", "", frame), body, None if body["ok"] else body["error"]["code"])
 
 
 def expired_token(node: HttpNode, user: str) -> str:
-    """An access token of a session that is open, right in all but its end."""
+    """Return an expired access token of an open session."""
     principal = JwtTokens(SECRET).read_access(node.tokens[user])
     assert principal is not None
     assert principal.session is not None
@@ -62,29 +62,29 @@ def expired_token(node: HttpNode, user: str) -> str:
 
 @frozen
 class Asking:
-    """One cell asked in one way. ``ask`` sends the question about the room of the cell it is given."""
+    """A cell and a way to ask. ``ask`` sends the question about the room of a cell."""
 
     cast: Cast
     cell: Cell
-    ask: Callable[[Cell], Awaitable[Said]]
+    ask: Callable[[Cell], Awaitable[Response]]
 
     async def letter(self, question: Question) -> str:
-        """What the table should say. Something else where it would be right, but for what happened beside it."""
+        """Return the letter for the table, or a text if the letter is right but its side effects are not."""
         before = await self.cast.facts(self.cell)
-        said = await self.ask(self.cell)
-        of_none = await self.ask(evolve(self.cell, room=self.cell.unborn)) if self.cell.rank in UNKNOWING else None
+        response = await self.ask(self.cell)
+        unborn = await self.ask(evolve(self.cell, room=self.cell.unborn)) if self.cell.rank in UNKNOWING else None
         after = await self.cast.look_again(self.cell)
         if after == before:
             self.cast.give_back(self.cell)
-        found = said.refusal or _letter(question, self.cell, said.body, before.head, after.head)
+        found = response.refusal or _letter(question, self.cell, response.body, before.head, after.head)
         if found != "+" and after != before:
             return f"{found}, but something has changed"
-        if of_none and found in ("N", "F", "-") and not self._is_the_same(said, of_none, after):
-            return f"{found}, but not as of a room that is not there"
+        if unborn and found in ("N", "F", "-") and not self._is_the_same(response, unborn, after):
+            return f"{found}, but not as for an unborn room"
         return found
 
-    def _is_the_same(self, said: Said, of_none: Said, after: Facts) -> bool:
-        return of_none.text.replace(self.cell.unborn, self.cell.room) == said.text and after.unborn == 0
+    def _is_the_same(self, response: Response, unborn: Response, after: Facts) -> bool:
+        return unborn.text.replace(self.cell.unborn, self.cell.room) == response.text and after.unborn == 0
 
 
 def _letter(question: Question, cell: Cell, body: Mapping[str, Any], before: int, after: int) -> str:

@@ -1,7 +1,7 @@
-"""How each row of the table of rights is asked: the command's fields, and the routes that have it.
+"""The requests for each row of the rights table: the fields of the command, and its routes.
 
-Written by hand from the contract's table of commands; `test_rights_matrix` fails when a command or a route that is
-served is missing here.
+Written by hand from the contract's table of commands. `test_rights_matrix` fails if a command or route of the server
+is missing here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,10 +22,10 @@ OWNERS: Mapping[str, Owners] = {"": "two", "the only owner": "one", "alone": "al
 
 @frozen(kw_only=True)
 class Question:
-    """A row of the table, as it is asked of a room.
+    """A row of the table, as a question about a room.
 
-    ``command`` is None where only HTTP, and ``routes`` are none where only a socket has it. ``appends`` tells commands
-    that write an entry from those that read. ``method_says`` are the fields that a route's method stands for.
+    ``command`` is None if only HTTP has the row, ``routes`` are empty if only sockets have it. ``appends`` is true for
+    commands that append an entry. ``method_says`` are the fields that the method of a route implies.
     """
 
     command: str | None
@@ -46,7 +46,7 @@ class HttpRequest:
 
 
 def http_request(route: str, fields: Fields, subject: str) -> HttpRequest:
-    """What is sent to a route such as ``PUT /rooms/{room}/marker``: fields that are not in its path stand elsewhere."""
+    """Return the request to a route such as ``PUT /rooms/{room}/marker``: other fields go into its query or body."""
     method, path = route.split(" ")
     left = dict(fields)
     for name, value in {**fields, "self": subject}.items():
@@ -59,11 +59,10 @@ def http_request(route: str, fields: Fields, subject: str) -> HttpRequest:
 
 
 def question(row: str) -> Question:
-    """How a row of the table is asked. Raises KeyError and ValueError for one that nobody knows to ask."""
+    """Return the question of a row of the table. Raises KeyError or ValueError for an unknown row."""
     name, _, owners = row.partition(", ")
     command, *about = name.split(" ")
-    found = _QUESTIONS[command](*about)
-    return evolve(found, owners=OWNERS[owners])
+    return evolve(_QUESTIONS[command](*about), owners=OWNERS[owners])
 
 
 def _message_of(whose: str) -> Callable[[Cell], Fields]:
@@ -149,7 +148,7 @@ def _about(command: str, *routes: str, **more: Json) -> Callable[[Whom], Questio
 
 
 def _remove(whom: Whom) -> Question:
-    # Of oneself the route of members means room.leave.
+    # With the user's own name, the route of members means room.leave.
     routes = (ON_INVITATIONS,) if whom == "oneself" else (ON_MEMBERS, ON_INVITATIONS)
     return _about("room.remove", *routes, reason="spam")(whom)
 

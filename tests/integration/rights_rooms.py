@@ -1,4 +1,4 @@
-"""A room for each cell of the matrix of rights, and the people in it."""
+"""A room for each cell of the rights matrix, and its users."""
 
 import itertools
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from tests.integration.rights_table import RANKS, Kind, Rank
 
 Whom: TypeAlias = Literal["oneself", "stranger", "invited", "member", "admin", "owner", "banned", "nobody"]
 Owners: TypeAlias = Literal["two", "one", "alone"]
-"""Whether an owner has another beside them, or nobody at all."""
+"""Whether the room has two owners, one owner, or one owner and no other member."""
 WITH_ACCOUNTS: tuple[Whom, ...] = ("stranger", "invited", "member", "admin", "owner", "banned")
 NOBODY: Whom = "nobody"
 TITLE = "Tea"
@@ -28,22 +28,22 @@ _numbers = itertools.count()
 
 @frozen(kw_only=True)
 class Cell:
-    """One question: a room, who asks, and what they may ask about."""
+    """A question: a room, the user who asks, and the values for the question."""
 
     kind: Kind
     rank: Rank
     owners: Owners
     reacted: bool
-    """Whether the subject has put `EMOJI` on the message of another, where they may."""
+    """Whether the subject has reacted with `EMOJI` to the message of another user, if permitted."""
     room: RoomId
     unborn: RoomId
     """The id of a room of this kind that does not exist."""
     subject: UserId
     people: Mapping[Whom, UserId]
     own: Seq = 1
-    """A message of the subject, where they have been a member."""
+    """A message of the subject, if the subject has been a member."""
     others: Seq = 2
-    """A message of somebody else."""
+    """A message of another user."""
 
     def whom(self, whom: Whom) -> UserId:
         return self.subject if whom == "oneself" else self.people[whom]
@@ -51,12 +51,12 @@ class Cell:
 
 @frozen
 class Facts:
-    """What a store holds of a cell's room."""
+    """The content of a cell's room in the store."""
 
     head: Seq
     everything: Any
     unborn: Seq
-    """The head of the room that does not exist."""
+    """The head of the room `Cell.unborn`."""
 
 
 Place: TypeAlias = tuple[Kind, Rank, Owners, bool]
@@ -64,7 +64,7 @@ Place: TypeAlias = tuple[Kind, Rank, Owners, bool]
 
 @frozen
 class Cast:
-    """Users of their own for some rows of the matrix, so that what they have does not grow from row to row."""
+    """Separate users for some rows of the matrix, so that their rooms do not grow in number from row to row."""
 
     node: HttpNode
     number: int = field(factory=lambda: next(_numbers))
@@ -72,15 +72,15 @@ class Cast:
     _known: dict[RoomId, Facts] = field(factory=dict, init=False)
 
     def subject(self, rank: Rank) -> UserId:
-        """Who asks as somebody of this rank."""
+        """Return the user who asks with this rank."""
         return f"{rank}-{self.number}"
 
     def other(self, whom: Whom) -> UserId:
-        """Somebody else, of this membership state in every room."""
+        """Return another user, who has this membership state in every room."""
         return f"other-{whom}-{self.number}"
 
     async def enter(self) -> None:
-        """Accounts for all, and access tokens for those who ask."""
+        """Create accounts for all users, and access tokens for those who ask."""
         await self.node.sign_in(*map(self.subject, RANKS))
         for whom in WITH_ACCOUNTS:
             await self._account(self.other(whom))
@@ -90,9 +90,9 @@ class Cast:
         return user
 
     async def cell(self, kind: Kind, rank: Rank, owners: Owners = "two", *, reacted: bool = False) -> Cell:
-        """A room in which the subject has the rank: one that was given back, or a fresh one."""
-        if found := self._unchanged.get((kind, rank, owners, reacted)):
-            return found.pop()
+        """Return a room in which the subject has the rank: an unchanged room, or a new one."""
+        if unchanged := self._unchanged.get((kind, rank, owners, reacted)):
+            return unchanged.pop()
         cell = await (self._private(rank, reacted) if kind == "private" else self._shared(kind, rank, owners, reacted))
         if reacted and rank in ("member", "admin", "owner"):
             react = React(room=cell.room, seq=cell.others, emoji=EMOJI, on=True)
@@ -103,7 +103,7 @@ class Cast:
         subject, key = self.subject(rank), new_id()
         founder = subject if owners == "alone" else self.other("owner")
         chat, room = self.node.chat, created_room_id(founder, key)
-        first = [] if owners == "alone" else [self.other(one) for one in ("admin", "member", "banned")]
+        first = [] if owners == "alone" else [self.other(whom) for whom in ("admin", "member", "banned")]
         first += [] if rank in NO_MEMBERS_YET else [subject]
         await chat.execute(founder, CreateRoom(kind=kind, title=TITLE, key=key, members=first))
         own = others = 1
@@ -129,21 +129,21 @@ class Cast:
         )
 
     def _others(self) -> Mapping[Whom, UserId]:
-        found: dict[Whom, UserId] = {whom: self.other(whom) for whom in (*WITH_ACCOUNTS, NOBODY)}
-        return found
+        others: dict[Whom, UserId] = {whom: self.other(whom) for whom in (*WITH_ACCOUNTS, NOBODY)}
+        return others
 
     async def _private(self, rank: Rank, reacted: bool) -> Cell:
         subject = self.subject(rank)
-        one = subject if rank == "member" else self.other("member")
+        member = subject if rank == "member" else self.other("member")
         peer = await self._account(f"peer-{next(_numbers)}")
-        await self.node.chat.execute(one, SendMessage(to=peer, key=new_id(), body="hi"))
-        await self.node.chat.execute(peer, SendMessage(to=one, key=new_id(), body="ho"))
+        await self.node.chat.execute(member, SendMessage(to=peer, key=new_id(), body="hi"))
+        await self.node.chat.execute(peer, SendMessage(to=member, key=new_id(), body="ho"))
         return Cell(
             kind="private",
             rank=rank,
             owners="two",
             reacted=reacted,
-            room=private_room_id(one, peer),
+            room=private_room_id(member, peer),
             unborn=private_room_id(self.other("owner"), peer),
             subject=subject,
             people={**self._others(), "member": peer},
@@ -156,17 +156,17 @@ class Cast:
         await execute(founder, BanUser(room=room, user=self.other("banned")))
 
     async def facts(self, cell: Cell) -> Facts:
-        """What is in the cell; of one that was given back, what was seen then."""
+        """Return the content of the cell, which is known if the cell was given back."""
         if cell.room not in self._known:
             self._known[cell.room] = await self.look_again(cell)
         return self._known[cell.room]
 
     def give_back(self, cell: Cell) -> None:
-        """Nothing has changed in its room: whoever wants such a one may have it."""
+        """Keep a cell with an unchanged room for a later question."""
         self._unchanged.setdefault((cell.kind, cell.rank, cell.owners, cell.reacted), []).append(cell)
 
     async def look_again(self, cell: Cell) -> Facts:
-        """What is in the cell by now."""
+        """Return the current content of the cell."""
         store, users = self.node.store, [cell.subject, *cell.people.values()]
         log = await store.read_on(cell.room, 0, 1_000)
         everything = (

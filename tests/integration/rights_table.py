@@ -1,17 +1,17 @@
-"""Who gets which answer: the contract's table of rights, written out by hand from ``docs/protocol.md``.
+"""The contract's table of rights, written out by hand from ``docs/protocol.md``.
 
-Every row is a command, with whom or what it is about, and has an answer for each rank in each kind of room:
+Every row is a command with its object, and has an answer for each rank in each kind of room:
 
-    +  it is carried out; a command that appends has written one entry, one that reads shows the room
-    =  it is carried out and finds nothing to change
-    -  it is carried out and shows nothing of the room
-    i  the room is shown as to somebody invited: without ``last``, ``unread`` and markers
-    s  the room is shown as to a stranger: without ``me``, ``last`` and markers
+    +  carried out; a command that appends has written one entry, a reading command shows the room
+    =  carried out without a change
+    -  carried out, but shows nothing of the room
+    i  the room as invited users see it: without ``last``, ``unread`` and markers
+    s  the room as users without membership see it: without ``me``, ``last`` and markers
     F  forbidden        N  not_found        I  invalid        U  unauthenticated
     .  not asked
 
-Where two rules of the contract meet, a right is looked at first: whoever may not do a thing to anybody is told
-``forbidden``, also of oneself, of a user who is not a member, and of one who does not exist.
+If two rules of the contract apply, rights come first: a user who lacks the right gets ``forbidden`` for every object,
+also for the user's own name, for a user who is not a member, and for an unknown user.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 RANKS: tuple[Rank, ...] = get_args(Rank)
 RANKS_OF: Mapping[Kind, tuple[Rank, ...]] = {"private": ("stranger", "member"), "group": RANKS, "public": RANKS}
 UNKNOWING: frozenset[Rank] = frozenset({"stranger", "invited", "left", "removed", "banned"})
-"""Who is told ``not_found`` of a room in the same words as of one that does not exist."""
+"""The ranks that get the same ``not_found`` for a room as for an unborn room."""
 
 _IN_A_ROOM = """
                                      private   group              public
@@ -151,6 +151,6 @@ def _lines(table: str, headings: int) -> list[str]:
 
 
 IN_A_ROOM = dict(map(_in_a_room, _lines(_IN_A_ROOM, 2)))
-"""For each command in a room: kind of room, rank, letter. Without a good token every one of them is ``U``."""
+"""The letters of each command in a room, by kind of room and rank. Without a valid token every letter is ``U``."""
 ANYWHERE = dict(map(_anywhere, _lines(_ANYWHERE, 1)))
-"""For what is asked of no room."""
+"""The letters of the rows without a room."""

@@ -1,4 +1,4 @@
-"""A TCP proxy to a server that answers some HTTP requests itself, and that can hold what the client sends."""
+"""A TCP proxy to a server. It answers some HTTP requests itself, and can hold back what the client sends."""
 
 import asyncio
 import time
@@ -13,15 +13,15 @@ CHUNK = 65_536
 
 
 CLOSED = b""
-"""No answer: the connection is closed."""
+"""No answer: the proxy closes the connection."""
 HTML = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 10\r\nConnection: close\r\n\r\n<p>Sorry.\n"
-"""What some proxies answer."""
+"""An answer as some proxies give it."""
 HANDSHAKE = b'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 88\r\n\r\n0{"sid":"1","upgrades":["web'
-"""An answer of a handshake that is cut in its body."""
+"""An answer to a handshake that is cut in its body."""
 
 
 def refusal(status: int, retry_after: int = 0) -> bytes:
-    """An answer of a server that refuses: temporarily, unless the status is 401."""
+    """Return the refusal of a server: temporary, unless the status is 401."""
     body = f'{{"detail": "Refused by the proxy.", "temporary": {"false" if status == 401 else "true"}}}'
     wait = f"Retry-After: {retry_after}\r\n" if retry_after else ""
     head = f"HTTP/1.1 {status} Refused\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{wait}"
@@ -30,11 +30,11 @@ def refusal(status: int, retry_after: int = 0) -> bytes:
 
 @define(eq=False)
 class ScriptedProxy:
-    """Passes everything on, except the requests that ``refusals`` names, and what comes after ``hold_after``.
+    """Passes everything on, except the requests in ``refusals``, and data after ``hold_after``.
 
     Attributes:
-        refusals: by path, the answers to its first requests; after each, the connection is closed.
-        hold_after: once the server has sent these bytes, what clients send waits for `release`.
+        refusals: by path, the answers to the first requests. After each answer the connection is closed.
+        hold_after: once the server has sent these bytes, data of clients waits for `release`.
     """
 
     port: int
@@ -50,7 +50,7 @@ class ScriptedProxy:
     _connections: set[asyncio.Task[None]] = field(factory=set)
 
     def times(self, path: str) -> Sequence[float]:
-        """When requests to the path came."""
+        """Return the times of the requests to the path."""
         return [at for at, requested in self.requests if requested == path]
 
     async def until_sent(self, text: bytes) -> None:
@@ -76,7 +76,7 @@ class ScriptedProxy:
                 server.close()
                 down.cancel()
         except* OSError:
-            pass  # one of the two has ended
+            pass  # client or server has ended
         finally:
             self._connections.discard(task)
             writer.close()
@@ -85,7 +85,7 @@ class ScriptedProxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: asyncio.StreamWriter
     ) -> None:
         while data := await reader.read(CHUNK):
-            if data.startswith((b"GET ", b"POST ")):  # no client pipelines: a request begins a chunk
+            if data.startswith((b"GET ", b"POST ")):  # no client pipelines, so each request starts a chunk
                 path = data.split(b" ", 2)[1].decode().partition("?")[0]
                 number = len(self.times(path))
                 self.requests.append((time.monotonic(), path))

@@ -1,4 +1,4 @@
-"""What tests of a running server ask it over HTTP."""
+"""A user of a running server, over HTTP."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ PASSWORD = "correct horse"
 
 @frozen
 class User:
-    """Somebody who is signed in at a server."""
+    """A user who is signed in at a server."""
 
     http: ClientSession
     api: str
@@ -26,7 +26,7 @@ class User:
         return {"Authorization": f"Bearer {self.token}"}
 
     async def send(self, to: str, key: str, body: str = "x") -> int:
-        """Send a message; its seq. Raises AssertionError where it is not acknowledged."""
+        """Send a message. Returns its seq. Raises AssertionError if the message is not acknowledged."""
         message = {"key": key, "body": body}
         async with self.http.post(f"{self.api}/users/{to}/messages", json=message, headers=self.bearer) as answer:
             assert answer.status in (200, 201), await answer.text()
@@ -34,7 +34,7 @@ class User:
             return seq
 
     async def entries(self, peer: str) -> list[Any]:
-        """All entries of the private room with somebody."""
+        """Return all entries of the private room with ``peer``."""
         page = await self._page(peer, "anchor=oldest&after=200")
         found: list[Any] = page["entries"]
         while page["has_after"]:
@@ -50,7 +50,7 @@ class User:
 
 
 async def sign_in(http: ClientSession, url: str, name: str) -> User:
-    """Somebody signs in, and up where that is needed, at the server that listens on ``url``."""
+    """Sign a user in at the server on ``url``, after a sign-up if needed."""
     api = f"{url}/api/v1"
     account = {"user": name, "password": PASSWORD}
     async with http.post(f"{api}/accounts", json=account):

@@ -1,4 +1,4 @@
-"""The product as its users have it: the command `chatcore` in a process of its own."""
+"""The command `chatcore` in a separate process."""
 
 import asyncio
 import json
@@ -15,14 +15,14 @@ from attrs import define, field
 
 CHATCORE = Path(sys.executable).with_name("chatcore")
 TIMEOUT_S = 60
-"""What a slow machine may take for what should come at once."""
+"""Seconds that a slow machine may take for an immediate reaction."""
 
 _LISTENS = re.compile(r"listens on (http://\S+)")
 
 
 @define(eq=False)
 class Server:
-    """A process of `chatcore`: what it has printed and logged so far, and its URL once it listens."""
+    """A process of `chatcore`: its output and log so far, and its URL once it listens."""
 
     process: asyncio.subprocess.Process
     printed: list[str] = field(factory=list)
@@ -45,11 +45,11 @@ class Server:
 
     @property
     def events(self) -> Sequence[Mapping[str, str]]:
-        """The log's lines, as JSON has them."""
+        """Return the lines of the JSON log."""
         return [json.loads(line) for line in self.logged]
 
     async def until(self, condition: Callable[[Self], object]) -> None:
-        """Wait until what it has said meets ``condition``. Raises RuntimeError with all of it where it ends before."""
+        """Wait until the output meets ``condition``. Raises RuntimeError with the output if the process ends before."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 while not condition(self):
@@ -58,34 +58,36 @@ class Server:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise TimeoutError("\n".join(["it had said", *self.printed, *self.logged])) from None
+            raise TimeoutError("\n".join(["the output was", *self.printed, *self.logged])) from None
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal, and give the exit code once it has ended."""
+        """Send a signal, and return the exit code once the process has ended."""
         if self.process.returncode is None:
             self.process.send_signal(number)
         return await self.ended()
 
     async def kill(self) -> None:
-        """End it as a crash would."""
+        """End the process as a crash would."""
         await self.stop(signal.SIGKILL)
 
     async def ended(self) -> int:
-        """The exit code, once the process has ended and everything it said has been read. It is killed in the end."""
+        """Return the exit code once the process has ended and its output has been read. After a timeout, kill it."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 await asyncio.shield(self._reading)
                 return await self.process.wait()
         except TimeoutError:
             self.process.kill()
-            raise TimeoutError("\n".join(["it does not end; it had said", *self.printed, *self.logged])) from None
+            raise TimeoutError(
+                "\n".join(["the process does not end; its output", *self.printed, *self.logged])
+            ) from None
 
     async def _read_output(self) -> None:
         assert self.process.stdout is not None
         async for line in self.process.stdout:
             self.printed.append(line.decode().rstrip("\n"))
-            if found := _LISTENS.search(self.printed[-1]):
-                self.url = found[1]
+            if match := _LISTENS.search(self.printed[-1]):
+                self.url = match[1]
             self._changed.set()
 
     async def _read_log(self) -> None:
@@ -96,7 +98,7 @@ class Server:
 
 
 async def launch(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Server:
-    """Start `chatcore` with ``folder`` as its working directory, where its data stands as well."""
+    """Start `chatcore` with ``folder`` as its working directory, which has its data too."""
     process = await asyncio.create_subprocess_exec(
         CHATCORE,
         *arguments,
@@ -113,9 +115,9 @@ async def launch(folder: Path, *arguments: str, environment: Mapping[str, str] |
 async def serving(
     folder: Path, *flags: str, port: int = 0, environment: Mapping[str, str] | None = None
 ) -> AsyncGenerator[Server]:
-    """A server that listens, on a port of its own unless one is given; whatever is left of it is killed at the end.
+    """A server that listens, on a free port unless ``port`` is given. Its process is killed at the end.
 
-    Its data stays in ``folder``: serve it again, with the same port, for a restart.
+    The data stays in ``folder``: for a restart, serve the folder again with the same port.
     """
     server = await launch(folder, "serve", "--port", str(port), *flags, environment=environment)
     try:
@@ -126,5 +128,5 @@ async def serving(
 
 
 def _no_settings() -> Mapping[str, str]:
-    """The environment of the tests without settings of whoever runs them."""
+    """Return the environment of the tests without settings of `chatcore`."""
     return {name: value for name, value in os.environ.items() if not name.startswith("CHATCORE_")}

@@ -1,4 +1,4 @@
-"""A TCP proxy that counts sign-ins and refreshes, and compares each repetition with the `Retry-After` before it."""
+"""A TCP proxy that counts sign-ins and refreshes, and compares each retry with the last `Retry-After`."""
 
 import asyncio
 import re
@@ -23,7 +23,7 @@ class SignInProxy:
     Attributes:
         asked: requests by path.
         refused: answers with a `Retry-After`.
-        early: users who repeated a sign-in before the time that the last refusal named.
+        early: users who repeated a sign-in before the `Retry-After` of the last refusal had passed.
     """
 
     port: int
@@ -32,7 +32,7 @@ class SignInProxy:
     refused: int = 0
     early: list[str] = field(factory=list)
     _under_way: int = 0
-    """Sign-ins and refreshes that were passed on and not answered."""
+    """The number of sign-ins and refreshes that were passed on and are not answered."""
     _answered: asyncio.Event = field(factory=asyncio.Event)
     _not_before: dict[str, float] = field(factory=dict)
     _connections: set[asyncio.Task[None]] = field(factory=set)
@@ -42,16 +42,16 @@ class SignInProxy:
         assert task
         self._connections.add(task)
         users: list[str] = []
-        """The user of the request under way on this connection, empty for a refresh; no client pipelines."""
+        """The user of the request in flight on this connection, empty for a refresh. No client pipelines."""
         try:
             back, server = await asyncio.open_connection("127.0.0.1", self.port)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._up(reader, server, users))
                 group.create_task(self._down(back, writer, users))
         except* OSError:
-            pass  # one of the two has ended, or the server is away
+            pass  # client or server has ended, or the server is away
         except* asyncio.CancelledError:
-            pass  # by `end`
+            pass  # cancelled by `end`
         finally:
             self._connections.discard(task)
             self._end(users)
@@ -59,8 +59,8 @@ class SignInProxy:
 
     async def _up(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, users: list[str]) -> None:
         while data := await reader.read(CHUNK):
-            if found := _REQUEST.match(data):
-                self.asked[found[1].decode()] += 1
+            if match := _REQUEST.match(data):
+                self.asked[match[1].decode()] += 1
                 self._under_way += 1
                 users.append("")
             if users and b'"password"' in data and (user := _USER.search(data)):
@@ -87,13 +87,13 @@ class SignInProxy:
         self._answered.set()
 
     async def until_answered(self) -> None:
-        """Wait until no sign-in or refresh that was passed on is without its answer."""
+        """Wait until every sign-in and refresh that was passed on is answered."""
         while self._under_way:
             self._answered.clear()
             await self._answered.wait()
 
     def forget(self) -> None:
-        """Count from here on."""
+        """Reset all counts."""
         self.asked.clear()
         self.refused = 0
 

@@ -1,8 +1,8 @@
-"""A disk that loses its power: what it was told to write, and what of it may be there afterwards.
+"""A disk that loses power: the operations on it, and the possible contents afterwards.
 
-Until a file is synced, any of what was written to it since its last sync may be lost, sector by sector. A sector may be
-cut at any byte, and the file may have grown without its new bytes. Until a folder is synced, any name that was made or
-deleted in it may be lost or still be there. What a sync that has ended covers is there.
+Until a file is synced, each sector that was written since the last sync may be lost. A sector may be cut at any byte,
+and the file may have grown without its new bytes. Until a folder is synced, each new name may be lost and each deleted
+name may still exist. Everything that a completed sync covers is on the disk.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from attrs import Factory, define, frozen
 SECTOR = 512
 
 Name: TypeAlias = PurePosixPath
-"""Where a file or folder is below the disk's root, which is named `.`."""
+"""The path of a file or folder relative to the disk's root, which is named `.`."""
 
 Number: TypeAlias = int
-"""Of a file, whatever its names are."""
+"""The number of a file, which does not depend on its names."""
 
 Image: TypeAlias = Mapping[Name, bytes | None]
-"""What is there after a loss of power: files with their bytes, and folders."""
+"""The contents after a loss of power: files with their bytes, and folders."""
 
 
 @frozen
@@ -40,7 +40,7 @@ class Truncate:
 
 @frozen
 class Link:
-    """A name is made: of a file, or of a folder."""
+    """A new name of a file or folder."""
 
     name: Name
     file: Number | None
@@ -53,7 +53,7 @@ class Unlink:
 
 @frozen
 class Sync:
-    """A file's bytes, or a folder's names, are there as they were at position ``began``."""
+    """A file's bytes, or a folder's names, are on the disk as of position ``began``."""
 
     what: Number | Name
     began: int
@@ -63,7 +63,7 @@ Operation: TypeAlias = Write | Truncate | Link | Unlink | Sync
 
 
 class Survival(Enum):
-    """What survives of what was not synced."""
+    """Which operations survive that were not synced."""
 
     NOTHING = "nothing"
     ALL = "all, and the last write in part"
@@ -72,7 +72,7 @@ class Survival(Enum):
 
 @define
 class Disk:
-    """The disk below ``root``, and everything that was done to it since it had the image ``start``."""
+    """The disk below ``root``, and all operations on it since the image ``start``."""
 
     root: Path
     start: Image = Factory(dict[Name, bytes | None])
@@ -85,14 +85,14 @@ class Disk:
 
     @property
     def position(self) -> int:
-        """How many operations there were."""
+        """The number of operations."""
         return len(self.operations)
 
     def make_folder(self, path: Path) -> None:
         self._link(self._name(path), None)
 
     def open(self, path: Path) -> Number:
-        """The file of that name, which is new where there was none."""
+        """Return the file of that name. If there is none, create it."""
         name = self._name(path)
         number = self._names.get(name)
         if number is None:
@@ -120,12 +120,12 @@ class Disk:
         self.operations.append(Sync(name if number is None else number, began))
 
     def path_of(self, identity: tuple[int, int]) -> Path:
-        """Where the file or folder with that device and inode is."""
+        """Return the path of the file or folder with that device and inode."""
         paths = [self.root / name for name in (Name(), *self._names)]
         return {(path.stat().st_dev, path.stat().st_ino): path for path in paths}[identity]
 
     def image(self, position: int, survival: Survival, random: Random) -> Image:
-        """What is there when the power is lost right after the operation before ``position``."""
+        """Return the contents if the power is lost right after the operation before ``position``."""
         contents: dict[Number, bytearray] = {
             number: bytearray(content or b"") for number, content in enumerate(self.start.values())
         }
@@ -171,21 +171,21 @@ class Disk:
 
 
 def _unsynced(operations: Sequence[Operation]) -> Sequence[tuple[bool, Operation]]:
-    """The operations, each with whether a later sync has covered it."""
+    """Return the operations, each with whether a later sync covers it."""
     began: dict[Number | Name, int] = {}
-    found: list[tuple[bool, Operation]] = []
+    marked: list[tuple[bool, Operation]] = []
     for index in reversed(range(len(operations))):
         operation = operations[index]
         if isinstance(operation, Sync):
             began[operation.what] = max(operation.began, began.get(operation.what, 0))
             continue
         about = operation.file if isinstance(operation, Write | Truncate) else operation.name.parent
-        found.append((index < began.get(about, 0), operation))
-    return found[::-1]
+        marked.append((index < began.get(about, 0), operation))
+    return marked[::-1]
 
 
 def _surviving(offset: int, data: bytes, chance: float, random: Random | None) -> Sequence[tuple[int, bytes]]:
-    """The sectors, or parts of them, that reach the disk; the last one may be torn."""
+    """Return the sectors, or parts of them, that reach the disk. The last sector may be torn."""
     if random is None:
         return [(offset, data)]
     parts: list[tuple[int, bytes]] = []

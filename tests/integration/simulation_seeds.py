@@ -1,10 +1,10 @@
-"""The seeds of the simulation's campaign: fixed ones, and fresh ones that follow from the commit.
+"""The seeds of the simulation's campaign: fixed seeds, and fresh seeds that depend on the commit.
 
 Settings:
     CHATCORE_TEST_SEED: Runs this seed only.
-    CHATCORE_TEST_STRESS: Runs that seed under this stress, one of `STRESSES`.
+    CHATCORE_TEST_STRESS: Runs that seed under this stress of `STRESSES`.
     CHATCORE_TEST_SEEDS_FROM: The text from which the fresh seeds are drawn, instead of the commit's id.
-    CHATCORE_TEST_SIMULATION_HOURS: Runs only fresh seeds, for so many hours.
+    CHATCORE_TEST_SIMULATION_HOURS: Runs only fresh seeds, for this number of hours.
     CHATCORE_TEST_SIMULATION_LARGE: Gives every stress its large scale.
 """
 
@@ -25,9 +25,9 @@ LARGE = "CHATCORE_TEST_SIMULATION_LARGE" in os.environ
 FIXED = 60
 FRESH = 200
 FIXED_STRESSED, FRESH_STRESSED = 2, 4
-"""For each stress."""
+"""The number of seeds for each stress."""
 STRESSED = 0.1
-"""The share of worlds under stress in a campaign of hours."""
+"""The share of worlds under stress in a campaign of several hours."""
 HOURS = float(os.environ.get("CHATCORE_TEST_SIMULATION_HOURS", "0"))
 CHUNKS: Sequence[int] = range(1 if SEED is not None else 4)
 """The parts of the campaign, which run on several workers."""

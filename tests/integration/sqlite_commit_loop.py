@@ -1,4 +1,4 @@
-"""A process that appends as fast as it can, and says what it was told was written, until it is killed.
+"""A process that appends as fast as it can, and prints what was acknowledged, until it is killed.
 
 Run by test_sqlite_kill.py: python sqlite_commit_loop.py FOLDER
 """

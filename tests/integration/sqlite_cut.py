@@ -1,8 +1,8 @@
-"""A process that dies between two statements of a write, again and again, each time at the next one.
+"""Processes that die between two statements of a write: each one statement later than the last.
 
-Run by test_sqlite_cut.py: python sqlite_cut.py FOLDER BACKEND. Makes FOLDER/before (what was there), FOLDER/<n> for
-every cut (what the process that died before its n-th statement left), FOLDER/after (what it leaves when it lives), and
-prints how many statements there are.
+Run by test_sqlite_cut.py: python sqlite_cut.py FOLDER BACKEND. Creates FOLDER/before (the data before the write),
+FOLDER/<n> for every cut (the data after a process died before its n-th statement) and FOLDER/after (the data after the
+whole write). Prints the number of statements.
 """
 
 import itertools
@@ -34,7 +34,7 @@ from chatcore.testing.builders import (
 from chatcore_sqlite import SqliteStore
 
 THERE = [*conversation(count=5, users=["alice", "bob", "carol"]), edited(6, 2, "a secret"), reacted(7, "bob", target=2)]
-"""The log of `room` before."""
+"""The log of `room` before the write."""
 
 MORE = [
     joined("room", 8, "erin", role="admin"),
@@ -50,10 +50,10 @@ MORE = [
     updated("room", 18, "title"),
     reacted(19, "alice", target=9, on=False),
 ]
-"""What one call appends to it."""
+"""The entries that one call appends to `room`."""
 
 BORN = [opened("born", opens=opens("alice", "erin", title="title")), message("born", 2)]
-"""What the next call appends to an unborn room."""
+"""The entries that the next call appends to an unborn room."""
 
 
 async def before(folder: Path) -> None:
@@ -62,18 +62,18 @@ async def before(folder: Path) -> None:
 
 
 async def write(folder: Path, die_at: int | None) -> int:
-    """Write; how many statements that took, unless the process dies before one of them."""
+    """Write, unless the process dies before a statement. Returns the number of statements."""
     statements = 0
 
     def count(_: str) -> None:
         nonlocal statements
         statements += 1
         if statements == die_at:
-            os._exit(0)  # nothing is flushed, nothing rolled back, no lock is released by us
+            os._exit(0)  # nothing is flushed or rolled back, and no lock is released by the process
 
     async with SqliteStore(folder) as store:
         await store.database.write(lambda connection: trace(connection, count))
-        statements = 0  # the end of that very write
+        statements = 0  # the end of that write
         for entries in (MORE, BORN):
             assert (await store.append(entries)).written == len(entries)
         counted = statements
@@ -86,7 +86,7 @@ def trace(connection: Connection, callback: Callable[[str], None] | None) -> Non
 
 
 def in_a_process_of_its_own(work: Callable[[], Awaitable[object]], backend: str) -> int:
-    """Its exit code. The parent never has a thread, so it may fork."""
+    """Run in a child process, and return its exit code. The parent never has a thread, so it may fork."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

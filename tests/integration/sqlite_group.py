@@ -1,4 +1,4 @@
-"""What the suites of the database share: works that run in one group, and processes that meddle."""
+"""Helpers of the database suites: jobs that run in one group, and other processes on the same file."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ from chatcore_sqlite import SqliteDatabase
 
 Work: TypeAlias = Callable[[Connection], Any]
 Outcome: TypeAlias = object
-"""What a work gave, or the exception that its caller got."""
+"""The result of a job, or the exception that its caller got."""
 
 
 async def outcome_of(database: SqliteDatabase, work: Work) -> Outcome:
@@ -30,7 +30,7 @@ async def outcome_of(database: SqliteDatabase, work: Work) -> Outcome:
 
 @asynccontextmanager
 async def writer_held(database: SqliteDatabase) -> AsyncGenerator[None, None]:
-    """While the block runs, the writing thread is busy with another group: what is called in it shares the next."""
+    """Keep the writing thread busy in the block, so that calls in the block share the next group."""
     begun, release = threading.Event(), threading.Event()
 
     def hold(_: Connection) -> None:
@@ -47,21 +47,21 @@ async def writer_held(database: SqliteDatabase) -> AsyncGenerator[None, None]:
 
 
 async def queued(database: SqliteDatabase, count: int) -> None:
-    """Return once ``count`` writes wait for the writing thread."""
+    """Wait until ``count`` writes are queued for the writing thread."""
     assert database._session
     while database._session.writes.qsize() < count:
         await checkpoint()
 
 
 async def handed_over(database: SqliteDatabase, count: int) -> None:
-    """Return once ``count`` calls wait for their results."""
+    """Wait until ``count`` calls wait for their results."""
     assert database._session
     while len(database._session.completions._waiting) < count:
         await checkpoint()
 
 
 async def together(database: SqliteDatabase, works: Sequence[Work]) -> Sequence[Outcome]:
-    """What comes of works that run in one group, in their order."""
+    """Return the outcomes of jobs that run in one group, in their order."""
     outcomes: dict[int, Outcome] = {}
 
     async def run(number: int, work: Work) -> None:
@@ -75,10 +75,10 @@ async def together(database: SqliteDatabase, works: Sequence[Work]) -> Sequence[
 
 
 async def traced(database: SqliteDatabase) -> list[str]:
-    """The statements that the writing connection runs from now on: the list grows."""
+    """Return a list to which every later statement of the writing connection is added."""
     statements: list[str] = []
     await database.write(lambda connection: connection.set_trace_callback(statements.append))
-    statements.clear()  # the end of that very write
+    statements.clear()  # the end of that write
     return statements
 
 
@@ -100,7 +100,7 @@ async def database_of_things(folder: Path) -> AsyncGenerator[SqliteDatabase, Non
 
 @asynccontextmanager
 async def other_process(code: str, *arguments: object) -> AsyncGenerator[subprocess.Popen[bytes], None]:
-    """Another Python, from the moment it says something until it is told to end by the end of its input."""
+    """Run Python code in another process in the block, which begins once the process has printed something."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: ASYNC220 - one fork
     assert process.stdin

@@ -1,4 +1,4 @@
-"""A process that may not make files grow any more, and then may again. Prints what it was told was written.
+"""A process under a file size limit, which is lifted later. Prints what was acknowledged.
 
 Run by test_sqlite_faults.py: python sqlite_limited.py FOLDER BACKEND
 """
@@ -22,7 +22,7 @@ ROOMS = [f"room {number}" for number in range(16)]
 
 
 async def append_on(store: SqliteStore, acknowledged: dict[str, int], room: str, count: int) -> int:
-    """Append until a store's answer is missing; how many were not acknowledged, 0 or 1."""
+    """Append until a call is refused. Returns the number of calls without an acknowledgement, 0 or 1."""
     for _ in range(count):
         seq = acknowledged[room] + 1
         try:
@@ -48,7 +48,7 @@ def limit_files(size: int) -> None:
 
 
 def cache_size(connection: Connection) -> int:
-    """A setting that a new connection does not have."""
+    """Return a setting that a new connection does not have."""
     size: int = connection.execute("PRAGMA cache_size").fetchone()[0]
     return size
 
@@ -70,8 +70,8 @@ async def main(folder: Path) -> None:
         probes.append(await probe(store))
         assert not any(await at_once([partial(append_on, store, acknowledged, room, 3) for room in ROOMS]))
         renewed = await store.database.write(cache_size) != -1234
-    told = {"acknowledged": acknowledged, "refused": sum(refused), "connection renewed": renewed, "probes": probes}
-    print(json.dumps(told))
+    outcome = {"acknowledged": acknowledged, "refused": sum(refused), "connection renewed": renewed, "probes": probes}
+    print(json.dumps(outcome))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What callers of a store were told, and the entries that they write: for `test_sqlite_power_loss`."""
+"""The calls of a store and their acknowledgements, and the entries to write, for `test_sqlite_power_loss`."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,11 @@ from chatcore.testing.model import as_written
 
 @define
 class Call:
-    """One write.
+    """A write.
 
     Attributes:
-        begun: the position of the disk at which it was called.
-        acknowledged: the position at which its caller was told that it succeeded.
+        begun: the position of the disk at the time of the call.
+        acknowledged: the position at the time of the acknowledgement.
     """
 
     begun: int
@@ -27,7 +27,7 @@ class Call:
 
 @define
 class Opening(Call):
-    """Of a store, which then has an epoch."""
+    """The opening of a store, which then has an epoch."""
 
     epoch: str = ""
 
@@ -51,32 +51,32 @@ class Account(Call):
 
 @define
 class Erasure(Call):
-    """Of texts that no file holds any more."""
+    """The erasure of texts, which no file may hold afterwards."""
 
     texts: frozenset[str] = frozenset()
 
 
 @define
 class History:
-    """The calls of a session, and what there was before.
+    """The calls of a session, and the state before it.
 
     Attributes:
-        logs: the rooms' logs after the last loss of power, with the texts that were deleted.
-        calls: those of this session, and those before it whose effect has to last.
+        logs: the logs of the rooms after the last loss of power, with the deleted texts.
+        calls: the calls of this session, and earlier calls with a lasting effect.
     """
 
     logs: Mapping[RoomId, Sequence[Entry]] = Factory(dict[RoomId, Sequence[Entry]])
     calls: list[Call] = Factory(list[Call])
 
     def log(self, room: RoomId, appends: int | None = None) -> Sequence[Entry]:
-        """The room's log with so many of the session's appends; with all of them by default."""
+        """Return the log of the room with the first appends of the session, by default with all."""
         calls = self._appends(room)[:appends]
         return [*self.logs.get(room, ()), *(entry for call in calls for entry in call.entries)]
 
     def allowed_logs(self, room: RoomId, position: int) -> Sequence[Sequence[Entry]]:
-        """The logs that a loss of power at ``position`` may leave.
+        """Return the logs that a loss of power at ``position`` may leave.
 
-        They have every append that was acknowledged, and of those that were not the first ones, each as a whole.
+        They have every acknowledged append, and a prefix of the other appends, each as a whole.
         """
         calls = self._appends(room)
         acknowledged = sum(call.acknowledged <= position for call in calls)
@@ -88,25 +88,25 @@ class History:
 
 
 def deleted_texts(log: Sequence[Entry]) -> frozenset[str]:
-    """Bodies and digests that a log does not hold any more."""
+    """Return the bodies and digests that a log does not hold any more."""
     erased = [before for before, after in zip(log, as_written(log), strict=True) if before != after]
-    return frozenset(text for one in erased for text in (_own_text(one), one.digest or ""))
+    return frozenset(text for entry in erased for text in (_own_text(entry), entry.digest or ""))
 
 
 def batch(room: RoomId, log: Sequence[Entry], random: Random, stamp: str) -> Sequence[Entry]:
-    """A few entries that fit behind ``log``, with texts that occur nowhere else."""
+    """Return a few entries that may follow ``log``, with unique texts."""
     entries: list[Entry] = []
     for _ in range(random.randint(1, 4)):
         so_far = [*log, *entries]
         seq = len(so_far) + 1
         name = f"{room} {seq} {stamp}"
-        gone = {one.event.target for one in so_far if isinstance(one.event, Deleted)}
-        there = [one.seq for one in so_far if isinstance(one.event, Message) and one.seq not in gone]
+        gone = {entry.event.target for entry in so_far if isinstance(entry.event, Deleted)}
+        there = [entry.seq for entry in so_far if isinstance(entry.event, Message) and entry.seq not in gone]
         body = f"<text of {name}>" * random.choice((1, 1, 4, 50, 600))
         target = random.choice(there) if there else 0
         match random.choice(("message", "message", "edited", "deleted", "joined")):
             case "edited" if there:
-                version = 2 + sum(isinstance(one.event, Edited) and one.event.target == target for one in so_far)
+                version = 2 + sum(isinstance(entry.event, Edited) and entry.event.target == target for entry in so_far)
                 edit = Edited(target=target, version=version, body=body)
                 entries.append(entry(edit, room, seq, key=name, digest=f"<digest of {name}>"))
             case "deleted" if there:
@@ -119,6 +119,6 @@ def batch(room: RoomId, log: Sequence[Entry], random: Random, stamp: str) -> Seq
 
 
 def _own_text(entry: Entry) -> str:
-    """The part of its body that no other entry has."""
+    """Return the part of the body that no other entry has."""
     assert isinstance(entry.event, Message | Edited)
     return (entry.event.body or "").partition(">")[0] + ">"

@@ -1,8 +1,8 @@
-"""Records what the SQLite library of this Python does to its files, in the order in which it does it.
+"""Records the file operations of the SQLite library of this Python, in their order.
 
-`recorded` registers a VFS as the default one, in the library that the module `sqlite3` uses, so that the code under
-test needs no change. The VFS is a copy of SQLite's own. Its functions that change or sync a file record the call and
-then call SQLite's. A Python with SQLite linked into itself does not export the functions that this needs.
+`recorded` registers a VFS as the default, in the library that the module `sqlite3` uses, so that the code under test
+needs no change. The VFS is a copy of SQLite's own. Its functions that change or sync a file record the call and then
+call SQLite's. A Python with SQLite linked into it does not export the functions that this needs.
 """
 
 import _sqlite3
@@ -23,10 +23,10 @@ from .simulated_disk import Disk
 
 OK = 0
 TURNS = 10
-"""Turns of the event loop in which a caller certainly runs that was woken before."""
+"""Turns of the event loop that are enough for a caller that was woken before to run."""
 
 FILE = c_void_p
-OPEN = CFUNCTYPE(c_int, c_void_p, c_void_p, FILE, c_int, POINTER(c_int))  # it keeps the pointer to the name
+OPEN = CFUNCTYPE(c_int, c_void_p, c_void_p, FILE, c_int, POINTER(c_int))  # keeps the pointer to the name valid
 DELETE = CFUNCTYPE(c_int, c_void_p, c_char_p, c_int)
 WRITE = CFUNCTYPE(c_int, FILE, c_void_p, c_int, c_int64)
 TRUNCATE = CFUNCTYPE(c_int, FILE, c_int64)
@@ -83,16 +83,16 @@ def library() -> Any:
 
 
 class Recorder:
-    """The VFS; it records onto a `Disk`."""
+    """The VFS, which records onto a `Disk`."""
 
     def __init__(self, disk: Disk, token: EventLoopToken) -> None:
         self._disk = disk
         self._token = token
         self._lock = threading.Lock()
         self._thread = threading.local()
-        self._files: dict[int, int] = {}  # the address of an open sqlite3_file, and the file's number on the disk
-        self._methods: dict[int, Methods] = {}  # the address of SQLite's own, and those that record
-        self._kept: list[object] = []  # callbacks, which C does not keep alive
+        self._files: dict[int, int] = {}  # by the address of an open sqlite3_file: the number of the file on the disk
+        self._methods: dict[int, Methods] = {}  # by the address of SQLite's methods: the recording methods
+        self._kept: list[object] = []  # references to callbacks, since C does not keep them alive
         self._sqlite = library()
         self._own = self._sqlite.sqlite3_vfs_find(None)
         self._vfs = Vfs()
@@ -118,7 +118,7 @@ class Recorder:
             self._disk.make_folder(folder)
 
     def synced(self, path: Path, sync: Callable[[], None]) -> None:
-        """Record that Python itself syncs a file or folder."""
+        """Record that Python syncs a file or folder."""
         began = self._begin_sync()
         sync()
         with self._lock:
@@ -129,10 +129,10 @@ class Recorder:
         return function
 
     def _begin_sync(self) -> int:
-        """Let the event loop take what it was sent before the sync, as if the disk were slow.
+        """Let the event loop process earlier results before the sync, as if the disk were slow.
 
-        So a caller that is acknowledged before the sync ends certainly notes that before the sync. Returns the position
-        up to which the sync covers the disk.
+        So a caller that is acknowledged before the end of the sync always records the acknowledgement before the sync.
+        Returns the position up to which the sync covers the disk.
         """
         anyio.from_thread.run(_some_turns, token=self._token)
         with self._lock:
@@ -188,7 +188,7 @@ class Recorder:
         return result
 
     def _opening_directory(self, name: bytes, out: Any) -> int:
-        """Note the folder of the file ``name``: SQLite opens a folder only to sync it."""
+        """Keep the folder of the file ``name``: SQLite opens a folder only to sync it."""
         self._thread.folder = Path(os.fsdecode(name)).parent
         return int(self._open_directory(name, out))
 
@@ -204,7 +204,7 @@ async def _some_turns() -> None:
 
 @contextmanager
 def recorded(disk: Disk, token: EventLoopToken) -> Generator[None, None, None]:
-    """While the block runs, record onto ``disk`` what SQLite does to its files, and what Python makes and syncs."""
+    """Record onto ``disk``, in the block, the file operations of SQLite, and the names and syncs of Python."""
     recorder = Recorder(disk, token)
     make, sync = os.mkdir, os.fsync
 
@@ -213,8 +213,8 @@ def recorded(disk: Disk, token: EventLoopToken) -> Generator[None, None, None]:
         recorder.made(Path(path))
 
     def fsync(file: int) -> None:
-        found = os.fstat(file)
-        recorder.synced(disk.path_of((found.st_dev, found.st_ino)), lambda: sync(file))
+        status = os.fstat(file)
+        recorder.synced(disk.path_of((status.st_dev, status.st_ino)), lambda: sync(file))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "mkdir", mkdir)

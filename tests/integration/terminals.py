@@ -1,4 +1,4 @@
-"""The chat programs in examples/, each in a process of its own with a keyboard and a screen."""
+"""The chat programs in examples/, each in a separate process with a keyboard and a screen."""
 
 import asyncio
 import os
@@ -13,18 +13,18 @@ from .clients import TIMEOUT_S
 from .javascript import NODE
 
 WITHIN_S = 3 * TIMEOUT_S
-"""How long a test waits for a line; an official client takes up to 5 s between its tries."""
+"""Seconds that a test waits for a line. An official client waits up to 5 s between two attempts."""
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @define(eq=False)
 class Terminal:
-    """A running chat program: what is typed into it, and the lines that it has shown."""
+    """A running chat program: its input, and the lines that it has shown."""
 
     process: asyncio.subprocess.Process
     shown: list[str] = field(factory=list)
     complained: list[str] = field(factory=list)
-    """Lines of the standard error."""
+    """The lines of the standard error."""
     _changed: asyncio.Event = field(factory=asyncio.Event)
     _reading: asyncio.Future[tuple[None, None]] = field(init=False)
 
@@ -37,7 +37,7 @@ class Terminal:
 
     @property
     def messages(self) -> Sequence[str]:
-        """The lines `seq author: body`."""
+        """Return the lines `seq author: body`."""
         return [line for line in self.shown if line.partition(" ")[0].isdigit()]
 
     async def types(self, *lines: str) -> None:
@@ -63,13 +63,13 @@ class Terminal:
         await self.until(lambda shown: sum(line.endswith(" is online") for line in shown) >= times, within)
 
     async def ends(self) -> int:
-        """Close the keyboard, and give the exit code."""
+        """Close the input, and return the exit code."""
         assert self.process.stdin
         self.process.stdin.close()
         return await self.ended()
 
     async def ended(self) -> int:
-        """Wait for the end of the program, and give the exit code."""
+        """Wait for the end of the program, and return the exit code."""
         async with asyncio.timeout(WITHIN_S):
             code = await self.process.wait()
             await self._reading
@@ -83,7 +83,7 @@ class Terminal:
 
 @define
 class Program:
-    """A chat program, and how it is run."""
+    """A chat program, and the command that runs it."""
 
     command: Sequence[str]
 
@@ -110,7 +110,7 @@ def python_program() -> Program:
 
 
 def javascript_program(node_modules: Path, node: str = NODE) -> Program:
-    """``node_modules`` holds the official client. Node looks for packages beside a program, so a copy is run there."""
+    """``node_modules`` holds the official client. Node looks for packages beside a program, so a copy runs there."""
     copy = node_modules.parent / "chat.mjs"
     copy.write_bytes((EXAMPLES / "chat.mjs").read_bytes())
     return Program([node, str(copy)])

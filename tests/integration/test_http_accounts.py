@@ -14,7 +14,7 @@ from chatcore_http import Endpoint, Request, Response
 from chatcore_http.account_routes import Refresh, SignIn, SignUp
 from chatcore_http.urls import Segments
 from tests.integration.http_node import PASSWORD, HttpNode, http_node
-from tests.integration.http_world import everything
+from tests.integration.http_world import stored_content
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +53,7 @@ async def node() -> AsyncGenerator[HttpNode]:
 
 @pytest.mark.parametrize("path", WRONG)
 async def test_wrong_missing_or_unknown_field_is_invalid_and_named(path: str, node: HttpNode) -> None:
-    before = await everything(node)
+    before = await stored_content(node)
     right = RIGHT[path]
     for field, values in WRONG[path].items():
         for value in values:
@@ -65,7 +65,7 @@ async def test_wrong_missing_or_unknown_field_is_invalid_and_named(path: str, no
     for field in ("nonsense", "access_token", "User"):
         assert (await node.ask("POST", path, {**right, field: "x"})).refusal == (400, "invalid", field)
         assert (await node.ask("POST", f"{path}?{field}=x", right)).refusal == (400, "invalid", field)
-    assert await everything(node) == before
+    assert await stored_content(node) == before
 
 
 def test_every_field_is_tested() -> None:

@@ -13,7 +13,7 @@ import pytest
 from chatcore_http import bodies
 from chatcore_http.bodies import BODY_MAX
 from tests.integration.http_node import HttpNode
-from tests.integration.http_world import everything, http_world
+from tests.integration.http_world import http_world, stored_content
 
 pytestmark = pytest.mark.anyio
 
@@ -120,19 +120,19 @@ async def test_body_of_64_kib_is_read(line: Line) -> None:
 
 
 async def test_body_above_64_kib_is_refused_by_content_length(line: Line, node: HttpNode) -> None:
-    before = await everything(node)
+    before = await stored_content(node)
     await line.begin(JSON, f"Content-Length: {BODY_MAX + 1}")
     assert await line.refusal() == (413, "too_large")
-    assert await everything(node) == before
+    assert await stored_content(node) == before
 
 
 async def test_chunked_body_above_64_kib_is_refused_once_too_long(line: Line, node: HttpNode) -> None:
-    before = await everything(node)
+    before = await stored_content(node)
     await line.begin(JSON, "Transfer-Encoding: chunked")
     for _ in range(BODY_MAX // 1024 + 1):
         await line.write(b"400\r\n" + b" " * 1024 + b"\r\n")
     assert await line.refusal() == (413, "too_large")
-    assert await everything(node) == before
+    assert await stored_content(node) == before
 
 
 async def test_sender_of_much_longer_body_gets_refusal_then_close(line: Line) -> None:
@@ -147,11 +147,11 @@ async def test_sender_of_much_longer_body_gets_refusal_then_close(line: Line) ->
 
 async def test_body_that_does_not_arrive_times_out(line: Line, node: HttpNode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "BODY_S", 0.05)
-    before = await everything(node)
+    before = await stored_content(node)
     await line.begin(JSON, f"Content-Length: {len(MESSAGE)}")
     await line.write(MESSAGE[:-1])
     assert await line.refusal() == (408, "invalid")
-    assert await everything(node) == before
+    assert await stored_content(node) == before
 
 
 async def test_body_that_drips_times_out(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,14 +202,14 @@ async def test_compressed_body_is_not_decompressed(line: Line) -> None:
 async def test_body_in_malformed_chunks_is_refused(line: Line, node: HttpNode, monkeypatch: pytest.MonkeyPatch) -> None:
     """aiohttp does not tell who reads a body that it has broken off: the deadline does."""
     monkeypatch.setattr(bodies, "BODY_S", 0.05)
-    before = await everything(node)
+    before = await stored_content(node)
     await line.begin(JSON, "Transfer-Encoding: chunked")
     await line.write(b"5\r\n" + MESSAGE[:5] + b"\r\n")
     assert (await node.ask("GET", "/rooms", user="alice")).status == 200  # the server has read so far by now
     await line.write(b"nonsense\r\n\r\n")
     assert await line.refusal() == (408, "invalid")
     await line.ends()
-    assert await everything(node) == before
+    assert await stored_content(node) == before
 
 
 async def test_client_that_leaves_amid_body_logs_no_error(node: HttpNode, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,7 @@ from chatcore.commands.table import COMMANDS
 from chatcore_http.bodies import BODY_MAX
 from tests.integration.http_node import HttpNode
 from tests.integration.http_samples import SAMPLES, SOCKET_ONLY, WRONG, Request, Sample, path_of, query_of, wrong_fields
-from tests.integration.http_world import everything, http_world
+from tests.integration.http_world import http_world, stored_content
 
 pytestmark = pytest.mark.anyio
 
@@ -36,10 +36,10 @@ async def node(anyio_backend: str) -> AsyncGenerator[HttpNode]:
 
 @pytest.fixture
 async def unchanged(node: HttpNode) -> AsyncGenerator[None]:
-    """At the end of the test everything is as it was."""
-    before = await everything(node)
+    """Assert at the end of the test that the stored content is unchanged."""
+    before = await stored_content(node)
     yield
-    assert await everything(node) == before
+    assert await stored_content(node) == before
 
 
 def test_every_route_of_every_command_has_a_sample() -> None:

@@ -11,7 +11,7 @@ from chatcore.ids import created_room_id, private_room_id
 from chatcore_http.urls import shape
 from tests.integration.http_node import HttpNode
 from tests.integration.http_samples import GROUP, OTHERS_GROUP, PUBLIC, SAMPLES, Sample, path_of, query_of
-from tests.integration.http_world import everything, http_world
+from tests.integration.http_world import http_world, stored_content
 
 pytestmark = pytest.mark.anyio
 
@@ -194,7 +194,7 @@ async def test_path_takes_every_user_name_that_accounts_allow(name: str, node: H
     ],
 )
 async def test_unknown_user_is_not_found_and_opens_no_room(name: str, node: HttpNode) -> None:
-    before = await everything(node)
+    before = await stored_content(node)
     path = f"/users/{quote(name, safe='')}"
     sent = await node.ask("POST", f"{path}/messages", {"key": "k", "body": "x"}, user="alice")
     read = await node.ask("GET", f"{path}/entries", user="alice")
@@ -203,7 +203,7 @@ async def test_unknown_user_is_not_found_and_opens_no_room(name: str, node: Http
     )
     assert {sent.refusal, read.refusal, made.refusal} == {(404, "not_found", None)}
     assert sent.body == read.body == made.body
-    assert await everything(node) == before
+    assert await stored_content(node) == before
 
 
 NAMING = [(sample, name) for sample in SAMPLES for name in ("to", "with", "user") if name in sample.in_path]
@@ -211,13 +211,13 @@ NAMING = [(sample, name) for sample in SAMPLES for name in ("to", "with", "user"
 
 @pytest.mark.parametrize(("sample", "name"), NAMING)
 async def test_invalid_user_name_is_not_found_in_every_path(sample: Sample, name: str, node: HttpNode) -> None:
-    before = await everything(node)
+    before = await stored_content(node)
     query, body = (query_of(sample.fields), None) if sample.in_query else ("", dict(sample.fields))
     for nobody in ("a%20b", "%EF%BC%8E", "x" * 33):  # a fullwidth full stop is a plain one once it is mapped
         for user in ("alice", "bob", "carol"):
             answer = await node.ask(sample.method, path_of(sample, **{name: nobody}) + query, body, user=user)
             assert answer.refusal == (404, "not_found", None)
-    assert await everything(node) == before
+    assert await stored_content(node) == before
 
 
 async def test_user_names_are_normalized_as_at_sign_up(node: HttpNode) -> None:
@@ -276,7 +276,7 @@ ABOUT_A_ROOM = [
 
 @pytest.mark.parametrize(("sample", "query"), ABOUT_A_ROOM)
 async def test_hidden_and_unknown_rooms_get_same_answer(sample: Sample, query: str, node: HttpNode) -> None:
-    before = await everything(node)
+    before = await stored_content(node)
     body = None if sample.in_query else sample.fields
     paths = [path_of(sample, room=room) + query for room in UNKNOWABLE.values()]
     answers = [await node.ask(sample.method, path, body, user="alice") for path in paths]
@@ -286,7 +286,7 @@ async def test_hidden_and_unknown_rooms_get_same_answer(sample: Sample, query: s
         len({str(sorted((name, value) for name, value in one.headers.items() if name != "Date")) for one in answers})
         == 1
     )
-    assert await everything(node) == before
+    assert await stored_content(node) == before
 
 
 async def test_sync_of_hidden_or_unknown_room_is_gone(node: HttpNode) -> None:
@@ -297,12 +297,12 @@ async def test_sync_of_hidden_or_unknown_room_is_gone(node: HttpNode) -> None:
 
 @pytest.mark.parametrize("name", ["bob", "carol", "nobody", "%F0%9F%98%80", "x" * 200, "%2E%2E", "", "alice%20", "%00"])
 async def test_join_of_other_user_is_forbidden_in_any_room(name: str, node: HttpNode) -> None:
-    before = await everything(node)
+    before = await stored_content(node)
     rooms = ["pvt-alice-bob", GROUP, PUBLIC, *UNKNOWABLE.values(), "%ff"]
     answers = [await node.ask("PUT", f"/rooms/{room}/members/{name}", user="alice") for room in rooms]
     assert {answer.refusal for answer in answers} == {(403, "forbidden", None)}
     assert len({answer.body for answer in answers}) == 1
-    assert await everything(node) == before
+    assert await stored_content(node) == before
 
 
 async def test_user_in_path_that_is_no_utf_8_is_invalid(node: HttpNode) -> None:

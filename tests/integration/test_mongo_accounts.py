@@ -10,14 +10,14 @@ from chatcore.testing.account_store import AccountStoreContract, PassTime
 from chatcore.testing.registry import SocketRegistryContract
 from chatcore_mongo import MongoAccounts, MongoDatabase, MongoRegistry
 
-from .mongo_contracts import Heard
+from .mongo_contracts import RecordedSuite
 from .mongo_database import empty
 from .mongo_plans import Commands
 
 TIMES = {"sessions": ("ends_at", "spent_at"), "sockets": ("ends_at", "kept_until")}
 
 
-class TimedFixtures(Heard):
+class TimedFixtures(RecordedSuite):
     """The server's time can't be moved: what is kept becomes older instead."""
 
     @pytest.fixture

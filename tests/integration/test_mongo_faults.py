@@ -221,7 +221,7 @@ async def test_failure_of_one_room_in_group_does_not_affect_other_rooms(own: Mon
     assert outcomes == ["1", "1", "refused", "1", "1", "1"]
 
 
-async def test_cancelled_append_ends_at_once_and_is_written_at_most_once(own: Mongod, store: MongoStore) -> None:
+async def test_cancelled_append_ends_at_once_and_is_written_once(own: Mongod, store: MongoStore) -> None:
     with failing(own, "insert", times=1, blockConnection=True, blockTimeMS=200):
         task = asyncio.create_task(store.append([message("room", 4)]))
         await asyncio.sleep(0.1)
@@ -329,7 +329,7 @@ async def texts(database: MongoDatabase) -> str:
     return await database.write(work)
 
 
-async def test_text_with_failed_erasure_is_hidden_and_erased_by_any_node(own: Mongod, store: MongoStore) -> None:
+async def test_text_with_failed_erasure_is_hidden_and_erased_by_next_poll(own: Mongod, store: MongoStore) -> None:
     await write(store, [message("doomed", 1, body="the secret")])
     await write(store, [_in_doomed(edited(2, 1, "the secret 2")), message("doomed", 3, body="stays")])
     with failing(own, "update", errorCode=50):

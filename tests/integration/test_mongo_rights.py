@@ -24,10 +24,10 @@ test_connect_without_valid_token_is_refused = matrix.test_connect_without_valid_
 
 
 class MongoCast(Cast):
-    """Looks at the documents of a room, all with one command."""
+    """Reads all documents of a room with one command."""
 
     async def look_again(self, cell: Cell) -> Facts:
-        """What is in the cell by now."""
+        """Return the current content of the cell."""
         assert isinstance(self.node.store, MongoStore)
         of_users = [marker_id(cell.room, user) for user in (cell.subject, *cell.people.values())]
         async with self.node.store.database.read_session() as session:
@@ -48,7 +48,7 @@ async def node(anyio_backend: str, mongo_url: str) -> AsyncGenerator[HttpNode]:
 
 @pytest.fixture(scope="module")
 def casts() -> dict[str, MongoCast]:
-    """One for each test, whose rows share the rooms in which nothing has changed: MongoDB is slow to make them."""
+    """A cast for each test. Its rows share unchanged rooms, since MongoDB is slow to create them."""
     return {}
 
 

@@ -12,12 +12,12 @@ from chatcore.testing.room_views import RoomViewsContract
 from chatcore.testing.store import StoreContract, Stores
 from chatcore_mongo import MongoStore, database
 
-from .mongo_contracts import Heard
+from .mongo_contracts import RecordedSuite
 from .mongo_database import a_database, empty
 from .mongo_plans import Commands
 
 
-class MongoFixtures(Heard):
+class MongoFixtures(RecordedSuite):
     @pytest.fixture(autouse=True)
     def patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The suites judge what a store answers; a busy machine may take three times as long as an operator allows."""

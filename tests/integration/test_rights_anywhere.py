@@ -1,4 +1,4 @@
-"""What is asked of no room, by everybody, and that nothing served is missing from the matrix of rights."""
+"""The rows without a room, asked by every user, and a check that the rights matrix has every command and route."""
 
 import copy
 from collections.abc import AsyncGenerator
@@ -11,7 +11,7 @@ from chatcore_http.urls import shape
 from tests.integration.clients import RawClient, RawClients, raw_clients
 from tests.integration.http_node import PASSWORD, HttpNode, endpoints_of, http_node
 from tests.integration.rights_anywhere import ELSEWHERE, Asker
-from tests.integration.rights_asking import Said, expired_token, over_http, over_socket
+from tests.integration.rights_asking import Response, expired_token, over_http, over_socket
 from tests.integration.rights_requests import http_request, question
 from tests.integration.rights_rooms import Cast
 from tests.integration.rights_table import ANYWHERE, IN_A_ROOM, RANKS
@@ -60,7 +60,7 @@ def somebody_else(cast: Cast) -> str:
 
 
 async def enter(cast: Cast, clients: RawClients, user: str) -> tuple[Asker, RawClient, RawClient]:
-    """The user with a session of their own, their socket, and one of somebody else."""
+    """Sign in the user, and open a socket of the user and a socket of another user."""
     tokens = await cast.node.accounts.sign_in(user, PASSWORD)
     cast.node.tokens[user] = tokens.access_token
     own = await clients.connect(tokens.access_token)
@@ -78,13 +78,13 @@ async def enter(cast: Cast, clients: RawClients, user: str) -> tuple[Asker, RawC
 
 
 async def held(node: HttpNode) -> Any:
-    """All that a refused question could have changed."""
+    """Return everything that a refused question could have changed."""
     accounts = {name: copy.deepcopy(value) for name, value in vars(node.accounts_store).items()}
     return await node.store.changes(0, 1_000_000), accounts
 
 
-def letter(said: Said) -> str:
-    return said.refusal or "+"
+def letter(response: Response) -> str:
+    return response.refusal or "+"
 
 
 @pytest.mark.parametrize(("row", "who", "expected"), OVER_HTTP)
@@ -98,8 +98,8 @@ async def test_every_user_gets_answer_of_table_over_http(
         before = await held(cast.node)
         (route,) = wanted.routes
         request = http_request(route, wanted.fields(asker), asker.user)
-        said = await over_http(cast.node, request, token, success=wanted.success)
-        assert letter(said) == expected
+        response = await over_http(cast.node, request, token, success=wanted.success)
+        assert letter(response) == expected
         if expected != "+":
             assert await held(cast.node) == before
             assert not own.is_closed
@@ -113,8 +113,8 @@ async def test_every_user_gets_answer_of_table_over_socket(row: str, cast: Cast,
     for rank in RANKS:
         asker, own, _ = await enter(cast, clients, cast.subject(rank))
         before = await held(cast.node)
-        said = await over_socket(own, wanted.command, wanted.fields(asker))
-        assert letter(said) == expected
+        response = await over_socket(own, wanted.command, wanted.fields(asker))
+        assert letter(response) == expected
         if expected != "+":
             assert await held(cast.node) == before
             assert not own.is_closed
@@ -125,7 +125,7 @@ def test_every_row_is_tested() -> None:
 
 
 def test_every_command_is_in_matrix() -> None:
-    """Each of them over a socket, which all commands can be sent on."""
+    """All commands can be sent over a socket."""
     commands = {one.command for one in QUESTIONS} | {one.command for one in ELSEWHERE.values()}
     assert commands - {None} == COMMANDS.keys()
 

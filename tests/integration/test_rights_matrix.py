@@ -1,7 +1,7 @@
-"""Every command and route, asked by everybody, in every kind of room, over HTTP and over a socket.
+"""Every command and route, asked by users of every rank, in every kind of room, over HTTP and over a socket.
 
-What is expected stands in `rights_table`. A refusal changes nothing, and to whoever may not know of a room it is, byte
-for byte, the answer for a room that does not exist.
+`rights_table` has the expected answers. A refusal changes nothing. A user who may not know of a room gets, byte for
+byte, the answer for a room that does not exist.
 """
 
 import json
@@ -15,7 +15,7 @@ from attrs import evolve
 from chatcore.testing.tasks import at_once
 from tests.integration.clients import RawClient, RawClients, raw_clients
 from tests.integration.http_node import HttpNode, http_node
-from tests.integration.rights_asking import Asking, Said, expired_token, over_http, over_socket
+from tests.integration.rights_asking import Asking, Response, expired_token, over_http, over_socket
 from tests.integration.rights_requests import Question, http_request, question
 from tests.integration.rights_rooms import Cast, Cell
 from tests.integration.rights_table import IN_A_ROOM, KINDS, Kind, Rank
@@ -51,7 +51,7 @@ async def clients(node: HttpNode) -> AsyncGenerator[RawClients]:
 
 
 def asked(row: str) -> Iterator[tuple[Kind, Rank, str]]:
-    """The cells of a row that are asked, each with its letter."""
+    """Yield the cells of a row that are asked, each with its letter."""
     for kind, letters in IN_A_ROOM[row].items():
         for rank, letter in letters.items():
             if letter != ".":
@@ -62,7 +62,7 @@ Place = TypeVar("Place", tuple[Kind, Rank], tuple[Kind, Rank, str])
 
 
 async def at_each(places: Iterable[Place], letter: Callable[[Place], Awaitable[str]]) -> Mapping[Place, str]:
-    """The letters of all places. Each rank is asked one thing after the other, all ranks at the same time."""
+    """Return the letters of all places. The questions of a rank are asked in turn, those of all ranks concurrently."""
     of_rank: dict[Rank, list[Place]] = {}
     for place in places:
         of_rank.setdefault(place[1], []).append(place)
@@ -70,17 +70,17 @@ async def at_each(places: Iterable[Place], letter: Callable[[Place], Awaitable[s
     async def letters(places: Iterable[Place]) -> Mapping[Place, str]:
         return {place: await letter(place) for place in places}
 
-    found = await at_once([partial(letters, places) for places in of_rank.values()])
-    return {place: letter for of_one in found for place, letter in of_one.items()}
+    answers = await at_once([partial(letters, places) for places in of_rank.values()])
+    return {place: letter for answer in answers for place, letter in answer.items()}
 
 
-async def ask_http(node: HttpNode, wanted: Question, route: str, token: str | None, cell: Cell) -> Said:
+async def ask_http(node: HttpNode, wanted: Question, route: str, token: str | None, cell: Cell) -> Response:
     fields = {name: value for name, value in wanted.fields(cell).items() if name not in wanted.method_says}
     success = 201 if wanted.created else 200
     return await over_http(node, http_request(route, fields, cell.subject), token, success=success)
 
 
-async def ask_socket(client: RawClient, wanted: Question, cell: Cell) -> Said:
+async def ask_socket(client: RawClient, wanted: Question, cell: Cell) -> Response:
     assert wanted.command is not None
     return await over_socket(client, wanted.command, wanted.fields(cell))
 
@@ -125,9 +125,9 @@ async def test_request_without_valid_token_shows_and_changes_nothing(row: str, c
         before = await cast.facts(cell)
         for token in (None, expired_token(node, cell.subject)):
             for route in wanted.routes:
-                said = await ask_http(node, wanted, route, token, cell)
-                assert said.code == "unauthenticated"
-                assert await ask_http(node, wanted, route, token, evolve(cell, room=cell.unborn)) == said
+                response = await ask_http(node, wanted, route, token, cell)
+                assert response.code == "unauthenticated"
+                assert await ask_http(node, wanted, route, token, evolve(cell, room=cell.unborn)) == response
         assert await cast.look_again(cell) == before
         cast.give_back(cell)
 
@@ -138,8 +138,8 @@ async def test_ready_shows_rooms_of_member_or_invited_user(cast: Cast, clients: 
     subjects = {cell.subject for cell in cells.values()}
     sockets = {subject: await clients.connect(cast.node.tokens[subject]) for subject in subjects}
     shown = {subject: [room["room"] for room in socket.ready["rooms"]] for subject, socket in sockets.items()}
-    found = {place: "+" if cell.room in shown[cell.subject] else "-" for place, cell in cells.items()}
-    assert found == expected
+    actual = {place: "+" if cell.room in shown[cell.subject] else "-" for place, cell in cells.items()}
+    assert actual == expected
 
 
 async def test_connect_without_valid_token_is_refused(cast: Cast, clients: RawClients) -> None:

@@ -11,7 +11,7 @@ from chatcore.commands.table import COMMANDS
 from tests.integration.clients import RawClient, raw_clients
 from tests.integration.http_node import HttpNode
 from tests.integration.http_samples import SAMPLES, SOCKET_ONLY, WRONG, Json, Sample
-from tests.integration.http_world import everything, http_world
+from tests.integration.http_world import http_world, stored_content
 
 pytestmark = pytest.mark.anyio
 
@@ -35,10 +35,10 @@ async def scene(anyio_backend: str) -> AsyncGenerator[Scene]:
 
 @pytest.fixture
 async def unchanged(scene: Scene) -> AsyncGenerator[None]:
-    """At the end of the test everything is as it was."""
-    before = await everything(scene.node)
+    """Assert at the end of the test that the stored content is unchanged."""
+    before = await stored_content(scene.node)
     yield
-    assert await everything(scene.node) == before
+    assert await stored_content(scene.node) == before
 
 
 def fields_of(sample: Sample) -> Mapping[str, Json]:

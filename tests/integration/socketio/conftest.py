@@ -1,4 +1,4 @@
-"""These suites are asyncio's; each test runs on its own event loop and on uvloop."""
+"""The suites run on asyncio: each test on its default event loop and on uvloop."""
 
 from collections.abc import AsyncGenerator
 
@@ -14,6 +14,6 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
 
 @pytest.fixture
 async def node() -> AsyncGenerator[SocketioNode]:
-    """A node with the product's own deadlines and bounds."""
-    async with socketio_node() as found:
-        yield found
+    """A node with the default deadlines and bounds."""
+    async with socketio_node() as served:
+        yield served

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 
 class UpgradeCutter:
-    """Passes bytes on to ``port``, and resets the first ``cuts`` connections that ask for a websocket upgrade.
+    """Passes bytes on to ``port``, and resets the first ``cuts`` connections that request a websocket upgrade.
 
     Attributes:
         cuts: connections that are still to be reset.
@@ -37,7 +37,7 @@ class UpgradeCutter:
 
 @asynccontextmanager
 async def upgrade_cutter(port: int, *, cuts: int) -> AsyncGenerator[tuple[UpgradeCutter, str]]:
-    """A proxy for the server at ``port``, and its origin."""
+    """A proxy for the server at ``port``, and the proxy's origin."""
     cutter = UpgradeCutter(port, cuts)
     tasks: set[asyncio.Task[None]] = set()
 

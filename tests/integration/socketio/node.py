@@ -1,4 +1,4 @@
-"""A node that serves Socket.IO in the test's own process, on a memory store; whoever shows a name has that name."""
+"""A node that serves Socket.IO in the process of the test, on a memory store. A token is the name of its user."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
@@ -24,11 +24,11 @@ from chatcore_websocket.session import Session
 from ..clients import TIMEOUT_S, RawClients, raw_clients
 
 QUICK = Timing(ping_interval=0.2, ping_timeout=0.4, connect_timeout=0.5, close_timeout=0.3)
-"""Deadlines that a test can wait for."""
+"""Deadlines short enough for a test."""
 
 
 async def authenticate(credentials: Credentials) -> Principal | None:
-    """``bob`` is bob, ``bob@phone`` is bob on his phone; some names have fates of their own."""
+    """``bob`` is bob, ``bob@phone`` is bob on his phone. Some tokens stand for a failure."""
     match credentials.token:
         case None | "" | "nobody":
             return None
@@ -46,7 +46,7 @@ async def authenticate(credentials: Credentials) -> Principal | None:
 
 
 class FallibleStore(MemoryStore):
-    """It fails or hangs when it is told to."""
+    """A memory store that fails or hangs on request."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,10 +79,10 @@ class SocketioNode:
     chat: Chat
     server: SocketioServer
     url: str
-    """Of the Socket.IO path."""
+    """The URL of the Socket.IO path."""
     port: int
     attempts: list[Credentials]
-    """Every CONNECT."""
+    """The credentials of every CONNECT."""
     clients: RawClients
     runner: web.AppRunner
 
@@ -91,7 +91,7 @@ class SocketioNode:
         return self.url.removesuffix("/socket.io/")
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for something that no event tells of."""
+        """Wait for a condition that no event announces."""
         async with asyncio.timeout(TIMEOUT_S):
             while not condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
@@ -106,7 +106,7 @@ class SocketioNode:
 
     @contextmanager
     def hanging(self) -> Generator[None]:
-        """The store answers nothing until the block is left."""
+        """Let the store answer nothing until the block ends."""
         self.store.gate.clear()
         try:
             yield
@@ -114,7 +114,7 @@ class SocketioNode:
             self.store.gate.set()
 
     async def nothing_left(self) -> None:
-        """Wait until no trace of a client is left in any table of this node."""
+        """Wait until no table of this node has a trace of a client."""
         try:
             await self.until(lambda: not any(self._traces().values()))
         except TimeoutError:
@@ -150,7 +150,7 @@ async def socketio_node(
     middlewares: Sequence[Middleware] = (),
     on_prepare: Callable[[web.Request, web.StreamResponse], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[SocketioNode]:
-    """It listens on a port of its own. ``on_prepare`` is awaited before the start of each answer is sent."""
+    """A node on a free port. ``on_prepare`` is awaited before the start of each answer is sent."""
     store, registry = FallibleStore(), MemoryRegistry()
     attempts: list[Credentials] = []
 

@@ -1,4 +1,4 @@
-"""A client made of a bare TCP connection: it reads nothing that it is not asked to read, and writes what it is told."""
+"""A client made of a bare TCP connection, which reads and writes only on request."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ from .node import SocketioNode
 
 
 class SilentClient:
-    """One websocket by hand. ``receive_buffer`` bounds what the kernel takes for it, in bytes."""
+    """A websocket over a bare socket. ``receive_buffer`` is the size of the kernel's buffer in bytes."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -16,7 +16,7 @@ class SilentClient:
 
     @classmethod
     async def dial(cls, node: SocketioNode, receive_buffer: int = 4096) -> Self:
-        """A TCP connection."""
+        """Open a TCP connection."""
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.setblocking(False)
@@ -26,7 +26,7 @@ class SilentClient:
 
     @classmethod
     async def open(cls, node: SocketioNode, receive_buffer: int = 4096) -> Self:
-        """A websocket."""
+        """Open a websocket."""
         client = await cls.dial(node, receive_buffer)
         await client.write(
             b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
@@ -47,33 +47,33 @@ class SilentClient:
         await self.write(frame(text))
 
     async def read(self) -> bytes:
-        """What is there, up to 64 KiB; nothing at the end."""
+        """Return up to 64 KiB that have arrived, or nothing at the end of the connection."""
         try:
             return await self._loop.sock_recv(self.sock, 65_536)
         except ConnectionError:
             return b""
 
     async def read_until(self, part: bytes, times: int = 1) -> bytes:
-        """Read until ``part`` has come so many times; what was read."""
-        found = bytearray()
-        while found.count(part) < times:
+        """Read until ``part`` has arrived ``times`` times. Returns all bytes read."""
+        received = bytearray()
+        while received.count(part) < times:
             if not (more := await self.read()):
-                raise ConnectionError(f"it ended with {found[-200:]!r}")
-            found += more
-        return bytes(found)
+                raise ConnectionError(f"it ended with {received[-200:]!r}")
+            received += more
+        return bytes(received)
 
     def close(self) -> None:
-        """The kernel says goodbye."""
+        """Close the TCP connection normally."""
         self.sock.close()
 
     def vanish(self) -> None:
-        """Reset, as a process that was killed with unread data."""
+        """Reset the connection, as the kernel does for a killed process with unread data."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.sock.close()
 
 
 def frame(text: str) -> bytes:
-    """A client's text frame, masked with zeros."""
+    """Return a client's text frame, masked with zeros."""
     payload = text.encode()
     size = len(payload)
     length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")

@@ -1,4 +1,4 @@
-"""Bounded memory per client: who does not read is cut, who sends too much is slowed, and nobody else notices."""
+"""Bounded memory per client: a slow consumer is cut, a fast sender is slowed, and other clients are not affected."""
 
 import asyncio
 import contextlib
@@ -25,9 +25,9 @@ ROOM = "pvt-alice-silent"
 
 @pytest.fixture
 async def node() -> AsyncGenerator[SocketioNode]:
-    """The product's bounds; who is cut goes sooner."""
-    async with socketio_node(timing=Timing(close_timeout=0.2)) as found:
-        yield found
+    """The default bounds, and a shorter close timeout."""
+    async with socketio_node(timing=Timing(close_timeout=0.2)) as served:
+        yield served
 
 
 def outstanding(session: SocketioSession) -> int:
@@ -37,7 +37,7 @@ def outstanding(session: SocketioSession) -> int:
 async def test_client_that_never_reads_is_cut_within_bounds_others_continue(node: SocketioNode) -> None:
     silent = await (await SilentClient.open(node)).connect()
     alice = await node.clients.connect()
-    (session,) = [one for one in node.server._sessions if one._connection.id != alice.ready["socket"]]
+    (session,) = [session for session in node.server._sessions if session._connection.id != alice.ready["socket"]]
     most, sent = 0, 0
     while not session._writer.is_ended and sent < 2_000:
         await alice.call("message.send", {"to": "silent", "key": f"k{sent}", "body": "x" * 16_000})
@@ -90,7 +90,7 @@ async def test_large_answers_wait_for_slow_client_without_cutting_it(node: Socke
     silent = await (await SilentClient.open(node, receive_buffer=200_000)).connect()
     (session,) = node.server._sessions
     for n in range(30):
-        await silent.send(f'42{n}["history",{{"with":"silent"}}]')  # half a megabyte each
+        await silent.send(f'42{n}["history",{{"with":"silent"}}]')  # half a megabyte per answer
     await node.until(lambda: outstanding(session) >= DRAINED_BELOW)
     assert outstanding(session) < DRAINED_BELOW + 600_000
     assert len(await silent.read_until(b'"has_after"', 30)) > 30 * 400_000
@@ -109,7 +109,7 @@ async def test_client_that_leaves_while_answers_wait_logs_no_error(
     for n in range(30):
         await silent.send(f'42{n}["history",{{"with":"silent"}}]')
     await node.until(lambda: outstanding(session) >= DRAINED_BELOW)
-    await node.clients.connect("bob")  # meanwhile the next answer has begun to wait
+    await node.clients.connect("bob")  # meanwhile the next answer waits
     end(silent)
     await node.clients.close()
     await node.nothing_left()
@@ -145,14 +145,14 @@ async def test_client_that_pipelines_above_limit_is_slowed_and_gets_all_answers(
         assert len(session._queue._messages) <= 256
     await sending
     await client.answered(19_999)
-    assert [one for one in client.order if isinstance(one, int)] == list(range(20_000))
+    assert [item for item in client.order if isinstance(item, int)] == list(range(20_000))
 
 
 async def test_heartbeat_does_not_cut_client_with_slow_commands() -> None:
     timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_timeout=0.3)
     async with socketio_node(timing=timing) as node:
         client = await node.clients.connect()
-        with node.hanging():  # one command that takes longer than interval and timeout together
+        with node.hanging():  # a command that takes longer than interval and timeout together
             await client.emit("rooms", {}, number=7)
             await asyncio.sleep(0.8)
         assert (await client.answered(7))["ok"]
@@ -167,7 +167,7 @@ async def test_client_with_paused_reading_is_not_asked_for_pongs() -> None:
         with node.hanging():
             await client.send(*(f'42{n}["rooms",{{}}]' for n in range(300)))
             await node.until(lambda: session._queue.is_receiver_waiting)
-            for _ in range(100):  # a command every 10 ms: the reader stands for a second
+            for _ in range(100):  # a command every 10 ms: reading pauses for a second
                 node.store.gate.set()
                 await asyncio.sleep(0)
                 node.store.gate.clear()
@@ -197,7 +197,7 @@ async def test_end_of_client_is_noticed_while_its_command_hangs(node: SocketioNo
             await node.until(lambda: node.server.sessions == 0)
 
 
-# Frames that carry no command.
+# Frames without a command.
 
 IDLE = {
     "NOOP": client_frame(TEXT, b"6"),
@@ -221,8 +221,8 @@ async def test_client_that_floods_with_idle_frames_is_ended_with_bye_protocol(
         await flooder.connect()
     begun = client_frame(TEXT, b"42", final=False) if idle[0] == CONTINUATION else b""
     await flooder.write(begun + idle * (IDLE_FRAMES_AT_ONCE + 100))
-    found = await flooder.read_until(b"\x88\x02\x03\xea")
-    assert b'42["bye",{"code":"protocol","resumable":false}]' in found
+    received = await flooder.read_until(b"\x88\x02\x03\xea")
+    assert b'42["bye",{"code":"protocol","resumable":false}]' in received
     flooder.close()
     await node.nothing_left()
 
@@ -272,7 +272,7 @@ async def test_commands_of_other_clients_are_answered_during_flood(node: Socketi
     bystander = await node.clients.connect("bob")
     await flooder.write(client_frame(TEXT, b"6") * (IDLE_FRAMES_AT_ONCE - 10))
     assert (await bystander.call("rooms", {}))["ok"]
-    assert session._idle_frames._tokens > 100  # most of the flood has not been read yet
+    assert session._idle_frames._tokens > 100  # most of the flood is still unread
     await node.until(lambda: session._idle_frames._tokens == 10)
     assert (await bystander.call("rooms", {}))["ok"]
     flooder.close()
@@ -283,9 +283,9 @@ async def test_large_messages_of_flood_are_read_one_per_turn(node: SocketioNode)
     (session,) = node.server._sessions
     receiver = Receiver(session, transport_of(session))
     receiver.feed_data(client_frame(TEXT, b"4" + b"x" * 30_000) * 5)
-    assert len(session._queue._messages) == 3  # the third passes 64 KiB
+    assert len(session._queue._messages) == 3  # the third frame passes 64 KiB
     assert not transport_of(session).is_reading()
-    await flooder.read_until(b"\x88\x02\x03\xea")  # this was no Socket.IO
+    await flooder.read_until(b"\x88\x02\x03\xea")  # the frame was no Socket.IO packet
     flooder.close()
 
 
@@ -322,7 +322,7 @@ async def test_frames_after_end_of_socket_are_not_read(node: SocketioNode) -> No
     await flooder.write(client_frame(TEXT, b"6") * (IDLE_FRAMES_AT_ONCE + 100))
     try:
         with pytest.raises(ConnectionError):
-            await flooder.write(bytes(64 * 1024 * 1024))  # the kernel's buffers take a tenth of that
+            await flooder.write(bytes(64 * 1024 * 1024))  # the kernel's buffers hold a tenth of that
     finally:
         flooder.close()
     await node.nothing_left()

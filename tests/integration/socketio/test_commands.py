@@ -1,4 +1,4 @@
-"""Commands over the socket: answers, their order, and every fault answered."""
+"""Commands over the socket: answers, the order of answers, and the errors of invalid commands."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ async def test_command_is_answered_by_ack_id_and_pushed_to_both_users(node: Sock
     for client in (alice, phone, bob):
         await client.until(lambda client: bool(client.entries(ROOM)))
         assert client.order[-2:] == ["room", "entry"]
-    assert alice.order[-3] == 0  # to the sender the answer comes first
+    assert alice.order[-3] == 0  # the sender gets the answer before the push
 
 
 async def test_500_commands_are_carried_out_in_order_sent(node: SocketioNode) -> None:
@@ -40,7 +40,7 @@ async def test_500_commands_are_carried_out_in_order_sent(node: SocketioNode) ->
     await client.until(lambda client: len(client.entries(ROOM)) == 500)
     assert [entry["body"] for entry in client.entries(ROOM)] == [str(n) for n in range(500)]
     assert [client.answers[n]["seq"] for n in range(500)] == list(range(1, 501))
-    assert [one for one in client.order if isinstance(one, int)] == list(range(500))
+    assert [item for item in client.order if isinstance(item, int)] == list(range(500))
 
 
 async def test_command_without_callback_is_carried_out_without_answer(node: SocketioNode) -> None:

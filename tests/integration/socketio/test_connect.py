@@ -1,4 +1,4 @@
-"""CONNECT: who gets in, who does not, and how each is told."""
+"""CONNECT: which clients are accepted, which are refused, and with which packets."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 VANISHES = "X-Vanishes"
 CLOSED_S = 1
-"""Within this the contract has the transport of a refused client closed."""
+"""Seconds within which the contract requires the transport of a refused client to close."""
 
 
 async def test_connect_is_answered_with_socket_id_then_ready(node: SocketioNode) -> None:
@@ -155,9 +155,9 @@ async def test_refusal_of_wrong_origin_names_setting(node: SocketioNode) -> None
     for query in ("EIO=4&transport=websocket", "EIO=4&transport=polling"):
         headers = {"Origin": "https://elsewhere.example"}
         async with node.clients.http.get(f"{node.url}?{query}", headers=headers) as answer:
-            found = await answer.json(content_type="application/problem+json")
-            assert (answer.status, found["code"]) == (403, "forbidden")
-            assert "CHATCORE_ORIGINS" in found["detail"]
+            problem = await answer.json(content_type="application/problem+json")
+            assert (answer.status, problem["code"]) == (403, "forbidden")
+            assert "CHATCORE_ORIGINS" in problem["detail"]
             assert "Access-Control-Allow-Origin" not in answer.headers
             assert answer.headers["Vary"] == "Origin"
 
@@ -194,7 +194,7 @@ async def test_other_method_is_405(node: SocketioNode, method: str) -> None:
         "EIO=3&transport=polling",
         "transport=polling",
         "EIO=4&transport=webtransport",
-        "EIO=4&transport=websocket",  # without the headers of a websocket
+        "EIO=4&transport=websocket",  # without the headers of a websocket handshake
         "EIO=4&transport=websocket&sid=unknown",
         "EIO=4&transport=polling&sid=unknown",
         "EIO=4&transport=polling&sid=",
@@ -246,7 +246,7 @@ async def test_websockets_of_address_are_capped() -> None:
 
 
 async def vanishing(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The client's connection is reset before its request is answered."""
+    """Reset the connection of a client before its request is answered."""
     if VANISHES in request.headers and request.transport is not None:
         request.transport.abort()
     return await handler(request)

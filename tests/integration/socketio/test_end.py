@@ -1,4 +1,4 @@
-"""How sockets end: every bye, the heartbeat, and that nothing is left of clients that vanish."""
+"""How sockets end: every bye, the heartbeat, and the removal of vanished clients."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ async def test_bye_names_reason_and_only_final_bye_is_followed_by_disconnect(
     client = await node.clients.connect()
     (session,) = node.server._sessions
     session.close(Bye(code=code, retry_after_ms=500))
-    session.close(Bye(code="kicked"))  # the first one counts
+    session.close(Bye(code="kicked"))  # the first bye counts
     assert await client.closed() == close_code
     assert client.pushes[-1] == ("bye", {"code": code, "resumable": resumable, "retry_after_ms": 500})
     assert client.texts[-1].startswith("42") == resumable
@@ -54,15 +54,15 @@ async def test_bye_names_reason_and_only_final_bye_is_followed_by_disconnect(
     await node.nothing_left()
 
 
-def pushes_what_has_no_form(connection: WebsocketConnection) -> None:
+def push_invalid_entry(connection: WebsocketConnection) -> None:
     connection.send(Push("entry", cast("Entry", object())))
 
 
-def answers_what_has_no_form(connection: WebsocketConnection) -> None:
+def answer_invalid_object(connection: WebsocketConnection) -> None:
     connection.answer(7, {"body": object()})
 
 
-@pytest.mark.parametrize("writes", [pushes_what_has_no_form, answers_what_has_no_form])
+@pytest.mark.parametrize("writes", [push_invalid_entry, answer_invalid_object])
 async def test_frame_that_can_not_be_encoded_ends_socket_with_1011_and_traceback(
     node: SocketioNode, writes: Callable[[WebsocketConnection], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -143,7 +143,9 @@ async def test_close_sends_bye_shutdown_to_all_sockets_within_one_second(
     node: SocketioNode, caplog: pytest.LogCaptureFixture
 ) -> None:
     clients = [await node.clients.connect(f"user{n}") for n in range(20)]
-    lingering = [await (await SilentClient.open(node)).connect() for _ in range(3)]  # do not answer the close
+    lingering = [
+        await (await SilentClient.open(node)).connect() for _ in range(3)
+    ]  # these do not answer the close frame
     undecided = await node.clients.open()
     began = time.monotonic()
     await node.server.close()
@@ -162,7 +164,7 @@ async def test_close_sends_bye_shutdown_to_all_sockets_within_one_second(
 async def test_close_does_not_wait_for_socket_that_never_ends(caplog: pytest.LogCaptureFixture) -> None:
     entered, released = asyncio.Event(), asyncio.Event()
 
-    async def authenticate_whatever_happens(_: Credentials) -> Principal | None:
+    async def ignore_cancellation(_: Credentials) -> Principal | None:
         entered.set()
         while not released.is_set():
             with contextlib.suppress(asyncio.CancelledError):
@@ -170,7 +172,7 @@ async def test_close_does_not_wait_for_socket_that_never_ends(caplog: pytest.Log
         return None
 
     async with socketio_node(timing=Timing(close_timeout=0.1)) as node:
-        node.server._authenticate = authenticate_whatever_happens
+        node.server._authenticate = ignore_cancellation
         client = await node.clients.open()
         await client.send("40")
         await entered.wait()
@@ -186,7 +188,7 @@ async def test_close_does_not_wait_for_socket_that_never_ends(caplog: pytest.Log
 
 @pytest.mark.parametrize("polled", [False, True], ids=["alone", "after polling"])
 async def test_websocket_that_opens_while_server_closes_is_ended(polled: bool) -> None:
-    """Its request came before the end, and its answer is sent after `close` has looked for sockets."""
+    """The request arrives before `close`, and the answer is sent after `close` has looked for sockets."""
     opening, closed = asyncio.Event(), asyncio.Event()
 
     async def hold(_: web.Request, response: web.StreamResponse) -> None:
@@ -276,7 +278,7 @@ async def test_pong_of_earlier_ping_does_not_answer_next(quick: SocketioNode) ->
     assert await client.closed() == 1001
 
 
-# No ghosts.
+# Clients that vanish.
 
 
 async def _emit_and_go(client: RawClient) -> None:
@@ -287,10 +289,10 @@ async def _emit_and_go(client: RawClient) -> None:
 async def test_vanished_clients_leave_no_state(quick: SocketioNode) -> None:
     opened = [await SilentClient.open(quick) for _ in range(10)]
     connected = [await (await SilentClient.open(quick)).connect(f"user{n}") for n in range(10)]
-    for one in opened[::2] + connected[::2]:
-        one.close()
-    for one in opened[1::2] + connected[1::2]:
-        one.vanish()
+    for client in opened[::2] + connected[::2]:
+        client.close()
+    for client in opened[1::2] + connected[1::2]:
+        client.vanish()
     for n in range(5):
         await _emit_and_go(await quick.clients.connect(f"user{n}"))
     await quick.nothing_left()
@@ -307,8 +309,8 @@ async def test_idle_client_that_leaves_is_removed_at_once() -> None:
 async def test_silent_clients_leave_no_state(quick: SocketioNode) -> None:
     silent = [await (await SilentClient.open(quick)).connect(f"user{n}") for n in range(5)]
     await quick.nothing_left()
-    for one in silent:
-        one.close()
+    for client in silent:
+        client.close()
 
 
 @pytest.mark.parametrize("token", ["hanging", "alice", "broken", "nobody", "down"])

@@ -1,4 +1,4 @@
-"""Frames that no client of good will sends: each ends the socket with a reason, and hurts nobody else."""
+"""Frames that no correct client sends: each ends the socket with a reason, and affects no other client."""
 
 import pytest
 from aiohttp import WSMsgType

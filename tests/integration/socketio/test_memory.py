@@ -1,4 +1,4 @@
-"""Ended connections leave nothing behind: no table entry, and no reference cycle for the garbage collector."""
+"""Ended connections leave no table entry and no reference cycle for the garbage collector."""
 
 import gc
 import os
@@ -44,23 +44,23 @@ TYPES = (
     web.RequestHandler,
     web.StreamResponse,
 )
-"""What a connection is made of."""
+"""The classes of objects that a connection needs."""
 Way: TypeAlias = Callable[[SocketioNode], Awaitable[None]]
 
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """uvloop, on which the server runs: each transport of asyncio itself is a reference cycle."""
+    """uvloop, as in the server: each transport of asyncio is a reference cycle."""
     return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture
 async def node() -> AsyncGenerator[SocketioNode]:
-    async with socketio_node(timing=Timing(connect_timeout=0.5, close_timeout=0.3)) as found:
-        yield found
+    async with socketio_node(timing=Timing(connect_timeout=0.5, close_timeout=0.3)) as served:
+        yield served
 
 
-# The ways in which connections end.
+# How connections end.
 
 
 async def connected(node: SocketioNode) -> SilentClient:
@@ -68,7 +68,7 @@ async def connected(node: SocketioNode) -> SilentClient:
 
 
 async def end(client: SilentClient) -> None:
-    """Read up to the server's close frame, and go."""
+    """Read up to the server's close frame, and leave."""
     await client.read_until(b"\x88\x02")
     client.close()
 
@@ -211,15 +211,15 @@ WAYS = (
 
 @contextmanager
 def uncollected() -> Generator[list[Any]]:
-    """No collection while the block runs; then the list of all objects that only a collection could have freed."""
-    found: list[Any] = []
+    """Disable collections in the block. Then fill the list with all objects that only a collection could have freed."""
+    garbage: list[Any] = []
     gc.collect()
     gc.disable()
     try:
-        yield found
+        yield garbage
         gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()
-        found += gc.garbage
+        garbage += gc.garbage
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
@@ -227,7 +227,7 @@ def uncollected() -> Generator[list[Any]]:
 
 
 def living() -> Counter[str]:
-    return Counter(type(one).__name__ for one in gc.get_objects() if issubclass(type(one), TYPES))
+    return Counter(type(item).__name__ for item in gc.get_objects() if issubclass(type(item), TYPES))
 
 
 async def end_all(node: SocketioNode, way: Way, times: int) -> None:
@@ -239,29 +239,29 @@ async def end_all(node: SocketioNode, way: Way, times: int) -> None:
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 async def test_ended_connection_leaves_no_reference_cycle(node: SocketioNode, way: Way) -> None:
-    await end_all(node, way, 3)  # caches fill
+    await end_all(node, way, 3)  # fills caches
     gc.collect()
     before = living()
-    with uncollected() as found:
+    with uncollected() as garbage:
         await end_all(node, way, CONNECTIONS)
         after = living()
     assert after == before
-    assert len(found) < CONNECTIONS, Counter(type(one).__name__ for one in found)
+    assert len(garbage) < CONNECTIONS, Counter(type(item).__name__ for item in garbage)
 
 
 async def test_connection_that_ignored_close_leaves_no_reference_cycle(node: SocketioNode) -> None:
     await end_all(node, ignores_its_end, 1)
     gc.collect()
     before = living()
-    with uncollected() as found:
-        await end_all(node, ignores_its_end, 10)  # each takes the time that a client has for its end
+    with uncollected() as garbage:
+        await end_all(node, ignores_its_end, 10)  # each takes the close timeout
         after = living()
     assert after == before
-    assert len(found) < 10, Counter(type(one).__name__ for one in found)
+    assert len(garbage) < 10, Counter(type(item).__name__ for item in garbage)
 
 
 def resident() -> int:
-    """Bytes of this process's memory."""
+    """Return the resident memory of this process in bytes."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
@@ -276,9 +276,9 @@ async def test_memory_stays_flat_over_many_connections_without_collection(node: 
         await end_all(node, disconnects, 1)
 
     await churn(500)
-    with uncollected() as found:
+    with uncollected() as garbage:
         before = resident()
         await churn(LONG_RUN)
         grown = resident() - before
-    assert len(found) < LONG_RUN
-    assert grown < 2_000_000 + 100 * LONG_RUN  # one connection takes more than 15 KB while it lasts
+    assert len(garbage) < LONG_RUN
+    assert grown < 2_000_000 + 100 * LONG_RUN  # an open connection takes more than 15 KB

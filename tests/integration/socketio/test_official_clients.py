@@ -1,4 +1,4 @@
-"""The official clients, with their default options, against the transport's own node."""
+"""The official clients with their default options, against a node of the Socket.IO adapter."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -20,20 +20,20 @@ from .node import QUICK, SocketioNode, socketio_node, transport_of
 pytestmark = pytest.mark.anyio
 
 BRIEF = Timing(connect_timeout=2)
-"""The product's own deadlines, but for a websocket that does not come."""
+"""The default deadlines, except that for a missing websocket."""
 
 Connect: TypeAlias = Callable[[SocketioNode, str], AbstractAsyncContextManager[OfficialClient]]
 
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """The loop that the server runs on; the other suites go over both."""
+    """The event loop of the server. The other suites run on both loops."""
     return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture(params=["python", "javascript"])
 def connect(request: pytest.FixtureRequest, node_modules: Path) -> Connect:
-    """Opens a client of either kind."""
+    """Opens a JavaScript or a Python client."""
 
     def opened(node: SocketioNode, token: str) -> AbstractAsyncContextManager[OfficialClient]:
         if request.param == "python":
@@ -75,13 +75,13 @@ async def test_client_stays_away_after_final_bye(node: SocketioNode, connect: Co
         for client in clients:
             await client.until(lambda client: client.life("disconnect"))
         await node.nothing_left()
-        await asyncio.sleep(2)  # a first try would come within one and a half
+        await asyncio.sleep(2)  # the first retry would come within one and a half
         assert node.server.sessions == node.server.polling_sessions == 0
 
 
 @asynccontextmanager
 async def said_goodbye(node: SocketioNode, connect: Connect, *codes: ByeCode) -> AsyncGenerator[list[OfficialClient]]:
-    """A client for each code, which has heard it."""
+    """Return a client for each code, which has received a bye with it."""
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(connect(node, code)) for code in codes]
         sessions = {session._connection.id: session for session in node.server._sessions}
@@ -139,7 +139,7 @@ async def test_javascript_client_retries_while_token_can_not_be_checked(node: So
 
 
 JAVASCRIPT = ["socket.io-client", "socket.io-client-4.0", "socket.io-client-3.1"]
-"""Packages of `package.json`: the newest version, and older ones that speak the same protocol."""
+"""Packages of `package.json`: the newest version, and older versions with the same protocol."""
 
 
 @pytest.mark.parametrize("library", JAVASCRIPT)
@@ -157,7 +157,7 @@ async def test_javascript_client_connects_after_reset_upgrade(library: str, node
 
 async def test_python_client_connects_after_reset_upgrade() -> None:
     client = PythonClient()
-    # aiohttp repeats a GET whose reused connection breaks, so two are cut.
+    # aiohttp repeats a GET if its reused connection breaks, so two connections are cut.
     async with socketio_node(timing=BRIEF) as node, upgrade_cutter(node.port, cuts=2) as (cutter, origin):
         await client.client.connect(origin, auth={"token": "alice"}, wait_timeout=COMES_BACK_S)
         await client.until(lambda client: client.bodies_of("ready"))

@@ -20,7 +20,7 @@ async def alice(node: SocketioNode) -> AsyncGenerator[RawClient]:
 
 
 def over(client: RawClient) -> Read:
-    """Reads a history over the client's socket."""
+    """Return a reader of histories over the client's socket."""
 
     async def read(command: str, given: Object) -> Object:
         answer: Object = await client.call(command, given)
@@ -31,14 +31,14 @@ def over(client: RawClient) -> Read:
 
 
 async def talk(chat: Chat, head: int, mine: int) -> None:
-    """A private room of ``head`` messages, the first ``mine`` by alice, the others by bob."""
+    """Fill a private room with ``head`` messages: the first ``mine`` by alice, the others by bob."""
     for number in range(1, head + 1):
         author, peer = ("alice", "bob") if number <= mine else ("bob", "alice")
         await chat.execute(author, SendMessage(to=peer, key=str(number), body=str(number)))
 
 
 async def test_paging_from_any_anchor_gives_1000_entries_once_each(node: SocketioNode, alice: RawClient) -> None:
-    """The first unread message is in the middle: alice came after 500 entries."""
+    """The first unread message is in the middle: alice joins at entry 501."""
     room = (await node.chat.execute("bob", CreateRoom(kind="public", title="x", key="k"))).view.room
     for number in range(2, 1001):
         if number == 501:

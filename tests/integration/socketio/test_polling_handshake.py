@@ -19,7 +19,7 @@ CONNECT = '40{"token":"alice"}'
 
 
 class Poller:
-    """A polling session, as a client has it."""
+    """The client side of a polling session."""
 
     def __init__(self, node: SocketioNode, sid: str) -> None:
         self.sid = sid
@@ -31,7 +31,7 @@ class Poller:
             return answer.status, await answer.text()
 
     async def waiting_get(self) -> asyncio.Task[tuple[int, str]]:
-        """A GET that has reached the server and waits there."""
+        """Send a GET, and return it once it waits at the server."""
         get = asyncio.create_task(self.get())
         await self._node.until(lambda: self._node.server._polling_sessions.find(self.sid)._is_polled)
         return get
@@ -67,7 +67,7 @@ async def test_connect_by_post_is_answered_over_opened_websocket(node: SocketioN
     await client.send("2probe")
     await client.text("3probe")
     assert await hanging == (200, "6")
-    assert await poller.get() == (200, "6")  # again and again, until the client moves over
+    assert await poller.get() == (200, "6")  # repeatedly, until the client upgrades
     assert len(client.texts) == 1
     await client.send("5")
     await client.text("40")
@@ -170,7 +170,7 @@ async def test_polling_session_stays_open_until_its_deadline() -> None:
         poller = await shake_hands(node)
         waiting = await poller.waiting_get()
         bystander = await node.clients.connect("bob")
-        await bystander.until(lambda client: client.texts.count("2") == 2)  # deadlines have been looked at
+        await bystander.until(lambda client: client.texts.count("2") == 2)  # deadlines have been checked
         assert not waiting.done()
         client = await node.clients.open(sid=poller.sid)
         await client.send("2probe", "5")
@@ -245,7 +245,7 @@ async def test_polling_session_has_one_websocket(node: SocketioNode) -> None:
 
 
 async def test_concurrent_second_get_ends_session(node: SocketioNode) -> None:
-    """As in Engine.IO's own server: the first GET is answered with CLOSE."""
+    """The first GET is answered with CLOSE, as Engine.IO's own server does."""
     poller = await shake_hands(node)
     both = [asyncio.create_task(poller.get()) for _ in range(2)]
     answers = sorted([await task for task in both])
@@ -285,7 +285,7 @@ async def test_post_of_other_packet_than_connect_is_refused(node: SocketioNode, 
     poller = await shake_hands(node)
     status, answer = await poller.post(body)
     assert (status, json.loads(answer)["code"]) == (400, "invalid")
-    assert (await poller.get())[0] == 400  # the session is over
+    assert (await poller.get())[0] == 400  # the session has ended
 
 
 async def test_post_of_16_packets_is_accepted(node: SocketioNode) -> None:
@@ -359,7 +359,7 @@ async def test_post_in_two_pieces_is_read_whole(node: SocketioNode) -> None:
         f"Content-Length: {len(CONNECT)}\r\n\r\n{CONNECT[:7]}".encode()
     )
     await writer.drain()
-    client = await node.clients.open(sid=poller.sid)  # a round trip: the first piece has arrived alone
+    client = await node.clients.open(sid=poller.sid)  # after a round trip the first piece has arrived alone
     writer.write(CONNECT[7:].encode())
     assert (await reader.readline()).startswith(b"HTTP/1.1 200")
     writer.close()
@@ -385,7 +385,7 @@ def assert_too_many(answer: ClientResponse) -> None:
 async def test_closing_server_answers_hanging_gets_and_accepts_no_more(node: SocketioNode) -> None:
     poller = await shake_hands(node)
     client = await node.clients.open(sid=poller.sid)
-    hanging = [await one.waiting_get() for one in (poller, await shake_hands(node))]
+    hanging = [await session.waiting_get() for session in (poller, await shake_hands(node))]
     await node.server.close()
     for get in hanging:
         status, problem = await get

@@ -1,4 +1,4 @@
-"""The WebSocket itself: its opening handshake, and frames as RFC 6455 has them."""
+"""The WebSocket protocol: the opening handshake, and frames as defined by RFC 6455."""
 
 import asyncio
 import base64
@@ -29,14 +29,14 @@ OFFER = {
 async def shake_hands(
     node: SocketioNode, changes: Mapping[str, str | None], behind: bytes = b""
 ) -> tuple[bytes, SilentClient]:
-    """Send the opening request, with ``behind`` in the same segment; returns the head of the answer."""
+    """Send the opening request, followed by ``behind`` in the same segment. Returns the head of the answer."""
     headers = {"Host": "x", **OFFER, **changes}
     lines = [f"{name}: {value}" for name, value in headers.items() if value is not None]
     client = await SilentClient.dial(node)
     request = "\r\n".join(["GET /socket.io/?EIO=4&transport=websocket HTTP/1.1", *lines, "", ""])
     await client.write(request.encode("latin-1") + behind)
-    found = await client.read_until(b"\r\n\r\n")
-    return found.partition(b"\r\n\r\n")[0], client
+    received = await client.read_until(b"\r\n\r\n")
+    return received.partition(b"\r\n\r\n")[0], client
 
 
 async def test_handshake_is_answered_with_digest_of_key(node: SocketioNode) -> None:
@@ -97,7 +97,7 @@ async def test_other_websocket_version_gets_426_and_supported_version(node: Sock
 
 
 async def test_upgrade_over_http_1_0_is_invalid(node: SocketioNode) -> None:
-    """RFC 6455, section 4.2.1: the request is of HTTP/1.1 or higher."""
+    """RFC 6455, section 4.2.1, requires HTTP/1.1 or higher."""
     client = await SilentClient.dial(node)
     await client.write(
         b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.0\r\nHost: x\r\nConnection: Upgrade\r\n"
@@ -143,8 +143,8 @@ async def test_command_in_fragments_that_arrive_byte_by_byte_is_answered(node: S
         + client_frame(CONTINUATION, b'ms",{}]')
     ):
         await client.write(bytes([byte]))
-    found = await client.read_until(b'437[{"ok":true')
-    assert b"\x8a\x07between" in found
+    received = await client.read_until(b'437[{"ok":true')
+    assert b"\x8a\x07between" in received
     client.close()
 
 
@@ -164,14 +164,14 @@ async def test_command_in_fragments_that_arrive_byte_by_byte_is_answered(node: S
 async def test_frame_against_rfc_closes_websocket(node: SocketioNode, frame: bytes, code: int) -> None:
     client = await (await SilentClient.open(node)).connect()
     await client.write(frame + client_frame(TEXT, b'428["rooms",{}]'))
-    found = await client.read_until(b"\x88\x02" + code.to_bytes(2, "big"))
-    assert b"43" not in found
+    received = await client.read_until(b"\x88\x02" + code.to_bytes(2, "big"))
+    assert b"43" not in received
     client.close()
     await node.nothing_left()
 
 
 async def test_frames_after_frame_against_rfc_are_not_processed(node: SocketioNode) -> None:
-    """RFC 6455, section 7.1.7: not even the client's close frame."""
+    """RFC 6455, section 7.1.7: this includes the client's close frame."""
     client = await (await SilentClient.open(node)).connect()
     (session,) = node.server._sessions
     receiver = Receiver(session, transport_of(session))
@@ -187,9 +187,9 @@ async def test_frames_after_frame_against_rfc_are_not_processed(node: SocketioNo
 async def test_close_frame_is_answered_and_connection_ended(node: SocketioNode, payload: bytes) -> None:
     client = await (await SilentClient.open(node)).connect()
     await client.write(client_frame(CLOSE, payload))
-    found = await client.read_until(b"\x88\x02\x03\xe8")
+    received = await client.read_until(b"\x88\x02\x03\xe8")
     assert await client.read() == b""
-    assert found.endswith(b"\x88\x02\x03\xe8")
+    assert received.endswith(b"\x88\x02\x03\xe8")
     await node.nothing_left()
     client.close()
 
@@ -209,7 +209,7 @@ async def test_command_above_64_kib_is_answered_too_large(node: SocketioNode, si
     answer = await client.answered(7)
     assert (answer["ok"], answer["error"]["code"]) == (False, "too_large")
     assert (await client.call("message.send", {"to": "bob", "key": "k", "body": "hi"}))["seq"] == 1
-    assert [one for one in client.order if isinstance(one, int)] == [6, 7, 0]
+    assert [item for item in client.order if isinstance(item, int)] == [6, 7, 0]
 
 
 async def test_command_above_1_mib_is_closed_with_1009(node: SocketioNode) -> None:

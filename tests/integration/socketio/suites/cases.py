@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 Suite = Mapping[str, Sequence[str]]
-"""Names of cases by their group."""
+"""The names of cases by group."""
 
 ENGINE_IO: Suite = {
     "handshake, HTTP long-polling": (
@@ -133,11 +133,11 @@ BY_DESIGN: Mapping[tuple[str, str], str] = {
     ("message", "should send a plain-text packet with an ack"): ONE_OBJECT,
     ("message", "should send a packet with binary attachments and an ack"): BINARY,
 }
-"""The cases whose tests hold this server to its own contract (``docs/protocol.md``) instead, and why."""
+"""The cases that test this server against its own contract (``docs/protocol.md``) instead, with the reason."""
 
 
 def expected_tests(suite: Suite) -> set[tuple[str, str]]:
-    """The class and the method that each case of a suite has here."""
+    """Return the names of the class and the method of each case of a suite."""
     return {(_class_of(group), _method_of(case)) for group, cases in suite.items() for case in cases}
 
 

@@ -1,7 +1,7 @@
-"""The servers that the official suites ask for: Engine.IO and Socket.IO that send back what a client sends.
+"""The servers that the official suites require: Engine.IO and Socket.IO that echo what a client sends.
 
-Both are the product's `SocketioServer`. Engine.IO sends back the payload of a message. Socket.IO sends back the object
-of an event, as a push or as the acknowledgement.
+Both are `SocketioServer`. Engine.IO sends back the payload of a message. Socket.IO sends back the object of an event,
+as a push or as the acknowledgement.
 """
 
 import asyncio
@@ -27,21 +27,21 @@ from chatcore_websocket import Timing
 from ...clients import TIMEOUT_S, RawClient, RawClients, raw_clients
 
 STRICT = Timing(ping_interval=0.3, ping_timeout=0.2, connect_timeout=0.5)
-"""The heartbeat that the suites ask for."""
+"""The heartbeat that the suites require."""
 PATIENT = Timing(ping_interval=0.3)
-"""The same interval; a PONG may take 20 s, so that a busy machine fails no test."""
+"""The same interval. A PONG may take 20 s, so that no test fails on a busy machine."""
 WITHOUT_TOKEN = "guest"
 
 
 class EchoPush(Push):
-    """An event with any object; the domain has no pushes of that kind."""
+    """A push with any event name and object, which the domain does not have."""
 
     def encoded(self, encode: Callable[[Push], bytes]) -> bytes:
         return text_frame("42" + json.dumps([self.event, self.body], separators=(",", ":")))
 
 
 class EchoSocket:
-    """Stands where the server has a `chatcore.Socket`."""
+    """Replaces the server's `chatcore.Socket`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -53,11 +53,11 @@ class EchoSocket:
             self._connection.send(EchoPush("message-back", cast("Entry", data)))
 
     def end(self) -> None:
-        """Nothing waits in `receive`."""
+        """Do nothing: `receive` never waits."""
 
 
 class EchoChat:
-    """Stands where the server has a `Chat`. The first push shows what CONNECT carried."""
+    """Replaces the server's `Chat`. The first push has the payload of CONNECT."""
 
     async def authenticated(
         self, authenticate: Callable[[str | None], Awaitable[Principal]], token: str | None
@@ -71,7 +71,7 @@ class EchoChat:
 
 
 class EnginePacketHandler(PacketHandler):
-    """Replaces the handler of Socket.IO packets: Engine.IO alone, which sends back each message."""
+    """Replaces the handler of Socket.IO packets by plain Engine.IO, which sends back each message."""
 
     async def run(self) -> None:
         self.has_received_connect = True
@@ -91,7 +91,7 @@ class Echo:
     clients: RawClients
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for a state of the server that no event announces."""
+        """Wait for a condition that no event announces."""
         async with asyncio.timeout(TIMEOUT_S):
             while not condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
@@ -101,7 +101,7 @@ class Echo:
             return answer.status, await answer.text()
 
     async def open_polling(self) -> str:
-        """A session by long polling; its id."""
+        """Open a session by long polling. Returns its id."""
         _, packet = await self.request("GET", {"EIO": "4", "transport": "polling"})
         return str(json.loads(packet[1:])["sid"])
 
@@ -109,7 +109,7 @@ class Echo:
         return await self.request("GET", {"EIO": "4", "transport": "polling", "sid": sid})
 
     async def start_poll(self, sid: str) -> asyncio.Task[tuple[int, str]]:
-        """A GET that the server has received and not answered."""
+        """Send a GET, and return it once the server has received it and not answered."""
         waiting = asyncio.create_task(self.poll(sid))
         await self.until(lambda: self.server._polling_sessions.find(sid)._is_polled)
         return waiting
@@ -118,7 +118,7 @@ class Echo:
         return await self.request("POST", {"EIO": "4", "transport": "polling", "sid": sid}, body)
 
     async def upgrade(self, sid: str) -> RawClient:
-        """A websocket that continues the session and has been probed."""
+        """Open a websocket for the session, and probe it."""
         client = await self.clients.open(sid=sid)
         await client.send("2probe")
         await client.text("3probe")
@@ -127,7 +127,7 @@ class Echo:
 
 @asynccontextmanager
 async def socket_echo(timing: Timing, *, path: str = "/socket.io/", port: int = 0) -> AsyncGenerator[Echo]:
-    """Socket.IO that sends back events."""
+    """Serve Socket.IO that sends back events."""
     server = SocketioServer(cast("Chat", EchoChat()), authenticate, timing=timing)
     app = web.Application()
     add_socketio(app, server, path)
@@ -144,7 +144,7 @@ async def socket_echo(timing: Timing, *, path: str = "/socket.io/", port: int = 
 
 @asynccontextmanager
 async def engine_echo(timing: Timing, *, path: str = "/engine.io/", port: int = 0) -> AsyncGenerator[Echo]:
-    """Engine.IO that sends back messages."""
+    """Serve Engine.IO that sends back messages."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(session, "PacketHandler", EnginePacketHandler)
         async with socket_echo(timing, path=path, port=port) as echo:
@@ -152,10 +152,10 @@ async def engine_echo(timing: Timing, *, path: str = "/engine.io/", port: int = 
 
 
 def opened(packet: str) -> Any:
-    """What an ``open`` packet carries."""
+    """Return the payload of an ``open`` packet."""
     assert packet.startswith("0")
-    found = json.loads(packet[1:])
-    assert found.keys() == {"sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"}
-    assert type(found["sid"]) is str
-    assert (found["pingInterval"], found["pingTimeout"], found["maxPayload"]) == (300, 200, 65_536)
-    return found
+    payload = json.loads(packet[1:])
+    assert payload.keys() == {"sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"}
+    assert type(payload["sid"]) is str
+    assert (payload["pingInterval"], payload["pingTimeout"], payload["maxPayload"]) == (300, 200, 65_536)
+    return payload

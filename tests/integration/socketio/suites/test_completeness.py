@@ -1,4 +1,4 @@
-"""No case of the official suites is left out."""
+"""Every case of the official suites has a test."""
 
 from types import ModuleType
 

@@ -1,4 +1,4 @@
-"""The cases of the official Engine.IO suite. ``cases.BY_DESIGN`` names those in which this server differs, and why."""
+"""The cases of the official Engine.IO suite. ``cases.BY_DESIGN`` has the cases in which this server differs."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -15,19 +15,19 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def echo() -> AsyncGenerator[Echo]:
-    async with engine_echo(PATIENT) as found:
-        yield found
+    async with engine_echo(PATIENT) as served:
+        yield served
 
 
 @pytest.fixture
 async def strict() -> AsyncGenerator[Echo]:
-    """With deadlines that a test can wait for."""
-    async with engine_echo(STRICT) as found:
-        yield found
+    """A server with deadlines short enough for a test."""
+    async with engine_echo(STRICT) as served:
+        yield served
 
 
 async def status_of_websocket(echo: Echo, query: dict[str, str]) -> int:
-    """How a websocket's handshake is refused."""
+    """Return the status with which the handshake of a websocket is refused."""
     with pytest.raises(WSServerHandshakeError) as refused:
         await echo.clients.http.ws_connect(echo.clients.url, params=query)
     return refused.value.status
@@ -94,7 +94,7 @@ class TestMessageHTTPLongPolling:
     async def _a_payload_is_refused(self, echo: Echo, payload: str) -> None:
         sid = await echo.open_polling()
         assert (await echo.post(sid, payload))[0] == 400
-        assert (await echo.poll(sid))[0] == 400  # the session is over
+        assert (await echo.poll(sid))[0] == 400  # the session has ended
 
 
 class TestMessageWebSocket:
@@ -119,12 +119,15 @@ class TestHeartbeatHTTPLongPolling:
     async def test_sends_ping_pong_packets(self, strict: Echo) -> None:
         sid = await strict.open_polling()
         status, packet = await strict.poll(sid)
-        assert (status, json.loads(packet)["code"]) == (503, "unavailable")  # the time for the upgrade; no PING before
+        assert (status, json.loads(packet)["code"]) == (
+            503,
+            "unavailable",
+        )  # lasts until the deadline of the upgrade; no PING comes before
         assert (await strict.post(sid, "3"))[0] == 400
 
     async def test_closes_the_session_upon_ping_timeout(self, strict: Echo) -> None:
         sid = await strict.open_polling()
-        await strict.until(lambda: strict.server.polling_sessions == 0)  # the time for the upgrade is over
+        await strict.until(lambda: strict.server.polling_sessions == 0)  # the deadline of the upgrade has passed
         assert (await strict.poll(sid))[0] == 400
 
 

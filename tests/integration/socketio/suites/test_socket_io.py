@@ -1,4 +1,4 @@
-"""The cases of the official Socket.IO suite. ``cases.BY_DESIGN`` names those in which this server differs, and why."""
+"""The cases of the official Socket.IO suite. ``cases.BY_DESIGN`` has the cases in which this server differs."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -14,15 +14,15 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def echo() -> AsyncGenerator[Echo]:
-    async with socket_echo(PATIENT) as found:
-        yield found
+    async with socket_echo(PATIENT) as served:
+        yield served
 
 
 @pytest.fixture
 async def strict() -> AsyncGenerator[Echo]:
-    """With deadlines that a test can wait for."""
-    async with socket_echo(STRICT) as found:
-        yield found
+    """A server with deadlines short enough for a test."""
+    async with socket_echo(STRICT) as served:
+        yield served
 
 
 async def connected(echo: Echo, client: RawClient | None = None) -> RawClient:
@@ -38,7 +38,7 @@ async def ends_with_bye_protocol(client: RawClient) -> None:
     assert client.bodies_of("bye") == [{"code": "protocol", "resumable": False}]
 
 
-# The groups of Engine.IO: the same checks, on a server of Socket.IO.
+# The groups of the Engine.IO suite: the same checks on a Socket.IO server.
 
 
 class TestEngineIOHandshakeHTTPLongPolling:
@@ -134,7 +134,7 @@ class TestConnect:
         assert await client.closed() == 1008
 
     async def _a_namespace_is_refused(self, echo: Echo, connect: str) -> None:
-        """The connection goes on: the main namespace is still there."""
+        """Assert that the namespace is refused and that the main namespace can still be connected to."""
         client = await echo.clients.open()
         await client.send(connect)
         refusal = await client.text("44")
