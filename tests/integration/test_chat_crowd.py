@@ -1,4 +1,4 @@
-"""100 chat programs at once over a crash of the server, JavaScript and Python in pairs."""
+"""100 chat programs at once across a crash of the server, JavaScript and Python in pairs."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
 
 USERS = 100
 WITHIN_S = 150
-"""100 clients come back within seconds, but on a busy machine their 100 password hashes take long."""
+"""Seconds. 100 clients reconnect within seconds, but their 100 password hashes take long on a busy machine."""
 ACCESS_TOKEN_S = 5
 
 
@@ -32,17 +32,17 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def commands(node_modules: Path) -> Sequence[Sequence[str]]:
-    """The programs that run the users with even and with odd numbers."""
-    javascript_program(node_modules)  # crowd.mjs imports it
+    """Return the commands for the users with even and with odd numbers."""
+    javascript_program(node_modules)  # imported by crowd.mjs
     crowd = shutil.copy(HERE / "crowd.mjs", node_modules.parent / "crowd.mjs")
-    # -P: a folder beside the program has the name of the client's package
+    # -P: a folder beside the program is named like the client's package
     python = [sys.executable, "-P", str(Path(__file__).with_name("python_crowd.py")), str(EXAMPLES)]
     return [NODE, str(crowd)], python
 
 
 @define(eq=False)
 class Crowd:
-    """The programs of all users, and what each has shown."""
+    """The programs of all users, and the lines that each has shown."""
 
     processes: Sequence[asyncio.subprocess.Process]
     shown: dict[str, list[str]] = field(factory=lambda: {f"u{number}": [] for number in range(USERS)})
@@ -56,7 +56,7 @@ class Crowd:
             self._changed.set()
 
     async def type(self, body: str) -> None:
-        """Each user types a line."""
+        """Type a line as each user."""
         for number, user in enumerate(self.shown):
             stdin = self.processes[number % 2].stdin
             assert stdin
@@ -65,7 +65,7 @@ class Crowd:
     async def until_all(
         self, condition: Callable[[Sequence[str]], object], after: Mapping[str, int] | None = None
     ) -> None:
-        """Wait until what each user was shown meets ``condition``; without the first ``after`` lines of each."""
+        """Wait until the lines of each user, without the first ``after`` lines, meet ``condition``."""
 
         def missing() -> Sequence[str]:
             start = after or {}
@@ -79,17 +79,17 @@ class Crowd:
         except TimeoutError:
             raise TimeoutError(f"these are missing: {[(user, self.shown[user]) for user in missing()]}") from None
 
-    def check(self, *said: str) -> None:
-        """Both users of each pair were shown the same: each message once, and in the order of its author."""
+    def check(self, *typed: str) -> None:
+        """Assert that both users of each pair see the same lines: each message once, in the order of its author."""
         for number in range(0, USERS, 2):
             pair = f"u{number}", f"u{number + 1}"
-            one, other = (messages(self.shown[user]) for user in pair)
-            assert one == other
-            assert [line.partition(" ")[0] for line in one] == [str(seq + 1) for seq in range(2 * len(said))]
-            texts = [line.partition(" ")[2] for line in one]
+            shown, other = (messages(self.shown[user]) for user in pair)
+            assert shown == other
+            assert [line.partition(" ")[0] for line in shown] == [str(seq + 1) for seq in range(2 * len(typed))]
+            texts = [line.partition(" ")[2] for line in shown]
             for user in pair:
                 assert [text for text in texts if text.startswith(f"{user}:")] == [
-                    f"{user}: {body} of {user}" for body in said
+                    f"{user}: {body} of {user}" for body in typed
                 ]
 
 
@@ -100,10 +100,10 @@ async def crowd(commands: Sequence[Sequence[str]], url: str) -> AsyncGenerator[C
         await asyncio.create_subprocess_exec(*command, url, str(first), str(USERS), stdin=pipe, stdout=pipe)
         for first, command in enumerate(commands)
     ]
-    found = Crowd(processes)
-    reading = asyncio.gather(*map(found.read, processes))
+    running = Crowd(processes)
+    reading = asyncio.gather(*map(running.read, processes))
     try:
-        yield found
+        yield running
     finally:
         for process in processes:
             process.kill()
@@ -130,7 +130,7 @@ def has_messages(count: int) -> Callable[[Sequence[str]], bool]:
 async def crash(
     folder: Path, commands: Sequence[Sequence[str]], while_away: Callable[[], Awaitable[None]], *flags: str
 ) -> SignInProxy:
-    """Let the crowd come back after a crash, and lose nothing; what it asked for, from the crash on."""
+    """Let the crowd reconnect after a crash without a loss. Returns its HTTP requests since the crash."""
     async with serving(folder, "--limits", "off", *flags) as server, sign_in_proxy(server.port) as proxy:
         async with crowd(commands, proxy.url) as users:
             await users.until_all(was_online)
@@ -138,7 +138,7 @@ async def crash(
             await users.until_all(has_messages(2))
             await (
                 proxy.until_answered()
-            )  # a refresh token whose answer is lost is good for 10 s more, not for an outage
+            )  # a refresh token with a lost answer stays valid for 10 s, which is less than an outage
             await server.kill()
             await users.type("meanwhile")
             await users.until_all(lambda lines: not is_online(lines))
@@ -154,7 +154,7 @@ async def crash(
 
 @pytest.fixture
 async def accounts(tmp_path: Path) -> Path:
-    """A folder with data that has an account for each user."""
+    """A data folder with an account for each user."""
     await make_accounts(tmp_path, [f"u{number}" for number in range(USERS)])
     return tmp_path
 
@@ -174,7 +174,7 @@ async def test_100_clients_that_must_sign_in_obey_retry_after_and_lose_nothing(
     accounts: Path, commands: Sequence[Sequence[str]]
 ) -> None:
     async def end_all_sessions() -> None:
-        (accounts / DATA / "secret").unlink()  # the server makes another, and no token is good any more
+        (accounts / DATA / "secret").unlink()  # the server creates another secret, so no token is valid any more
         await make_sign_ins_slow(accounts)
 
     proxy = await crash(accounts, commands, end_all_sessions)

@@ -22,18 +22,18 @@ from tests.integration.terminals import Program, Terminal, javascript_program, p
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
 
 AT_ONCE = 5
-"""Scenarios that run at the same time: they mostly wait for reconnects, but each starts processes."""
+"""The number of concurrent scenarios: they mostly wait for reconnects, but each starts processes."""
 SHORT_TOKENS = "--access-token-s", "3"
 
 
 @frozen
 class Scene:
-    """What a scenario has to itself, and the servers that it shares.
+    """The users and the folder of a scenario, and the servers that scenarios share.
 
     Attributes:
-        alice: a user with an account, as are ``bob`` and ``carol``.
-        server: shared; so is ``expiring``, whose access tokens are good for 3 s. No scenario stops them.
-        folder: for a server of its own; it holds data with the same accounts.
+        alice: a user with an account, like ``bob`` and ``carol``.
+        server: shared, like ``expiring``, where access tokens are valid for 3 s. No scenario stops them.
+        folder: the data folder for a separate server, with the same accounts.
     """
 
     program: Program
@@ -51,7 +51,7 @@ SCENARIOS: dict[str, Scenario] = {}
 
 
 def concurrent(*programs: str) -> Callable[[Scenario], Callable[[str, Outcomes], Coroutine[Any, Any, None]]]:
-    """Make a test of a scenario with each of the programs. The scenarios of all tests selected run at the same time."""
+    """Make a test of a scenario with each of the programs. The scenarios of all selected tests run concurrently."""
 
     def decorate(scenario: Scenario) -> Callable[[str, Outcomes], Coroutine[Any, Any, None]]:
         name = scenario.__name__
@@ -78,10 +78,12 @@ def anyio_backend() -> str:
 async def outcomes(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, node_modules: Path
 ) -> AsyncGenerator[Outcomes]:
-    """A task for each test of this module that is selected."""
+    """A task for each selected test of this module."""
     folder = tmp_path_factory.mktemp("scenes")
-    items = [one for one in request.session.items if isinstance(one, pytest.Function) and one.module is request.module]
-    chosen = [(one.originalname, str(one.callspec.params["program"])) for one in items]
+    items = [
+        item for item in request.session.items if isinstance(item, pytest.Function) and item.module is request.module
+    ]
+    chosen = [(item.originalname, str(item.callspec.params["program"])) for item in items]
     names = [(f"alice{number}", f"bob{number}", f"carol{number}") for number in range(len(chosen))]
     await make_accounts(folder / "accounts", itertools.chain.from_iterable(names))
     for shared in ("server", "expiring"):
@@ -97,7 +99,7 @@ async def outcomes(
                 own = Path(shutil.copytree(folder / "accounts", folder / users[0]))
                 await SCENARIOS[scenario](Scene(await made(program, node_modules, own), *users, server, expiring, own))
 
-        tasks = {one: asyncio.create_task(run(*one, users)) for one, users in zip(chosen, names, strict=True)}
+        tasks = {test: asyncio.create_task(run(*test, users)) for test, users in zip(chosen, names, strict=True)}
         yield tasks
         for task in tasks.values():
             task.cancel()
@@ -191,7 +193,7 @@ async def test_reconnect_after_restart_needs_no_password(scene: Scene) -> None:
         await alice.is_online()
         await server.kill()
         async with serving(scene.folder, *SHORT_TOKENS, port=server.port):
-            await alice.is_online(3)  # after the restart, and after the end of that token
+            await alice.is_online(3)  # after the restart, and after the expiry of that token
         assert len(proxy.times("/api/v1/sessions")) == 1
         assert proxy.times("/api/v1/sessions/refresh")
 
@@ -258,7 +260,7 @@ async def test_first_message_of_new_room_is_shown(scene: Scene) -> None:
         scene.program.run(scene.alice, scene.bob, proxy.url) as alice,
         signed_in(scene.server, scene.carol) as carol,
     ):
-        await proxy.until_sent(b'42["ready"')  # alice has `ready`, the server does not have `sync`
+        await proxy.until_sent(b'42["ready"')  # alice has received `ready`, the server has not received `sync`
         await carol.send(scene.alice, "k", "hello, alice")
         await proxy.until_sent(b"hello, alice")
         proxy.release()

@@ -1,4 +1,4 @@
-"""The garbage collector as a server has it set."""
+"""The garbage collector with the server's settings."""
 
 import asyncio
 import gc
@@ -28,7 +28,7 @@ class Node:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Work until ``condition`` holds: a collection comes after so much work, not after so much time."""
+    """Work until ``condition`` holds: a collection starts after a number of allocations, not after a time."""
     async with asyncio.timeout(4 * TIMEOUT_S):
         while not condition():
             sum(range(100_000))

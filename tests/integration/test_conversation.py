@@ -1,4 +1,4 @@
-"""The main job, end to end: two people with two devices each, official clients with default options, and a restart."""
+"""An end-to-end conversation of two users with two devices each: official clients, default options, and a restart."""
 
 import asyncio
 import secrets
@@ -42,7 +42,7 @@ def connect(request: pytest.FixtureRequest, node_modules: Path) -> Connect:
 
 @pytest.fixture(params=["sqlite", "mongodb"])
 def settings(request: pytest.FixtureRequest) -> Mapping[str, str]:
-    """What the server is told: with the second, nothing else changes."""
+    """Return the settings of the server for each store."""
     if request.param == "sqlite":
         return {}
     url = request.getfixturevalue("mongo_url")
@@ -52,7 +52,7 @@ def settings(request: pytest.FixtureRequest) -> Mapping[str, str]:
 
 @define(eq=False)
 class Device:
-    """A client that keeps its rooms' logs as the contract says: nothing from `ready` on before `sync` is answered."""
+    """A client that keeps the logs of its rooms by the contract: it takes no push before `sync` is answered."""
 
     user: str
     client: OfficialClient
@@ -64,9 +64,9 @@ class Device:
     _pages: set[int] = field(factory=set)
 
     def listen(self) -> None:
-        """Take up what has come until now, and from now on all that comes."""
-        for one in self.client.arrived:
-            self._take(*one)
+        """Process all events that have arrived, and all later events."""
+        for event in self.client.arrived:
+            self._take(*event)
         self.client.listener = self._take
 
     def _take(self, kind: str, name: Any, body: Any) -> None:
@@ -93,15 +93,15 @@ class Device:
 
     def _take_sync(self, answer: Any) -> None:
         assert answer["ok"], answer
-        for room, found in answer["rooms"].items():
-            assert found["status"] == "events", found
-            self._take_next(room, found["entries"])
-            assert self.cursors[room] == found["head"]
+        for room, synced in answer["rooms"].items():
+            assert synced["status"] == "events", synced
+            self._take_next(room, synced["entries"])
+            assert self.cursors[room] == synced["head"]
         self._sync = None
         self.syncs += 1
 
     def _take_room(self, room: Any) -> None:
-        """What lies before the user's joining is paged."""
+        """Add a room. Entries before the user's join are paged."""
         cursor = self.cursors.setdefault(room["room"], 0)
         if room["head"] > cursor:
             self.cursors[room["room"]] = room["head"]
@@ -110,7 +110,7 @@ class Device:
 
     def _take_next(self, room: str, entries: Sequence[Any]) -> None:
         for entry in entries:
-            if entry["seq"] > self.cursors[room]:  # at least once: what is known is dropped
+            if entry["seq"] > self.cursors[room]:  # pushes arrive at least once: known entries are dropped
                 assert entry["seq"] == self.cursors[room] + 1, (room, self.cursors, entry)
                 self.cursors[room] = entry["seq"]
                 self._keep(room, [entry])
@@ -119,7 +119,7 @@ class Device:
         self.logs.setdefault(room, {}).update({entry["seq"]: entry for entry in entries})
 
     def log(self, room: str) -> list[Any]:
-        """The room's entries in their order."""
+        """Return the entries of the room in order."""
         return [entry for _, entry in sorted(self.logs.get(room, {}).items())]
 
     async def has(self, room: str, count: int) -> None:
@@ -136,7 +136,7 @@ class Device:
 
 @define
 class People:
-    """Who they are at the server over HTTP."""
+    """The users at the server over HTTP."""
 
     server: Server
     http: ClientSession
@@ -164,22 +164,22 @@ class People:
 
 @asynccontextmanager
 async def online(people: People, connect: Connect) -> AsyncGenerator[Sequence[Device]]:
-    """Every device of everybody, synced."""
+    """All devices of all users, after their `sync`."""
     async with AsyncExitStack() as stack:
-        found: list[Device] = []
+        devices: list[Device] = []
         for user, name in DEVICES:
             client = await stack.enter_async_context(connect(people.server.url, people.tokens[user, name]))
-            found.append(Device(user, client))
-            found[-1].listen()
-        for device in found:
+            devices.append(Device(user, client))
+            devices[-1].listen()
+        for device in devices:
             await device.synced(1)
-        yield found
+        yield devices
 
 
 async def test_two_users_chat_on_two_devices_each_across_restart(
     tmp_path: Path, connect: Connect, settings: Mapping[str, str]
 ) -> None:
-    # The servers end after the clients: python-socketio's may miss that it is to end while it looks for its server.
+    # The server ends after the clients: python-socketio's may miss its end while it tries to reconnect.
     async with ClientSession() as http, AsyncExitStack() as servers:
         server = await servers.enter_async_context(serving(tmp_path, environment=settings))
         people = People(server, http)
@@ -192,7 +192,7 @@ async def test_two_users_chat_on_two_devices_each_across_restart(
 
 
 async def write_the_first_messages_at_once(people: People, devices: Sequence[Device]) -> None:
-    """From both sides, one of them over HTTP: it is one room, and every device of both hears both."""
+    """Both users write at once, one of them over HTTP. There is one room, and every device gets both messages."""
     phone = devices[0]
     answers = await asyncio.gather(phone.send("hi bob", to="bob"), people.post("bob", "/users/alice", "hi alice"))
     assert {answer["seq"] for answer in answers} == {1, 2}
@@ -203,7 +203,7 @@ async def write_the_first_messages_at_once(people: People, devices: Sequence[Dev
 
 
 async def join_over_http(people: People, devices: Sequence[Device]) -> str:
-    """Alice creates a room over the socket; bob joins over HTTP, and both his open sockets hear it at once."""
+    """Alice creates a room over the socket. Bob joins over HTTP, and both his sockets get the room at once."""
     created = await devices[1].client.call(
         "room.create", {"kind": "public", "title": "For all", "key": secrets.token_hex(8)}
     )
@@ -219,7 +219,7 @@ async def join_over_http(people: People, devices: Sequence[Device]) -> str:
 
 
 async def restart(people: People, servers: AsyncExitStack, serve: Serve, room: str, devices: Sequence[Device]) -> None:
-    """While it is down, and before the clients are back, there is more to say; they come back by themselves."""
+    """Restart the server. Messages are sent before the clients are back, which reconnect by themselves."""
     for device in devices:
         await device.has(room, 3)
     assert await people.server.stop() == 0
@@ -237,7 +237,7 @@ async def restart(people: People, servers: AsyncExitStack, serve: Serve, room: s
 
 
 async def agree(people: People, room: str, devices: Sequence[Device]) -> None:
-    """Every client ends with the log that the server has: 1, 2, 3 … without a hole."""
+    """Assert that every client has the same log as the server: 1, 2, 3 … without a hole."""
     for path, name, count in (("/users/bob", PRIVATE, 23), (f"/rooms/{room}", room, 24)):
         page = await people.ask("alice", "GET", f"{path}/entries?anchor=oldest&after=200")
         assert [entry["seq"] for entry in page["entries"]] == list(range(1, count + 1))

@@ -1,7 +1,7 @@
 """The chat programs talk through a proxy that cuts their connections at random bytes.
 
-``CHATCORE_TEST_CUTS`` says how many faults strike (60). The seeds are fixed, and one is new with each commit. A seed
-that fails is run again alone by ``CHATCORE_TEST_CUTS_SEED``.
+``CHATCORE_TEST_CUTS`` is the number of faults (60). The seeds are fixed, except for one that depends on the commit.
+``CHATCORE_TEST_CUTS_SEED`` runs one seed alone.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ from .terminals import Program, Terminal, javascript_program, python_program
 
 CUTS = int(os.environ.get("CHATCORE_TEST_CUTS", "60"))
 ARRIVES_S = 180
-"""An official client notices a dead connection within 45 s, by the server's pings; three times that, and a reserve."""
+"""Seconds. An official client notices a dead connection within 45 s, by the pings; three times that, and a reserve."""
 IS_ONLINE_S = 600
-"""A sign-in that a fault swallows takes a program 30 s, and one in three is swallowed: twenty in a row never are."""
+"""Seconds. A swallowed sign-in takes a program 30 s, and a third of sign-ins is swallowed: never twenty in a row."""
 TYPES_EVERY_S = 0.1
 AFTER_CUTS_TYPES_EVERY_S = 1
 SERVING = ("chatcore.live", "chatcore.socket", "chatcore_socketio", "chatcore_server", "aiohttp")
@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(IS_ONLINE_S + ARRIVES_S * 3
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """The event loop that the server runs on."""
+    """The event loop of the server."""
     return "asyncio", {"use_uvloop": True}
 
 
@@ -53,14 +53,14 @@ def seeds() -> Sequence[str]:
 
 
 def open_files() -> Iterator[str]:
-    """What the file descriptors of this process refer to: paths, `socket`, `pipe`."""
+    """Return the targets of the open file descriptors of this process: paths, `socket`, `pipe`."""
     for descriptor in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):  # the listing's own
+        with suppress(FileNotFoundError):  # the descriptor of the listing itself
             yield str(descriptor.readlink()).partition(":[")[0]
 
 
 def is_idle(task: asyncio.Task[Any]) -> bool:
-    """Whether it is a task that `Background` keeps for its next work: as many as ever ran at once, up to a bound."""
+    """Return whether `Background` keeps the task for later work: up to a bound, as many as ever ran at once."""
     waits: object = task.get_coro()
     while isinstance(waits, CoroutineType) and waits.cr_code is not Background._next.__code__:
         waits = waits.cr_await
@@ -69,11 +69,11 @@ def is_idle(task: asyncio.Task[Any]) -> bool:
 
 @frozen
 class Held:
-    """What the process holds: file descriptors, tasks, and objects of the modules that serve connections.
+    """The resources of the process: file descriptors, tasks, and objects of the modules that serve connections.
 
-    Objects that the server's collector has frozen count too: what they hold in a reference cycle is never freed. Idle
-    tasks of a `Background` do not count, nor the `Handover` for which each waits, nor the open files of the database:
-    a thread that reads opens them with its first job.
+    Objects that the server's collector has frozen count too: their reference cycles are never freed. Idle tasks of a
+    `Background` do not count, nor the `Handover` for which each waits, nor the open files of the database: a reading
+    thread opens them with its first job.
     """
 
     counts: Counter[str]
@@ -96,7 +96,7 @@ class Held:
 
     @classmethod
     async def without_connections(cls) -> "Held":
-        """What it holds once no client is connected."""
+        """Return the resources once no client is connected."""
         end = time.monotonic() + ARRIVES_S
         while (held := cls.now()).counts["HttpProtocol"]:
             assert time.monotonic() < end, held
@@ -104,7 +104,7 @@ class Held:
         return held
 
     async def comes_back(self) -> None:
-        """Wait until the process holds nothing more than this."""
+        """Wait until the process holds no further resources."""
         end = time.monotonic() + ARRIVES_S
         while more := Held.now().counts - self.counts:
             assert time.monotonic() < end, more
@@ -126,9 +126,9 @@ class Conversation:
             await terminal.types(body)
 
     async def arrives(self) -> None:
-        """Wait until both have been shown everything; each was shown every message once, in one order.
+        """Wait until both users see every message once, in the same order.
 
-        Neither may stand still for longer than `ARRIVES_S`; how much there is to catch up with depends on the machine.
+        Each must make progress within `ARRIVES_S`, since the number of missing messages depends on the machine.
         """
         last_cut = len(self.typed)
         least, end = -1, 0.0
@@ -137,14 +137,15 @@ class Conversation:
                 least, end = now, time.monotonic() + ARRIVES_S
             assert time.monotonic() < end, [terminal.shown[-20:] for terminal in self.terminals]
             await asyncio.sleep(AFTER_CUTS_TYPES_EVERY_S)
-            await self.type_on()  # a program that types notices a dead connection within 5 s; one that reads, in 45 s
+            # A program that sends notices a dead connection within 5 s, a program that reads within 45 s.
+            await self.type_on()
         for terminal in self.terminals:
             await terminal.until(partial(self._is_all, terminal), ARRIVES_S)
-        one, other = (terminal.messages for terminal in self.terminals)
-        assert one == other
-        assert [line.partition(" ")[0] for line in one] == [str(seq) for seq in range(1, len(self.typed) + 1)]
-        shown = [line.partition(" ")[2] for line in one]
-        for user in self.users:  # what one user types stays in its order
+        first, second = (terminal.messages for terminal in self.terminals)
+        assert first == second
+        assert [line.partition(" ")[0] for line in first] == [str(seq) for seq in range(1, len(self.typed) + 1)]
+        shown = [line.partition(" ")[2] for line in first]
+        for user in self.users:  # the messages of each user stay in order
             assert [line for line in shown if line.startswith(user)] == [
                 line for line in self.typed if line.startswith(user)
             ]
@@ -157,7 +158,7 @@ class Conversation:
 
 
 async def converse(proxy: CuttingProxy, programs: Sequence[Program], cuts: int, name: str) -> None:
-    """All pairs talk until so many faults have struck; then all that was typed must arrive."""
+    """Let all pairs talk until ``cuts`` faults have struck. Then every typed message must arrive."""
     striking = asyncio.create_task(proxy.until_struck(cuts))
     async with asyncio.TaskGroup() as group:
         for number, pair in enumerate(zip(programs[::2], programs[1::2], strict=True)):
@@ -169,10 +170,10 @@ async def converse_in_a_pair(
 ) -> None:
     users = f"{name}-a", f"{name}-b"
     async with (
-        programs[0].run(users[0], users[1], proxy.url) as one,
-        programs[1].run(users[1], users[0], proxy.url) as other,
+        programs[0].run(users[0], users[1], proxy.url) as first,
+        programs[1].run(users[1], users[0], proxy.url) as second,
     ):
-        conversation = Conversation(users, (one, other), [])
+        conversation = Conversation(users, (first, second), [])
         for terminal in conversation.terminals:  # a message to a user without an account is refused
             await terminal.is_online(within=IS_ONLINE_S)
         while not striking.done():
@@ -186,7 +187,7 @@ async def converse_in_a_pair(
 
 async def test_cuts_neither_lose_duplicate_reorder_nor_hide_messages(tmp_path: Path, node_modules: Path) -> None:
     chosen = seeds()
-    print("CHATCORE_TEST_CUTS_SEED is one of", *chosen)  # shown where the test fails
+    print("CHATCORE_TEST_CUTS_SEED is one of", *chosen)  # shown if the test fails
     faults = itertools.chain.from_iterable(faults_of(seed, CUTS // len(chosen)) for seed in chosen)
     javascript, python = javascript_program(node_modules), python_program()
     programs = [javascript, javascript, python, python, javascript, python]

@@ -1,4 +1,4 @@
-"""The documents' links lead to files and headings that exist, and the glossary's to the symbols that it names."""
+"""The links of the docs lead to existing files and headings, those of the glossary to the symbols that it names."""
 
 import re
 from collections.abc import Iterator

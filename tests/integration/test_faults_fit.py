@@ -1,4 +1,4 @@
-"""The faults that `nox -s faults` plants fit the code, and every promise of the README has one."""
+"""The faults of `nox -s faults` fit the code, and every promise of the README has a fault."""
 
 import ast
 import builtins
@@ -13,14 +13,14 @@ from tests.faults.run import FAULTS, ROOT
 
 
 def used(tree: ast.AST) -> set[str]:
-    """The names and attributes that code reads."""
+    """Return the names and attributes that code reads."""
     nodes = list(ast.walk(tree))
     names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 def bound(tree: ast.AST) -> set[str]:
-    """The names that code binds, but for those of functions and classes."""
+    """Return the names that code binds, except those of functions and classes."""
     nodes = list(ast.walk(tree))
     names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     names |= {node.arg for node in nodes if isinstance(node, ast.arg)}
@@ -32,13 +32,13 @@ def test_fault_fits_one_symbol_and_its_test_exists(fault: Fault) -> None:
     file, text = faulty(ROOT, fault)
     right, wrong = ast.parse(file.read_text(encoding="utf-8")), ast.parse(text)
     assert ast.dump(right) != ast.dump(wrong)
-    assert used(wrong) - used(right) - bound(wrong) <= vars(builtins).keys()  # else it fails whatever it breaks
+    assert used(wrong) - used(right) - bound(wrong) <= vars(builtins).keys()  # otherwise the fault fails by a NameError
     test_file, *names = fault.test.partition("[")[0].split("::")
     module = ast.parse((ROOT / test_file).read_text(encoding="utf-8"))
     defined = {
-        one.name for one in module.body if isinstance(one, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        node.name for node in module.body if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
     }
-    assert set(names[:1]) <= defined  # what a class inherits is defined elsewhere
+    assert set(names[:1]) <= defined  # inherited tests are defined elsewhere
 
 
 def test_names_of_faults_are_unique() -> None:

@@ -1,4 +1,4 @@
-"""Signing up, in and out over HTTP."""
+"""Sign-up, sign-in and sign-out over HTTP."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
@@ -70,7 +70,7 @@ async def test_wrong_missing_or_unknown_field_is_invalid_and_named(path: str, no
 
 def test_every_field_is_tested() -> None:
     for path, kind in {"/accounts": SignUp, "/sessions": SignIn, "/sessions/refresh": Refresh}.items():
-        assert {one.name for one in attrs.fields(kind)} == set(WRONG[path])
+        assert {attribute.name for attribute in attrs.fields(kind)} == set(WRONG[path])
 
 
 async def test_account_is_created_once_for_all_spellings_of_name(node: HttpNode) -> None:
@@ -132,8 +132,8 @@ async def test_sign_out_ends_session_and_sockets_before_answer(node: HttpNode) -
     bearer = {"Authorization": f"Bearer {tokens.access_token}"}
     ended, stays = Recorder(), Recorder()
     async with AsyncExitStack() as connected:
-        for recorder, one in ((ended, tokens), (stays, others)):
-            principal = await node.accounts.authenticate(Credentials(token=one.access_token))
+        for recorder, pair in ((ended, tokens), (stays, others)):
+            principal = await node.accounts.authenticate(Credentials(token=pair.access_token))
             assert principal is not None
             socket = node.chat.connect(recorder, user="alice", session=principal.session)
             await connected.enter_async_context(socket)

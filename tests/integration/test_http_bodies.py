@@ -1,4 +1,4 @@
-"""Bodies as they come over the line: in pieces, too long, too slow, broken. Raw bytes over a real connection."""
+"""Request bodies in pieces, too long, too slow or malformed, as raw bytes over a real connection."""
 
 import asyncio
 import gzip
@@ -32,7 +32,7 @@ async def node() -> AsyncGenerator[HttpNode]:
 
 
 class Line:
-    """A connection on which a test writes what it likes."""
+    """A connection for raw bytes."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, token: str) -> None:
         self.reader = reader
@@ -49,12 +49,12 @@ class Line:
         await self.writer.drain()
 
     async def begin(self, *headers: str, path: str = "/users/bob/messages", method: str = "POST") -> None:
-        """A request of alice up to its body."""
+        """Send a request of alice up to its body."""
         lines = [f"{method} /api/v1{path} HTTP/1.1", "Host: x", f"Authorization: Bearer {self.token}", *headers]
         await self.write("\r\n".join([*lines, "", ""]).encode())
 
     async def answer(self) -> tuple[int, Any]:
-        """Status and body of the next answer."""
+        """Return status and body of the next answer."""
         async with asyncio.timeout(15):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
             length = next(line for line in head.lower().splitlines() if line.startswith("content-length:"))
@@ -66,13 +66,13 @@ class Line:
         return status, problem["code"]
 
     async def ends(self) -> None:
-        """The server closes the connection."""
+        """Wait until the server closes the connection."""
         async with asyncio.timeout(15):
             while await self.reader.read(65_536):
                 pass
 
     def reset(self) -> None:
-        """Break off, as a phone that loses its network does."""
+        """Reset the connection, like a phone that loses its network."""
         raw = self.writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
@@ -200,12 +200,12 @@ async def test_compressed_body_is_not_decompressed(line: Line) -> None:
 
 
 async def test_body_in_malformed_chunks_is_refused(line: Line, node: HttpNode, monkeypatch: pytest.MonkeyPatch) -> None:
-    """aiohttp does not tell who reads a body that it has broken off: the deadline does."""
+    """aiohttp does not report a malformed chunk to the reader of the body, so the deadline ends the request."""
     monkeypatch.setattr(bodies, "BODY_S", 0.05)
     before = await stored_content(node)
     await line.begin(JSON, "Transfer-Encoding: chunked")
     await line.write(b"5\r\n" + MESSAGE[:5] + b"\r\n")
-    assert (await node.ask("GET", "/rooms", user="alice")).status == 200  # the server has read so far by now
+    assert (await node.ask("GET", "/rooms", user="alice")).status == 200  # the server has read up to here
     await line.write(b"nonsense\r\n\r\n")
     assert await line.refusal() == (408, "invalid")
     await line.ends()
@@ -217,7 +217,7 @@ async def test_client_that_leaves_amid_body_logs_no_error(node: HttpNode, caplog
         line = await Line.open(node)
         await line.begin(JSON, f"Content-Length: {len(MESSAGE)}")
         await line.write(MESSAGE[:-1])
-        assert (await node.ask("GET", "/rooms", user="alice")).status == 200  # the server has read it by now
+        assert (await node.ask("GET", "/rooms", user="alice")).status == 200  # the server has read the body
         leave(line)
         assert (await node.ask("GET", "/rooms", user="alice")).status == 200
     assert (await node.ask("GET", "/users/bob/entries", user="alice")).json["head"] == 2

@@ -1,4 +1,4 @@
-"""Whatever happens in a handler is answered, and nothing secret is said of it, here or in the log."""
+"""Every exception in a handler is answered, without secrets in the answer or in the log."""
 
 import gc
 import logging
@@ -25,7 +25,7 @@ def anyio_backend() -> str:
 
 
 def planted(fault: Callable[[], BaseException]) -> Endpoint:
-    """``POST /fault``, whose handler has read the body and then fails."""
+    """An endpoint ``POST /fault`` that reads the body and then fails."""
 
     async def answer(request: Request, _: Segments) -> Response:
         await read_bytes(request)
@@ -77,7 +77,7 @@ async def test_exception_is_logged_once_a_minute_with_its_place(caplog: pytest.L
 
 
 class FallibleStore(MemoryStore):
-    """Its reads fail as long as it has a fault."""
+    """A memory store whose reads fail while ``fault`` is set."""
 
     fault: Exception | None = None
 
@@ -130,7 +130,7 @@ async def test_canonical_that_raises_is_internal_and_next_request_is_served(
 
 
 def requests_in_memory() -> int:
-    return sum(issubclass(type(found), web.Request) for found in gc.get_objects())  # `isinstance` asks a dead proxy
+    return sum(issubclass(type(item), web.Request) for item in gc.get_objects())  # `isinstance` asks a dead proxy
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api/v1/rooms/pvt-bob-eve/entries"])
@@ -144,6 +144,6 @@ async def test_refused_request_leaves_no_reference_cycle(path: str) -> None:
             before = requests_in_memory()
             for _ in range(3):
                 assert (await node.send("GET", path, None, headers)).status == 404
-            assert requests_in_memory() <= before + 1  # the connection still has the last one
+            assert requests_in_memory() <= before + 1  # the connection still refers to the last request
         finally:
             gc.enable()

@@ -1,4 +1,4 @@
-"""Input that is not exactly as in the contract: each gets its code and field, and changes nothing."""
+"""Input that deviates from the contract is refused with its code and field, and changes nothing."""
 
 from collections.abc import AsyncGenerator
 
@@ -50,7 +50,7 @@ def test_every_route_of_every_command_has_a_sample() -> None:
 
 
 def test_every_field_of_every_command_has_wrong_values() -> None:
-    fields = {name: {wire_name(one) for one in attrs.fields(command)} for name, command in COMMANDS.items()}
+    fields = {name: {wire_name(attribute) for attribute in attrs.fields(command)} for name, command in COMMANDS.items()}
     assert {name: set(values) for name, values in WRONG.items()} == fields
 
 
@@ -66,7 +66,7 @@ async def test_every_sample_succeeds(sample: Sample) -> None:
 WRONG_VALUES = [request for sample in SAMPLES for request in wrong_fields(sample)]
 
 
-@pytest.mark.parametrize("request_", WRONG_VALUES, ids=lambda one: one.name)
+@pytest.mark.parametrize("request_", WRONG_VALUES, ids=lambda request_: request_.name)
 @pytest.mark.usefixtures("unchanged")
 async def test_wrong_value_is_invalid_and_field_is_named(request_: Request, node: HttpNode) -> None:
     answer = await node.ask(request_.method, request_.path, request_.body, user="alice")
@@ -74,10 +74,10 @@ async def test_wrong_value_is_invalid_and_field_is_named(request_: Request, node
 
 
 REQUIRED = [
-    (sample, wire_name(one))
+    (sample, wire_name(attribute))
     for sample in SAMPLES
-    for one in attrs.fields(sample.kind)
-    if one.default is attrs.NOTHING and wire_name(one) not in {**sample.in_path, **sample.fixed}
+    for attribute in attrs.fields(sample.kind)
+    if attribute.default is attrs.NOTHING and wire_name(attribute) not in {**sample.in_path, **sample.fixed}
 ]
 
 
@@ -100,7 +100,7 @@ async def test_unknown_field_is_invalid_and_named(sample: Sample, name: str, nod
     assert answer.refusal == (400, "invalid", name)
 
 
-@pytest.mark.parametrize("sample", [one for one in SAMPLES if one.in_path], ids=title)
+@pytest.mark.parametrize("sample", [sample for sample in SAMPLES if sample.in_path], ids=title)
 @pytest.mark.usefixtures("unchanged")
 async def test_field_of_path_is_invalid_in_body_and_query(sample: Sample, node: HttpNode) -> None:
     for name, value in sample.in_path.items():
@@ -112,7 +112,7 @@ async def test_field_of_path_is_invalid_in_body_and_query(sample: Sample, node: 
         assert answer.refusal == (400, "invalid", name)
 
 
-@pytest.mark.parametrize("sample", [one for one in SAMPLES if one.fixed], ids=title)
+@pytest.mark.parametrize("sample", [sample for sample in SAMPLES if sample.fixed], ids=title)
 @pytest.mark.usefixtures("unchanged")
 async def test_field_implied_by_method_is_invalid_in_body_and_query(sample: Sample, node: HttpNode) -> None:
     for name, meant in sample.fixed.items():

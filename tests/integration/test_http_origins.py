@@ -37,7 +37,7 @@ async def test_default_admits_same_origin_and_requests_without_origin() -> None:
 @pytest.mark.parametrize(
     ("origin", "host", "admitted"),
     [
-        ("https://chat.example", "chat.example", True),  # behind a proxy that ends TLS
+        ("https://chat.example", "chat.example", True),  # behind a proxy that terminates TLS
         ("https://chat.example", "chat.example:443", True),
         ("https://chat.example:443", "chat.example", True),
         ("http://chat.example", "chat.example:80", True),

@@ -26,7 +26,7 @@ async def node(anyio_backend: str) -> AsyncGenerator[HttpNode]:
 
 
 def over_http(node: HttpNode, user: str) -> Read:
-    """Reads a history as ``user``."""
+    """Return a reader of histories as ``user``."""
 
     async def read(command: str, given: Object) -> Object:
         assert command == "history"
@@ -34,21 +34,21 @@ def over_http(node: HttpNode, user: str) -> Read:
         path = f"/rooms/{fields.pop('room')}" if "room" in fields else f"/users/{quote(fields.pop('with'))}"
         answer = await node.ask("GET", f"{path}/entries?{urlencode(fields)}", user=user)
         assert answer.status == 200, answer
-        found: Object = answer.json
-        return found
+        page: Object = answer.json
+        return page
 
     return read
 
 
 async def talk(node: HttpNode, users: tuple[str, str], head: int, mine: int) -> None:
-    """A private room of ``head`` messages, the first ``mine`` by the first of the users, the others by the second."""
+    """Fill a private room with ``head`` messages: the first ``mine`` by the first user, the others by the second."""
     for number in range(1, head + 1):
         author, peer = users if number <= mine else reversed(users)
         await node.chat.execute(author, SendMessage(to=peer, key=f"{author} {number}", body=f"{number}"))
 
 
 async def test_paging_from_any_anchor_gives_1000_entries_once_each(node: HttpNode) -> None:
-    """The first unread message is in the middle: carol came after 500 entries."""
+    """The first unread message is in the middle: carol joins at entry 501."""
     room = (await node.chat.execute("bob", CreateRoom(kind="public", title="x", key="k"))).view.room
     for number in range(2, 1001):
         if number == 501:

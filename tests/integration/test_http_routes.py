@@ -1,4 +1,4 @@
-"""Paths, methods, names and statuses."""
+"""Paths, methods, user names, statuses and headers."""
 
 from collections.abc import AsyncGenerator
 from urllib.parse import quote
@@ -43,9 +43,9 @@ async def node() -> AsyncGenerator[HttpNode]:
 
 
 def served(path: str) -> set[str]:
-    """The methods of a path, of whatever fields."""
-    found = {method for method, other in ROUTES if shape(other) == shape(path)}
-    return found | {"HEAD"} if "GET" in found else found
+    """Return the methods of a path, for any fields."""
+    methods = {method for method, other in ROUTES if shape(other) == shape(path)}
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -84,7 +84,7 @@ async def test_unsupported_method_is_405_with_allowed_methods(path: str, node: H
 async def test_unknown_path_is_not_found_with_or_without_token(method: str, path: str, node: HttpNode) -> None:
     for headers in ({}, {"Authorization": f"Bearer {node.tokens['alice']}"}):
         answer = await node.send(method, path, None, headers)
-        if path == "/api/v1/rooms/":  # a room whose id is empty: there is none
+        if path == "/api/v1/rooms/":  # an empty room id, which no room has
             assert answer.status in (400, 401, 404, 405)
         else:
             assert answer.refusal == (404, "not_found", None)
@@ -141,7 +141,7 @@ async def test_answer_is_that_of_socket_without_ok(node: HttpNode) -> None:
     assert synced.json["rooms"][GROUP]["status"] == "events"
 
 
-# Names.
+# User names.
 
 ODD_NAMES = [
     "a-b",
@@ -170,7 +170,7 @@ async def test_path_takes_every_user_name_that_accounts_allow(name: str, node: H
     sent = await node.ask("POST", f"{path}/messages", {"key": "k", "body": "x"}, user="alice")
     assert (sent.status, sent.json["room"]) == (201, private_room_id("alice", name))
     room = sent.json["room"]
-    assert quote(room, safe="~") == room  # it needs no encoding
+    assert quote(room, safe="~") == room  # the room id needs no encoding
     back = await node.ask("POST", f"/rooms/{room}/messages", {"key": "k", "body": "y"}, user=name)
     assert (back.status, back.json["seq"]) == (201, 2)
     for query in (f"{path}/entries", f"/rooms/{room}/entries"):
@@ -213,9 +213,9 @@ NAMING = [(sample, name) for sample in SAMPLES for name in ("to", "with", "user"
 async def test_invalid_user_name_is_not_found_in_every_path(sample: Sample, name: str, node: HttpNode) -> None:
     before = await stored_content(node)
     query, body = (query_of(sample.fields), None) if sample.in_query else ("", dict(sample.fields))
-    for nobody in ("a%20b", "%EF%BC%8E", "x" * 33):  # a fullwidth full stop is a plain one once it is mapped
+    for invalid in ("a%20b", "%EF%BC%8E", "x" * 33):  # a fullwidth full stop is normalized to a plain full stop
         for user in ("alice", "bob", "carol"):
-            answer = await node.ask(sample.method, path_of(sample, **{name: nobody}) + query, body, user=user)
+            answer = await node.ask(sample.method, path_of(sample, **{name: invalid}) + query, body, user=user)
             assert answer.refusal == (404, "not_found", None)
     assert await stored_content(node) == before
 
@@ -238,7 +238,7 @@ async def test_user_may_write_to_own_private_room(node: HttpNode) -> None:
     assert [entry["body"] for entry in page["entries"]] == ["a note"]
 
 
-# What a stranger can tell.
+# Rooms that a user may not know of.
 
 UNKNOWABLE = {
     "somebody else's pair": "pvt-bob-carol",
@@ -283,7 +283,12 @@ async def test_hidden_and_unknown_rooms_get_same_answer(sample: Sample, query: s
     assert [answer.refusal for answer in answers] == [(404, "not_found", None)] * len(UNKNOWABLE)
     assert len({answer.body for answer in answers}) == 1
     assert (
-        len({str(sorted((name, value) for name, value in one.headers.items() if name != "Date")) for one in answers})
+        len(
+            {
+                str(sorted((name, value) for name, value in answer.headers.items() if name != "Date"))
+                for answer in answers
+            }
+        )
         == 1
     )
     assert await stored_content(node) == before
@@ -323,7 +328,7 @@ async def test_command_without_body_and_type_has_no_fields(node: HttpNode) -> No
     for method, path, field in [("POST", "/users/bob/messages", "key"), ("POST", "/sync", "cursors")]:
         assert (await node.ask(method, path, user="alice")).refusal == (400, "invalid", field)
         assert (await node.ask(method, path, user="alice", data=b"")).refusal == (400, "invalid", field)
-    untyped = {"Content-Type": "application/octet-stream"}  # what aiohttp's client says of nothing
+    untyped = {"Content-Type": "application/octet-stream"}  # what aiohttp's client sends without a body
     assert (await node.ask("PUT", f"/rooms/{PUBLIC}/members/alice", headers=untyped, user="alice")).status == 200
 
 

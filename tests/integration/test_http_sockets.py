@@ -1,4 +1,4 @@
-"""One's own open sockets over HTTP: the list of them, and ending one."""
+"""The user's own sockets over HTTP: listing them, and ending a socket."""
 
 from collections.abc import AsyncGenerator
 
@@ -30,7 +30,7 @@ async def scene() -> AsyncGenerator[Scene]:
 
 
 async def ids_of(node: HttpNode, user: str) -> list[str]:
-    return [one["id"] for one in (await node.ask("GET", "/sockets", user=user)).json["sockets"]]
+    return [socket["id"] for socket in (await node.ask("GET", "/sockets", user=user)).json["sockets"]]
 
 
 async def test_list_has_own_sockets_oldest_first_with_ids_of_ready(scene: Scene) -> None:
@@ -41,12 +41,12 @@ async def test_list_has_own_sockets_oldest_first_with_ids_of_ready(scene: Scene)
     await scene.clients.connect(node.tokens["bob"])
     answer = await node.ask("GET", "/sockets", user="alice")
     assert answer.status == 200
-    found = answer.json["sockets"]
-    assert [set(one) for one in found] == [{"id", "device", "node", "since"}] * 2
-    assert sorted((one["id"], one["device"], one["node"]) for one in found) == sorted(
-        (one.ready["socket"], one.ready["device"], one.ready["node"]) for one in (first, second)
+    sockets = answer.json["sockets"]
+    assert [set(socket) for socket in sockets] == [{"id", "device", "node", "since"}] * 2
+    assert sorted((socket["id"], socket["device"], socket["node"]) for socket in sockets) == sorted(
+        (socket.ready["socket"], socket.ready["device"], socket.ready["node"]) for socket in (first, second)
     )
-    assert [one["since"] for one in found] == sorted(one["since"] for one in found)
+    assert [socket["since"] for socket in sockets] == sorted(socket["since"] for socket in sockets)
     await first.close()
     while first.ready["socket"] in await ids_of(node, "alice"):
         pass
@@ -72,7 +72,7 @@ async def test_socket_of_other_user_is_not_found_like_unknown_one(scene: Scene) 
     node = scene.node
     bobs = await scene.clients.connect(node.tokens["bob"])
     sockets = (bobs.ready["socket"], "never", "%7Bid%7D", "x" * 5000, "", "%F0%9F%98%80")
-    answers = [await node.ask("DELETE", f"/sockets/{one}", user="alice") for one in sockets]
+    answers = [await node.ask("DELETE", f"/sockets/{socket}", user="alice") for socket in sockets]
     assert {answer.refusal for answer in answers} == {(404, "not_found", None)}
     assert len({answer.body for answer in answers}) == 1
     assert await ids_of(node, "bob") == [bobs.ready["socket"]]

@@ -1,4 +1,4 @@
-"""`kill -9` amid sends: what was acknowledged is there, once and in order, and what was not is sent again."""
+"""`kill -9` amid sends: acknowledged messages are stored once and in order, all others are sent again."""
 
 import asyncio
 import itertools
@@ -32,13 +32,13 @@ def anyio_backend() -> str:
 
 @define(eq=False)
 class Writer:
-    """Somebody who writes to one peer over one socket, remembers what was answered, and repeats what was not."""
+    """A user who writes to a peer over a socket, keeps the acknowledgements, and repeats unanswered messages."""
 
     user: str
     peer: str
     token: str = ""
     unanswered: dict[str, str] = field(factory=dict)
-    """Bodies by key, in the order in which they were sent."""
+    """Bodies by key, in the order sent."""
     acknowledged: dict[str, int] = field(factory=dict)
     """Seqs by body."""
     duplicates: int = 0
@@ -46,13 +46,13 @@ class Writer:
     _numbers: Iterator[int] = field(factory=lambda: itertools.count(SENT_AT_ONCE))
 
     def _next(self) -> tuple[str, str]:
-        """A new message, its key and body."""
+        """Create a message. Returns its key and body."""
         key, body = secrets.token_hex(8), f"{self.user} {next(self._count)}"
         self.unanswered[key] = body
         return key, body
 
     async def send_on(self, client: RawClient) -> dict[int, str]:
-        """Send everything unanswered, and new messages up to 16, without waiting; keys by number of answer."""
+        """Send all unanswered messages, and new ones up to 16, without waiting. Returns keys by number of answer."""
         while len(self.unanswered) < SENT_AT_ONCE:
             self._next()
         numbered = dict(enumerate(self.unanswered))
@@ -62,13 +62,13 @@ class Writer:
         return numbered
 
     async def send_more_on(self, client: RawClient) -> None:
-        """Send new messages until at least `UNANSWERED_MIN` are unanswered on all sockets together."""
+        """Send new messages, so that all sockets together have at least `UNANSWERED_MIN` unanswered messages."""
         while len(self.unanswered) < UNANSWERED_MIN // SOCKETS:
             key, body = self._next()
             await client.emit("message.send", {"to": self.peer, "body": body, "key": key}, number=next(self._numbers))
 
     def take(self, client: RawClient, numbered: dict[int, str]) -> None:
-        """Note what has been answered by now."""
+        """Take the answers that have arrived."""
         for number, key in numbered.items():
             if key in self.unanswered and (answer := client.answers.get(number)):
                 assert answer["ok"], answer
@@ -89,12 +89,12 @@ async def test_acknowledged_entries_survive_kills_once_and_in_order(tmp_path: Pa
         for writer in writers:
             await check(server, writer)
     duplicates = sum(writer.duplicates for writer in writers)
-    print(f"{sum(len(one.acknowledged) for one in writers)} messages, {duplicates} answers were duplicates")
+    print(f"{sum(len(writer.acknowledged) for writer in writers)} messages, {duplicates} answers were duplicates")
     assert duplicates
 
 
 def kills(writers: Sequence[Writer], least: int) -> Iterator[int]:
-    """Number the kills to come: at least so many, and on until one hit a write that was durable and not answered."""
+    """Number the kills: at least ``least``, and more until a kill hit a durable message without an answer."""
     for number in range(10 * least):
         if number >= least and any(writer.duplicates for writer in writers):
             return
@@ -112,10 +112,10 @@ async def sign_up(server: Server, writers: Sequence[Writer]) -> None:
 
 
 async def write_until_killed(server: Server, writers: Sequence[Writer]) -> int:
-    """Kill the server once something is answered; how many commands were unanswered then.
+    """Kill the server after its first answer. Returns the number of unanswered commands.
 
-    It is stopped first, and more is sent: so enough is unanswered however quick it was. What it answers beyond that
-    moment gets lost with the line.
+    The server is paused first, and more is sent, so that enough is unanswered however fast the server was. Later
+    answers are lost with the connection.
     """
     async with raw_clients(f"{server.url}/socket.io/") as clients:
         opened = [await clients.connect(writer.token) for writer in writers]
@@ -132,7 +132,7 @@ async def write_until_killed(server: Server, writers: Sequence[Writer]) -> int:
 
 
 async def finish(server: Server, writers: Sequence[Writer]) -> None:
-    """Repeat what is unanswered, and wait for every answer."""
+    """Repeat unanswered messages, and wait for every answer."""
     async with raw_clients(f"{server.url}/socket.io/") as clients:
         for writer in writers:
             client = await clients.connect(writer.token)
@@ -144,7 +144,7 @@ async def finish(server: Server, writers: Sequence[Writer]) -> None:
 
 
 async def check(server: Server, writer: Writer) -> None:
-    """The log has every message of the writer once, in the order sent, at the seq acknowledged, and no hole."""
+    """Assert that the log has every message of the writer once, in order, at the acknowledged seq, without holes."""
     entries = await read_all(server, writer)
     assert [entry["seq"] for entry in entries] == list(range(1, len(entries) + 1))
     mine = [(entry["body"], entry["seq"]) for entry in entries if entry["author"] == writer.user]

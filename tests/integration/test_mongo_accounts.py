@@ -1,4 +1,4 @@
-"""Accounts and the registry of sockets in MongoDB keep their contracts."""
+"""Accounts and the socket registry in MongoDB pass their contract suites."""
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -18,7 +18,7 @@ TIMES = {"sessions": ("ends_at", "spent_at"), "sockets": ("ends_at", "kept_until
 
 
 class TimedFixtures(RecordedSuite):
-    """The server's time can't be moved: what is kept becomes older instead."""
+    """The time of the server can't be changed, so stored times are moved back instead."""
 
     @pytest.fixture
     def anyio_backend(self) -> str:
@@ -47,7 +47,7 @@ class TimedFixtures(RecordedSuite):
 
 
 def _older(name: str, time: timedelta) -> dict[str, object]:
-    """A time, or each of a list of times, so much earlier."""
+    """Return a time, or each of a list of times, moved back."""
     milliseconds = time / timedelta(milliseconds=1)
     each = {"$map": {"input": name, "in": {"$subtract": ["$$this", milliseconds]}}}
     return {"$cond": [{"$isArray": name}, each, {"$subtract": [name, milliseconds]}]}

@@ -1,4 +1,4 @@
-"""What goes to MongoDB: which commands, what goes out together, and how durable and how new it has to be."""
+"""The commands to MongoDB: their grouping, and their read and write concerns."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
@@ -34,8 +34,8 @@ def anyio_backend() -> str:
 
 
 @define
-class SendResult(monitoring.CommandListener):
-    """The commands as they go out."""
+class SentCommands(monitoring.CommandListener):
+    """Records the commands that are sent."""
 
     commands: list[Mapping[str, Any]] = field(factory=list)
 
@@ -54,8 +54,8 @@ class SendResult(monitoring.CommandListener):
 
 
 @pytest.fixture
-def sent() -> SendResult:
-    return SendResult()
+def sent() -> SentCommands:
+    return SentCommands()
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def url(mongo_url: str) -> str:
 
 
 @pytest.fixture
-async def store(url: str, sent: SendResult) -> AsyncGenerator[MongoStore]:
+async def store(url: str, sent: SentCommands) -> AsyncGenerator[MongoStore]:
     async with MongoStore(url, event_listeners=[sent]) as store:
         yield store
 
@@ -76,7 +76,7 @@ async def other(url: str) -> AsyncGenerator[MongoStore]:
         yield other
 
 
-async def test_reads_and_writes_use_majority_despite_connection_string(url: str, sent: SendResult) -> None:
+async def test_reads_and_writes_use_majority_despite_connection_string(url: str, sent: SentCommands) -> None:
     weak = f"{url}?w=1&journal=false&readConcernLevel=local&readPreference=secondaryPreferred"
     async with MongoStore(weak, event_listeners=[sent]) as store:
         await store.probe()
@@ -98,7 +98,7 @@ async def test_reads_and_writes_use_majority_despite_connection_string(url: str,
 
 
 async def test_entries_of_many_rooms_share_command_with_outcome_per_room(
-    store: MongoStore, other: MongoStore, sent: SendResult
+    store: MongoStore, other: MongoStore, sent: SentCommands
 ) -> None:
     rooms = [f"room {number}" for number in range(ROOMS)]
     for room in rooms:
@@ -117,16 +117,16 @@ async def test_entries_of_many_rooms_share_command_with_outcome_per_room(
     assert await everything(other, rooms[1]) == [message(rooms[1]), seq_taken]
 
 
-async def test_entries_of_one_room_are_inserted_in_order(store: MongoStore, sent: SendResult) -> None:
+async def test_entries_of_one_room_are_inserted_in_order(store: MongoStore, sent: SentCommands) -> None:
     rooms = ["room", "other"]
     for room in rooms:
         await write(store, [message(room)])
     calls = [partial(store.append, [message(room, 2, key=f"key {n}")]) for n in range(10) for room in rooms]
     outcomes = await at_once([*calls, partial(store.append, [message("room", seq) for seq in range(2, 5)])])
-    assert sum(bool(one.written) for one in outcomes) == len(rooms)
+    assert sum(bool(outcome.written) for outcome in outcomes) == len(rooms)
     for command in sent.inserts():
-        found = [document["room"] for document in command["documents"]]
-        assert len(set(found)) == (1 if command["ordered"] else len(found))
+        inserted = [document["room"] for document in command["documents"]]
+        assert len(set(inserted)) == (1 if command["ordered"] else len(inserted))
 
 
 async def test_late_visible_changes_are_returned_once_by_next_calls(
@@ -139,15 +139,15 @@ async def test_late_visible_changes_are_returned_once_by_next_calls(
     for seconds, room in enumerate(late, start=1):
         await write(other, [message(room)])
         put_back(url, room, seconds)
-    told: list[Change] = []
-    while some := (await store.changes(told[-1].position if told else newest.position, 2)).changes:
-        told += some
-        assert len(told) <= len(late), "something is told again and again"
-    assert sorted((change.room, change.seq) for change in told) == [(room, 1) for room in late]
+    returned: list[Change] = []
+    while some := (await store.changes(returned[-1].position if returned else newest.position, 2)).changes:
+        returned += some
+        assert len(returned) <= len(late), "a change is returned repeatedly"
+    assert sorted((change.room, change.seq) for change in returned) == [(room, 1) for room in late]
 
 
 def put_back(url: str, room: RoomId, seconds: int) -> None:
-    """Give the room's first entry a time so many seconds below that of the first entry of "room"."""
+    """Set the time of the room's first entry to ``seconds`` before that of the first entry of "room"."""
     with MongoClient[Any](url) as client:
         entries = client.get_default_database()[ENTRIES]
         first = entries.find_one({"room": "room", "seq": 1})
@@ -170,12 +170,12 @@ async def test_merged_changes_report_more_if_page_is_full(store: MongoStore) -> 
     assert (max(change.seq for change in second.changes), second.more) == (60, False)
 
 
-async def test_reader_far_behind_does_not_look_back_with_each_page(store: MongoStore, sent: SendResult) -> None:
+async def test_reader_far_behind_does_not_look_back_with_each_page(store: MongoStore, sent: SentCommands) -> None:
     await write(store, conversation("room", 60))
     sent.commands.clear()
     position, pages = 0, 0
     while some := (await store.changes(position, 10)).changes:
         position, pages = some[-1].position, pages + 1
     looked_back = [command for command in sent.of({"aggregate"}) if "'second': '$_id'" in repr(command["pipeline"])]
-    # at the begin, once its pages have come to the present, and once for each second that the writing took
+    # at the start, once the pages have reached the present, and once for each second that the writes took
     assert (pages, len(looked_back) <= 4) == (6, True)

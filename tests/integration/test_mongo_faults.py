@@ -1,4 +1,4 @@
-"""Real faults of the server and of the line to it: nothing is acknowledged that is not there, and all of it heals."""
+"""Real faults of the server and its connections: only durable writes are acknowledged, and the store heals."""
 
 import asyncio
 import gc
@@ -32,9 +32,9 @@ from .mongod import Mongod, a_mongod
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
 
 LIMIT_S = 2.0
-"""What the ports promise: an answer, or `Unavailable`, within this time."""
+"""Seconds within which the ports promise an answer or `Unavailable`."""
 HEALED_S = 5.0
-"""What is promised once the server is back."""
+"""Seconds within which the store works again once the server is back."""
 
 Call = Callable[[], Awaitable[object]]
 
@@ -46,7 +46,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def leaks_of_the_driver() -> Generator[None]:
-    """What the driver leaves unclosed when nobody answers is collected while that warning is ignored."""
+    """Collect the sockets that the driver leaves open without an answer, while the warning about them is ignored."""
     yield
     gc.collect()
 
@@ -66,7 +66,7 @@ async def store(own: Mongod) -> AsyncGenerator[MongoStore]:
 
 
 def calls(store: MongoStore, seq: int) -> Sequence[Call]:
-    """One of everything that a store is asked."""
+    """Return a call of each method of a store."""
     database = store.database
     return [
         store.probe,
@@ -101,7 +101,7 @@ async def all_unavailable_in_time(store: MongoStore) -> None:
 
 
 async def healed(store: MongoStore) -> None:
-    """Everything works again soon, and what was refused is there once or not at all."""
+    """Assert that every call works again in time, and that refused entries are stored at most once."""
     async with asyncio.timeout(3 * HEALED_S):
         log = await until_available(partial(everything, store, "room"))
         assert list(log[:3]) == list(conversation("room", 3))
@@ -134,7 +134,7 @@ async def test_hanging_server_is_unavailable_in_time_and_heals(own: Mongod, stor
 
 
 async def test_server_without_primary_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
-    with own.client() as client, suppress(AutoReconnect):  # it may close its connections
+    with own.client() as client, suppress(AutoReconnect):  # the server may close its connections
         client.admin.command("replSetStepDown", 4, force=True)
     await all_unavailable_in_time(store)
     await asyncio.to_thread(own.wait)
@@ -143,7 +143,7 @@ async def test_server_without_primary_is_unavailable_in_time_and_heals(own: Mong
 
 @contextmanager
 def failing(own: Mongod, *commands: str, times: int | None = None, **how: Any) -> Generator[None]:
-    """While entered, the server fails these commands of ours."""
+    """Let the server fail these commands of the store in the block."""
     mode = "alwaysOn" if times is None else {"times": times}
     with own.client() as client:
         data = {"failCommands": list(commands), "appName": "chatcore", **how}
@@ -156,17 +156,17 @@ def failing(own: Mongod, *commands: str, times: int | None = None, **how: Any) -
 
 @asynccontextmanager
 async def small(own: Mongod) -> AsyncGenerator[MongoStore]:
-    """A store that has one connection."""
+    """A store with one connection."""
     async with MongoStore(f"{own.url}faults", maxPoolSize=1) as store:
         yield store
 
 
 async def test_full_pool_is_unavailable_in_time_and_heals(own: Mongod, store: MongoStore) -> None:
-    async with small(own) as one:
+    async with small(own) as limited:
         with failing(own, "aggregate", "insert", times=1, blockConnection=True, blockTimeMS=2_500):
-            waits = await at_once([partial(seconds_until_unavailable, call) for call in calls(one, 4)[3:9]])
+            waits = await at_once([partial(seconds_until_unavailable, call) for call in calls(limited, 4)[3:9]])
         assert max(waits) < 3 * LIMIT_S
-        await healed(one)
+        await healed(limited)
 
 
 async def test_call_of_several_slow_commands_is_unavailable_in_time(own: Mongod, store: MongoStore) -> None:
@@ -258,7 +258,7 @@ async def test_entry_without_majority_is_invisible_and_not_acknowledged(own: Mon
             assert await store.append([message("room", 5)]) == AppendResult(written=0)
             with suppress(Unavailable):
                 again = await store.append([message("room", 4, key="retried")])
-                # The database may have got its majority after all: then every reader sees the entry.
+                # The entry may have reached a majority meanwhile: then every reader sees the entry.
                 assert again == AppendResult(written=0) or len(await everything(store, "room")) == 4
         finally:
             client.admin.command("configureFailPoint", "disableSnapshotting", mode="off")
@@ -281,7 +281,7 @@ def dropped(own: Mongod) -> None:
 
 
 def replaced(own: Mongod) -> None:
-    """As somebody does who drops it, and starts a server before the others notice."""
+    """Drop the database, and let a new server create it again, before the other servers notice."""
     dropped(own)
     with own.client() as client:
         client["faults"][META].insert_one({"_id": "store", "epoch": "another", "version": 5})
@@ -321,7 +321,7 @@ async def test_replaced_database_is_refused_once_noticed_until_reopened(
 
 
 async def texts(database: MongoDatabase) -> str:
-    """Everything that the entries hold, as it is kept."""
+    """Return the stored form of all entries."""
 
     async def work(mongo: Any, session: Any) -> str:
         return repr(await mongo[ENTRIES].find({}, session=session).to_list())
@@ -335,7 +335,7 @@ async def test_text_with_failed_erasure_is_hidden_and_erased_by_next_poll(own: M
     with failing(own, "update", errorCode=50):
         assert (await store.append([_in_doomed(deleted(4, 1))])).written == 1
         assert "the secret" in await texts(store.database)
-        told = [
+        answers = [
             await store.read_on("doomed", 0, 10, [("alice", "key-1"), ("alice", "key-2")]),
             await store.window("alice", "doomed", "oldest", 0, 10),
             await store.window("alice", "doomed", 1, 0, 0, messages_only=True),
@@ -343,8 +343,8 @@ async def test_text_with_failed_erasure_is_hidden_and_erased_by_next_poll(own: M
             (await store.append([message("doomed", 5, key="key-1")])).taken,
             await store.views("doomed", ["bob"]),
         ]
-        assert "the secret" not in repr(told)
-        assert "stays" in repr(told)
+        assert "the secret" not in repr(answers)
+        assert "stays" in repr(answers)
         assert (await store.views("doomed", ["bob"]))["bob"].unread == 1
     await store.changes(None, 1)
     assert "the secret" not in await texts(store.database)

@@ -1,4 +1,4 @@
-"""`kill -9` amid sends, of the server and then of the database: what was acknowledged is there, once and in order."""
+"""`kill -9` amid sends, of the server and then of MongoDB: acknowledged messages are stored once and in order."""
 
 import asyncio
 import signal
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 SERVER_KILLS = 2
 BACK_AT_ONCE = (False, True)
-"""Of each time that the database is killed: whether it comes back before anybody is refused."""
+"""For each kill of the database: whether it returns before a command is refused."""
 SECRET = "a secret of the tests, of 32 bytes or more"
 
 
@@ -33,28 +33,28 @@ def own() -> Generator[Mongod]:
 
 async def test_acknowledged_entries_survive_kills_of_server_and_database(own: Mongod, tmp_path: Path) -> None:
     writers = [Writer(f"user{number}", f"user{number ^ 1}") for number in range(SOCKETS)]
-    told: Mapping[str, str] = {"CHATCORE_STORE": own.url, "CHATCORE_SECRET": SECRET}
-    async with serving(tmp_path, environment=told) as server:
+    settings: Mapping[str, str] = {"CHATCORE_STORE": own.url, "CHATCORE_SECRET": SECRET}
+    async with serving(tmp_path, environment=settings) as server:
         await sign_up(server, writers)
     for _ in kills(writers, SERVER_KILLS):
-        async with serving(tmp_path, environment=told) as server:
+        async with serving(tmp_path, environment=settings) as server:
             assert await write_until_killed(server, writers) >= UNANSWERED_MIN
-    async with serving(tmp_path, environment=told) as server:
+    async with serving(tmp_path, environment=settings) as server:
         unavailable = sum([await kill_the_database(server, own, writers, at_once=at_once) for at_once in BACK_AT_ONCE])
         await finish(server, writers)
         for writer in writers:
             await check(server, writer)
     duplicates = sum(writer.duplicates for writer in writers)
-    written = sum(len(one.acknowledged) for one in writers)
+    written = sum(len(writer.acknowledged) for writer in writers)
     print(f"{written} messages, {duplicates} answers were duplicates, {unavailable} were unavailable")
     assert duplicates
     assert unavailable
 
 
 async def kill_the_database(server: Server, own: Mongod, writers: Sequence[Writer], *, at_once: bool) -> int:
-    """Kill it amid sends, and start it again, at once or when somebody was refused; how many were unavailable.
+    """Kill the database amid sends, and restart it at once or after a refusal. Returns the number of refusals.
 
-    It is paused before, with as much under way as there is: so enough is unanswered however quick it was.
+    The database is paused before, so that enough is unanswered however fast it was.
     """
     unavailable = 0
     async with raw_clients(f"{server.url}/socket.io/") as clients:

@@ -1,4 +1,4 @@
-"""Which servers and databases a store opens."""
+"""Which servers and databases a store opens and which it refuses."""
 
 import asyncio
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ async def test_too_old_server_is_refused_with_needed_version_and_unchanged(
     mongo_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with MongoClient[Any](mongo_url) as client:
-        its_version = client.server_info()["version"]
+        actual_version = client.server_info()["version"]
         client.drop_database(client.get_default_database().name)
         monkeypatch.setattr(migrations, "OLDEST_SERVER", (1_000, 2))
-        with pytest.raises(StoreError, match=rf"is MongoDB {its_version}; 1000\.2 or newer is needed\.$"):
+        with pytest.raises(StoreError, match=rf"is MongoDB {actual_version}; 1000\.2 or newer is needed\.$"):
             async with MongoStore(mongo_url):
                 pass
         assert client.get_default_database().list_collection_names() == []
@@ -55,24 +55,24 @@ async def test_refusal_by_server_is_reported_with_code_and_name(mongo_url: str) 
     with MongoClient[Any](mongo_url) as client:
         client.drop_database(client.get_default_database().name)
         client.get_default_database()[ENTRIES].create_index("another", name="by_seq")
-        said = await refusal(mongo_url)
+        sentence = await refusal(mongo_url)
         client.drop_database(client.get_default_database().name)
-    assert "the server refused (code 86, IndexKeySpecsConflict)" in said
+    assert "the server refused (code 86, IndexKeySpecsConflict)" in sentence
 
 
 async def test_contradicting_entries_are_reported_without_content(mongo_url: str) -> None:
     with MongoClient[Any](mongo_url) as client:
         client.drop_database(client.get_default_database().name)
         client.get_default_database()[ENTRIES].insert_many([{"room": "geheim", "seq": 1} for _ in range(2)])
-        said = await refusal(mongo_url)
+        sentence = await refusal(mongo_url)
         client.drop_database(client.get_default_database().name)
-    assert "entries contradict each other (code 11000, DuplicateKey)" in said
-    assert said.endswith("restore a backup.")
-    assert "geheim" not in said
+    assert "entries contradict each other (code 11000, DuplicateKey)" in sentence
+    assert sentence.endswith("restore a backup.")
+    assert "geheim" not in sentence
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "reason"),
     [
         ({"version": "5"}, "version is no whole number"),
         ({"version": 5.0}, "version is no whole number"),
@@ -82,13 +82,13 @@ async def test_contradicting_entries_are_reported_without_content(mongo_url: str
         ({"epoch": 7}, "epoch is missing or no text"),
     ],
 )
-async def test_database_with_invalid_metadata_is_refused(wrong: Mapping[str, Any], said: str, mongo_url: str) -> None:
+async def test_database_with_invalid_metadata_is_refused(wrong: Mapping[str, Any], reason: str, mongo_url: str) -> None:
     with MongoClient[Any](mongo_url) as client:
         client.drop_database(client.get_default_database().name)
         client.get_default_database()["meta"].insert_one({"_id": "store", "version": 5, "epoch": "e", **wrong})
         refused = await refusal(mongo_url)
         client.drop_database(client.get_default_database().name)
-    assert said in refused
+    assert reason in refused
     assert refused.endswith("restore a backup.")
 
 

@@ -1,4 +1,4 @@
-"""Races between two nodes on one MongoDB database, each with a client of its own."""
+"""Races between two nodes on one MongoDB database, each with a separate client."""
 
 from functools import partial
 
@@ -50,12 +50,12 @@ async def test_each_seq_goes_to_one_of_two_racing_clients_without_holes(url: str
     async with MongoStore(url) as here, MongoStore(url) as there:
         log: list[Entry] = []
         for seq in range(1, SEQS + 1):
-            fighters = [(here, message("room", seq, "alice")), (there, message("room", seq, "bob"))]
+            racers = [(here, message("room", seq, "alice")), (there, message("room", seq, "bob"))]
             if seq % 2:
-                fighters.reverse()
-            outcomes = await at_once([partial(store.append, [entry]) for store, entry in fighters])
-            assert sorted((one.written, one.taken) for one in outcomes) == [(0, None), (1, None)]
-            log += [entry for (_, entry), one in zip(fighters, outcomes, strict=True) if one.written]
+                racers.reverse()
+            outcomes = await at_once([partial(store.append, [entry]) for store, entry in racers])
+            assert sorted((outcome.written, outcome.taken) for outcome in outcomes) == [(0, None), (1, None)]
+            log += [entry for (_, entry), outcome in zip(racers, outcomes, strict=True) if outcome.written]
         print(f"{SEQS} conflicts; {sum(entry.author == 'alice' for entry in log)} seqs went to the first client")
         assert await everything(there, "room") == log
 

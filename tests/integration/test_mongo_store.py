@@ -1,4 +1,4 @@
-"""The MongoDB store keeps the contracts of a store's ports."""
+"""The MongoDB store passes the contract suites of the store's ports."""
 
 from collections.abc import AsyncGenerator, Generator
 
@@ -20,7 +20,7 @@ from .mongo_plans import Commands
 class MongoFixtures(RecordedSuite):
     @pytest.fixture(autouse=True)
     def patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The suites judge what a store answers; a busy machine may take three times as long as an operator allows."""
+        """Triple the time limits, since the suites test answers and the machine may be busy."""
         monkeypatch.setattr(database, "DRIVER_TIMEOUT_S", 3 * database.DRIVER_TIMEOUT_S)
         monkeypatch.setattr(database, "CALL_TIMEOUT_S", 3 * database.CALL_TIMEOUT_S)
 

@@ -1,4 +1,4 @@
-"""A line that is cut before or after any single command leaves every write there as a whole or not at all."""
+"""A connection that is cut before or after any command leaves every write complete or undone."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -29,11 +29,11 @@ from .sqlite_cut import BORN, MORE, THERE
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
 
 WRITTEN = {"insert entries", "update entries", "update markers", "insert accounts", "update sockets"}
-"""Some of what the contract suites write."""
+"""Some writes of the contract suites."""
 LOG = [*THERE, *MORE]
 DAY = timedelta(days=1)
 AT_ONCE = 4
-"""Databases in which something is cut at the same time."""
+"""The number of databases in which writes are cut at the same time."""
 SOCKET = SocketInfo(id="s", user="erin", device="phone", node="node", since=NOON)
 
 Steps = Callable[[MongoStore, "Progress"], Awaitable[None]]
@@ -46,13 +46,13 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def kept_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rosters are kept at once, so that this is cut too."""
+    """Store rosters at once, so that these writes are cut too."""
     monkeypatch.setattr(memberships, "ROSTER_INTERVAL", 1)
 
 
 @define
 class Progress:
-    """What was acknowledged before the line was cut."""
+    """The acknowledgements before the cut."""
 
     entries: list[Entry] = field(factory=list)
     steps: int = 0
@@ -63,7 +63,7 @@ class Progress:
 
 
 async def appends(store: MongoStore, progress: Progress) -> None:
-    """Entries of every kind, together and one by one, to a room that is there and to one that is not."""
+    """Append entries of every kind, in batches and one by one, to an existing room and to an unborn room."""
     await progress.append(store, *MORE[:4])
     for entry in MORE[4:]:
         await progress.append(store, entry)
@@ -103,7 +103,7 @@ async def commands_of(url: str, steps: Steps) -> Sequence[str]:
 
 
 async def cut_at_each(server: str, commands: Sequence[str], cut_at: Callable[[str, int], Awaitable[None]]) -> None:
-    """Cut at each of the commands, in some databases at the same time."""
+    """Cut at each of the commands, in several databases at the same time."""
 
     async def some(first: int) -> None:
         with a_database(server) as url:
@@ -130,7 +130,7 @@ async def test_first_read_after_cut_sees_whole_write_or_nothing(mongod: str, mon
 
 
 async def check_all(store: MongoStore, progress: Progress) -> None:
-    """What was acknowledged is there, what there is of a batch is all of it, and it goes on."""
+    """Assert that acknowledged entries are stored, that each batch is complete or absent, and that appends go on."""
     heads = {room: (await store.state(room)).head for room in ("room", "born")}
     logs = [log[: heads[log[0].room]] for log in (LOG, BORN) if heads[log[0].room]]
     assert all(entry.seq <= heads[entry.room] for entry in progress.entries)
@@ -143,7 +143,7 @@ async def check_all(store: MongoStore, progress: Progress) -> None:
 
 
 async def marks_and_accounts(store: MongoStore, progress: Progress) -> None:
-    """Everything else; all of it may be done again."""
+    """Do all other writes, each of which may be repeated."""
     accounts, registry = MongoAccounts(store.database), MongoRegistry(store.database)
     await store.mark("bob", "room", MarkerUpdate(read=3, unread_from=2))
     await store.mark("bob", "room", MarkerUpdate(read=4))
@@ -206,7 +206,7 @@ async def commands_of_opening(url: str) -> Sequence[str]:
     return line.commands
 
 
-@pytest.mark.timeout(300)  # alone, it runs the contract suites
+@pytest.mark.timeout(300)  # run alone, this test runs the contract suites
 async def test_every_write_of_the_contract_suites_is_one_of_those_that_are_cut(
     mongo_url: str, mongod: str, contract_commands: Commands
 ) -> None:

@@ -1,4 +1,4 @@
-"""Every query is served by an index."""
+"""Every query uses an index."""
 
 import os
 from collections.abc import Generator, Mapping, Sequence
@@ -28,9 +28,9 @@ from .mongo_plans import Commands, Plan, explain
 pytestmark = pytest.mark.anyio
 
 LENGTH = int(os.environ.get("CHATCORE_TEST_LOG_LENGTH", "20000"))
-"""Entries of a long room; the soak takes 1,000,000."""
+"""The number of entries of a long room. The soak session uses 1,000,000."""
 SHAPES_MIN = 60
-"""The contract suites come to more."""
+"""The least number of shapes: the contract suites have more."""
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +40,14 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 async def filled(mongo_url: str, anyio_backend: str) -> str:
-    """A database in which it matters how an answer is found."""
+    """A database large enough that the choice of an index matters."""
     async with MongoStore(mongo_url) as store:
         await write(store, conversation("long", LENGTH))
         for number in range(100):
             await write(store, conversation(f"room {number}", 3))
         await write(store, [opened("room", opens=opens("alice", "bob")), *(message(seq=n) for n in range(2, 51))])
         thumb = [Reacted(target=1 + n % 2, emoji="👍", on=True) for n in range(100)]
-        await write(store, [entry(one, seq=51 + n, author=f"user {n}") for n, one in enumerate(thumb)])
+        await write(store, [entry(event, seq=51 + n, author=f"user {n}") for n, event in enumerate(thumb)])
         await write(store, [entry(Edited(target=1, version=2 + n, body="x"), seq=151 + n) for n in range(50)])
         await write(store, [joined("room", 201 + n, f"user {n}") for n in range(300)])
         await store.state("room")
@@ -70,7 +70,7 @@ def explained(database: Database[Any], query: Query) -> Plan:
 
 
 ONCE_AT_OPENING = {"update meta", "find meta"}
-"""Of a collection of one document."""
+"""Stages of queries on a collection with one document."""
 
 
 def name_of(command: Mapping[str, Any]) -> str:
@@ -78,7 +78,7 @@ def name_of(command: Mapping[str, Any]) -> str:
     return f"{name} {command[name]}"
 
 
-@pytest.mark.timeout(300)  # alone, it runs the contract suites
+@pytest.mark.timeout(300)  # run alone, this test runs the contract suites
 def test_no_query_of_the_contract_suites_scans_or_sorts(contract_commands: Commands, database: Database[Any]) -> None:
     wrong: list[str] = []
     for shape, command in contract_commands.shapes.items():
@@ -152,7 +152,7 @@ async def test_page_amid_long_room_examines_at_most_two_extra_documents(
         for before, after in ((50, 50), (200, 0), (0, 200)):
             commands.sent.clear()
             page = await read(before, after)
-            seqs: list[Seq] = [one.seq for one in page.entries]
+            seqs: list[Seq] = [entry.seq for entry in page.entries]
             assert len(seqs) == before + 1 + after
             examined = sum(explain(database, command).documents for command in commands.sent)
             assert examined <= len(seqs) + 2

@@ -1,4 +1,4 @@
-"""A real store is paused for 8 s under load: within a second of its return messages are acknowledged again."""
+"""A real store is paused for 8 s under load: messages are acknowledged again within a second of its return."""
 
 import asyncio
 import itertools
@@ -29,7 +29,7 @@ SOCKETS = 500
 MESSAGES_A_SECOND = 150
 OUTAGE_S = 8
 RECOVERY_S = 1
-"""The promise; a slow machine has three times as long."""
+"""The promised time in seconds. Tests allow three times as long, for slow machines."""
 AFTER_S = 3
 SECRET = "a secret of the tests, of 32 bytes or more"
 
@@ -49,12 +49,12 @@ def anyio_backend() -> str:
 
 @define
 class Sender:
-    """Sends messages to one room over one socket, and remembers the answer to each key."""
+    """Sends messages to a room over a socket, and keeps the answer to each key."""
 
     client: RawClient
     room: str
     keys: dict[int, str] = field(factory=dict)
-    """By the acknowledgement's number."""
+    """Keys by the number of the acknowledgement."""
 
     async def send(self, number: int) -> None:
         self.keys[number] = secrets.token_hex(8)
@@ -67,7 +67,7 @@ class Sender:
 
 
 async def room_of_all(server: Server, http: ClientSession) -> tuple[str, list[str]]:
-    """A public room with every user as a member; its id and the users' tokens."""
+    """Create a public room with all users as members. Returns its id and the users' tokens."""
     users = [await sign_in(http, server.url, user) for user in USERS]
     api, creation = users[0].api, {"kind": "public", "title": "Busy", "key": "busy"}
     async with http.post(f"{api}/rooms", json=creation, headers=users[0].bearer) as answer:
@@ -88,7 +88,7 @@ async def send_on(senders: list[Sender]) -> None:
 
 
 async def recovers(server: Server, paused: Callable[[], AbstractAsyncContextManager[None]]) -> None:
-    """Load the server, pause its store, and see that it serves again in time, and keeps what it acknowledged."""
+    """Load the server and pause its store. The server must recover in time, and keep acknowledged messages."""
     async with ClientSession() as http, raw_clients(f"{server.url}/socket.io/") as clients:
         room, tokens = await room_of_all(server, http)
         senders = [Sender(await clients.connect(token), room) for token in tokens]
@@ -96,10 +96,10 @@ async def recovers(server: Server, paused: Callable[[], AbstractAsyncContextMana
         async with listeners(server.port, [*more]) as others:
             load = asyncio.create_task(send_on(senders))
             try:
-                await senders[0].client.until(lambda _: all(one.acknowledged for one in senders))
+                await senders[0].client.until(lambda _: all(sender.acknowledged for sender in senders))
                 async with paused():
                     await asyncio.sleep(OUTAGE_S)
-                    before = [len(one.acknowledged) for one in senders]
+                    before = [len(sender.acknowledged) for sender in senders]
                 print(f"first success after {await until_one_succeeds(senders, before):.2f} s")
                 await asyncio.sleep(AFTER_S)
             finally:
@@ -113,13 +113,13 @@ async def recovers(server: Server, paused: Callable[[], AbstractAsyncContextMana
 
 
 async def until_one_succeeds(senders: Sequence[Sender], before: Sequence[int]) -> float:
-    """Wait for the first acknowledgement beyond ``before``; how many seconds that took."""
+    """Wait for the first acknowledgement beyond ``before``. Returns the seconds that it took."""
     began = asyncio.get_running_loop().time()
 
     async def succeeds(sender: Sender, count: int) -> None:
         await sender.client.until(lambda _: len(sender.acknowledged) > count)
 
-    waits = [asyncio.create_task(succeeds(*one)) for one in zip(senders, before, strict=True)]
+    waits = [asyncio.create_task(succeeds(*pair)) for pair in zip(senders, before, strict=True)]
     try:
         done, _ = await asyncio.wait(waits, timeout=3 * RECOVERY_S, return_when=asyncio.FIRST_COMPLETED)
         assert done, "no message was acknowledged in time"

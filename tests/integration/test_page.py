@@ -1,4 +1,4 @@
-"""The page at `/`: its three steps are executed in a shell as they are printed, also behind a path prefix."""
+"""The page at `/`: its three steps run in a shell as printed, also behind a path prefix."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A program that shows the page as a browser does."""
+    """The path of a program that renders the page like a browser."""
     folder = tmp_path_factory.mktemp("browser")
     install_package(folder, JSDOM)
     program = folder / "steps.mjs"
@@ -43,7 +43,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @frozen
 class Shown:
-    """What a reader of the page sees: commands, and where its links lead."""
+    """The visible content of the page: commands, and the targets of links."""
 
     steps: Sequence[str]
     links: Sequence[str]
@@ -57,7 +57,7 @@ async def shown(browser: Path, url: str) -> Shown:
 
 @asynccontextmanager
 async def prefix_proxy(server: Server) -> AsyncGenerator[str]:
-    """A proxy that serves the server below `PREFIX`, and takes the prefix off; its address there."""
+    """A proxy that serves the server below `PREFIX`, without the prefix in forwarded paths. Yields its URL."""
 
     async def passed(request: web.Request) -> web.StreamResponse:
         url = server.url + request.raw_path.removeprefix(PREFIX)
@@ -97,7 +97,7 @@ async def pump(source: WebSocket, target: WebSocket) -> None:
 
 
 async def lines_of(folder: Path, steps: Sequence[str], count: int) -> Sequence[str]:
-    """Type the steps into a shell; the first lines that it prints. Its programs are ended as by Ctrl-C."""
+    """Type the steps into a shell, and return the first lines of its output. Its programs end as by Ctrl-C."""
     path = f"{commands(folder / 'bin')}{os.pathsep}{os.environ['PATH']}"
     shell = await asyncio.create_subprocess_exec(
         "bash",
@@ -119,7 +119,7 @@ async def lines_of(folder: Path, steps: Sequence[str], count: int) -> Sequence[s
 
 
 def commands(folder: Path) -> Path:
-    """A folder with `node` and `npm`, as on the machine of a reader."""
+    """A folder with `node` and `npm`."""
     folder.mkdir()
     for name, command in {"node": NODE, "npm": f"{NODE} {NPM}"}.items():
         program = folder / name
@@ -129,7 +129,7 @@ def commands(folder: Path) -> Path:
 
 
 def certificates() -> dict[str, str]:
-    """What a machine needs to reach npm's registry."""
+    """Return the environment that a machine needs to reach npm's registry."""
     return {
         name: value for name, value in os.environ.items() if "CERT" in name or "PROXY" in name.upper() or "CA" in name
     }

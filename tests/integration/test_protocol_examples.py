@@ -1,4 +1,4 @@
-"""The wire contract's page tells the truth: what it shows is executed, and what is served is shown."""
+"""The examples of the wire contract are executed, and its table of commands matches the server."""
 
 import re
 from pathlib import Path
@@ -45,5 +45,5 @@ def test_exactly_unserved_commands_are_marked_not_yet() -> None:
     rows = re.findall(
         r"^\| (`[a-z.` ]+`) \|.*\| (served|\*\*not yet\*\*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
     )
-    said = {name: today == "served" for names, today in rows for name in re.findall(r"`([^`]+)`", names)}
-    assert {name for name, served in said.items() if served} == set(COMMANDS)
+    statuses = {name: today == "served" for names, today in rows for name in re.findall(r"`([^`]+)`", names)}
+    assert {name for name, served in statuses.items() if served} == set(COMMANDS)

@@ -1,4 +1,4 @@
-"""Races between two Chats on the stores that write to disk."""
+"""Races between two Chats on stores that write to disk."""
 
 from pathlib import Path
 

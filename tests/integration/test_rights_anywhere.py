@@ -126,14 +126,14 @@ def test_every_row_is_tested() -> None:
 
 def test_every_command_is_in_matrix() -> None:
     """All commands can be sent over a socket."""
-    commands = {one.command for one in QUESTIONS} | {one.command for one in ELSEWHERE.values()}
+    commands = {question.command for question in QUESTIONS} | {row.command for row in ELSEWHERE.values()}
     assert commands - {None} == COMMANDS.keys()
 
 
 async def test_every_route_is_in_matrix(node: HttpNode) -> None:
-    asked = {route for one in QUESTIONS for route in one.routes}
-    asked |= {route for one in ELSEWHERE.values() for route in one.routes}
+    asked = {route for question in QUESTIONS for route in question.routes}
+    asked |= {route for row in ELSEWHERE.values() for route in row.routes}
     of_commands = {f"{route.method} {route.path}" for command in COMMANDS.values() for route in command.routes}
     assert of_commands <= asked
     shapes = {(method, shape(path)) for method, path in (route.split(" ") for route in asked)}
-    assert shapes == {(one.method, shape(one.path)) for one in endpoints_of(node.chat, node.accounts)}
+    assert shapes == {(endpoint.method, shape(endpoint.path)) for endpoint in endpoints_of(node.chat, node.accounts)}

@@ -1,4 +1,4 @@
-"""Connections that come to nothing are closed, and nobody can hold all of them. In the test's own process, with short
+"""Idle connections are closed, and no address can hold all of them. In the process of the test, with short
 times."""
 
 import asyncio
@@ -26,7 +26,7 @@ TIMEOUTS = Timeouts(idle=0.3, sending=0.3, lingering=0.1, handling=0.1)
 
 @pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    """The server's own event loop is uvloop's; its transports are of no class of asyncio."""
+    """uvloop, as in the server: its transports have other classes than those of asyncio."""
     return "asyncio", {"use_uvloop": request.param}
 
 
@@ -38,7 +38,7 @@ async def served(timeouts: Timeouts = TIMEOUTS, **settings: Any) -> AsyncGenerat
 
 
 class Line:
-    """A connection, and what has come over it until the server closed it."""
+    """A connection, and the bytes received until the server closed it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writer = writer
@@ -51,7 +51,7 @@ class Line:
         return line
 
     async def end(self) -> bytes:
-        """Wait for the end; what came before it."""
+        """Wait for the end. Returns the bytes received before."""
         async with asyncio.timeout(TIMEOUT_S):
             try:
                 return await self.reader.read()
@@ -104,7 +104,7 @@ async def test_socket_outlives_idle_timeout() -> None:
         alice = await sign_in(clients.http, f"http://127.0.0.1:{port}", "alice")
         client = await clients.connect(alice.token)
         for _ in range(2):
-            await (await Line.open(port)).end()  # as long as an idle connection may stand, twice
+            await (await Line.open(port)).end()  # twice the time that an idle connection may last
         answer = await client.call("message.send", {"to": "alice", "key": "k", "body": "x"})
         assert answer["ok"]
 
@@ -119,9 +119,9 @@ async def test_client_that_does_not_read_answers_is_cut() -> None:
         with socket.socket() as deaf:
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             deaf.connect(("127.0.0.1", port))
-            deaf.sendall(request.encode() * ASKED)  # one answer, of 480 KB, the kernel takes
+            deaf.sendall(request.encode() * ASKED)  # the kernel's buffers hold one answer, of 480 KB
             for _ in range(3):
-                await (await Line.open(port)).end()  # as long as an answer may wait, and longer
+                await (await Line.open(port)).end()  # longer than an answer may wait
             deaf.setblocking(False)
             got = await read_all(deaf)
         assert 0 < got.count(b"HTTP/1.1 200 OK") < ASKED
@@ -148,7 +148,7 @@ async def test_connections_of_address_are_capped(
             await line.reader.readuntil(b'{"status":"alive"}')
         for _ in range(3):
             assert await (await Line.open(port, HEALTHZ)).end() == b""
-        held[0].writer.write(HEALTHZ)  # who is in is served
+        held[0].writer.write(HEALTHZ)  # accepted connections are served
         await held[0].reader.readuntil(b'{"status":"alive"}')
         held[1].writer.close()
         async with asyncio.timeout(TIMEOUT_S):
@@ -165,7 +165,7 @@ async def is_served(port: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "together"),
+    ("first", "second", "together"),
     [
         (("203.0.113.1", 1), ("203.0.113.1", 2), True),
         (("203.0.113.1", 1), ("203.0.113.2", 1), False),
@@ -176,9 +176,9 @@ async def is_served(port: int) -> bool:
         (None, "", True),
     ],
 )
-def test_cap_counts_ipv4_address_or_ipv6_prefix(one: object, other: object, together: bool) -> None:
+def test_cap_counts_ipv4_address_or_ipv6_prefix(first: object, second: object, together: bool) -> None:
     open_connections = OpenConnections(1, Proxies())
-    assert (open_connections.address(one) == open_connections.address(other)) is together
+    assert (open_connections.address(first) == open_connections.address(second)) is together
 
 
 def test_one_address_can_not_use_all_file_descriptors() -> None:

@@ -1,4 +1,4 @@
-"""A body that is not encoded as its headers say."""
+"""A body whose encoding differs from its headers."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ async def test_false_encoding_is_refused_without_traceback_or_dead_connection(tm
     headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
     async with serving(tmp_path, "--store", "memory") as server:
         async with ClientSession(server.url) as http:
-            for _ in range(3):  # on one connection
+            for _ in range(3):  # three requests on one connection
                 async with http.post("/api/v1/accounts", data=b"{}", headers=headers) as answer:
                     assert (answer.status, (await answer.json(content_type=None))["code"]) == (400, "invalid")
         await server.stop()

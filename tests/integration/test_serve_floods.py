@@ -1,4 +1,4 @@
-"""200 wrong passwords a second keep no user out: against the command `chatcore`, whose hashes take what they take."""
+"""200 wrong passwords a second keep no user out, at the command `chatcore` with hashes of the default cost."""
 
 import asyncio
 import itertools
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 HOME = "127.0.0.1"
 SLOWNESS = 3
-"""A promised time fails at three times its value: the tests' machine does other things too."""
+"""The factor by which a promised time may be exceeded, since the machine of the tests is busy."""
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncGenerator[Server]:
-    async with serving(tmp_path, "--store", "memory") as found:
-        yield found
+    async with serving(tmp_path, "--store", "memory") as served:
+        yield served
 
 
 def client(address: str) -> ClientSession:
@@ -43,7 +43,7 @@ async def sign_up(server: Server, user: str, address: str) -> None:
 
 
 async def patient_sign_in(server: Server, user: str, address: str) -> float:
-    """Sign in as a client does that obeys Retry-After; returns the seconds it took."""
+    """Sign in like a client that obeys Retry-After. Returns the seconds that it took."""
     clock = asyncio.get_running_loop().time
     began = clock()
     async with client(address) as http:
@@ -58,9 +58,9 @@ async def patient_sign_in(server: Server, user: str, address: str) -> float:
 
 @asynccontextmanager
 async def flooded(server: Server, name: Callable[[int], str], addresses: int) -> AsyncGenerator[None]:
-    """200 wrong passwords a second, from so many addresses; the block begins once 300 have been answered.
+    """Send 200 wrong passwords a second from several addresses. The block begins after 300 answers.
 
-    At most 100 are unanswered at a time, so a machine that is busy with other things does not pile them up.
+    At most 100 requests are unanswered at a time, so that they do not pile up on a busy machine.
     """
     numbers = itertools.count()
     answered, enough, unanswered = 0, asyncio.Event(), asyncio.Semaphore(100)

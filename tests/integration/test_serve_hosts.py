@@ -1,4 +1,4 @@
-"""The hosts that a server answers to: a foreign name that resolves to its address reaches nothing (DNS rebinding)."""
+"""The hosts that a server answers to. A foreign name that resolves to its address is refused (DNS rebinding)."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ def anyio_backend() -> str:
 
 @asynccontextmanager
 async def served(hosts: str | None = None, origins: str | None = None) -> AsyncGenerator[int]:
-    """The port of a server that listens on 127.0.0.1."""
+    """Serve on 127.0.0.1, and yield the port."""
     settings = Settings(
         port=0,
         store="memory",
@@ -44,7 +44,7 @@ async def served(hosts: str | None = None, origins: str | None = None) -> AsyncG
 async def ask(
     port: int, *hosts: str, target: str = "/", method: str = "GET", headers: str = "", version: str = "1.1"
 ) -> tuple[int, str]:
-    """Status and whole answer of a request with a line Host for each of ``hosts``."""
+    """Send a request with a Host header for each of ``hosts``. Returns status and complete answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     lines = "".join(f"Host: {host}\r\n" for host in hosts)
     writer.write(f"{method} {target} HTTP/{version}\r\n{lines}{headers}\r\n".encode("latin-1"))

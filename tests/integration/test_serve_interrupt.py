@@ -11,7 +11,7 @@ from tests.integration.serving import Server, launch
 pytestmark = pytest.mark.anyio
 
 IMPORTS = {"PYTHONPROFILEIMPORTTIME": "1"}
-"""Python writes a line to stderr for each module that it has imported."""
+"""Makes Python write a line to stderr for each imported module."""
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def test_interrupt_while_store_opens_ends_with_130(tmp_path: Path) -> None
     asked = asyncio.Event()
 
     async def ask(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.set()  # and never answered
+        asked.set()  # the connection is never answered
         await never.wait()
         writer.close()
 

@@ -1,4 +1,4 @@
-"""A server's limits over the wire: what is refused, with which words, and whose address counts."""
+"""The server's limits over the wire: what is refused, with which answer, and which address counts."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ def anyio_backend() -> str:
 
 @asynccontextmanager
 async def served(**settings: Any) -> AsyncGenerator[tuple[str, ClientSession]]:
-    """The URL of a server, and a client."""
+    """Serve, and yield the URL and a client."""
     async with (
         running(Settings(port=0, store="memory", secret=SECRET, **settings)) as [(_, port)],
         ClientSession() as http,
@@ -41,7 +41,7 @@ async def served(**settings: Any) -> AsyncGenerator[tuple[str, ClientSession]]:
 async def post(
     http: ClientSession, url: str, path: str, body: object, forwarded: str | None = None
 ) -> tuple[int, Mapping[str, Any], str | None]:
-    """Status, answer and Retry-After."""
+    """Send a POST. Returns status, answer and Retry-After."""
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     async with http.post(f"{url}/api/v1{path}", json=body, headers=headers) as answer:
         return answer.status, await answer.json(), answer.headers.get("Retry-After")
@@ -61,9 +61,9 @@ async def test_wrong_passwords_get_429_with_retry_after() -> None:
 
 
 async def test_switched_off_limits_admit_everything() -> None:
-    one = Rate(1, 3_600)
+    rate = Rate(1, 3_600)
     async with served(
-        limits="off", limit_sign_in=one, limit_sign_up=one, limit_send=one, limit_create=one, limit_connect=one
+        limits="off", limit_sign_in=rate, limit_sign_up=rate, limit_send=rate, limit_create=rate, limit_connect=rate
     ) as (url, http):
         assert [(await post(http, url, "/sessions", wrong("bob")))[0] for _ in range(3)] == [401] * 3
         alice, bob = [await sign_in(http, url, name) for name in ("alice", "bob")]
@@ -174,8 +174,10 @@ async def test_limits_count_client_named_by_trusted_proxy() -> None:
 
 async def test_forwarded_address_of_untrusted_peer_is_ignored() -> None:
     async with served(limit_sign_in=Rate(1, 60)) as (url, http):
-        found = [(await post(http, url, "/sessions", wrong("bob"), f"198.51.100.{number}"))[0] for number in range(2)]
-        assert found == [401, 429]
+        statuses = [
+            (await post(http, url, "/sessions", wrong("bob"), f"198.51.100.{number}"))[0] for number in range(2)
+        ]
+        assert statuses == [401, 429]
 
 
 async def test_websockets_of_address_are_capped_by_setting() -> None:
@@ -195,7 +197,7 @@ async def test_websockets_of_address_are_capped_by_setting() -> None:
 
         held = [await opened("198.51.100.1") for _ in range(2)]
         assert await status("198.51.100.1") == 429
-        for number in range(8):  # more connections of the proxy than one address may hold
+        for number in range(8):  # the proxy has more connections than an address may hold
             other = await opened(f"198.51.100.{10 + number}")
             await other.connect(alice.token)
             held.append(other)

@@ -29,7 +29,7 @@ async def status(server: Server, path: str) -> int:
 
 
 async def refusal(user: User, key: str) -> tuple[int, str]:
-    """The status and the code with which a message is refused."""
+    """Send a message that is refused. Returns status and code."""
     url = f"{user.api}/users/{user.name}/messages"
     async with user.http.post(url, json={"key": key, "body": "x"}, headers=user.bearer) as answer:
         return answer.status, (await answer.json())["code"]
@@ -40,7 +40,7 @@ def losses(server: Server) -> list[str]:
 
 
 def remove_lock(data: Path) -> None:
-    """Another server can be started on the same database now."""
+    """Remove the lock, so that another server can start on the same database."""
     (data / "lock").unlink()
 
 

@@ -1,4 +1,4 @@
-"""The server on MongoDB: what it says, what it refuses, and what it does when the database goes away."""
+"""The server on MongoDB: its messages, its refusals, and its behaviour while the database is away."""
 
 import asyncio
 from collections.abc import Generator, Mapping
@@ -26,17 +26,17 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def url(mongod: str) -> Generator[str]:
-    """Of a database that nobody has opened yet."""
+    """The URL of a database that no store has opened yet."""
     with a_database(mongod) as url:
         yield url
 
 
-def told(url: str) -> Mapping[str, str]:
+def settings_for(url: str) -> Mapping[str, str]:
     return {"CHATCORE_STORE": url, "CHATCORE_SECRET": SECRET}
 
 
 async def run(folder: Path, *arguments: str, environment: Mapping[str, str]) -> Server:
-    """A command that ends by itself."""
+    """Run a command that ends by itself."""
     command = await launch(folder, *arguments, environment=environment)
     try:
         await command.ended()
@@ -46,7 +46,7 @@ async def run(folder: Path, *arguments: str, environment: Mapping[str, str]) -> 
 
 
 async def refusal(folder: Path, *arguments: str, environment: Mapping[str, str]) -> str:
-    """The one line with which it ends."""
+    """Return the only line that the command prints before it ends."""
     command = await run(folder, *arguments, environment=environment)
     assert command.process.returncode == 2, command.log
     assert not command.printed
@@ -62,14 +62,15 @@ async def test_shared_store_requires_configured_secret(url: str, tmp_path: Path)
 
 async def test_unreachable_address_ends_server_without_showing_password(tmp_path: Path) -> None:
     url = f"mongodb://bob:geheim@127.0.0.1:{free_port()}/chat"
-    leaks = {"PYTHONWARNINGS": "error,ignore::ResourceWarning"}  # a socket of the driver's, in one run of three
-    line = await refusal(tmp_path, "serve", "--port", "0", environment={**told(url), **leaks})
+    # In a third of the runs, the driver leaves a socket open.
+    leaks = {"PYTHONWARNINGS": "error,ignore::ResourceWarning"}
+    line = await refusal(tmp_path, "serve", "--port", "0", environment={**settings_for(url), **leaks})
     assert line.startswith("--store (CHATCORE_STORE): MongoDB at 127.0.0.1:")
     assert "geheim" not in line
 
 
 async def test_malformed_address_ends_server_without_showing_password(tmp_path: Path) -> None:
-    line = await refusal(tmp_path, "serve", "--port", "0", environment=told("mongodb://a/b?w=geheim&x"))
+    line = await refusal(tmp_path, "serve", "--port", "0", environment=settings_for("mongodb://a/b?w=geheim&x"))
     assert "geheim" not in line
 
 
@@ -77,35 +78,37 @@ async def test_database_of_newer_version_ends_server(url: str, tmp_path: Path) -
     with MongoClient[Any](url) as client:
         client.get_default_database()["meta"].insert_one({"_id": "store", "version": 9_999, "epoch": "e"})
     for command in (("serve", "--port", "0"), ("migrate",), ("migrate", "--dry-run")):
-        assert "written by a newer chatcore" in await refusal(tmp_path, *command, environment=told(url))
+        assert "written by a newer chatcore" in await refusal(tmp_path, *command, environment=settings_for(url))
 
 
 async def test_start_message_names_database_without_password(tmp_path: Path, url: str) -> None:
-    async with serving(tmp_path, environment=told(url)) as server:
+    async with serving(tmp_path, environment=settings_for(url)) as server:
         assert f"in MongoDB at {url.split('/')[2]}" in "\n".join(server.printed)
     assert not (tmp_path / "chatcore-data").exists()
 
 
 async def test_migration_is_announced_then_done_then_not_needed(url: str, tmp_path: Path) -> None:
-    foretold = await run(tmp_path, "migrate", "--dry-run", environment=told(url))
+    announced = await run(tmp_path, "migrate", "--dry-run", environment=settings_for(url))
     with MongoClient[Any](url) as client:
         assert client.get_default_database().list_collection_names() == []
-    made = await run(tmp_path, "migrate", environment=told(url))
-    again = [await run(tmp_path, "migrate", *flags, environment=told(url)) for flags in ((), ("--dry-run",))]
-    assert [one.process.returncode for one in (foretold, made, *again)] == [0] * 4
-    assert foretold.printed[0] == "1/5 give the store its epoch"
-    assert len(foretold.printed) == 5
+    made = await run(tmp_path, "migrate", environment=settings_for(url))
+    again = [await run(tmp_path, "migrate", *flags, environment=settings_for(url)) for flags in ((), ("--dry-run",))]
+    assert [outcome.process.returncode for outcome in (announced, made, *again)] == [0] * 4
+    assert announced.printed[0] == "1/5 give the store its epoch"
+    assert len(announced.printed) == 5
     assert "5/5 done" in made.printed[-1]
-    assert all(one.printed == ["There is nothing to do: the database is as this version wants it."] for one in again)
+    assert all(
+        outcome.printed == ["There is nothing to do: the database is as this version wants it."] for outcome in again
+    )
 
 
 async def test_sqlite_folder_is_migrated_by_same_command(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("CHATCORE_PORT=nonsense that only a server reads\n")
-    foretold = await run(tmp_path, "migrate", "--dry-run", environment={})
+    announced = await run(tmp_path, "migrate", "--dry-run", environment={})
     assert not (tmp_path / "chatcore-data").exists()
     made = await run(tmp_path, "migrate", environment={})
     again = await run(tmp_path, "migrate", "--dry-run", environment={})
-    assert [line.split()[0] for line in foretold.printed] == ["1/3", "2/3", "3/3"]
+    assert [line.split()[0] for line in announced.printed] == ["1/3", "2/3", "3/3"]
     assert "3/3 done" in made.printed[-1]
     assert again.printed == ["There is nothing to do: the database is as this version wants it."]
 
@@ -116,7 +119,7 @@ async def ready(client: ClientSession) -> int:
 
 
 async def until_ready(client: ClientSession) -> None:
-    while await ready(client) != 200:  # which takes its time to say no
+    while await ready(client) != 200:  # a refusal takes up to 2 s
         pass
 
 
@@ -127,7 +130,7 @@ def own() -> Generator[Mongod]:
 
 
 async def test_server_is_not_ready_while_database_is_away(own: Mongod, tmp_path: Path) -> None:
-    async with serving(tmp_path, environment=told(own.url)) as server, ClientSession(server.url) as client:
+    async with serving(tmp_path, environment=settings_for(own.url)) as server, ClientSession(server.url) as client:
         assert await ready(client) == 200
         own.kill()
         async with asyncio.timeout(TIMEOUT_S):

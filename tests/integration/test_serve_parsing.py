@@ -1,4 +1,4 @@
-"""Bytes that are no request: what aiohttp's parser refuses before any handler sees it."""
+"""Bytes that aiohttp's parser refuses before any handler gets a request."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ def anyio_backend() -> str:
 
 
 async def answer_to(server: Server, sent: bytes) -> bytes:
-    """Everything that comes back until the server closes."""
+    """Return all bytes received until the server closes the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     try:
         writer.write(sent)

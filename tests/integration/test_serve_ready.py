@@ -1,4 +1,4 @@
-"""What a supervisor asks."""
+"""The health checks of a supervisor."""
 
 import asyncio
 import resource
@@ -30,7 +30,7 @@ def anyio_backend() -> str:
 
 
 class FallibleStore(MemoryStore):
-    """It can't be reached as long as it has a fault."""
+    """A memory store that is unreachable while ``fault`` is set."""
 
     fault: Exception | None = None
 
@@ -70,7 +70,7 @@ async def test_server_with_failing_store_is_alive_but_not_ready_until_healed(
 
 @contextmanager
 def files_limited(process: int, size: int) -> Generator[None]:
-    """While the block runs, no file of the process may grow beyond ``size`` bytes, as on a full disk."""
+    """Limit all files of the process to ``size`` bytes in the block, as on a full disk."""
     _, hard = resource.prlimit(process, resource.RLIMIT_FSIZE)
     resource.prlimit(process, resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -83,7 +83,7 @@ async def test_server_without_space_for_message_is_not_ready(tmp_path: Path) -> 
     async with serving(tmp_path) as server, signed_in(server, "alice") as alice:
 
         async def statuses(key: str) -> tuple[int, int]:
-            """Of a message and of the question whether the server is ready."""
+            """Return the statuses of a message and of the readiness check."""
             url = f"{alice.api}/users/alice/messages"
             message = {"key": key, "body": "x"}
             async with (
@@ -94,7 +94,7 @@ async def test_server_without_space_for_message_is_not_ready(tmp_path: Path) -> 
 
         assert await statuses("first") == (201, 200)
         log = tmp_path / "chatcore-data" / "chatcore.sqlite3-wal"
-        with files_limited(server.process.pid, log.stat().st_size + 20_000):  # four pages: a message takes more
+        with files_limited(server.process.pid, log.stat().st_size + 20_000):  # four pages, less than a message needs
             assert await statuses("second") == (503, 503)
             assert await statuses("second") == (503, 503)
         assert await statuses("second") == (201, 200)

@@ -1,4 +1,4 @@
-"""A server that can't start says in one line why, and ends with 2."""
+"""A server that can't start prints the reason in one line, and ends with 2."""
 
 import asyncio
 import socket
@@ -24,7 +24,7 @@ def anyio_backend() -> str:
 
 
 async def refusal(folder: Path, *flags: str, environment: Mapping[str, str] | None = None) -> str:
-    """The one line with which the server ends."""
+    """Return the only line that the server prints before it ends."""
     flags = flags if "--port" in flags else (*flags, "--port", "0")
     command = await launch(folder, "serve", *flags, environment=environment)
     try:

@@ -1,4 +1,4 @@
-"""The secret that a server makes at its first start."""
+"""The secret that a server creates at its first start."""
 
 import os
 import stat
@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def umask() -> Generator[None]:
-    """One that keeps nothing from anybody."""
+    """An umask that removes no permission."""
     before = os.umask(0)
     yield
     os.umask(before)

@@ -1,4 +1,4 @@
-"""`chatcore serve` as a newcomer meets it."""
+"""The first start of `chatcore serve`, and its restarts."""
 
 import shlex
 import stat
@@ -25,7 +25,7 @@ def names(folder: Path) -> set[str]:
 
 
 async def curl(client: ClientSession, command: str, variables: dict[str, str]) -> tuple[int, Any]:
-    """Do what a shell would do with a command that begins with ``curl``: it may not be on this machine."""
+    """Send the request of a ``curl`` command, since the machine may have no ``curl``."""
     for name, value in variables.items():
         command = command.replace(f"'${name}'", value).replace(f"${name}", value)
     url, headers, data = "", {}, None

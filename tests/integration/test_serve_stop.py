@@ -1,4 +1,4 @@
-"""How a server ends: in time, with a word to everybody, and with everything that it acknowledged."""
+"""How a server ends: in time, with a bye to every socket, and with everything that it acknowledged."""
 
 import asyncio
 import itertools
@@ -32,7 +32,7 @@ async def server(tmp_path: Path) -> AsyncGenerator[Server]:
 
 
 async def open_line(server: Server, data: bytes) -> asyncio.StreamWriter:
-    """A connection on which ``data`` has been sent, and nothing follows."""
+    """Open a connection, and send only ``data``."""
     _, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(data)
     await writer.drain()
@@ -51,7 +51,7 @@ async def test_server_with_open_sockets_ends_with_0_within_10_seconds(number: si
     async with signed_in(server, "alice") as alice, raw_clients(f"{server.url}/socket.io/") as clients:
         await alice.send("alice", "k")
         connected = [await clients.connect(alice.token) for _ in range(20)]
-        silent = await clients.open()  # never says who it is
+        silent = await clients.open()  # never sends CONNECT
         deaf = await clients.connect(alice.token, answers_pings=False)
         deaf.websocket._reader._protocol.pause_reading()
         lines = [await open_line(server, data) for data in (b"", b"GET / HT", half_a_message(alice))]
@@ -75,7 +75,7 @@ async def test_server_with_open_sockets_ends_with_0_within_10_seconds(number: si
 async def test_second_signal_ends_server_at_once(number: signal.Signals, server: Server) -> None:
     async with signed_in(server, "alice") as alice:
         lines = [await open_line(server, half_a_message(alice)) for _ in range(3)]
-        await alice.send("alice", "k")  # by now the server waits for the rest of these messages
+        await alice.send("alice", "k")  # the server waits for the rest of these messages
         server.process.send_signal(number)
         await server.until(lambda server: "stopping" in server.log)
         begun = time.monotonic()
@@ -98,7 +98,7 @@ async def test_second_sighup_does_not_end_server_before_drain(server: Server) ->
 
 
 async def test_sighup_ignored_at_start_stays_ignored(tmp_path: Path) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup: a child inherits it
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup: child processes inherit the setting
     try:
         server = await launch(tmp_path, "serve", "--port", "0", "--store", "memory")
     finally:
@@ -167,7 +167,7 @@ async def test_stopping_server_accepts_no_connection(server: Server) -> None:
         await alice.send("alice", "k")
         server.process.send_signal(signal.SIGTERM)
         await server.until(lambda server: "stopping" in server.log)
-        async with asyncio.timeout(TIMEOUT_S):  # it stops a moment after it says so
+        async with asyncio.timeout(TIMEOUT_S):  # the server stops shortly after this log line
             while await is_open(server.port):
                 pass
         assert server.process.returncode is None
@@ -185,7 +185,7 @@ async def is_open(port: int) -> bool:
 
 
 async def test_hanging_store_does_not_delay_stop(server: Server, tmp_path: Path) -> None:
-    """Another process has the database; what was not acknowledged may be lost, and is not acknowledged."""
+    """Another process locks the database. Messages without an acknowledgement may be lost."""
     async with signed_in(server, "alice") as alice, raw_clients(f"{server.url}/socket.io/") as clients:
         await alice.send("alice", "k")
         client = await clients.connect(alice.token)
@@ -194,7 +194,7 @@ async def test_hanging_store_does_not_delay_stop(server: Server, tmp_path: Path)
         await client.emit("message.send", {"to": "alice", "key": "socket", "body": "x"}, number=1)
         sending = asyncio.create_task(alice.send("alice", "http"))
         async with alice.http.get(f"{server.url}/healthz") as answer:
-            assert answer.status == 200  # by now both have been read
+            assert answer.status == 200  # both have been read
         begun = time.monotonic()
         assert await server.stop() == 0
         assert time.monotonic() - begun < STOP_S

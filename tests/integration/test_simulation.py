@@ -26,7 +26,7 @@ COMMANDS_A_SEED = 200
 OFTEN = 0.02
 """How often everything must occur in a world on average."""
 UNDER_STRESS = ("scenario: flood", "sync: gap")
-"""What occurs too seldom in ordinary worlds. The stress `long room` must bring it about."""
+"""What occurs too seldom in ordinary worlds, and must occur under the stress `long room`."""
 ENOUGH = 60
 """The fewest worlds in which everything must occur often. A replay of one world has no such requirement."""
 REFUSED = ("invalid", "unauthenticated", "not_found", "forbidden", "conflict", "key_reused")
@@ -38,11 +38,11 @@ OCCURRENCES: Mapping[str, Iterable[str]] = {
     "sync": ("events", "gap", "reset", "gone"),
     "bye": ("slow", "shutdown", "expired", "signed_out", "kicked"),
 }
-"""A command counts if it was carried out, a kind of entry if a log has one."""
+"""A command counts if it was carried out, a kind of entry if a log has such an entry."""
 
 
 def occurrences() -> Mapping[str, float]:
-    """Return what must occur, and how often in a world on average."""
+    """Return how often each thing that must occur does so in a world on average."""
     names = [f"{group}: {name}" for group, members in OCCURRENCES.items() for name in members]
     scenarios = [f"scenario: {name}" for name in SCENARIOS]
     return {name: OFTEN for name in (*names, *scenarios, *FAULTS) if name not in UNDER_STRESS}
@@ -65,7 +65,7 @@ def test_stress_breaks_no_promise(stress: str) -> None:
 
 
 def _counts_of(worlds: Iterable[Choice]) -> tuple[int, Counter[str]]:
-    """Run worlds, which may break no promise. Returns how many ran, and how often everything occurred."""
+    """Run worlds, which may break no promise. Returns the number of worlds, and of all occurrences."""
     counts: Counter[str] = Counter()
     ran, began = 0, time.process_time()
     for world in worlds:

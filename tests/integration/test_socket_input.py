@@ -1,4 +1,4 @@
-"""Fields that are not as in the contract, over a socket: what holds for every command, and those without a route."""
+"""Invalid fields over a socket: rules for every command, and the commands without a route."""
 
 from collections.abc import AsyncGenerator, Mapping
 
@@ -42,17 +42,17 @@ async def unchanged(scene: Scene) -> AsyncGenerator[None]:
 
 
 def fields_of(sample: Sample) -> Mapping[str, Json]:
-    """All that the sample says, as one object."""
+    """Return all fields of the sample in one object."""
     in_path = {name: int(value) if name == "seq" else value for name, value in sample.in_path.items() if name != "self"}
     return {**in_path, **sample.fixed, **sample.fields}
 
 
-REQUESTS = [*((one.command, fields_of(one)) for one in SAMPLES), *SOCKET_ONLY.items()]
+REQUESTS = [*((sample.command, fields_of(sample)) for sample in SAMPLES), *SOCKET_ONLY.items()]
 REQUIRED = [
     (command, fields, name)
     for command, fields in REQUESTS
-    for one in attrs.fields(COMMANDS[command])
-    if (name := wire_name(one)) and one.default is attrs.NOTHING
+    for attribute in attrs.fields(COMMANDS[command])
+    if (name := wire_name(attribute)) and attribute.default is attrs.NOTHING
 ]
 
 
@@ -83,10 +83,10 @@ async def test_unknown_field_is_invalid_and_named(
 @pytest.mark.parametrize(("command", "fields"), REQUESTS)
 @pytest.mark.usefixtures("unchanged")
 async def test_null_is_invalid_for_every_field(command: str, fields: Mapping[str, Json], scene: Scene) -> None:
-    for one in attrs.fields(COMMANDS[command]):
-        name = wire_name(one)
+    for attribute in attrs.fields(COMMANDS[command]):
+        name = wire_name(attribute)
         if name in ("room", "to", "with") and name not in fields:
-            continue  # the other one of the two is said
+            continue  # the alternative field is given
         assert await refusal(scene, command, {**fields, name: None}) == ("invalid", name)
 
 
@@ -104,8 +104,8 @@ NAMING = [
 async def test_impossible_name_is_not_found_and_malformed_user_id_invalid(
     command: str, fields: Mapping[str, Json], name: str, scene: Scene
 ) -> None:
-    for nobody in ("a b", "\uff0e", "x" * 33):
-        naming = {**fields, name: [nobody] if name in LISTS else nobody}
+    for invalid in ("a b", "\uff0e", "x" * 33):
+        naming = {**fields, name: [invalid] if name in LISTS else invalid}
         assert await refusal(scene, command, naming) == ("not_found", None)
     for nothing in ("", ".", "a\n", "x" * 129, 5):
         naming = {**fields, name: [nothing] if name in LISTS else nothing}

@@ -1,4 +1,4 @@
-"""Accounts in a SQLite file: the contract, what survives a restart, and what the file must not hold."""
+"""Accounts in a SQLite file: the contract suites, restarts, and secrets that the file must not hold."""
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """A clock that a test moves."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0

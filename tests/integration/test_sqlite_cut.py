@@ -1,4 +1,4 @@
-"""A write that is cut between any two of its steps is there as a whole or not at all."""
+"""A write that is cut between any two of its statements is complete or undone."""
 
 import subprocess
 import sys

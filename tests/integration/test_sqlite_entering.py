@@ -1,4 +1,4 @@
-"""Entering a Chat on SQLite that is cancelled, at whatever moment, leaves the folder to the next one."""
+"""Entering a Chat on SQLite that is cancelled at any moment leaves the folder free for the next Chat."""
 
 import asyncio
 from pathlib import Path
@@ -13,11 +13,11 @@ from chatcore_sqlite import SqliteStore
 pytestmark = pytest.mark.anyio
 
 STEPS = (*range(40), *range(40, 2_000, 100))
-"""Turns of the event loop until the cancellation: at each of the first ones, and at some of those spent waiting."""
+"""Turns of the event loop before the cancellation: each of the first turns, and some later turns."""
 
 
 async def open_and_close(folder: Path) -> None:
-    """Raises `StoreError` where an earlier opening still has the folder."""
+    """Open and close a store. Raises `StoreError` if an earlier opening still has the folder."""
     async with SqliteStore(folder):
         pass
 

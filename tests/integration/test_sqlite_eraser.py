@@ -1,4 +1,4 @@
-"""When erased text is taken out of SQLite's write-ahead log."""
+"""When erased text is removed from SQLite's write-ahead log."""
 
 import sqlite3
 import threading
@@ -74,4 +74,4 @@ def test_readers_are_admitted_again_after_failed_erasure() -> None:
     reader.start()
     reader.join(5)
     assert not reader.is_alive()
-    assert 0 < (eraser.wait() or 0) < WITHIN_S  # it is tried again
+    assert 0 < (eraser.wait() or 0) < WITHIN_S  # another attempt is due

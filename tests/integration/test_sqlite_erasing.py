@@ -1,4 +1,4 @@
-"""The text of a deleted message leaves every file of the data folder: in time, whoever reads or writes meanwhile."""
+"""The text of a deleted message is removed from every file of the data folder in time, also amid reads and writes."""
 
 import errno
 import signal
@@ -42,18 +42,18 @@ CRASH = """
 import os, signal, sys, anyio
 from pathlib import Path
 from chatcore_sqlite import SqliteStore
-from tests.integration.test_sqlite_erasing import GONE, TOLD, write
+from tests.integration.test_sqlite_erasing import DELETIONS, WRITTEN, write
 
 async def main():
     async with SqliteStore(Path(sys.argv[1])) as store:
-        await write(store, TOLD)
-        await write(store, GONE)
+        await write(store, WRITTEN)
+        await write(store, DELETIONS)
         os.kill(os.getpid(), signal.SIGKILL)
 
 anyio.run(main)
 """
 
-TOLD: Sequence[Entry] = [
+WRITTEN: Sequence[Entry] = [
     message(body=SECRETS[0], data={"data": SECRETS[1]}, digest=SECRETS[2]),
     message(seq=2, body=SECRETS[3] * 1100, digest=SECRETS[2]),  # 14 KiB: on overflow pages
     message(seq=3, body=KEPT),
@@ -61,11 +61,11 @@ TOLD: Sequence[Entry] = [
     edited(5, 1, SECRETS[5], version=3),
     reacted(6, "bob", target=1),
 ]
-GONE = [deleted(7, 1), deleted(8, 2)]
+DELETIONS = [deleted(7, 1), deleted(8, 2)]
 
 
 def held(folder: Path) -> set[str]:
-    """The texts that the bytes of any file of the folder hold."""
+    """Return the texts that any file of the folder contains."""
     files = [file.read_bytes() for file in folder.iterdir() if file.is_file()]
     assert len(files) >= 2
     return {text for text in (*SECRETS, KEPT) if any(text.encode() in content for content in files)}
@@ -86,10 +86,10 @@ async def log_emptied(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def a_store_that_forgets(folder: Path) -> AsyncGenerator[SqliteStore, None]:
-    """One whose writes have been in both files, the database and its write-ahead log."""
+async def erasing_store(folder: Path) -> AsyncGenerator[SqliteStore, None]:
+    """A store whose texts have been in both files, the database and its write-ahead log."""
     async with SqliteStore(folder, erased_within=WITHIN_S) as store:
-        await write(store, TOLD)
+        await write(store, WRITTEN)
         await store.database.write(lambda connection: connection.execute("SELECT 1"))
         assert held(folder) == {*SECRETS, KEPT}
         yield store
@@ -97,13 +97,13 @@ async def a_store_that_forgets(folder: Path) -> AsyncGenerator[SqliteStore, None
 
 @pytest.mark.parametrize("idle_first", [False, True], ids=["at once", "once it is in the database file"])
 async def test_deleted_text_is_gone_in_time(tmp_path: Path, idle_first: bool) -> None:
-    async with a_store_that_forgets(tmp_path) as store:
+    async with erasing_store(tmp_path) as store:
         if idle_first:
             await anyio.sleep(WITHIN_S / 2)
             assert (tmp_path / "chatcore.sqlite3-wal").stat().st_size == 0
-        await write(store, GONE)
+        await write(store, DELETIONS)
         since = time.monotonic()
-        assert set(SECRETS) & held(tmp_path), "nothing was looked at"
+        assert set(SECRETS) & held(tmp_path), "the texts were never in a file"
         assert await gone_in_time(tmp_path, since)
         assert len(await everything(store, "room")) == 8
 
@@ -111,28 +111,28 @@ async def test_deleted_text_is_gone_in_time(tmp_path: Path, idle_first: bool) ->
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "in the middle", "last"])
 async def test_text_deleted_in_a_group_with_other_writes_is_gone_in_time(tmp_path: Path, place: int) -> None:
     writes: list[Sequence[Entry]] = [[message("one")], [message("another")]]
-    writes.insert(place, GONE)
-    async with a_store_that_forgets(tmp_path) as store:
-        await log_emptied(tmp_path)  # from now on nothing is erased unless a deletion is noted
+    writes.insert(place, DELETIONS)
+    async with erasing_store(tmp_path) as store:
+        await log_emptied(tmp_path)  # from here on, text is erased only if a deletion is noted
         async with anyio.create_task_group() as tasks, writer_held(store.database):
             for number, entries in enumerate(writes, start=1):
                 tasks.start_soon(write, store, entries)
                 await queued(store.database, number)
-        assert set(SECRETS) & held(tmp_path), "nothing was looked at"
+        assert set(SECRETS) & held(tmp_path), "the texts were never in a file"
         assert await gone_in_time(tmp_path, time.monotonic())
 
 
 async def test_deleted_text_is_gone_after_close(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path) as store:
-        await write(store, TOLD)
-        await write(store, GONE)
+        await write(store, WRITTEN)
+        await write(store, DELETIONS)
         assert set(SECRETS) <= held(tmp_path)
     assert held(tmp_path) == {KEPT}
 
 
 async def test_message_edited_and_deleted_in_one_batch_leaves_no_text(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path, erased_within=WITHIN_S) as store:
-        await write(store, [*TOLD, *GONE])
+        await write(store, [*WRITTEN, *DELETIONS])
         assert await gone_in_time(tmp_path, time.monotonic())
 
 
@@ -143,7 +143,7 @@ async def test_deleted_text_is_gone_in_time_during_continuous_reads_and_writes(t
     done = False
 
     def read_until_the_next_has_begun(connection: Connection, number: int) -> None:
-        """So there is never a moment without a reader, unless new ones are kept out."""
+        """Read until the next read has begun, so that there is always a reader, unless new readers are kept out."""
         connection.execute("SELECT count(*) FROM entries").fetchone()
         begun[number].set()
         begun[number + 1].wait(KEPT_OUT_S / 2)
@@ -160,17 +160,17 @@ async def test_deleted_text_is_gone_in_time_during_continuous_reads_and_writes(t
             longest[kind] = max(longest[kind], time.monotonic() - since)
             counts[kind] += 1
 
-    async with a_store_that_forgets(tmp_path) as store, anyio.create_task_group() as tasks:
+    async with erasing_store(tmp_path) as store, anyio.create_task_group() as tasks:
         tasks.start_soon(take_turns, 0)
         tasks.start_soon(take_turns, 1)
         tasks.start_soon(measure, "read", lambda _: store.read_on("room", 0, 200))
         tasks.start_soon(measure, "write", lambda number: say(store, "other", "alice", [str(number)]))
         await anyio.sleep(0.1)
-        await write(store, GONE)
+        await write(store, DELETIONS)
         assert await gone_in_time(tmp_path, time.monotonic())
         done = True
     assert min(counts.values()) > 0
-    assert max(longest.values()) < 1, "somebody had to wait for it"
+    assert max(longest.values()) < 1, "a call had to wait for the erasure"
     print(f"{counts}, longest {longest}")
 
 
@@ -182,10 +182,10 @@ async def test_erasure_waits_for_long_read_without_delaying_other_calls(tmp_path
         begun.set()
         release.wait()
 
-    async with a_store_that_forgets(tmp_path) as store, anyio.create_task_group() as tasks:
+    async with erasing_store(tmp_path) as store, anyio.create_task_group() as tasks:
         tasks.start_soon(store.database.read, hang)
         await anyio.to_thread.run_sync(begun.wait)
-        await write(store, GONE)
+        await write(store, DELETIONS)
         deadline = time.monotonic() + WITHIN_S / 2
         seq = 8
         while time.monotonic() < deadline:
@@ -199,9 +199,9 @@ async def test_erasure_waits_for_long_read_without_delaying_other_calls(tmp_path
 
 
 async def test_deleted_text_is_gone_once_reading_program_ends(tmp_path: Path) -> None:
-    async with a_store_that_forgets(tmp_path) as store:
+    async with erasing_store(tmp_path) as store:
         async with other_process(READ, tmp_path / "chatcore.sqlite3"):
-            await write(store, GONE)
+            await write(store, DELETIONS)
             for seq in range(9, 40):
                 with anyio.fail_after(1.8):
                     await write(store, [message(seq=seq)])
@@ -221,9 +221,9 @@ async def test_erasure_that_can_not_be_synced_is_tried_again(tmp_path: Path, mon
             raise OSError(errno.EIO, "the disk fails")
         synced.set()
 
-    async with a_store_that_forgets(tmp_path) as store:
+    async with erasing_store(tmp_path) as store:
         monkeypatch.setattr(eraser, "sync", fail_at_first)
-        await write(store, GONE)
+        await write(store, DELETIONS)
         assert await anyio.to_thread.run_sync(synced.wait, 10)
         assert tries[0] == tries[1] == tmp_path / "chatcore.sqlite3-wal"
         assert len(await everything(store, "room")) == 8
@@ -240,7 +240,7 @@ async def test_deleted_text_is_gone_after_crash_and_reopening(tmp_path: Path) ->
 
 
 async def test_hundreds_of_deleted_messages_of_all_sizes_leave_no_text(tmp_path: Path) -> None:
-    """Pages split, fill and empty; texts lie on leaves, on overflow pages, and on pages that are free again."""
+    """Pages split, fill and empty. Texts are on leaves, on overflow pages, and on free pages."""
     sizes = (1, 2, 30, 200, 900)
     messages = [message(seq=n, body=f"<text {n}>" * sizes[n % 5], digest=f"<digest {n}>") for n in range(1, 501)]
     edits = [edited(501 + n // 2, n, f"<edit of {n}>" * sizes[n % 3]) for n in range(1, 501, 2)]

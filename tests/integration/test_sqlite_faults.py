@@ -1,4 +1,4 @@
-"""Real faults of the disk and of other programs: nothing is acknowledged that is not there, and all of it heals."""
+"""Real faults of the disk and of other programs: only durable writes are acknowledged, and the store heals."""
 
 import json
 import sqlite3
@@ -38,7 +38,7 @@ from .sqlite_group import (
 pytestmark = pytest.mark.anyio
 
 LIMIT_S = 2.0
-"""What the ports promise: an answer, or `Unavailable`, within this time. A slow machine has three times as long."""
+"""Seconds within which the ports promise an answer or `Unavailable`. Tests allow three times as long."""
 
 LOCK = """
 import sqlite3, sys
@@ -112,7 +112,7 @@ async def until_traced(statements: Sequence[str], statement: str) -> None:
 
 @pytest.mark.parametrize("is_read", [False, True], ids=["done", "put off"])
 async def test_short_lock_after_erasure_is_waited_for(tmp_path: Path, is_read: bool) -> None:
-    """An erasure does not wait for locks; the writes that follow it on the same connection do."""
+    """An erasure does not wait for locks, but later writes on the same connection do."""
     async with SqliteStore(tmp_path, erased_within=0.6) as store:
         await write(store, conversation("room", 3))
         statements = await traced(store.database)
@@ -128,7 +128,7 @@ async def test_short_lock_after_erasure_is_waited_for(tmp_path: Path, is_read: b
                 statements.clear()
                 tasks.start_soon(write, store, [message(seq=5)])
                 await until_traced(statements, "BEGIN IMMEDIATE")
-                await anyio.sleep(0.05)  # a write that does not wait fails at once
+                await anyio.sleep(0.05)  # a write without waiting fails at once
                 locker.execute("ROLLBACK")
         assert len(await everything(store, "room")) == 5
 
@@ -144,14 +144,14 @@ async def test_calls_on_hanging_disk_end_within_promised_time(tmp_path: Path) ->
 
 
 BLOCKED_S = 2.5
-"""Longer than any call waits."""
+"""Seconds. Longer than any call waits."""
 
 
 @pytest.mark.parametrize("stall_s", [completions.STALL_S, float("inf")], ids=["a stall", "time that counts"])
 async def test_call_done_while_loop_was_blocked_returns_its_result(
     stall_s: float, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The host blocks the event loop; the threads finish meanwhile."""
+    """The host blocks the event loop, and the threads finish meanwhile."""
     monkeypatch.setattr(completions, "STALL_S", stall_s)
     blocked = threading.Event()
 
@@ -178,7 +178,7 @@ async def test_call_done_while_loop_was_blocked_returns_its_result(
 async def test_call_that_could_not_start_while_loop_was_blocked_gets_full_time(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The threads stand still as well, as those of a process that is stopped and continued."""
+    """The threads are paused too, like those of a process that is stopped and continued."""
     async with database_of_things(tmp_path) as database, anyio.create_task_group() as tasks:
         async with writer_held(database):
             tasks.start_soon(database.write, insert(1))
@@ -256,23 +256,23 @@ async def test_read_only_database_is_unavailable_and_heals_by_itself(tmp_path: P
         with pytest.raises(Unavailable):
             await write(store, [message("room", 4)])
         assert len(await everything(store, "room")) == 3
-        await write(store, [message("room", 4)])  # on a new connection, without this setting
+        await write(store, [message("room", 4)])  # the new connection does not have this setting
 
 
 async def test_file_that_may_not_grow_loses_nothing_acknowledged_and_heals(
     tmp_path: Path, anyio_backend_name: str
 ) -> None:
-    """RLIMIT_FSIZE lets SQLite fail at COMMIT, with an I/O error: the outcome is unknown, the connection renewed."""
+    """RLIMIT_FSIZE makes COMMIT fail with an I/O error: the outcome is unknown, and the connection is renewed."""
     script = Path(__file__).with_name("sqlite_limited.py")
     command = [sys.executable, str(script), str(tmp_path), anyio_backend_name]
     run = await anyio.run_process(command, check=False, stderr=None)
     assert run.returncode == 0
-    told = json.loads(run.stdout)
-    assert told["refused"] == 16
-    assert told["connection renewed"]
-    assert told["probes"] == ["refused", "succeeded"]
+    outcome = json.loads(run.stdout)
+    assert outcome["refused"] == 16
+    assert outcome["connection renewed"]
+    assert outcome["probes"] == ["refused", "succeeded"]
     async with SqliteStore(tmp_path) as store:
-        for room, acknowledged in told["acknowledged"].items():
+        for room, acknowledged in outcome["acknowledged"].items():
             entries = await everything(store, room)
             assert len(entries) == acknowledged
             assert len({entry.key for entry in entries}) == acknowledged
@@ -284,7 +284,7 @@ async def test_error_of_caller_is_raised_as_is_and_later_calls_succeed(tmp_path:
 
     async with SqliteDatabase(tmp_path) as database:
         assert isinstance(await outcome_of(database, fail), ZeroDivisionError)
-        for _ in range(20):  # more than there are threads that read
+        for _ in range(20):  # more than there are reading threads
             with pytest.raises(ZeroDivisionError):
                 await database.read(fail)
         await database.write(lambda connection: connection.execute("CREATE TABLE later (value)"))

@@ -1,4 +1,4 @@
-"""A data folder: who may have it, and which files in it are refused."""
+"""A data folder: which stores may open it, and which files in it are refused."""
 
 import os
 import sqlite3
@@ -37,7 +37,7 @@ def names(folder: Path) -> set[str]:
 
 
 async def refusal(folder: Path) -> str:
-    """The sentence with which a folder is refused."""
+    """Return the sentence with which a folder is refused."""
     with pytest.raises(StoreError) as refused:
         async with SqliteStore(folder):
             pass
@@ -144,7 +144,9 @@ async def test_failed_migration_changes_nothing(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, schema.Migration("later", later)))
     for _ in range(2):
         async with SqliteStore(tmp_path) as store:
-            assert await store.database.read(lambda found: found.execute("SELECT x FROM later").fetchall()) == [(1,)]
+            assert await store.database.read(
+                lambda connection: connection.execute("SELECT x FROM later").fetchall()
+            ) == [(1,)]
             assert len(await everything(store, "room")) == 10
 
 
@@ -188,8 +190,10 @@ async def test_closing_finishes_started_calls(tmp_path: Path) -> None:
 
 
 def opened_since(before: Collection[threading.Thread]) -> list[str]:
-    """The names of the store's threads that were not there before."""
-    return [one.name for one in threading.enumerate() if one not in before and one.name.startswith("chatcore")]
+    """Return the names of the store's threads that have started since ``before``."""
+    return [
+        thread.name for thread in threading.enumerate() if thread not in before and thread.name.startswith("chatcore")
+    ]
 
 
 async def test_folder_is_refused_to_other_stores_until_closed(tmp_path: Path) -> None:
@@ -208,7 +212,7 @@ async def test_folder_is_refused_to_other_stores_until_closed(tmp_path: Path) ->
         await anyio.to_thread.run_sync(begun.wait)
         tasks.start_soon(database.__aexit__, None, None, None)
         with anyio.fail_after(10):
-            # until only the thread that reads and the one that writes are left
+            # until only the reading and the writing thread are left
             while opened_since(before).count("chatcore-sqlite") > 2:  # noqa: ASYNC110 - no event tells of it
                 await anyio.sleep(0.01)
         assert "in use by another store of this process" in await refusal(tmp_path)

@@ -1,4 +1,4 @@
-"""Group commit: many callers, one COMMIT, and nobody bears another's fault."""
+"""Group commit: many calls share a COMMIT, and the error of a call affects no other call."""
 
 import sqlite3
 import threading
@@ -47,7 +47,7 @@ async def test_calls_that_arrive_during_commit_share_next_commit(database: Sqlit
     assert await things(database) == list(range(50))
     assert (
         statements.count("BEGIN IMMEDIATE") == statements.count("COMMIT") == 2
-    )  # the group that held the writer, and this one
+    )  # the group that held the writer, and the group of the calls
     assert statements.count("SAVEPOINT job") == statements.count("RELEASE job") == 1 + 50
 
 
@@ -83,7 +83,7 @@ async def test_sql_error_reaches_its_caller_only(database: SqliteDatabase) -> No
 
 
 async def test_calls_of_failed_commit_are_retried_alone(database: SqliteDatabase) -> None:
-    """A deferred constraint that one of them breaks is found only at COMMIT."""
+    """COMMIT fails by a deferred constraint that one of the calls breaks."""
     await database.write(lambda connection: connection.execute("CREATE TABLE parents (id INTEGER PRIMARY KEY)"))
     orphans = "CREATE TABLE orphans (parent REFERENCES parents DEFERRABLE INITIALLY DEFERRED)"
     await database.write(lambda connection: connection.execute(orphans))
@@ -106,7 +106,7 @@ async def test_calls_of_lost_transaction_are_retried_alone(database: SqliteDatab
 
 
 async def test_results_of_lost_transaction_are_not_returned(database: SqliteDatabase) -> None:
-    """A refusal may have seen a row that was rolled back since: who can't be tried again is told nothing of it."""
+    """A refusal may depend on a row that was rolled back, so it is not returned unless the call can be retried."""
     other = sqlite3.connect(database.file, isolation_level=None, check_same_thread=False)
 
     def lose_and_lock(connection: Connection) -> None:
@@ -122,7 +122,7 @@ async def test_results_of_lost_transaction_are_not_returned(database: SqliteData
 
 
 async def test_result_of_commit_that_times_out_is_not_returned(database: SqliteDatabase) -> None:
-    """A refusal that the transaction may take back is in the job already, and its caller is not told."""
+    """The job already has a refusal, which is not returned, since the transaction may be rolled back."""
     refused, release = threading.Event(), threading.Event()
 
     def hang(_: Connection) -> None:
@@ -227,9 +227,9 @@ async def test_callers_cancelled_during_group_commit_do_not_affect_others(databa
             async with anyio.create_task_group() as tasks:
                 for number in range(start, start + 100):
                     tasks.start_soon(keep if number % 2 else hurry, number)
-    found = await things(database)
-    assert len(found) == len(set(found))
-    assert set(kept) == set(range(1, 1000, 2)) <= set(found)
+    stored = await things(database)
+    assert len(stored) == len(set(stored))
+    assert set(kept) == set(range(1, 1000, 2)) <= set(stored)
 
 
 async def test_write_of_cancelled_caller_is_not_started(database: SqliteDatabase) -> None:
@@ -244,7 +244,7 @@ async def test_write_of_cancelled_caller_is_not_started(database: SqliteDatabase
 async def test_caller_continues_when_its_own_commit_is_done(
     database: SqliteDatabase,
 ) -> None:
-    """Nobody leads other callers' commits: at most the group that ran when it came, and its own, lie between."""
+    """No caller runs the commits of others: it waits at most for the current group and its own group."""
     statements = await traced(database)
     waited: list[int] = []
     over = False
@@ -270,4 +270,4 @@ async def test_writing_connection_has_promised_durability_and_secure_delete(data
         names = ("journal_mode", "synchronous", "secure_delete", "temp_store")
         return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
-    assert await database.write(pragmas) == ["wal", 2, 1, 2]  # the last one: no temporary file
+    assert await database.write(pragmas) == ["wal", 2, 1, 2]  # the last value: no temporary file

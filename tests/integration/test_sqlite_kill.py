@@ -1,4 +1,4 @@
-"""What was acknowledged survives `kill -9` of the process that wrote it."""
+"""Acknowledged entries survive `kill -9` of the process that wrote them."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ KILLS = 8
 
 
 def run_and_kill(folder: Path, lines: int) -> Mapping[str, int]:
-    """The highest seq acknowledged per room by a process that is killed once it has said so many lines."""
+    """Kill a process after ``lines`` lines of output. Returns the highest acknowledged seq by room."""
     acknowledged: dict[str, int] = {}
     with subprocess.Popen([sys.executable, str(SCRIPT), str(folder)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

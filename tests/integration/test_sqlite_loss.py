@@ -21,7 +21,7 @@ from chatcore_sqlite import SqliteStore
 pytestmark = pytest.mark.anyio
 
 NOTICED_S = 2.0
-"""The promise for a store that nothing is written to."""
+"""Seconds within which an idle store notices a loss."""
 
 FILE = "chatcore.sqlite3"
 WAL = f"{FILE}-wal"
@@ -48,7 +48,7 @@ def file_removed(name: str) -> Loss:
 
 
 def file_replaced(name: str) -> Loss:
-    """Another file is moved over it, as `rsync` and most ways to restore a backup do."""
+    """Move another file over the database, as `rsync` and most restore tools do."""
 
     def replace(folder: Path) -> None:
         copy = folder.with_name("copy")
@@ -67,7 +67,7 @@ WHILE_WRITING: dict[str, tuple[Loss, str]] = {
     "log removed": (file_removed(WAL), WAL),
     "log replaced": (file_replaced(WAL), WAL),
 }
-"""Losses that are noticed before the next acknowledgement, and what the log line names."""
+"""Losses that are noticed before the next acknowledgement, and the text of the log line."""
 
 WITHIN_A_SECOND: dict[str, tuple[Loss, str]] = {
     "lock removed": (file_removed("lock"), "lock"),
@@ -83,7 +83,7 @@ def parameters(losses: dict[str, tuple[Loss, str]]) -> pytest.MarkDecorator:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files in and beside the data folder."""
+    """Return the content of all files in and beside the data folder."""
     return {str(path): path.read_bytes() for path in folder.parent.rglob("*") if path.is_file()}
 
 
@@ -120,7 +120,7 @@ async def test_append_after_loss_is_not_acknowledged(
 
 
 class Announcer(logging.Handler):
-    """Sets an event with each record."""
+    """A log handler that sets an event at each record."""
 
     def __init__(self, logged: threading.Event) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class Announcer(logging.Handler):
 
 @contextmanager
 def first_record() -> Generator[threading.Event]:
-    """An event that is set once something is logged; the store logs a loss in a thread of its own."""
+    """An event that is set at the first log record. The store logs a loss in a separate thread."""
     logger, announcer = logging.getLogger("chatcore_sqlite"), Announcer(threading.Event())
     logger.addHandler(announcer)
     try:
@@ -167,7 +167,7 @@ async def test_closing_after_loss_changes_no_foreign_file(lose: Loss, named: str
         before = contents(folder)
     after = contents(folder)
     if named == WAL and str(folder / WAL) not in before:
-        assert after.keys() == {str(folder / FILE), str(folder / "lock")}  # the folder is its own still
+        assert after.keys() == {str(folder / FILE), str(folder / "lock")}  # the folder still belongs to the store
     else:
         assert after == before
 
@@ -238,6 +238,6 @@ async def test_new_connection_after_loss_opens_no_foreign_database(tmp_path: Pat
         moved(folder)
         shutil.copytree(tmp_path / "elsewhere", folder)
         before = contents(folder)
-        await refused(partial(store.append, [message("room", 4)]))  # the write fails, and its connection is renewed
+        await refused(partial(store.append, [message("room", 4)]))  # the write fails, and the connection is renewed
         await refused(partial(store.append, [message("room", 4)]))
     assert contents(folder) == before

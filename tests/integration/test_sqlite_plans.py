@@ -1,4 +1,4 @@
-"""No statement that serves a request reads a whole table."""
+"""No statement of a request reads a whole table."""
 
 import re
 from pathlib import Path
@@ -23,9 +23,9 @@ BOUNDED = {
     "VIEWS": ONE_ROW,
     "VIEWS_FOLDED": ONE_ROW,
     "SET_VIEWS": ONE_ROW,
-    "NEWEST_CHANGE": {"SCAN entries"},  # from its end, and one row of it
-    "LAST_ROOM_OF": {"SCAN (subquery-1)"},  # of as many rows as a step of a rebuilding has
-    "COUNT_REACTION": {"SCAN (subquery-1)"},  # of the users that are named
+    "NEWEST_CHANGE": {"SCAN entries"},  # one row, from the end of the table
+    "LAST_ROOM_OF": {"SCAN (subquery-1)"},  # as many rows as a step of a rebuild has
+    "COUNT_REACTION": {"SCAN (subquery-1)"},  # one row for each named user
 }
 
 
@@ -41,7 +41,7 @@ INDEXES = {
     "UNREAD_FROM": "PRIMARY KEY (room=? AND (run,seq)>(?,?))",
     "RUN_AT": "PRIMARY KEY (room=? AND run<?)",
 }
-"""Statements that could find their rows otherwise, but with work that grows."""
+"""Statements that could also use another index, with growing work."""
 
 
 async def plan_of(name: str, folder: Path) -> list[str]:

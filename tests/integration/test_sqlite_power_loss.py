@@ -1,10 +1,10 @@
-"""What was acknowledged survives a loss of power between any two writes, and what was erased does not come back.
+"""Acknowledged writes survive a loss of power between any two operations, and erased texts do not reappear.
 
-The store runs while everything that SQLite does to its files is recorded (`sqlite_recorder`). The record says what may
-be left when the power is lost at any position of it (`simulated_disk`). The store opens what is left, and every promise
-is checked. The next session begins with one of these images.
+The store runs while all file operations of SQLite are recorded (`sqlite_recorder`). From the record follow the possible
+images of the disk after a loss of power at any position (`simulated_disk`). The store opens such an image, and every
+promise is checked. The next session begins with one of these images.
 
-``CHATCORE_TEST_POWER_LOSSES`` says how many losses are checked (200), ``CHATCORE_TEST_POWER_SEED`` runs one seed again.
+``CHATCORE_TEST_POWER_LOSSES`` is the number of losses (200). ``CHATCORE_TEST_POWER_SEED`` runs one seed again.
 """
 
 import os
@@ -44,19 +44,19 @@ pytestmark = pytest.mark.anyio
 LOSSES = int(os.environ.get("CHATCORE_TEST_POWER_LOSSES", "200"))
 SEED = os.environ.get("CHATCORE_TEST_POWER_SEED")
 SESSIONS = 4
-"""In a seed. Each but the first begins with an image that a loss of power in the one before it left."""
+"""Sessions in a seed. Each but the first begins with an image of a loss of power in the previous session."""
 GROUPS = 8
 """Groups of writes in a session."""
 POINTS = 5
-"""How often a session loses power at a position chosen by chance, each time with every `Survival`."""
+"""Losses of power of a session at random positions, each with every `Survival`."""
 
 AT_ONCE = 4
-"""Images that are checked at the same time, for their stores wait for a real disk."""
+"""Images that are checked concurrently, since their stores wait for a real disk."""
 
 FILE = "chatcore.sqlite3"
 ROOMS = ("one", "two", "three")
 FOLDER = Name("host/data")
-"""Neither of the two folders is there when the first session begins."""
+"""Neither of the two folders exists when the first session begins."""
 
 
 @frozen
@@ -64,10 +64,10 @@ class Loss:
     """A loss of power.
 
     Attributes:
-        position: how many operations the disk had done.
-        image: what is left.
-        shared_memory: what SQLite's shared memory is left as, which may be anything.
-        what: its description, for the message of a failure.
+        position: the number of completed operations of the disk.
+        image: the content of the disk afterwards.
+        shared_memory: the content of SQLite's shared memory afterwards, which may be anything.
+        what: a description for the message of a failure.
     """
 
     position: int
@@ -77,8 +77,8 @@ class Loss:
 
 
 async def play(store: SqliteStore, history: History, disk: Disk, random: Random, stamp: str) -> None:
-    """One session's writes, in groups that share a commit."""
-    pages = random.choice((20, 1000))  # 1,000 is what SQLite begins with; so many take too long to write
+    """Carry out the writes of a session, in groups that share a commit."""
+    pages = random.choice((20, 1000))  # SQLite's default is 1,000, which takes too long to write
     await store.database.write(lambda connection: connection.execute(f"PRAGMA wal_autocheckpoint = {pages}").close())
     accounts = SqliteAccounts(store.database)
 
@@ -110,7 +110,7 @@ async def play(store: SqliteStore, history: History, disk: Disk, random: Random,
 
 async def note_erasure_at_once(store: SqliteStore, history: History, disk: Disk) -> None:
     if store.database._erased_within == 0:
-        await store.database.write(lambda connection: None)  # before it, the thread erases what it has to
+        await store.database.write(lambda connection: None)  # before this job, the thread carries out pending erasures
         note_erasure(history, disk)
 
 
@@ -121,7 +121,7 @@ def note_erasure(history: History, disk: Disk) -> None:
 
 
 def held(folder: Path, texts: frozenset[str]) -> set[str]:
-    """Which of the texts a file of the folder holds."""
+    """Return the texts that any file of the folder contains."""
     content = b"".join(file.read_bytes() for file in folder.iterdir()) if folder.exists() else b""
     return {text for text in texts if text.encode() in content}
 
@@ -137,17 +137,18 @@ def lay_out(root: Path, image: Image) -> None:
 
 
 async def check(root: Path, history: History, position: int) -> History:
-    """Check what is left below ``root`` by a loss of power at ``position``. Returns the history of a next session."""
-    told = [call for call in history.calls if call.acknowledged <= position and not isinstance(call, Append)]
-    erased = frozenset(text for call in told if isinstance(call, Erasure) for text in call.texts)
-    users = [call.user for call in told if isinstance(call, Account)]
+    """Check the content of ``root`` after a loss of power at ``position``. Returns the history for the next session."""
+    completed = [call for call in history.calls if call.acknowledged <= position and not isinstance(call, Append)]
+    erased = frozenset(text for call in completed if isinstance(call, Erasure) for text in call.texts)
+    users = [call.user for call in completed if isinstance(call, Account)]
     assert not held(root / FOLDER, erased), "a text that was erased is back"
     async with SqliteStore(root / FOLDER) as store:
         checked = await store.database.read(lambda connection: connection.execute("PRAGMA integrity_check").fetchall())
         assert checked == [("ok",)]
-        assert {call.epoch for call in told if isinstance(call, Opening)} <= {store.epoch}, "another epoch"
+        assert {call.epoch for call in completed if isinstance(call, Opening)} <= {store.epoch}, "another epoch"
         assert set(await SqliteAccounts(store.database).profiles(users)) == set(users), "an account is lost"
-        reads = {call.room: call.read for call in told if isinstance(call, Mark)}  # the last one has read the most
+        # The last call of a room has the highest position.
+        reads = {call.room: call.read for call in completed if isinstance(call, Mark)}
         logs: dict[RoomId, Sequence[Entry]] = {}
 
         async def look_at(room: RoomId) -> None:
@@ -155,16 +156,16 @@ async def check(root: Path, history: History, position: int) -> History:
 
         await at_once([partial(look_at, room) for room in ROOMS])
     assert not held(root / FOLDER, frozenset(text for log in logs.values() for text in deleted_texts(log)))
-    return History(logs, [evolve(call, begun=0, acknowledged=0) for call in told])
+    return History(logs, [evolve(call, begun=0, acknowledged=0) for call in completed])
 
 
 async def check_room(
     store: SqliteStore, room: RoomId, allowed: Sequence[Sequence[Entry]], read: Seq
 ) -> Sequence[Entry]:
-    """Check that a room has an allowed log, that its views and markers agree, and that it goes on. Returns the log."""
-    found = await everything(store, room)
-    log = next((one for one in allowed if as_written(one) == found), None)
-    assert log is not None, f"{room} has {len(found)} entries, not {len(allowed[0])} to {len(allowed[-1])}"
+    """Check that a room has an allowed log, matching views and markers, and accepts appends. Returns the log."""
+    stored = await everything(store, room)
+    log = next((log for log in allowed if as_written(log) == stored), None)
+    assert log is not None, f"{room} has {len(stored)} entries, not {len(allowed[0])} to {len(allowed[-1])}"
     if log:
         markers = marks_of(log)
         now_read = (await store.markers(room, ["bob"]))["bob"].read
@@ -179,13 +180,13 @@ async def check_room(
 
 
 def whole(root: Path) -> Image:
-    """All files and folders below ``root``, but for the two files that need not survive."""
+    """Return all files and folders below ``root``, except for the two files that need not survive."""
     paths = [path for path in root.rglob("*") if path.name not in ("lock", f"{FILE}-shm")]
     return {Name(path.relative_to(root)): path.read_bytes() if path.is_file() else None for path in sorted(paths)}
 
 
 async def first_version(root: Path, random: Random) -> tuple[Image, History]:
-    """A database of the first version of the schema, with rooms."""
+    """Create a database of the first version of the schema, with rooms."""
     lay_out(root, {})
     logs = {room: batch(room, (), random, "first version") for room in ROOMS}
     async with SqliteStore(root / FOLDER) as store:
@@ -197,13 +198,13 @@ async def first_version(root: Path, random: Random) -> tuple[Image, History]:
 
 
 async def lose_power(folder: Path, seed: str) -> int:
-    """Run a seed's sessions, and lose the power of each many times. Returns how many different losses there were."""
+    """Run the sessions of a seed, with many losses of power in each. Returns the number of different losses."""
     random = Random(seed)
     image, history = await first_version(folder / "old", random) if random.random() < 0.3 else ({}, History())
     erased_within = random.choice((0, 600))
     checked = 0
     for session in range(SESSIONS):
-        erased_within = 600 - erased_within  # so that one has to erase what the one before it has left
+        erased_within = 600 - erased_within  # so that a session has to erase texts of the previous session
         disk = Disk(folder / "live", image)
         lay_out(disk.root, image)
         with recorded(disk, current_token()):
@@ -218,25 +219,27 @@ async def lose_power(folder: Path, seed: str) -> int:
             [partial(check_loss, folder / f"left {n}", history, loss, limiter) for n, loss in enumerate(losses)]
         )
         checked += len(losses)
-        image, history = random.choice([(loss.image, found) for loss, found in zip(losses, left, strict=True)])
+        image, history = random.choice(
+            [(loss.image, next_history) for loss, next_history in zip(losses, left, strict=True)]
+        )
     return checked
 
 
 def losses_of(disk: Disk, history: History, random: Random, session: str) -> Sequence[Loss]:
-    """Different losses: after the first acknowledgement of each kind of call, and anywhere, but often beside syncs."""
+    """Return different losses: after the first acknowledgement of each kind of call, and anywhere, often near syncs."""
     acknowledged = [call.acknowledged for call in history.calls]
     firsts = {type(call): call.acknowledged for call in reversed(history.calls) if call.begun}
-    edges = {at + n for at, one in enumerate(disk.operations) for n in (0, 1) if not isinstance(one, Write)}
+    edges = {at + n for at, operation in enumerate(disk.operations) for n in (0, 1) if not isinstance(operation, Write)}
     anywhere = range(disk.position + 1)
     near = sorted(edges.union(acknowledged).intersection(anywhere))
     chosen = [random.choice(near if random.random() < 0.6 else anywhere) for _ in range(POINTS)]
     losses: dict[object, Loss] = {}
     for position in (*firsts.values(), *chosen):
-        told = sum(one <= position for one in acknowledged)
+        acknowledgements = sum(seen <= position for seen in acknowledged)
         for survival in Survival:
             image = disk.image(position, survival, random)
             what = f"{session}, after {position} of {disk.position} operations, {survival.value} of what was not synced"
-            losses[told, *image.items()] = Loss(position, image, random.randbytes(40_000), what)
+            losses[acknowledgements, *image.items()] = Loss(position, image, random.randbytes(40_000), what)
     return list(losses.values())
 
 
@@ -246,15 +249,15 @@ async def check_loss(root: Path, history: History, loss: Loss, limiter: anyio.Ca
         if FOLDER in loss.image:
             (root / FOLDER / f"{FILE}-shm").write_bytes(loss.shared_memory)
         try:
-            found = await check(root, history, loss.position)
+            next_history = await check(root, history, loss.position)
         except Exception as error:
             raise AssertionError(f"{loss.what}: {error}") from error
         shutil.rmtree(root)
-        return found
+        return next_history
 
 
 def seeds(backend: str) -> Iterator[str]:
-    """Seeds that stay the same, and as many that each commit has of its own."""
+    """Return fixed seeds, and as many seeds that depend on the commit."""
     for number in count():
         yield f"{backend} {number}"
         yield f"{backend} {commit_id()} {number}"
@@ -267,6 +270,6 @@ async def test_power_loss_loses_nothing_acknowledged_and_restores_nothing_erased
     checked = 0
     for seed in [SEED] if SEED else seeds(anyio_backend_name):
         checked += await lose_power(tmp_path, seed)
-        if checked >= LOSSES / 2:  # the other half on the other event loop
+        if checked >= LOSSES / 2:  # the other half runs on the other event loop
             break
     print(f"{checked} losses of power")

@@ -1,4 +1,4 @@
-"""The SQLite store keeps the contracts of a store's ports."""
+"""The SQLite store passes the contract suites of the store's ports."""
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta

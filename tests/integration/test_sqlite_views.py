@@ -1,4 +1,4 @@
-"""Everything but the log and the markers can be made anew out of the log."""
+"""All tables except the log and the markers can be rebuilt from the log."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from chatcore_sqlite.schema import MIGRATIONS
 pytestmark = pytest.mark.anyio
 
 LOG = {"entries", "store", "markers", "accounts", "sessions", "rooms", "probes"}
-"""The tables that are no views; of `rooms` id and name."""
+"""The tables that are no views. Of `rooms`, only id and name."""
 
 TO_VERSION_1 = """
     DROP TABLE messages; DROP TABLE edits; DROP TABLE reactors; DROP TABLE reactions;
@@ -39,7 +39,7 @@ Rooms = dict[RoomId, tuple[Sequence[Entry], MemberMarkers]]
 
 
 def rich_history(room: RoomId, seed: int, moves: int) -> Sequence[Entry]:
-    """Entries of every kind."""
+    """Return entries of every kind."""
     random = Random(seed)
     return history(
         room,
@@ -51,28 +51,28 @@ def rich_history(room: RoomId, seed: int, moves: int) -> Sequence[Entry]:
 
 
 async def fill(store: SqliteStore) -> Rooms:
-    """Write rich rooms in turns, with markers that have moved."""
+    """Write rooms with rich histories in turns, and move their markers."""
     histories = {room: rich_history(room, seed, 180) for seed, room in enumerate(["a", "b", "🙂"])}
     histories["opened"] = [opened("opened", opens=opens(*USERS, title="old")), message("opened", 2)]
     assert {type(entry.event) for entries in histories.values() for entry in entries} == set(get_args(Event))
     rooms: Rooms = {room: (entries, MemberMarkers()) for room, entries in histories.items()}
     for start in range(0, 200, 20):
-        for room, (entries, marks) in rooms.items():
+        for room, (entries, markers) in rooms.items():
             for entry in entries[start : start + 20]:
-                marks.append(entry)
+                markers.append(entry)
             if part := entries[start : start + 20]:
                 await write(store, part)
             written = entries[: start + 20]
             for number, user in enumerate(USERS):
                 change = MarkerUpdate(read=start + number, unread_from=start + 1 if number % 2 else None, muted=True)
-                marks.mark(user, change, state_of(written))
+                markers.mark(user, change, state_of(written))
                 await store.mark(user, room, change)
     return rooms
 
 
 async def check_all(store: SqliteStore, rooms: Rooms) -> None:
-    for entries, marks in rooms.values():
-        await check(store, entries, marks)
+    for entries, markers in rooms.values():
+        await check(store, entries, markers)
     page = await store.page("alice", None, 10)
     listed = [room for room, (entries, _) in rooms.items() if _is_listed("alice", entries)]
     assert {view.room for view in page.rooms} == set(listed)
@@ -179,9 +179,9 @@ async def test_file_of_version_1_keeps_its_content(tmp_path: Path) -> None:
         joined("room", 2, "carol", role="admin"),
         *(message(seq=seq, author="bob" if seq % 3 else "carol", body=f"old {seq}") for seq in range(3, 50)),
     ]
-    marks = MemberMarkers()
+    markers = MemberMarkers()
     for entry in entries:
-        marks.append(entry)
+        markers.append(entry)
     async with SqliteStore(tmp_path) as store:
         await write(store, entries)
         epoch = store.epoch
@@ -193,11 +193,11 @@ async def test_file_of_version_1_keeps_its_content(tmp_path: Path) -> None:
             assert _tables(connection) == _tables(first)
     async with SqliteStore(tmp_path) as store:
         assert store.epoch == epoch
-        await check(store, entries, marks)
+        await check(store, entries, markers)
         change = MarkerUpdate(read=10, unread_from=5, muted=True)
-        marks.mark("bob", change, state_of(entries))
+        markers.mark("bob", change, state_of(entries))
         await store.mark("bob", "room", change)
-        await check(store, entries, marks)
+        await check(store, entries, markers)
 
 
 def _tables(connection: sqlite3.Connection) -> dict[str, list[str]]:
