@@ -29,7 +29,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._fill_one",
             "> MISSING_MAX",
             ">= MISSING_MAX",
-            f"{CHAT}::test_follower_that_lacks_more_than_200_entries_is_cut_as_slow",
+            f"{CHAT}::test_subscription_behind_by_more_than_200_entries_is_cut_as_slow",
         ),
     ),
     "The entry of a hint is used only if its seq is head + 1": (
@@ -254,7 +254,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._advance",
             "self._commands.forget(entry.event.target, entry.seq)",
             "pass",
-            "tests/unit/test_races.py::test_some_order_of_two_simultaneous_commands_explains_what_they_come_to",
+            "tests/unit/test_races.py::test_results_of_two_simultaneous_commands_fit_some_order",
         ),
         Fault(
             "message-read-before-turn-of-command",
@@ -288,7 +288,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._settle",
             "above.by_key.get((pending.user, pending.key))",
             "None",
-            f"{CHAT}::test_a_room_is_created_once_per_key_and_shown_as_of_its_birth",
+            f"{CHAT}::test_room_is_created_once_per_key_and_shown_as_of_its_first_entry",
         ),
     ),
     "A command is answered before its entry is pushed": (
@@ -391,7 +391,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore:Socket._refuse",
             "await self._wait_for_a_place()",
             "pass",
-            f"{CHAT}::test_refused_commands_count_as_unanswered_while_they_wait",
+            f"{CHAT}::test_refused_commands_are_in_flight_until_they_are_answered",
         ),
     ),
     "A reading command waits until its socket has no command in flight": (
@@ -400,7 +400,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore:Socket.receive",
             "await self._live.in_flight.at_most(0)",
             "pass",
-            f"{CHAT}::test_a_command_sees_what_its_socket_sent_before_it",
+            f"{CHAT}::test_command_sees_earlier_commands_of_its_socket",
         ),
     ),
     "A refusal is queued behind the commands of its socket, and given at once if there are none": (
@@ -409,7 +409,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.commands:CommandDispatcher.submit",
             "self.refuse(room, user, limit, reply, socket)",
             "reply(limit)",
-            "tests/unit/test_chat_limits.py::test_refused_message_keeps_its_place_and_takes_later_ones_along",
+            "tests/unit/test_chat_limits.py::test_refused_message_keeps_its_place_and_fails_later_messages",
         ),
     ),
     "A queued command is carried out also if its caller is cancelled": (
@@ -418,7 +418,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore:Chat._append",
             "result = await answered.take()",
             "try:\n    result = await answered.take()\nexcept BaseException:\n    self._hub.abandon()\n    raise",
-            f"{CHAT}::test_a_caller_that_is_cancelled_after_queueing_has_written",
+            f"{CHAT}::test_command_of_a_caller_cancelled_after_queueing_is_written",
         ),
     ),
 }

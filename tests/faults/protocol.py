@@ -26,7 +26,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.accounts:Accounts.refresh",
             "await self._end(rotation.session)",
             "pass",
-            "tests/unit/test_accounts_refresh.py::test_after_5_s_a_spent_token_revokes_its_session",
+            "tests/unit/test_accounts_refresh.py::test_spent_token_revokes_its_session_after_5_s",
         ),
     ),
     "`auth.refresh` takes a token of the same user and session": (
@@ -46,7 +46,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.commands:RoomCommand._digest",
             'f"{len(value)}:{value}"',
             "value",
-            "tests/unit/test_domain.py::test_contents_have_one_digest_exactly_when_they_are_equal",
+            "tests/unit/test_domain.py::test_digests_are_equal_exactly_for_equal_contents",
         ),
     ),
     "`first_unread` is the first unread message's seq": (
@@ -55,7 +55,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.commands:_place",
             "next(unread, window.head)",
             "window.head",
-            f"{HISTORY}::test_page_around_the_first_unread_message_is_cut_on_both_sides_of_it",
+            f"{HISTORY}::test_page_around_the_first_unread_message_is_cut_on_both_sides",
         ),
     ),
     "A page that is cut for its size reports it": (
@@ -64,7 +64,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.commands:_cut",
             "has_before = True",
             "pass",
-            f"{HISTORY}::test_page_cut_for_its_size_tells_which_entries_it_lacks",
+            f"{HISTORY}::test_page_cut_for_its_size_reports_missing_entries",
         ),
     ),
     "An answer of `sync` does not exceed its size": (

@@ -41,14 +41,14 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:CommandQueue.finish",
             "outcome.temporary",
             "False",
-            f"{CHAT}::test_internal_failure_takes_the_later_commands_of_its_socket_along",
+            f"{CHAT}::test_internal_failure_fails_later_commands_of_its_socket",
         ),
         Fault(
             "later-commands-do-not-fail-with-internal-error",
             "chatcore.live:CommandQueue.finish",
             "outcome.temporary",
             "isinstance(outcome, Unavailable)",
-            f"{CHAT}::test_internal_failure_takes_the_later_commands_of_its_socket_along",
+            f"{CHAT}::test_internal_failure_fails_later_commands_of_its_socket",
         ),
     ),
     "Resume misses nothing or says so": (
@@ -75,7 +75,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore:private_room_id",
             "sorted((user, peer))",
             "user, peer",
-            "tests/unit/test_ids.py::test_the_id_of_a_pair_is_the_same_from_both_sides",
+            "tests/unit/test_ids.py::test_private_room_id_does_not_depend_on_the_order_of_its_users",
         ),
     ),
     "Membership on every action": (
@@ -84,7 +84,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.domain:refusal",
             " and user_rank in rights[action][kind]",
             "",
-            f"{CHAT}::test_public_rooms_can_be_looked_at_groups_and_private_ones_not",
+            f"{CHAT}::test_public_room_is_shown_to_others_group_and_private_room_are_not",
         ),
     ),
     "Bounded memory per client": (

@@ -1,4 +1,4 @@
-"""The bundled accounts on real parts, quick ones: what the tests of accounts stand on."""
+"""A node with the bundled accounts, with quick hashes and a clock that a test sets."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ PASSWORD = "correct horse"
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """A clock in seconds that a test sets."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
         self.now = now
@@ -27,7 +27,7 @@ class Clock:
 
 
 class CountingHasher(Argon2Hasher):
-    """Counts the verifications that were really computed, by the parameters of the hash."""
+    """Records the parameters of each hash that was verified."""
 
     def __init__(self) -> None:
         super().__init__(argon2.profiles.CHEAPEST)
@@ -40,7 +40,7 @@ class CountingHasher(Argon2Hasher):
 
 @define
 class Node:
-    """One node of a deployment: its accounts, and what it was told of sessions that ended."""
+    """One node of a deployment: its accounts, and the ended sessions that were reported to it."""
 
     clock: Clock = field(factory=Clock)
     store: AccountStore = Factory(lambda node: MemoryAccounts(node.clock), takes_self=True)
@@ -67,5 +67,5 @@ class Node:
         self.ended.append((user, session))
 
     def another(self) -> "Node":
-        """A second node of the same deployment."""
+        """Return a second node of the same deployment."""
         return Node(clock=self.clock, store=self.store, secret=self.secret, session_idle=self.session_idle)

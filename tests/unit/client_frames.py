@@ -16,7 +16,7 @@ def client_frame(
     length_size: int | None = None,
     length: int | None = None,
 ) -> bytes:
-    """One frame. ``length_size`` (1, 2 or 8 bytes) and ``length`` replace those that fit the payload."""
+    """Return one frame. ``length_size`` (1, 2 or 8 bytes) and ``length`` replace the values that fit the payload."""
     length = len(payload) if length is None else length
     masked = 0x80 if mask is not None else 0
     first = (0x80 if final else 0) | reserved << 4 | opcode

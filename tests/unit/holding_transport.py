@@ -1,4 +1,4 @@
-"""A writer of a websocket over a transport that sends nothing by itself."""
+"""A writer of a websocket over a transport that holds all bytes."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Calls of a store from outside, as opposed to those that its default views make of its log."""
+"""Distinguishes calls of a store from outside from the calls that its default views make to its log."""
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -14,7 +14,7 @@ def is_outer() -> bool:
 
 
 async def carry_out(call: Callable[[], Awaitable[T]]) -> T:
-    """Carry out a call; what it calls is not outer."""
+    """Run a call. The calls that it makes are not outer calls."""
     token = _inside.set(True)
     try:
         return await call()

@@ -1,4 +1,4 @@
-"""Who carries out what a replica says: it keeps everything, and answers when a test wants it."""
+"""A client's device: it carries out the effects of a replica, and answers its questions when a test asks for it."""
 
 from collections.abc import Sequence
 
@@ -23,20 +23,20 @@ ROUNDS = 500
 
 
 class Device:
-    """``said`` are the effects so far, ``asked`` the questions that have no answer yet."""
+    """``effects`` has all effects so far, ``asked`` the questions without an answer."""
 
     def __init__(self, server: Server, user: UserId = "alice", page: int = 100) -> None:
         self.user = user
         self.server = server
         self.replica = Replica(user, page=page)
-        self.said: list[Effect] = []
+        self.effects: list[Effect] = []
         self.asked: list[Ask] = []
         self.timelines: dict[RoomId, Timeline] = {}
         self.shown: dict[RoomId, Object] = {}
         self.waits: list[int] = []
 
     def take(self, effects: Effects) -> Effects:
-        self.said += effects
+        self.effects += effects
         for effect in effects:
             match effect:
                 case Ask():
@@ -54,12 +54,12 @@ class Device:
                     pass
         return effects
 
-    def _hold(self, found: Entries) -> None:
-        timeline = self.timelines.setdefault(found.room, Timeline())
-        seqs = [entry["seq"] for entry in found.entries]
+    def _hold(self, entries: Entries) -> None:
+        timeline = self.timelines.setdefault(entries.room, Timeline())
+        seqs = [entry["seq"] for entry in entries.entries]
         assert seqs == sorted(set(seqs))
-        assert not timeline.present().keys() & set(seqs), "given twice"
-        timeline.take(found)
+        assert not timeline.present().keys() & set(seqs), "an entry was given twice"
+        timeline.take(entries)
 
     def held(self) -> dict[RoomId, dict[Seq, Object]]:
         return {room: timeline.present() for room, timeline in self.timelines.items()}
@@ -71,7 +71,7 @@ class Device:
         self.asked.clear()
         return self.take(self.replica.disconnected())
 
-    def hear(self, event: str, *bodies: Object) -> Effects:
+    def receive(self, event: str, *bodies: Object) -> Effects:
         return [effect for body in bodies for effect in self.take(self.replica.pushed(event, body))]
 
     def send(self, event: str, data: Object) -> int:
@@ -80,7 +80,7 @@ class Device:
         return number
 
     def answer(self, answer: Object | None = None) -> Effects:
-        """The oldest question gets its answer: what the server says now, or this one."""
+        """Answer the oldest question with ``answer``, or with the present answer of the server."""
         ask = self.asked.pop(0)
         return self.take(self.replica.answered(ask.number, answer or self.ask_server(ask)))
 
@@ -91,17 +91,17 @@ class Device:
         return self.take(self.replica.retry())
 
     def settle(self) -> "Device":
-        """Answer until nothing is asked any more."""
+        """Answer until no question is left."""
         for _ in range(ROUNDS):
             if not self.asked:
                 return self
             self.answer()
-        raise AssertionError(f"it asks for ever: {self.asked}")
+        raise AssertionError(f"the replica asks for ever: {self.asked}")
 
-    def come(self) -> "Device":
-        """Connect, hear `ready`, and get to know all that there is."""
+    def start(self) -> "Device":
+        """Connect, receive `ready`, and answer every question."""
         self.connect()
-        self.hear("ready", self.server.ready(self.user))
+        self.receive("ready", self.server.ready(self.user))
         return self.settle()
 
 

@@ -1,4 +1,4 @@
-"""A server without a line: real rooms, the wire's own objects, and whatever answer a test wants, when it wants it."""
+"""A server without a network: real rooms, wire objects, and answers at the time that a test chooses."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ UNAVAILABLE = {"ok": False, "error": {"code": "unavailable", "message": "Later."
 
 
 class Server:
-    """Rooms of one epoch; ``gap_above`` is how many missing entries are too many for a `sync`."""
+    """Rooms of one epoch. `sync` answers `gap` above ``gap_above`` missing entries."""
 
     def __init__(self, gap_above: int = 200) -> None:
         self.epoch = "e1"
@@ -33,7 +33,7 @@ class Server:
         self._minutes = 0
 
     def do(self, user: UserId, command: RoomCommand[Any]) -> Entry | None:
-        """What the command wrote, if anything."""
+        """Carry out a command. Returns its entry, or None if it changed nothing or was refused."""
         self._minutes += 1
         key = command.key or f"key-{self._minutes}"
         name = command.room_id(user, key)
@@ -46,7 +46,7 @@ class Server:
         return entry
 
     def say(self, user: UserId, to: UserId, *bodies: str) -> list[Object]:
-        """The pushes of what was said."""
+        """Send messages. Returns their pushes."""
         entries = [self.do(user, SendMessage(to=to, body=body, key=f"{user}-{body}")) for body in bodies]
         return [entry_object(entry) for entry in entries if entry]
 
@@ -56,22 +56,22 @@ class Server:
         return entry.room
 
     def restore(self, upto: Seq) -> None:
-        """A backup of each room is played back, and the operator runs ``chatcore new-epoch``."""
+        """Restore each room to ``upto``, and begin a new epoch as ``chatcore new-epoch`` does."""
         self.epoch += "'"
         for name, room in self.rooms.items():
             self.rooms[name] = RoomProjection(name)
             self.rooms[name].apply(room.entries[:upto])
 
     def log(self, user: UserId, room: RoomId) -> dict[Seq, Object]:
-        """What somebody sees who comes now."""
-        found = self.rooms[room]
-        return {entry.seq: entry_object(entry) for entry in found.present(user, found.entries)}
+        """The log of a room as ``user`` reads it now."""
+        projection = self.rooms[room]
+        return {entry.seq: entry_object(entry) for entry in projection.present(user, projection.entries)}
 
     def logs(self, user: UserId) -> dict[RoomId, dict[Seq, Object]]:
         return {name: self.log(user, name) for name, room in self.rooms.items() if user in room.members}
 
     def shown(self, user: UserId, room: RoomId, announced_at: Seq | None = None) -> Object:
-        """A Room, also as the push that comes before the entry above ``announced_at``."""
+        """The Room object, with ``announced_at`` as the push before the entry at ``announced_at + 1``."""
         view = self._view(user, room)
         return push_object(Room(user=user, epoch=self.epoch, view=view, announced_at=announced_at))
 
@@ -79,23 +79,23 @@ class Server:
         return answer_object(self._list(user, None, limit))
 
     def answer(self, user: UserId, event: str, data: Object) -> Object:
-        """The answer to a question that is well formed; a message is sent."""
+        """The answer to a well-formed command. A message is stored."""
         match read_command(event, data):
             case Sync() as sync:
-                found: object = self._synced(user, sync)
+                result: object = self._synced(user, sync)
             case History(room=str(room)) as history if self._is_member(user, room):
-                found = self._page(user, self.rooms[room], history)
+                result = self._page(user, self.rooms[room], history)
             case GetRoom(room=room) if self._is_listed(user, room):
                 return {"ok": True, **self.shown(user, room)}
             case ListRooms(after=after, limit=limit):
-                found = self._list(user, after, limit)
+                result = self._list(user, after, limit)
             case SendMessage() as command:
                 entry = self.do(user, command)
                 assert entry
-                found = command.answer(entry, duplicate=False, epoch=self.epoch)
+                result = command.answer(entry, duplicate=False, epoch=self.epoch)
             case _:
                 return NOT_FOUND
-        return {"ok": True, **answer_object(found)}
+        return {"ok": True, **answer_object(result)}
 
     def _now(self) -> datetime:
         return BEGINNING + timedelta(minutes=self._minutes)
@@ -107,9 +107,9 @@ class Server:
         return room in self.rooms and self.rooms[room].listed_member(user) is not None
 
     def _view(self, user: UserId, room: RoomId) -> RoomView:
-        """The room as the user sees it; nobody moves a marker here."""
+        """The room view of a user. This server has no marker updates."""
         projection = self.rooms[room]
-        markers = {member: starting_marker(found.since) for member, found in projection.members.items()}
+        markers = {member: starting_marker(membership.since) for member, membership in projection.members.items()}
         return projection.view(user, markers)
 
     def _list(self, user: UserId, after: str | None, limit: int) -> RoomList:

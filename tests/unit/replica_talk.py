@@ -1,4 +1,4 @@
-"""What people do in the private room of alice and bob: strategies for the laws of a client."""
+"""Strategies of hypothesis for commands in the private room of alice and bob."""
 
 from typing import Any
 
@@ -19,22 +19,22 @@ reactions = st.builds(React, room=st.just(ROOM), seq=seqs, emoji=st.sampled_from
 
 
 def weighted(*strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """One of them, the more often the more often it is named."""
+    """Draw from one of the strategies. A strategy that is named more often is drawn more often."""
     return st.integers(0, len(strategies) - 1).flatmap(lambda number: strategies[number])
 
 
 commands = weighted(sends, sends, sends, edits, edits, edits, reactions, reactions, reactions, deletions)
-acts: st.SearchStrategy[tuple[UserId, RoomCommand[Any]]] = st.tuples(st.sampled_from(["alice", "bob"]), commands)
+actions: st.SearchStrategy[tuple[UserId, RoomCommand[Any]]] = st.tuples(st.sampled_from(["alice", "bob"]), commands)
 
 
 def many(*steps: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
-    """Few steps or very many, each kind as often as the others: by themselves lists are short."""
+    """Lists of few or of many steps, because hypothesis prefers short lists. Each kind of step is equally frequent."""
     step = weighted(*steps)
     return st.lists(step, max_size=10) | st.lists(step, min_size=25, max_size=60)
 
 
-def begun(gap_above: int = 200) -> Server:
-    """A server with one message in the room."""
+def started_server(gap_above: int = 200) -> Server:
+    """Return a server with one message in the room."""
     server = Server(gap_above)
     server.say("alice", "bob", "first")
     return server

@@ -1,4 +1,4 @@
-"""Accounts with limits, whose hashes take virtual time: what the tests of floods of sign-ins stand on."""
+"""A node with limited accounts and hashes in virtual time, for tests with many sign-ins."""
 
 from collections.abc import Mapping
 
@@ -26,7 +26,7 @@ RATES: Mapping[LimitName, Rate] = {
 
 
 class SlowHasher(PasswordHasher):
-    """Hashes that hide nothing, two at a time; each takes ``seconds``."""
+    """Computes two trivial hashes at a time; each takes ``seconds``."""
 
     def __init__(self, seconds: float) -> None:
         self.at_once = 2
@@ -60,7 +60,7 @@ def _accounts(node: "SignInNode") -> Accounts:
 
 @define
 class SignInNode:
-    """A node with accounts in memory, each of which has `PASSWORD`."""
+    """A node with accounts in memory. Every account has the password `PASSWORD`."""
 
     rates: Mapping[LimitName, Rate] = RATES
     hasher: SlowHasher = Factory(lambda: SlowHasher(0.2))
@@ -68,12 +68,12 @@ class SignInNode:
     accounts: Accounts = Factory(_accounts, takes_self=True)
 
     async def add(self, *users: str) -> None:
-        """Enter accounts that this node did not see sign up."""
+        """Store accounts without a sign-up on this node."""
         for user in users:
             await self.store.create(user, f"hash of {PASSWORD}", None)
 
     async def sign_in(self, user: str, address: str, password: str = PASSWORD) -> str:
-        """Returns ``in``, ``wrong`` or ``limited``."""
+        """Try once. Returns ``in``, ``wrong`` or ``limited``."""
         try:
             await self.accounts.sign_in(user, password, address=address)
         except Unauthenticated:
@@ -83,7 +83,7 @@ class SignInNode:
         return "in"
 
     async def patient_sign_in(self, user: str, address: str, password: str = PASSWORD) -> float:
-        """Try until it succeeds, as a client does that obeys Retry-After; returns the seconds it took."""
+        """Try until the sign-in succeeds, and obey Retry-After. Returns the seconds that it took."""
         began = anyio.current_time()
         while True:
             try:

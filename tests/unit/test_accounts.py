@@ -1,4 +1,4 @@
-"""Sign-up, sign-in, and who a token stands for."""
+"""Sign-up, sign-in, sign-out, and the principal of a token."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,13 +28,13 @@ def node() -> Node:
 
 
 async def signed_in(node: Node, device: str | None = "phone") -> Tokens:
-    """What bob's device gets, who signs up when he has not yet."""
+    """Sign bob in on a device, after a sign-up if he has no account."""
     if await node.store.password_hash("bob") is None:
         await node.accounts.sign_up("bob", PASSWORD)
     return await node.accounts.sign_in("bob", PASSWORD, device)
 
 
-async def asked(node: Node, tokens: Tokens) -> Principal | None:
+async def authenticated(node: Node, tokens: Tokens) -> Principal | None:
     return await node.accounts.authenticate(Credentials(token=tokens.access_token))
 
 
@@ -47,16 +47,16 @@ def session_of(node: Node, tokens: Tokens) -> str:
 # Signing up
 
 
-async def test_who_signs_up_is_in_the_directory(node: Node) -> None:
+async def test_signed_up_user_is_in_the_directory(node: Node) -> None:
     assert await node.accounts.sign_up("bob", PASSWORD, "Bob B.") == "bob"
     assert await node.accounts.sign_up("eve", PASSWORD) == "eve"
-    assert await node.accounts.directory(["bob", "eve", "nobody"]) == {
+    assert await node.accounts.directory(["bob", "eve", "unknown"]) == {
         "bob": Profile(name="Bob B."),
         "eve": Profile(),
     }
 
 
-async def test_all_spellings_of_a_name_are_one_account(node: Node) -> None:
+async def test_spellings_of_a_name_are_one_account(node: Node) -> None:
     assert await node.accounts.sign_up("Bo\u0308b", PASSWORD) == "böb"
     for spelling in ("böb", "BÖB", "\uff22ÖB"):
         with pytest.raises(Conflict):
@@ -66,7 +66,7 @@ async def test_all_spellings_of_a_name_are_one_account(node: Node) -> None:
 
 
 @pytest.mark.parametrize("user", ["", ".", "..", "a b", "🙂", "a\nb", "\x00", "\ud800", "x" * 33, "x" * 100_000])
-async def test_a_name_that_precis_refuses_is_invalid_at_sign_up(node: Node, user: str) -> None:
+async def test_name_refused_by_precis_is_invalid_at_sign_up(node: Node, user: str) -> None:
     with pytest.raises(Invalid) as refused:
         await node.accounts.sign_up(user, PASSWORD)
     assert refused.value.field == "user"
@@ -74,7 +74,7 @@ async def test_a_name_that_precis_refuses_is_invalid_at_sign_up(node: Node, user
 
 
 @pytest.mark.parametrize("password", ["", "seven77", "x" * 1025, "surrogate\ud800"])
-async def test_a_password_out_of_bounds_is_invalid(node: Node, password: str) -> None:
+async def test_password_out_of_bounds_is_invalid(node: Node, password: str) -> None:
     for call in (node.accounts.sign_up, node.accounts.sign_in):
         with pytest.raises(Invalid) as refused:
             await call("bob", password)
@@ -83,7 +83,7 @@ async def test_a_password_out_of_bounds_is_invalid(node: Node, password: str) ->
 
 
 @pytest.mark.parametrize("name", [*NO_LINE, "x" * 101])
-async def test_a_name_out_of_bounds_is_invalid_and_makes_no_account(node: Node, name: str) -> None:
+async def test_display_name_out_of_bounds_is_invalid_and_creates_no_account(node: Node, name: str) -> None:
     with pytest.raises(Invalid) as refused:
         await node.accounts.sign_up("bob", PASSWORD, name)
     assert refused.value.field == "name"
@@ -91,47 +91,47 @@ async def test_a_name_out_of_bounds_is_invalid_and_makes_no_account(node: Node, 
 
 
 @pytest.mark.parametrize("password", ["x" * 8, "🙂" * 1024, "tab\tand\nNUL\x00"])
-async def test_a_password_within_bounds_may_hold_anything(node: Node, password: str) -> None:
+async def test_password_within_bounds_can_hold_any_character(node: Node, password: str) -> None:
     await node.accounts.sign_up("x" * 32, password, "🙂" * 100)
     assert (await node.accounts.sign_in("x" * 32, password, "🙂" * 64)).device == "🙂" * 64
 
 
-async def test_the_store_sees_a_hash_of_the_password_only(node: Node) -> None:
+async def test_store_gets_only_a_hash_of_the_password(node: Node) -> None:
     await node.accounts.sign_up("bob", PASSWORD)
-    kept = await node.store.password_hash("bob")
-    assert kept
-    assert kept.startswith("$argon2id$")
-    assert PASSWORD not in kept
+    stored = await node.store.password_hash("bob")
+    assert stored
+    assert stored.startswith("$argon2id$")
+    assert PASSWORD not in stored
 
 
 # Signing in
 
 
-async def test_signing_in_gives_tokens_that_stand_for_user_and_device(node: Node) -> None:
+async def test_sign_in_returns_tokens_of_user_and_device(node: Node) -> None:
     tokens = await signed_in(node)
     assert (tokens.user, tokens.device, tokens.expires_in) == ("bob", "phone", 900)
     ends = datetime.fromtimestamp(node.clock() + 900, UTC)
-    assert await asked(node, tokens) == Principal("bob", "phone", ends, session_of(node, tokens))
+    assert await authenticated(node, tokens) == Principal("bob", "phone", ends, session_of(node, tokens))
 
 
-async def test_a_device_without_a_name_gets_one_of_its_own(node: Node) -> None:
+async def test_device_without_a_name_gets_a_unique_name(node: Node) -> None:
     devices = {(await signed_in(node, device=None)).device for _ in range(10)}
     assert len(devices) == 10
     assert all(1 <= len(device) <= 64 for device in devices)
 
 
 @pytest.mark.parametrize("device", [*NO_LINE, "x" * 65])
-async def test_a_device_out_of_bounds_is_invalid(node: Node, device: str) -> None:
+async def test_device_name_out_of_bounds_is_invalid(node: Node, device: str) -> None:
     await node.accounts.sign_up("bob", PASSWORD)
     with pytest.raises(Invalid) as refused:
         await node.accounts.sign_in("bob", PASSWORD, device)
     assert refused.value.field == "device"
 
 
-async def test_unknown_user_wrong_password_and_refused_name_get_one_answer_for_one_effort(node: Node) -> None:
+async def test_unknown_user_wrong_password_and_invalid_name_get_equal_answers(node: Node) -> None:
     await node.accounts.sign_up("bob", PASSWORD)
     answers: set[tuple[Any, ...]] = set()
-    for user, password in [("bob", "wrong password"), ("nobody", PASSWORD), ("no name", PASSWORD), ("..", PASSWORD)]:
+    for user, password in [("bob", "wrong password"), ("unknown", PASSWORD), ("no name", PASSWORD), ("..", PASSWORD)]:
         node.hasher.verified.clear()
         with pytest.raises(Unauthenticated) as refused:
             await node.accounts.sign_in(user, password)
@@ -140,63 +140,63 @@ async def test_unknown_user_wrong_password_and_refused_name_get_one_answer_for_o
     assert len(answers) == 1
 
 
-async def test_a_refused_sign_in_opens_no_session() -> None:
+async def test_refused_sign_in_opens_no_session() -> None:
     class NoSessions(MemoryAccounts):
         async def open_session(self, session: Session, lifetime: timedelta) -> None:
             raise AssertionError("a session was opened")
 
     node = Node(store=NoSessions())
     await node.accounts.sign_up("bob", PASSWORD)
-    for user, password in [("bob", "wrong password"), ("nobody", PASSWORD)]:
+    for user, password in [("bob", "wrong password"), ("unknown", PASSWORD)]:
         with pytest.raises(Unauthenticated):
             await node.accounts.sign_in(user, password)
 
 
-# Who it is
+# Authentication
 
 
-async def test_an_access_token_is_good_until_its_end_and_not_beyond(node: Node) -> None:
+async def test_access_token_is_valid_until_its_end(node: Node) -> None:
     tokens = await signed_in(node)
     node.clock.tick(899.9)
-    assert await asked(node, tokens)
+    assert await authenticated(node, tokens)
     node.clock.tick(0.1)
-    assert await asked(node, tokens) is None
+    assert await authenticated(node, tokens) is None
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "x.y.z", "\ud800"])
-async def test_without_a_token_of_ours_one_is_nobody(node: Node, token: str | None) -> None:
+async def test_missing_or_malformed_token_is_unauthenticated(node: Node, token: str | None) -> None:
     assert await node.accounts.authenticate(Credentials(token=token)) is None
 
 
-async def test_a_refresh_token_is_no_access_token_nor_the_other_way_round(node: Node) -> None:
+async def test_refresh_and_access_tokens_are_not_interchangeable(node: Node) -> None:
     tokens = await signed_in(node)
     assert await node.accounts.authenticate(Credentials(token=tokens.refresh_token)) is None
     with pytest.raises(Unauthenticated):
         await node.accounts.refresh(tokens.access_token)
 
 
-async def test_a_token_in_a_header_or_cookie_is_the_transports_to_find(node: Node) -> None:
+async def test_token_in_headers_or_cookies_is_not_read_by_accounts(node: Node) -> None:
     tokens = await signed_in(node)
     elsewhere = {"authorization": f"Bearer {tokens.access_token}", "token": tokens.access_token}
     assert await node.accounts.authenticate(Credentials(headers=elsewhere, cookies=elsewhere)) is None
 
 
-async def test_every_node_with_the_secret_knows_the_token_and_no_other(node: Node) -> None:
+async def test_token_is_valid_on_every_node_with_the_secret_only(node: Node) -> None:
     tokens = await signed_in(node)
-    assert await asked(node.another(), tokens)
+    assert await authenticated(node.another(), tokens)
     other = Node(clock=node.clock, store=node.store, secret=SECRET[::-1])
-    assert await asked(other, tokens) is None
+    assert await authenticated(other, tokens) is None
     with pytest.raises(Unauthenticated):
         await other.accounts.refresh(tokens.refresh_token)
     await node.accounts.refresh(tokens.refresh_token)
 
 
-async def test_a_token_of_ours_for_a_session_that_never_was_is_refused(node: Node) -> None:
+async def test_token_of_an_unknown_session_is_unauthenticated(node: Node) -> None:
     token, _ = JwtTokens(SECRET, clock=node.clock).issue_access(Session(id="s", user="bob", device="d", generation=1))
     assert await node.accounts.authenticate(Credentials(token=token)) is None
 
 
-async def test_a_store_that_is_not_there_is_no_refusal() -> None:
+async def test_unavailable_store_is_no_refusal() -> None:
     class Gone(MemoryAccounts):
         async def session(self, session_id: str) -> Session | None:
             raise Unavailable
@@ -204,57 +204,57 @@ async def test_a_store_that_is_not_there_is_no_refusal() -> None:
     node = Node(store=Gone())
     tokens = await signed_in(node)
     with pytest.raises(Unavailable):
-        await asked(node, tokens)
+        await authenticated(node, tokens)
 
 
 # Signing out
 
 
-async def test_signing_out_ends_one_session_here_at_once_and_tells_so(node: Node) -> None:
+async def test_sign_out_ends_one_session_at_once_and_reports_its_end(node: Node) -> None:
     phone, laptop = await signed_in(node), await signed_in(node, "laptop")
-    assert await asked(node, phone)
+    assert await authenticated(node, phone)
     await node.accounts.sign_out(session_of(node, phone))
-    assert await asked(node, phone) is None
-    assert await asked(node, laptop)
+    assert await authenticated(node, phone) is None
+    assert await authenticated(node, laptop)
     assert node.ended == [("bob", session_of(node, phone))]
     with pytest.raises(Unauthenticated):
         await node.accounts.refresh(phone.refresh_token)
 
 
-async def test_session_is_refused_here_before_its_end_is_told() -> None:
-    """A socket that connects while the others of its session are ended would stay."""
+async def test_session_is_refused_on_its_node_before_its_end_is_reported() -> None:
+    """A socket that connects while the sockets of its session are closed would stay open."""
 
     class Asking(Node):
         async def on_ended(self, user: str, session: str) -> None:
-            admitted.append(await asked(self, tokens))
+            admitted.append(await authenticated(self, tokens))
 
     admitted: list[Principal | None] = []
     node = Asking()
     tokens = await signed_in(node)
-    assert await asked(node, tokens)
+    assert await authenticated(node, tokens)
     await node.accounts.sign_out(session_of(node, tokens))
     assert admitted == [None]
 
 
-async def test_signing_out_twice_is_told_once(node: Node) -> None:
+async def test_repeated_sign_out_is_reported_once(node: Node) -> None:
     tokens = await signed_in(node)
     other = node.another()
-    for signs_out in (node, node, other):
-        await signs_out.accounts.sign_out(session_of(node, tokens))
+    for asked in (node, node, other):
+        await asked.accounts.sign_out(session_of(node, tokens))
     assert len(node.ended + other.ended) == 1
 
 
-async def test_another_node_believes_for_less_than_10_s_that_a_session_is_open(node: Node) -> None:
+async def test_other_node_accepts_an_ended_session_for_less_than_10_s(node: Node) -> None:
     tokens, other = await signed_in(node), node.another()
-    assert await asked(other, tokens)
+    assert await authenticated(other, tokens)
     await node.accounts.sign_out(session_of(node, tokens))
     node.clock.tick(9.9)
-    assert await asked(other, tokens)  # not promised, but the store is spared
+    assert await authenticated(other, tokens)  # the cache may answer for less than 10 s
     node.clock.tick(0.1)
-    assert await asked(other, tokens) is None
+    assert await authenticated(other, tokens) is None
 
 
-async def test_the_store_is_asked_once_in_10_s_about_an_open_session() -> None:
+async def test_store_is_asked_once_in_10_s_about_an_open_session() -> None:
     class Counting(MemoryAccounts):
         questions = 0
 
@@ -265,14 +265,14 @@ async def test_the_store_is_asked_once_in_10_s_about_an_open_session() -> None:
     node = Node(store=(store := Counting()))
     tokens = await signed_in(node)
     for _ in range(100):
-        assert await asked(node, tokens)
+        assert await authenticated(node, tokens)
     assert store.questions == 1
     node.clock.tick(10)
-    assert await asked(node, tokens)
+    assert await authenticated(node, tokens)
     assert store.questions == 2
 
 
-async def test_a_socket_is_admitted_by_what_the_store_says_now() -> None:
+async def test_socket_is_authenticated_by_a_fresh_read_of_the_store() -> None:
     here, elsewhere = Node(store=(store := MemoryAccounts())), Node(store=store)
     tokens = await signed_in(here)
     credentials = Credentials(token=tokens.access_token)
@@ -283,31 +283,31 @@ async def test_a_socket_is_admitted_by_what_the_store_says_now() -> None:
     assert await here.accounts.authenticate(credentials) is None
 
 
-async def test_an_answer_of_the_store_counts_from_when_it_was_asked() -> None:
+async def test_answer_of_the_store_counts_from_the_time_of_the_question() -> None:
     clock = Clock()
 
     class Slow(MemoryAccounts):
         async def session(self, session_id: str) -> Session | None:
-            found = await super().session(session_id)
+            session = await super().session(session_id)
             clock.tick(8)
-            return found
+            return session
 
     node = Node(clock=clock, store=Slow())
     tokens = await signed_in(node)
-    assert await asked(node, tokens)
-    await node.store.end_session(session_of(node, tokens))  # by another node
+    assert await authenticated(node, tokens)
+    await node.store.end_session(session_of(node, tokens))  # as another node does
     clock.tick(2)
-    assert await asked(node, tokens) is None
+    assert await authenticated(node, tokens) is None
 
 
-async def test_a_session_that_ends_while_the_store_is_asked_stays_ended_here() -> None:
+async def test_session_that_ends_during_a_read_of_the_store_stays_ended() -> None:
     class Held(MemoryAccounts):
         async def session(self, session_id: str) -> Session | None:
-            found = await super().session(session_id)
+            session = await super().session(session_id)
             if not read.is_set():
                 read.set()
                 await go_on.wait()
-            return found
+            return session
 
     read, go_on = anyio.Event(), anyio.Event()
     node = Node(store=Held())
@@ -315,7 +315,7 @@ async def test_a_session_that_ends_while_the_store_is_asked_stays_ended_here() -
     answers: list[Principal | None] = []
 
     async def ask() -> None:
-        answers.append(await asked(node, tokens))
+        answers.append(await authenticated(node, tokens))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ask)
@@ -323,10 +323,10 @@ async def test_a_session_that_ends_while_the_store_is_asked_stays_ended_here() -
         await node.accounts.sign_out(session_of(node, tokens))
         go_on.set()
     assert answers == [None]
-    assert await asked(node, tokens) is None
+    assert await authenticated(node, tokens) is None
 
 
-async def test_who_signs_out_and_hangs_up_has_signed_out_with_sockets_and_all() -> None:
+async def test_cancelled_sign_out_still_ends_session_and_sockets() -> None:
     class Held(MemoryAccounts):
         async def end_session(self, session_id: str) -> None:
             ending.set()
@@ -342,10 +342,10 @@ async def test_who_signs_out_and_hangs_up_has_signed_out_with_sockets_and_all() 
         tasks.cancel_scope.cancel()
         go_on.set()
     assert node.ended == [("bob", session_of(node, tokens))]
-    assert await asked(node, tokens) is None
+    assert await authenticated(node, tokens) is None
 
 
-async def test_what_a_node_knows_of_sessions_is_bounded() -> None:
+async def test_session_cache_is_bounded() -> None:
     cache = SessionCache(sessions_max=3)
     for number in range(10):
         cache.add_open(f"open {number}", asked_at=0)
@@ -354,14 +354,14 @@ async def test_what_a_node_knows_of_sessions_is_bounded() -> None:
     assert [cache.is_open(f"ended {number}", 0) for number in range(10)] == [None] * 7 + [False] * 3
 
 
-async def test_the_session_found_open_longest_ago_makes_way_for_others() -> None:
+async def test_session_cache_forgets_the_least_recently_confirmed_session() -> None:
     cache = SessionCache(sessions_max=2)
     for session in ("a", "b", "a", "c"):
         cache.add_open(session, asked_at=0)
     assert [cache.is_open(session, 0) for session in "abc"] == [True, None, True]
 
 
-async def test_a_session_that_ended_is_not_open_again_when_its_end_is_forgotten() -> None:
+async def test_ended_session_is_not_open_when_its_end_is_forgotten() -> None:
     cache = SessionCache(sessions_max=2)
     cache.add_open("a", asked_at=0)
     for session in "abc":
@@ -369,7 +369,7 @@ async def test_a_session_that_ended_is_not_open_again_when_its_end_is_forgotten(
     assert cache.is_open("a", 0) is None
 
 
-async def test_accounts_are_the_servers_authenticator_and_directory(node: Node) -> None:
+async def test_accounts_are_an_authenticator_and_a_user_directory(node: Node) -> None:
     authenticate: Authenticator = node.accounts.authenticate
     directory: UserDirectory = node.accounts.directory
     tokens = await signed_in(node)

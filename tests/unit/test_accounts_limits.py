@@ -1,4 +1,4 @@
-"""Sign-ins and sign-ups are limited before a password is hashed, and nobody is locked out by strangers."""
+"""Sign-ins and sign-ups are limited before a password is hashed. Attempts of others do not lock a user out."""
 
 import logging
 from itertools import pairwise
@@ -24,9 +24,9 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture
 async def node() -> SignInNode:
-    found = SignInNode()
-    await found.add("alice", "bob", "carol")
-    return found
+    node = SignInNode()
+    await node.add("alice", "bob", "carol")
+    return node
 
 
 async def test_wrong_passwords_from_one_address_are_refused_before_hashing(node: SignInNode) -> None:
@@ -36,7 +36,7 @@ async def test_wrong_passwords_from_one_address_are_refused_before_hashing(node:
     assert node.hasher.hashes == hashes
 
 
-async def test_refused_address_may_try_again_when_it_was_told(node: SignInNode) -> None:
+async def test_refused_address_can_try_again_after_retry_after(node: SignInNode) -> None:
     for _ in range(10):
         await node.sign_in("bob", ELSEWHERE, WRONG)
     with pytest.raises(RateLimited) as refused:
@@ -46,21 +46,21 @@ async def test_refused_address_may_try_again_when_it_was_told(node: SignInNode) 
     assert await node.sign_in("bob", ELSEWHERE) == "in"
 
 
-async def test_other_spelling_of_a_name_is_the_same_name(node: SignInNode) -> None:
+async def test_spellings_of_a_name_share_its_limit(node: SignInNode) -> None:
     for spelling in ("bob", "Bob", "BOB", "boB", "bOb"):
         for _ in range(2):
             assert await node.sign_in(spelling, ELSEWHERE, WRONG) == "wrong"
     assert await node.sign_in("bOB", ELSEWHERE, WRONG) == "limited"
 
 
-async def test_addresses_of_one_ipv6_network_are_one_address(node: SignInNode) -> None:
+async def test_addresses_of_one_ipv6_network_share_a_limit(node: SignInNode) -> None:
     for number in range(10):
         assert await node.sign_in("bob", f"2001:db8::{number:x}", WRONG) == "wrong"
     assert await node.sign_in("bob", "2001:db8::ffff:0:0:1") == "limited"
     assert await node.sign_in("bob", "2001:db8:0:1::1") == "in"
 
 
-async def test_success_forgives_the_failures_of_its_name_and_address(node: SignInNode) -> None:
+async def test_success_clears_the_failures_of_its_name_and_address(node: SignInNode) -> None:
     for _ in range(3):
         assert [await node.sign_in("bob", HOME, WRONG) for _ in range(9)] == ["wrong"] * 9
         assert await node.sign_in("bob", HOME) == "in"
@@ -79,7 +79,7 @@ async def test_address_with_many_failures_is_refused_for_all_other_names(node: S
     assert await node.sign_in("alice", HOME) == "in"
 
 
-async def test_refusals_of_one_name_leave_the_address_to_other_names(node: SignInNode) -> None:
+async def test_refusals_of_one_name_do_not_affect_other_names_of_the_address(node: SignInNode) -> None:
     for _ in range(500):
         await node.sign_in("bob", ELSEWHERE, WRONG)
     assert await node.sign_in("alice", ELSEWHERE) == "in"
@@ -99,10 +99,10 @@ async def test_sign_up_makes_a_name_known_to_its_address(node: SignInNode) -> No
     assert await node.sign_in("dave", HOME) == "in"
 
 
-async def test_known_name_is_still_limited_strictly(node: SignInNode) -> None:
+async def test_known_name_has_its_own_strict_limit(node: SignInNode) -> None:
     assert await node.sign_in("bob", HOME) == "in"
-    found = [await node.sign_in("bob", HOME, WRONG) for _ in range(12)]
-    assert found == ["wrong"] * 10 + ["limited"] * 2
+    results = [await node.sign_in("bob", HOME, WRONG) for _ in range(12)]
+    assert results == ["wrong"] * 10 + ["limited"] * 2
 
 
 async def test_success_is_remembered_for_thirty_days(node: SignInNode) -> None:
@@ -114,7 +114,7 @@ async def test_success_is_remembered_for_thirty_days(node: SignInNode) -> None:
         assert await node.sign_in("alice", HOME) == expected
 
 
-async def test_guessed_name_is_looked_at_slowly_from_unknown_addresses(node: SignInNode) -> None:
+async def test_guessed_name_is_checked_slowly_from_unknown_addresses(node: SignInNode) -> None:
     for number in range(100):
         assert await node.sign_in("bob", f"198.51.100.{number}", WRONG) == "wrong"
     began = anyio.current_time()
@@ -151,7 +151,7 @@ async def test_slow_lane_holds_few_attempts_and_refuses_the_others_at_once(node:
     assert len(results) == 50
 
 
-async def test_fault_of_the_server_is_no_failure_of_the_client(node: SignInNode) -> None:
+async def test_fault_of_the_server_does_not_count_as_a_failure(node: SignInNode) -> None:
     users = [f"user-{number}" for number in range(200)]
     await node.add(*users)
     async with anyio.create_task_group() as tasks:
@@ -182,14 +182,14 @@ async def test_sign_up_with_a_taken_name_hashes_nothing_and_is_limited(node: Sig
     assert node.hasher.hashes == 0
 
 
-async def test_sign_ups_with_a_taken_name_are_no_failed_sign_ins_of_its_user(node: SignInNode) -> None:
+async def test_sign_ups_with_a_taken_name_do_not_count_as_failed_sign_ins(node: SignInNode) -> None:
     for _ in range(10):
         with pytest.raises(Conflict):
             await node.accounts.sign_up("bob", PASSWORD, address=ELSEWHERE)
     assert await node.sign_in("bob", ELSEWHERE) == "in"
 
 
-async def test_sign_ups_that_find_the_queue_full_are_not_counted() -> None:
+async def test_sign_ups_refused_by_a_full_queue_are_not_counted() -> None:
     node = SignInNode(rates={**RATES, "sign_up": Rate(60, 3600)})
     outcomes: list[bool] = []
 
@@ -226,7 +226,7 @@ async def test_limit_is_logged_once_a_minute_without_password_or_raw_name(
     assert caplog.messages == [line, line]
 
 
-async def test_name_is_logged_escaped_and_cut(caplog: pytest.LogCaptureFixture) -> None:
+async def test_name_is_logged_escaped_and_truncated(caplog: pytest.LogCaptureFixture) -> None:
     node = SignInNode()
     accounts = node.accounts
     accounts._normalise = lambda name: name
@@ -242,8 +242,10 @@ async def test_name_is_logged_escaped_and_cut(caplog: pytest.LogCaptureFixture) 
 async def flood(
     node: SignInNode, names: int | None, addresses: int, legitimate: tuple[str, str], after: float
 ) -> float:
-    """Seconds that a sign-in takes that begins ``after`` seconds of the flood; ``names`` are tried in turn (None: bob
-    alone) from ``addresses`` in turn."""
+    """Return the seconds of a legitimate sign-in that begins ``after`` seconds of a flood.
+
+    The flood tries ``names`` names (None: bob only) from ``addresses`` addresses.
+    """
     took = 0.0
     async with anyio.create_task_group() as tasks:
 
@@ -266,12 +268,14 @@ async def flood(
 
 
 AFTER = [0.0, 12.0]
-"""At its beginning, and once the limits of addresses and of the name are reached."""
+"""Seconds of the flood: at its beginning, and after the limits of addresses and of the name are reached."""
 
 
 @pytest.mark.parametrize("after", AFTER)
 @pytest.mark.parametrize("known", [True, False])
-async def test_user_signs_in_while_50_addresses_guess_the_name(node: SignInNode, after: float, known: bool) -> None:
+async def test_user_signs_in_while_50_addresses_guess_the_users_password(
+    node: SignInNode, after: float, known: bool
+) -> None:
     if known:
         assert await node.sign_in("bob", HOME) == "in"
     assert await flood(node, None, 50, ("bob", HOME), after) < 5
@@ -293,13 +297,13 @@ async def test_other_users_sign_in_while_50_addresses_guess_names(node: SignInNo
     assert await flood(node, 100_000, 50, ("alice", HOME), after) < 5
 
 
-async def test_user_signs_in_although_the_queue_was_full_of_first_attempts_before(node: SignInNode) -> None:
-    """Hashes that take long: the queue still holds the first attempts of addresses that have made others since."""
+async def test_user_signs_in_after_the_queue_was_full_of_first_attempts(node: SignInNode) -> None:
+    """Hashes take 1 s, so the queue still holds the first attempts of addresses that have tried again since."""
     node.hasher.seconds = 1.0
     assert await flood(node, None, 50, ("bob", HOME), 1.5) < 5
 
 
-async def test_user_who_signs_in_again_and_again_does_not_keep_others_out(node: SignInNode) -> None:
+async def test_user_that_signs_in_repeatedly_does_not_block_others(node: SignInNode) -> None:
     async with anyio.create_task_group() as tasks:
 
         async def repeat() -> None:
@@ -315,7 +319,7 @@ async def test_user_who_signs_in_again_and_again_does_not_keep_others_out(node: 
 
 
 @pytest.mark.parametrize("addresses", [1, 100])
-async def test_100_sign_ins_at_once_are_spread_over_the_time_of_their_hashes(addresses: int) -> None:
+async def test_100_concurrent_sign_ins_are_spread_over_the_time_of_their_hashes(addresses: int) -> None:
     node = SignInNode()
     users = [f"user-{number}" for number in range(100)]
     await node.add(*users)
@@ -323,7 +327,7 @@ async def test_100_sign_ins_at_once_are_spread_over_the_time_of_their_hashes(add
     attempts = 0
     sign_in = node.accounts.sign_in
 
-    async def come(number: int) -> None:
+    async def attempt(number: int) -> None:
         times.append(await node.patient_sign_in(users[number], f"198.51.100.{number % addresses}"))
 
     async def counted(*arguments: Any, **options: Any) -> Any:
@@ -334,18 +338,18 @@ async def test_100_sign_ins_at_once_are_spread_over_the_time_of_their_hashes(add
     node.accounts.sign_in = counted  # type: ignore[method-assign]
     async with anyio.create_task_group() as tasks:
         for number in range(100):
-            tasks.start_soon(come, number)
+            tasks.start_soon(attempt, number)
     assert len(times) == 100
     assert max(times) < 2 * 100 * node.hasher.seconds / 2
     assert attempts < 250
     assert node.hasher.most_running == 2
 
 
-async def test_refused_clients_are_told_times_of_their_own(node: SignInNode) -> None:
+async def test_refused_clients_get_different_retry_times(node: SignInNode) -> None:
     waits: list[int] = []
     await node.add(*(f"user-{number}" for number in range(126)))
 
-    async def come(number: int) -> None:
+    async def attempt(number: int) -> None:
         try:
             await node.accounts.sign_in(f"user-{number}", PASSWORD, address=f"198.51.100.{number}")
         except RateLimited as error:
@@ -353,7 +357,7 @@ async def test_refused_clients_are_told_times_of_their_own(node: SignInNode) -> 
 
     async with anyio.create_task_group() as tasks:
         for number in range(126):
-            tasks.start_soon(come, number)
+            tasks.start_soon(attempt, number)
     waits.sort()
     assert len(waits) == 100
     assert waits[-1] - waits[0] > 4_000

@@ -1,4 +1,4 @@
-"""Refresh tokens: rotation, the repeat within 5 s, and reuse after it."""
+"""Refresh tokens: rotation, repetition within 5 s, and reuse after 5 s."""
 
 from datetime import timedelta
 
@@ -32,18 +32,18 @@ async def is_open(node: Node, tokens: Tokens) -> bool:
     return await node.accounts.authenticate(Credentials(token=tokens.access_token)) is not None
 
 
-async def test_a_refresh_gives_new_tokens_of_the_same_session(node: Node) -> None:
+async def test_refresh_returns_new_tokens_of_the_same_session(node: Node) -> None:
     first = await signed_in(node)
     node.clock.tick(600)
     second = await node.accounts.refresh(first.refresh_token)
     assert (second.user, second.device, second.expires_in) == ("bob", "phone", 900)
     assert second.refresh_token != first.refresh_token
     node.clock.tick(600)
-    assert not await is_open(node, first)  # its access token has expired
+    assert not await is_open(node, first)  # the access token has expired
     assert await is_open(node, second)
 
 
-async def test_each_refresh_token_of_a_long_session_is_another(node: Node) -> None:
+async def test_each_refresh_token_of_a_long_session_is_different(node: Node) -> None:
     tokens = await signed_in(node)
     seen = {tokens.refresh_token}
     for _ in range(50):
@@ -54,7 +54,7 @@ async def test_each_refresh_token_of_a_long_session_is_another(node: Node) -> No
     assert not node.ended
 
 
-async def test_within_5_s_a_spent_token_gives_the_same_new_one_again_on_any_node(node: Node) -> None:
+async def test_spent_token_returns_the_same_new_token_for_5_s_on_any_node(node: Node) -> None:
     first = await signed_in(node)
     second = await node.accounts.refresh(first.refresh_token)
     for wait, asked in [(0, node), (2.5, node.another()), (2.5, node)]:
@@ -63,7 +63,7 @@ async def test_within_5_s_a_spent_token_gives_the_same_new_one_again_on_any_node
     await node.accounts.refresh(second.refresh_token)
 
 
-async def test_after_5_s_a_spent_token_revokes_its_session(node: Node) -> None:
+async def test_spent_token_revokes_its_session_after_5_s(node: Node) -> None:
     first = await signed_in(node)
     second = await node.accounts.refresh(first.refresh_token)
     assert await is_open(node, second)
@@ -89,7 +89,7 @@ async def test_spent_token_revokes_its_session_after_the_clock_was_set_back(node
     assert not await is_open(node, second)
 
 
-async def test_the_5_s_count_from_the_first_use_not_from_the_last(node: Node) -> None:
+async def test_5_s_of_a_spent_token_count_from_its_first_use(node: Node) -> None:
     first = await signed_in(node)
     await node.accounts.refresh(first.refresh_token)
     node.clock.tick(4)
@@ -100,7 +100,7 @@ async def test_the_5_s_count_from_the_first_use_not_from_the_last(node: Node) ->
     assert node.ended
 
 
-async def test_a_spent_token_gives_its_own_successor_even_when_that_one_is_spent(node: Node) -> None:
+async def test_spent_token_returns_its_own_successor_even_if_that_is_spent(node: Node) -> None:
     first = await signed_in(node)
     second = await node.accounts.refresh(first.refresh_token)
     third = await node.accounts.refresh(second.refresh_token)
@@ -110,7 +110,7 @@ async def test_a_spent_token_gives_its_own_successor_even_when_that_one_is_spent
     assert not node.ended
 
 
-async def test_reuse_of_a_token_from_long_ago_revokes_the_session(node: Node) -> None:
+async def test_reuse_of_an_old_token_revokes_the_session(node: Node) -> None:
     first = tokens = await signed_in(node)
     for _ in range(40):
         node.clock.tick(600)
@@ -143,8 +143,8 @@ async def test_refresh_of_one_session_spends_no_token_of_another(node: Node) -> 
     assert not node.ended
 
 
-async def test_tokens_of_a_signed_out_session_are_not_refreshed_and_its_end_is_told_once(node: Node) -> None:
-    """Neither the present token, nor the one that would give it again within 5 s, nor one whose reuse would revoke."""
+async def test_signed_out_session_is_not_refreshed_and_its_end_is_reported_once(node: Node) -> None:
+    """The present token is refused, its predecessor within 5 s, and an older spent token."""
     tokens = [await signed_in(node)]
     tokens.append(await node.accounts.refresh(tokens[-1].refresh_token))
     node.clock.tick(6)
@@ -152,30 +152,30 @@ async def test_tokens_of_a_signed_out_session_are_not_refreshed_and_its_end_is_t
     session, _ = node.tokens.read_refresh(tokens[0].refresh_token) or ("", 0)
     await node.accounts.sign_out(session)
     for asked in (node, node.another()):
-        for each in tokens:
+        for token_pair in tokens:
             with pytest.raises(Unauthenticated):
-                await asked.accounts.refresh(each.refresh_token)
+                await asked.accounts.refresh(token_pair.refresh_token)
         assert asked.ended == ([("bob", session)] if asked is node else [])
 
 
-async def test_many_refreshes_at_once_on_two_nodes_get_one_new_token(node: Node) -> None:
+async def test_concurrent_refreshes_on_two_nodes_get_one_new_token(node: Node) -> None:
     first, nodes = await signed_in(node), [node, node.another()]
-    given: set[str] = set()
+    new_tokens: set[str] = set()
 
     async def refresh(asked: Node) -> None:
-        given.add((await asked.accounts.refresh(first.refresh_token)).refresh_token)
+        new_tokens.add((await asked.accounts.refresh(first.refresh_token)).refresh_token)
 
     async with anyio.create_task_group() as tasks:
         for number in range(40):
             tasks.start_soon(refresh, nodes[number % 2])
-    assert len(given) == 1
-    await node.accounts.refresh(given.pop())
+    assert len(new_tokens) == 1
+    await node.accounts.refresh(new_tokens.pop())
 
 
-async def test_a_token_with_any_character_changed_is_refused_and_changes_nothing(node: Node) -> None:
+async def test_refresh_token_with_a_changed_character_changes_nothing(node: Node) -> None:
     first = await signed_in(node)
     second = await node.accounts.refresh(first.refresh_token)
-    node.clock.tick(6)  # from here on the first one would revoke
+    node.clock.tick(6)  # from here on the first token would revoke the session
     for token in (first.refresh_token, second.refresh_token):
         for place, char in enumerate(token):
             for other in {"A", "1", ".", chr(ord(char) ^ 1), ""} - {char}:
@@ -187,7 +187,7 @@ async def test_a_token_with_any_character_changed_is_refused_and_changes_nothing
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(token=st.one_of(st.text(), st.from_regex(r"\w+\.\d+\.[\w-]+"), st.from_regex(r".*\..*\..*")))
-def test_no_string_is_more_than_refused(token: str) -> None:
+def test_refresh_of_any_string_raises_nothing_but_unauthenticated(token: str) -> None:
     async def refresh() -> None:
         with pytest.raises(Unauthenticated):
             await Node().accounts.refresh(token)
@@ -195,8 +195,8 @@ def test_no_string_is_more_than_refused(token: str) -> None:
     anyio.run(refresh)
 
 
-async def test_a_token_of_a_generation_that_is_yet_to_come_changes_nothing(node: Node) -> None:
-    """The store was restored from a backup: whoever shows it is refused, but is no proof of theft."""
+async def test_token_of_a_future_generation_changes_nothing(node: Node) -> None:
+    """A restored backup makes such tokens possible, so they are refused but prove no theft."""
     tokens = await signed_in(node)
     read = node.tokens.read_refresh(tokens.refresh_token)
     assert read
@@ -206,7 +206,7 @@ async def test_a_token_of_a_generation_that_is_yet_to_come_changes_nothing(node:
     await node.accounts.refresh(tokens.refresh_token)
 
 
-async def test_a_session_ends_after_30_days_without_a_refresh(node: Node) -> None:
+async def test_session_ends_after_30_days_without_a_refresh(node: Node) -> None:
     tokens = await signed_in(node)
     node.clock.tick(30 * DAY_S - 1)
     tokens = await node.accounts.refresh(tokens.refresh_token)
@@ -215,7 +215,7 @@ async def test_a_session_ends_after_30_days_without_a_refresh(node: Node) -> Non
         await node.accounts.refresh(tokens.refresh_token)
 
 
-async def test_how_long_a_session_may_be_idle_can_be_set() -> None:
+async def test_idle_time_of_sessions_is_configurable() -> None:
     node = Node(session_idle=timedelta(minutes=2))
     tokens = await signed_in(node)
     node.clock.tick(119)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 PASSWORD = "planted-password"
 
 
-async def test_secrets_that_are_planted_everywhere_come_up_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+async def test_planted_secrets_are_in_no_log_line_repr_or_error(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     node = Node()
     shown: list[str] = []
@@ -31,13 +31,13 @@ async def test_secrets_that_are_planted_everywhere_come_up_nowhere(caplog: pytes
     first = await node.accounts.sign_in("bob", PASSWORD)
     second = await node.accounts.refresh(first.refresh_token)
     shown += [
-        repr(thing) for thing in (first, second, node.accounts, node.tokens, Credentials(token=first.access_token))
+        repr(value) for value in (first, second, node.accounts, node.tokens, Credentials(token=first.access_token))
     ]
     await refused(node.accounts.sign_up("bob", PASSWORD))
     await refused(node.accounts.sign_up("eve", PASSWORD * 100))
     await refused(node.accounts.sign_up("eve", f"{PASSWORD}\ud800"))
     await refused(node.accounts.sign_in("bob", f"{PASSWORD} "))
-    await refused(node.accounts.sign_in("nobody", PASSWORD))
+    await refused(node.accounts.sign_in("unknown", PASSWORD))
     await refused(node.accounts.refresh(f"{second.refresh_token}x"))
     await refused(node.accounts.refresh(second.access_token))
     assert await node.accounts.authenticate(Credentials(token=f"{second.access_token}x")) is None
@@ -46,11 +46,11 @@ async def test_secrets_that_are_planted_everywhere_come_up_nowhere(caplog: pytes
     await refused(node.accounts.refresh(second.refresh_token))
 
     lines = [record.getMessage() for record in caplog.records]
-    assert any("refresh token" in line for line in lines)  # the reuse is told, so the log was on
+    assert any("refresh token" in line for line in lines)  # the log has the reuse, so logging was on
     for secret in (PASSWORD, SECRET.decode(), *parts(first), *parts(second)):
         assert not [text for text in shown + lines + [caplog.text] if secret in text]
 
 
 def parts(tokens: Tokens) -> list[str]:
-    """The parts of both tokens that nobody may read: signatures, and an access token's claims."""
+    """The secret parts of both tokens: the signatures, and the claims of the access token."""
     return [*tokens.access_token.split(".")[1:], tokens.refresh_token.rpartition(".")[2]]

@@ -1,4 +1,4 @@
-"""The memory store keeps the contract."""
+"""The contract suite of accounts on the memory store."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ class TestMemoryAccounts(AccountStoreContract):
 
 
 @pytest.mark.anyio
-async def test_sessions_whose_lifetime_passed_take_no_memory_whatever_older_ones_go_on() -> None:
+async def test_expired_sessions_take_no_memory_while_older_sessions_continue() -> None:
     clock = Clock()
     store = MemoryAccounts(clock)
     lifetime = timedelta(seconds=10)

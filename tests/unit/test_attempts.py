@@ -1,4 +1,4 @@
-"""What a node remembers of attempts to sign in is bounded, and what it forgets is the oldest."""
+"""The bounded memory of recent sign-in attempts and successes."""
 
 import pytest
 
@@ -17,14 +17,14 @@ def test_attempt_counts_half_after_its_half_life() -> None:
     assert attempts.of("b") == 0
 
 
-def test_attempts_of_the_key_that_rests_longest_are_forgotten_first() -> None:
+def test_least_recently_attempted_key_is_forgotten_first() -> None:
     attempts = RecentAttempts(Clock(), keys_max=2)
     for key in ("a", "b", "a", "c"):
         attempts.add(key)
     assert [attempts.of(key) for key in "abc"] == [2, 0, 1]
 
 
-def test_success_that_lies_back_longest_is_forgotten_first() -> None:
+def test_least_recent_success_is_forgotten_first() -> None:
     successes = RecentSuccesses(Clock(), keys_max=2)
     for key in ("a", "b", "a", "c"):
         successes.add(key)

@@ -1,4 +1,4 @@
-"""How many function calls a message takes: a number that does not depend on the machine."""
+"""The number of function calls of a message, which does not depend on the machine."""
 
 import sys
 from collections import Counter
@@ -25,7 +25,7 @@ def anyio_backend() -> str:
 
 
 class Client:
-    """A connection that takes pushes, and counts answers."""
+    """A connection that counts pushes and awaited answers."""
 
     def __init__(self, user: str) -> None:
         self.id = user

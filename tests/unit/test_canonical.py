@@ -1,4 +1,4 @@
-"""An exception of a host's ``canonical`` fails only the command that needed it."""
+"""An exception of a host's ``canonical`` fails only the command that names the user."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def canonical(user: str) -> str:
     ],
     ids=["valid", "invalid", "mention"],
 )
-async def test_canonical_that_raises_is_answered_internal_and_the_socket_goes_on(
+async def test_canonical_that_raises_is_answered_internal_and_the_socket_continues(
     message: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Chat(MemoryStore(), canonical=canonical) as chat:
@@ -49,7 +49,7 @@ async def test_execute_raises_internal_where_canonical_raises() -> None:
         assert (await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))).seq == 1
 
 
-async def test_internal_of_canonical_takes_its_place_behind_earlier_commands_to_the_room() -> None:
+async def test_internal_of_canonical_follows_earlier_commands_to_the_room() -> None:
     async with Chat(MemoryStore(), canonical=canonical) as chat:
         alice = EventRecorder()
         async with chat.connect(alice, user="alice") as socket:
@@ -57,4 +57,4 @@ async def test_internal_of_canonical_takes_its_place_behind_earlier_commands_to_
             mention = {"room": ROOM, "body": "2", "key": "2", "mentions": ["x"]}
             await socket.receive("message.send", mention, alice.answer)
             await alice.until(lambda _: "answer internal" in alice.events)
-    assert [line for line in alice.events if line.startswith("answer")] == ["answer 1", "answer internal"]
+    assert [event for event in alice.events if event.startswith("answer")] == ["answer 1", "answer internal"]

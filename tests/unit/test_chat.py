@@ -1,4 +1,4 @@
-"""The domain through its one verb and its sockets, in memory."""
+"""Commands by `Chat.execute` and by sockets, in memory."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -51,8 +51,8 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     return virtual_time(request.param)
 
 
-async def test_two_people_two_devices_one_key() -> None:
-    """The README's first snippet: both devices hear the message, and a retry gets the first answer."""
+async def test_message_reaches_two_devices_and_a_retry_gets_the_first_answer() -> None:
+    """The first example of the README."""
     async with Chat(MemoryStore()) as chat:
         phone, laptop = Recorder(), Recorder()
         async with chat.connect(phone, user="bob", device="phone"), chat.connect(laptop, user="bob", device="laptop"):
@@ -63,7 +63,7 @@ async def test_two_people_two_devices_one_key() -> None:
         assert live_objects(chat) == []
 
 
-async def test_a_key_with_another_content_is_refused_and_writes_nothing() -> None:
+async def test_key_with_another_content_is_key_reused_and_writes_nothing() -> None:
     async with Chat(MemoryStore()) as chat:
         await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
         for number in range(8):  # digests below and above that of the first content
@@ -74,8 +74,8 @@ async def test_a_key_with_another_content_is_refused_and_writes_nothing() -> Non
         assert [(entry.seq, entry.author) for entry in page.entries] == [(1, "alice"), (2, "bob")]
 
 
-async def test_a_retry_is_answered_though_the_sender_may_no_longer_write() -> None:
-    """The peer is gone from the directory: a repeated first message still gets its first answer."""
+async def test_retry_is_answered_after_the_peer_has_left_the_directory() -> None:
+    """The sender could not write a new message to the unknown peer."""
     gone: set[str] = set()
 
     async def directory(users: Collection[str]) -> Mapping[str, Profile]:
@@ -88,7 +88,7 @@ async def test_a_retry_is_answered_though_the_sender_may_no_longer_write() -> No
         assert (again.seq, again.duplicate) == (first.seq, True)
 
 
-async def test_nobody_is_written_to_who_does_not_exist() -> None:
+async def test_command_that_names_an_unknown_user_is_not_found() -> None:
     async def directory(users: Collection[str]) -> Mapping[str, Profile]:
         return {user: Profile() for user in users if user != "ghost"}
 
@@ -104,7 +104,9 @@ async def test_nobody_is_written_to_who_does_not_exist() -> None:
         assert (await chat.execute("alice", ListRooms())).rooms == []
 
 
-async def test_a_directory_that_fails_refuses_the_command_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failing_directory_makes_only_commands_that_name_users_unavailable(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def directory(users: Collection[str]) -> Mapping[str, Profile]:
         raise OSError("the host's database is away")
 
@@ -116,7 +118,7 @@ async def test_a_directory_that_fails_refuses_the_command_and_no_other(caplog: p
     assert "user directory failed" in caplog.text
 
 
-async def test_directory_is_not_asked_about_a_command_that_names_nobody() -> None:
+async def test_directory_is_not_asked_about_a_command_without_users() -> None:
     asked: list[Collection[str]] = []
 
     async def directory(users: Collection[str]) -> Mapping[str, Profile]:
@@ -130,7 +132,7 @@ async def test_directory_is_not_asked_about_a_command_that_names_nobody() -> Non
     assert asked == []
 
 
-async def test_commands_at_once_that_name_different_users_are_carried_out() -> None:
+async def test_concurrent_commands_that_name_different_users_are_carried_out() -> None:
     async def directory(users: Collection[str]) -> Mapping[str, Profile]:
         return {user: Profile() for user in users}
 
@@ -140,7 +142,7 @@ async def test_commands_at_once_that_name_different_users_are_carried_out() -> N
         assert sorted(answer.seq or 0 for answer in await at_once(invitations)) == [2, 3]
 
 
-async def test_names_are_spelled_one_way() -> None:
+async def test_names_of_users_are_canonicalized() -> None:
     def canonical(name: str) -> str | None:
         return name.lower() if name.isalpha() else None
 
@@ -151,7 +153,7 @@ async def test_names_are_spelled_one_way() -> None:
             await chat.execute("alice", SendMessage(to="b0b", body="hi", key="k2"))
 
 
-async def test_who_is_named_twice_in_whatever_spelling_is_named_once() -> None:
+async def test_user_named_twice_in_any_spelling_counts_once() -> None:
     def create(*members: str) -> CreateRoom:
         return CreateRoom(kind="group", title="Tea", members=members, key="k")
 
@@ -169,7 +171,7 @@ async def test_who_is_named_twice_in_whatever_spelling_is_named_once() -> None:
         assert page.entries[0].event == Message(body="hi", mentions=("carol", "bob"))
 
 
-async def test_a_room_is_created_once_per_key_and_shown_as_of_its_birth() -> None:
+async def test_room_is_created_once_per_key_and_shown_as_of_its_first_entry() -> None:
     async with Chat(MemoryStore()) as chat:
         create = CreateRoom(kind="group", title="Tea", members=["bob"], key="k")
         first = await chat.execute("alice", create)
@@ -182,7 +184,7 @@ async def test_a_room_is_created_once_per_key_and_shown_as_of_its_birth() -> Non
             await chat.execute("alice", CreateRoom(kind="group", title="Coffee", members=["bob"], key="k"))
 
 
-async def test_a_room_joined_over_another_way_is_heard_at_once_on_an_open_socket() -> None:
+async def test_room_joined_outside_a_socket_is_pushed_to_the_open_socket() -> None:
     async with Chat(MemoryStore()) as chat:
         room = (await chat.execute("olga", CreateRoom(kind="public", title="Tea", key="k"))).view.room
         await chat.execute("olga", SendMessage(room=room, body="before", key="b"))
@@ -197,7 +199,7 @@ async def test_a_room_joined_over_another_way_is_heard_at_once_on_an_open_socket
             assert announced.announced_at == 2
 
 
-async def test_public_rooms_can_be_looked_at_groups_and_private_ones_not() -> None:
+async def test_public_room_is_shown_to_others_group_and_private_room_are_not() -> None:
     async with Chat(MemoryStore()) as chat:
         public = (await chat.execute("olga", CreateRoom(kind="public", title="Tea", key="k"))).view.room
         group = (await chat.execute("olga", CreateRoom(kind="group", title="Tea", key="g"))).view.room
@@ -212,7 +214,7 @@ async def test_public_rooms_can_be_looked_at_groups_and_private_ones_not() -> No
             await chat.execute("eve", History(room=public))
 
 
-async def test_looking_at_somebody_never_written_to_writes_nothing() -> None:
+async def test_history_with_a_peer_without_messages_writes_nothing() -> None:
     async with Chat(MemoryStore()) as chat:
         page = await chat.execute("alice", History(peer="bob"))
         assert (page.room, page.head, page.entries) == (ROOM, 0, [])
@@ -220,7 +222,7 @@ async def test_looking_at_somebody_never_written_to_writes_nothing() -> None:
         assert (await chat.execute("alice", ListRooms())).rooms == []
 
 
-async def test_an_anchor_above_head_is_the_newest_place() -> None:
+async def test_anchor_above_head_is_the_newest_position() -> None:
     async with Chat(MemoryStore()) as chat:
         for number in range(60):
             await chat.execute("alice", SendMessage(to="bob", body="hi", key=str(number)))
@@ -232,7 +234,7 @@ async def test_an_anchor_above_head_is_the_newest_place() -> None:
         assert [entry.seq for entry in few.entries] == [58, 59, 60]
 
 
-async def test_a_reply_is_to_a_message_that_is_there() -> None:
+async def test_reply_needs_an_existing_message() -> None:
     async with Chat(MemoryStore()) as chat:
         await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))
         await chat.execute("bob", SendMessage(to="alice", body="re", key="k", reply_to=1))
@@ -240,7 +242,7 @@ async def test_a_reply_is_to_a_message_that_is_there() -> None:
             await chat.execute("bob", SendMessage(to="alice", body="re", key="k2", reply_to=3))
         assert refused.value.field == "reply_to"
         async with anyio.create_task_group() as tasks:
-            # Sent together: the second replies to the first, which is not durable when both are decided.
+            # The second message replies to the first, which is not durable when both are decided.
             tasks.start_soon(chat.execute, "bob", SendMessage(to="alice", body="three", key="k3"))
             await anyio.lowlevel.checkpoint()
             tasks.start_soon(chat.execute, "bob", SendMessage(to="alice", body="re", key="k4", reply_to=3))
@@ -256,11 +258,11 @@ async def test_commands_of_one_socket_keep_their_order_in_a_room() -> None:
                 await socket.receive("message.send", message, bob.answer)
             await bob.until(lambda _: len(bob.entries(ROOM)) == 300)
         assert bob.bodies(ROOM) == [str(number) for number in range(300)]
-        answers = [line for line in bob.events if line.startswith("answer")]
+        answers = [event for event in bob.events if event.startswith("answer")]
         assert answers == [f"answer {seq}" for seq in range(1, 301)]
 
 
-async def test_an_answer_comes_before_what_it_causes_and_a_refusal_takes_its_place() -> None:
+async def test_answer_precedes_its_push_and_a_refusal_keeps_its_place() -> None:
     async with Chat(MemoryStore()) as chat:
         bob = EventRecorder()
         async with chat.connect(bob, user="bob") as socket:
@@ -271,7 +273,7 @@ async def test_an_answer_comes_before_what_it_causes_and_a_refusal_takes_its_pla
         assert bob.events == ["ready", "answer 1", "room", "entry 1", "answer invalid", "answer 2", "entry 2"]
 
 
-async def test_a_command_sees_what_its_socket_sent_before_it() -> None:
+async def test_command_sees_earlier_commands_of_its_socket() -> None:
     async with Chat(MemoryStore()) as chat:
         bob = EventRecorder()
         async with chat.connect(bob, user="bob") as socket:
@@ -281,7 +283,7 @@ async def test_a_command_sees_what_its_socket_sent_before_it() -> None:
         assert [entry["seq"] for entry in answers[0]["entries"]] == [1]
 
 
-async def test_temporary_failure_takes_later_commands_of_its_socket_to_that_room_along() -> None:
+async def test_temporary_failure_fails_later_commands_of_its_socket_to_that_room() -> None:
     store = HeldStore()
     async with Chat(store) as chat:
         for _ in range(100):
@@ -298,7 +300,7 @@ async def test_temporary_failure_takes_later_commands_of_its_socket_to_that_room
             assert carol.events == ["ready"]
 
 
-async def test_an_exception_in_a_decision_is_answered_internal(
+async def test_exception_in_a_decision_is_internal(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def planted(*_: object) -> Event:
@@ -317,7 +319,7 @@ async def test_an_exception_in_a_decision_is_answered_internal(
     assert "planted" in caplog.text
 
 
-async def test_internal_failure_takes_the_later_commands_of_its_socket_along(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_internal_failure_fails_later_commands_of_its_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     event = SendMessage.event
 
     def planted(command: SendMessage, *arguments: Any) -> Any:
@@ -366,7 +368,7 @@ async def test_internal_failure_of_one_caller_fails_no_other(monkeypatch: pytest
     assert outcomes == {"1": "internal", "2": 1}
 
 
-async def test_unexpected_fault_of_a_store_is_answered_internal_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unexpected_fault_of_a_store_is_internal_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Chat(MemoryStore()) as chat:
         with monkeypatch.context() as patch:
 
@@ -382,7 +384,7 @@ async def test_unexpected_fault_of_a_store_is_answered_internal_at_once(monkeypa
 
 
 @pytest.mark.parametrize(("owner", "method"), [(CommandDispatcher, "addressed"), (History, "handle")])
-async def test_an_exception_before_or_in_a_handler_is_answered_internal(
+async def test_exception_before_or_in_a_handler_is_internal(
     owner: type, method: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def planted(*_: object) -> None:
@@ -397,7 +399,7 @@ async def test_an_exception_before_or_in_a_handler_is_answered_internal(
     assert "planted" in caplog.text
 
 
-async def test_answer_that_cannot_be_written_is_internal(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_answer_that_cannot_be_encoded_is_internal(monkeypatch: pytest.MonkeyPatch) -> None:
     async def planted(*_: object) -> object:
         return object()
 
@@ -410,7 +412,7 @@ async def test_answer_that_cannot_be_written_is_internal(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("event", ["nonsense", "connect", "message.edit", ""])
-async def test_an_unknown_command_is_invalid(event: str) -> None:
+async def test_unknown_command_is_invalid(event: str) -> None:
     async with Chat(MemoryStore()) as chat:
         bob = EventRecorder()
         async with chat.connect(bob, user="bob") as socket:
@@ -419,7 +421,7 @@ async def test_an_unknown_command_is_invalid(event: str) -> None:
         assert bob.events == ["ready", "answer invalid"]
 
 
-async def test_at_most_64_commands_of_a_socket_are_unanswered() -> None:
+async def test_at_most_64_commands_of_a_socket_are_in_flight() -> None:
     store = HeldStore()
     async with Chat(store) as chat, anyio.create_task_group() as tasks:
         gate = store.hold("append", done=False)
@@ -443,8 +445,8 @@ async def test_at_most_64_commands_of_a_socket_are_unanswered() -> None:
 
 
 @pytest.mark.parametrize("body", [5, "above the limit"])
-async def test_refused_commands_count_as_unanswered_while_they_wait(body: object) -> None:
-    """A field that is wrong, or a limit that is reached: such a refusal waits behind what the socket sent before."""
+async def test_refused_commands_are_in_flight_until_they_are_answered(body: object) -> None:
+    """A refusal for an invalid field or a reached limit waits for the earlier commands of the socket."""
     store, limits = HeldStore(), CommandLimits(SendRates(user=Rate(1, 3600)), Unlimited())
     gate, bob, received = store.hold("append", done=False), EventRecorder(), list[int]()
     async with Chat(store, limits=limits) as chat, anyio.create_task_group() as tasks:
@@ -463,10 +465,10 @@ async def test_refused_commands_count_as_unanswered_while_they_wait(body: object
         assert bob.events == ["ready"]
         gate.open()
     code = "invalid" if body == 5 else "rate_limited"
-    assert [line for line in bob.events if line.startswith("answer")] == ["answer 1", *[f"answer {code}"] * 99]
+    assert [event for event in bob.events if event.startswith("answer")] == ["answer 1", *[f"answer {code}"] * 99]
 
 
-async def test_command_that_waits_for_its_turn_goes_on_when_its_socket_ends() -> None:
+async def test_command_that_waits_for_its_turn_continues_when_its_socket_ends() -> None:
     store = HeldStore()
     store.hold("append", done=False)
     async with Chat(store) as chat, anyio.create_task_group() as tasks:
@@ -506,7 +508,7 @@ async def test_reading_command_waits_until_its_connection_has_drained() -> None:
 
 
 @pytest.mark.parametrize("call", ["state", "append"])
-async def test_a_caller_that_is_cancelled_after_queueing_has_written(call: str) -> None:
+async def test_command_of_a_caller_cancelled_after_queueing_is_written(call: str) -> None:
     store = HeldStore()
     async with Chat(store) as chat:
         gate = store.hold(call, done=False)
@@ -519,7 +521,7 @@ async def test_a_caller_that_is_cancelled_after_queueing_has_written(call: str) 
         assert (again.seq, again.duplicate) == (1, True)
 
 
-async def test_a_push_is_made_once_for_all_who_hear_it() -> None:
+async def test_push_is_shared_by_all_connections() -> None:
     async with Chat(MemoryStore()) as chat:
         phone, laptop = Recorder(), Recorder()
         async with chat.connect(phone, user="bob"), chat.connect(laptop, user="bob"):
@@ -529,8 +531,8 @@ async def test_a_push_is_made_once_for_all_who_hear_it() -> None:
 
 
 @pytest.mark.parametrize("missing", [200, 201])
-async def test_follower_that_lacks_more_than_200_entries_is_cut_as_slow(missing: int) -> None:
-    """The entries are written, and processed here, between the reading of bob's rooms and his following."""
+async def test_subscription_behind_by_more_than_200_entries_is_cut_as_slow(missing: int) -> None:
+    """The entries are written between the read of bob's rooms and his subscription."""
     store, bob = HeldStore(), Recorder()
     async with Chat(store) as chat, chat.connect(Recorder(), user="alice"), anyio.create_task_group() as tasks:
         await chat.execute("alice", SendMessage(to="bob", body="hi", key="first"))
@@ -551,7 +553,7 @@ async def test_follower_that_lacks_more_than_200_entries_is_cut_as_slow(missing:
         assert (bob.bye, seqs(bob, ROOM)) == (Bye(code="slow"), [])
 
 
-async def test_room_that_catches_up_in_steps_cuts_no_follower() -> None:
+async def test_room_that_catches_up_in_steps_cuts_no_subscription() -> None:
     store = MemoryStore()
     async with Chat(store) as here, Chat(store) as there:
         await there.execute("alice", SendMessage(to="bob", body="hi", key="k"))
@@ -567,7 +569,7 @@ async def test_room_that_catches_up_in_steps_cuts_no_follower() -> None:
         assert live_objects(here, there) == []
 
 
-async def test_an_access_that_runs_out_ends_the_socket() -> None:
+async def test_expired_access_ends_the_socket() -> None:
     began = datetime(2026, 11, 25, tzinfo=UTC)
     start = anyio.current_time()
 
@@ -586,7 +588,7 @@ async def test_an_access_that_runs_out_ends_the_socket() -> None:
             assert carol.bye is None
 
 
-async def test_a_session_that_ends_closes_its_sockets_on_every_node() -> None:
+async def test_ended_session_closes_its_sockets_on_every_node() -> None:
     bus, registry, store = MemoryBus(), MemoryRegistry(), MemoryStore()
     phone, laptop, earlier, later = (Recorder() for _ in range(4))
     async with (
@@ -597,13 +599,13 @@ async def test_a_session_that_ends_closes_its_sockets_on_every_node() -> None:
         there.connect(earlier, user="bob", session="s1"),
         there.connect(later, user="bob", session="s3"),
     ):
-        await here.close_session("bob", b"s2".decode())  # equal to the session's id, and not the same object
+        await here.close_session("bob", b"s2".decode())  # equal to the id of the session, but another object
         assert phone.bye == Bye(code="signed_out")
         await laptop.until(lambda _: laptop.bye is not None, within=2)
         assert (laptop.bye, earlier.bye, later.bye) == (Bye(code="signed_out"), None, None)
 
 
-async def test_session_of_another_user_with_the_same_name_is_not_closed() -> None:
+async def test_equal_session_id_of_another_user_is_not_closed() -> None:
     alice, bob = Recorder(), Recorder()
     async with (
         Chat(MemoryStore(), registry=MemoryRegistry(anyio.current_time)) as chat,
@@ -614,7 +616,7 @@ async def test_session_of_another_user_with_the_same_name_is_not_closed() -> Non
         assert (alice.bye, bob.bye) == (None, Bye(code="signed_out"))
 
 
-async def test_session_that_ends_is_closed_here_at_once_though_the_registry_fails(
+async def test_ended_session_is_closed_on_this_node_though_the_registry_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def fail(_: str) -> Sequence[SocketInfo]:
@@ -628,12 +630,12 @@ async def test_session_that_ends_is_closed_here_at_once_though_the_registry_fail
         monkeypatch.setattr(registry, "of_user", fail)
         with pytest.raises(Unavailable):
             await chat.close_session("bob", "s2")
-        assert {session: one.bye for session, one in recorders.items() if one.bye} == {
+        assert {session: recorder.bye for session, recorder in recorders.items() if recorder.bye} == {
             ("bob", "s2"): Bye(code="signed_out")
         }
 
 
-async def test_leaving_a_chat_says_goodbye_and_carries_out_what_was_queued() -> None:
+async def test_chat_exit_sends_bye_and_carries_out_queued_commands() -> None:
     store, bob = HeldStore(), EventRecorder()
     async with anyio.create_task_group() as tasks, Chat(store) as chat:
         gate = store.hold("append", done=False)
@@ -650,19 +652,19 @@ async def test_leaving_a_chat_says_goodbye_and_carries_out_what_was_queued() -> 
     assert bob.events == ["ready", "answer 1"]
 
 
-async def test_two_chats_in_one_process_do_not_know_each_other() -> None:
-    async with Chat(MemoryStore()) as one, Chat(MemoryStore()) as other:
-        await one.execute("alice", SendMessage(to="bob", body="hi", key="k"))
-        assert (await other.execute("bob", ListRooms())).rooms == []
+async def test_two_chats_in_one_process_are_independent() -> None:
+    async with Chat(MemoryStore()) as first, Chat(MemoryStore()) as second:
+        await first.execute("alice", SendMessage(to="bob", body="hi", key="k"))
+        assert (await second.execute("bob", ListRooms())).rooms == []
 
 
-async def test_a_user_id_that_cannot_be_is_refused() -> None:
+async def test_invalid_user_id_is_refused() -> None:
     async with Chat(MemoryStore()) as chat:
         with pytest.raises(Invalid):
             await chat.execute("a\n", ListRooms())
 
 
-async def test_a_room_id_with_a_lone_surrogate_is_refused() -> None:
+async def test_room_id_with_a_lone_surrogate_is_refused() -> None:
     async with Chat(MemoryStore()) as chat:
         with pytest.raises(Invalid):
             await chat.execute("alice", SendMessage(room="pvt-\ud800", body="hi", key="k"))
@@ -678,9 +680,7 @@ async def test_a_room_id_with_a_lone_surrogate_is_refused() -> None:
         ("bob", "a\nb", "device"),
     ],
 )
-async def test_a_socket_of_a_user_or_device_that_cannot_be_is_refused(
-    user: str, device: str | None, field: str
-) -> None:
+async def test_socket_with_an_invalid_user_or_device_is_refused(user: str, device: str | None, field: str) -> None:
     bob = Recorder()
     async with Chat(MemoryStore()) as chat:
         with pytest.raises(Invalid) as refused:
@@ -691,8 +691,8 @@ async def test_a_socket_of_a_user_or_device_that_cannot_be_is_refused(
             assert bob.ready.device == "d" * 64
 
 
-async def test_a_chat_that_was_not_entered_says_so() -> None:
-    """And the room that was meant works as soon as it is."""
+async def test_chat_that_was_not_entered_raises_runtime_error() -> None:
+    """The commands work once the Chat is entered."""
     chat = Chat(MemoryStore())
     for command in (SendMessage(to="bob", body="hi", key="k"), ListRooms()):
         with pytest.raises(RuntimeError, match="enter the Chat first"):
@@ -706,14 +706,14 @@ async def test_a_chat_that_was_not_entered_says_so() -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_on_asyncio_a_chat_may_be_left_by_another_task_than_entered_it(anyio_backend: str) -> None:
+async def test_chat_on_asyncio_can_be_left_by_another_task(anyio_backend: str) -> None:
     chat = Chat(MemoryStore())
     await asyncio.create_task(chat.__aenter__())
     assert (await chat.execute("alice", SendMessage(to="bob", body="hi", key="k"))).seq == 1
     await asyncio.create_task(chat.__aexit__(None, None, None))
 
 
-def test_utc_now_drops_what_is_below_a_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_utc_now_is_truncated_to_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
     class Stopped(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> Self:

@@ -1,4 +1,4 @@
-"""Entering a Chat: once, and completely or not at all."""
+"""A Chat is entered once, and completely or not at all."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 STEPS_MAX = 100
 
 
-async def test_chat_entered_again_is_refused_and_the_store_serves_a_new_one() -> None:
+async def test_chat_entered_again_is_refused_and_the_store_serves_a_new_chat() -> None:
     store = MemoryStore()
     chat = Chat(store)
     async with chat:
@@ -34,7 +34,7 @@ async def test_chat_entered_again_is_refused_and_the_store_serves_a_new_one() ->
 
 
 class Steps:
-    """Checkpoints at which entering may be cancelled; ``entered`` names what is open."""
+    """Checkpoints at which a test cancels `__aenter__`. ``entered`` names the open parts."""
 
     def __init__(self) -> None:
         self.entered: list[str] = []
@@ -45,7 +45,7 @@ class Steps:
 
 
 class SlowStore(MemoryStore):
-    """A store that waits in every method that entering calls, and says when it is open."""
+    """A store that waits in every method that `__aenter__` of a Chat calls, and notes when it is open."""
 
     def __init__(self, steps: Steps) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class SlowStore(MemoryStore):
 
 
 class SlowBus(Bus):
-    """A bus that waits while it is subscribed to."""
+    """A bus that waits in `subscribe`, and notes when it is subscribed."""
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
@@ -95,11 +95,11 @@ class SlowBus(Bus):
 
 
 Cancel: TypeAlias = Callable[[Chat, int], Awaitable[bool]]
-"""Enters a Chat, cancels that after so many checkpoints, and leaves it; whether it was entered before."""
+"""Enters a Chat, cancels after a number of checkpoints, and leaves it. Returns whether it had been entered."""
 
 
 async def outcomes_of(cancel: Cancel) -> list[bool]:
-    """Cancel entering at every step, and look at what is left each time."""
+    """Cancel `__aenter__` at every step, and check that nothing stays open."""
     before = {task.id for task in anyio.get_running_tasks()}
     outcomes: list[bool] = []
     for number in range(STEPS_MAX):
@@ -113,7 +113,7 @@ async def outcomes_of(cancel: Cancel) -> list[bool]:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_entering_cancelled_with_its_task_at_any_step_leaves_nothing(anyio_backend: str) -> None:
+async def test_enter_cancelled_with_its_task_at_any_step_leaves_nothing_open(anyio_backend: str) -> None:
     async def cancel(chat: Chat, steps: int) -> bool:
         entering = asyncio.create_task(chat.__aenter__())
         for _ in range(steps):
@@ -130,7 +130,7 @@ async def test_entering_cancelled_with_its_task_at_any_step_leaves_nothing(anyio
     assert (outcomes[0], outcomes[-1]) == (False, True)
 
 
-async def test_entering_cancelled_by_a_scope_at_any_step_leaves_nothing() -> None:
+async def test_enter_cancelled_by_a_scope_at_any_step_leaves_nothing_open() -> None:
     async def cancel(chat: Chat, steps: int) -> bool:
         entered = False
         scope = anyio.CancelScope()

@@ -1,4 +1,4 @@
-"""What a user sends, creates and invites is limited, in the order of the socket; a host decides whether."""
+"""The limits of messages, created rooms and invitations, which a host may set."""
 
 import logging
 import sys
@@ -37,7 +37,7 @@ def say(number: int, to: str = "bob") -> SendMessage:
 
 
 async def outcome(chat: Chat, user: str, command: Any) -> str | int:
-    """A message's seq, what else came out, or how long to wait."""
+    """Run a command. Returns the seq of a message, ``done``, an error code, or how long to wait."""
     try:
         answer = await chat.execute(user, command)
     except RateLimited as error:
@@ -47,7 +47,7 @@ async def outcome(chat: Chat, user: str, command: Any) -> str | int:
     return getattr(answer, "seq", "done")
 
 
-async def test_user_may_send_a_burst_and_then_at_the_rate() -> None:
+async def test_user_can_send_a_burst_and_then_at_the_rate() -> None:
     clock = Clock()
     async with limited(clock, user=Rate(4, 2)) as chat:
         assert [await outcome(chat, "alice", say(number)) for number in range(6)] == [
@@ -65,7 +65,7 @@ async def test_user_may_send_a_burst_and_then_at_the_rate() -> None:
         assert [await outcome(chat, "alice", say(number)) for number in range(5, 10)] == [6, 7, 8, 9, "wait 500"]
 
 
-async def test_room_may_get_a_burst_of_all_its_users_and_then_the_rate() -> None:
+async def test_room_can_get_a_burst_of_all_its_users_and_then_the_rate() -> None:
     clock = Clock()
     async with limited(clock, room=Rate(3, 3)) as chat:
         sent = [
@@ -83,7 +83,7 @@ async def test_refusal_by_the_room_does_not_count_for_the_user() -> None:
         assert [await outcome(chat, "alice", say(2, to)) for to in ("carol", "dave")] == [1, 1]
 
 
-async def test_strangers_do_not_use_up_what_members_may_send() -> None:
+async def test_refused_users_do_not_use_up_the_rate_of_members() -> None:
     async with limited(Clock(), room=Rate(2, 3_600)) as chat:
         room = (await chat.execute("alice", say(0))).room
         for number in range(20):
@@ -92,7 +92,7 @@ async def test_strangers_do_not_use_up_what_members_may_send() -> None:
         assert [await outcome(chat, "bob", say(number, "alice")) for number in (1, 2)] == [2, "wait 1800000"]
 
 
-async def test_room_at_its_limit_answers_a_stranger_as_one_that_does_not_exist() -> None:
+async def test_room_at_its_limit_is_not_found_for_users_that_are_not_members() -> None:
     async with limited(Clock(), room=Rate(1, 3_600)) as chat:
         private = (await chat.execute("alice", say(0))).room
         group = (await chat.execute("alice", CreateRoom(kind="group", title="t", key="0"))).view.room
@@ -103,7 +103,7 @@ async def test_room_at_its_limit_answers_a_stranger_as_one_that_does_not_exist()
             assert await outcome(chat, "eve", SendMessage(room=room, body="x", key="3")) == "not_found"
 
 
-async def test_room_at_its_limit_answers_what_it_has_stored() -> None:
+async def test_room_at_its_limit_answers_retries() -> None:
     async with limited(Clock(), room=Rate(1, 3_600)) as chat:
         first = await chat.execute("alice", say(0))
         again = await chat.execute("alice", say(0))
@@ -111,7 +111,7 @@ async def test_room_at_its_limit_answers_what_it_has_stored() -> None:
         assert await outcome(chat, "alice", say(1)) == "wait 3600000"
 
 
-async def test_message_counts_once_for_its_room_however_often_it_is_decided() -> None:
+async def test_message_counts_once_for_its_room_for_any_number_of_tries() -> None:
     store = HeldStore()
     limits = CommandLimits(SendRates(room=Rate(2, 3_600)), Unlimited(), Clock())
     async with Chat(store, limits=limits) as chat:
@@ -120,7 +120,7 @@ async def test_message_counts_once_for_its_room_however_often_it_is_decided() ->
         assert [await outcome(chat, "alice", say(number)) for number in range(3)] == [1, 2, "wait 1800000"]
 
 
-async def test_retry_of_a_stored_message_is_limited_too() -> None:
+async def test_retry_of_a_stored_message_is_limited() -> None:
     async with limited(Clock(), user=Rate(2, 2)) as chat:
         assert [await outcome(chat, "alice", say(0)) for _ in range(3)] == [1, 1, "wait 1000"]
 
@@ -142,13 +142,13 @@ async def test_edits_deletions_and_reactions_count_as_messages() -> None:
     assert (error["code"], error["temporary"], error["retry_after_ms"]) == ("rate_limited", True, 1_000_000)
 
 
-async def test_refused_message_keeps_its_place_and_takes_later_ones_along() -> None:
+async def test_refused_message_keeps_its_place_and_fails_later_messages() -> None:
     clock = Clock()
     async with limited(clock, user=Rate(2, 2)) as chat, chat.connect(Recorder(), user="alice") as socket:
         answers: list[tuple[int, Any]] = []
 
         def answer(number: int) -> Callable[[Any], None]:
-            return lambda found: answers.append((number, found["ok"]))
+            return lambda answer: answers.append((number, answer["ok"]))
 
         for number in range(4):
             if number == 3:
@@ -194,7 +194,7 @@ async def test_created_rooms_and_invitations_of_a_user_are_limited() -> None:
         assert await outcome(chat, "alice", create("4", "bob")) == "done"
 
 
-async def test_chat_without_limits_has_none() -> None:
+async def test_chat_without_limits_admits_every_message() -> None:
     async with Chat(MemoryStore()) as chat:
         for number in range(3_000):
             await chat.execute("alice", say(number))
@@ -209,7 +209,7 @@ async def test_limit_is_logged_once_a_minute_for_each_name(caplog: pytest.LogCap
                 await outcome(chat, user, say(number))
         clock.tick(60)
         await outcome(chat, "alice", say(9))
-    lines = [f"command limit reached: limit=send key={shown}" for shown in ("'alice'", "'e\\u2028ve'", "'alice'")]
+    lines = [f"command limit reached: limit=send key={key}" for key in ("'alice'", "'e\\u2028ve'", "'alice'")]
     assert caplog.messages == lines
 
 
@@ -238,7 +238,7 @@ def test_token_buckets_are_bounded_in_number() -> None:
     assert [buckets.take(f"{number}", 0.0) > 0 for number in (999, 990, 989)] == [True, True, False]
 
 
-def test_token_bucket_gives_exactly_its_amount_whatever_the_clock_shows() -> None:
+def test_token_bucket_admits_exactly_its_amount_at_any_time() -> None:
     for now in (0.0, 0.1, 1e6 / 3, 1e9 / 7):
         for amount, period_s in ((3, 7), (500, 10), (2000, 4), (7, 3600)):
             buckets = TokenBuckets(amount, period_s)

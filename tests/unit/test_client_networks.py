@@ -1,4 +1,4 @@
-"""How limits tell clients' addresses apart."""
+"""The network by which limits distinguish the addresses of clients."""
 
 import pytest
 

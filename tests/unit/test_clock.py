@@ -9,11 +9,11 @@ from chatcore.testing.clock import ShuffledLoop, Stuck
 
 
 async def yield_forever() -> None:
-    while True:  # noqa: ASYNC110 - it must not wait
+    while True:  # noqa: ASYNC110 - the test needs work that never waits
         await asyncio.sleep(0)
 
 
-def test_work_that_never_waits_is_stuck() -> None:
+def test_work_that_never_waits_raises_stuck() -> None:
     with asyncio.Runner(loop_factory=lambda: ShuffledLoop(Random(1))) as runner, pytest.raises(Stuck):
         runner.run(yield_forever())
 
@@ -24,7 +24,7 @@ async def count_seconds(counted: list[float]) -> None:
         counted.append(asyncio.get_running_loop().time())
 
 
-def test_held_callback_runs_once_it_is_made_ready() -> None:
+def test_held_callback_runs_once_when_made_ready() -> None:
     loop = ShuffledLoop(Random(1))
     held: list[asyncio.Handle] = []
     counted: list[float] = []

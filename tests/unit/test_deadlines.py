@@ -16,7 +16,7 @@ def anyio_backend() -> str:
 
 
 class Counting:
-    """Counts its checks, and sets an event at the third."""
+    """Counts its checks, and sets an event at the third check."""
 
     def __init__(self) -> None:
         self.checks = 0

@@ -1,4 +1,4 @@
-"""A Chat refuses calls from another event loop than that in which it was entered; they change nothing."""
+"""A Chat refuses calls from an event loop other than the loop in which it was entered. They change nothing."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ CALLS: dict[str, Callable[[Chat, Socket], Awaitable[object]]] = {
 
 
 def in_another_thread(backend: str, call: Callable[[], Awaitable[object]]) -> RuntimeError | TimeoutError | None:
-    """What ``call`` raises in an event loop of its own, in a thread of its own; TimeoutError where it hangs."""
+    """Return what ``call`` raises in the event loop of a new thread, or TimeoutError if the call hangs."""
     raised: list[RuntimeError | TimeoutError] = []
 
     async def within() -> None:
@@ -50,7 +50,7 @@ def in_another_thread(backend: str, call: Callable[[], Awaitable[object]]) -> Ru
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
-async def test_call_from_another_threads_loop_is_refused_and_the_chat_goes_on(
+async def test_call_from_the_loop_of_another_thread_is_refused_and_changes_nothing(
     call: Callable[[Chat, Socket], Awaitable[object]], backend: str
 ) -> None:
     bob = EventRecorder()
@@ -68,7 +68,7 @@ async def test_call_from_another_threads_loop_is_refused_and_the_chat_goes_on(
         assert bob.bye is None
 
 
-async def test_socket_opened_here_and_entered_in_another_loop_is_refused() -> None:
+async def test_socket_created_in_one_loop_and_entered_in_another_is_refused() -> None:
     bob = Recorder()
     async with Chat(MemoryStore()) as chat:
         opened = chat.connect(bob, user="bob")
@@ -92,7 +92,7 @@ def test_call_from_a_later_loop_of_the_same_thread_is_refused() -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_another_thread_calls_with_run_coroutine_threadsafe(anyio_backend: Any) -> None:
+async def test_call_by_run_coroutine_threadsafe_from_another_thread_succeeds(anyio_backend: Any) -> None:
     loop = asyncio.get_running_loop()
     async with Chat(MemoryStore()) as chat:
 

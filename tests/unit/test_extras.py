@@ -1,4 +1,4 @@
-"""A package without its extra says which one to install."""
+"""The error of a package without its extra names the extra."""
 
 import importlib
 import subprocess
@@ -17,7 +17,7 @@ import pytest
         ("chatcore_mongo", "pymongo", "mongo"),
     ],
 )
-def test_an_import_without_the_extra_says_which_one_to_install(
+def test_import_without_the_extra_names_the_extra_to_install(
     adapter: str, missing: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == adapter]:
@@ -45,7 +45,7 @@ for needs_extra in ("from chatcore.testing import StoreContract", "virtual_time(
 """
 
 
-def test_testing_without_its_extra_has_the_simulation_and_says_what_else_to_install() -> None:
+def test_testing_without_its_extra_has_the_simulation_and_names_the_extra() -> None:
     run = subprocess.run([sys.executable, "-c", WITHOUT_TESTING], capture_output=True, text=True, check=True)
     install = "in a clone of chatcore: pip install '.[testing]'"
     assert run.stdout.splitlines() == [

@@ -1,4 +1,4 @@
-"""What an operator reads while a store fails."""
+"""The log lines of a failing store."""
 
 import logging
 
@@ -26,7 +26,7 @@ def faults(clock: Clock) -> FaultLog:
     return FaultLog("the database", "read", clock)
 
 
-def test_a_fault_that_lasts_is_logged_every_ten_seconds_with_its_cause(
+def test_lasting_fault_is_logged_every_10_s_with_its_cause(
     faults: FaultLog, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(25):
@@ -50,7 +50,7 @@ def test_end_of_a_fault_is_logged_once_with_duration_and_failures(
     assert caplog.messages[1:] == ["the database can be read again after 6.0 s; failed calls: 4."]
 
 
-def test_fault_does_not_end_while_calls_fail_and_succeed_in_turns(
+def test_fault_does_not_end_while_calls_fail_and_succeed_alternately(
     faults: FaultLog, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(30):
@@ -60,7 +60,7 @@ def test_fault_does_not_end_while_calls_fail_and_succeed_in_turns(
     assert len(caplog.messages) == 1
 
 
-def test_end_of_a_fault_without_a_line_of_its_own_is_not_logged(
+def test_end_of_a_fault_that_was_not_logged_is_not_logged(
     faults: FaultLog, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):  # two short faults within 10 s
@@ -70,7 +70,7 @@ def test_end_of_a_fault_without_a_line_of_its_own_is_not_logged(
     assert len(caplog.messages) == 2
 
 
-def test_fault_that_passes_several_calls_counts_once(
+def test_fault_passing_several_calls_counts_once(
     faults: FaultLog, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     fault = unavailable(OSError("it is full"))
@@ -91,12 +91,12 @@ def test_reason_of_a_cause_without_text_is_its_type_and_place() -> None:
     assert reason(unavailable(TimeoutError())) == "TimeoutError"
 
 
-def test_reason_is_one_line_and_without_a_cause_the_error_itself() -> None:
+def test_reason_is_one_line_and_the_error_itself_without_a_cause() -> None:
     assert reason(unavailable(OSError("first\nsecond"))) == "first second"
     assert reason(Unavailable("It is closed.")) == "It is closed"
 
 
-def test_fault_log_is_quiet_about_successes(faults: FaultLog, caplog: pytest.LogCaptureFixture) -> None:
+def test_fault_log_does_not_log_successes(faults: FaultLog, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         faults.succeeded()
     assert not caplog.messages

@@ -24,12 +24,12 @@ from .client_frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client
 
 
 def read_all(reader: FrameReader, *chunks: bytes) -> list[Event]:
-    found = []
+    events = []
     for chunk in chunks:
         reader.feed(chunk)
         while (event := reader.read()) is not None:
-            found.append(event)
-    return found
+            events.append(event)
+    return events
 
 
 def bytewise(data: bytes) -> list[bytes]:
@@ -45,8 +45,8 @@ def refusal(data: bytes) -> int:
 @pytest.mark.parametrize("size", [0, 1, 3, 4, 125, 126, 127, 65_535, 65_536])
 def test_text_of_any_length_is_read_whole(size: int) -> None:
     text = "ü" * (size // 2) + "x" * (size % 2)
-    (found,) = read_all(FrameReader(), client_frame(TEXT, text.encode()))
-    assert (type(found), found) == (str, text)
+    (message,) = read_all(FrameReader(), client_frame(TEXT, text.encode()))
+    assert (type(message), message) == (str, text)
 
 
 def test_frames_that_arrive_byte_by_byte_are_read_whole() -> None:
@@ -60,7 +60,7 @@ def test_frame_whose_first_byte_came_with_the_frame_before_it_is_read() -> None:
         assert read_all(FrameReader(), before + frame[:1], frame[1:]) == ["x" * size, "y"]
 
 
-def test_fragments_make_one_message_and_control_frames_may_stand_between() -> None:
+def test_fragments_make_one_message_with_control_frames_between() -> None:
     frames = (
         client_frame(TEXT, "grü".encode()[:3], final=False)
         + client_frame(PONG)
@@ -71,7 +71,7 @@ def test_fragments_make_one_message_and_control_frames_may_stand_between() -> No
 
 
 @pytest.mark.parametrize("size", [200, WHOLE_MAX])
-def test_text_in_fragments_of_up_to_64_kib_in_all_is_read_whole(size: int) -> None:
+def test_fragmented_text_of_up_to_64_kib_is_read_whole(size: int) -> None:
     text = b"x" * 100 + b"y" * (size - 100)
     frames = client_frame(TEXT, text[:100], final=False) + client_frame(CONTINUATION, text[100:])
     assert read_all(FrameReader(), frames) == [Fragment(100), text.decode()]
@@ -97,7 +97,7 @@ def test_text_in_fragments_of_up_to_64_kib_in_all_is_read_whole(size: int) -> No
     ],
     ids=repr,
 )
-def test_frame_against_the_rfc_is_refused_with_1002(frame: bytes) -> None:
+def test_frame_that_violates_the_rfc_is_refused_with_1002(frame: bytes) -> None:
     assert refusal(frame) == 1002
 
 
@@ -116,13 +116,13 @@ def test_text_that_is_not_utf_8_is_refused_with_1007(frames: bytes) -> None:
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1003, 1007, 1011, 1014, 3000, 4999])
-def test_close_frame_gives_its_code(code: int) -> None:
+def test_close_frame_has_its_code(code: int) -> None:
     assert read_all(FrameReader(), client_frame(CLOSE, code.to_bytes(2, "big") + "tschüß".encode())) == [Close(code)]
 
 
-def test_control_frames_are_told_apart() -> None:
-    found = read_all(FrameReader(), client_frame(PING) + client_frame(PONG) + client_frame(CLOSE))
-    assert [type(event) for event in found] == [Ping, Pong, Close]  # as tuples they may be equal
+def test_control_frames_are_distinguished() -> None:
+    events = read_all(FrameReader(), client_frame(PING) + client_frame(PONG) + client_frame(CLOSE))
+    assert [type(event) for event in events] == [Ping, Pong, Close]  # events of different types may be equal
 
 
 def test_close_frame_without_payload_has_no_code() -> None:
@@ -132,31 +132,31 @@ def test_close_frame_without_payload_has_no_code() -> None:
 # Sizes.
 
 
-def test_message_above_the_bound_is_refused_as_soon_as_its_length_shows_it() -> None:
+def test_message_above_the_bound_is_refused_when_its_length_is_read() -> None:
     assert refusal(client_frame(TEXT, length=WHOLE_MAX + 1)) == 1009
 
 
-def test_fragments_that_pass_the_bound_together_are_refused() -> None:
+def test_fragments_above_the_bound_in_total_are_refused() -> None:
     frames = client_frame(TEXT, b"x" * 60_000, final=False) + client_frame(CONTINUATION, length=5_537)
     assert refusal(frames) == 1009
 
 
-def test_control_frames_do_not_count_for_the_message_around_them() -> None:
+def test_control_frames_do_not_count_for_the_size_of_a_message() -> None:
     frames = client_frame(TEXT, b"x" * WHOLE_MAX, final=False) + client_frame(PING, b"p")
     frames += client_frame(CLOSE, b"\x03\xe8")
     assert read_all(FrameReader(), frames) == [Fragment(WHOLE_MAX), Ping(b"p"), Close(1000)]
 
 
 @pytest.mark.parametrize("split", [1, 50, 65_530, 65_536])
-def test_long_text_gives_its_start_once_it_has_ended(split: int) -> None:
+def test_long_text_is_truncated_when_it_has_ended(split: int) -> None:
     reader = FrameReader()
     reader.message_max = MESSAGE_MAX
     payload = b"4217[" + b"x" * 200_000
     frames = client_frame(TEXT, payload[:split], final=False) + client_frame(CONTINUATION, payload[split:])
     chunks = [frames[at : at + 999] for at in range(0, len(frames), 999)]
-    found = read_all(reader, *chunks, client_frame(TEXT, b"next"))
-    assert found == [Fragment(split), payload[:64].decode(), "next"]
-    assert type(found[1]) is TruncatedText
+    events = read_all(reader, *chunks, client_frame(TEXT, b"next"))
+    assert events == [Fragment(split), payload[:64].decode(), "next"]
+    assert type(events[1]) is TruncatedText
 
 
 def test_text_beyond_one_mebibyte_is_refused() -> None:
@@ -178,15 +178,15 @@ def test_unfinished_message_takes_at_most_128_kib() -> None:
     frames += client_frame(CONTINUATION, b"", final=False) * 1_000 + client_frame(CONTINUATION, b"y", final=False) * 900
     frames += client_frame(CONTINUATION, b"z" * 64_000, final=False)
     frames += client_frame(CONTINUATION, b"z" * 900_000, final=False)
-    most = 0
+    maximum = 0
     for at in range(0, len(frames), 777):
         read_all(reader, frames[at : at + 777])
-        most = max(most, held(reader))
-    assert 64_000 < most <= 128 * 1024
-    assert held(reader) < 1024  # of a long message the start alone is kept
+        maximum = max(maximum, held(reader))
+    assert 64_000 < maximum <= 128 * 1024
+    assert held(reader) < 1024  # the reader keeps only the start of a long message
 
 
-def test_reader_that_has_read_everything_keeps_nothing() -> None:
+def test_reader_without_pending_bytes_keeps_no_memory() -> None:
     reader = FrameReader()
     read_all(reader, client_frame(TEXT, b"x" * 100) * 2_000)
     assert held(reader) < 1024
@@ -228,9 +228,9 @@ CUTS = st.lists(st.integers(0, 400), max_size=6)
 
 
 def messages_of_wsproto(chunks: list[bytes]) -> tuple[list[str | bytes], bool]:
-    """Its whole messages, and whether it refused what followed them."""
+    """Return the whole messages that wsproto reads, and whether it refuses what follows."""
     protocol = FrameProtocol(client=False, extensions=[])
-    found: list[str | bytes] = []
+    messages: list[str | bytes] = []
     parts: list[str | bytes] = []
     try:
         for chunk in chunks:
@@ -240,40 +240,40 @@ def messages_of_wsproto(chunks: list[bytes]) -> tuple[list[str | bytes], bool]:
                     assert isinstance(frame.payload, (str, bytes, bytearray))
                     parts.append(frame.payload if isinstance(frame.payload, str) else bytes(frame.payload))
                     if frame.message_finished:
-                        found.append("".join(parts) if frame.opcode is Opcode.TEXT else b"".join(parts))  # type: ignore[arg-type]
+                        messages.append("".join(parts) if frame.opcode is Opcode.TEXT else b"".join(parts))  # type: ignore[arg-type]
                         parts = []
                 elif frame.opcode is Opcode.CLOSE:
-                    return found, False
+                    return messages, False
     except ParseFailed:
-        return found, True
-    return found, False
+        return messages, True
+    return messages, False
 
 
 def messages_of_reader(chunks: list[bytes]) -> tuple[list[str | bytes], bool, bool]:
-    """The same, and whether a message was left unfinished."""
+    """Return the same of the reader, and whether a message is unfinished."""
     reader = FrameReader()
-    found: list[str | bytes] = []
+    messages: list[str | bytes] = []
     try:
         for chunk in chunks:
             reader.feed(chunk)
             while (event := reader.read()) is not None:
                 if isinstance(event, (str, bytes)):
-                    found.append(event)
+                    messages.append(event)
                 elif isinstance(event, Close):
-                    return found, False, bool(reader._message_opcode)
+                    return messages, False, bool(reader._message_opcode)
     except FrameError:
-        return found, True, False
-    return found, False, bool(reader._message_opcode)
+        return messages, True, False
+    return messages, False, bool(reader._message_opcode)
 
 
 @given(FRAMES, CUTS)
 @example(client_frame(TEXT, b"\xff", final=False) + client_frame(CONTINUATION), [3])
 @example(client_frame(TEXT, b"x" * 65_536, mask=b"abcd"), [1, 2, 3, 300])
-def test_reader_takes_and_refuses_the_same_messages_as_wsproto(frames: bytes, cuts: list[int]) -> None:
+def test_reader_accepts_and_refuses_the_same_messages_as_wsproto(frames: bytes, cuts: list[int]) -> None:
     edges = [0, *sorted(min(cut, len(frames)) for cut in cuts), len(frames)]
     chunks = [frames[begin:end] for begin, end in pairwise(edges)]
-    theirs, they_refused = messages_of_wsproto(chunks)
-    ours, refused, unfinished = messages_of_reader(chunks)
-    assert ours == theirs
-    # wsproto looks at a text's bytes as they come, the reader once the message is whole.
-    assert refused == they_refused or (they_refused and unfinished)
+    expected, expected_refused = messages_of_wsproto(chunks)
+    actual, refused, unfinished = messages_of_reader(chunks)
+    assert actual == expected
+    # wsproto checks the bytes of a text as they arrive, the reader checks whole messages.
+    assert refused == expected_refused or (expected_refused and unfinished)

@@ -1,4 +1,4 @@
-"""Who hashes next, who is refused, and when a refused caller may come back."""
+"""The order of callers in the hash queue, refusals, and the retry times of refused callers."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 def quiet_queue() -> HashQueue:
-    """A queue for one hash at a time, whose clock stands still."""
+    """Return a queue for one hash at a time, with a clock that does not move."""
     return HashQueue(1, monotonic=lambda: 0.0, uniform=lambda _, most: most)
 
 
@@ -22,13 +22,13 @@ async def wait_in(queue: HashQueue, attempts: float = 1) -> None:
 
 
 async def refusal(queue: HashQueue, attempts: float = 1) -> int:
-    """How long a caller who is refused at once is told to wait, in milliseconds."""
+    """Return the retry time of a caller that is refused at once, in milliseconds."""
     with anyio.fail_after(5), pytest.raises(RateLimited) as refused:
         await wait_in(queue, attempts)
     return refused.value.retry_after_ms or 0
 
 
-async def test_refused_callers_are_never_told_to_stay_away_for_long() -> None:
+async def test_refused_callers_get_bounded_retry_times() -> None:
     queue, waits = quiet_queue(), list[int]()
     async with anyio.create_task_group() as tasks, queue.turn(known=False, attempts=lambda: 0):
         for _ in range(OTHER_PLACES):
@@ -40,11 +40,11 @@ async def test_refused_callers_are_never_told_to_stay_away_for_long() -> None:
     assert waits[0] < waits[-1] == 1_000 * RETRY_S_MAX * (1 + JITTER)
 
 
-async def test_caller_with_as_many_attempts_displaces_nobody_and_one_with_fewer_does() -> None:
+async def test_caller_with_fewer_attempts_displaces_a_caller_with_more() -> None:
     queue = quiet_queue()
     ended: list[str] = []
 
-    async def come(name: str, attempts: float) -> None:
+    async def wait_as(name: str, attempts: float) -> None:
         try:
             await wait_in(queue, attempts)
         except RateLimited:
@@ -53,19 +53,19 @@ async def test_caller_with_as_many_attempts_displaces_nobody_and_one_with_fewer_
 
     async with anyio.create_task_group() as tasks, queue.turn(known=False, attempts=lambda: 0):
         for number in range(OTHER_PLACES):
-            tasks.start_soon(come, f"{number}", 1)
+            tasks.start_soon(wait_as, f"{number}", 1)
             await anyio.wait_all_tasks_blocked()
-        await come("equal", 1)
+        await wait_as("equal", 1)
         assert ended == ["equal refused"]
-        tasks.start_soon(come, "fewer", 0)
+        tasks.start_soon(wait_as, "fewer", 0)
         await anyio.wait_all_tasks_blocked()
         assert ended == ["equal refused", f"{OTHER_PLACES - 1} refused"]
     assert ended[2:] == ["fewer", *(f"{number}" for number in range(OTHER_PLACES - 1))]
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_caller_whose_task_is_cancelled_as_its_turn_comes_hands_it_on(anyio_backend: str) -> None:
-    """A server that stops cancels its handlers' tasks, also in the moment between a turn's end and the next."""
+async def test_caller_cancelled_at_its_turn_passes_the_turn_on(anyio_backend: str) -> None:
+    """A server that stops cancels the tasks of its handlers, also between the end of a turn and the next turn."""
     queue = quiet_queue()
     turn = queue.turn(known=False, attempts=lambda: 0)
     await turn.__aenter__()

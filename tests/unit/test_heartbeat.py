@@ -1,4 +1,4 @@
-"""The heartbeat: when a PING is sent, and when a client that does not answer it is given up."""
+"""The heartbeat: when a PING is sent, and when a client without a PONG times out."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def anyio_backend() -> str:
 
 
 class Client:
-    """A client that answers only when it is told to. Its PINGs are due after 25 s, their PONGs after 20 s."""
+    """A client that sends PONGs when a test says so. PINGs are due after 25 s, and PONGs 20 s later."""
 
     def __init__(self) -> None:
         self.queue = IncomingQueue()
@@ -35,90 +35,90 @@ class Client:
         self._writer.flush()
         return b"".join(self._transport.pieces).count(PING)
 
-    def stays(self, second: float) -> bool:
+    def is_alive(self, second: float) -> bool:
         return self.heartbeat.check(BEGIN + second)
 
-    def answers(self, second: float) -> None:
+    def send_pong(self, second: float) -> None:
         self.heartbeat.receive_pong(BEGIN + second)
 
-    def is_held_up(self) -> None:
+    def fill_queue(self) -> None:
         while not self.queue.is_full:
             self.queue.put("x")
         self.heartbeat.reading_paused()
         self.queue.space()
 
-    async def gets_on(self, packets: int) -> None:
+    async def process(self, packets: int) -> None:
         for _ in range(packets):
             await self.queue.take()
 
 
-async def test_ping_goes_out_after_the_interval_and_its_pong_may_take_the_timeout() -> None:
+async def test_ping_is_sent_after_the_interval_and_its_pong_can_take_the_timeout() -> None:
     client = Client()
-    assert client.stays(24.9)
+    assert client.is_alive(24.9)
     assert client.pings == 0
     for second in (25, 30, 44.9):
-        assert client.stays(second)
+        assert client.is_alive(second)
         assert client.pings == 1
-    assert not client.stays(45)
+    assert not client.is_alive(45)
 
 
 async def test_next_ping_follows_the_pong_after_the_interval() -> None:
     client = Client()
-    assert client.stays(25)
-    client.answers(30)
-    assert client.stays(54.9)
+    assert client.is_alive(25)
+    client.send_pong(30)
+    assert client.is_alive(54.9)
     assert client.pings == 1
-    assert client.stays(55)
+    assert client.is_alive(55)
     assert client.pings == 2
-    assert not client.stays(75)
+    assert not client.is_alive(75)
 
 
-async def test_pong_without_a_ping_puts_nothing_off() -> None:
+async def test_pong_without_a_ping_postpones_nothing() -> None:
     client = Client()
-    client.answers(10)
-    assert client.stays(25)
+    client.send_pong(10)
+    assert client.is_alive(25)
     assert client.pings == 1
-    client.answers(26)
-    client.answers(40)
-    assert client.stays(51)
+    client.send_pong(26)
+    client.send_pong(40)
+    assert client.is_alive(51)
     assert client.pings == 2
 
 
-async def test_held_up_client_whose_commands_get_on_has_another_timeout() -> None:
+async def test_slow_client_with_progress_gets_another_timeout() -> None:
     client = Client()
-    client.is_held_up()
+    client.fill_queue()
     for second in (25, 45, 65):
-        assert client.stays(second)
-        await client.gets_on(1)
+        assert client.is_alive(second)
+        await client.process(1)
     assert client.pings == 1
-    assert client.stays(84.9)
-    assert client.stays(85)
-    assert not client.stays(105)
+    assert client.is_alive(84.9)
+    assert client.is_alive(85)
+    assert not client.is_alive(105)
 
 
-async def test_client_that_is_held_up_after_its_ping_has_another_timeout() -> None:
+async def test_client_slowed_down_after_its_ping_gets_another_timeout() -> None:
     client = Client()
-    assert client.stays(25)
-    client.is_held_up()
-    await client.gets_on(1)
-    assert client.stays(45)
-    assert not client.stays(65)
+    assert client.is_alive(25)
+    client.fill_queue()
+    await client.process(1)
+    assert client.is_alive(45)
+    assert not client.is_alive(65)
 
 
-async def test_held_up_client_whose_commands_do_not_get_on_is_given_up() -> None:
+async def test_slow_client_without_progress_times_out() -> None:
     client = Client()
     for packets in (MESSAGES_MAX, 1):
-        client.is_held_up()
-        await client.gets_on(packets)
-    assert client.stays(25)
-    assert not client.stays(45)
+        client.fill_queue()
+        await client.process(packets)
+    assert client.is_alive(25)
+    assert not client.is_alive(45)
 
 
-async def test_client_that_was_held_up_before_a_ping_has_its_timeout_once() -> None:
+async def test_client_slowed_down_before_a_ping_gets_one_timeout() -> None:
     client = Client()
-    client.is_held_up()
-    await client.gets_on(MESSAGES_MAX)
-    assert client.stays(25)
+    client.fill_queue()
+    await client.process(MESSAGES_MAX)
+    assert client.is_alive(25)
     client.queue.put("x")
-    await client.gets_on(1)
-    assert not client.stays(45)
+    await client.process(1)
+    assert not client.is_alive(45)

@@ -1,4 +1,4 @@
-"""Pages of a room's history: what a page that is cut for its size holds, and what it says of the rest."""
+"""Pages of a room's history that are cut for their size."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ ANSWER_BYTES_MAX = 512 * 1024
 
 
 async def fill(chat: Chat, count: int = 100) -> None:
-    """Messages of alice to bob, of which no more than 31 fit into an answer."""
+    """Send messages of alice to bob. At most 31 of them fit into an answer."""
     for number in range(count):
         await chat.execute("alice", SendMessage(to="bob", body="x" * 16_384, key=str(number)))
 
@@ -28,7 +28,7 @@ async def read(chat: Chat, **fields: Any) -> tuple[list[Seq], bool, bool]:
     return [entry.seq for entry in page.entries], page.has_before, page.has_after
 
 
-async def test_page_cut_for_its_size_tells_which_entries_it_lacks() -> None:
+async def test_page_cut_for_its_size_reports_missing_entries() -> None:
     async with Chat(MemoryStore()) as chat:
         await fill(chat)
         newest, has_before, has_after = await read(chat, before=100)
@@ -43,17 +43,17 @@ async def test_page_cut_for_its_size_tells_which_entries_it_lacks() -> None:
         assert abs(50 - around[0] - (around[-1] - 50)) <= 1
 
 
-async def test_paging_back_through_pages_cut_for_their_size_gives_every_message() -> None:
+async def test_paging_back_through_cut_pages_returns_every_message() -> None:
     async with Chat(MemoryStore()) as chat:
         await fill(chat)
-        found, has_before, _ = await read(chat, before=100)
+        seqs, has_before, _ = await read(chat, before=100)
         while has_before:
-            older, has_before, _ = await read(chat, anchor=found[0], before=100)
-            found = older[:-1] + found
-        assert found == list(range(1, 101))
+            older, has_before, _ = await read(chat, anchor=seqs[0], before=100)
+            seqs = older[:-1] + seqs
+        assert seqs == list(range(1, 101))
 
 
-async def test_full_sync_says_events_of_rooms_in_which_nothing_is_missing() -> None:
+async def test_full_sync_reports_events_for_rooms_without_missing_entries() -> None:
     async with Chat(MemoryStore()) as chat:
         await fill(chat)
         for peer in ("carol", "dave"):
@@ -74,7 +74,7 @@ async def test_full_sync_says_events_of_rooms_in_which_nothing_is_missing() -> N
         (Mark(room=ROOM, unread_from=30), 1),
     ],
 )
-async def test_page_around_the_first_unread_message_is_cut_on_both_sides_of_it(mark: Mark, first: Seq) -> None:
+async def test_page_around_the_first_unread_message_is_cut_on_both_sides(mark: Mark, first: Seq) -> None:
     """The message at 41 is deleted. ``unread_from`` marks messages as unread and none as read."""
     async with Chat(MemoryStore()) as chat:
         await fill(chat)

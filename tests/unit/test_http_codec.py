@@ -1,4 +1,4 @@
-"""JSON that everybody reads alike, and nothing else."""
+"""The codec accepts only JSON that all readers interpret alike."""
 
 import json
 
@@ -65,41 +65,41 @@ REFUSED: dict[str, str | bytes] = {
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())
-def test_what_readers_take_differently_or_not_at_all_is_refused(text: str | bytes) -> None:
+def test_json_that_readers_interpret_differently_is_refused(text: str | bytes) -> None:
     with pytest.raises(Invalid):
         decode(text)
 
 
 @given(VALUES)
-def test_what_anybody_writes_is_read_as_it_was(value: object) -> None:
+def test_json_of_the_standard_library_is_decoded_unchanged(value: object) -> None:
     text = json.dumps(value)
     assert decode(text) == decode(text.encode()) == value
     assert type(decode(text)) is type(value)
 
 
 @given(VALUES)
-def test_what_is_written_here_is_read_as_it_was(value: object) -> None:
+def test_encoded_json_is_decoded_unchanged(value: object) -> None:
     assert decode(encode(value)) == value
 
 
 @pytest.mark.parametrize("value", [INTEGER_MAX, -INTEGER_MAX, 0, 1.5, 5e-324, 1.7976931348623157e308])
-def test_the_largest_exact_numbers_are_read(value: float) -> None:
+def test_largest_exact_numbers_are_decoded(value: float) -> None:
     assert decode(json.dumps(value)) == value
 
 
-def test_a_pair_of_surrogates_is_one_character() -> None:
+def test_surrogate_pair_is_one_character() -> None:
     assert decode(r'"\ud83d\ude00"') == "\N{GRINNING FACE}"
 
 
 @pytest.mark.parametrize("around", [0, 1])
-def test_levels_are_counted_from_the_clients_outermost(around: int) -> None:
+def test_depth_is_counted_from_the_outermost_level_of_the_client(around: int) -> None:
     depth = JSON_DEPTH_MAX + around
     assert decode("[" * depth + "]" * depth, nesting=around) is not None
     with pytest.raises(Invalid, match="deeper than 32 levels"):
         decode("[" * (depth + 1) + "]" * (depth + 1), nesting=around)
 
 
-def test_a_refusal_repeats_nothing_of_the_text() -> None:
+def test_refusal_contains_no_part_of_the_text() -> None:
     for text in REFUSED.values():
         with pytest.raises(Invalid) as refused:
             decode(text)
@@ -108,5 +108,5 @@ def test_a_refusal_repeats_nothing_of_the_text() -> None:
         assert refused.value.message.isascii()
 
 
-def test_what_is_written_is_compact_and_in_utf_8() -> None:
+def test_encoded_json_is_compact_and_in_utf_8() -> None:
     assert encode({"a": [1, "é"], "b": None}) == '{"a":[1,"é"],"b":null}'.encode()

@@ -1,4 +1,4 @@
-"""Which hosts a setting names, and which a server answers to without it."""
+"""The setting of allowed hosts, and the hosts that are allowed without it."""
 
 import pytest
 
@@ -40,20 +40,20 @@ LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 
 
 @pytest.mark.parametrize(("text", "host"), HOSTS.items())
-def test_host_has_one_spelling(text: str, host: str) -> None:
+def test_host_has_one_normalised_form(text: str, host: str) -> None:
     assert normalised(text) == normalised(host) == host
 
 
 @pytest.mark.parametrize("text", NONE)
-def test_anything_else_is_no_host(text: str) -> None:
+def test_invalid_host_is_refused(text: str) -> None:
     assert normalised(text) is None
 
 
-def test_setting_names_hosts_between_commas() -> None:
+def test_setting_lists_hosts_separated_by_commas() -> None:
     assert Hosts.parse("Chat.example., [::1],10.0.0.1").allowed == {"chat.example", "[::1]", "10.0.0.1"}
 
 
-def test_setting_of_a_star_admits_any_host() -> None:
+def test_star_as_setting_admits_any_host() -> None:
     assert Hosts.parse("*").allowed is None
 
 
@@ -61,7 +61,7 @@ def test_setting_of_a_star_admits_any_host() -> None:
     "setting",
     [*(text for text in NONE if text != "a\n"), "a.example,", "*,a", "*.a", "a:1", "[::1]:1", "http://a", "a/", "a b"],
 )
-def test_setting_with_anything_else_is_refused(setting: str) -> None:
+def test_setting_with_an_invalid_host_is_refused(setting: str) -> None:
     with pytest.raises(ValueError, match=r"^(is empty|must be|must hold)"):
         Hosts.parse(setting)
 
@@ -81,7 +81,7 @@ def test_setting_with_anything_else_is_refused(setting: str) -> None:
         (["fe80::1%eth0"], ["fe80::1%eth0"], None),
     ],
 )
-def test_unset_admits_the_names_of_loopback_or_any_host(
+def test_unset_hosts_admit_the_names_of_loopback_or_any_host(
     listening: list[str], named: list[str], allowed: set[str] | None
 ) -> None:
     assert Hosts.default(listening, named).allowed == allowed

@@ -1,4 +1,4 @@
-"""Which origins a setting names."""
+"""The setting of allowed origins."""
 
 import pytest
 
@@ -42,26 +42,26 @@ NONE = [
 
 
 @pytest.mark.parametrize(("text", "origin"), ORIGINS.items())
-def test_an_origin_has_one_spelling(text: str, origin: str) -> None:
+def test_origin_has_one_normalised_form(text: str, origin: str) -> None:
     assert normalised(text) == normalised(origin) == origin
 
 
 @pytest.mark.parametrize("text", NONE)
-def test_anything_else_is_no_origin(text: str) -> None:
+def test_invalid_origin_is_refused(text: str) -> None:
     assert normalised(text) is None
 
 
-def test_a_list_is_separated_by_commas_with_or_without_spaces() -> None:
+def test_setting_lists_origins_separated_by_commas() -> None:
     assert Origins.parse("https://a.example, http://b.example:80").allowed == {"https://a.example", "http://b.example"}
 
 
-def test_unset_admits_no_other_origin() -> None:
+def test_unset_origins_admit_no_other_origin() -> None:
     assert not Origins.parse(None).allowed
 
 
 @pytest.mark.parametrize(
     "setting", ["", " ", ",", "https://a.example,", "*", "https://a.example,*", "https://*.x", *NONE]
 )
-def test_a_setting_that_is_empty_or_holds_anything_else_is_refused(setting: str) -> None:
+def test_setting_that_is_empty_or_has_an_invalid_origin_is_refused(setting: str) -> None:
     with pytest.raises(ValueError, match=r"^(is empty|must name|must hold)"):
         Origins.parse(setting)

@@ -1,4 +1,4 @@
-"""Whose X-Forwarded-For counts, and what it says."""
+"""The client address by X-Forwarded-For of trusted proxies."""
 
 from collections.abc import Sequence
 
@@ -32,13 +32,13 @@ TRUSTED = Proxies.parse("10.0.0.0/8, 127.0.0.1,2001:db8:1::/48")
         ("", ["198.51.100.1"], ""),
     ],
 )
-def test_client_is_the_last_hop_that_is_no_trusted_proxy(
+def test_client_is_the_last_hop_that_is_not_a_trusted_proxy(
     peer: str | None, forwarded: Sequence[str], client: str | None
 ) -> None:
     assert TRUSTED.client(peer, forwarded) == client
 
 
-def test_no_proxy_is_trusted_unless_it_is_named() -> None:
+def test_proxy_is_not_trusted_unless_named() -> None:
     assert Proxies().client("127.0.0.1", ["198.51.100.1"]) == "127.0.0.1"
     assert not Proxies().trusts("127.0.0.1")
 
@@ -46,6 +46,6 @@ def test_no_proxy_is_trusted_unless_it_is_named() -> None:
 @pytest.mark.parametrize(
     "text", ["", " ", ",", "10.0.0.1,", "10.0.0.1/8", "proxy.example", "*", "10.0.0.0/33", "::/129"]
 )
-def test_wrong_list_of_proxies_is_refused(text: str) -> None:
+def test_invalid_list_of_proxies_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^must hold addresses or networks"):
         Proxies.parse(text)

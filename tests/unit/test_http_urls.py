@@ -17,10 +17,10 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
 @given(NAMES, NAMES)
-def test_whatever_a_name_holds_comes_out_of_its_segment_as_it_went_in(one: str, other: str) -> None:
-    given = path_segments(f"/users/{quote(one, safe='')}/entries/{quote(other, safe='')}")
-    assert given == ["users", one, "entries", other]
-    assert path_fields("/users/{with}/entries/{x}", given) == {"with": one, "x": other}
+def test_name_in_a_path_segment_is_decoded_unchanged(one: str, other: str) -> None:
+    segments = path_segments(f"/users/{quote(one, safe='')}/entries/{quote(other, safe='')}")
+    assert segments == ["users", one, "entries", other]
+    assert path_fields("/users/{with}/entries/{x}", segments) == {"with": one, "x": other}
 
 
 @pytest.mark.parametrize(
@@ -37,17 +37,17 @@ def test_whatever_a_name_holds_comes_out_of_its_segment_as_it_went_in(one: str, 
         ("..", ".."),
     ],
 )
-def test_a_segment_is_decoded_once(segment: str, text: str) -> None:
+def test_segment_is_decoded_once(segment: str, text: str) -> None:
     assert path_segments(f"/{segment}") == [text]
 
 
 @pytest.mark.parametrize("segment", ["%ff", "%FF%fe", "%", "%2", "%zz", "a%", "%ed%a0%80", "%c0%af", "\udcff"])
-def test_a_segment_that_is_no_percent_encoded_utf_8_is_told_apart(segment: str) -> None:
+def test_segment_that_is_not_percent_encoded_utf_8_is_none(segment: str) -> None:
     assert path_segments(f"/a/{segment}/b") == ["a", None, "b"]
 
 
 @pytest.mark.parametrize(
-    ("template", "path", "does"),
+    ("template", "path", "is_match"),
     [
         ("/rooms", "/rooms", True),
         ("/rooms", "/rooms/", False),
@@ -61,16 +61,16 @@ def test_a_segment_that_is_no_percent_encoded_utf_8_is_told_apart(segment: str) 
         ("/rooms/{room}/messages", "//x/messages", False),
     ],
 )
-def test_a_template_is_met_segment_by_segment(template: str, path: str, does: bool) -> None:
-    assert matches(shape(template), path_segments(path)) is does
+def test_template_is_matched_segment_by_segment(template: str, path: str, is_match: bool) -> None:
+    assert matches(shape(template), path_segments(path)) is is_match
 
 
-def test_fields_of_any_name_have_one_shape() -> None:
+def test_shape_of_a_template_does_not_depend_on_field_names() -> None:
     assert shape("/rooms/{room}/members/{self}") == shape("/rooms/{r}/members/{user}")
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "fields"),
     [
         ("", {}),
         ("a=1", {"a": "1"}),
@@ -80,8 +80,8 @@ def test_fields_of_any_name_have_one_shape() -> None:
         ("%61=1", {"a": "1"}),
     ],
 )
-def test_a_query_has_each_parameter_once(query: str, found: dict[str, str]) -> None:
-    assert query_fields(query) == found
+def test_query_fields_returns_each_parameter(query: str, fields: dict[str, str]) -> None:
+    assert query_fields(query) == fields
 
 
 @pytest.mark.parametrize(
@@ -100,14 +100,14 @@ def test_a_query_has_each_parameter_once(query: str, found: dict[str, str]) -> N
         ("%ff=1", None),
     ],
 )
-def test_a_parameter_that_is_empty_repeated_or_undecodable_is_refused(query: str, field: str | None) -> None:
+def test_empty_repeated_or_undecodable_parameter_is_refused(query: str, field: str | None) -> None:
     with pytest.raises(Invalid) as refused:
         query_fields(query)
     assert refused.value.field == field
 
 
 @pytest.mark.parametrize("text", ["0", "7", "200", "9007199254740992"])
-def test_plain_digits_are_an_integer_where_the_command_has_one(text: str) -> None:
+def test_digits_become_an_integer_for_integer_fields(text: str) -> None:
     assert typed(History, {"before": text, "anchor": text, "room": text}) == {
         "before": int(text),
         "anchor": int(text),
@@ -119,11 +119,11 @@ def test_plain_digits_are_an_integer_where_the_command_has_one(text: str) -> Non
 @pytest.mark.parametrize(
     "text", ["-1", "+1", " 1", "1 ", "1.0", "1e2", "0x1", "01", "00", "1_0", "\u0665", "\uff11", "9" * 17, "true", ""]
 )
-def test_anything_else_stays_a_text_for_the_command_to_refuse(text: str) -> None:
+def test_other_text_stays_text_for_the_command_to_refuse(text: str) -> None:
     assert typed(History, {"before": text, "anchor": text}) == {"before": text, "anchor": text}
 
 
-def test_true_and_false_are_booleans_where_the_command_has_one() -> None:
+def test_true_and_false_become_booleans_for_boolean_fields() -> None:
     assert typed(History, {"messages_only": "true"}) == {"messages_only": True}
     assert typed(History, {"messages_only": "false"}) == {"messages_only": False}
     assert typed(History, {"messages_only": "1", "room": "true"}) == {"messages_only": "1", "room": "true"}

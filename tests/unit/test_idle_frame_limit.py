@@ -16,7 +16,7 @@ def admitted(limit: IdleFrameLimit) -> int:
     return sum(limit.take() for _ in range(1_000))
 
 
-def test_burst_is_admitted_once_and_the_rate_after_it() -> None:
+def test_burst_is_admitted_once_and_then_the_rate() -> None:
     clock = Clock()
     limit = IdleFrameLimit(clock)
     assert admitted(limit) == 500
@@ -26,7 +26,7 @@ def test_burst_is_admitted_once_and_the_rate_after_it() -> None:
         assert admitted(limit) == 50
 
 
-def test_quiet_client_gets_back_the_burst_and_no_more() -> None:
+def test_idle_client_regains_the_burst_and_no_more() -> None:
     clock = Clock()
     limit = IdleFrameLimit(clock)
     assert admitted(limit) == 500
@@ -34,7 +34,7 @@ def test_quiet_client_gets_back_the_burst_and_no_more() -> None:
     assert admitted(limit) == 500
 
 
-def test_frames_at_the_rate_are_admitted_for_ever() -> None:
+def test_frames_at_the_rate_are_always_admitted() -> None:
     clock = Clock()
     limit = IdleFrameLimit(clock)
     for _ in range(10_000):
@@ -42,7 +42,7 @@ def test_frames_at_the_rate_are_admitted_for_ever() -> None:
         assert limit.take()
 
 
-def test_one_frame_is_admitted_as_soon_as_it_has_been_earned() -> None:
+def test_one_frame_is_admitted_at_the_time_of_its_rate() -> None:
     clock = Clock()
     limit = IdleFrameLimit(clock)
     assert admitted(limit) == 500

@@ -1,4 +1,4 @@
-"""The queue of messages is bounded, and the receiver goes on once the queue is half full."""
+"""The bounded queue of messages. A waiting receiver continues once the queue is half full."""
 
 import asyncio
 
@@ -43,7 +43,7 @@ async def test_queue_above_its_bound_is_full(message: str, count: int) -> None:
     assert queue.is_full
 
 
-async def test_closed_queue_gives_its_messages_and_wakes_the_receiver() -> None:
+async def test_closed_queue_returns_its_messages_and_wakes_the_receiver() -> None:
     queue = IncomingQueue()
     for number in range(MESSAGES_MAX):
         queue.put(f"{number}")

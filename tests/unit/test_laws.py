@@ -1,4 +1,4 @@
-"""Laws of the domain over every command: what `decide` returns `evolve` takes, and what must hold of any log."""
+"""Laws of the domain for every command: `evolve` accepts the entries of `decide`, and laws of any log."""
 
 from datetime import UTC, datetime
 
@@ -32,7 +32,7 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 EMPTY = RoomState(room="r")
 SECRET = "secret"
 
-people = st.sampled_from(["alice", "bob", "carol", "dave"])
+users = st.sampled_from(["alice", "bob", "carol", "dave"])
 seqs = st.integers(1, 12)
 room = st.just("r")
 key = st.just("k")
@@ -43,14 +43,14 @@ changes: st.SearchStrategy[RoomCommand[object]] = st.one_of(
     st.builds(React, room=room, seq=seqs, emoji=st.sampled_from("xy"), on=st.booleans()),
     st.builds(JoinRoom, room=room),
     st.builds(LeaveRoom, room=room),
-    st.builds(InviteUser, room=room, user=people),
-    st.builds(RemoveUser, room=room, user=people),
-    st.builds(BanUser, room=room, user=people),
-    st.builds(UnbanUser, room=room, user=people),
-    st.builds(ChangeRole, room=room, user=people, role=st.sampled_from(["owner", "admin", "member"])),
+    st.builds(InviteUser, room=room, user=users),
+    st.builds(RemoveUser, room=room, user=users),
+    st.builds(BanUser, room=room, user=users),
+    st.builds(UnbanUser, room=room, user=users),
+    st.builds(ChangeRole, room=room, user=users, role=st.sampled_from(["owner", "admin", "member"])),
     st.builds(UpdateRoom, room=room, title=st.sampled_from("ab")),
 )
-births: st.SearchStrategy[tuple[str, RoomCommand[object]]] = st.one_of(
+openings: st.SearchStrategy[tuple[str, RoomCommand[object]]] = st.one_of(
     st.tuples(st.just("alice"), st.builds(SendMessage, to=st.just("bob"), body=st.just(SECRET), key=key)),
     st.tuples(
         st.just("alice"),
@@ -58,39 +58,39 @@ births: st.SearchStrategy[tuple[str, RoomCommand[object]]] = st.one_of(
             CreateRoom,
             kind=st.sampled_from(["group", "public"]),
             title=st.just("t"),
-            members=st.lists(people, max_size=3),
+            members=st.lists(users, max_size=3),
             key=key,
         ),
     ),
 )
-histories = st.builds(lambda first, rest: [first, *rest], births, st.lists(st.tuples(people, changes), max_size=40))
-"""A birth, and whatever four people then try."""
+histories = st.builds(lambda first, rest: [first, *rest], openings, st.lists(st.tuples(users, changes), max_size=40))
+"""The first command of a room and random commands of four users."""
 
 
 def facts(log: list[Entry], target: int | None) -> Facts:
-    """The target in its present state (reactions apart, which only decide what changes nothing)."""
+    """The target in its present state, without reactions, which these laws do not need."""
     if target is None or target > len(log):
         return Facts()
-    found = log[target - 1]
+    message = log[target - 1]
     for entry in log:
-        match entry.event, found.event:
+        match entry.event, message.event:
             case Edited(target=edited, body=str(body), version=version), Message() if edited == target:
-                found = attrs.evolve(found, event=attrs.evolve(found.event, body=body, version=version))
+                message = attrs.evolve(message, event=attrs.evolve(message.event, body=body, version=version))
             case Deleted(target=deleted), _ if deleted == target:
-                found = redacted(found)
+                message = redacted(message)
             case _:
                 pass
-    return Facts(target=found, as_of=len(log))
+    return Facts(target=message, as_of=len(log))
 
 
 def log_of(history: list[tuple[str, RoomCommand[object]]]) -> list[Entry]:
     log: list[Entry] = []
     state = EMPTY
     for user, command in history:
-        found = decide(state, facts(log, command.target), user, command, "k", NOW)
-        if isinstance(found, Entry):
-            log.append(found)
-            state = evolve(state, found)
+        entry = decide(state, facts(log, command.target), user, command, "k", NOW)
+        if isinstance(entry, Entry):
+            log.append(entry)
+            state = evolve(state, entry)
     return log
 
 
@@ -101,7 +101,7 @@ def fold(log: list[Entry], state: RoomState = EMPTY) -> RoomState:
 
 
 @given(histories)
-def test_a_log_has_no_hole_and_only_its_first_entry_opens_a_room(
+def test_log_has_no_hole_and_only_its_first_entry_opens_a_room(
     history: list[tuple[str, RoomCommand[object]]],
 ) -> None:
     log = log_of(history)
@@ -110,13 +110,13 @@ def test_a_log_has_no_hole_and_only_its_first_entry_opens_a_room(
 
 
 @given(histories, st.integers(0, 40))
-def test_folding_is_the_same_in_any_batching(history: list[tuple[str, RoomCommand[object]]], cut: int) -> None:
+def test_fold_does_not_depend_on_batching(history: list[tuple[str, RoomCommand[object]]], cut: int) -> None:
     log = log_of(history)
     assert fold(log[cut:], fold(log[:cut])) == fold(log)
 
 
 @given(histories)
-def test_a_created_room_has_an_owner_as_long_as_it_was_never_empty(
+def test_created_room_has_an_owner_while_never_empty(
     history: list[tuple[str, RoomCommand[object]]],
 ) -> None:
     log = log_of(history)
@@ -124,12 +124,12 @@ def test_a_created_room_has_an_owner_as_long_as_it_was_never_empty(
         state = fold(log[:upto])
         if state.kind == "private" or state.count() == 0:
             return
-        owners = [user for user, one in state.members.items() if one.role == "owner" and one.state == "member"]
+        owners = [user for user, member in state.members.items() if member.role == "owner" and member.state == "member"]
         assert owners
 
 
 @given(histories)
-def test_only_who_belonged_to_the_room_has_written_to_it(history: list[tuple[str, RoomCommand[object]]]) -> None:
+def test_authors_of_entries_were_members(history: list[tuple[str, RoomCommand[object]]]) -> None:
     log = log_of(history)
     for entry in log[1:]:
         before = fold(log[: entry.seq - 1])
@@ -138,7 +138,7 @@ def test_only_who_belonged_to_the_room_has_written_to_it(history: list[tuple[str
 
 
 @given(histories)
-def test_an_entry_affects_exactly_those_whose_standing_it_changes(
+def test_entry_affects_exactly_the_users_whose_membership_state_changes(
     history: list[tuple[str, RoomCommand[object]]],
 ) -> None:
     log = log_of(history)
@@ -153,7 +153,7 @@ def test_an_entry_affects_exactly_those_whose_standing_it_changes(
 
 
 @given(histories)
-def test_after_a_deletion_nothing_of_the_text_is_left(history: list[tuple[str, RoomCommand[object]]]) -> None:
+def test_redacted_entries_of_a_deleted_message_have_no_text(history: list[tuple[str, RoomCommand[object]]]) -> None:
     log = log_of(history)
     for deletion in log:
         if isinstance(deletion.event, Deleted):

@@ -1,4 +1,4 @@
-"""Where things stand in the tree, and what the core may import."""
+"""The layout of the source tree, and what the core may import."""
 
 import sys
 import tomllib
@@ -20,7 +20,7 @@ TEST_TOOLS = {"hypothesis", "pytest", "trio"}
 
 
 @pytest.mark.parametrize("folder", PLAIN_FOLDERS, ids=lambda folder: folder.name)
-def test_a_folder_of_packages_is_no_package_itself(folder: Path) -> None:
+def test_folder_of_packages_is_not_a_package(folder: Path) -> None:
     assert not list(folder.glob("*.py*"))
 
 
@@ -30,7 +30,7 @@ def test_every_package_is_typed(package: Path) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
-def test_every_folder_of_modules_has_an_init_which_import_checks_need(package: Path) -> None:
+def test_every_folder_of_modules_has_an_init_for_import_checks(package: Path) -> None:
     assert not [path for path in package.rglob("*.py") if not path.with_name("__init__.py").is_file()]
 
 
@@ -39,14 +39,14 @@ def test_import_linter_knows_every_package() -> None:
     assert sorted(settings["root_packages"]) == sorted(package.name for package in PACKAGES)
 
 
-def test_the_core_imports_attrs_cattrs_anyio_and_the_standard_library_only() -> None:
+def test_core_imports_only_attrs_cattrs_anyio_and_the_standard_library() -> None:
     graph = grimp.build_graph("chatcore", include_external_packages=True, cache_dir=None)
-    ours = {module for module in graph.modules if module.partition(".")[0] == "chatcore"}
-    strays = {
+    modules = {module for module in graph.modules if module.partition(".")[0] == "chatcore"}
+    foreign_imports = {
         (importer, imported)
-        for importer in ours
-        for imported in graph.find_modules_directly_imported_by(importer) - ours - sys.stdlib_module_names
+        for importer in modules
+        for imported in graph.find_modules_directly_imported_by(importer) - modules - sys.stdlib_module_names
         if imported not in THIRD_PARTY and not (imported in TEST_TOOLS and importer.startswith("chatcore.testing"))
     }
-    assert len(ours) > 1
-    assert not strays
+    assert len(modules) > 1
+    assert not foreign_imports

@@ -1,4 +1,4 @@
-"""The limiter by the library limits keeps the contract, in bounded memory and without threads; and reads rates."""
+"""The contract suite on the limiter by the library limits, its bounded memory, and the notation of rates."""
 
 import threading
 
@@ -25,7 +25,7 @@ def test_limiter_remembers_a_bounded_number_of_keys_of_each_limit() -> None:
     assert len(limiter._counters["sign_in"].storage._times) == 10
 
 
-def test_key_that_is_counted_again_is_not_the_first_to_be_forgotten() -> None:
+def test_key_that_is_counted_again_is_not_forgotten_first() -> None:
     limiter = MemoryRateLimiter({"sign_in": Rate(2, 60)}, keys_max=2)
     for key in ("a", "b", "a", "c"):
         assert limiter.take("sign_in", key) == 0
@@ -51,7 +51,7 @@ def test_limiter_starts_no_thread() -> None:
         ("1000000/month", Rate(1_000_000, 2_592_000), "1000000/30 days"),
     ],
 )
-def test_rate_is_read_and_shown_in_one_notation(text: str, rate: Rate, shown: str) -> None:
+def test_rate_has_one_notation(text: str, rate: Rate, shown: str) -> None:
     assert parse_rate(text) == rate
     assert str(rate) == shown
     assert parse_rate(shown) == rate
@@ -81,7 +81,7 @@ def test_rate_is_read_and_shown_in_one_notation(text: str, rate: Rate, shown: st
         "1/second\n\n" + "x",
     ],
 )
-def test_wrong_rate_is_refused_without_showing_it(text: str) -> None:
+def test_invalid_rate_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(ValueError, match=r"^must be a rate") as refused:
         parse_rate(text)
     assert len(text) < 8 or text not in str(refused.value)

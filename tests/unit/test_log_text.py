@@ -1,4 +1,4 @@
-"""What texts of a log line may hold. They may come from a client without an account."""
+"""Texts of log lines, which may come from a client without an account."""
 
 import json
 import re
@@ -18,43 +18,43 @@ WORDS = st.text("eyJa.-_ 1\x1b\n", max_size=100)
 @pytest.mark.parametrize(
     "around", ["{}", "Bearer {}", "x{}", "{}.", "token={}&", "'{}'", "a.b.{}", "{}.c", "…{}x", "{0}{0}"]
 )
-def test_token_is_masked_whatever_stands_around_it(token: str, around: str) -> None:
-    found = masked(around.format(token))
-    assert "[token]" in found
-    assert token.rpartition(".")[2] not in found
+def test_token_is_masked_in_any_surrounding_text(token: str, around: str) -> None:
+    result = masked(around.format(token))
+    assert "[token]" in result
+    assert token.rpartition(".")[2] not in result
 
 
 @pytest.mark.parametrize(
     "text", ["", "version 1.2.3", "www.example.org", "eyJ.a.b", "eyJa.b", f"{'x' * 16}.a.{'s' * 43}"]
 )
-def test_text_without_a_token_stays_as_it_is(text: str) -> None:
+def test_text_without_a_token_is_unchanged(text: str) -> None:
     assert masked(text) == text
 
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("part", ["a", "eyJ", "eyJa.", f"{'a' * 15}.", f"{'a' * 16}.1.", "1", ".", "-", "é"])
 def test_masking_takes_linear_time(part: str) -> None:
-    """It takes milliseconds; quadratic time would be minutes."""
+    """Linear time is milliseconds, quadratic time would be minutes."""
     text = part * (1024 * 1024 // len(part))
     assert masked(text).count(part) in (0, text.count(part))
 
 
 @given(WORDS, WORDS, st.sampled_from([ACCESS, REFRESH]), st.integers(20, 300))
-def test_cutting_leaves_no_part_of_a_token(before: str, behind: str, token: str, most: int) -> None:
-    found = masked(bounded(f"{before} {token} {behind}", most))
-    assert token[:12] not in found
-    assert token[-12:] not in found
+def test_truncated_text_has_no_part_of_a_token(before: str, behind: str, token: str, most: int) -> None:
+    result = masked(bounded(f"{before} {token} {behind}", most))
+    assert token[:12] not in result
+    assert token[-12:] not in result
 
 
 @given(st.text(), st.integers(2, 50))
-def test_bounded_text_keeps_both_ends_and_names_what_is_left_out(text: str, most: int) -> None:
-    found = bounded(text, most)
+def test_bounded_text_has_both_ends_and_the_count_between(text: str, most: int) -> None:
+    result = bounded(text, most)
     if len(text) <= most:
-        assert found == text
+        assert result == text
         return
-    note = re.search(r"\[(\d+) characters left out\]", found)
+    note = re.search(r"\[(\d+) characters left out\]", result)
     assert note
-    head, tail = found[: note.start()], found[note.end() :]
+    head, tail = result[: note.start()], result[note.end() :]
     assert text.startswith(head)
     assert text.endswith(tail)
     assert len(head) + len(tail) == len(text) - int(note[1]) <= most
@@ -71,7 +71,7 @@ def test_control_characters_are_shown_as_escapes() -> None:
 
 
 @given(st.dictionaries(st.text(), st.text()))
-def test_printable_json_means_the_same(value: dict[str, str]) -> None:
-    found = printable_json(json.dumps(value, ensure_ascii=False))
-    assert found.isprintable()
-    assert json.loads(found) == value
+def test_printable_json_has_the_same_value(value: dict[str, str]) -> None:
+    result = printable_json(json.dumps(value, ensure_ascii=False))
+    assert result.isprintable()
+    assert json.loads(result) == value

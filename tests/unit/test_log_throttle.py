@@ -10,7 +10,7 @@ class Clock:
         return self.now
 
 
-def test_a_key_is_admitted_once_in_an_interval() -> None:
+def test_key_is_admitted_once_in_an_interval() -> None:
     clock = Clock()
     throttle = LogThrottle(60, clock=clock)
     assert throttle.admits("alice")
@@ -22,7 +22,7 @@ def test_a_key_is_admitted_once_in_an_interval() -> None:
     assert not throttle.admits("alice")
 
 
-def test_keys_do_not_share_an_interval() -> None:
+def test_each_key_has_its_own_interval() -> None:
     throttle = LogThrottle(60, clock=Clock())
     assert throttle.admits("alice")
     assert throttle.admits("bob")

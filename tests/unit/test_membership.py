@@ -1,4 +1,4 @@
-"""Who may change who belongs to a room, and what each change does."""
+"""Commands about memberships: which users may give them, and what they change."""
 
 from datetime import UTC, datetime
 
@@ -43,7 +43,7 @@ from chatcore.domain.state import Membership, RoomState
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 ROOM = "room-" + "a" * 26
-PEOPLE = {
+MEMBERS = {
     "olga": Membership("owner", since=1),
     "otto": Membership("owner", since=1),
     "anna": Membership("admin", since=1),
@@ -54,19 +54,19 @@ PEOPLE = {
 }
 
 
-def room(kind: RoomKind = "group", **people: Membership) -> RoomState:
-    return RoomState(room=ROOM, head=9, kind=kind, title="Tea", members=people or PEOPLE)
+def room(kind: RoomKind = "group", **members: Membership) -> RoomState:
+    return RoomState(room=ROOM, head=9, kind=kind, title="Tea", members=members or MEMBERS)
 
 
 def outcome(
     user: str, command: RoomCommand[object], state: RoomState | None = None, rules: Rules | None = None
 ) -> Event | ChatError | None:
-    found = decide(state or room(), Facts(), user, command, "k", NOW, rules or Rules())
-    return found.event if isinstance(found, Entry) else found
+    result = decide(state or room(), Facts(), user, command, "k", NOW, rules or Rules())
+    return result.event if isinstance(result, Entry) else result
 
 
-def kind_of(found: object) -> type | None:
-    return None if found is None else type(found)
+def kind_of(result: object) -> type | None:
+    return None if result is None else type(result)
 
 
 def remove(user: str) -> RemoveUser:
@@ -83,24 +83,24 @@ def remove(user: str) -> RemoveUser:
         ("ina", "mia", NotFound), ("ben", "mia", NotFound), ("eve", "mia", NotFound),
     ],
 )  # fmt: skip
-def test_owners_remove_and_ban_anyone_and_admins_whoever_does_not_lead(
+def test_owners_remove_and_ban_any_user_and_admins_plain_users(
     user: str, other: str, refused: type[ChatError] | None
 ) -> None:
     assert kind_of(outcome(user, remove(other))) is (refused or Removed)
     assert kind_of(outcome(user, BanUser(room=ROOM, user=other))) is (refused or Banned)
 
 
-def test_a_reason_may_have_several_lines() -> None:
+def test_reason_can_have_several_lines() -> None:
     reason = "spam:\r\n\tagain\0"
     assert outcome("olga", BanUser(room=ROOM, user="mia", reason=reason)) == Banned(user="mia", reason=reason)
 
 
-def test_removing_who_is_not_there_changes_nothing() -> None:
+def test_removal_of_a_user_that_is_not_a_member_changes_nothing() -> None:
     assert outcome("olga", remove("eve")) is None
     assert outcome("olga", remove("ben")) is None
 
 
-def test_a_ban_keeps_out_until_it_is_lifted() -> None:
+def test_banned_user_is_kept_out_until_unbanned() -> None:
     state = room("public")
     banned = decide(state, Facts(), "anna", BanUser(room=ROOM, user="eve", reason="spam"), "k", NOW, Rules())
     assert isinstance(banned, Entry)
@@ -116,27 +116,27 @@ def test_a_ban_keeps_out_until_it_is_lifted() -> None:
     assert outcome("anna", UnbanUser(room=ROOM, user="mia"), state) is None
 
 
-def test_a_group_is_joined_by_whoever_is_invited() -> None:
+def test_invited_user_joins_a_group_others_cannot() -> None:
     assert outcome("ina", JoinRoom(room=ROOM)) == Joined(user="ina")
     assert kind_of(outcome("eve", JoinRoom(room=ROOM))) is NotFound
     assert kind_of(outcome("ben", JoinRoom(room=ROOM))) is NotFound
     assert outcome("mia", JoinRoom(room=ROOM)) is None
 
 
-def test_leaders_invite_and_nobody_twice() -> None:
+def test_owners_and_admins_invite_a_user_once() -> None:
     assert outcome("anna", InviteUser(room=ROOM, user="eve")) == Invited(user="eve")
     assert outcome("anna", InviteUser(room=ROOM, user="ina")) is None
     assert outcome("anna", InviteUser(room=ROOM, user="mia")) is None
     assert kind_of(outcome("mia", InviteUser(room=ROOM, user="eve"))) is Forbidden
 
 
-def test_nobody_is_invited_who_does_not_exist() -> None:
+def test_invitation_of_an_unknown_user_is_not_found() -> None:
     command = InviteUser(room=ROOM, user="ghost")
-    found = decide(room(), Facts(unknown_users=frozenset({"ghost"})), "olga", command, "k", NOW, Rules())
-    assert isinstance(found, NotFound)
+    result = decide(room(), Facts(unknown_users=frozenset({"ghost"})), "olga", command, "k", NOW, Rules())
+    assert isinstance(result, NotFound)
 
 
-def test_members_and_the_invited_leave_and_the_last_owner_only_as_the_last_member() -> None:
+def test_members_and_invited_leave_the_last_owner_only_as_last_member() -> None:
     assert outcome("mia", LeaveRoom(room=ROOM)) == Left(user="mia")
     assert outcome("ina", LeaveRoom(room=ROOM)) == Left(user="ina")
     assert outcome("olga", LeaveRoom(room=ROOM)) == Left(user="olga")
@@ -159,26 +159,26 @@ def test_members_and_the_invited_leave_and_the_last_owner_only_as_the_last_membe
         ("mia", "mia", "admin", Invalid), ("mia", "olga", "member", Forbidden), ("eve", "mia", "admin", NotFound),
     ],
 )  # fmt: skip
-def test_owners_give_roles_and_everybody_may_step_down(
+def test_owners_change_roles_and_members_can_step_down(
     user: str, other: str, role: Role, expected: type | None
 ) -> None:
     assert kind_of(outcome(user, ChangeRole(room=ROOM, user=other, role=role))) is expected
 
 
-def test_the_last_owner_may_not_step_down() -> None:
+def test_last_owner_cannot_step_down() -> None:
     state = room(o=Membership("owner", since=1), m=Membership("member", since=1))
     assert kind_of(outcome("o", ChangeRole(room=ROOM, user="o", role="member"), state)) is Forbidden
 
 
-def test_leaders_give_a_room_its_title() -> None:
+def test_owners_and_admins_change_the_title() -> None:
     assert kind_of(outcome("mia", UpdateRoom(room=ROOM, title="Cake"))) is Forbidden
     assert outcome("anna", UpdateRoom(room=ROOM, title="Tea")) is None
-    found = decide(room(), Facts(), "anna", UpdateRoom(room=ROOM, title="Cake"), "k", NOW, Rules())
-    assert isinstance(found, Entry)
-    assert evolve(room(), found).title == "Cake"
+    entry = decide(room(), Facts(), "anna", UpdateRoom(room=ROOM, title="Cake"), "k", NOW, Rules())
+    assert isinstance(entry, Entry)
+    assert evolve(room(), entry).title == "Cake"
 
 
-def test_a_private_rooms_two_members_can_not_change_who_they_are() -> None:
+def test_members_of_a_private_room_are_fixed() -> None:
     state = room("private", alice=Membership("member", since=1), bob=Membership("member", since=1))
     for command in (
         JoinRoom(room=ROOM), LeaveRoom(room=ROOM), InviteUser(room=ROOM, user="eve"), remove("bob"),
@@ -189,7 +189,7 @@ def test_a_private_rooms_two_members_can_not_change_who_they_are() -> None:
         assert kind_of(outcome("eve", command, state)) is NotFound
 
 
-def test_a_full_room_is_not_joined() -> None:
+def test_full_room_cannot_be_joined() -> None:
     rules = Rules(members_max=5)
     assert kind_of(outcome("ina", JoinRoom(room=ROOM), rules=rules)) is Conflict
     assert outcome("ina", JoinRoom(room=ROOM), rules=Rules(members_max=6)) == Joined(user="ina")
@@ -206,22 +206,22 @@ def test_a_full_room_is_not_joined() -> None:
 )
 def test_room_create_above_members_max_is_invalid(members: list[str], wrong: str | None) -> None:
     create = CreateRoom(kind="group", title="Tea", members=members, key="k")
-    found = outcome("alice", create, RoomState(room=ROOM), Rules(members_max=3))
-    assert (found.field if isinstance(found, Invalid) else None) == wrong
-    assert isinstance(found, Opened) is (wrong is None)
+    result = outcome("alice", create, RoomState(room=ROOM), Rules(members_max=3))
+    assert (result.field if isinstance(result, Invalid) else None) == wrong
+    assert isinstance(result, Opened) is (wrong is None)
 
 
 def test_full_room_can_invite() -> None:
     assert isinstance(outcome("olga", InviteUser(room=ROOM, user="eve"), rules=Rules(members_max=5)), Invited)
 
 
-def test_private_room_has_two_members_whatever_members_max_is() -> None:
+def test_private_room_has_two_members_for_any_members_max() -> None:
     message = SendMessage(to="bob", body="hi", key="k")
-    found = decide(RoomState(room=ROOM), Facts(), "alice", message, "k", NOW, Rules(members_max=1))
-    assert isinstance(found, Entry)
+    result = decide(RoomState(room=ROOM), Facts(), "alice", message, "k", NOW, Rules(members_max=1))
+    assert isinstance(result, Entry)
 
 
-def test_a_host_may_give_other_rights() -> None:
+def test_host_can_change_the_rights() -> None:
     plain: frozenset[Rank] = frozenset({"member"})
     rights: Rights = {**RIGHTS, "update": {**RIGHTS["update"], "group": plain}}
     assert kind_of(outcome("mia", UpdateRoom(room=ROOM, title="Cake"), rules=Rules(rights=rights))) is not Forbidden

@@ -1,4 +1,4 @@
-"""The memory bus keeps the contract."""
+"""The contract suite of the bus on the memory bus."""
 
 import pytest
 
@@ -14,9 +14,9 @@ class TestMemoryBus(BusContract):
 
 
 @pytest.mark.anyio
-async def test_hints_have_been_heard_in_order_when_publish_returns() -> None:
-    bus, heard = MemoryBus(), HintRecorder()
+async def test_hints_are_received_in_order_when_publish_returns() -> None:
+    bus, received = MemoryBus(), HintRecorder()
     hints = [RoomHint(room="room", seq=seq) for seq in range(1, 11)]
-    async with bus.subscribe(heard):
+    async with bus.subscribe(received):
         await bus.publish(hints)
-        assert heard.hints == hints
+        assert received.hints == hints

@@ -1,4 +1,4 @@
-"""The memory registry keeps the contract, and forgets what nobody comes for."""
+"""The contract suite of the registry on the memory registry, and its bounded memory."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from chatcore_memory import MemoryRegistry
 
 
 class Clock:
-    """Seconds that pass when they are told to."""
+    """A clock in seconds that a test sets."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -43,9 +43,7 @@ class TestMemoryRegistry(SocketRegistryContract):
 
 
 @pytest.mark.anyio
-async def test_a_revocation_that_no_node_comes_for_is_forgotten_in_the_end(
-    clock: Clock, registry: MemoryRegistry
-) -> None:
+async def test_revocation_without_a_renewal_is_forgotten(clock: Clock, registry: MemoryRegistry) -> None:
     await registry.add(socket())
     await registry.revoke([socket()], "kicked")
     clock.now += REVOKED_S - 1
@@ -55,7 +53,7 @@ async def test_a_revocation_that_no_node_comes_for_is_forgotten_in_the_end(
 
 
 @pytest.mark.anyio
-async def test_nothing_is_left_of_sockets_that_vanished(clock: Clock, registry: MemoryRegistry) -> None:
+async def test_expired_sockets_leave_no_memory(clock: Clock, registry: MemoryRegistry) -> None:
     for number in range(100):
         await registry.add(socket(f"s{number}", user=f"user {number % 7}"))
     await registry.revoke([socket("s3", user="user 3")], "kicked")

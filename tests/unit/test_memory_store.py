@@ -1,4 +1,4 @@
-"""The memory store keeps the contracts of a store's ports."""
+"""The contract suites of a store on the memory store."""
 
 import anyio
 import pytest
@@ -46,7 +46,7 @@ class TestMemoryHistories(MemoryFixtures, HistoriesContract): ...
 class MemoryStores:
     @pytest.fixture
     def stores(self) -> Stores:
-        """What lies in memory is the object's own: it is opened again, not made again."""
+        """Return the same object each time, because it holds its data in memory."""
         store = MemoryStore()
         return lambda: store
 
@@ -61,7 +61,7 @@ class TestMemoryStore(MemoryStores, StoreContract):
 
 
 @pytest.mark.anyio
-async def test_two_who_read_the_same_head_meet_at_the_append() -> None:
+async def test_concurrent_appends_at_one_head_write_one_entry() -> None:
     store = MemoryStore()
     heads: list[int] = []
     written: list[int] = []
@@ -78,7 +78,7 @@ async def test_two_who_read_the_same_head_meet_at_the_append() -> None:
 
 
 @pytest.mark.anyio
-async def test_reading_rooms_that_are_unborn_leaves_nothing_behind() -> None:
+async def test_reads_of_unborn_rooms_leave_no_memory() -> None:
     store = MemoryStore()
     for number in range(100):
         room = f"unborn {number}"

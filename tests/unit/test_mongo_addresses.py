@@ -1,4 +1,4 @@
-"""Addresses of MongoDB: what is refused without asking a server, and what is said of them."""
+"""Addresses of MongoDB: refusals without a server, and how addresses are shown."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def anyio_backend() -> str:
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("address", "reason"),
     [
         ("mongodb://", "mongodb://host:port/database"),
         ("mongodb:///geheim", "mongodb://host:port/database"),
@@ -40,27 +40,27 @@ def anyio_backend() -> str:
         (f"mongodb://h/?tls=true&{NO_FILE}", "A file that the address of MongoDB names"),
     ],
 )
-async def test_malformed_address_is_refused_in_one_line_that_shows_none_of_it(address: str, said: str) -> None:
-    for open_it in (MongoDatabase(address).__aenter__, lambda: MongoDatabase(address).migrate(lambda *_: None)):
+async def test_malformed_address_is_refused_in_one_line_without_its_text(address: str, reason: str) -> None:
+    for open_database in (MongoDatabase(address).__aenter__, lambda: MongoDatabase(address).migrate(lambda *_: None)):
         with pytest.raises(StoreError) as refused:
-            await open_it()
-        assert said in str(refused.value)
+            await open_database()
+        assert reason in str(refused.value)
         assert "geheim" not in str(refused.value)
         assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("userinfo", ["", "bob:geheim@", "bob:geheim@geheim@"])
 @pytest.mark.parametrize("path", ["", "/", "/geheim", "/?appname=geheim", "?appname=geheim@h/@geheim"])
-def test_where_a_database_is_are_its_hosts_alone(userinfo: str, path: str) -> None:
+def test_where_is_the_hosts_of_the_address(userinfo: str, path: str) -> None:
     for hosts in ("h", "h:27018", "a:1,[::1]:2"):
         assert MongoDatabase(f"mongodb://{userinfo}{hosts}{path}").where == hosts
 
 
-def test_where_a_database_is_whose_address_is_a_host_alone_is_that_host() -> None:
+def test_where_of_an_address_that_is_only_a_host_is_that_host() -> None:
     assert MongoDatabase("nonsense").where == "nonsense"
 
 
-async def test_what_is_said_of_a_fault_holds_nothing_secret_of_the_address(caplog: pytest.LogCaptureFixture) -> None:
+async def test_log_of_a_fault_has_no_secret_of_the_address(caplog: pytest.LogCaptureFixture) -> None:
     database = MongoDatabase("mongodb://bob:geheim@db.example:27017/chat?appname=geheim")
     with pytest.raises(Unavailable):
         async with database.time_limit():

@@ -1,4 +1,4 @@
-"""What a signature of `chatcore` shows can be imported from `chatcore`."""
+"""The types in public signatures of `chatcore` can be imported from `chatcore`."""
 
 import inspect
 import types
@@ -30,9 +30,9 @@ def annotations_of(public: type) -> Iterator[tuple[str, object]]:
 def classes_in(annotation: object) -> Iterator[type]:
     for argument in typing.get_args(annotation):
         yield from classes_in(argument)
-    found = typing.get_origin(annotation) or annotation
-    if inspect.isclass(found):
-        yield found
+    outer = typing.get_origin(annotation) or annotation
+    if inspect.isclass(outer):
+        yield outer
 
 
 def test_every_type_of_a_public_signature_is_importable_from_chatcore() -> None:

@@ -17,7 +17,7 @@ async def test_two_simultaneous_first_messages_make_one_room_with_two_messages()
 
 
 @pytest.mark.parametrize("race", RACES_OF_TWO, ids=lambda race: type(race).__name__)
-async def test_some_order_of_two_simultaneous_commands_explains_what_they_come_to(race: Race) -> None:
+async def test_results_of_two_simultaneous_commands_fit_some_order(race: Race) -> None:
     tally = await run(race, MemoryStore())
     print(tally)
     assert tally.conflicts >= CONFLICTS_MIN

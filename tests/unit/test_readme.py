@@ -5,7 +5,7 @@ import re
 from tests.readme import README, example
 
 
-def test_the_store_of_somebody_else_is_the_one_in_the_examples() -> None:
+def test_readme_and_docs_have_the_store_of_the_examples() -> None:
     tests = (README.parent / "examples" / "test_journal_store.py").read_text(encoding="utf-8")
     assert example("python", "class TestJournalStore") in tests
     stores = (README.parent / "docs" / "stores.md").read_text(encoding="utf-8")
@@ -13,5 +13,5 @@ def test_the_store_of_somebody_else_is_the_one_in_the_examples() -> None:
     assert printed in tests
 
 
-def test_the_domain_runs_in_memory_as_the_readme_says() -> None:
+def test_readme_example_runs_in_memory() -> None:
     exec(compile(example("python", "MemoryStore()"), "README.md", "exec"), {})

@@ -1,4 +1,4 @@
-"""What a client does with the commands that its user gives: order, keys, repeating."""
+"""The commands of a client: their order, keys and repetition."""
 
 import pytest
 from hypothesis import given
@@ -33,27 +33,27 @@ def keys(device: Device) -> list[str]:
 
 
 def settled(device: Device) -> list[Settled]:
-    return [effect for effect in device.said if isinstance(effect, Settled)]
+    return [effect for effect in device.effects if isinstance(effect, Settled)]
 
 
-def test_what_is_said_before_there_is_a_line_goes_out_when_there_is_one() -> None:
+def test_command_sent_offline_is_asked_when_connected() -> None:
     device = Device(Server())
     number = device.send("message.send", message("a"))
-    assert device.said == []
+    assert device.effects == []
     assert device.connect() == [Ask(number, "message.send", message("a"))]
 
 
-def test_on_a_new_line_what_was_missed_is_asked_before_commands_are_repeated() -> None:
+def test_sync_precedes_repeated_commands_on_a_new_connection() -> None:
     server = Server()
     server.say("alice", "bob", "hi")
-    device = Device(server).come()
+    device = Device(server).start()
     device.send("message.send", message("a"))
     device.lose()
     assert [event for event, _ in events(device.connect())] == ["sync", "message.send"]
 
 
 @pytest.mark.parametrize("answer", [DONE, REFUSED], ids=["done", "refused"])
-def test_an_answer_that_is_not_temporary_settles_a_command_once_and_for_all(answer: Object) -> None:
+def test_permanent_answer_settles_a_command_once(answer: Object) -> None:
     device = online()
     number = device.send("message.send", message("a"))
     assert device.answer(answer) == [Settled(number, answer)]
@@ -63,14 +63,14 @@ def test_an_answer_that_is_not_temporary_settles_a_command_once_and_for_all(answ
     assert device.connect() == []
 
 
-def test_temporary_failure_is_repeated_after_the_wait_with_the_same_number_and_key() -> None:
+def test_temporary_failure_is_repeated_after_the_wait_with_number_and_key() -> None:
     device = online()
     number = device.send("message.send", message("a"))
     assert device.answer(UNAVAILABLE) == [Wait(100)]
     assert device.retry() == [Ask(number, "message.send", message("a"))]
 
 
-def test_waits_grow_to_5_s_and_begin_small_again_after_a_success() -> None:
+def test_waits_grow_to_5_s_and_restart_after_a_success() -> None:
     device = online()
     device.send("message.send", message("a"))
     for _ in range(8):
@@ -82,7 +82,7 @@ def test_waits_grow_to_5_s_and_begin_small_again_after_a_success() -> None:
     assert device.answer(UNAVAILABLE) == [Wait(100)]
 
 
-def test_waits_begin_small_again_on_a_new_line() -> None:
+def test_waits_restart_on_a_new_connection() -> None:
     device = online()
     device.send("message.send", message("a"))
     device.answer(UNAVAILABLE)
@@ -91,13 +91,13 @@ def test_waits_begin_small_again_on_a_new_line() -> None:
     assert device.answer(UNAVAILABLE) == [Wait(100)]
 
 
-def test_a_wait_is_as_long_as_the_server_asks_for() -> None:
+def test_wait_is_as_long_as_the_server_requests() -> None:
     device = online()
     device.send("message.send", message("a"))
     assert device.answer(LIMITED) == [Wait(7_000)]
 
 
-def test_what_fails_during_a_wait_makes_no_second_one() -> None:
+def test_failure_during_a_wait_causes_no_second_wait() -> None:
     device = online()
     device.send("message.send", message("a"))
     device.send("message.send", message("b"))
@@ -115,9 +115,7 @@ def test_what_fails_during_a_wait_makes_no_second_one() -> None:
         ({"to": "bob"}, {"room": "pvt-alice-bob"}),
     ],
 )
-def test_no_command_overtakes_one_to_its_room_that_waits_to_be_repeated(
-    first: dict[str, str], second: dict[str, str]
-) -> None:
+def test_command_does_not_overtake_a_waiting_command_to_its_room(first: dict[str, str], second: dict[str, str]) -> None:
     device = online()
     device.send("message.send", message("a", **first))
     device.answer(UNAVAILABLE)
@@ -128,7 +126,7 @@ def test_no_command_overtakes_one_to_its_room_that_waits_to_be_repeated(
     assert keys(device) == ["elsewhere", "a", "b"]
 
 
-def test_what_goes_to_no_room_waits_for_nobody() -> None:
+def test_command_without_a_room_waits_for_no_other() -> None:
     device = online()
     device.send("room.create", message("a", title="t"))
     device.answer(UNAVAILABLE)
@@ -136,8 +134,8 @@ def test_what_goes_to_no_room_waits_for_nobody() -> None:
     assert keys(device) == ["b"]
 
 
-def test_what_has_no_key_is_not_repeated() -> None:
-    """Neither after a failure nor after a break: whether it was done is not known."""
+def test_command_without_a_key_is_not_repeated() -> None:
+    """The client does not know whether the command was carried out."""
     device = online()
     number = device.send("mark", {"room": "r", "read": 1})
     assert device.answer(UNAVAILABLE) == [Settled(number, UNAVAILABLE)]
@@ -146,18 +144,18 @@ def test_what_has_no_key_is_not_repeated() -> None:
     assert device.connect() == []
 
 
-def test_what_has_no_key_and_was_never_sent_is_not_lost_with_the_line() -> None:
+def test_unsent_command_without_a_key_survives_a_lost_connection() -> None:
     device = Device(Server())
     device.send("mark", {"room": "r", "read": 1})
     assert device.lose() == []
     assert kinds(device.connect()) == [Ask]
 
 
-def test_a_number_that_nobody_asked_under_is_ignored() -> None:
+def test_answer_to_an_unknown_number_is_ignored() -> None:
     assert online().replica.answered(99, DONE) == []
 
 
-def test_without_a_line_nothing_goes_out_even_when_a_wait_ends() -> None:
+def test_retry_without_a_connection_asks_nothing() -> None:
     device = online()
     device.send("message.send", message("a"))
     device.answer(UNAVAILABLE)
@@ -166,10 +164,10 @@ def test_without_a_line_nothing_goes_out_even_when_a_wait_ends() -> None:
     assert [event for event, _ in events(device.connect())] == ["message.send"]
 
 
-class Unsteady:
-    """A server that carries out what it gets in order, or fails it with all that it has of that room.
+class FlakyServer:
+    """A server that carries out the oldest command, or fails all commands of a room.
 
-    ``log`` has what it did, each key once; ``tries`` what it was asked under each number.
+    ``log`` has each key once; ``tries`` has the data of each number.
     """
 
     def __init__(self, device: Device) -> None:
@@ -177,7 +175,7 @@ class Unsteady:
         self.log: list[tuple[str, str]] = []
         self.tries: dict[int, list[Object]] = {}
 
-    def _does(self, ask: Ask) -> None:
+    def _carry_out(self, ask: Ask) -> None:
         self.tries.setdefault(ask.number, []).append(ask.data)
         done = (ask.data["room"], ask.data["key"])
         if done not in self.log:
@@ -185,7 +183,7 @@ class Unsteady:
 
     def do(self) -> None:
         if self._device.asked:
-            self._does(self._device.asked[0])
+            self._carry_out(self._device.asked[0])
             self._device.answer(DONE)
 
     def fail(self) -> None:
@@ -198,9 +196,9 @@ class Unsteady:
             self._device.take(self._device.replica.answered(ask.number, UNAVAILABLE))
 
     def leave(self, done: int) -> None:
-        """The line breaks: some of what it carried is still done, and the answers are lost."""
+        """Lose the connection: ``done`` commands are carried out, and their answers are lost."""
         for ask in self._device.asked[:done]:
-            self._does(ask)
+            self._carry_out(ask)
         self._device.lose()
         self._device.connect()
 
@@ -211,11 +209,11 @@ breaks = st.tuples(st.just("leave"), st.integers(0, 4))
 
 
 @given(many(sends, answers, breaks))
-def test_whatever_fails_each_room_has_each_command_once_in_its_order(
+def test_each_room_gets_each_command_once_in_order_despite_failures(
     taken: list[tuple[str, str | int | None]],
 ) -> None:
     device = online()
-    server = Unsteady(device)
+    server = FlakyServer(device)
     given: list[tuple[str, str]] = []
     for step in [*taken, ("retry", None), *[("do", None)] * 60]:
         match step:
@@ -229,6 +227,6 @@ def test_whatever_fails_each_room_has_each_command_once_in_its_order(
             case (name, _):
                 {"do": server.do, "fail": server.fail}[name]()
     for room in "rq":
-        assert [done for done in server.log if done[0] == room] == [one for one in given if one[0] == room]
-    assert [one.answer for one in settled(device)] == [DONE] * len(given)
+        assert [done for done in server.log if done[0] == room] == [sent for sent in given if sent[0] == room]
+    assert [effect.answer for effect in settled(device)] == [DONE] * len(given)
     assert all(data == tries[0] for tries in server.tries.values() for data in tries)

@@ -1,4 +1,4 @@
-"""Laws of a client: whatever comes late, twice, in another order or never, it has in the end what the store has."""
+"""Laws of a client: it ends with the log of the store if pushes are late, repeated, reordered or lost."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from chatcore.protocol import Object, entry_object
 from chatcore.replica import RoomCursor
 from tests.unit.replica_device import Device
 from tests.unit.replica_server import UNAVAILABLE, Server
-from tests.unit.replica_talk import ROOM, acts, begun, many
+from tests.unit.replica_talk import ROOM, actions, many, started_server
 
 Steps = list[tuple[str, int | RoomCommand[Any]]]
-"""What happens on the way, or what a user does."""
+"""Steps of the network, and commands of users."""
 
-ways = st.tuples(st.sampled_from(["read", "fail", "retry", "sync", "lose", "lag"]), st.just(0))
+network_steps = st.tuples(st.sampled_from(["read", "fail", "retry", "sync", "lose", "lag"]), st.just(0))
 pushed = st.tuples(st.just("push"), st.integers(0, 40))
 backups = st.tuples(st.just("restore"), st.integers(1, 12))
 
 
-class Weather:
-    """Between a device and its server: pushes come in any order, twice or never, and answers late."""
+class Network:
+    """The network between a device and its server: it reorders, repeats or loses pushes, and delays answers."""
 
     def __init__(self, server: Server, device: Device) -> None:
         self._server = server
@@ -29,12 +29,12 @@ class Weather:
         self._late: list[Object] = []
 
     def push(self, number: int) -> None:
-        """An entry as it was written, or rather as it is now: the older text would only be taken back."""
+        """Push an entry in its present state."""
         entries = self._server.rooms[ROOM].entries
-        self._device.hear("entry", entry_object(entries[number % len(entries)]))
+        self._device.receive("entry", entry_object(entries[number % len(entries)]))
 
     def lag(self) -> None:
-        """The server reads what is asked; the answer is on its way."""
+        """Let the server answer the oldest question. The answer is delivered later."""
         if self._device.asked and not self._late:
             self._late.append(self._device.ask_server(self._device.asked[0]))
 
@@ -51,14 +51,14 @@ class Weather:
         self._late.clear()
         self._device.lose()
         self._device.connect()
-        self._device.hear("ready", self._server.ready("alice"))
+        self._device.receive("ready", self._server.ready("alice"))
 
     def restore(self, upto: int) -> None:
         self._server.restore(upto)
         self.lose()
 
     def clear(self) -> None:
-        """What is on its way comes, and then nothing is in the way any more."""
+        """Deliver the late answer, and answer all questions."""
         self.read()
         self.retry()
         self._device.settle()
@@ -78,7 +78,7 @@ class Weather:
             case "restore":
                 self.restore(number)
             case _:
-                without = {
+                methods = {
                     "read": self.read,
                     "fail": self.fail,
                     "retry": self.retry,
@@ -86,42 +86,38 @@ class Weather:
                     "lose": self.lose,
                     "lag": self.lag,
                 }
-                without[step]()
+                methods[step]()
 
 
-def through(taken: Steps, gap_above: int, page: int) -> Device:
-    server = begun(gap_above)
+def run_steps(taken: Steps, gap_above: int, page: int) -> Device:
+    server = started_server(gap_above)
     device = Device(server, page=page)
     device.connect()
-    device.hear("ready", server.ready("alice"))
-    weather = Weather(server, device)
-    for name, what in taken:
-        if isinstance(what, int):
-            weather.take(name, what)
+    device.receive("ready", server.ready("alice"))
+    network = Network(server, device)
+    for name, step in taken:
+        if isinstance(step, int):
+            network.take(name, step)
         else:
-            server.do(name, what)
-    weather.clear()
+            server.do(name, step)
+    network.clear()
     return device
 
 
 sizes = st.integers(1, 4)
 
 
-@given(many(acts, pushed, ways), sizes, sizes)
-def test_however_entries_are_pushed_a_client_ends_with_the_log_of_the_store(
-    taken: Steps, gap_above: int, page: int
-) -> None:
-    """`Device` sees to it that nothing is given twice."""
-    device = through(taken, gap_above, page)
+@given(many(actions, pushed, network_steps), sizes, sizes)
+def test_client_has_the_log_of_the_store_for_any_order_of_pushes(taken: Steps, gap_above: int, page: int) -> None:
+    """`Device` checks that no entry is given twice."""
+    device = run_steps(taken, gap_above, page)
     assert device.held() == device.server.logs("alice")
     head = max(device.held()[ROOM])
     assert device.replica.cursors == {ROOM: RoomCursor("e1", head)}
 
 
-@given(many(acts, pushed, ways, backups), sizes, sizes)
-def test_whenever_a_backup_is_played_back_a_client_ends_with_the_log_of_the_store(
-    taken: Steps, gap_above: int, page: int
-) -> None:
-    device = through(taken, gap_above, page)
+@given(many(actions, pushed, network_steps, backups), sizes, sizes)
+def test_client_has_the_log_of_the_store_after_any_restore(taken: Steps, gap_above: int, page: int) -> None:
+    device = run_steps(taken, gap_above, page)
     assert device.held() == device.server.logs("alice")
     assert device.replica.cursors[ROOM].epoch == device.server.epoch

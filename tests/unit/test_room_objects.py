@@ -1,4 +1,4 @@
-"""The fields of a Room that each user is shown, in answers and in the push `room`."""
+"""The fields of a Room object in answers and in the push `room`."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def create(chat: Chat, *bodies: str) -> str:
-    """A group of olga with her messages, to which ina is invited."""
+    """Create a group of olga with messages of hers and an invitation of ina."""
     room = (await chat.execute("olga", CreateRoom(kind="group", title="Tea", key="k"))).view.room
     for body in bodies:
         await chat.execute("olga", SendMessage(room=room, body=body, key=body[:64]))
@@ -26,12 +26,12 @@ async def test_invited_user_is_shown_no_entry_no_count_and_no_marker() -> None:
         room = await create(chat, "secret")
         shown = answer_object(await chat.execute("ina", GetRoom(room=room)))
         (listed,) = answer_object(await chat.execute("ina", ListRooms()))["rooms"]
-        for found in (shown, listed):
-            assert found["me"] == {"role": "member", "state": "invited"}
-            assert found.keys().isdisjoint({"last", "markers", "unread"})
+        for fields in (shown, listed):
+            assert fields["me"] == {"role": "member", "state": "invited"}
+            assert fields.keys().isdisjoint({"last", "markers", "unread"})
 
 
-async def test_push_of_a_joined_room_shows_markers_but_no_last_entry_and_no_unread_count() -> None:
+async def test_push_of_a_joined_room_has_markers_and_no_last_entry_or_unread() -> None:
     ina = Recorder()
     async with Chat(MemoryStore()) as chat, chat.connect(ina, user="ina"):
         room = await create(chat)

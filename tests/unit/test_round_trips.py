@@ -1,4 +1,4 @@
-"""How often the store is asked: what a client does often takes a fixed number of round trips, however many rooms."""
+"""Frequent commands take a fixed number of round trips to the store for any number of rooms."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -14,32 +14,32 @@ from tests.unit.outer_calls import carry_out, is_outer
 
 pytestmark = pytest.mark.anyio
 
-ASKED = Store.__abstractmethods__ - {"__aenter__", "__aexit__"}
+METHODS = Store.__abstractmethods__ - {"__aenter__", "__aexit__"}
 ROOMS = 1_000
 
 
 class CountingStore(MemoryStore):
-    """A memory store that notes which of the ports' methods are called."""
+    """A memory store that records the calls of the ports' methods from outside."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[str] = []
 
     def __getattribute__(self, name: str) -> Any:
-        found: Callable[..., Any] = super().__getattribute__(name)
-        if name not in ASKED or not is_outer():
-            return found
+        attribute: Callable[..., Any] = super().__getattribute__(name)
+        if name not in METHODS or not is_outer():
+            return attribute
 
         def call(*args: Any, **options: Any) -> Awaitable[Any]:
             self.calls.append(name)
-            return carry_out(partial(found, *args, **options))
+            return carry_out(partial(attribute, *args, **options))
 
         return call
 
 
 @pytest.fixture
 async def store() -> CountingStore:
-    """A user with 1,000 rooms."""
+    """Return a store with 1,000 rooms of mia."""
     store = CountingStore()
     async with Chat(store) as chat:
         for number in range(ROOMS):
@@ -48,7 +48,7 @@ async def store() -> CountingStore:
     return store
 
 
-async def test_a_page_of_rooms_with_unread_counts_is_one_round_trip(store: CountingStore) -> None:
+async def test_page_of_rooms_with_unread_counts_is_one_round_trip(store: CountingStore) -> None:
     async with Chat(store) as chat:
         store.calls.clear()
         page = await chat.execute("mia", ListRooms(limit=200))
@@ -56,7 +56,7 @@ async def test_a_page_of_rooms_with_unread_counts_is_one_round_trip(store: Count
         assert store.calls == ["page"]
 
 
-async def test_a_sync_of_500_rooms_is_one_round_trip(store: CountingStore) -> None:
+async def test_sync_of_500_rooms_is_one_round_trip(store: CountingStore) -> None:
     async with Chat(store) as chat:
         rooms = [row.room for row in await store.memberships("mia")][:500]
         store.calls.clear()
@@ -65,7 +65,7 @@ async def test_a_sync_of_500_rooms_is_one_round_trip(store: CountingStore) -> No
         assert store.calls == ["catch_up"]
 
 
-async def test_a_socket_of_a_user_with_1000_rooms_is_ready_after_at_most_three(store: CountingStore) -> None:
+async def test_connect_with_1000_rooms_takes_at_most_three_round_trips(store: CountingStore) -> None:
     async with Chat(store) as chat:
         store.calls.clear()
         recorder = Recorder()
@@ -74,7 +74,7 @@ async def test_a_socket_of_a_user_with_1000_rooms_is_ready_after_at_most_three(s
             assert 1 <= len(store.calls) <= 3
 
 
-async def test_a_send_in_a_followed_room_is_one_round_trip(store: CountingStore) -> None:
+async def test_send_in_a_subscribed_room_is_one_round_trip(store: CountingStore) -> None:
     async with Chat(store) as chat:
         room = (await store.memberships("mia"))[0].room
         async with chat.connect(Recorder(), user="mia") as socket:

@@ -1,4 +1,4 @@
-"""Password hashes by argon2-cffi: what they are, and that they stay off the loop and within bounds."""
+"""Password hashes by argon2-cffi: their parameters, threads and bounds."""
 
 import threading
 from collections.abc import Callable
@@ -16,7 +16,7 @@ QUICK = argon2.profiles.CHEAPEST
 
 
 class HeldHasher(Argon2Hasher):
-    """Verifies only once its block is left, and knows how many verifications ran at the same time."""
+    """Verifies only after its block is left, and counts concurrent verifications."""
 
     def __init__(self, *, threads: int) -> None:
         super().__init__(QUICK, threads=threads)
@@ -39,19 +39,19 @@ class HeldHasher(Argon2Hasher):
         return super()._matches(password_hash, password)
 
 
-async def until(true: Callable[[], bool]) -> None:
-    """Let everything else run until ``true``; other tasks and threads make it so."""
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until other tasks or threads make ``condition`` true."""
     with anyio.fail_after(10):
-        while not true():
+        while not condition():
             await anyio.lowlevel.checkpoint()
 
 
-async def test_a_hash_is_of_its_password_and_no_other() -> None:
+async def test_hash_verifies_its_password_only() -> None:
     hasher = Argon2Hasher(QUICK)
-    found = await hasher.hash("pässword 🙂")
-    assert await hasher.verify("pässword 🙂", found)
-    assert not await hasher.verify("passwörd 🙂", found)
-    assert not await hasher.verify("", found)
+    hashed = await hasher.hash("pässword 🙂")
+    assert await hasher.verify("pässword 🙂", hashed)
+    assert not await hasher.verify("passwörd 🙂", hashed)
+    assert not await hasher.verify("", hashed)
 
 
 async def test_two_hashes_of_one_password_differ() -> None:
@@ -59,19 +59,19 @@ async def test_two_hashes_of_one_password_differ() -> None:
     assert await hasher.hash("password") != await hasher.hash("password")
 
 
-async def test_by_default_it_is_argon2id_with_the_second_option_of_rfc_9106() -> None:
+async def test_default_hash_is_argon2id_with_the_second_option_of_rfc_9106() -> None:
     parameters = argon2.extract_parameters(await Argon2Hasher().hash("password"))
     assert (parameters.type, parameters.version) == (argon2.Type.ID, 19)
     assert (parameters.time_cost, parameters.memory_cost, parameters.parallelism) == (3, 65_536, 4)
     assert (parameters.salt_len, parameters.hash_len) == (16, 32)
 
 
-async def test_a_hash_of_other_parameters_is_still_verified() -> None:
-    found = await Argon2Hasher(argon2.Parameters(argon2.Type.ID, 19, 16, 32, 2, 16, 1)).hash("password")
-    assert await Argon2Hasher(QUICK).verify("password", found)
+async def test_hash_with_other_parameters_is_verified() -> None:
+    hashed = await Argon2Hasher(argon2.Parameters(argon2.Type.ID, 19, 16, 32, 2, 16, 1)).hash("password")
+    assert await Argon2Hasher(QUICK).verify("password", hashed)
 
 
-async def test_nobodys_password_is_verified_with_the_hashers_parameters_and_is_never_right() -> None:
+async def test_password_of_an_unknown_user_is_verified_with_equal_effort_and_wrong() -> None:
     computed: list[str] = []
 
     class Watched(Argon2Hasher):
@@ -82,15 +82,15 @@ async def test_nobodys_password_is_verified_with_the_hashers_parameters_and_is_n
 
     parameters = argon2.Parameters(argon2.Type.ID, 19, 16, 32, 2, 16, 1)
     assert not await Watched(parameters).verify("password", None)
-    assert [argon2.extract_parameters(found) for found in computed] == [parameters]
+    assert [argon2.extract_parameters(hashed) for hashed in computed] == [parameters]
 
 
-async def test_a_broken_hash_in_the_store_is_a_fault_and_no_wrong_password() -> None:
+async def test_broken_hash_in_the_store_raises_and_is_no_wrong_password() -> None:
     with pytest.raises(argon2.exceptions.InvalidHashError):
         await Argon2Hasher(QUICK).verify("password", "$broken$")
 
 
-async def test_hashing_leaves_the_loop_alone_and_runs_as_many_at_once_as_it_may() -> None:
+async def test_hashing_does_not_block_the_loop_and_has_bounded_concurrency() -> None:
     hasher = HeldHasher(threads=2)
     async with anyio.create_task_group() as tasks:
         with hasher:

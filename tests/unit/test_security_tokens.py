@@ -1,4 +1,4 @@
-"""Access tokens by PyJWT, refresh tokens by HMAC: nothing but our own is believed, and nothing raises."""
+"""Access tokens by PyJWT and refresh tokens by HMAC. Foreign tokens are refused and raise nothing."""
 
 import base64
 import hmac
@@ -27,7 +27,7 @@ def b64(data: bytes) -> str:
 
 
 def by_hand(header: dict[str, Any] | bytes, claims: dict[str, Any] | bytes = b"", key: bytes = KEY) -> str:
-    """A token with a right HS256 signature, whatever it says."""
+    """Return a token with a valid HS256 signature of any header and claims."""
     header = header if isinstance(header, bytes) else json.dumps(header).encode()
     claims = json.dumps(CLAIMS).encode() if claims == b"" else claims
     claims = claims if isinstance(claims, bytes) else json.dumps(claims).encode()
@@ -36,17 +36,17 @@ def by_hand(header: dict[str, Any] | bytes, claims: dict[str, Any] | bytes = b""
 
 
 def signed(**claims: Any) -> str:
-    """A token like ours with other claims; one that is ... is left out."""
+    """Return a token with other claims. A claim with the value ``...`` is left out."""
     merged = {name: value for name, value in {**CLAIMS, **claims}.items() if value is not ...}
     return by_hand({"alg": "HS256", "typ": "JWT"}, merged)
 
 
-def test_the_tokens_made_by_hand_here_would_be_believed_if_they_were_right() -> None:
+def test_token_made_by_hand_is_valid_with_valid_claims() -> None:
     assert TOKENS.read_access(signed()) == TOKENS.read_access(TOKENS.issue_access(BOB)[0])
     assert TOKENS.read_access(signed())
 
 
-def test_an_access_token_says_what_it_has_to_and_no_more() -> None:
+def test_access_token_has_exactly_the_required_claims() -> None:
     token, expires_in = TOKENS.issue_access(BOB)
     assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "JWT"}
     assert jwt.decode(token, options={"verify_signature": False}) == CLAIMS
@@ -75,7 +75,7 @@ REFUSED: dict[str, Any] = {
     "no algorithm": by_hand({"typ": "JWT"}),
     "algorithm is a list": by_hand({"alg": ["HS256"]}),
     "a key in the header": by_hand({"alg": "HS256", "jwk": {"kty": "oct", "k": b64(b"x" * 32)}}, key=b"x" * 32),
-    "an extension it does not know": by_hand({"alg": "HS256", "crit": ["x"], "x": 1}),
+    "an unknown extension": by_hand({"alg": "HS256", "crit": ["x"], "x": 1}),
     "another key": by_hand({"alg": "HS256"}, key=b"x" * 32),
     "the secret itself as key": by_hand({"alg": "HS256"}, key=SECRET),
     "the key of refresh tokens": by_hand({"alg": "HS256"}, key=TOKENS._refresh_key),
@@ -87,7 +87,7 @@ REFUSED: dict[str, Any] = {
     "header is null": by_hand(b"null"),
     "no signature": signed().rpartition(".")[0] + ".",
     "signature cut off": signed()[:-2],
-    "a signature of someone else's claims": f"{signed(sub='eve').rpartition('.')[0]}.{signed().rpartition('.')[2]}",
+    "a signature of other claims": f"{signed(sub='eve').rpartition('.')[0]}.{signed().rpartition('.')[2]}",
     "a refresh token": TOKENS.issue_refresh("s1", 1),
     "empty": "",
     "dots": "....",
@@ -103,12 +103,12 @@ REFUSED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("token", REFUSED.values(), ids=REFUSED.keys())
-def test_an_access_token_that_is_not_ours_is_nobodys(token: Any) -> None:
+def test_foreign_access_token_is_refused(token: Any) -> None:
     assert TOKENS.read_access(token) is None
 
 
 @pytest.mark.parametrize("token", REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_no_refresh_token_is_refused(token: Any) -> None:
+def test_foreign_refresh_token_is_refused(token: Any) -> None:
     if token != TOKENS.issue_refresh("s1", 1):
         assert TOKENS.read_refresh(token) is None
 
@@ -116,24 +116,24 @@ def test_what_is_no_refresh_token_is_refused(token: Any) -> None:
 @given(st.text() | st.binary() | st.from_regex(r"[\w-]+\.[\w-]+\.[\w-]*"))
 @example("..")
 @example("s1.1.")
-def test_nothing_makes_reading_a_token_raise(token: Any) -> None:
+def test_reading_any_token_raises_nothing(token: Any) -> None:
     assert TOKENS.read_access(token) is None
     assert TOKENS.read_refresh(token) is None
 
 
-def test_every_change_of_a_character_of_an_access_token_is_noticed() -> None:
+def test_access_token_with_a_changed_character_is_refused() -> None:
     token, _ = TOKENS.issue_access(BOB)
-    for place, char in enumerate(token[:-1]):  # the last one holds 2 bits that mean nothing
+    for place, char in enumerate(token[:-1]):  # the last character has 2 unused bits
         for other in {"A", "B", "_", ".", ""} - {char}:
             assert TOKENS.read_access(token[:place] + other + token[place + 1 :]) is None
 
 
-def test_a_token_from_a_node_whose_clock_is_ahead_is_believed() -> None:
+def test_access_token_of_a_node_with_a_clock_ahead_is_valid() -> None:
     assert TOKENS.read_access(signed(iat=NOW + 60))
 
 
 @pytest.mark.parametrize("now", [1_000_000.0, 8_000_000_000.0])
-def test_no_clock_counts_but_the_one_that_was_given(now: float) -> None:
+def test_only_the_given_clock_counts(now: float) -> None:
     clock = Clock(now)
     tokens = JwtTokens(SECRET, clock=clock)
     token, _ = tokens.issue_access(BOB)
@@ -142,7 +142,7 @@ def test_no_clock_counts_but_the_one_that_was_given(now: float) -> None:
     assert tokens.read_access(token) is None
 
 
-def test_there_is_no_leeway() -> None:
+def test_access_token_has_no_leeway() -> None:
     clock = Clock()
     tokens = JwtTokens(SECRET, lifetime_s=1, clock=clock)
     token, expires_in = tokens.issue_access(BOB)
@@ -153,7 +153,7 @@ def test_there_is_no_leeway() -> None:
     assert tokens.read_access(token) is None
 
 
-def test_a_token_lives_no_shorter_than_it_says() -> None:
+def test_access_token_lives_at_least_its_lifetime() -> None:
     clock = Clock()
     tokens = JwtTokens(SECRET, lifetime_s=1, clock=clock)
     clock.tick(0.9)
@@ -163,14 +163,14 @@ def test_a_token_lives_no_shorter_than_it_says() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 2**63))
-def test_a_refresh_token_is_read_back_as_it_was_made(session: str, generation: int) -> None:
+def test_refresh_token_is_read_as_it_was_issued(session: str, generation: int) -> None:
     text = TOKENS.issue_refresh(session, generation)
     if text.isascii():
         assert TOKENS.read_refresh(text) == (session, generation)
         assert TOKENS.read_access(text) is None
 
 
-def test_a_refresh_token_is_the_same_on_every_node_and_another_for_every_generation() -> None:
+def test_refresh_token_is_equal_on_all_nodes_and_unique_per_generation() -> None:
     tokens = {JwtTokens(SECRET).issue_refresh(session, number) for session in ("s1", "s2") for number in range(100)}
     assert len(tokens) == 200
     assert TOKENS.issue_refresh("s1", 99) in tokens
@@ -178,7 +178,7 @@ def test_a_refresh_token_is_the_same_on_every_node_and_another_for_every_generat
 
 
 @pytest.mark.parametrize("length", [0, 1, 31])
-def test_a_short_secret_is_refused_without_being_shown(length: int) -> None:
+def test_short_secret_is_refused_without_showing_it(length: int) -> None:
     secret = b"planted-secret-that-is-too-short"[:length]
     with pytest.raises(ValueError, match="at least 32 bytes") as refused:
         JwtTokens(secret)

@@ -9,7 +9,7 @@ from chatcore_security import canonical_username
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("name", "canonical"),
     [
         ("bob", "bob"),
         ("Alice", "alice"),
@@ -25,28 +25,28 @@ from chatcore_security import canonical_username
         ("A\u0308" * 32, "\u00e4" * 32),  # 64 characters, 32 after mapping
     ],
 )
-def test_a_name_is_written_in_one_way(name: str, found: str) -> None:
-    assert canonical_username(name) == found
-    assert canonical_username(found) == found
+def test_name_has_one_canonical_form(name: str, canonical: str) -> None:
+    assert canonical_username(name) == canonical
+    assert canonical_username(canonical) == canonical
 
 
 @pytest.mark.parametrize(
     "name",
     ["", " ", "a b", ".", "..", "\uff0e\uff0e", "a\x00", "a\nb", "\ud800", "🙂", "Ⅷ", "\u200d", "\u202eabc", "אa"],
 )
-def test_a_name_that_precis_or_an_address_refuses_is_nobodys(name: str) -> None:
+def test_name_refused_by_precis_or_as_an_id_is_none(name: str) -> None:
     assert canonical_username(name) is None
 
 
 @pytest.mark.parametrize("name", ["x" * 33, "\u00e4" * 33, "A\u0308" * 33, "A\u0308" * 65, "x" * 1_000_000], ids=len)
-def test_a_name_that_is_too_long_is_nobodys(name: str) -> None:
+def test_name_that_is_too_long_is_none(name: str) -> None:
     assert canonical_username(name) is None
 
 
 @given(st.text(max_size=40) | st.text(st.characters(codec="ascii"), max_size=40))
-def test_whatever_is_typed_becomes_a_valid_user_id_that_stands_for_itself_or_nothing(name: str) -> None:
-    found = canonical_username(name)
-    if found is not None:
-        assert is_user_id(found)
-        assert 1 <= len(found) <= 32
-        assert canonical_username(found) == found
+def test_canonical_username_of_any_text_is_a_stable_user_id_or_none(name: str) -> None:
+    canonical = canonical_username(name)
+    if canonical is not None:
+        assert is_user_id(canonical)
+        assert 1 <= len(canonical) <= 32
+        assert canonical_username(canonical) == canonical

@@ -1,6 +1,6 @@
-"""Settings from flags, the environment and `.env`: which one counts, and what is said of a wrong one.
+"""Settings from flags, the environment and `.env`: their precedence, and the errors of wrong values.
 
-The server itself is not started here.
+The server is not started.
 """
 
 from collections.abc import Callable, Sequence
@@ -90,7 +90,7 @@ WRONG = [
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a folder of its own, without settings, and with a log that stays as it is."""
+    """Run in an empty folder, without settings, and without a change of the log."""
     monkeypatch.chdir(tmp_path)
     for name in dotenv_file.KNOWN:
         monkeypatch.delenv(name, raising=False)
@@ -99,21 +99,21 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
-    """The settings with which the server would have been started."""
-    found: list[Settings] = []
+    """Record the settings of a start instead of starting the server."""
+    settings_of_starts: list[Settings] = []
 
     async def serve(settings: Settings, announce: Callable[[Sequence[object]], None]) -> None:
-        found.append(settings)
+        settings_of_starts.append(settings)
 
     monkeypatch.setattr("chatcore_server.serving.serve", serve)
-    return found
+    return settings_of_starts
 
 
 def flag(name: str) -> str:
     return "--" + name.lower().replace("_", "-")
 
 
-def test_every_setting_is_tried_wrongly() -> None:
+def test_every_setting_has_a_wrong_value_in_the_tests() -> None:
     assert {f"CHATCORE_{name}" for name, _, _ in WRONG} == set(dotenv_file.KNOWN)
 
 
@@ -128,7 +128,7 @@ def _refused(capsys: pytest.CaptureFixture[str], value: str) -> str:
 
 @pytest.mark.parametrize(("name", "value", "why"), WRONG)
 @pytest.mark.parametrize("source", ["flag", "environment", ".env"])
-def test_a_wrong_setting_ends_with_one_line_that_says_which_and_why(
+def test_wrong_setting_ends_with_one_line_that_names_it_and_the_reason(
     name: str, value: str, why: str, source: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ["serve"]
@@ -156,23 +156,23 @@ def test_a_wrong_setting_ends_with_one_line_that_says_which_and_why(
         (["sevre"], 'Unknown command "sevre". Did you mean "serve"? Available commands: serve, migrate.'),
     ],
 )
-def test_a_wrong_command_line_ends_with_one_line_too(
+def test_wrong_command_line_ends_with_one_line(
     arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(arguments) == 2
     assert _refused(capsys, "geheim") == line
 
 
-def test_a_dotenv_that_can_not_be_read_ends_with_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_dotenv_ends_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     Path(".env").write_bytes(b"CHATCORE_PORT=\xff\n")
     assert cli.main(["serve"]) == 2
     assert _refused(capsys, "") == ".env can't be read: it is not written in UTF-8."
 
 
-def test_without_any_setting_there_are_defaults(started: list[Settings]) -> None:
+def test_settings_have_defaults(started: list[Settings]) -> None:
     assert cli.main(["serve"]) == 0
     (settings,) = started
-    assert attrs.asdict(settings, recurse=False, filter=lambda one, _: one.name != "origins") == {
+    assert attrs.asdict(settings, recurse=False, filter=lambda attribute, _: attribute.name != "origins") == {
         "host": "127.0.0.1",
         "port": 3001,
         "store": "sqlite",
@@ -222,11 +222,11 @@ VALUES = {
     "LIMIT_INVITE": ("1/second", "2/5 seconds", "3/minute"),
     "LIMIT_CONNECT": ("1/second", "2/5 seconds", "3/minute"),
 }
-"""In a flag, in the environment, in .env."""
+"""The values in a flag, in the environment and in .env."""
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_a_flag_counts_before_the_environment_and_that_before_the_file(
+def test_flag_precedes_environment_and_environment_precedes_dotenv(
     name: str, started: list[Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_flag, in_environment, in_file = VALUES[name]
@@ -235,8 +235,8 @@ def test_a_flag_counts_before_the_environment_and_that_before_the_file(
     monkeypatch.setenv(f"CHATCORE_{name}", in_environment)
     assert cli.main(["serve"]) == 0
     assert cli.main(["serve", flag(name), in_flag]) == 0
-    found = [getattr(settings, name.lower()) for settings in started]
-    assert [_written(value) for value in found] == [in_file, in_environment, in_flag]
+    values = [getattr(settings, name.lower()) for settings in started]
+    assert [_written(value) for value in values] == [in_file, in_environment, in_flag]
 
 
 def _written(value: object) -> str:
@@ -251,22 +251,20 @@ def _written(value: object) -> str:
             return str(value)
 
 
-def test_help_of_migrate_shows_what_it_uses(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_of_migrate_shows_only_its_settings(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["migrate", "--help"])
     shown = capsys.readouterr().out
     assert [flag(name) for name in VALUES if f"{flag(name)} " in shown] == ["--data-dir", "--store"]
 
 
-def test_a_wrong_value_that_does_not_count_is_not_looked_at(
-    started: list[Settings], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wrong_value_of_lower_precedence_is_ignored(started: list[Settings], monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("CHATCORE_PORT=x\n")
     monkeypatch.setenv("CHATCORE_PORT", "5")
     assert cli.main(["serve"]) == 0
     assert started[0].port == 5
 
 
-def test_an_unknown_variable_of_ours_is_warned_of_and_passed_over(
+def test_unknown_chatcore_variable_gets_a_warning_and_is_ignored(
     started: list[Settings], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("CHATCORE_PROT", "5")
@@ -278,7 +276,9 @@ def test_an_unknown_variable_of_ours_is_warned_of_and_passed_over(
     ]
 
 
-def test_no_variable_of_others_is_taken_for_ours(started: list[Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variable_without_the_chatcore_prefix_is_ignored(
+    started: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("PORT", "HOST", "chatcore_port", "XCHATCORE_PORT"):
         monkeypatch.setenv(name, "5")
     assert cli.main(["serve"]) == 0

@@ -1,4 +1,4 @@
-"""How many connections an address may hold, and what the log says of more."""
+"""The limit of open connections of an address, and its log line."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from .accounts_node import Clock
 HOME, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
 
-def test_refused_connections_are_logged_once_a_minute_and_address(caplog: pytest.LogCaptureFixture) -> None:
+def test_refused_connections_are_logged_once_a_minute_per_address(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     open_connections = OpenConnections(2, Proxies())
     open_connections._throttle._clock = clock
@@ -39,7 +39,7 @@ def test_refused_connections_are_not_counted() -> None:
     assert not open_connections._counts
 
 
-def test_trusted_proxies_hold_any_number() -> None:
+def test_trusted_proxies_can_hold_any_number_of_connections() -> None:
     open_connections = OpenConnections(1, Proxies.parse("192.0.2.0/24"))
     assert open_connections.address((HOME, 1)) == open_connections.address((ELSEWHERE, 1)) == PROXY
     assert all(open_connections.add(PROXY) for _ in range(10))

@@ -1,4 +1,4 @@
-"""The log shows no token, and no local variable, whoever writes to it."""
+"""The log shows no token and no local variable, for any logger."""
 
 import io
 import json
@@ -16,7 +16,7 @@ PASSWORD = "correct horse battery"
 
 
 class Stream(io.StringIO):
-    """Where the log goes; ``terminal`` says whether people look at it."""
+    """The stream of the log, which is a terminal or not."""
 
     def __init__(self, terminal: bool) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Stream(io.StringIO):
 
 @pytest.fixture
 def configured() -> Generator[Callable[[bool], Stream]]:
-    """Makes the log of a server that stands on a terminal, or does not."""
+    """Return a function that configures the log of a server, on a terminal or not."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
 
@@ -48,7 +48,7 @@ def fail(password: str, token: str) -> None:
 
 @pytest.mark.parametrize("terminal", [True, False])
 @pytest.mark.parametrize("kind", ["access", "refresh"])
-def test_a_token_in_an_exception_is_not_shown_and_neither_is_a_local_variable(
+def test_log_of_an_exception_has_no_token_and_no_local_variable(
     kind: str, terminal: bool, configured: Callable[[bool], Stream]
 ) -> None:
     stream = configured(terminal)
@@ -58,7 +58,7 @@ def test_a_token_in_an_exception_is_not_shown_and_neither_is_a_local_variable(
     try:
         fail(PASSWORD, token)
     except ValueError:
-        logging.getLogger("anybody").exception("it failed with %s", token)
+        logging.getLogger("any.logger").exception("it failed with %s", token)
     written = stream.getvalue()
     assert "[token] is no token" in written
     assert "it failed with [token]" in written
@@ -67,30 +67,30 @@ def test_a_token_in_an_exception_is_not_shown_and_neither_is_a_local_variable(
     assert PASSWORD not in written
 
 
-def test_a_line_for_machines_is_one_object_with_the_traceback_in_it(configured: Callable[[bool], Stream]) -> None:
+def test_log_line_for_machines_is_one_object_with_the_traceback(configured: Callable[[bool], Stream]) -> None:
     stream = configured(False)
     try:
         fail(PASSWORD, "this")
     except ValueError:
-        logging.getLogger("anybody").exception("it\nfailed")
+        logging.getLogger("any.logger").exception("it\nfailed")
     (line,) = stream.getvalue().splitlines()
-    found = json.loads(line)
-    assert (found["event"], found["level"], found["logger"]) == ("it\nfailed", "error", "anybody")
-    assert "ValueError: this is no token" in found["exception"]
-    assert found["timestamp"].endswith("Z")
+    record = json.loads(line)
+    assert (record["event"], record["level"], record["logger"]) == ("it\nfailed", "error", "any.logger")
+    assert "ValueError: this is no token" in record["exception"]
+    assert record["timestamp"].endswith("Z")
 
 
 HOSTILE = "x\n12:00:00 [info     ] forged\r\x1b[2J\x9b31m\u2028\u202e"
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_text_of_a_client_forges_no_line(terminal: bool, configured: Callable[[bool], Stream]) -> None:
+def test_text_of_a_client_cannot_forge_a_line(terminal: bool, configured: Callable[[bool], Stream]) -> None:
     stream = configured(terminal)
-    logging.getLogger("anybody").warning("it said %s", HOSTILE)
+    logging.getLogger("any.logger").warning("it said %s", HOSTILE)
     try:
         raise ValueError(HOSTILE)
     except ValueError:
-        logging.getLogger("anybody").exception("it failed")
+        logging.getLogger("any.logger").exception("it failed")
     written = stream.getvalue()
     assert not [line for line in written.split("\n") if line.startswith("12:00:00")]
     assert not [part for part in ("\r", "\x1b[2J", "\x9b", "\u2028", "\u202e") if part in written]
@@ -98,22 +98,22 @@ def test_text_of_a_client_forges_no_line(terminal: bool, configured: Callable[[b
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_long_text_is_cut(terminal: bool, configured: Callable[[bool], Stream]) -> None:
+def test_long_text_is_truncated(terminal: bool, configured: Callable[[bool], Stream]) -> None:
     stream = configured(terminal)
-    logging.getLogger("anybody").warning("it said %s, and ended", "a b " * 100_000)
+    logging.getLogger("any.logger").warning("it said %s, and ended", "a b " * 100_000)
     try:
         raise ValueError("a b " * 100_000)
     except ValueError:
-        logging.getLogger("anybody").exception("it failed")
+        logging.getLogger("any.logger").exception("it failed")
     written = stream.getvalue()
     assert written.count("characters left out]") == 2
     assert "and ended" in written
-    assert "in test_long_text_is_cut" in written
+    assert "in test_long_text_is_truncated" in written
     assert len(written) < 45_000
 
 
-def test_a_malformed_request_leaves_no_line(configured: Callable[[bool], Stream]) -> None:
-    """aiohttp would log it as an error, with the header's text: `Authorization` as well."""
+def test_malformed_request_is_not_logged(configured: Callable[[bool], Stream]) -> None:
+    """aiohttp logs such a request as an error with the text of the header, which may be `Authorization`."""
     stream = configured(True)
     logger = logging.getLogger("aiohttp.server")
     try:
@@ -125,19 +125,19 @@ def test_a_malformed_request_leaves_no_line(configured: Callable[[bool], Stream]
     assert "something else" in stream.getvalue()
 
 
-def test_library_line_is_written_once_a_minute(configured: Callable[[bool], Stream]) -> None:
+def test_library_line_is_logged_once_a_minute(configured: Callable[[bool], Stream]) -> None:
     stream = configured(True)
     for name in ("aiohttp.server", "aiohttp.internal", "asyncio"):
         for number in range(3):
             logging.getLogger(name).error("an error of %s, %d", name, number)
     lines = stream.getvalue().splitlines()
-    assert len(lines) == 1  # these three have one place in the code
+    assert len(lines) == 1  # all three come from one place in the code
     logging.getLogger("chatcore").error("another")
     logging.getLogger("chatcore").error("another")
     assert stream.getvalue().count("another") == 2
 
 
-def test_websocket_handshake_leaves_no_line(configured: Callable[[bool], Stream]) -> None:
+def test_websocket_handshake_is_not_logged(configured: Callable[[bool], Stream]) -> None:
     stream = configured(True)
     logging.getLogger("aiohttp.websocket").warning("Client protocols %r don't overlap", ["a" * 8000])
     assert stream.getvalue() == ""

@@ -1,4 +1,4 @@
-"""What a setting's text must be, and which variables are settings."""
+"""The texts of settings, and the variables that are settings."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -64,12 +64,12 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("reader", "text", "value"), RIGHT)
-def test_a_right_text_is_read(reader: str, text: str, value: object) -> None:
+def test_valid_text_is_converted(reader: str, text: str, value: object) -> None:
     assert READERS[reader](text) == value
 
 
 @pytest.mark.parametrize(("reader", "text"), WRONG)
-def test_a_wrong_text_is_refused_without_showing_it(reader: str, text: str) -> None:
+def test_invalid_text_is_refused_without_showing_it(reader: str, text: str) -> None:
     with pytest.raises(ValueError, match=r"^(must|is|has|holds) ") as refused:
         READERS[reader](text)
     assert len(str(refused.value).splitlines()) == 1
@@ -113,18 +113,18 @@ def test_every_setting_has_a_variable() -> None:
         (["CHATCORE_B", "CHATCORE_A"], None),
     ],
 )
-def test_an_unknown_variable_of_ours_gets_a_warning(names: Iterable[str], warnings: list[str] | None) -> None:
-    found = list(dotenv_file.warnings(names, "the room"))
-    assert found == warnings if warnings is not None else len(found) == 2
+def test_unknown_chatcore_variable_has_a_warning(names: Iterable[str], warnings: list[str] | None) -> None:
+    actual = list(dotenv_file.warnings(names, "the room"))
+    assert actual == warnings if warnings is not None else len(actual) == 2
 
 
-def test_the_secret_is_not_shown_with_the_settings() -> None:
+def test_secret_is_not_in_the_repr_of_settings() -> None:
     secret = "a secret of the tests, of 32 bytes or more"
     assert secret not in repr(Settings(secret=secret.encode()))
-    assert not [one for one in attrs.fields(Settings) if "secret" in one.name and one.repr]
+    assert not [field for field in attrs.fields(Settings) if "secret" in field.name and field.repr]
 
 
-def test_a_file_is_read_as_it_is_written(tmp_path: Path) -> None:
+def test_dotenv_is_read_literally(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text(
         "# a comment\nexport CHATCORE_PORT=5\nCHATCORE_SECRET='${HOME} is not filled in'\nOTHER=1\nCHATCORE_HOST=a\n"
@@ -137,7 +137,7 @@ def test_a_file_is_read_as_it_is_written(tmp_path: Path) -> None:
     }
 
 
-def test_no_file_and_a_folder_of_its_name_are_no_settings(tmp_path: Path) -> None:
+def test_missing_dotenv_or_folder_of_its_name_has_no_settings(tmp_path: Path) -> None:
     assert dotenv_file.read_dotenv(tmp_path / ".env") == {}
     assert dotenv_file.read_dotenv(tmp_path) == {}
 
@@ -151,7 +151,7 @@ def test_no_file_and_a_folder_of_its_name_are_no_settings(tmp_path: Path) -> Non
         (b"export CHATCORE_SECRET='unclosed\n", "Line 1 of .*, CHATCORE_SECRET, can't be read"),
     ],
 )
-def test_a_file_that_can_not_be_read_is_refused(content: bytes, why: str, tmp_path: Path) -> None:
+def test_unreadable_dotenv_is_refused(content: bytes, why: str, tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(content)
     with pytest.raises(SettingsError, match=why):
         dotenv_file.read_dotenv(tmp_path / ".env")

@@ -1,4 +1,4 @@
-"""What the server says when it is up."""
+"""The welcome text of a started server."""
 
 import pytest
 
@@ -22,9 +22,9 @@ from chatcore_server.welcome import welcome
         ("?appname=a@geheim/b", "chatcore"),
     ],
 )
-def test_mongodb_address_is_shown_as_hosts_and_database_alone(
+def test_mongodb_address_is_shown_as_hosts_and_database_only(
     scheme: str, userinfo: str, path: str, database: str
 ) -> None:
     for hosts in ("h", "h:27018", "a.example:1,[::1]:2", "%2Ftmp%2Fmongodb.sock"):
-        said = welcome(Settings(store=f"{scheme}://{userinfo}{hosts}{path}"), [("127.0.0.1", 3001)])
-        assert f"Data is kept in MongoDB at {hosts}, database {database}. Press Ctrl-C to stop." in said
+        text = welcome(Settings(store=f"{scheme}://{userinfo}{hosts}{path}"), [("127.0.0.1", 3001)])
+        assert f"Data is kept in MongoDB at {hosts}, database {database}. Press Ctrl-C to stop." in text

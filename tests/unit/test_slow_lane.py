@@ -1,4 +1,4 @@
-"""Where sign-ins of a guessed name wait."""
+"""The queues of sign-ins for guessed names."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,17 +22,17 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 
 
 class Crowd:
-    """Attempts at one name; ``refused`` counts those that were not admitted."""
+    """Attempts in a slow lane; ``refused`` counts the refused attempts."""
 
     def __init__(self, tasks: TaskGroup) -> None:
         self.limiter = MemoryRateLimiter({"sign_in_slow": Rate(1, 3600)}, clock=anyio.current_time)
-        self.limiter.take("sign_in_slow", "bob")  # so none is admitted in the time of a test
+        self.limiter.take("sign_in_slow", "bob")  # so that no attempt is admitted during a test
         self.lane = SlowLane(self.limiter)
         self.tasks = tasks
         self.refused = 0
 
     async def enter(self, attempts: int, name: str = "bob") -> Callable[[], None]:
-        """Begin an attempt; returns what cancels it."""
+        """Begin an attempt. Returns a function that cancels it."""
         scope = anyio.CancelScope()
 
         async def wait() -> None:
@@ -47,17 +47,17 @@ class Crowd:
         return scope.cancel
 
 
-async def test_line_of_a_name_stays_bounded_after_a_displaced_attempt() -> None:
+async def test_queue_of_a_name_stays_bounded_after_a_displaced_attempt() -> None:
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks)
         await crowd.enter(9)
-        ends = [await crowd.enter(1) for _ in range(PLACES)]  # the last one displaces the first attempt
-        for end in ends:
-            end()
+        cancels = [await crowd.enter(1) for _ in range(PLACES)]  # the last attempt displaces the first
+        for cancel in cancels:
+            cancel()
         await anyio.wait_all_tasks_blocked()
         await crowd.enter(1)
         await anyio.sleep(0.1)
-        assert crowd.refused == 1  # the displaced one, which knew that after all others had gone
+        assert crowd.refused == 1  # the displaced attempt, after all others were cancelled
         for _ in range(PLACES):
             await crowd.enter(1)
         await anyio.sleep(0.1)
@@ -65,7 +65,7 @@ async def test_line_of_a_name_stays_bounded_after_a_displaced_attempt() -> None:
         tasks.cancel_scope.cancel()
 
 
-async def test_attempt_that_waited_for_10_s_is_refused() -> None:
+async def test_attempt_that_waited_10_s_is_refused() -> None:
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks)
         await crowd.enter(1)
@@ -76,17 +76,17 @@ async def test_attempt_that_waited_for_10_s_is_refused() -> None:
         assert not crowd.lane._queues
 
 
-async def test_lines_of_all_names_together_are_bounded() -> None:
+async def test_queues_of_all_names_together_are_bounded() -> None:
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks)
         names = [f"user-{number}" for number in range(PLACES_IN_ALL)]
         for name in names:
             crowd.limiter.take("sign_in_slow", name)
-        ends = [await crowd.enter(1, name) for name in names]
+        cancels = [await crowd.enter(1, name) for name in names]
         assert crowd.refused == 0
         await crowd.enter(0, "one more")
         assert crowd.refused == 1
-        ends[0]()
+        cancels[0]()
         await anyio.wait_all_tasks_blocked()
         await crowd.enter(0)
         assert crowd.refused == 1

@@ -20,5 +20,5 @@ def test_default_durations_are_those_of_the_wire_contract() -> None:
     ],
     ids=repr,
 )
-def test_deadlines_are_checked_every_fifth_of_the_shortest_or_every_second(timing: Timing, interval: float) -> None:
+def test_deadlines_are_checked_every_fifth_of_the_shortest_up_to_a_second(timing: Timing, interval: float) -> None:
     assert timing.check_interval == pytest.approx(interval)

@@ -31,7 +31,7 @@ async def transport() -> HoldingTransport:
     return HoldingTransport()
 
 
-async def test_frames_of_one_turn_leave_together_at_its_end(transport: HoldingTransport) -> None:
+async def test_frames_of_one_turn_are_written_together_at_its_end(transport: HoldingTransport) -> None:
     writer = writer_over(transport)
     for turn in (b"ab", b"cd"):
         for byte in turn:
@@ -52,12 +52,12 @@ async def test_batch_above_64_kib_is_written_before_the_end_of_the_turn(transpor
         assert [len(piece) for piece in transport.pieces] == [64 * KIB + 1]
 
 
-async def test_writer_that_fails_is_aborted_and_other_writers_go_on(
+async def test_failing_writer_is_aborted_and_other_writers_continue(
     transport: HoldingTransport, caplog: pytest.LogCaptureFixture
 ) -> None:
     flusher, broken = Flusher(), Broken()
-    for each_transport in (broken, transport):
-        writer_over(each_transport, flusher).write(b"x")
+    for used_transport in (broken, transport):
+        writer_over(used_transport, flusher).write(b"x")
     await asyncio.sleep(0)
     assert (broken.aborted.is_set(), transport.pieces) == (True, [b"x"])
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
@@ -139,7 +139,7 @@ async def test_writer_ends_once_with_its_close_frame_last(transport: HoldingTran
     await asyncio.sleep(0)
     assert transport.pieces == [b"x" + CLOSE_1000]
     assert ends == [True]
-    assert not transport.is_closing()  # the client has until the timeout to close
+    assert not transport.is_closing()  # the client may close until the timeout
 
 
 async def test_close_writes_the_last_batch_and_calls_no_callback(transport: HoldingTransport) -> None:
@@ -163,7 +163,7 @@ async def test_connection_of_client_that_does_not_close_is_aborted_after_the_tim
 
 
 @pytest.mark.parametrize(
-    "ways",
+    "calls",
     [
         (TransportWriter.close, TransportWriter.connection_lost),
         (TransportWriter.connection_lost, TransportWriter.close),
@@ -171,10 +171,10 @@ async def test_connection_of_client_that_does_not_close_is_aborted_after_the_tim
     ids=["before", "after"],
 )
 async def test_lost_connection_keeps_no_timer(
-    transport: HoldingTransport, ways: Sequence[Callable[[TransportWriter], None]]
+    transport: HoldingTransport, calls: Sequence[Callable[[TransportWriter], None]]
 ) -> None:
     writer = writer_over(transport, close_timeout=0)
-    for way in ways:
-        way(writer)
+    for call in calls:
+        call(writer)
     await asyncio.sleep(0.01)
     assert not transport.aborted.is_set()
