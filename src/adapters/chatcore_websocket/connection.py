@@ -11,7 +11,7 @@ from chatcore.ids import new_id
 from chatcore.ports.pushes import Bye, Push
 from chatcore.protocol import Object
 
-from .close_codes import CLOSE_CODES, INTERNAL
+from .close_codes import INTERNAL
 from .writer import Writer
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class WebsocketConnection(ABC):
 
     def close(self, bye: Bye) -> None:
         self._write_bye(bye)
-        self._writer.end(CLOSE_CODES[bye.code])
+        self._writer.end(bye.close_code)
 
     async def drained(self) -> None:
         await self._writer.drained()

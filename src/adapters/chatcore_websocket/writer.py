@@ -3,10 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-UNSENT_MAX = 1024 * 1024
-"""Unsent bytes of a client; a slow consumer with more is cut."""
-DRAINED_BELOW = 256 * 1024
-"""Unsent bytes below which further large answers are written."""
+from chatcore.outbox import DRAINED_BELOW as DRAINED_BELOW
+from chatcore.outbox import UNSENT_MAX as UNSENT_MAX
 
 
 class Writer(ABC):

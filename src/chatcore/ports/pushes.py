@@ -1,6 +1,6 @@
 """Pushes to sockets, and their bodies other than entries."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from attrs import define, field, frozen
@@ -10,6 +10,15 @@ from ..domain.state import RoomView
 from ..ids import RoomId, Seq, UserId
 
 ByeCode: TypeAlias = Literal["slow", "shutdown", "expired", "signed_out", "kicked", "protocol"]
+
+_CLOSE_CODES: Mapping[ByeCode, int] = {
+    "slow": 1013,  # try again later
+    "shutdown": 1001,  # going away
+    "expired": 1001,
+    "signed_out": 1000,
+    "kicked": 1000,
+    "protocol": 1002,
+}
 
 
 @frozen(kw_only=True)
@@ -23,6 +32,11 @@ class Bye:
     def resumable(self) -> bool:
         """Whether the client may connect again by itself."""
         return self.code in ("slow", "shutdown", "expired")
+
+    @property
+    def close_code(self) -> int:
+        """The close code of a WebSocket that ends with this push (RFC 6455, section 7.4.1)."""
+        return _CLOSE_CODES[self.code]
 
 
 @frozen(kw_only=True)

@@ -11,5 +11,7 @@ from .events import opens_object as opens_object
 from .objects import entry_object as entry_object
 from .objects import error_object as error_object
 from .pushes import push_object as push_object
+from .texts import answer_text as answer_text
+from .texts import push_text as push_text
 from .values import Object as Object
 from .values import timestamp as timestamp
