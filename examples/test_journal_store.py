@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from journal_store import JournalStore
 
+from chatcore import Chat
 from chatcore.testing import Stores, WholeStoreContract
 
 
@@ -16,3 +17,10 @@ class TestJournalStore(WholeStoreContract):
     @pytest.fixture
     def another(self, tmp_path: Path) -> JournalStore:
         return JournalStore(tmp_path / "another")
+
+
+@pytest.mark.anyio
+async def test_chat_on_a_store_without_a_feed_says_so(tmp_path: Path) -> None:
+    async with Chat(JournalStore(tmp_path / "journal")) as chat:
+        with pytest.raises(TypeError, match="JournalStore has no feed"):
+            chat.feed()

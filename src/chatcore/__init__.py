@@ -79,6 +79,7 @@ from .errors import StoreError as StoreError
 from .errors import TooLarge as TooLarge
 from .errors import Unauthenticated as Unauthenticated
 from .errors import Unavailable as Unavailable
+from .feed import FeedBatch as FeedBatch
 from .outbox import Outbox as Outbox
 from .ports.authenticator import Authenticator as Authenticator
 from .ports.authenticator import Credentials as Credentials

@@ -1,7 +1,7 @@
 """The Chat: the domain with its ports plugged in. A process usually has one."""
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +18,9 @@ from .commands.dispatcher import CommandDispatcher
 from .commands.gate import GATE_S, Gate, HostChecks, Via
 from .commands.rate_limits import CommandLimits
 from .domain.decider import Rules
+from .domain.entries import Entry
 from .errors import ChatError, Invalid, Unavailable
+from .feed import FeedBatch, FeedSignal, open_feed
 from .ids import UserId
 from .live.background import Background
 from .live.change_poller import ChangePoller
@@ -119,6 +121,7 @@ class Chat:
         self._clock = clock
         self._new_id = new_id
         self._hints = HintQueue()
+        self._feeds = FeedSignal()
         self._background = Background()
         self._entered = AsyncExitStack()
         self._loop = LoopGuard()
@@ -127,7 +130,7 @@ class Chat:
             self._background,
             node=self.node,
             now=clock,
-            publish=self._hints.put_entries if bus else lambda _: None,
+            publish=self._publish,
             publish_marker=self._hints.put_one if bus else lambda _: None,
             directory=directory,
             rules=rules,
@@ -192,6 +195,7 @@ class Chat:
         Commands that are still pending then fail with `unavailable`: whether they were carried out is unknown.
         """
         self._sockets.leave()
+        self._feeds.leave()
         with anyio.move_on_after(DRAIN_S, shield=True):
             await self._dispatcher.in_flight.at_most(0)
         self._hub.open = False
@@ -324,6 +328,32 @@ class Chat:
         )
         return self._sockets.open(connection, info, expires_at, authenticate)
 
+    def feed(self, after: str | None = None) -> AsyncIterator[FeedBatch]:
+        """Return an iterator over the entries of all rooms, for one consumer: batches, as they are written.
+
+        Save the position of a batch together with what the batch has led to, and begin there the next time. The feed is
+        at least once: then the last batch, and the entries of the last 10 s before it, may come again. Nothing is
+        missing, and after its first entry a room comes in order and without a hole. Edits and deletions come as entries
+        of their own. A deleted text does not come again: entries come as they are stored when they are read.
+
+        The feed waits for new entries, and while the store is unavailable. It ends when the Chat is left.
+
+        Args:
+            after: the position of a batch; None: begin with the first entry of every room; "now": only entries that are
+                written after the first batch was asked for.
+
+        Raises:
+            Invalid: ``after`` is no position.
+            FeedReset: ``after`` is a position of another store, or of one that has lost entries since. The iteration
+                raises it too. Forget what the feed has led to, and begin with None.
+            TypeError: the store has no feed.
+            Unavailable: the Chat was left.
+            RuntimeError: the Chat was not entered, or was entered in another event loop.
+        """
+        self._check_entered()
+        self._loop.check()
+        return open_feed(self.store, after, self._feeds, self._loop)
+
     async def sockets(self, user: UserId) -> Sequence[SocketInfo]:
         """Return a user's open sockets, oldest first: of all nodes if there is a registry. Raises `Unavailable`."""
         self._loop.check()
@@ -352,9 +382,15 @@ class Chat:
             idle_tasks=self._background.idle,
         )
 
+    def _publish(self, entries: Sequence[Entry]) -> None:
+        self._feeds.note_entries()
+        if self._bus:
+            self._hints.put_entries(entries)
+
     def _take_hint(self, hint: Hint) -> None:
         match hint:
             case RoomHint():
+                self._feeds.note_entries()
                 self._hub.take_hint(hint.room, hint.seq, hint.affects, hint.entry)
             case MarkerHint():
                 self._hub.markers.take_hint(hint)

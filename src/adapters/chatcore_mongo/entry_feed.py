@@ -1,6 +1,6 @@
 """The entry feed: passes over the entries of all rooms, in the order of the server's times."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -153,7 +153,8 @@ class _Page:
         self.settled = max(progress.settled, min(_settled(time_of(last)) if last else 0, self.time))
         all_settled = self.settled == self.time and progress.settled == progress.time
         rows = [] if all_settled else await self._late_rooms(scanned)
-        self.documents = _in_order(await self._without_holes(scanned, rows))
+        found = await self._without_holes(scanned, rows)
+        self.documents = sorted(found.values(), key=time_of)
 
     async def _late_rooms(self, scanned: Sequence[Document]) -> Sequence[Document]:
         """Find the seconds with more entries than have been given or scanned, and return their rooms."""
@@ -168,15 +169,14 @@ class _Page:
         return rows
 
     async def _without_holes(self, scanned: Sequence[Document], rows: Sequence[Document]) -> Documents:
-        """Return the scanned documents that have not been given, and what is missing below them and in ``rows``."""
+        """Return the scanned documents, and what is missing below them and in ``rows``."""
         found: Documents = {}
         ends: dict[RoomId, tuple[Seq, Seq]] = {}
         given = self._progress.given
         for document in scanned:
             room, seq = document["room"], document["seq"]
-            if room not in given or seq > given[room].seq:
-                found[room, seq] = document
-                ends[room] = _widened(ends.get(room), seq, seq)
+            found[room, seq] = document
+            ends[room] = _widened(ends.get(room), seq, seq)
         for row in rows:
             room = row["_id"]["room"]
             ends[room] = _widened(ends.get(room), row["first"], row["last"])
@@ -195,15 +195,6 @@ class _Page:
 
 def _widened(ends: tuple[Seq, Seq] | None, first: Seq, last: Seq) -> tuple[Seq, Seq]:
     return (min(ends[0], first), max(ends[1], last)) if ends else (first, last)
-
-
-def _in_order(documents: Documents) -> Sequence[Document]:
-    """Return documents by their times, and those of each room by ascending seq."""
-    of_room: dict[RoomId, deque[Document]] = {}
-    for place in sorted(documents):
-        of_room.setdefault(place[0], deque()).append(documents[place])
-    by_time = sorted(documents, key=lambda place: time_of(documents[place]))
-    return [of_room[room].popleft() for room, _ in by_time]
 
 
 def _settled(newest: int) -> int:
