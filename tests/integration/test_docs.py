@@ -55,7 +55,7 @@ def test_glossary_symbols_are_defined_in_linked_modules() -> None:
     assert missing == []
 
 
-def test_each_row_of_glossary_links_to_a_file() -> None:
+def test_each_row_of_glossary_links_to_file() -> None:
     rows = [row for row in _text(GLOSSARY).splitlines() if row.startswith("| ") and not row.startswith("| term ")]
     assert rows
     assert [row for row in rows if not _LINK.search(row)] == []

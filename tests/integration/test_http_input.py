@@ -42,7 +42,7 @@ async def unchanged(node: HttpNode) -> AsyncGenerator[None]:
     assert await stored_content(node) == before
 
 
-def test_every_route_of_every_command_has_a_sample() -> None:
+def test_every_route_of_every_command_has_sample() -> None:
     routes = {(name, route.method, route.path) for name, command in COMMANDS.items() for route in command.routes}
     assert {(sample.command, sample.method, sample.path) for sample in SAMPLES} == routes
     assert {sample.command for sample in SAMPLES} | set(SOCKET_ONLY) == set(COMMANDS)

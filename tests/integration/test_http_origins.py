@@ -147,7 +147,7 @@ async def test_refused_origin_is_logged_once_a_minute_and_address(caplog: pytest
 
 
 @pytest.mark.parametrize("origin", ["x\u2028forged", "x\u009b31m", "x" * 8000])
-async def test_hostile_origin_can_not_forge_a_log_line(origin: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_hostile_origin_can_not_forge_log_line(origin: str, caplog: pytest.LogCaptureFixture) -> None:
     async with http_node() as node:
         await node.ask("GET", "/rooms", headers={"Origin": origin})
     (line,) = caplog.messages

@@ -134,7 +134,7 @@ def test_query_uses_its_index(database: Database[Any], query: Query, index: str,
     assert plan.documents <= documents
 
 
-def test_every_index_serves_a_query(database: Database[Any]) -> None:
+def test_every_index_is_used_by_query(database: Database[Any]) -> None:
     assert set(database[ENTRIES].index_information()) == {index for _, index, _ in INDEXES}
 
 

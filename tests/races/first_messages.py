@@ -1,4 +1,4 @@
-"""Two users who have never written to each other do so at the same instant, each at another Chat."""
+"""Two users send each other their first messages at the same instant, each at a different Chat."""
 
 from functools import partial
 
@@ -14,9 +14,11 @@ from .race import AT_ONCE, RACES
 
 
 async def race_first_messages(store: Store, other: Store | None = None) -> int:
-    """`RACES` pairs write to each other at the same instant, each side at another Chat; the number of conflicts.
+    """Let `RACES` pairs write to each other at the same instant, each user at a different Chat.
 
-    ``other`` is the second Chat's store, of the same database; without it both have one.
+    ``other`` is the second Chat's store, of the same database. Without ``other``, both Chats share ``store``. Returns
+    the number of conflicts.
+
     Asserts that each pair has one room with both messages, in seqs 1 and 2.
     """
     stores = store, other or store
@@ -31,13 +33,13 @@ async def race_first_messages(store: Store, other: Store | None = None) -> int:
     return barrier.conflicts
 
 
-async def _race(limiter: anyio.CapacityLimiter, here: Chat, there: Chat, one: str, other: str) -> None:
+async def _race(limiter: anyio.CapacityLimiter, here: Chat, there: Chat, user: str, peer: str) -> None:
     async with limiter:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(partial(here.execute, one, SendMessage(to=other, body="hi", key="k")))
-            tasks.start_soon(partial(there.execute, other, SendMessage(to=one, body="ho", key="k")))
-        page = await here.execute(one, History(peer=other))
-        assert page.room == private_room_id(one, other)
+            tasks.start_soon(partial(here.execute, user, SendMessage(to=peer, body="hi", key="k")))
+            tasks.start_soon(partial(there.execute, peer, SendMessage(to=user, body="ho", key="k")))
+        page = await here.execute(user, History(peer=peer))
+        assert page.room == private_room_id(user, peer)
         assert [entry.seq for entry in page.entries] == [1, 2]
-        assert {entry.author for entry in page.entries} == {one, other}
+        assert {entry.author for entry in page.entries} == {user, peer}
         assert [bool(entry.opens) for entry in page.entries] == [True, False]

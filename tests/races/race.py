@@ -1,4 +1,4 @@
-"""What a race is, and running many of it."""
+"""A race of two moves, and a function that runs a race many times."""
 
 import os
 from abc import ABC, abstractmethod
@@ -19,21 +19,21 @@ from chatcore.ids import RoomId, UserId, created_room_id
 from chatcore.ports.store import Store
 from chatcore_memory import MemoryBus
 
-from .barrier import Barrier, Comer
+from .barrier import Arrival, Barrier
 
 RACES = int(os.environ.get("CHATCORE_TEST_RACES", "200"))
-"""How often each race is run."""
+"""How often each race runs."""
 CONFLICTS_MIN = RACES * 9 // 10
 EACH_ORDER_MIN = RACES // 10
 AT_ONCE = 20
 FOUNDER = "olga"
-FIRST: Sequence[Comer | None] = ("earlier", "later", None, None)
-"""Whose append is let in first, in turns."""
+FIRST: Sequence[Arrival | None] = ("earlier", "later", None, None)
+"""Which append is let in first, in turns."""
 
 
 @frozen
 class Move:
-    """What one of the two does."""
+    """A command of one of the two users."""
 
     user: UserId
     command: RoomCommand[Any]
@@ -41,9 +41,9 @@ class Move:
 
 @frozen(kw_only=True)
 class Ending:
-    """What one order of the two moves comes to: the answers of both, and the events above those of the beginning.
+    """The result of one order of the two moves: both answers, and the events after those of the beginning.
 
-    An answer is ``+1`` for the first entry above the beginning, ``+1 again`` for a duplicate of it, or an error's code.
+    An answer is ``+1`` for the first entry after the beginning, ``+1 again`` for a duplicate of it, or an error code.
     """
 
     one: str
@@ -52,24 +52,24 @@ class Ending:
 
 
 class Race(ABC):
-    """Two moves in one room, each of which would write an entry if it were alone."""
+    """Two moves in a room, each of which would append an entry if it were alone."""
 
     def room(self, number: int) -> RoomId:
         return created_room_id(FOUNDER, f"{type(self).__name__} {number}")
 
     @abstractmethod
     def beginning(self, room: RoomId, number: int) -> Sequence[Entry]:
-        """The log before."""
+        """The log before the race."""
 
     @abstractmethod
     def moves(self, room: RoomId, number: int) -> tuple[Move, Move]: ...
 
     @abstractmethod
     def endings(self, number: int) -> Mapping[str, Ending]:
-        """What may come of it, for either order, by its name."""
+        """The possible results of each order of moves, by a name of the order."""
 
     async def check(self, store: Store, room: RoomId, number: int) -> None:  # noqa: B027 (most races need none)
-        """Whatever else must hold afterwards."""
+        """Check further conditions after the race."""
 
 
 @frozen
@@ -79,22 +79,22 @@ class Tally:
 
 
 async def run(race: Race, store: Store, other: Store | None = None) -> Tally:
-    """Run a race `RACES` times. Asserts of each that the order of the two explains answers, log and state.
+    """Run a race `RACES` times. Asserts each time that one order of the moves explains answers, log and state.
 
-    ``other`` is the second Chat's store, of the same database; without it both have one.
+    ``other`` is the second Chat's store, of the same database. Without ``other``, both Chats share ``store``.
     """
     stores = store, other or store
     barrier, bus, orders = Barrier(*dict.fromkeys(stores)), MemoryBus(), Counter[str]()
     async with Chat(stores[0], bus=bus) as here, Chat(stores[1], bus=bus) as there:
         limiter = anyio.CapacityLimiter(AT_ONCE)
 
-        async def one(number: int) -> None:
+        async def run_one(number: int) -> None:
             async with limiter:
                 orders[await _run_one(race, number, store, barrier, (here, there))] += 1
 
         async with anyio.create_task_group() as tasks:
             for number in range(RACES):
-                tasks.start_soon(one, number)
+                tasks.start_soon(run_one, number)
     return Tally(barrier.conflicts, orders)
 
 
@@ -106,17 +106,17 @@ async def _run_one(race: Race, number: int, store: Store, barrier: Barrier, chat
     barrier.expect(room, len(beginning) + 1, FIRST[number // 4 % len(FIRST)])
     answers = await _both(race.moves(room, number), chats, len(beginning), swapped=number // 2 % 2 == 1)
     log = (await store.read_on(room, 0, 1_000)).entries
-    found = Ending(one=answers[0], other=answers[1], events=[entry.event for entry in log[len(beginning) :]])
+    actual = Ending(one=answers[0], other=answers[1], events=[entry.event for entry in log[len(beginning) :]])
     possible = race.endings(number)
-    matching = [order for order, ending in possible.items() if ending == found]
-    assert len(matching) == 1, f"{found} is none of {possible}"
-    await _check_fold(store, room, log)
+    matching = [order for order, ending in possible.items() if ending == actual]
+    assert len(matching) == 1, f"{actual} is none of {possible}"
+    await _check_state(store, room, log)
     await race.check(store, room, number)
     return matching[0]
 
 
 async def _both(moves: tuple[Move, Move], chats: tuple[Chat, Chat], head: int, *, swapped: bool) -> tuple[str, str]:
-    """Start both moves, each at a Chat of its own, and give both answers. ``swapped`` starts the second one first."""
+    """Start each move at a different Chat, and return both answers. ``swapped`` starts the second move first."""
     answers: dict[int, str] = {}
 
     async def make(index: int) -> None:
@@ -137,8 +137,8 @@ async def _answer(chat: Chat, move: Move, head: int) -> str:
     return f"+{seq - head}" + (" again" if answer.duplicate else "")
 
 
-async def _check_fold(store: Store, room: RoomId, log: Sequence[Entry]) -> None:
-    """The log is one without a hole or a doubled key, and what the store says of the room is what it folds to."""
+async def _check_state(store: Store, room: RoomId, log: Sequence[Entry]) -> None:
+    """Assert that the log has no hole and no key twice, and that the store's state is the projection of the log."""
     state = RoomState(room=room)
     for entry in log:
         state = evolve(state, entry)

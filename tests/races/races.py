@@ -1,4 +1,4 @@
-"""The races, and for each what either order comes to."""
+"""The races, and the results of both orders of each."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,13 +23,13 @@ from .race import FOUNDER, Ending, Move, Race
 
 
 def _opened(room: RoomId, kind: RoomKind = "group") -> Entry:
-    """Olga and otto own it, mia is a member."""
+    """Return the opening of a room that olga and otto own, with mia as a member."""
     members = RoomOpening(kind=kind, members={FOUNDER: "owner", "otto": "owner", "mia": "member"}, title="Tea")
     return opened(room, FOUNDER, opens=members)
 
 
 class JoinAgainstRemove(Race):
-    """Ina joins, by her invitation, while olga withdraws it: in every second race a public room."""
+    """Ina accepts her invitation while olga withdraws it. In every second race the room is public."""
 
     def beginning(self, room: RoomId, number: int) -> Sequence[Entry]:
         kind: RoomKind = "public" if number % 2 else "group"
@@ -41,13 +41,13 @@ class JoinAgainstRemove(Race):
     def endings(self, number: int) -> Mapping[str, Ending]:
         joined, removed = Joined(user="ina"), Removed(user="ina")
         join_first = Ending(one="+1", other="+2", events=[joined, removed])
-        if number % 2:  # whoever is not banned joins a public room
+        if number % 2:  # every user who is not banned may join a public room
             return {"join": join_first, "remove": Ending(one="+2", other="+1", events=[removed, joined])}
         return {"join": join_first, "remove": Ending(one="not_found", other="+1", events=[removed])}
 
 
 class OwnersRemoveEachOther(Race):
-    """Olga removes otto while otto removes her: whoever comes first stays."""
+    """Olga removes otto while otto removes her: the user of the first entry stays."""
 
     def beginning(self, room: RoomId, number: int) -> Sequence[Entry]:
         return [_opened(room)]
@@ -67,7 +67,7 @@ class OwnersRemoveEachOther(Race):
 
 
 class EditAgainstDelete(Race):
-    """Mia edits her message while olga deletes it: its text is gone either way, and only the edit can be too late."""
+    """Mia edits her message while olga deletes it: the text is erased in both orders, and only the edit can fail."""
 
     def beginning(self, room: RoomId, number: int) -> Sequence[Entry]:
         return [_opened(room), message(room, 2, "mia", body="old words")]
@@ -84,14 +84,14 @@ class EditAgainstDelete(Race):
         }
 
     async def check(self, store: Store, room: RoomId, number: int) -> None:
-        for found in ((await store.read_on(room, 1, 1)).entries, (await store.window("mia", room, 2, 0, 0)).entries):
-            assert isinstance(found[0].event, Message)
-            assert found[0].event.deleted
-            assert "words" not in repr(found)
+        for entries in ((await store.read_on(room, 1, 1)).entries, (await store.window("mia", room, 2, 0, 0)).entries):
+            assert isinstance(entries[0].event, Message)
+            assert entries[0].event.deleted
+            assert "words" not in repr(entries)
 
 
 class CreatesWithOneKey(Race):
-    """Olga creates a room from two devices with one key: in every second race with another title."""
+    """Olga creates a room on two devices with the same key. In every second race the titles differ."""
 
     def room(self, number: int) -> RoomId:
         return created_room_id(FOUNDER, f"create {number}")
@@ -100,10 +100,10 @@ class CreatesWithOneKey(Race):
         return []
 
     def moves(self, room: RoomId, number: int) -> tuple[Move, Move]:
-        one = CreateRoom(kind="group", title="Tea", key=f"create {number}", members=["mia"])
+        first = CreateRoom(kind="group", title="Tea", key=f"create {number}", members=["mia"])
         title = "Cake" if number % 2 else "Tea"
-        other = CreateRoom(kind="group", title=title, key=f"create {number}", members=["mia"])
-        return Move(FOUNDER, one), Move(FOUNDER, other)
+        second = CreateRoom(kind="group", title=title, key=f"create {number}", members=["mia"])
+        return Move(FOUNDER, first), Move(FOUNDER, second)
 
     def endings(self, number: int) -> Mapping[str, Ending]:
         late = "key_reused" if number % 2 else "+1 again"
@@ -114,7 +114,7 @@ class CreatesWithOneKey(Race):
 
 
 class RoleAgainstSend(Race):
-    """Olga makes mia an admin while mia says something: both happen, in either order."""
+    """Olga makes mia an admin while mia sends a message: both succeed in either order."""
 
     def beginning(self, room: RoomId, number: int) -> Sequence[Entry]:
         return [_opened(room)]
@@ -124,10 +124,10 @@ class RoleAgainstSend(Race):
         return Move(FOUNDER, role), Move("mia", SendMessage(room=room, key="k", body="hi"))
 
     def endings(self, number: int) -> Mapping[str, Ending]:
-        role, said = RoleChanged(user="mia", role="admin"), Message(body="hi")
+        role, message = RoleChanged(user="mia", role="admin"), Message(body="hi")
         return {
-            "role": Ending(one="+1", other="+2", events=[role, said]),
-            "send": Ending(one="+2", other="+1", events=[said, role]),
+            "role": Ending(one="+1", other="+2", events=[role, message]),
+            "send": Ending(one="+2", other="+1", events=[message, role]),
         }
 
     async def check(self, store: Store, room: RoomId, number: int) -> None:

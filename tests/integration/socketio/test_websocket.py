@@ -74,7 +74,7 @@ async def test_handshake_is_answered_with_digest_of_key(node: SocketioNode) -> N
     ],
     ids=lambda value: str(value)[:20],
 )
-async def test_first_offered_subprotocol_is_echoed_if_it_is_a_token(
+async def test_first_offered_subprotocol_is_echoed_if_valid_token(
     node: SocketioNode, caplog: pytest.LogCaptureFixture, offered: str, echoed: str | None
 ) -> None:
     with caplog.at_level(logging.INFO):
