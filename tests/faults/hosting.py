@@ -70,7 +70,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.commands:CommandDispatcher.submit_checked",
             "self.submit(user, command, reply, socket, checked=Checked(deadline, refusal))",
             "if refusal:\n    reply(refusal)\nelse:\n    self.submit(user, command, reply, socket)",
-            f"{GATE}::test_retry_whose_key_stands_gets_its_first_answer_whatever_the_gate_says",
+            f"{GATE}::test_retry_of_a_used_key_gets_the_first_answer_for_any_gate",
         ),
         Fault(
             "digest-of-the-rewritten-command",
@@ -111,7 +111,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:LiveRoom._decide",
             "if pending.refusal and isinstance(outcome, Entry):",
             "if pending.refusal:",
-            f"{GATE}::test_stranger_to_a_room_gets_not_found_and_not_the_gates_refusal",
+            f"{GATE}::test_refusal_of_the_gate_is_hidden_from_a_user_that_is_not_a_member",
         ),
     ),
     "Limits are asked before the gate": (
@@ -130,7 +130,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.commands:HostChecks._refusal_of_rules",
             "SendMessage | EditMessage | React",
             "SendMessage | EditMessage",
-            f"{GATE}::test_rules_are_asked_on_every_way_but_a_trusted_one",
+            f"{GATE}::test_rules_are_asked_about_every_command_but_trusted_ones",
         ),
     ),
     "A rule has 2 s, and its faults are `unavailable`": (
@@ -149,14 +149,14 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.domain:refusal",
             ' and user_rank != "banned"',
             "",
-            f"{TRUSTED}::test_trusted_command_is_not_past_what_is_no_right",
+            f"{TRUSTED}::test_trusted_command_is_refused_for_reasons_other_than_rights",
         ),
         Fault(
             "banned-user-added",
             "chatcore.commands:AddMember.event",
             'member.state == "banned"',
             "False",
-            f"{TRUSTED}::test_trusted_command_is_not_past_what_is_no_right",
+            f"{TRUSTED}::test_trusted_command_is_refused_for_reasons_other_than_rights",
         ),
     ),
     "A private room keeps its two users": (
@@ -165,7 +165,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.domain:refusal",
             'kind in ("group", "public")',
             "kind",
-            f"{TRUSTED}::test_trusted_command_is_not_past_what_is_no_right",
+            f"{TRUSTED}::test_trusted_command_is_refused_for_reasons_other_than_rights",
         ),
     ),
     "The last owner stays": (
@@ -174,7 +174,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.commands:_refusal",
             "state.is_last_owner(other)",
             "False",
-            f"{TRUSTED}::test_trusted_command_is_not_past_what_is_no_right",
+            f"{TRUSTED}::test_trusted_command_is_refused_for_reasons_other_than_rights",
         ),
     ),
     # Hosts that do not await.

@@ -21,7 +21,7 @@ def chat() -> Iterator[Blocking]:
         yield blocking
 
 
-def test_messages_of_many_threads_are_stored_once_and_in_the_order_of_each(chat: Blocking) -> None:
+def test_messages_of_many_threads_are_stored_once_in_the_order_of_each_thread(chat: Blocking) -> None:
     def send_all(thread: int) -> None:
         for number in range(MESSAGES):
             for _ in range(2):
@@ -57,7 +57,7 @@ def test_calls_outside_of_the_block_are_refused() -> None:
         blocking.sockets("bob")
 
 
-def test_thread_ends_with_the_block_and_where_entering_fails() -> None:
+def test_thread_ends_with_the_block_or_a_failed_enter() -> None:
     class ClosedStore(MemoryStore):
         async def __aenter__(self) -> Self:
             raise OSError("closed")

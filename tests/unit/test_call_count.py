@@ -14,7 +14,7 @@ from chatcore_memory import MemoryStore
 
 CALLS_MAX = 90
 GATE_CALLS_MAX = 10
-"""The calls that a gate which does nothing adds, without its own."""
+"""The additional calls of a message with a gate that does nothing, without the calls of the gate."""
 IN_FLIGHT = 64
 MESSAGES = 10 * IN_FLIGHT
 

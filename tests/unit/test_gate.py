@@ -1,4 +1,4 @@
-"""A host's gate and rules are asked about the commands of clients, before these are queued."""
+"""A host's gate and rules, which are asked about commands of clients before these are queued."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -199,8 +199,8 @@ async def test_1000_retries_across_a_rewriting_gate_are_duplicates() -> None:
 
 
 @pytest.mark.parametrize("gate", FAULTY.values(), ids=FAULTY.keys())
-async def test_retry_whose_key_stands_gets_its_first_answer_whatever_the_gate_says(gate: Gate) -> None:
-    """Also from a gate that refuses now."""
+async def test_retry_of_a_used_key_gets_the_first_answer_for_any_gate(gate: Gate) -> None:
+    """A gate that refuses the message now is included."""
 
     async def refuses(_: Ask) -> Command[Any]:
         raise Forbidden
@@ -243,7 +243,7 @@ async def test_fields_of_a_rewritten_command_keep_their_bounds() -> None:
         assert refused.value.code == "invalid"
 
 
-async def test_commands_of_a_socket_keep_their_order_however_long_the_gate_takes() -> None:
+async def test_commands_of_a_socket_keep_their_order_for_any_delay_of_the_gate() -> None:
     delays = iter([0.3, 0, 0.2, 0.1, 0] * 10)
 
     async def gate(ask: Ask) -> Command[Any]:
@@ -277,7 +277,7 @@ async def test_time_of_the_gate_counts_for_the_deadline_of_the_command() -> None
         assert 5 <= anyio.current_time() - began < 5.5
 
 
-async def test_stranger_to_a_room_gets_not_found_and_not_the_gates_refusal() -> None:
+async def test_refusal_of_the_gate_is_hidden_from_a_user_that_is_not_a_member() -> None:
     async with Chat(MemoryStore(), gate=moderates) as chat:
         room = (await chat.request("alice", CreateRoom(kind="group", title="Cats", key="k1"))).room
         with pytest.raises(NotFound):
@@ -324,7 +324,7 @@ def asynchronous(rule: Callable[..., bool]) -> Callable[..., Awaitable[bool]]:
 
 
 @pytest.mark.parametrize("made", [plain, asynchronous])
-async def test_rules_are_asked_on_every_way_but_a_trusted_one(made: Callable[[Any], Any]) -> None:
+async def test_rules_are_asked_about_every_command_but_trusted_ones(made: Callable[[Any], Any]) -> None:
     asked: list[tuple[str, ...]] = []
 
     def may_create(user: str, kind: RoomKind) -> bool:

@@ -1,4 +1,4 @@
-"""A host's trusted command is past the rights of its user, and past nothing else."""
+"""A host's trusted command needs no rights of its user. All other checks apply."""
 
 import ast
 from collections.abc import AsyncGenerator, Collection, Mapping
@@ -73,7 +73,7 @@ async def refused(chat: Chat, user: str, command: RoomCommand[object]) -> str:
     return refused.value.code
 
 
-async def test_trusted_user_who_is_no_member_sends_edits_deletes_and_administers(chat: Chat, room: str) -> None:
+async def test_trusted_user_without_membership_sends_edits_deletes_and_administers(chat: Chat, room: str) -> None:
     await chat.execute("mia", SendMessage(room=room, body="hi", key="k1"))
     for command in (
         SendMessage(room=room, body="closed at noon", key="k2"),
@@ -91,7 +91,7 @@ async def test_trusted_user_who_is_no_member_sends_edits_deletes_and_administers
     assert await members(chat, room) == {"olga": "owner", "mia": "admin", "eve": "invited"}
 
 
-async def test_added_member_hears_the_room_and_its_messages(chat: Chat, room: str) -> None:
+async def test_added_member_gets_the_room_and_its_messages(chat: Chat, room: str) -> None:
     dan = Recorder()
     async with chat.connect(dan, user="dan"):
         await chat.execute("shop", AddMember(room=room, user="dan", role="admin"), trusted=True)
@@ -104,7 +104,7 @@ async def test_added_member_hears_the_room_and_its_messages(chat: Chat, room: st
     assert again.seq is None
 
 
-async def test_member_is_added_by_trusted_commands_alone(chat: Chat, room: str) -> None:
+async def test_member_is_added_by_trusted_commands_only(chat: Chat, room: str) -> None:
     for user in ("olga", "mia", "shop"):
         with pytest.raises(ChatError):
             await chat.execute(user, AddMember(room=room, user="dan"))
@@ -112,7 +112,7 @@ async def test_member_is_added_by_trusted_commands_alone(chat: Chat, room: str) 
     assert AddMember not in COMMANDS.values()
 
 
-async def test_trusted_command_is_not_past_what_is_no_right(chat: Chat, room: str) -> None:
+async def test_trusted_command_is_refused_for_reasons_other_than_rights(chat: Chat, room: str) -> None:
     private = (await chat.execute("mia", SendMessage(to="bea", body="hi", key="k1"))).room
     await chat.execute("mia", SendMessage(room=room, body="hi", key="k2"))
     assert await refused(chat, "shop", AddMember(room=room, user="eve")) == "forbidden"
@@ -143,7 +143,7 @@ async def test_trusted_command_is_not_past_what_is_no_right(chat: Chat, room: st
     assert left.seq is None
 
 
-async def test_trusted_command_is_past_the_limits() -> None:
+async def test_trusted_command_ignores_the_limits() -> None:
     limits = CommandLimits(rates=SendRates(user=Rate(1, 3_600), room=Rate(1, 3_600)), limiter=MemoryRateLimiter({}))
     async with Chat(MemoryStore(), limits=limits) as chat:
         for number in range(3):

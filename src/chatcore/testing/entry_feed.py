@@ -1,4 +1,4 @@
-"""What every `EntryFeed` has to do."""
+"""The contract suite of `EntryFeed`."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from functools import partial
@@ -42,26 +42,26 @@ class EntryFeedContract:
             assert (list(page.entries), page.position, page.more) == ([], 0, False)
 
     @pytest.mark.parametrize("limit", [1, 7, 1000])
-    async def test_pass_gives_every_entry_once_and_each_room_in_order(self, store: Store, limit: int) -> None:
+    async def test_pass_returns_every_entry_once_and_each_room_in_order(self, store: Store, limit: int) -> None:
         entries = [*conversation("a", 20), joined("a", 21, "carol"), *conversation("b", 3)]
         await write(store, entries[:21])
         await write(store, entries[21:])
         assert by_room(await read_all(feed_of(store, 0), limit)) == by_room(entries)
 
     @pytest.mark.parametrize("name", HOSTILE_NAMES)
-    async def test_entries_come_as_they_were_written(self, store: Store, name: str) -> None:
+    async def test_entries_are_returned_as_they_were_written(self, store: Store, name: str) -> None:
         data = {"": [1, None, 2**53], "$key": {"a.b": "é"}}
         opening = opens(name, "bob", title=name)
         entries = [message(name, 1, name, key=name[:64], body=name, data=data, opens=opening), joined(name, 2, name)]
         await write(store, entries)
         assert await read_all(feed_of(store, 0)) == entries
 
-    async def test_message_comes_unchanged_and_its_edits_as_entries(self, store: Store) -> None:
+    async def test_edited_message_is_returned_unchanged_with_its_edits_as_entries(self, store: Store) -> None:
         entries = [message(body="first"), edited(2, body="second"), reacted(3, "bob")]
         await write(store, entries)
         assert await read_all(feed_of(store, 0)) == entries
 
-    async def test_deleted_message_and_its_edits_come_without_text(self, store: Store) -> None:
+    async def test_deleted_message_and_its_edits_are_returned_without_text(self, store: Store) -> None:
         reader = feed_of(store, 0)
         await write(store, [message(body="secret", data={"secret": 1}), edited(2, body="secret"), message(seq=3)])
         await write(store, [deleted(4)])
@@ -70,14 +70,14 @@ class EntryFeedContract:
             assert events == [Message(body="", deleted=True), Edited(target=1, version=2), events[2], Deleted(target=1)]
             assert [one.digest for one in found] == [None, None, "digest", "digest"]
 
-    async def test_deletion_comes_after_a_text_that_was_given_before(self, store: Store) -> None:
+    async def test_deletion_follows_a_text_that_was_read_before(self, store: Store) -> None:
         reader = feed_of(store, 0)
         await write(store, [message(body="secret")])
         assert [one.event for one in await read_all(reader)] == [Message(body="secret")]
         await write(store, [deleted(2)])
         assert [one.event for one in await read_all(reader)] == [Deleted(target=1)]
 
-    async def test_pass_goes_on_with_new_entries(self, store: Store) -> None:
+    async def test_pass_continues_with_new_entries(self, store: Store) -> None:
         reader = feed_of(store, 0)
         found: list[Entry] = []
         for seq in range(1, 6):
@@ -85,7 +85,7 @@ class EntryFeedContract:
             found += await read_all(reader)
             assert [one.seq for one in found] == list(range(1, seq + 1))
 
-    async def test_pass_from_now_gives_only_what_is_written_later(self, store: Store) -> None:
+    async def test_pass_from_now_returns_only_later_entries(self, store: Store) -> None:
         await write(store, conversation("a", 3))
         reader = feed_of(store, "now")
         assert await read_all(reader) == []
@@ -94,14 +94,14 @@ class EntryFeedContract:
         await write(store, conversation("b", 2))
         assert by_room(await read_all(reader)) == {"a": later, "b": list(conversation("b", 2))}
 
-    async def test_position_of_a_pass_from_now_is_before_what_is_written_later(self, store: Store) -> None:
+    async def test_first_position_of_a_pass_from_now_precedes_later_entries(self, store: Store) -> None:
         await write(store, conversation("a", 3))
         start = (await feed_of(store, "now").read(10)).position
         await write(store, [message("a", 4)])
         assert (await read_all(feed_of(store, start)))[-1] == message("a", 4)
 
     @pytest.mark.parametrize("limit", [1, 7])
-    async def test_pass_from_any_position_misses_nothing(self, stores: Stores, limit: int) -> None:
+    async def test_pass_from_any_position_returns_every_later_entry(self, stores: Stores, limit: int) -> None:
         async with stores() as store:
             for room in "abc":
                 await write(store, conversation(room, 5))
@@ -139,7 +139,7 @@ class EntryFeedContract:
             await feed_of(store, 2**64 - 1).read(10)
         assert len(await read_all(feed_of(store, 0))) == 3
 
-    async def test_read_that_was_cancelled_loses_nothing(self, store: Store) -> None:
+    async def test_cancelled_read_loses_no_entry(self, store: Store) -> None:
         await write(store, conversation("a", 40))
         reader = feed_of(store, 0)
         found: list[Entry] = []
@@ -148,7 +148,7 @@ class EntryFeedContract:
                 found += (await reader.read(2)).entries
         assert [one.seq for one in [*found, *await read_all(reader)]] == list(range(1, 41))
 
-    async def test_passes_give_everything_in_order_while_many_write(self, store: Store) -> None:
+    async def test_passes_return_every_entry_in_order_during_writes(self, store: Store) -> None:
         rooms = [f"room {number}" for number in range(ROOMS)]
         passes = [feed_of(store, 0), feed_of(store, 0), feed_of(store, "now")]
         await passes[-1].read(1)
@@ -168,7 +168,7 @@ async def _write_one_by_one(store: Store, room: RoomId) -> None:
 
 
 async def _followed(reader: FeedReader) -> Sequence[Entry]:
-    """Read until as many entries have come as are written, and then to the end."""
+    """Read as many entries as are written, and then to the end."""
     found: list[Entry] = []
     with anyio.fail_after(TIMEOUT_S):
         while len(found) < ROOMS * LENGTH:
@@ -194,7 +194,7 @@ async def read_all(reader: FeedReader, limit: int = 100) -> list[Entry]:
 
 
 def by_room(entries: Iterable[Entry]) -> dict[RoomId, list[Entry]]:
-    """Return the entries of each room, in the order in which they came."""
+    """Return the entries of each room, in the order of the pass."""
     rooms: dict[RoomId, list[Entry]] = {}
     for one in entries:
         rooms.setdefault(one.room, []).append(one)
