@@ -15,6 +15,7 @@ from .commands.history import History as History
 from .commands.history import HistoryPage as HistoryPage
 from .commands.markers import Mark as Mark
 from .commands.markers import MarkResult as MarkResult
+from .commands.markers import Unread as Unread
 from .commands.membership import AddMember as AddMember
 from .commands.membership import BanUser as BanUser
 from .commands.membership import ChangeRole as ChangeRole
@@ -32,6 +33,8 @@ from .commands.messages import EditResult as EditResult
 from .commands.messages import React as React
 from .commands.messages import SendMessage as SendMessage
 from .commands.messages import SendResult as SendResult
+from .commands.profiles import Profiles as Profiles
+from .commands.profiles import ProfilesResult as ProfilesResult
 from .commands.rate_limits import CommandLimits as CommandLimits
 from .commands.rate_limits import SendRates as SendRates
 from .commands.rooms import CreateRoom as CreateRoom
@@ -117,6 +120,7 @@ from .ports.room_views import RoomCatchUp as RoomCatchUp
 from .ports.room_views import RoomMembership as RoomMembership
 from .ports.room_views import RoomPage as RoomPage
 from .ports.room_views import RoomViews as RoomViews
+from .ports.room_views import UnreadTotal as UnreadTotal
 from .ports.room_views import Window as Window
 from .ports.store import Store as Store
 from .ports.user_directory import Profile as Profile

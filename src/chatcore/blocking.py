@@ -74,6 +74,10 @@ class Blocking:
         """Close every socket of a session; see `Chat.close_session`."""
         self._call(lambda: self._chat.close_session(user, session))
 
+    def close_sockets(self, user: UserId) -> None:
+        """Close every socket of a user; see `Chat.close_sockets`."""
+        self._call(lambda: self._chat.close_sockets(user))
+
     def _call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if self._portal is None:
             raise RuntimeError(NOT_ENTERED)

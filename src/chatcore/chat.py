@@ -372,6 +372,14 @@ class Chat:
         self._loop.check()
         await self._sockets.close_session(self.canonical(user), session)
 
+    async def close_sockets(self, user: UserId) -> None:
+        """Close every socket of a user, on all nodes, with `bye signed_out`.
+
+        Sockets of this node are closed at once, those of other nodes through the registry. Raises `Unavailable`.
+        """
+        self._loop.check()
+        await self._sockets.close_all(self.canonical(user))
+
     def stats(self) -> Stats:
         """Return the present counters of this Chat."""
         return Stats(

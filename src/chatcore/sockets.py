@@ -177,6 +177,13 @@ class Sockets:
                 self._close(info.id, "signed_out")
         await self._end([info for info in await self.of_user(user) if info.session == session], "signed_out")
 
+    async def close_all(self, user: UserId) -> None:
+        """Close a user's sockets; see `Chat.close_sockets`."""
+        for socket in tuple(self.here.values()):
+            if socket.info.user == user:
+                self._close(socket.info.id, "signed_out")
+        await self._end(await self.of_user(user), "signed_out")
+
     def take_hint(self, hint: RevocationHint) -> None:
         """Take a hint that sockets may have been revoked on another node."""
         if self._leases:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatcore.commands.fields import INTEGER_MAX, JSON_DEPTH_MAX
+from chatcore.domain.serialization import INTEGER_MAX, JSON_DEPTH_MAX
 from chatcore.errors import Invalid
 from chatcore_http.codec import decode, encode
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from chatcore.commands.fields import INTEGER_MAX, JSON_DEPTH_MAX
+from chatcore.domain.serialization import INTEGER_MAX, JSON_DEPTH_MAX
 from chatcore.errors import Invalid
 
 _DIGITS_MAX = len(str(-INTEGER_MAX))

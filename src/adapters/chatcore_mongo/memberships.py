@@ -130,6 +130,17 @@ async def memberships_of(session: ReadSession, user: UserId, room: RoomId | None
     return [RoomMembership(room=head["_id"], head=head["seq"], member=memberships[head["_id"], user]) for head in heads]
 
 
+async def acquaintances(session: ReadSession, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
+    """Return the users who share a room with a user, as `RoomViews.acquaintances` says."""
+    heads, _ = await listed_rooms(session, user)
+    if not heads or not others:
+        return frozenset()
+    seqs = {head["_id"]: head["seq"] for head in heads}
+    (changes,) = await session.fetch(queries.membership_changes(sorted(others), list(seqs)))
+    shared = memberships_at(changes, seqs)
+    return frozenset(other for (_, other), member in shared.items() if is_listed(member) and other in others)
+
+
 async def listed_rooms(
     session: ReadSession, user: UserId, rooms: Sequence[RoomId] | None = None
 ) -> tuple[Sequence[Document], Memberships]:

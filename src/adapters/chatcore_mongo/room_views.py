@@ -8,7 +8,7 @@ from attrs import frozen
 from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.state import Marker, Membership, RoomView
 from chatcore.ids import RoomId, Seq, UserId
-from chatcore.ports.room_views import RoomPage
+from chatcore.ports.room_views import RoomPage, UnreadTotal
 
 from . import queries
 from .documents import (
@@ -43,6 +43,17 @@ async def page(session: ReadSession, user: UserId, after: PageToken | None, limi
         rooms=[built[entry["room"], user] for entry in entries],
         next=places[shown[-1]["_id"]].encoded() if len(below) > limit else None,
     )
+
+
+async def unread_total(session: ReadSession, user: UserId) -> UnreadTotal:
+    """Return how much a user has not read, as `RoomViews.unread_total` says."""
+    heads, memberships = await listed_rooms(session, user)
+    entries = [
+        {"room": head["_id"], "seq": head["seq"]} for head in heads if memberships[head["_id"], user].state == "member"
+    ]
+    erasures = await session.pending_erasures([entry["room"] for entry in entries])
+    counts = await RoomViewBuilder(session, erasures, memberships).unread_counts(entries, user)
+    return UnreadTotal(rooms=sum(count > 0 for count in counts), messages=sum(counts))
 
 
 async def views(session: ReadSession, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
@@ -97,6 +108,15 @@ class RoomViewBuilder:
             for entry in entries
             for user in users
         }
+
+    async def unread_counts(self, entries: Sequence[Document], user: UserId) -> Sequence[int]:
+        """Return how many messages a member has not read in each room that the user has not muted.
+
+        ``entries`` are the rooms' last entries: their ``room`` and ``seq``.
+        """
+        markers = await self._markers(entries, [user], {})
+        loud = {room_user: marker for room_user, marker in markers.items() if not marker.muted}
+        return list((await self._unread(entries, [user], loud)).values())
 
     def member(self, room: RoomId, user: UserId) -> Membership | None:
         """Return the membership of a user who is a member, not only invited or banned."""

@@ -1,6 +1,6 @@
 """The store of a chat on many machines: rooms, their logs and markers in one MongoDB database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,7 +10,7 @@ from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.entry_feed import EntryFeed, FeedReader, FeedStart
 from chatcore.ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
-from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, Window
+from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, UnreadTotal, Window
 from chatcore.ports.store import Store
 
 from . import history, log_reads, markers, memberships, queries, room_views
@@ -104,6 +104,14 @@ class MongoStore(Store, EntryFeed):
         place = None if after is None else PageToken.decoded(after)
         async with self.database.read_session() as session:
             return await room_views.page(session, user, place, limit)
+
+    async def unread_total(self, user: UserId) -> UnreadTotal:
+        async with self.database.read_session() as session:
+            return await room_views.unread_total(session, user)
+
+    async def acquaintances(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
+        async with self.database.read_session() as session:
+            return await memberships.acquaintances(session, user, others)
 
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
         async with self.database.read_session() as session:

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -17,7 +17,7 @@ from chatcore.errors import FeedReset
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.entry_feed import FeedPage, FeedStart
 from chatcore.ports.entry_log import Changes, FeedPosition, LogSlice
-from chatcore.ports.room_views import Anchor, FirstUnread, RoomCatchUp, RoomMembership, RoomPage, Window
+from chatcore.ports.room_views import Anchor, FirstUnread, RoomCatchUp, RoomMembership, RoomPage, UnreadTotal, Window
 
 from . import statements
 from .rows import RoomRow, Row, read_change, read_edit, read_entry, read_marker, read_member
@@ -139,6 +139,17 @@ class Snapshot:
             rooms=[self._view(room, user) for room in rooms[:limit]],
             next=rooms[limit - 1].place.encoded() if len(rooms) > limit else None,
         )
+
+    def unread_total(self, user: UserId) -> UnreadTotal:
+        counts: list[int] = []
+        for row in self._all(statements.ROOMS_OF_MEMBER, user):
+            room, marker = RoomRow(*row[:-4]), read_marker(row[-4:])
+            if not marker.muted and marker.counted_from < room.head:
+                counts.append(self._unread(room, user, marker))
+        return UnreadTotal(rooms=sum(count > 0 for count in counts), messages=sum(counts))
+
+    def acquaintances(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
+        return frozenset(other for other in others if self._one(statements.ACQUAINTED, user, other))
 
     def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
         found = self.room(room)

@@ -118,6 +118,17 @@ PAGE = f"""
     WHERE user = ? AND standing IN ('member', 'invited') AND (at, rooms.id) < (?, ?)
     ORDER BY at DESC, rooms.id DESC LIMIT ?
 """
+ROOMS_OF_MEMBER = f"""
+    SELECT {ROOM}, read, delivered, unread_from, muted
+    FROM members JOIN rooms ON rooms.id = members.room
+    JOIN markers ON markers.room = members.room AND markers.user = members.user
+    WHERE members.user = ? AND standing = 'member'
+"""
+ACQUAINTED = """
+    SELECT 1 FROM members AS theirs JOIN members AS mine ON mine.room = theirs.room AND mine.user = ?
+    WHERE theirs.user = ? AND theirs.standing IN ('member', 'invited') AND mine.standing IN ('member', 'invited')
+    LIMIT 1
+"""
 CHANGES = """
     SELECT position, rooms.room, seq, affects FROM entries JOIN rooms ON rooms.id = entries.room
     WHERE position > ? ORDER BY position LIMIT ?

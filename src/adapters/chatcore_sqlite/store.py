@@ -1,6 +1,6 @@
 """The store of an embedded chat: rooms, their logs and markers in one SQLite file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
@@ -11,7 +11,7 @@ from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.entry_feed import EntryFeed, FeedPage, FeedReader, FeedStart, OrderedFeedReader
 from chatcore.ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
-from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, Window
+from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, UnreadTotal, Window
 from chatcore.ports.store import Store
 
 from . import log_writer, view_rebuild
@@ -86,6 +86,12 @@ class SqliteStore(Store, EntryFeed):
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
         return await self._read(Snapshot.page, user, after, limit)
+
+    async def unread_total(self, user: UserId) -> UnreadTotal:
+        return await self._read(Snapshot.unread_total, user)
+
+    async def acquaintances(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
+        return await self._read(Snapshot.acquaintances, user, others)
 
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
         return await self._read(Snapshot.views, room, users)

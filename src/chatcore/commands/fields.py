@@ -2,26 +2,23 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import isfinite
 from typing import Any, TypeAlias
 
 from attrs import Attribute
 
-from ..domain.serialization import compact_json
+from ..domain.serialization import INTEGER_MAX, data_fault, is_encodable
 from ..errors import Invalid
 from ..ids import KEY_MAX, UserId, is_user_id
 
 BODY_BYTES_MAX = 16_384
-DATA_BYTES_MAX = 8_192
 EMOJI_BYTES_MAX = 64
-INTEGER_MAX = 2**53
-JSON_DEPTH_MAX = 32
-"""The deepest nesting of objects and lists."""
 MENTIONS_MAX = 50
 PAGE_MAX = 200
 """The most rows of a page of any list."""
 WIRE_NAME = "wire"
 """Metadata key: the name of the field on the wire if that name is a keyword of Python."""
+QUERY_NAME = "query"
+"""Metadata key: the name of a list's items in a query, where it is repeated for each item."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # category Cc, in every Unicode
 
@@ -64,7 +61,7 @@ def text(shortest: int, longest: int) -> Check:
         if (
             not isinstance(value, str)
             or not shortest <= len(value) <= longest
-            or not (value.isascii() or _encodable(value))
+            or not (value.isascii() or is_encodable(value))
         ):
             raise _invalid(attribute, f"must be a string of {shortest} to {longest} characters")
 
@@ -87,7 +84,7 @@ key = text(1, KEY_MAX)
 
 def room(_: object, attribute: AnyAttribute, value: object) -> None:
     """Check for a string. A string that is no room id is answered as a room that does not exist."""
-    if not isinstance(value, str) or not _encodable(value):
+    if not isinstance(value, str) or not is_encodable(value):
         raise _invalid(attribute, "must be a room id")
 
 
@@ -132,25 +129,25 @@ def anchor(_: object, attribute: AnyAttribute, value: object) -> None:
 
 def emoji(_: object, attribute: AnyAttribute, value: object) -> None:
     """Check for a string of at most 64 bytes in UTF-8, without control characters."""
-    if not isinstance(value, str) or not _encodable(value) or not 1 <= len(value.encode()) <= EMOJI_BYTES_MAX:
+    if not isinstance(value, str) or not is_encodable(value) or not 1 <= len(value.encode()) <= EMOJI_BYTES_MAX:
         raise _invalid(attribute, f"must be a string of 1 to {EMOJI_BYTES_MAX} bytes in UTF-8")
     _check_line(attribute, value)
 
 
 def body(_: object, attribute: AnyAttribute, value: object) -> None:
     """Check for a string of at most 16,384 bytes in UTF-8; it may be empty."""
-    if not isinstance(value, str) or not (value.isascii() or _encodable(value)) or len(value.encode()) > BODY_BYTES_MAX:
+    if (
+        not isinstance(value, str)
+        or not (value.isascii() or is_encodable(value))
+        or len(value.encode()) > BODY_BYTES_MAX
+    ):
         raise _invalid(attribute, f"must be a string of at most {BODY_BYTES_MAX} bytes in UTF-8")
 
 
 def data(_: object, attribute: AnyAttribute, value: Mapping[str, Any]) -> None:
     """Check for a JSON object of bounded size and depth; its integers are exact as a double (up to 2**53)."""
-    if not isinstance(value, dict) or not _is_plain_json(value, JSON_DEPTH_MAX):
-        raise _invalid(
-            attribute, f"must be a JSON object of at most {JSON_DEPTH_MAX} levels, with finite and exact numbers"
-        )
-    if len(compact_json(value).encode()) > DATA_BYTES_MAX:
-        raise _invalid(attribute, f"must have at most {DATA_BYTES_MAX} bytes as compact JSON")
+    if fault := data_fault(value):
+        raise _invalid(attribute, fault)
 
 
 def wire_name(attribute: AnyAttribute) -> str:
@@ -167,30 +164,3 @@ def _invalid(attribute: AnyAttribute, what: str) -> Invalid:
 def _check_line(attribute: AnyAttribute, value: str) -> None:
     if _CONTROL.search(value):
         raise _invalid(attribute, "must not contain control characters")
-
-
-def _encodable(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _is_plain_json(value: object, depth: int) -> bool:
-    match value:
-        case None | bool():
-            return True
-        case str():
-            return _encodable(value)
-        case int():
-            return -INTEGER_MAX <= value <= INTEGER_MAX
-        case float():
-            return isfinite(value)
-        case dict():
-            names = all(isinstance(name, str) and _encodable(name) for name in value)
-            return depth > 0 and names and all(_is_plain_json(member, depth - 1) for member in value.values())
-        case list():
-            return depth > 0 and all(_is_plain_json(item, depth - 1) for item in value)
-        case _:
-            return False

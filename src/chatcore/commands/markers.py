@@ -1,4 +1,4 @@
-"""The command that reads and updates a user's marker."""
+"""Commands about a user's markers: update one, and count what is unread in all rooms."""
 
 from attrs import field, frozen
 from attrs.validators import optional
@@ -7,8 +7,20 @@ from ..domain import permissions
 from ..domain.state import MarkerUpdate, RoomView
 from ..errors import Invalid, NotFound
 from ..ids import RoomId, Seq
+from ..ports.room_views import UnreadTotal
 from . import fields
 from .command import Context, ReadingCommand, Route
+
+
+@frozen(kw_only=True)
+class Unread(ReadingCommand[UnreadTotal]):
+    """Count the unread messages in all rooms of the user, without muted rooms, up to 100 in a room."""
+
+    name = "unread"
+    routes = (Route("GET", "/unread"),)
+
+    async def handle(self, context: Context) -> UnreadTotal:
+        return await context.store.unread_total(context.user)
 
 
 @frozen(kw_only=True)

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 from attrs import evolve, field, frozen
 
 from ..domain.entries import Entry
+from ..domain.serialization import INTEGER_MAX
 from ..domain.state import RoomView
 from ..errors import Invalid
 from ..ids import RoomId, Seq, UserId
@@ -86,8 +87,7 @@ class Sync(ReadingCommand[SyncResult]):
         epoch = context.store.epoch
         # A cursor of another epoch is no position in this store: read nothing, and answer `reset`.
         seqs = {
-            room: cursor.seq if cursor.epoch in (None, epoch) else fields.INTEGER_MAX
-            for room, cursor in self.cursors.items()
+            room: cursor.seq if cursor.epoch in (None, epoch) else INTEGER_MAX for room, cursor in self.cursors.items()
         }
         missed = await context.store.catch_up(context.user, seqs, EVENTS_MAX, ANSWER_BYTES_MAX)
         budget = Budget(left=ANSWER_BYTES_MAX - sum(map(synced_size, seqs)))

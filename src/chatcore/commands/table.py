@@ -6,7 +6,7 @@ from typing import Any
 from .auth import RefreshAuth
 from .command import Command
 from .history import History
-from .markers import Mark
+from .markers import Mark, Unread
 from .membership import (
     BanUser,
     ChangeRole,
@@ -18,6 +18,7 @@ from .membership import (
     UnbanUser,
 )
 from .messages import DeleteMessage, EditMessage, React, SendMessage
+from .profiles import Profiles
 from .rooms import CreateRoom, GetRoom, ListRooms, UpdateRoom
 from .sync import Sync
 
@@ -43,6 +44,8 @@ COMMANDS: Mapping[str, type[Command[Any]]] = {
         ChangeRole,
         ListMembers,
         Mark,
+        Unread,
+        Profiles,
         RefreshAuth,
     )
 }

@@ -6,6 +6,7 @@ What is on a disk has this form for ever. It does not depend on the wire format,
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any, TypeAlias
 
 from attrs import fields
@@ -28,6 +29,11 @@ from .entries import (
     Unbanned,
     Updated,
 )
+
+DATA_BYTES_MAX = 8_192
+INTEGER_MAX = 2**53
+JSON_DEPTH_MAX = 32
+"""The deepest nesting of objects and lists."""
 
 Object: TypeAlias = dict[str, Any]
 """A JSON object."""
@@ -170,3 +176,43 @@ def compact_json(value: object) -> str:
 
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def data_fault(value: object) -> str | None:
+    """Return what is wrong with a value as the ``data`` of a message, as the end of a sentence; None if it is valid.
+
+    ``data`` is a JSON object of bounded size and depth. Its integers are exact as a double, up to 2**53.
+    """
+    if not isinstance(value, dict) or not _is_plain_json(value, JSON_DEPTH_MAX):
+        return f"must be a JSON object of at most {JSON_DEPTH_MAX} levels, with finite and exact numbers"
+    if len(compact_json(value).encode()) > DATA_BYTES_MAX:
+        return f"must have at most {DATA_BYTES_MAX} bytes as compact JSON"
+    return None
+
+
+def is_encodable(value: str) -> bool:
+    """Return whether a string has no lone surrogates, and so has an encoding in UTF-8."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_plain_json(value: object, depth: int) -> bool:
+    match value:
+        case None | bool():
+            return True
+        case str():
+            return is_encodable(value)
+        case int():
+            return -INTEGER_MAX <= value <= INTEGER_MAX
+        case float():
+            return isfinite(value)
+        case dict():
+            names = all(isinstance(name, str) and is_encodable(name) for name in value)
+            return depth > 0 and names and all(_is_plain_json(member, depth - 1) for member in value.values())
+        case list():
+            return depth > 0 and all(_is_plain_json(item, depth - 1) for item in value)
+        case _:
+            return False

@@ -1,13 +1,13 @@
-"""Asks a host's user directory which users exist."""
+"""Asks a host's user directory which users exist, and for their profiles."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import anyio
 
 from ..errors import ChatError, Unavailable
 from ..ids import UserId
-from ..ports.user_directory import UserDirectory
+from ..ports.user_directory import Profile, UserDirectory
 
 DIRECTORY_S = 2
 """Seconds that a host's user directory may take."""
@@ -16,13 +16,21 @@ log = logging.getLogger(__name__)
 
 
 async def existing_users(directory: UserDirectory, users: Collection[UserId]) -> frozenset[UserId]:
-    """Return the ``users`` who exist.
+    """Return the ``users`` who exist; see `profiles_of`."""
+    return frozenset(await profiles_of(directory, users))
+
+
+async def profiles_of(directory: UserDirectory, users: Collection[UserId]) -> Mapping[UserId, Profile]:
+    """Return the profiles of those ``users`` who exist, in their order.
+
+    Other users in the answer of the directory are ignored.
 
     Raises the `ChatError` of the directory, or `Unavailable` if it raises another exception or takes more than 2 s.
     """
     try:
         with anyio.fail_after(DIRECTORY_S):
-            return frozenset(await directory(users)) & frozenset(users)
+            found = await directory(users)
+            return {user: found[user] for user in users if user in found}
     except ChatError:
         raise
     except Exception as error:

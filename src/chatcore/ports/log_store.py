@@ -14,7 +14,7 @@ from ..domain.serialization import milliseconds, text_bytes
 from ..domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from ..ids import RoomId, Seq, UserId
 from .entry_log import FeedPosition
-from .room_views import Anchor, FirstUnread, RoomCatchUp, RoomMembership, RoomPage, Window
+from .room_views import Anchor, FirstUnread, RoomCatchUp, RoomMembership, RoomPage, UnreadTotal, Window
 from .store import Store
 
 READ_TOGETHER = 1_000
@@ -101,6 +101,16 @@ class LogStore(Store):
             rooms=[projection.view(user, markers[projection.state.room]) for _, projection in below[:limit]],
             next=below[limit - 1][0].encoded() if len(below) > limit else None,
         )
+
+    async def unread_total(self, user: UserId) -> UnreadTotal:
+        projections, markers = await self._read_views(partial(self._read_all, partial(self._rooms, user)), [user])
+        views = [one.view(user, markers[one.state.room]) for one in projections if user in one.members]
+        counts = [view.unread for view in views if view.marker and not view.marker.muted]
+        return UnreadTotal(rooms=sum(count > 0 for count in counts), messages=sum(counts))
+
+    async def acquaintances(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
+        rooms = [room for room in await self._read_all(partial(self._rooms, user)) if room.listed_member(user)]
+        return frozenset(other for other in others if any(room.listed_member(other) for room in rooms))
 
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
         projections, markers = await self._read_views(partial(self._read_one, room), users)

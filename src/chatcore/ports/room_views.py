@@ -1,7 +1,7 @@
 """The port of a store for rooms as users see them. These views are projections of the logs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from attrs import frozen
@@ -75,6 +75,19 @@ class RoomPage:
     next: str | None
 
 
+@frozen(kw_only=True)
+class UnreadTotal:
+    """The unread messages of a user in all rooms that are not muted; the answer of `Unread`.
+
+    Attributes:
+        rooms: how many rooms have unread messages.
+        messages: how many messages are unread, counting at most 100 in a room.
+    """
+
+    rooms: int
+    messages: int
+
+
 class RoomViews(ABC):
     """The views of rooms. Each method reads one snapshot in one round trip, and raises `Unavailable`.
 
@@ -117,6 +130,14 @@ class RoomViews(ABC):
 
         ``after`` is the ``next`` of a page. Raises `Invalid` (field ``after``) for a string that is no page token.
         """
+
+    @abstractmethod
+    async def unread_total(self, user: UserId) -> UnreadTotal:
+        """Return the unread messages in the rooms of which the user is a member and that the user has not muted."""
+
+    @abstractmethod
+    async def acquaintances(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
+        """Return those of ``others`` with whom the user shares a room: both are members or invited."""
 
     @abstractmethod
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:

@@ -11,9 +11,11 @@ from ..commands.history import HistoryPage
 from ..commands.markers import MarkResult
 from ..commands.membership import MemberPage
 from ..commands.messages import EditResult, SendResult
+from ..commands.profiles import ProfilesResult
 from ..commands.rooms import RoomList
 from ..commands.sync import RoomSync, SyncResult
 from ..ports.pushes import Room
+from ..ports.room_views import UnreadTotal
 from .objects import entry_objects, membership_object, room_object
 from .values import Object, timestamp
 
@@ -72,6 +74,14 @@ def _marks_object(marks: MarkResult) -> Object:
     return attrs.asdict(marks)
 
 
+def _profiles_object(result: ProfilesResult) -> Object:
+    profiles = {
+        user: attrs.asdict(profile, recurse=False, filter=lambda _, value: value is not None)
+        for user, profile in result.profiles.items()
+    }
+    return {"profiles": profiles} | ({"rest": list(result.rest)} if result.rest else {})
+
+
 def _member_page_object(page: MemberPage) -> Object:
     wire: Object = {"members": [attrs.asdict(row) for row in page.members]}
     return wire | ({"next": page.next} if page.next else {})
@@ -90,6 +100,8 @@ _ANSWERS: Mapping[type, Callable[[Any], Object]] = {
     ChangeResult: _changed_object,
     EditResult: _edit_object,
     MarkResult: _marks_object,
+    UnreadTotal: attrs.asdict,
+    ProfilesResult: _profiles_object,
     RefreshResult: _refreshed_object,
     MemberPage: _member_page_object,
     HistoryPage: _page_object,

@@ -7,10 +7,10 @@ from functools import partial
 import pytest
 
 from ..domain.entries import RoomOpening
-from ..domain.state import Marker, Membership, RoomView
+from ..domain.state import Marker, MarkerUpdate, Membership, RoomView
 from ..errors import Invalid
 from ..ids import RoomId, UserId
-from ..ports.room_views import RoomViews
+from ..ports.room_views import RoomViews, UnreadTotal
 from ..ports.store import Store
 from .builders import (
     NOON,
@@ -284,7 +284,52 @@ class ViewsContract:
                     assert view.unread == (0 if view.member == Membership("owner", 1) else min(view.head, 100))
 
 
-class RoomViewsContract(PageContract, ViewsContract):
+@pytest.mark.anyio
+class PeopleContract:
+    async def test_user_without_rooms_has_nothing_unread_and_no_acquaintances(
+        self, log: Store, rooms: RoomViews
+    ) -> None:
+        await write(log, conversation())
+        for user in ("carol", *HOSTILE_NAMES):
+            assert await rooms.unread_total(user) == UnreadTotal(rooms=0, messages=0)
+            assert await rooms.acquaintances(user, ["alice", "bob", user]) == frozenset()
+
+    async def test_unread_total_is_the_sum_of_the_rooms_that_are_not_muted(self, log: Store, rooms: RoomViews) -> None:
+        for room, count in (("long", 130), ("short", 3), ("read", 4), ("muted", 5)):
+            await write(log, [message(room, seq) for seq in range(1, count + 1)])
+        await write(log, [message("invited"), invited("invited", 2, "carol"), message("invited", 3)])
+        await write(log, [message("left"), message("left", 2), left("left", 3, "bob")])
+        await log.mark("bob", "read", MarkerUpdate(read=4))
+        await log.mark("bob", "muted", MarkerUpdate(muted=True))
+        assert await rooms.unread_total("bob") == UnreadTotal(rooms=3, messages=105)
+        assert await rooms.unread_total("carol") == UnreadTotal(rooms=0, messages=0)
+        await log.mark("bob", "short", MarkerUpdate(read=3))
+        await write(log, [message("read", 5, "alice"), message("read", 6, "bob")])
+        assert await rooms.unread_total("bob") == UnreadTotal(rooms=3, messages=103)
+
+    async def test_unread_total_counts_as_the_page_of_rooms_does(self, log: Store, rooms: RoomViews) -> None:
+        for number in range(12):
+            await write(log, conversation(f"room {number}", 1 + 13 * number))
+            await log.mark("bob", f"room {number}", MarkerUpdate(read=number))
+        unread = [view.unread for view in (await rooms.page("bob", None, 200)).rooms]
+        assert await rooms.unread_total("bob") == UnreadTotal(rooms=sum(map(bool, unread)), messages=sum(unread))
+
+    async def test_acquaintances_share_a_room_or_an_invitation(self, log: Store, rooms: RoomViews) -> None:
+        await write(log, [opened("a", opens=opens("alice", "bob")), invited("a", 2, "ina"), banned("a", 3, "eve")])
+        await write(log, [joined("a", 4, "lea"), left("a", 5, "lea")])
+        await write(log, [opened("b", opens=opens("carol", "dave"))])
+        everyone = ["alice", "bob", "ina", "eve", "lea", "carol", "dave", "ghost", *HOSTILE_NAMES]
+        assert await rooms.acquaintances("alice", everyone) == {"alice", "bob", "ina"}
+        assert await rooms.acquaintances("ina", everyone) == {"alice", "bob", "ina"}
+        assert await rooms.acquaintances("carol", everyone) == {"carol", "dave"}
+        for stranger in ("eve", "lea", "ghost"):
+            assert await rooms.acquaintances(stranger, everyone) == frozenset()
+        assert await rooms.acquaintances("alice", []) == frozenset()
+        await write(log, [joined("b", 2, "alice")])
+        assert await rooms.acquaintances("alice", ["dave", "eve"]) == {"dave"}
+
+
+class RoomViewsContract(PageContract, ViewsContract, PeopleContract):
     """Subclass it, with the fixtures ``log``, an open and empty log, and ``rooms``, the views of the same store.
 
     Both may be the same object.

@@ -20,7 +20,7 @@ from ...ports.bus import Bus, Hint, RevocationHint
 from ...ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
 from ...ports.pushes import ByeCode
 from ...ports.registry import LEASE_S, LeaseRenewal, SocketInfo, SocketRegistry
-from ...ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, Window
+from ...ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, UnreadTotal, Window
 from ...ports.store import Store
 from .processes import Process
 from .world import World
@@ -222,6 +222,12 @@ class FaultyStore(Store):
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
         return await self._call(partial(self._inner.page, user, after, limit))
+
+    async def unread_total(self, user: UserId) -> UnreadTotal:
+        return await self._call(partial(self._inner.unread_total, user))
+
+    async def acquaintances(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
+        return await self._call(partial(self._inner.acquaintances, user, others))
 
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
         return await self._call(partial(self._inner.views, room, users))

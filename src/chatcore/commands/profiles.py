@@ -1,0 +1,60 @@
+"""The command that reads the profiles of users."""
+
+from collections.abc import Mapping, Sequence
+
+from attrs import field, frozen
+
+from ..domain.serialization import compact_json
+from ..ids import UserId
+from ..live.existing_users import profiles_of
+from ..ports.user_directory import Profile
+from . import fields
+from .answer_sizes import ANSWER_BYTES_MAX, Budget
+from .command import Context, ReadingCommand, Route
+
+USERS_MAX = 500
+"""The most users that `Profiles` names."""
+_FIELDS = 64
+"""The bytes of a profile's field names."""
+
+
+@frozen(kw_only=True)
+class ProfilesResult:
+    """The answer of `Profiles`. ``rest`` are the users whose profiles did not fit into it, to be asked for again."""
+
+    profiles: Mapping[UserId, Profile]
+    rest: Sequence[UserId] = ()
+
+
+@frozen(kw_only=True)
+class Profiles(ReadingCommand[ProfilesResult]):
+    """Read the profiles of up to 500 users, with each of whom the user shares a room or an invitation.
+
+    Other users are left out, like users who do not exist. The user's own profile is always there.
+    """
+
+    name = "profiles"
+    routes = (Route("GET", "/profiles"),)
+    user_fields = ("users",)
+
+    users: Sequence[UserId] = field(
+        converter=fields.ids, validator=fields.users(USERS_MAX), metadata={fields.QUERY_NAME: "user"}
+    )
+
+    async def handle(self, context: Context) -> ProfilesResult:
+        users = fields.each_once(self.users)
+        others = [user for user in users if user != context.user]
+        shown = await context.store.acquaintances(context.user, others) if others else frozenset()
+        asked = [user for user in users if user in shown or user == context.user]
+        found = await profiles_of(context.directory, asked) if context.directory else dict.fromkeys(asked, Profile())
+        budget = Budget(ANSWER_BYTES_MAX)
+        rest = [user for user, profile in found.items() if not budget.has(_size(user, profile))]
+        return ProfilesResult(
+            profiles={user: profile for user, profile in found.items() if user not in set(rest)}, rest=rest
+        )
+
+
+def _size(user: UserId, profile: Profile) -> int:
+    """Return an upper bound of the profile's bytes on the wire, and of its user's in ``rest``."""
+    values = [user, profile.name, profile.avatar, profile.data]
+    return _FIELDS + len(compact_json(user).encode()) + len(compact_json(values).encode())
