@@ -48,19 +48,19 @@ class Authentication:
                 principal: Any = await asked if isawaitable(asked) else NOT_ASYNC
         except ChatError:
             raise
-        except TimeoutError:
-            self._log(f"authenticate did not answer within {AUTHENTICATE_S} s")
+        except TimeoutError as error:
+            self._log(f"no answer within {AUTHENTICATE_S} s", error)
         except Exception as error:  # noqa: BLE001  # whatever the host's code raises
-            self._log(f"authenticate failed: {type(error).__name__}", error)
+            self._log(type(error).__name__, error)
         else:
             if principal is None:
                 raise Unauthenticated
             if isinstance(principal, Principal):
                 return self._canonical_principal(principal)
             if principal is NOT_ASYNC:
-                self._log("authenticate must be an async function")
+                self._log("authenticate is not an async function")
             else:
-                self._log(f"authenticate must return a Principal or None, not {type(principal).__name__}")
+                self._log(f"authenticate returned {type(principal).__name__}, neither a Principal nor None")
         raise Unavailable
 
     def _canonical_principal(self, principal: Principal) -> Principal:
@@ -70,6 +70,6 @@ class Authentication:
             raise Unauthenticated
         return principal if user == principal.user else evolve(principal, user=user)
 
-    def _log(self, fault: str, error: Exception | None = None) -> None:
-        if self._throttle.admits(fault):
-            log.error("%s", fault, exc_info=error)
+    def _log(self, reason: str, error: Exception | None = None) -> None:
+        if self._throttle.admits(reason):
+            log.error("authentication failed: reason=%s", reason, exc_info=error)

@@ -271,6 +271,16 @@ class Chat:
             raise Invalid("Not a valid user id.", field="user")
         return canonical
 
+    def _canonical_or_given(self, user: UserId) -> UserId:
+        """Return the canonical spelling of a user id, or the id itself if the host's ``canonical`` fails.
+
+        A host that ends a session with the canonical id must not fail because of that.
+        """
+        try:
+            return self.canonical(user)
+        except ChatError:
+            return user
+
     def _check_entered(self) -> None:
         if not self._hub.open:
             raise Unavailable if self._sockets.leaving else RuntimeError(NOT_ENTERED)
@@ -357,12 +367,12 @@ class Chat:
     async def sockets(self, user: UserId) -> Sequence[SocketInfo]:
         """Return a user's open sockets, oldest first: of all nodes if there is a registry. Raises `Unavailable`."""
         self._loop.check()
-        return await self._sockets.of_user(self.canonical(user))
+        return await self._sockets.of_user(self._canonical_or_given(user))
 
     async def close_socket(self, user: UserId, socket: str) -> None:
         """Close a user's socket, on any node, with `bye kicked`. Raises `NotFound` and `Unavailable`."""
         self._loop.check()
-        await self._sockets.close(self.canonical(user), socket)
+        await self._sockets.close(self._canonical_or_given(user), socket)
 
     async def close_session(self, user: UserId, session: str) -> None:
         """Close every socket of a session with `bye signed_out`.
@@ -370,7 +380,7 @@ class Chat:
         Sockets of this node are closed at once, those of other nodes through the registry. Raises `Unavailable`.
         """
         self._loop.check()
-        await self._sockets.close_session(self.canonical(user), session)
+        await self._sockets.close_session(self._canonical_or_given(user), session)
 
     async def close_sockets(self, user: UserId) -> None:
         """Close every socket of a user, on all nodes, with `bye signed_out`.
@@ -378,7 +388,7 @@ class Chat:
         Sockets of this node are closed at once, those of other nodes through the registry. Raises `Unavailable`.
         """
         self._loop.check()
-        await self._sockets.close_all(self.canonical(user))
+        await self._sockets.close_all(self._canonical_or_given(user))
 
     def stats(self) -> Stats:
         """Return the present counters of this Chat."""

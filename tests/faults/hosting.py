@@ -24,7 +24,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "exception-of-authenticate-is-unauthenticated",
             "chatcore:Authentication.principal",
-            'self._log(f"authenticate failed: {type(error).__name__}", error)',
+            "self._log(type(error).__name__, error)",
             "raise Unauthenticated from None",
             f"{AUTHENTICATION}::test_fault_of_authenticate_is_unavailable_and_logged_once",
         ),

@@ -62,6 +62,14 @@ def _history(whom: str) -> Elsewhere:
     )
 
 
+def _profiles(whom: str) -> Elsewhere:
+    return Elsewhere(
+        command="profiles",
+        routes=("GET /profiles",),
+        fields=lambda asker: {"users": [f"{whom}-{asker.cast.number}"]},
+    )
+
+
 def _create(*members: str) -> Elsewhere:
     return Elsewhere(
         command="room.create",
@@ -85,6 +93,9 @@ ELSEWHERE: Mapping[str, Elsewhere] = {
     "message.send to nobody": _send("other-nobody"),
     "history with a stranger": _history("other-stranger"),
     "history with nobody": _history("other-nobody"),
+    "unread": Elsewhere(command="unread", routes=("GET /unread",), fields=lambda _: {}),
+    "profiles of a stranger": _profiles("other-stranger"),
+    "profiles of nobody": _profiles("other-nobody"),
     "room.create": _create(),
     "room.create with a stranger": _create("other-stranger"),
     "room.create with nobody": _create("other-stranger", "other-nobody"),

@@ -54,7 +54,9 @@ def http_request(route: str, fields: Fields, subject: str) -> HttpRequest:
             path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
             left.pop(name, None)
     if method in ("GET", "DELETE"):
-        return HttpRequest(method, path + (f"?{urlencode(left)}" if left else ""))
+        if "users" in left:
+            left["user"] = left.pop("users")
+        return HttpRequest(method, path + (f"?{urlencode(left, doseq=True)}" if left else ""))
     return HttpRequest(method, path, left)
 
 

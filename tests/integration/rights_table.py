@@ -115,6 +115,9 @@ message.send to a stranger           U           U         +
 message.send to nobody               U           U         N
 history with a stranger              U           U         +
 history with nobody                  U           U         N
+unread                               U           U         +
+profiles of a stranger               U           U         +
+profiles of nobody                   U           U         +
 room.create                          U           U         +
 room.create with a stranger          U           U         +
 room.create with nobody              U           U         N

@@ -45,11 +45,11 @@ async def returns_user_number(_: Credentials) -> Principal | None:
 
 
 FAULTS = {
-    "returns a str": (returns_str, "must return a Principal or None, not str"),
-    "raises": (raises, "authenticate failed: OSError"),
-    "is not async": (is_not_async, "authenticate must be an async function"),
-    "hangs": (hangs, "did not answer within 2 s"),
-    "user is a number": (returns_user_number, "authenticate failed: TypeError"),
+    "returns a str": (returns_str, "authenticate returned str, neither a Principal nor None"),
+    "raises": (raises, "authentication failed: reason=OSError"),
+    "is not async": (is_not_async, "authenticate is not an async function"),
+    "hangs": (hangs, "no answer within 2 s"),
+    "user is a number": (returns_user_number, "authentication failed: reason=TypeError"),
 }
 
 

@@ -167,3 +167,23 @@ async def test_close_sockets_without_a_registry_ends_those_of_this_node() -> Non
     ):
         await chat.close_sockets("bob")
         assert phone.bye == laptop.bye == Bye(code="signed_out")
+
+
+async def test_sockets_are_closed_also_while_canonical_fails() -> None:
+    def canonical(user: str) -> str:
+        if fails:
+            raise OSError("the name service is away")
+        return user
+
+    fails = False
+    phone, laptop = Recorder(), Recorder()
+    async with (
+        Chat(MemoryStore(), canonical=canonical) as chat,
+        chat.connect(phone, user="bob", session="s"),
+        chat.connect(laptop, user="bob"),
+    ):
+        fails = True
+        await chat.close_session("bob", "s")
+        assert phone.bye == Bye(code="signed_out")
+        await chat.close_sockets("bob")
+        assert laptop.bye == Bye(code="signed_out")

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from chatcore.chat import Chat
 from chatcore.commands.command import Command, Route
-from chatcore.commands.fields import wire_name
+from chatcore.commands.fields import QUERY_NAME, wire_name
 from chatcore.commands.table import COMMANDS
 from chatcore.errors import Forbidden, Invalid
 from chatcore.ids import UserId, is_user_id
@@ -22,7 +22,7 @@ from .credentials import credentials
 from .endpoints import Endpoint
 from .requests import Request
 from .responses import Response, json_response
-from .urls import Segments, Shape, path_fields, query_fields, shape, undecodable_path
+from .urls import Segments, Shape, path_fields, query_parameters, refuse_query, shape, single, undecodable_path
 
 SELF = "self"
 """The field of a path that must name the user who sends the request."""
@@ -107,17 +107,32 @@ async def _fields(
     request: Request, command: type[Command[Any]], fixed: Mapping[str, object], path_texts: Mapping[str, str]
 ) -> Mapping[str, object]:
     """Return the fields of a command from the path, the route, and the query or the body. Raises `Invalid`."""
-    query = query_fields(request.query)
     if request.method in WITHOUT_BODY:
+        others: Mapping[str, object] = _query(request.query, command)
         await read_nothing(request)
-        others = typed(command, query)
     else:
-        if query:
-            raise Invalid("Fields belong in the body, not in the query.", field=min(query))
+        refuse_query(request, "Fields belong in the body, not in the query.")
         others = await read_object(request)
     if repeated := (path_texts.keys() | fixed.keys()) & others.keys():
         raise Invalid("The path or the method already sets this field.", field=min(repeated))
     return {**typed(command, path_texts), **fixed, **others}
+
+
+def _query(raw_query: str, command: type[Command[Any]]) -> dict[str, object]:
+    """Return the fields of a command from a query string, in which the items of a list are repeated parameters."""
+    parameters = query_parameters(raw_query)
+    lists = {
+        attribute.metadata[QUERY_NAME]: wire_name(attribute)
+        for attribute in attrs.fields(command)
+        if QUERY_NAME in attribute.metadata
+    }
+    fields = typed(command, single(parameter for parameter in parameters if parameter[0] not in lists))
+    for item, name in lists.items():
+        if name in fields:
+            raise Invalid(f"Repeat the query parameter {item}.", field=name)
+        if values := [value for other, value in parameters if other == item]:
+            fields[name] = values
+    return fields
 
 
 def typed(command: type[Command[Any]], texts: Mapping[str, str]) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Paths and query strings as they were sent, and templates of paths."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -52,13 +52,26 @@ def path_fields(template: str, segments: Segments) -> Mapping[str, str | None]:
 
 def query_fields(raw_query: str) -> Mapping[str, str]:
     """Return the parameters of a query string. Raises `Invalid` for an empty or repeated parameter."""
-    fields: dict[str, str] = {}
+    return single(query_parameters(raw_query))
+
+
+def query_parameters(raw_query: str) -> Sequence[tuple[str, str]]:
+    """Return the names and values of a query string in their order. Raises `Invalid` for an empty parameter."""
+    parameters: list[tuple[str, str]] = []
     for parameter in raw_query.split("&") if raw_query else ():
         name, _, value = (decoded(part.replace("+", " ")) for part in parameter.partition("="))
         if not name:
             raise Invalid("The query must be name=value pairs separated by &, in percent-encoded UTF-8.")
         if not value:
             raise Invalid("A query parameter is empty or not UTF-8.", field=name)
+        parameters.append((name, value))
+    return parameters
+
+
+def single(parameters: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """Return parameters by name. Raises `Invalid` for a repeated one."""
+    fields: dict[str, str] = {}
+    for name, value in parameters:
         if name in fields:
             raise Invalid("A query parameter is repeated.", field=name)
         fields[name] = value

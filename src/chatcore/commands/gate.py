@@ -118,23 +118,23 @@ class HostChecks:
         except ChatError as refusal:
             return refusal.with_traceback(None)
         except Exception as fault:  # noqa: BLE001
-            self._log(f"{name} failed: {_described(fault, RULE_S)}", fault)
+            self._log(f"rule failed: rule={name} reason={_described(fault, RULE_S)}", fault)
             return Unavailable()
         return None if allowed else Forbidden("You are not allowed to do this.")
 
     def _log_gate_fault(self, answer: object) -> None:
-        passes = "; the command passes" if self._gate_open else ""
+        event = f"gate failed: passed={self._gate_open} reason="
         if isinstance(answer, Exception):
-            self._log(f"the gate failed{passes}: {_described(answer, self._gate_s)}", answer)
+            self._log(event + _described(answer, self._gate_s), answer)
         else:
+            name = type(answer).__name__
             self._log(
-                f"the gate returned {type(answer).__name__}: it is not the command that the gate was asked about, or "
-                f"differs in more than body, data and title{passes}"
+                f"{event}it returned {name}, which is not its command, or differs in more than body, data and title"
             )
 
-    def _log(self, fault: str, error: Exception | None = None) -> None:
-        if self._throttle.admits(fault):
-            log.error("%s", fault, exc_info=error)
+    def _log(self, line: str, error: Exception | None = None) -> None:
+        if self._throttle.admits(line):
+            log.error("%s", line, exc_info=error)
 
 
 def _peer(user: UserId, command: SendMessage | EditMessage | React) -> UserId | None:

@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 
 from ...commands.auth import RefreshAuth
 from ...commands.history import History
-from ...commands.markers import Mark
+from ...commands.markers import Mark, Unread
 from ...commands.membership import ListMembers
+from ...commands.profiles import Profiles
 from ...commands.rooms import GetRoom, ListRooms
 from ...commands.sync import Cursor, Sync
 from ...domain import permissions
@@ -362,6 +363,40 @@ def _members_page(state: RoomState, user: UserId, command: ListMembers) -> tuple
     return rows[:limit], len(rows) > limit
 
 
+# All rooms at once.
+
+
+def _check_unread_total(
+    world: World, attempt: Attempt, command: Unread, answer: Object, logs: StoredLogs
+) -> str | None:
+    """Check the bounds that hold whatever the user's markers were."""
+    if not answer["ok"]:
+        return "unread is never refused"
+    rooms = sum(any(state.member(attempt.user) for state in attempt.states_of(log)) for log in logs)
+    if not answer["rooms"] <= answer["messages"] <= UNREAD_MAX * answer["rooms"] or answer["rooms"] > rooms:
+        return f"the user was a member of {rooms} rooms"
+    return None
+
+
+def _check_profiles(world: World, attempt: Attempt, command: Profiles, answer: Object, logs: StoredLogs) -> str | None:
+    if not answer["ok"]:
+        return "profiles is never refused"
+    shown = set(answer["profiles"])
+    possible, certain = {attempt.user}, {attempt.user}
+    for log in logs:
+        shared = [
+            {user for user, member in state.members.items() if member.state != "banned"}
+            for state in attempt.states_of(log)
+        ]
+        shared = [users if attempt.user in users else set() for users in shared]
+        possible |= set().union(*shared)
+        certain |= set.intersection(*shared) if shared else set()
+    asked = set(command.users) - {UNKNOWN_USER}
+    if not certain & asked <= shown <= possible & asked:
+        return f"expected {sorted(certain & asked)} and at most {sorted(possible & asked)}"
+    return None
+
+
 # Access.
 
 
@@ -383,6 +418,8 @@ READ_CHECKS: Mapping[str, ReadCheck] = {
     "room.get": _check_get,
     "room.members": _check_members,
     "mark": _check_mark,
+    "unread": _check_unread_total,
+    "profiles": _check_profiles,
     "auth.refresh": _check_refresh,
 }
 """The check of each command that reads, by its name."""

@@ -273,6 +273,14 @@ def _mark(work: Workload, user: UserId) -> Object:
     return data
 
 
+def _unread(_: Workload, __: UserId) -> Object:
+    return {}
+
+
+def _profiles(work: Workload, _: UserId) -> Object:
+    return {"users": [work.user() for _ in range(work.random.randint(1, 5))]}
+
+
 def _refresh(work: Workload, _: UserId) -> Object:
     return {"token": work.random.choice(TOKENS)}
 
@@ -300,6 +308,8 @@ GENERATORS: Mapping[str, tuple[float, Generator]] = {
     "rooms": (0.5, _rooms),
     "room.get": (1, _get),
     "mark": (2, _mark),
+    "unread": (0.3, _unread),
+    "profiles": (0.4, _profiles),
     "auth.refresh": (1.5, _refresh),
 }
 """How often each command is given, relative to the others, and its generator. A new command needs a row here."""
