@@ -1,4 +1,4 @@
-"""Everything chatcore needs, in this process's memory."""
+"""Adapters of chatcore's ports in the memory of one process."""
 
 from .accounts import MemoryAccounts as MemoryAccounts
 from .bus import MemoryBus as MemoryBus

@@ -27,16 +27,16 @@ class _Open:
     session: Session
     ends_at: float
     spent_at: list[float]
-    """When the newest generations before the present one were spent, the last one last."""
+    """When the newest generations before the present one were spent, oldest first."""
 
 
 class MemoryAccounts(AccountStore):
-    """``clock`` gives seconds and never goes back."""
+    """Accounts in memory. ``clock`` returns seconds and never goes back."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._accounts: dict[UserId, _Account] = {}
-        self._sessions: dict[str, _Open] = {}  # the one that rests longest comes first
+        self._sessions: dict[str, _Open] = {}  # the least recently rotated session comes first
 
     async def create(self, user: UserId, password_hash: str, name: str | None) -> None:
         await checkpoint()
@@ -46,8 +46,8 @@ class MemoryAccounts(AccountStore):
 
     async def password_hash(self, user: UserId) -> str | None:
         await checkpoint()
-        found = self._accounts.get(user)
-        return found.password_hash if found else None
+        account = self._accounts.get(user)
+        return account.password_hash if account else None
 
     async def profiles(self, users: Collection[UserId]) -> Mapping[UserId, Profile]:
         await checkpoint()
@@ -61,23 +61,23 @@ class MemoryAccounts(AccountStore):
 
     async def session(self, session_id: str) -> Session | None:
         await checkpoint()
-        found = self._find(session_id)
-        return found.session if found else None
+        opened = self._find(session_id)
+        return opened.session if opened else None
 
     async def rotate(self, session_id: str, generation: int, lifetime: timedelta) -> Rotation | None:
         await checkpoint()
-        found, now = self._find(session_id), self._clock()
-        if found is None:
+        opened, now = self._find(session_id), self._clock()
+        if opened is None:
             return None
-        if found.session.generation == generation:
-            found.session = attrs.evolve(found.session, generation=generation + 1)
-            found.ends_at = now + lifetime.total_seconds()
+        if opened.session.generation == generation:
+            opened.session = attrs.evolve(opened.session, generation=generation + 1)
+            opened.ends_at = now + lifetime.total_seconds()
             self._sessions[session_id] = self._sessions.pop(session_id)
-            found.spent_at = [*found.spent_at, now][-SPENDS_KEPT:]
-        back = found.session.generation - generation
-        known = 1 <= back <= len(found.spent_at)
+            opened.spent_at = [*opened.spent_at, now][-SPENDS_KEPT:]
+        back = opened.session.generation - generation
+        known = 1 <= back <= len(opened.spent_at)
         return Rotation(
-            session=found.session, spent_for=timedelta(seconds=now - found.spent_at[-back]) if known else None
+            session=opened.session, spent_for=timedelta(seconds=now - opened.spent_at[-back]) if known else None
         )
 
     async def end_session(self, session_id: str) -> None:
@@ -86,11 +86,11 @@ class MemoryAccounts(AccountStore):
 
     def _forget_the_ended(self, now: float) -> None:
         while self._sessions:
-            session_id, found = next(iter(self._sessions.items()))
-            if found.ends_at > now:
+            session_id, opened = next(iter(self._sessions.items()))
+            if opened.ends_at > now:
                 return
             del self._sessions[session_id]
 
     def _find(self, session_id: str) -> _Open | None:
-        found = self._sessions.get(session_id)
-        return found if found and found.ends_at > self._clock() else None
+        opened = self._sessions.get(session_id)
+        return opened if opened and opened.ends_at > self._clock() else None

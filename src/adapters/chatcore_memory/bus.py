@@ -9,7 +9,7 @@ from chatcore.ports.bus import Bus, Hint
 
 
 class MemoryBus(Bus):
-    """Gives every hint to every subscriber at once, the publishing one included. Loses nothing."""
+    """Gives every hint at once to every subscriber, also to the publishing node. Loses nothing."""
 
     def __init__(self) -> None:
         self._receivers: dict[object, Callable[[Hint], None]] = {}

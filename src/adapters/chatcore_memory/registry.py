@@ -18,13 +18,13 @@ class _Lease:
 
 
 class MemoryRegistry(SocketRegistry):
-    """``clock`` gives seconds and never goes back."""
+    """A registry in memory. ``clock`` returns seconds and never goes back."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._leases: dict[str, _Lease] = {}
         self._of_user: dict[UserId, set[str]] = {}
-        self._revoked: dict[str, tuple[float, ByeCode]] = {}  # when each was, and why; the oldest first
+        self._revoked: dict[str, tuple[float, ByeCode]] = {}  # time and code of each revocation, oldest first
 
     async def add(self, socket: SocketInfo) -> None:
         await checkpoint()
@@ -53,7 +53,7 @@ class MemoryRegistry(SocketRegistry):
 
     async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
         await checkpoint()
-        leases = [self._leases[found] for found in self._of_user.get(user, ())]
+        leases = [self._leases[socket] for socket in self._of_user.get(user, ())]
         now = self._clock()
         sockets = [lease.socket for lease in leases if lease.ends_at > now]
         return sorted(sockets, key=lambda socket: (socket.since, socket.id))
@@ -72,7 +72,7 @@ class MemoryRegistry(SocketRegistry):
                 del self._of_user[socket.user]
 
     def _forget(self) -> None:
-        """Leases that have ended, and revocations that nobody came for."""
+        """Drop leases that have ended, and revocations that no node has taken in time."""
         now = self._clock()
         for lease in [lease for lease in self._leases.values() if lease.ends_at <= now]:
             self._end(lease.socket)

@@ -1,4 +1,4 @@
-"""A store in this process's memory: for tests, and for chats that may be forgotten."""
+"""A store in this process's memory: for tests, and for chats that may be lost."""
 
 from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
@@ -21,7 +21,7 @@ from chatcore.ports.log_store import LogStore, MarkerId
 @define
 class _Log:
     entries: list[Entry] = field(factory=list)
-    """As written; seq n is at n - 1."""
+    """The entries as written; seq n is at n - 1."""
     seqs: dict[tuple[UserId, Key], Seq] = field(factory=dict)
 
     def find(self, key: tuple[UserId, Key]) -> Entry | None:
@@ -41,8 +41,8 @@ class _Log:
 class MemoryStore(LogStore, EntryFeed):
     """Keeps everything as long as the object lives, entered or not.
 
-    Like a real store it awaits before each read and write, and after those of a log, so races are as real as there.
-    What lies between is atomic.
+    Like a store on disk it awaits before each read and write, and after reads and writes of a log, so the same races
+    occur. Between two awaits it is atomic.
     """
 
     def __init__(self) -> None:
@@ -84,9 +84,9 @@ class MemoryStore(LogStore, EntryFeed):
         await checkpoint()
         log, start = self._logs.get(room) or _Log(), max(after, 0)
         by_key = {key: entry for key in keys if (entry := log.find(key))}
-        found = LogSlice(head=len(log.entries), entries=log.entries[start : start + limit], by_key=by_key)
+        result = LogSlice(head=len(log.entries), entries=log.entries[start : start + limit], by_key=by_key)
         await checkpoint()
-        return found
+        return result
 
     async def changes(self, after: FeedPosition | None, limit: int) -> Changes:
         await checkpoint()

@@ -19,7 +19,7 @@ SPENDS_KEPT = 16
 
 
 class SqliteAccounts(AccountStore):
-    """Accounts in an open database, of which a `SqliteStore` may be the owner. ``clock`` gives seconds since 1970."""
+    """Accounts in an open database, such as a `SqliteStore`'s. ``clock`` returns seconds since 1970."""
 
     def __init__(self, database: SqliteDatabase, clock: Callable[[], float] = time.time) -> None:
         self._database = database
@@ -41,8 +41,8 @@ class SqliteAccounts(AccountStore):
 
     async def profiles(self, users: Collection[UserId]) -> Mapping[UserId, Profile]:
         query = "SELECT user, name FROM accounts WHERE user IN (SELECT value FROM json_each(?))"
-        asked = json.dumps(list(users))
-        rows = await self._database.read(lambda connection: connection.execute(query, (asked,)).fetchall())
+        wanted = json.dumps(list(users))
+        rows = await self._database.read(lambda connection: connection.execute(query, (wanted,)).fetchall())
         return {user: Profile(name=name) for user, name in rows}
 
     async def open_session(self, session: Session, lifetime: timedelta) -> None:
@@ -58,16 +58,16 @@ class SqliteAccounts(AccountStore):
         await self._database.write(work)
 
     async def session(self, session_id: str) -> Session | None:
-        found = await self._database.read(lambda connection: _session(connection, session_id, self._now()))
-        return found[0] if found else None
+        open_session = await self._database.read(lambda connection: _session(connection, session_id, self._now()))
+        return open_session[0] if open_session else None
 
     async def rotate(self, session_id: str, generation: int, lifetime: timedelta) -> Rotation | None:
         def work(connection: Connection) -> Rotation | None:
             now = self._now()
-            found = _session(connection, session_id, now)
-            if found is None:
+            open_session = _session(connection, session_id, now)
+            if open_session is None:
                 return None
-            session, spent_at = found
+            session, spent_at = open_session
             if session.generation == generation:
                 session = attrs.evolve(session, generation=generation + 1)
                 spent_at = [*spent_at, now][-SPENDS_KEPT:]
@@ -91,14 +91,12 @@ class SqliteAccounts(AccountStore):
 
 
 def _password_hash(connection: Connection, user: UserId) -> str | None:
-    found: tuple[str] | None = connection.execute(
-        "SELECT password_hash FROM accounts WHERE user = ?", (user,)
-    ).fetchone()
-    return found[0] if found else None
+    row: tuple[str] | None = connection.execute("SELECT password_hash FROM accounts WHERE user = ?", (user,)).fetchone()
+    return row[0] if row else None
 
 
 def _session(connection: Connection, session_id: str, now: int) -> tuple[Session, list[int]] | None:
-    """A session that has not ended, and when its newest generations were spent."""
+    """Return a session that has not ended, and when its newest generations were spent; None if there is none."""
     query = "SELECT user, device, generation, spent_at FROM sessions WHERE id = ? AND ends_at > ?"
     row = connection.execute(query, (session_id, now)).fetchone()
     if row is None:

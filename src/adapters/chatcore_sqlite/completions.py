@@ -1,4 +1,4 @@
-"""Jobs that a caller in the event loop hands to a thread with a connection, and their completion in the loop."""
+"""Jobs: calls that the event loop hands to a thread with a connection, and their completion in the loop."""
 
 import sqlite3
 import threading
@@ -15,21 +15,24 @@ T = TypeVar("T")
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
 
 LIMIT_S = 1.7
-"""Seconds that a caller waits at most, whatever SQLite, the disk or another program does."""
+"""The most seconds that a caller waits, whatever SQLite, the disk or another program does."""
 
 TICK_S = 0.1
 """Seconds between two checks of the waiting calls against `LIMIT_S`."""
 
 STALL_S = 0.5
-"""A longer time between two checks means that the event loop or the process stood still. It counts as one `TICK_S`."""
+"""A longer time between two checks means that the event loop was blocked or the process was stopped.
+
+Such a time counts as one `TICK_S`.
+"""
 
 
 class Job(Generic[T]):
-    """A call of `SqliteDatabase.write` or `.read`. A thread fills it in; it is settled in the loop's thread.
+    """A call of `SqliteDatabase.write` or `.read`. A thread sets its outcome; the event loop then wakes its caller.
 
     Attributes:
-        abandoned: no caller waits for it any more, so a thread need not begin it.
-        done: a thread has finished it; ``result`` or ``error`` is its outcome.
+        abandoned: no caller waits for the job any more, so a thread need not begin it.
+        done: a thread has finished the job; ``result`` or ``error`` is its outcome.
         deadline: when the caller stops waiting, on the clock of its `Completions`.
     """
 
@@ -46,20 +49,20 @@ class Job(Generic[T]):
         self.error: BaseException | None = None
 
     def attempt(self, connection: sqlite3.Connection) -> None:
-        """Do the work and keep what it gives or raises."""
+        """Do the work and keep its result or its error."""
         self.error = None
         try:
             self.result = self.work(connection)
-        except BaseException as error:  # noqa: BLE001 - it is the caller's: raised in `outcome`
+        except BaseException as error:  # noqa: BLE001 - `outcome` raises it to the caller
             self.error = error
 
     def refuse(self) -> None:
-        """Make a missing answer its outcome."""
+        """Make the outcome an error: there was no answer in time."""
         self.error = _late()
 
     def outcome(self) -> T:
         if not self.done:
-            raise _late()  # `error` is still the thread's to set
+            raise _late()  # a thread may still set `error`
         if self.error is not None:
             raise self.error
         return cast("T", self.result)
@@ -69,10 +72,10 @@ AnyJob: TypeAlias = Job[Any]
 
 
 class Completions:
-    """The calls that wait for a thread. Created in an event loop; `settle` is called from other threads.
+    """The jobs that wait for a thread. Created in an event loop; `settle` is called from other threads.
 
-    A call is given up after `LIMIT_S` in which the event loop ran. A loop that stood still could neither hand jobs over
-    nor take results, and a process that stood still ran no thread either: that time says nothing about the database.
+    A job is given up after `LIMIT_S` in which the event loop ran. A blocked loop can neither hand jobs over nor take
+    results, and a stopped process runs no thread. So that time says nothing about the database.
     """
 
     def __init__(self) -> None:
@@ -80,12 +83,12 @@ class Completions:
         self._soon: Callable[..., object] = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
         self._waiting: dict[AnyJob, None] = {}  # in the order of their calls
         self._ran = 0.0  # seconds in which the loop ran while calls waited
-        self._checked = 0.0  # when `_ran` was brought up to date, on the monotonic clock
+        self._checked = 0.0  # when `_ran` was last updated, on the monotonic clock
         self._closed = threading.Event()
         threading.Thread(target=self._tick, name="chatcore-sqlite-clock", daemon=True).start()
 
     async def wait(self, job: Job[T], hand_over: Callable[[Job[T]], None]) -> T:
-        """Hand the job to a thread and return its outcome. If the caller is cancelled, the job's group goes on."""
+        """Hand the job to a thread and return its outcome. If the caller is cancelled, the job's group continues."""
         if not self._waiting:
             self._checked = time.monotonic()
         job.deadline = self._ran + LIMIT_S
@@ -101,7 +104,7 @@ class Completions:
         return job.outcome()
 
     def settle(self, jobs: Sequence[AnyJob]) -> None:
-        """Wake the callers of these jobs, which are finished."""
+        """Mark jobs as done and wake their callers."""
         for job in jobs:
             job.done = True
         self._call(_wake, jobs)
@@ -112,7 +115,7 @@ class Completions:
     def _call(self, function: Callable[..., object], *args: object) -> None:
         try:
             self._soon(function, *args)
-        except RuntimeError:  # the loop has ended, and whoever waited in it with it
+        except RuntimeError:  # the loop has ended, and no caller waits any more
             self._closed.set()
 
     def _tick(self) -> None:

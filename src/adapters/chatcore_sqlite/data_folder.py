@@ -1,7 +1,6 @@
-"""The data folder: its lock, connections to its database, and the check that its files are still the ones that were
-opened.
+"""The data folder: its lock, connections to its database, and the check that its files are still the opened ones.
 
-SQLite keeps writing to a file that was unlinked or moved, and reports success: what it commits is lost.
+SQLite keeps writing to a file that was unlinked or moved, and reports success. Such commits are lost.
 """
 
 import contextlib
@@ -38,7 +37,7 @@ LOST = (
 )
 
 Identity: TypeAlias = tuple[int, int]
-"""Device and inode. No other file gets those of a file that is held open."""
+"""Device and inode of a file. While the file is held open, no other file gets the same ones."""
 
 
 class FolderLock:
@@ -66,15 +65,15 @@ class FolderLock:
             os.close(self._file)
             raise StoreError(
                 f"The data folder {folder} is in use by {holder}: stop that one, choose another folder, or use "
-                "MongoDB, which several can share."
+                "MongoDB, which several processes can share."
             ) from error
         for path in (folder, *made):
-            with contextlib.suppress(OSError):  # a folder that may not be read; SQLite takes that in the same way
+            with contextlib.suppress(OSError):  # a folder that may not be read; SQLite ignores that too
                 sync(path.parent)
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
-        found = os.fstat(self._file)
-        self.identity = found.st_dev, found.st_ino
+        status = os.fstat(self._file)
+        self.identity = status.st_dev, status.st_ino
 
     def release(self) -> None:
         os.close(self._file)
@@ -88,9 +87,9 @@ def _holder(file: int) -> str:
 
 
 def sync(path: Path) -> None:
-    """Sync a file's content, or a folder's names, which SQLite does not. Raises `OSError`.
+    """Sync a file's content, or a folder's names, where SQLite does not. Raises `OSError`.
 
-    Not for the database file: closing it ends the locks that SQLite's connections have on it.
+    Do not call it for the database file: closing that file ends the locks of SQLite's connections on it.
     """
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -116,7 +115,7 @@ def _connect(file: Path, *pragmas: str) -> sqlite3.Connection:
         uri=True,
         isolation_level=None,
         timeout=BUSY_S,
-        check_same_thread=False,  # one at a time uses it; another may close it
+        check_same_thread=False,  # one thread at a time uses the connection; another may close it
     )
     try:
         for pragma in pragmas:
@@ -130,10 +129,10 @@ def _connect(file: Path, *pragmas: str) -> sqlite3.Connection:
 class Watch:
     """Notices when the folder, its lock, the database or one of SQLite's files beside it is removed or replaced.
 
-    From then on `lost` is true, for ever: a file that comes back may lack what was written meanwhile. A connection that
-    is idle holds SQLite's files open, so that they stay the same as long as they are not tampered with.
+    From then on `lost` is true, for ever: a file that comes back may lack later writes. An idle connection holds
+    SQLite's files open, so SQLite itself never replaces them.
 
-    Raises `OSError` and `sqlite3.Error` where the files cannot be opened.
+    Raises `OSError` and `sqlite3.Error` if the files cannot be opened.
     """
 
     def __init__(self, file: Path, lock: FolderLock) -> None:
@@ -159,18 +158,18 @@ class Watch:
         threading.Thread(target=self._tick, name="chatcore-sqlite-watch", daemon=True).start()
 
     def confirm(self) -> None:
-        """Raise `Unavailable` unless the database and its write-ahead log stand where they were opened.
+        """Raise `Unavailable` unless the database and its write-ahead log are still the opened files.
 
-        Two calls of ``stat``: it is called after every commit, before the commit is acknowledged.
+        The check costs two calls of ``stat``. It runs after every commit, before the commit is acknowledged.
         """
         self._confirm(self._written)
 
     def confirm_all(self) -> None:
-        """`confirm`, for the folder and all of its files."""
+        """Raise `Unavailable` unless the folder and all of its files are still the opened ones."""
         self._confirm(self._known)
 
     def connect(self, connect: Callable[[Path], sqlite3.Connection]) -> sqlite3.Connection:
-        """A connection to the database that was opened, and to no other. Raises `Unavailable` and `sqlite3.Error`."""
+        """Return a connection to the opened database, never to another. Raises `Unavailable` and `sqlite3.Error`."""
         self.confirm_all()
         connection = connect(self._file)
         try:
@@ -181,10 +180,10 @@ class Watch:
         return connection
 
     def hinders_closing(self) -> bool:
-        """Whether SQLite would delete a file that is not ours when the last connection is closed.
+        """Return whether SQLite would delete a foreign file when the last connection is closed.
 
-        That is a write-ahead log which was put beside our database. (Where the database was moved or replaced, SQLite
-        notices, and leaves the others' files alone.)
+        Such a file is a write-ahead log that another program has put beside the opened database. If the database itself
+        was moved or replaced, SQLite notices that and deletes nothing.
         """
         if not self.lost:
             return False
@@ -195,7 +194,7 @@ class Watch:
             return True
 
     def close(self) -> None:
-        """End the watch, and close the idle connection: as the last one, it removes the files beside the database."""
+        """End the watch and close the idle connection. The last connection removes the files beside the database."""
         self._closed.set()
         self._keeper.close()
         os.close(self._folder)
@@ -227,9 +226,9 @@ def _unchanged(known: Iterable[tuple[str, Identity | None]]) -> bool:
 
 
 def _identity(path: str | Path) -> Identity | None:
-    """None where there is no such file. Raises `OSError` where that cannot be found out."""
+    """Return the identity of a file; None if there is no such file. Raises `OSError` on any other failure."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - it is on the path of every commit, and Path.stat takes longer
+        status = os.stat(path)  # noqa: PTH116 - every commit calls this, and Path.stat takes longer
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

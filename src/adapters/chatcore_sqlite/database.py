@@ -1,4 +1,4 @@
-"""The database file in its folder: who may open it, and how everything is written to it and read from it."""
+"""The database file in its folder: opening, closing, and every write and read."""
 
 import contextlib
 import logging
@@ -31,14 +31,14 @@ log = logging.getLogger(__name__)
 class SqliteDatabase:
     """A data folder with its SQLite database, open while entered.
 
-    It may be entered by several, in different tasks: it opens with the first and closes with the last. One process
-    has a folder, and in it one object. What a work of which ``write`` is told that it ``erases`` has overwritten or
-    deleted is gone from all files within ``erased_within`` seconds.
+    Several tasks may enter it: it opens with the first and closes with the last. A folder belongs to one process at a
+    time, and in that process to one object. Text that a call of `write` with ``erases`` overwrites or deletes is gone
+    from all files within ``erased_within`` seconds.
     """
 
     def __init__(self, folder: str | Path, *, erased_within: float = 60) -> None:
         self._erased_within = erased_within
-        self.folder = Path(folder).absolute()  # whatever becomes the working directory later
+        self.folder = Path(folder).absolute()  # the working directory may change later
         self.file = self.folder / "chatcore.sqlite3"
         self._entered = 0
         self._gate = anyio.Lock()
@@ -47,17 +47,17 @@ class SqliteDatabase:
         self._read_faults = FaultLog(str(self.file), "read")
 
     async def __aenter__(self) -> Self:
-        """Open the folder; cancelled meanwhile, close it again.
+        """Open the folder. If the call is cancelled, close it again.
 
-        Raises `StoreError` when another process or object has it, when it is not ours to read, and when it was removed
-        or replaced under those who have entered and not left yet.
+        Raises `StoreError` if another process or object has the folder, if it cannot be read, or if it was removed or
+        replaced while it was in use.
         """
         outcome: list[Exception | None] = []
 
         async def enter() -> None:
             try:
                 await self._enter()
-            except Exception as error:  # noqa: BLE001  # it is raised below, without a group
+            except Exception as error:  # noqa: BLE001  # raised below, without an exception group
                 outcome.append(error)
             else:
                 outcome.append(None)
@@ -95,18 +95,20 @@ class SqliteDatabase:
                     await anyio.to_thread.run_sync(session.close)
 
     async def write(self, work: Work[T], *, erases: bool = False) -> T:
-        """Run ``work`` in a write transaction, in a thread, and return what it gives once that is durable.
+        """Run ``work`` in a write transaction, in a thread, and return its result once its changes are durable.
 
-        What was called during one commit shares the next. An exception of ``work`` undoes its own changes and is
-        raised here; the others' stand. ``work`` may run more than once, so it has no effect but on the database; it
-        neither begins nor ends a transaction. Raises `Unavailable` on temporary faults and at the latest after 2 s in
-        which the event loop ran: the outcome is unknown then, as it is after a cancellation.
+        Calls during one commit share the next one. An exception of ``work`` undoes the changes of this call alone, and
+        is raised here. ``work`` may run more than once, so it must change nothing but the database. It must not begin
+        or end a transaction.
+
+        Raises `Unavailable` on temporary faults, and at the latest after 2 s in which the event loop ran. The outcome
+        is unknown then, as it is after a cancellation.
         """
         session = self._opened()
         return await self._wait(session, Job(work, erases=erases), session.writes, self._write_faults)
 
     async def read(self, work: Work[T]) -> T:
-        """Run ``work`` on one snapshot, in a thread, and return what it gives. Raises `Unavailable` like `write`."""
+        """Run ``work`` on one snapshot, in a thread, and return its result. Raises `Unavailable` like `write`."""
         session = self._opened()
         return await self._wait(session, Job(work), session.reads, self._read_faults)
 
@@ -121,7 +123,7 @@ class SqliteDatabase:
         return result
 
     async def migrate(self, announce: schema.Announce, *, dry_run: bool = False) -> None:
-        """Bring the database to this version without entering it; ``announce`` hears each step and how many there are.
+        """Bring the database to this version without entering it. ``announce`` is called before each step.
 
         With ``dry_run`` nothing is changed, and another process may have the folder. Raises `StoreError`.
         """
@@ -138,7 +140,7 @@ class SqliteDatabase:
 
 
 class _Session:
-    """What there is between opening and closing."""
+    """The threads and queues of an open database."""
 
     def __init__(self, lock: FolderLock, watch: Watch, erased_within: float) -> None:
         self._lock = lock
@@ -152,9 +154,9 @@ class _Session:
         self._readers = [Reader(self.completions, self.reads, watch, gate) for _ in range(READERS)]
 
     def close(self) -> None:
-        """Finish what was called, and leave one file with everything in it. Nothing is written to files that were lost.
+        """Finish the queued calls, and leave one file with everything in it. Nothing is written to lost files.
 
-        Where SQLite would delete a file of others, all stays open until the process ends.
+        If SQLite would delete a foreign file, the database stays open until the process ends.
         """
         with contextlib.suppress(Unavailable):
             self.watch.confirm_all()
@@ -172,10 +174,10 @@ class _Session:
         self._lock.release()
 
 
-def _unheard(number: int, count: int, what: str) -> None: ...
+def _announce_nothing(number: int, count: int, description: str) -> None: ...
 
 
-def _open(folder: Path, file: Path, announce: schema.Announce = _unheard) -> FolderLock:
+def _open(folder: Path, file: Path, announce: schema.Announce = _announce_nothing) -> FolderLock:
     lock = FolderLock(folder)
     try:
         _prepare(file, announce)
@@ -195,7 +197,7 @@ def _open_watched(folder: Path, file: Path) -> tuple[FolderLock, Watch]:
 
 
 def _look(file: Path, announce: schema.Announce) -> None:
-    """Tell what would be done to the file, which need not be there."""
+    """Announce the steps that the file needs. The file may not exist."""
     try:
         with contextlib.closing(connect_reader(file) if file.exists() else sqlite3.connect(":memory:")) as connection:
             schema.migrate(connection, file, announce, dry_run=True)
@@ -205,7 +207,7 @@ def _look(file: Path, announce: schema.Announce) -> None:
 
 def _prepare(file: Path, announce: schema.Announce) -> None:
     try:
-        # What people write is their owner's alone to read; SQLite gives its other files the rights of this one.
+        # Only the owner may read the database. SQLite gives its other files the rights of this file.
         if not file.exists():
             log.info("SQLite database created: file=%s", file)
         file.touch(mode=0o600)
@@ -222,7 +224,7 @@ def _prepare(file: Path, announce: schema.Announce) -> None:
 
 
 def _make_views_right(connection: sqlite3.Connection) -> None:
-    """Rebuild the views where an older version has made them, or where a rebuilding did not end."""
+    """Rebuild the views if an older version made them, or if a rebuild did not end."""
     more = True
     while more:
         connection.execute("BEGIN IMMEDIATE")

@@ -5,7 +5,7 @@ import sqlite3
 from chatcore.errors import Unavailable
 
 LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-"""Another connection has the database; this connection is sound."""
+"""Result codes while another connection has the database locked. This connection stays usable."""
 
 TEMPORARY = LOCKED | {
     sqlite3.SQLITE_CANTOPEN,
@@ -16,7 +16,7 @@ TEMPORARY = LOCKED | {
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 }
-"""Primary result codes that do not depend on the statement: it may succeed later."""
+"""Primary result codes that do not depend on the statement: the statement may succeed later."""
 
 
 def is_temporary(error: BaseException) -> bool:
@@ -41,6 +41,6 @@ def translated(error: BaseException) -> BaseException:
 
 
 def _code(error: BaseException) -> int | None:
-    """The primary result code of one of SQLite's errors, None for anything else."""
+    """Return the primary result code of an error of SQLite; None for any other error."""
     extended: int | None = getattr(error, "sqlite_errorcode", None)
     return None if extended is None else extended & 0xFF

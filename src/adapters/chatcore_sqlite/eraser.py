@@ -1,7 +1,7 @@
-"""Erasure of deleted text from the write-ahead log, which keeps the former pages until it is truncated.
+"""Erasure of deleted text from the write-ahead log, which keeps former pages until it is truncated.
 
-Only ``wal_checkpoint(TRUNCATE)`` truncates it, and only while there is no reader. The writing connection does this
-between two groups of writes, without waiting: readers are held back for a moment while writing goes on. If a reader
+Only ``wal_checkpoint(TRUNCATE)`` truncates the log, and only while there is no reader. The writing connection does this
+between two groups of writes, without waiting: readers are held back for a moment while writes continue. If a reader
 stays longer, or another program reads, the eraser tries again a little later.
 """
 
@@ -17,7 +17,7 @@ from chatcore.errors import Unavailable
 from .data_folder import BUSY_S, sync
 
 KEPT_OUT_S = 0.25
-"""Seconds that readers wait at most for one attempt."""
+"""The most seconds that readers wait for one attempt."""
 CHECK_INTERVAL_S = 0.002
 """Seconds between two checks whether the last reader has left, while nothing is written."""
 
@@ -63,9 +63,10 @@ class Eraser:
         self._first, self._again = within / 6, within / 60
         self._clock = clock
         self._at: float | None = clock() + self._first
-        """When to try, None if there is nothing to erase. At first there may be, from before a crash."""
+        """The time of the next attempt; None if there is nothing to erase. At first there may be text from before a
+        crash."""
         self._since: float | None = None
-        """Since when readers are held back."""
+        """The time since which readers are held back; None if they are not."""
 
     def note(self) -> None:
         """Note that the write-ahead log has text that was erased."""
@@ -73,13 +74,13 @@ class Eraser:
             self._at = self._clock() + self._first
 
     def wait(self) -> float | None:
-        """Seconds that the thread may wait for a write; None without a limit."""
+        """Return the seconds that the thread may wait for a write; None for no limit."""
         if self._since is not None:
             return CHECK_INTERVAL_S
         return None if self._at is None else max(0.0, self._at - self._clock())
 
     def attempt(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        """Truncate if it is time and there is no reader. Never waits."""
+        """Truncate the log if an attempt is due and there is no reader. Never waits."""
         now = self._clock()
         if self._at is None or now < self._at:
             return
@@ -99,10 +100,10 @@ class Eraser:
 
 
 def truncate(connection: sqlite3.Connection) -> bool:
-    """Write the write-ahead log to the database file and empty it; False while there is a reader. Does not wait.
+    """Write the write-ahead log to the database file and empty it. Returns False while there is a reader; never waits.
 
-    SQLite syncs neither a log that it empties nor the folder in which it deletes one: without that, a loss of power
-    could bring the former pages back. Raises `Unavailable` where they cannot be synced.
+    SQLite syncs neither a log that it empties nor the folder of a log that it deletes. So this syncs both: otherwise a
+    loss of power could bring the former pages back. Raises `Unavailable` if they cannot be synced.
     """
     connection.execute("PRAGMA busy_timeout = 0")
     try:

@@ -1,4 +1,4 @@
-"""The thread that writes: one transaction for all jobs that arrived during the one before."""
+"""The thread that writes: one transaction for all jobs that arrived during the previous one."""
 
 import contextlib
 import sqlite3
@@ -19,7 +19,7 @@ class TransactionLostError(Exception):
 
 
 class GroupCommitter(Worker):
-    """Group commit: all jobs that arrived during one commit share the next.
+    """Group commit: all jobs that arrive during one commit share the next.
 
     Each job runs in its own savepoint, so that its error does not affect the others. If the transaction of a group is
     lost before its commit, each job is tried again alone. A commit to files that were removed or replaced is not
@@ -35,12 +35,12 @@ class GroupCommitter(Worker):
 
     def _next(self) -> list[AnyJob | None]:
         self._erase()
-        found: list[AnyJob | None] = []
+        taken: list[AnyJob | None] = []
         with contextlib.suppress(Empty):
-            found.append(self._queue.get(timeout=self._eraser.wait()))
+            taken.append(self._queue.get(timeout=self._eraser.wait()))
             while True:
-                found.append(self._queue.get_nowait())
-        return found
+                taken.append(self._queue.get_nowait())
+        return taken
 
     def _carry_out(self, jobs: Sequence[AnyJob]) -> None:
         if jobs and not self._together(jobs):
@@ -53,9 +53,9 @@ class GroupCommitter(Worker):
             self._eraser.note()
 
     def _together(self, jobs: Sequence[AnyJob]) -> bool:
-        """Run one transaction. False if nothing of it was written and its jobs are worth trying alone."""
+        """Run one transaction. Returns False if it wrote nothing and each of its jobs should be tried alone."""
         for job in jobs:
-            job.error = None  # of a transaction that was lost
+            job.error = None  # the error of a transaction that was lost
         try:
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
@@ -98,7 +98,7 @@ class GroupCommitter(Worker):
         self._drop()
 
     def _confirmed(self) -> sqlite3.Connection:
-        """The connection. Raises `Unavailable` unless all files are still the ones that were opened."""
+        """Return the connection. Raises `Unavailable` unless all files are still the opened ones."""
         self._watch.confirm_all()
         return self._connection()
 

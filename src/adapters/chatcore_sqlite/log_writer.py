@@ -1,4 +1,4 @@
-"""Writing logs, the views of them, and markers. Everything here runs inside one write transaction."""
+"""Writes of logs, their views, and markers. Everything here runs inside one write transaction."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -61,9 +61,9 @@ class Append:
         return AppendResult(written=len(self.rows))
 
     def _written(self, connection: sqlite3.Connection, room: RoomRow) -> AppendResult:
-        """The result if the key of one row is in the log already: the rows before it are written."""
-        found: tuple[Seq] | None = connection.execute(statements.HEAD_WRITTEN, (room.id,)).fetchone()
-        written = (found[0] if found else 0) + 1 - self.entries[0].seq
+        """Return the result when the log already has the key of a row. The rows before that row are written."""
+        head: tuple[Seq] | None = connection.execute(statements.HEAD_WRITTEN, (room.id,)).fetchone()
+        written = (head[0] if head else 0) + 1 - self.entries[0].seq
         refused = self.entries[written]
         taken = connection.execute(statements.ENTRY_OF_KEY, (room.id, refused.author, refused.key)).fetchone()
         return AppendResult(written=written, taken=read_entry(refused.room, taken))
@@ -85,13 +85,13 @@ def _redact(connection: sqlite3.Connection, room: RoomRow, target: Seq) -> None:
 
 
 def mark(connection: sqlite3.Connection, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
-    """As `Markers.mark` says."""
+    """Apply a change to a marker and return the room's view, as `Markers.mark` says."""
     snapshot = Snapshot(connection)
-    found, view = snapshot.room(room), snapshot.views(room, [user]).get(user)
-    if found and view and view.marker and change.fits(view.head):
+    row, view = snapshot.room(room), snapshot.views(room, [user]).get(user)
+    if row and view and view.marker and change.fits(view.head):
         marker = change.applied(view.marker)
         if marker != view.marker:
-            _set_marker(connection, found, user, marker)
+            _set_marker(connection, row, user, marker)
             return snapshot.views(room, [user])[user]
     return view
 
@@ -99,8 +99,8 @@ def mark(connection: sqlite3.Connection, user: UserId, room: RoomId, change: Mar
 def probe(connection: sqlite3.Connection) -> None:
     """Write and delete a row that is larger than any entry.
 
-    It takes the lock, new pages, their space in the write-ahead log and the sync of any other write. The pages stay in
-    the database, free: the next entries or the next probe use them, so that it does not grow with every probe.
+    Like any other write it takes the lock, new pages, their space in the write-ahead log, and a sync. The pages stay in
+    the database as free pages. The next entries or the next probe use them, so probes do not make the file grow.
     """
     connection.execute(statements.TAKE_SPACE)
     connection.execute(statements.FREE_SPACE)

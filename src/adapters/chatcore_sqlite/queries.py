@@ -24,17 +24,17 @@ from .rows import RoomRow, Row, read_change, read_edit, read_entry, read_marker,
 
 SEQ_MAX = 2**63 - 1
 READ_TOGETHER = 128
-"""Rows that are read at once in search of unread messages."""
+"""Rows of one read in the search for unread messages."""
 
 TOP = PageToken(2**63 - 1, 0)
-"""The place in a list of rooms that is above all others."""
+"""The place above all rooms in a list."""
 
 _ENTRIES = (statements.ENTRIES_BELOW, statements.ENTRIES_ABOVE)
 _MESSAGES = (statements.MESSAGES_BELOW, statements.MESSAGES_ABOVE)
 
 
 class Snapshot:
-    """The database as of one moment; its methods are the queries of the ports."""
+    """The database as of one moment. The methods are the queries of the ports."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -44,31 +44,31 @@ class Snapshot:
         return epoch
 
     def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
-        found = self.room(room)
-        if found is None:
+        row = self.room(room)
+        if row is None:
             return LogSlice(head=0, entries=[], by_key={})
-        entries = self._entries(found, statements.ENTRIES_ABOVE, after, limit)
-        holders = [entry for key in keys for entry in self._entries(found, statements.ENTRY_OF_KEY, *key)]
-        return LogSlice(head=found.head, entries=entries, by_key={(one.author, one.key): one for one in holders})
+        entries = self._entries(row, statements.ENTRIES_ABOVE, after, limit)
+        holders = [entry for key in keys for entry in self._entries(row, statements.ENTRY_OF_KEY, *key)]
+        return LogSlice(head=row.head, entries=entries, by_key={(entry.author, entry.key): entry for entry in holders})
 
     def window(
         self, user: UserId, room: RoomId, anchor: Anchor, before: int, after: int, *, messages_only: bool = False
     ) -> Window:
-        found = self.room(room)
-        if found is None:
+        row = self.room(room)
+        if row is None:
             return Window(head=0, kind=None, member=None, entries=[], has_before=False, has_after=False)
         below, above = _MESSAGES if messages_only else _ENTRIES
-        place = self._place(found, anchor)
-        behind = self._entries(found, below, place, before + 1)
-        ahead = self._entries(found, above, place, after + 1)
-        there = self._entries(found, statements.ENTRY_AT, place)
+        place = self._place(row, anchor)
+        behind = self._entries(row, below, place, before + 1)
+        ahead = self._entries(row, above, place, after + 1)
+        there = self._entries(row, statements.ENTRY_AT, place)
         if messages_only:
             there = [entry for entry in there if isinstance(entry.event, Message)]
         return Window(
-            head=found.head,
-            kind=found.kind,
-            member=self._member(found, user),
-            entries=self._present(found, user, [*reversed(behind[:before]), *there, *ahead[:after]]),
+            head=row.head,
+            kind=row.kind,
+            member=self._member(row, user),
+            entries=self._present(row, user, [*reversed(behind[:before]), *there, *ahead[:after]]),
             has_before=len(behind) > before,
             has_after=len(ahead) > after,
         )
@@ -86,12 +86,11 @@ class Snapshot:
                 return min(seq, newest)
 
     def state(self, room: RoomId) -> RoomState:
-        found = self.room(room)
-        if found is None:
+        row = self.room(room)
+        if row is None:
             return RoomState(room=room)
-        rows = self._all(statements.MEMBERS, found.id)
-        members = {user: read_member(tuple(row)) for user, *row in rows}
-        return RoomState(room=room, head=found.head, kind=found.kind, title=found.title, members=members)
+        members = {user: read_member(tuple(member)) for user, *member in self._all(statements.MEMBERS, row.id)}
+        return RoomState(room=room, head=row.head, kind=row.kind, title=row.title, members=members)
 
     def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
         rows = self._all(statements.MEMBERSHIPS, user) if room is None else self._all(statements.MEMBERSHIP, user, room)
@@ -100,7 +99,7 @@ class Snapshot:
     def catch_up(
         self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
     ) -> Mapping[RoomId, RoomCatchUp]:
-        found: dict[RoomId, RoomCatchUp] = {}
+        caught_up: dict[RoomId, RoomCatchUp] = {}
         left = size
         for name, after in cursors.items():
             room = self.room(name)
@@ -108,8 +107,8 @@ class Snapshot:
             if room and member and member.state == "member":
                 entries = None if left < 0 else self._all_above(room, user, after, limit)
                 left -= sum(map(text_bytes, entries or ()))
-                found[name] = RoomCatchUp(view=self._view(room, user), entries=entries)
-        return found
+                caught_up[name] = RoomCatchUp(view=self._view(room, user), entries=entries)
+        return caught_up
 
     def _all_above(self, room: RoomRow, user: UserId, after: Seq, limit: int) -> Sequence[Entry] | None:
         if room.head - after > limit:
@@ -152,14 +151,14 @@ class Snapshot:
         return frozenset(other for other in others if self._one(statements.ACQUAINTED, user, other))
 
     def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
-        found = self.room(room)
-        return {user: self._view(found, user) for user in users} if found else {}
+        row = self.room(room)
+        return {user: self._view(row, user) for user in users} if row else {}
 
     def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
-        found = self.room(room)
-        if found is None:
+        row = self.room(room)
+        if row is None:
             return {}
-        return {user: marker for user in users if (marker := self._marker(found, user))}
+        return {user: marker for user in users if (marker := self._marker(row, user))}
 
     def _view(self, room: RoomRow, user: UserId) -> RoomView:
         marker = self._marker(room, user)
@@ -177,8 +176,8 @@ class Snapshot:
         )
 
     def _unread(self, room: RoomRow, user: UserId, marker: Marker) -> int:
-        found = _unread(self._connection, room, FirstUnread(user=user, read=marker.counted_from))
-        return sum(1 for _ in islice(found, UNREAD_MAX))
+        seqs = _unread(self._connection, room, FirstUnread(user=user, read=marker.counted_from))
+        return sum(1 for _ in islice(seqs, UNREAD_MAX))
 
     def _markers_shown(self, room: RoomRow) -> Mapping[UserId, Marker] | None:
         if room.members_count > MARKERS_SHOWN_TO:
@@ -211,7 +210,7 @@ class Snapshot:
 
 
 def _present(connection: sqlite3.Connection, room: RoomRow, user: UserId, entries: Sequence[Entry]) -> Sequence[Entry]:
-    """Entries, ascending, with messages in their present state."""
+    """Return ``entries``, which are ascending, with messages in their present state."""
     seqs = [entry.seq for entry in entries if isinstance(entry.event, Message)]
     if not seqs:
         return entries
@@ -229,14 +228,14 @@ def _reactions(
     connection: sqlite3.Connection, room: RoomRow, user: UserId, first: Seq, last: Seq
 ) -> Mapping[Seq, Mapping[str, Reaction]]:
     values = {"room": room.id, "user": user, "first": first, "last": last}
-    found: dict[Seq, dict[str, Reaction]] = defaultdict(dict)
+    reactions: dict[Seq, dict[str, Reaction]] = defaultdict(dict)
     for target, emoji, count, users, mine in connection.execute(statements.REACTIONS_BETWEEN, values):
-        found[target][emoji] = Reaction(count=count, users=json.loads(users), mine=bool(mine))
-    return found
+        reactions[target][emoji] = Reaction(count=count, users=json.loads(users), mine=bool(mine))
+    return reactions
 
 
 def _unread(connection: sqlite3.Connection, room: RoomRow, start: FirstUnread) -> Iterator[Seq]:
-    """The seqs of the unread messages, ascending. Long runs of the user's own messages are skipped."""
+    """Yield the seqs of the unread messages, ascending. Long runs of the user's own messages are skipped."""
     below = connection.execute(statements.RUN_AT, (room.id, start.read)).fetchone()
     run, seq = (below[0] if below else 0), start.read
     while True:

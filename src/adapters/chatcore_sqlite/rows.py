@@ -25,7 +25,7 @@ Row: TypeAlias = tuple[Any, ...]
 
 
 def entry_row(entry: Entry) -> Row:
-    """The columns of `statements.WRITE_ENTRY` but the first."""
+    """Return the columns of `statements.WRITE_ENTRY` except the first."""
     written = stored_entry(entry)
     return (
         *(written[column] for column in ("seq", "author", "key", "at", "digest", "kind")),
@@ -36,19 +36,19 @@ def entry_row(entry: Entry) -> Row:
 
 
 def event_text(entry: Entry) -> str:
-    """The column ``event``."""
+    """Return the column ``event``."""
     return compact_json(stored_event(entry.event))
 
 
 def read_edit(at: int, event: str) -> LastEdit:
-    """The last edit of a message from its ``at`` and ``event``."""
+    """Return the last edit of a message from the columns ``at`` and ``event``."""
     edited = read_event(STORED_KINDS[Edited], json.loads(event))
     assert isinstance(edited, Edited)
     return LastEdit(version=edited.version, body=edited.body, at=from_milliseconds(at))
 
 
 def read_entry(room: RoomId, row: Row) -> Entry:
-    """An entry from the columns `statements.ENTRY`."""
+    """Return an entry from the columns `statements.ENTRY`."""
     seq, author, key, at, digest, kind, event, opens = row
     return read_entry_object(
         {

@@ -1,4 +1,4 @@
-"""The database's tables, as a numbered list of migrations, and what a file must be to be ours."""
+"""The database's tables, as a numbered list of migrations, and the check that a file is chatcore's."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -80,8 +80,8 @@ CREATE INDEX sessions_by_end ON sessions (ends_at);
 """
 
 PRESENT = """
-ALTER TABLE store ADD COLUMN views INTEGER NOT NULL DEFAULT 0;   -- chatcore_sqlite.rebuilding says what it means
-ALTER TABLE store ADD COLUMN folded INTEGER NOT NULL DEFAULT 0;  -- the position up to which a rebuilding has come
+ALTER TABLE store ADD COLUMN views INTEGER NOT NULL DEFAULT 0;   -- see chatcore_sqlite.view_rebuild
+ALTER TABLE store ADD COLUMN folded INTEGER NOT NULL DEFAULT 0;  -- the position up to which a rebuild has come
 
 ALTER TABLE markers ADD COLUMN unread_from INTEGER;
 ALTER TABLE markers ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;
@@ -89,7 +89,7 @@ ALTER TABLE markers ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX entries_of_messages ON entries (room, seq) WHERE kind = 'message';
 CREATE INDEX entries_of_edits ON entries (room, json_extract(event, '$.target'), seq) WHERE kind = 'edited';
 
--- Views: what may be unread, and what became of messages. They hold no text.
+-- Views: messages that may be unread, edits and reactions. They hold no text.
 CREATE TABLE messages (     -- that are not deleted
     room INTEGER NOT NULL,
     run INTEGER NOT NULL,   -- seq of the first of the messages that an author wrote without another in between
@@ -133,36 +133,36 @@ CREATE TABLE probes (id INTEGER PRIMARY KEY, space BLOB NOT NULL) STRICT;  -- em
 
 @frozen
 class Migration:
-    """One step, and what the operator is told of it."""
+    """One step, and its description for the operator."""
 
-    what: str
+    description: str
     script: str
 
 
 MIGRATIONS: Sequence[Migration] = (
     Migration("make the tables of rooms, their logs, accounts and sessions", ROOMS + ACCOUNTS),
     Migration("make the views of messages in their present state", PRESENT),
-    Migration("make the table with which it is found out whether there is space", PROBES),
+    Migration("make the table that checks of free space write to", PROBES),
 )
-"""Number n brings a file of version n - 1 to version n. What was released is never changed, only added to."""
+"""Step n brings a file from version n - 1 to version n. Released steps never change; new ones follow them."""
 
 
 Announce: TypeAlias = Callable[[int, int, str], None]
-"""Is told a migration's number, of how many, and what it does, before it is made."""
+"""Called before each migration with its number, the number of migrations, and its description."""
 
 
 def migrate(
     connection: sqlite3.Connection,
     file: Path,
-    announce: Announce = lambda number, count, what: None,
+    announce: Announce = lambda number, count, description: None,
     *,
     dry_run: bool = False,
 ) -> None:
-    """Bring the database to the version that this code knows. Raises `StoreError` for a file that is not ours."""
+    """Bring the database to the version of this code. Raises `StoreError` for a file that is not chatcore's."""
     try:
         version = _version(connection, file)
         for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
-            announce(number, len(MIGRATIONS), migration.what)
+            announce(number, len(MIGRATIONS), migration.description)
             if not dry_run:
                 _apply(connection, number, migration.script)
     except sqlite3.Error as error:

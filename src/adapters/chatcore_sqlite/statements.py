@@ -1,4 +1,4 @@
-"""Every statement that the store runs while it serves. A test looks at the plan of each: none may scan a table."""
+"""Every statement that the store runs while it serves. A test checks the plan of each: none may scan a table."""
 
 from chatcore.domain.entries import REACTION_USERS_MAX
 
@@ -19,7 +19,7 @@ WRITE_ENTRY = f"INSERT INTO entries (room, {ENTRY}, affects) VALUES (?, ?, ?, ?,
 HEAD_WRITTEN = "SELECT seq FROM entries WHERE room = ? ORDER BY seq DESC LIMIT 1"
 REWRITE_ENTRY = "UPDATE entries SET digest = ?, event = ? WHERE room = ? AND seq = ?"
 
-# Folding the log into its views.
+# Applying the log to its views.
 
 MOVE_HEAD = "UPDATE rooms SET head = ?, at = ? WHERE id = ?"
 CHANGE_ROOM = "UPDATE rooms SET kind = ?, title = ?, members_count = members_count + ? WHERE id = ?"
@@ -55,7 +55,7 @@ DROP_REACTION = """
 DROP_REACTORS_OF = "DELETE FROM reactors WHERE room = ? AND target = ?"
 DROP_REACTIONS_OF = "DELETE FROM reactions WHERE room = ? AND target = ?"
 
-# Markers: no view, but truth of their own.
+# Markers, which are no view of the log.
 
 SET_MARKER = """
     INSERT OR REPLACE INTO markers (room, user, read, delivered, unread_from, muted) VALUES (?, ?, ?, ?, ?, ?)

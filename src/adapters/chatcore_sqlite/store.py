@@ -24,10 +24,10 @@ P = ParamSpec("P")
 
 
 class SqliteStore(Store, EntryFeed):
-    """A store in ``folder``, which one process has at a time. ``database`` is what other stores may stand on.
+    """A store in ``folder``, which one process has at a time. Other stores may share its ``database``.
 
-    The text of a deleted message is gone from all files of the folder within ``erased_within`` seconds, and at the
-    end. (Another program that reads the file for longer holds this up for as long.)
+    The text of a deleted message is gone from all files of the folder within ``erased_within`` seconds, and when the
+    store is closed. Another program that reads the file for longer delays this until it has finished.
     """
 
     def __init__(self, folder: str | Path, *, erased_within: float = 60) -> None:
@@ -105,9 +105,9 @@ class SqliteStore(Store, EntryFeed):
         return await self._write(lambda connection: log_writer.mark(connection, user, room, change))
 
     async def rebuild_views(self) -> None:
-        """Forget everything that is folded out of the logs, and fold it again.
+        """Delete all views, and compute them again from the logs.
 
-        Meanwhile every other method raises `Unavailable`. When it is interrupted, the next opening goes on with it.
+        Meanwhile every other method raises `Unavailable`. If the rebuild is interrupted, the next opening continues it.
         """
         await self.database.write(view_rebuild.begin)
         while await self.database.write(view_rebuild.step):

@@ -1,7 +1,7 @@
 """The rebuild of the views from the log, in bounded transactions.
 
-`store.views` says whether it is complete. Until then rooms are neither read nor written; after a crash the next
-opening continues.
+`store.views` says whether the rebuild is complete. Until then rooms are neither read nor written. After a crash the
+next opening continues the rebuild.
 """
 
 import sqlite3
@@ -15,7 +15,10 @@ from .rows import RoomRow, read_entry
 RIGHT = 1
 """`store.views` of complete views. Views that are computed in another way get another number."""
 FOLDING = -1
-"""The views are right up to the position in `store.folded`. Any other number: they have to be emptied first."""
+"""`store.views` while the log is applied: the views are right up to the position in `store.folded`.
+
+Any other number than this and `RIGHT` means that the views must be emptied first.
+"""
 
 STEP = 500
 """Rows that one transaction deletes, or entries that it applies."""
@@ -31,7 +34,7 @@ TABLES = {
 
 
 def check(connection: sqlite3.Connection) -> None:
-    """Raises `Unavailable` while the views are being rebuilt."""
+    """Raise `Unavailable` while the views are being rebuilt."""
     if connection.execute(statements.VIEWS).fetchone()[0] != RIGHT:
         raise Unavailable("The views are being rebuilt.")
 
@@ -42,7 +45,7 @@ def begin(connection: sqlite3.Connection) -> None:
 
 
 def step(connection: sqlite3.Connection) -> bool:
-    """Do a bounded part of the work; False if there was none left."""
+    """Do a bounded part of the rebuild. Returns False if the rebuild was complete."""
     views, place = connection.execute(statements.VIEWS_FOLDED).fetchone()
     if views == RIGHT:
         return False
@@ -72,8 +75,8 @@ def _fold_some(connection: sqlite3.Connection, position: int) -> None:
     for _, room, *row in rows:
         rooms.setdefault(room, []).append(tuple(row))
     for room, entries in rooms.items():
-        found = RoomRow(*connection.execute(statements.ROOM_BY_ID, (room,)).fetchone())
-        update_views(connection, found, [read_entry(found.room, row) for row in entries])
+        room_row = RoomRow(*connection.execute(statements.ROOM_BY_ID, (room,)).fetchone())
+        update_views(connection, room_row, [read_entry(room_row.room, row) for row in entries])
     if rows:
         connection.execute(statements.SET_VIEWS, (FOLDING, rows[-1][0]))
     else:

@@ -15,10 +15,10 @@ from .data_folder import Watch, connect_reader
 from .eraser import Gate
 
 Queue: TypeAlias = SimpleQueue[AnyJob | None]
-"""None tells a thread to end."""
+"""The jobs of a thread. None ends the thread."""
 
 END_S = 5
-"""How long closing waits for a thread that hangs in the disk."""
+"""Seconds that closing waits for a thread that hangs in a call of the disk."""
 
 
 class Worker(ABC):
@@ -47,10 +47,10 @@ class Worker(ABC):
         return [self._queue.get()]
 
     def _run(self) -> None:
-        found: list[AnyJob | None] = []
-        while None not in found:
-            found = self._next()
-            jobs = [job for job in found if job is not None and not job.abandoned]
+        taken: list[AnyJob | None] = []
+        while None not in taken:
+            taken = self._next()
+            jobs = [job for job in taken if job is not None and not job.abandoned]
             if self._watch.lost:
                 fail_all(jobs, Unavailable())
             else:
@@ -106,7 +106,7 @@ class Reader(Worker):
 
 
 def fail_all(jobs: Sequence[AnyJob], error: Exception) -> bool:
-    """Give jobs without an error of their own this one. Returns True: nothing is left to try."""
+    """Give ``error`` to the jobs without an error of their own. Returns True: nothing is left to try."""
     for job in jobs:
         job.error = driver_errors.translated(job.error or error)
     return True
