@@ -13,7 +13,7 @@ class MovingWindowStorage(Storage, MovingWindowSupport):
 
     Args:
         clock: returns monotonic seconds.
-        keys_max: how many keys are remembered; the key that was counted longest ago goes first.
+        keys_max: how many keys are remembered. Beyond it the key that was counted longest ago is dropped.
     """
 
     STORAGE_SCHEME = None  # no URI creates this storage
@@ -57,7 +57,7 @@ class MovingWindowStorage(Storage, MovingWindowSupport):
         self._times.pop(key, None)
 
     def _within(self, key: str, start: float) -> deque[float]:
-        """Return the key's times after ``start``, and forget those before."""
+        """Return the key's times after ``start``, and forget the earlier ones."""
         times = self._times.get(key, deque())
         while times and times[0] <= start:
             times.popleft()

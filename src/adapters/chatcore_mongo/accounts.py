@@ -1,4 +1,4 @@
-"""Accounts and their sessions. All times are the MongoDB server's."""
+"""Accounts and their sessions. All times are those of the MongoDB server's clock."""
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
@@ -109,7 +109,7 @@ async def _password_hash(session: ReadSession, user: UserId) -> str | None:
 
 
 def _session(session_id: str) -> Query:
-    """The document of a session that has not ended, and ``now``, the server's time."""
+    """Query the document of a session that has not ended, with ``now``, the server's time."""
     return Query(SESSIONS, [{"$match": {"_id": session_id, **NOT_ENDED}}, {"$set": {"now": NOW}}])
 
 
@@ -120,7 +120,7 @@ def _read_session(document: Document) -> Session:
 
 
 def _earlier_rotation(document: Document, generation: int) -> Rotation:
-    """The answer for a generation that was rotated before, or never existed."""
+    """Return the answer for a generation that was rotated before, or never existed."""
     rotations = document["generation"] - generation
     spent_at = document["spent_at"]
     known = 1 <= rotations <= len(spent_at)

@@ -1,4 +1,4 @@
-"""The change feed: what changed in the whole store after a position."""
+"""The change feed: the changes of the whole store after a position."""
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ POSITIONS_REMEMBERED = 64
 """Positions with known earlier changes. From any other position, changes of the last `OVERLAP_S` come again."""
 
 _COUNTER_BITS = 64
-"""The lower bits of a position: a number of this feed. Above them is the server's time of an entry."""
+"""The lower bits of a position hold a number of this feed. The upper bits hold the server's time of an entry."""
 
 
 @define
 class _Progress:
-    """What one consumer has seen of the last `OVERLAP_S`, and what it has still to see."""
+    """The changes of the last `OVERLAP_S` that one consumer has seen, and the late ones that it still has to get."""
 
     entries: Counter[int] = field(factory=Counter[int])
-    """How many entries of each second it has seen."""
+    """How many entries of each second the consumer has seen."""
     late: deque[Document] = field(factory=deque[Document])
     """Changes below the position that did not fit into the last page."""
     checked_at: int = 0
@@ -46,9 +46,9 @@ class _Progress:
 class ChangeFeed:
     """Implements `EntryLog.changes`.
 
-    A position is the server's time of an entry, and a number by which the feed finds what the consumer has seen before
-    that position. If a second below the position has more entries now, the next page has the changes of that second
-    again. A position is known for one call; later calls with it get the changes of the last `OVERLAP_S` again.
+    A position is the server's time of an entry, and a number by which the feed finds the consumer's `_Progress`. If a
+    second below the position has more entries now, the next page has the changes of that second again. A position is
+    known for one call; later calls with it get the changes of the last `OVERLAP_S` again.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class ChangeFeed:
         return Changes(changes=changes, more=progress.more)
 
     async def _newest(self, session: ReadSession) -> Changes:
-        """The newest change. A consumer that starts there needs no earlier change that is visible by now."""
+        """Return the newest change. A consumer that starts there needs no earlier change that is visible by now."""
         newest = await session.fetch_one(queries.newest_change())
         if newest is None:
             return Changes(changes=[], more=False)

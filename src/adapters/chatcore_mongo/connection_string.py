@@ -1,4 +1,4 @@
-"""MongoDB connection strings: validation, the client for one, and the part of one that may be shown."""
+"""MongoDB connection strings: their validation, their client, and the part of them that may be shown."""
 
 import re
 import warnings
@@ -47,7 +47,7 @@ def client_for(url: str, options: Mapping[str, Any]) -> AsyncMongoClient[Documen
         options: further arguments of `pymongo.AsyncMongoClient`.
 
     Raises:
-        StoreError: the connection string is invalid. The text shows none of it: the driver's own may hold a secret.
+        StoreError: the connection string is invalid. The error quotes no part of it, which may be a secret.
     """
     if _UNESCAPED_SLASH.match(url):
         raise StoreError(WRONG_FORM)

@@ -33,11 +33,11 @@ log = logging.getLogger(__name__)
 DRIVER_TIMEOUT_S = 1.4
 """The driver's time for all commands of one session. The driver checks it between the steps of a command."""
 CALL_TIMEOUT_S = 1.8
-"""No call takes longer, whatever the server, the network, the pool or the driver does."""
+"""The most seconds of a call, whatever the server, the network, the pool or the driver does."""
 OPEN_TIMEOUT_S = 5
 """The time in which a server must answer while the database is opened."""
 DEFAULT_NAME = "chatcore"
-"""The database's name where the connection string has none."""
+"""The database's name if the connection string has none."""
 
 READ_SESSIONS_MAX = 32
 """Read sessions at the same time. Under overload these finish in time, while the others wait until `Unavailable`."""
@@ -55,7 +55,7 @@ WRITE_CONCERN = WriteConcern(w="majority", j=True)
 class MongoDatabase:
     """A MongoDB database, open while at least one task has entered it. Needs asyncio.
 
-    Several users may enter it, in different tasks of one event loop: it opens with the first and closes with the last.
+    Several tasks of one event loop may enter it: it opens with the first and closes with the last.
 
     Args:
         url: a connection string; its path is the database's name.
@@ -136,8 +136,8 @@ class MongoDatabase:
         for longer than `DRIVER_TIMEOUT_S`, even if the server has answered.
 
         Args:
-            since: the event loop's time when the caller began to wait; default: now.
-            faults: where a fault is noted; default: with the faults of writes.
+            since: the event loop's time when the caller began to wait; None for now.
+            faults: where a fault is noted; None for the faults of writes.
         """
         faults = faults or self._write_faults
         began = asyncio.get_running_loop().time() if since is None else since
@@ -155,13 +155,16 @@ class MongoDatabase:
             raise
 
     def _note(self, fault: Unavailable, faults: FaultLog) -> None:
-        """Log a fault, unless the database is invalid: that was logged once, and lasts."""
+        """Log a fault, unless the database is invalid: that was logged once."""
         if self._connection is None or not self._connection.invalid:
             faults.note(fault)
 
     @asynccontextmanager
     async def read_session(self) -> AsyncGenerator[ReadSession]:
-        """A session for the reads of one call. Raises `Unavailable` on temporary faults and after `CALL_TIMEOUT_S`."""
+        """Open a session for the reads of one call.
+
+        Raises `Unavailable` on temporary faults and after `CALL_TIMEOUT_S`.
+        """
         connection = self._connected()
         async with (
             self.time_limit(faults=self._read_faults),
@@ -174,7 +177,7 @@ class MongoDatabase:
     async def write(
         self, work: Callable[[AsyncDatabase[Document], AsyncClientSession], Awaitable[T]], since: float | None = None
     ) -> T:
-        """Run ``work``, which writes, and return its result. A cancelled caller leaves; ``work`` goes on.
+        """Run ``work``, which writes, and return its result. If the caller is cancelled, ``work`` continues.
 
         Args:
             work: gets the database and the session for its commands.
@@ -192,11 +195,11 @@ class MongoDatabase:
 
     def start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run ``work``, which must not raise, in a task of its own. The database closes after it has ended."""
-        connection = self._connected()  # before the coroutine is made, which would never be awaited after `Unavailable`
+        connection = self._connected()  # first: after `Unavailable` a coroutine would never be awaited
         connection.start(work())
 
     async def probe(self) -> None:
-        """Write to a document that no reader uses, as durably as an entry; `invalidate` where the store is gone."""
+        """Write to a document that no reader uses, as durably as an entry. Calls `invalidate` if the store is gone."""
         store = {**migrations.STORE, "epoch": self.epoch}
 
         async def update(mongo: AsyncDatabase[Document], session: AsyncClientSession) -> bool:
@@ -209,8 +212,8 @@ class MongoDatabase:
     def invalidate(self) -> NoReturn:
         """Refuse all further calls with `Unavailable` until the database is opened anew: its epoch has changed.
 
-        A database that was dropped or replaced lacks the unique indexes that decide between writers, and what this
-        process remembers of its logs is wrong.
+        A dropped or replaced database lacks the unique indexes that decide between writers, and this process remembers
+        heads of other logs.
         """
         self._connected().invalid = True
         log.error(INVALID.format(self.where))
@@ -265,7 +268,7 @@ class _Connection:
 
     @asynccontextmanager
     async def client_session(self) -> AsyncGenerator[AsyncClientSession]:
-        """A session that sees all earlier reads and writes of this connection, even if the primary has changed."""
+        """Open a session that sees all earlier reads and writes of this connection, even on another primary."""
         with temporary_as_unavailable(), pymongo.timeout(DRIVER_TIMEOUT_S):
             async with self._client.start_session(causal_consistency=True) as session:
                 last = self._last_session
@@ -278,7 +281,7 @@ class _Connection:
                     self._last_session = session
 
     async def run_in_session(self, work: Callable[[AsyncDatabase[Document], AsyncClientSession], Awaitable[T]]) -> T:
-        """Run ``work`` with a session of its own. A cancelled caller leaves; ``work`` goes on."""
+        """Run ``work`` with a session of its own. If the caller is cancelled, ``work`` continues."""
 
         async def run() -> T:
             async with self.client_session() as session:
@@ -287,7 +290,7 @@ class _Connection:
         return await asyncio.shield(self.start(run()))
 
     async def run_to_its_end(self, step: Coroutine[Any, Any, T]) -> T:
-        """Run a step of an open session. A cancelled caller leaves; the step goes on.
+        """Run a step of an open session. If the caller is cancelled, the step continues.
 
         If the driver is cancelled while it finds no server, it may hold a lock for ever, and block the whole client.
         """

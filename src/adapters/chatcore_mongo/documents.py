@@ -1,7 +1,7 @@
-"""The documents in the database, and the values that they hold: the one module that knows their fields.
+"""The documents in the database and their values. Only this module knows the fields of documents.
 
-An entry's document also has a summary of the room, and of the message that the entry changes, as of that entry. So a
-summary of a room as of any seq is read from one document, and needs no second write::
+An entry's document also has a summary of the room, and of the message that the entry changes, as of that entry. So one
+document holds the summary of a room as of any seq, and no second write is needed::
 
     entries  {room, seq, author, key, at, digest, kind, event, opens?, ts,
               became: {kind, title, count, shaped},       `RoomSummary`; shaped: _id of the last entry with shape
@@ -47,7 +47,7 @@ MEMBERS_LISTED = MARKERS_SHOWN_TO
 """The most members that an entry which changes memberships lists."""
 
 _SERVER_TIME = Timestamp(0, 0)
-"""The server replaces it by its time when it inserts the document."""
+"""The server replaces this value by its own time when it inserts the document."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -70,12 +70,12 @@ class RoomSummary:
 
 @frozen(kw_only=True)
 class MessageSummary:
-    """A message as of one of the entries that change it; the default is a message without changes.
+    """A message as of an entry that changes it. The default values are those of a message without changes.
 
     Attributes:
         version: counts from 1; every edit has the next one.
         last_edit: the ``_id`` of the last `Edited` entry.
-        reactions: by emoji, in the order in which they came.
+        reactions: by emoji, in the order of the log.
     """
 
     version: int = 1
@@ -91,7 +91,7 @@ def entry_document(entry: Entry, summary: RoomSummary, identity: ObjectId | None
     Args:
         entry: the entry.
         summary: the room as of the entry.
-        identity: the ``_id``; None: the driver makes one.
+        identity: the ``_id``; None to let the driver make it.
     """
     document = serialization.stored_entry(entry)
     if "data" in document["event"]:
@@ -122,11 +122,11 @@ def read_entry(document: Document) -> Entry:
 
 
 def read_entries(documents: Sequence[Document], erased: Collection[Seq]) -> Sequence[Entry]:
-    """Return entries of one room as they were written, without the texts that are to be erased.
+    """Return entries of one room as they were written, without deleted texts.
 
     Args:
         documents: the entries' documents.
-        erased: the deleted messages with a text that may still be in the documents.
+        erased: the seqs of deleted messages. Their texts may still be in the documents.
     """
     return [_without_erased_text(read_entry(document), erased) for document in documents]
 
@@ -142,12 +142,12 @@ def read_edit(document: Document, version: int) -> LastEdit:
 
 
 ERASE_TEXT: Document = {"$unset": {"event.body": "", "event.data": ""}, "$set": {"digest": None}}
-"""The update that `chatcore.domain.redaction.redacted` is, for an edit."""
+"""`chatcore.domain.redaction.redacted` as an update of an edit's document."""
 ERASE_MESSAGE: Document = {
     "$unset": ERASE_TEXT["$unset"],
     "$set": {**ERASE_TEXT["$set"], "event.deleted": True, "deleted": True},
 }
-"""The update that `chatcore.domain.redaction.redacted` is, for a message."""
+"""`chatcore.domain.redaction.redacted` as an update of a message's document."""
 
 
 def read_summary(document: Document) -> RoomSummary:
@@ -235,7 +235,10 @@ def read_marker(document: Document | None, since: Seq) -> Marker:
 
 
 def _first_position(since: Seq) -> Seq:
-    """Members that the first entry names have all entries unread, later members only those after their own."""
+    """Return the position at which a new marker starts.
+
+    Members that the first entry names have all entries unread, later members only those after their own.
+    """
     return 0 if since == 1 else since
 
 

@@ -1,4 +1,4 @@
-"""Translation of the errors of MongoDB and its driver: the one table of the faults that are temporary."""
+"""The translation of errors of MongoDB and its driver, with the table of temporary faults."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -78,7 +78,7 @@ def is_temporary(error: PyMongoError) -> bool:
 
 @contextmanager
 def temporary_as_unavailable() -> Generator[None]:
-    """Raise `Unavailable` from a temporary error of the driver; let any other error pass."""
+    """Turn a temporary error of the driver into `Unavailable`. Any other error passes unchanged."""
     try:
         yield
     except PyMongoError as error:
@@ -89,7 +89,7 @@ def temporary_as_unavailable() -> Generator[None]:
 
 @contextmanager
 def opening_as_store_error(where: str) -> Generator[None]:
-    """Raise `StoreError`, one line for the operator, from any error of the driver while a database is opened.
+    """Turn any error of the driver while a database is opened into a `StoreError`, one line for the operator.
 
     Args:
         where: the database's hosts, without secrets.
@@ -101,9 +101,9 @@ def opening_as_store_error(where: str) -> Generator[None]:
 
 
 def _reason(error: PyMongoError) -> str:
-    """Why opening failed.
+    """Return why opening failed.
 
-    The server's message may hold values of documents, so the reason has only the name of its error code.
+    The server's message may hold values of documents, so the reason has only the name of the error code.
     """
     match error:
         case OperationFailure(code=code) if code in AUTHENTICATION_CODES:

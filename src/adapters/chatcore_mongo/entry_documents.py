@@ -1,7 +1,7 @@
-"""The documents of entries that are to be appended, with summaries computed from the log below them.
+"""The documents of new entries, with summaries computed from the log below them.
 
-The computation reads only at or below the entry before the first one. That part of the log never changes, so every
-writer of a seq computes the same summaries, and other writers do not matter: the unique index decides.
+The computation reads only entries below the first new one. That part of the log never changes. So every writer of a seq
+computes the same summaries, and the unique index decides between writers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,12 +37,12 @@ from .read_session import ReadSession, complete
 
 @frozen
 class RoomHead:
-    """A room as of one of its entries: what the next entry's document is computed from.
+    """A room as of one of its entries. The document of the next entry is computed from it.
 
     Attributes:
         seq: the entry's seq.
         summary: the room as of the entry.
-        members: the seq since which each member is one; None if that has not been read.
+        members: each member with the start of the membership; None if the members have not been read.
     """
 
     seq: Seq
@@ -70,7 +70,7 @@ def plain_documents(entries: Sequence[Entry], head: RoomHead) -> tuple[list[Docu
 
 
 def _plain_head(head: RoomHead, entry: Entry) -> RoomHead:
-    """The head after an entry that changes no membership."""
+    """Return the head after an entry that changes no membership."""
     summary = head.summary
     if isinstance(entry.event, Updated):
         summary = attrs.evolve(summary, title=entry.event.title)
@@ -133,7 +133,7 @@ class DocumentBuilder:
         return document
 
     async def _message_after(self, message: MessageSummary, entry: Entry, identity: ObjectId) -> MessageSummary:
-        """The message after ``entry``, the document of which has the ``_id`` ``identity``."""
+        """Return the message after ``entry``. The document of ``entry`` has the ``_id`` ``identity``."""
         match entry.event:
             case Edited(version=version):
                 return attrs.evolve(message, version=version, last_edit=identity)
@@ -153,7 +153,7 @@ class DocumentBuilder:
         return entry_document(entry, head.summary, identity)
 
     async def _membership_document(self, entry: Entry, identity: ObjectId) -> Document:
-        """The document of an entry that changes memberships or roles."""
+        """Return the document of an entry that changes memberships or roles."""
         users = affected_users(entry)
         before = self._state_before(entry, users)
         after = evolve(before, entry)
@@ -174,18 +174,18 @@ class DocumentBuilder:
         return document
 
     def _state_before(self, entry: Entry, users: Sequence[UserId]) -> RoomState:
-        """The room before ``entry``, with the memberships of ``users`` only."""
+        """Return the room before ``entry``, with the memberships of ``users`` only."""
         members = {user: member for user in users if (member := self._members.get(user))}
         summary = self._head.summary if self._head else None
         kind, title = (summary.kind, summary.title) if summary else (None, None)
         return RoomState(room=self._room, head=entry.seq - 1, kind=kind, title=title, members=members)
 
     async def _members_after(self, entry: Entry, changed: Mapping[UserId, Membership]) -> Mapping[UserId, Seq]:
-        """All members after ``entry``, and the seq since which each is one.
+        """Return all members after ``entry``, each with the seq at which the membership began.
 
         Args:
             entry: an entry that changes memberships.
-            changed: the memberships of the users it affects, after it.
+            changed: the memberships of the affected users after the entry.
         """
         before = self._head.members if self._head else {}
         if before is None:
@@ -194,7 +194,7 @@ class DocumentBuilder:
         return others | _since(changed)
 
     async def _members_before(self, entry: Entry) -> Mapping[UserId, Seq]:
-        """All members before ``entry``, with which a large room becomes one of at most `MEMBERS_LISTED`."""
+        """Return all members before ``entry``, which shrinks a large room to at most `MEMBERS_LISTED` members."""
         members = (await roster_at(self._session, self._room, self._below)).members
         for earlier in self._entries:
             if earlier.seq < entry.seq:

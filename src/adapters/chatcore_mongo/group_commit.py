@@ -22,7 +22,7 @@ from .driver_errors import DUPLICATE_KEY, temporary_as_unavailable
 GROUP_MAX = 32
 """The most entries in one command, each of another room."""
 COMMANDS_MAX = 2
-"""Commands at the server at the same time: it runs one while we encode the next."""
+"""The most commands under way. The server runs one while this process encodes the next."""
 
 Conflict: TypeAlias = Literal["seq", "key"]
 """The unique index that refused a document."""
@@ -30,7 +30,7 @@ Conflict: TypeAlias = Literal["seq", "key"]
 
 @frozen
 class Inserted:
-    """How many documents were inserted, and what refused the next one."""
+    """How many documents were inserted, and the unique index that refused the next one, if any."""
 
     written: int
     conflict: Conflict | None = None
@@ -46,8 +46,8 @@ class _PendingInsert:
 class GroupCommit:
     """Inserts the documents of entries.
 
-    A single entry shares a command with one entry of each of some other rooms. Several entries of one call have a
-    command of their own, in their order. So what is written of a room is always a prefix.
+    A single entry shares a command with entries of other rooms, one of each. Several entries of one call have their own
+    command, in their order. So a call always writes a prefix of its entries.
     """
 
     def __init__(self, database: MongoDatabase) -> None:
@@ -56,7 +56,7 @@ class GroupCommit:
         self._tasks = 0
 
     async def insert(self, documents: Sequence[Document]) -> Inserted:
-        """Insert documents of one room. Raises `Unavailable` in time: the outcome is unknown then."""
+        """Insert documents of one room. Raises `Unavailable` within the time limit; the outcome is unknown then."""
         raw = [RawBSONDocument(encode(document)) for document in documents]
         if len(raw) > 1:
             return await self._database.write(lambda mongo, session: _insert_in_order(mongo, session, raw))

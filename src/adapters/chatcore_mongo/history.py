@@ -64,7 +64,7 @@ async def window(session: ReadSession, request: PageRequest) -> Window:
 
 
 async def _anchor_seq(session: ReadSession, request: PageRequest, head: Seq, erased: Collection[Seq]) -> Seq:
-    """The anchor as a seq: 0 lies before the first entry, ``head + 1`` behind the last."""
+    """Return the anchor as a seq: 0 is the place before the first entry, ``head + 1`` the place after the last."""
     newest = head + 1
     match request.anchor:
         case "newest":
@@ -79,7 +79,7 @@ async def _anchor_seq(session: ReadSession, request: PageRequest, head: Seq, era
 
 
 def _page_queries(request: PageRequest, anchor: Seq, head: Seq) -> Sequence[Query | None]:
-    """The queries of the entries before the anchor, at it, and after it."""
+    """Return the queries of the entries before the anchor, at the anchor, and after it."""
     room, messages_only = request.room, request.messages_only
     at = queries.message_at if messages_only else queries.entry_at
     return [
@@ -90,10 +90,10 @@ def _page_queries(request: PageRequest, anchor: Seq, head: Seq) -> Sequence[Quer
 
 
 def _further_queries(request: PageRequest, anchor: Seq, head: Seq) -> Sequence[Query]:
-    """With ``messages_only``: whether there are more messages before and after the page. Else: its messages' changes.
+    """Return the queries that `window` needs besides those of the page.
 
-    Seqs have no hole, so a page of all entries shows by itself whether there is more, and the range of its messages is
-    known before they are read.
+    With ``messages_only`` they say whether there are more messages before and after the page. Otherwise the seqs of the
+    page are known, since seqs have no hole. So only the changes of its messages are queried.
     """
     room = request.room
     if not request.messages_only:
@@ -118,7 +118,7 @@ async def present(
         user: the user who reads.
         entries: entries as written, of any rooms.
         heads: the heads of at least these rooms.
-        last_changes: documents of `queries.last_changes` for all of the messages; None: they are read here.
+        last_changes: documents of `queries.last_changes` for all of the messages; None to read them here.
     """
     documents = await _last_changes(session, entries, heads) if last_changes is None else last_changes
     summaries = {(document["room"], document["_id"]): read_message(document) for document in documents}
@@ -156,7 +156,7 @@ async def _edits(session: ReadSession, summaries: Mapping[MessageId, MessageSumm
 async def _unnamed_reactions(
     session: ReadSession, user: UserId, summaries: Mapping[MessageId, MessageSummary], heads: Mapping[RoomId, Seq]
 ) -> Collection[tuple[RoomId, Seq, str]]:
-    """The message and emoji of reactions by ``user``, where the summary names so few users that it does not tell."""
+    """Return the message and emoji of reactions by ``user`` that the summaries count without naming the user."""
     messages: dict[RoomId, list[Seq]] = {}
     for (room, seq), summary in summaries.items():
         if any(_is_unclear(reaction, user) for reaction in summary.reactions.values()):

@@ -20,7 +20,7 @@ ENTRIES_TOGETHER = 400
 """The most entries that one command reads, unless a single room has more."""
 
 Ranges: TypeAlias = Mapping[RoomId, tuple[Seq, Seq]]
-"""Of each room the client's cursor and the head."""
+"""The client's cursor and the head of each room."""
 
 
 async def read_on(
@@ -74,7 +74,10 @@ async def catch_up(
 async def _entries_above(
     session: ReadSession, user: UserId, ranges: Ranges, limit: int, size: int, erasures: PendingErasures
 ) -> Mapping[RoomId, Sequence[Entry]]:
-    """The entries above the cursors of rooms that have at most ``limit``, until their texts have ``size`` bytes."""
+    """Return the entries above the cursors, of rooms that have at most ``limit`` such entries.
+
+    Stops at the room with which the texts have more than ``size`` bytes.
+    """
     entries: dict[RoomId, Sequence[Entry]] = {}
     left = size
     for batch in _batches(ranges, limit):
@@ -89,7 +92,7 @@ async def _entries_above(
 
 
 def _batches(ranges: Ranges, limit: int) -> Iterator[Ranges]:
-    """Group the rooms with at most ``limit`` entries, in their order, by `ENTRIES_TOGETHER`."""
+    """Yield the rooms with at most ``limit`` entries, in their order, in groups of up to `ENTRIES_TOGETHER` entries."""
     batch: dict[RoomId, tuple[Seq, Seq]] = {}
     total = 0
     for room, (after, head) in ranges.items():
@@ -108,7 +111,7 @@ def _batches(ranges: Ranges, limit: int) -> Iterator[Ranges]:
 async def _entries_in(
     session: ReadSession, user: UserId, batch: Ranges, erasures: PendingErasures
 ) -> Mapping[RoomId, Sequence[Entry]]:
-    """The entries above the cursors, messages in their present state."""
+    """Return the entries above the cursors, with messages in their present state."""
     behind = {room: (after, head) for room, (after, head) in batch.items() if after < head}
     results = await session.fetch(
         *[queries.above(room, after, head, head - after) for room, (after, head) in behind.items()]

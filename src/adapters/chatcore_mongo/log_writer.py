@@ -1,4 +1,4 @@
-"""Appending to the logs of rooms, and erasing the text of deleted messages."""
+"""Appends to the logs of rooms, and the erasure of deleted texts."""
 
 import contextlib
 from collections import OrderedDict
@@ -44,7 +44,7 @@ class LogWriter:
             return await self._insert(entries, *prepared) if prepared else AppendResult(written=0)
 
     async def _prepared(self, entries: Sequence[Entry]) -> tuple[Sequence[Document], Sequence[RoomHead]] | None:
-        """The documents, and the room's head with each of them; None if there is no entry below the first."""
+        """Return the documents, and the room's head after each; None if the entry below the first does not exist."""
         first = entries[0]
         async with self._database.read_session() as session:
             head = await self._head_at(session, first.room, first.seq - 1) if first.seq > 1 else None
@@ -53,7 +53,7 @@ class LogWriter:
             return await DocumentBuilder(session, entries, head).build()
 
     async def _head_at(self, session: ReadSession, room: RoomId, seq: Seq) -> RoomHead | None:
-        """The room as of ``seq``; None if there is no such entry."""
+        """Return the room as of ``seq``; None if there is no such entry."""
         if cached := self._heads.get(room, seq):
             return cached
         document = await session.fetch_one(queries.entry_at(room, seq))
@@ -72,7 +72,7 @@ class LogWriter:
         return AppendResult(written=inserted.written)
 
     async def _holder(self, room: RoomId, entry: Entry) -> Entry:
-        """The entry with the idempotency key of ``entry``. Raises `Unavailable` until a majority has it."""
+        """Return the entry with the idempotency key of ``entry``. Raises `Unavailable` until a majority has it."""
         async with self._database.read_session() as session:
             deletions, holders = await session.fetch(
                 queries.pending_erasures([room]), queries.holders(room, entry.author, [entry.key])
@@ -104,13 +104,13 @@ class LogWriter:
 
 
 class _HeadCache:
-    """The newest known head of each room that was written to last. It saves reads; the unique indexes decide."""
+    """The newest known heads of the rooms that were last written to. They save reads; the unique indexes decide."""
 
     def __init__(self) -> None:
         self._heads: OrderedDict[RoomId, RoomHead] = OrderedDict()
 
     def get(self, room: RoomId, seq: Seq) -> RoomHead | None:
-        """The room's head if it is cached and at ``seq``."""
+        """Return the room's head if it is cached and at ``seq``."""
         head = self._heads.get(room)
         return head if head and head.seq == seq else None
 

@@ -1,4 +1,4 @@
-"""Reading and moving the markers of members."""
+"""Reads and updates of members' markers."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ async def mark(database: MongoDatabase, user: UserId, room: RoomId, change: Mark
 
 
 async def _head_and_since(session: ReadSession, room: RoomId, user: UserId) -> tuple[Seq, Seq | None]:
-    """The room's head, and the seq since which the user is a member; None for a user who is not a member."""
+    """Return the room's head, and the seq since which the user is a member; None for a user who is not a member."""
     heads, changes = await session.fetch(queries.head(room), queries.membership_changes([user], [room]))
     head = only(heads)
     if head is None:
@@ -64,7 +64,7 @@ async def _move(
     since: Seq,
     change: MarkerUpdate,
 ) -> None:
-    """Move the marker of a member since ``since``. Nothing changes if the user has left and joined again meanwhile."""
+    """Update the marker of a member since ``since``. Nothing changes if the user has joined again meanwhile."""
     collection = mongo[MARKERS]
     identity = marker_id(*room_and_user)
     current = {"_id": identity, "since": since}
@@ -82,7 +82,7 @@ async def _move(
 
 
 def _update(change: MarkerUpdate) -> Document:
-    """`MarkerUpdate.applied` as an update that the server applies: concurrent changes are all applied."""
+    """Return `MarkerUpdate.applied` as an update for the server, so that concurrent changes are all applied."""
     maxima: Document = {}
     values: Document = {}
     if change.read is not None:

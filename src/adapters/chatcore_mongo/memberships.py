@@ -23,7 +23,8 @@ Memberships: TypeAlias = Mapping[tuple[RoomId, UserId], Membership]
 
 SEQ_MAX = 2**63 - 1
 ROSTER_INTERVAL = 200
-"""A room's roster is stored after this many membership changes, or after a tenth of its members if that is more."""
+"""The fewest membership changes after which a room's roster is stored again. In large rooms it takes more: a tenth of
+the members."""
 
 
 def memberships_at(changes: Sequence[Document], heads: Mapping[RoomId, Seq]) -> Memberships:
@@ -103,7 +104,7 @@ async def room_state(database: MongoDatabase, room: RoomId) -> RoomState:
 async def _roster(
     session: ReadSession, room: RoomId, upto: Seq, stored: Document | None, first_changes: Sequence[Document]
 ) -> Roster:
-    """The roster as of ``upto``. Most rooms need no further query: they have no more than ``first_changes``."""
+    """Return the roster as of ``upto``. Most rooms have no more than ``first_changes``, and need no further query."""
     usable = stored if stored and stored["upto"] <= upto else None
     if usable is None and len(first_changes) < ROSTER_INTERVAL:
         return Roster(None, [change for change in first_changes if change["seq"] <= upto])
@@ -112,7 +113,7 @@ async def _roster(
 
 
 async def _store_roster(database: MongoDatabase, room: RoomId, roster: Roster) -> None:
-    """Store a roster unless a newer one is stored. A failure costs only time: the log has everything."""
+    """Store a roster unless a newer one is stored. A failure only makes later reads slower: the log has all changes."""
     document = roster_document(room, roster.upto, roster.members)
 
     async def work(mongo: AsyncDatabase[Document], session: AsyncClientSession) -> None:
@@ -149,7 +150,7 @@ async def listed_rooms(
     Args:
         session: where to read.
         user: the user.
-        rooms: the only rooms to look at; None: all.
+        rooms: the rooms to look at; None for all.
     """
     if rooms is None:
         (changes,) = await session.fetch(queries.membership_changes([user], None))

@@ -50,7 +50,7 @@ BY_USER = [IndexModel([("user", 1)], name="by_user")]
 
 
 def _ending(field: str) -> IndexModel:
-    """The server deletes documents some time after the date in ``field``."""
+    """Return an index by which the server deletes documents some time after the date in ``field``."""
     return IndexModel([(field, 1)], name="ending", expireAfterSeconds=0)
 
 
@@ -60,8 +60,8 @@ class Migration:
 
     Attributes:
         description: for the operator, as an imperative.
-        apply: makes the step; again it changes nothing.
-        safe: whether a server may make it while it starts. A step that takes long needs `chatcore migrate`.
+        apply: makes the step. A second call changes nothing.
+        safe: whether a server may make the step while it starts. A step that takes long needs `chatcore migrate`.
     """
 
     description: str

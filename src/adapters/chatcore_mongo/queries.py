@@ -31,7 +31,7 @@ def _entries(*stages: Document) -> Query:
 
 
 def head(room: RoomId) -> Query:
-    """The last entry of a room."""
+    """Query the last entry of a room."""
     return _entries({"$match": {"room": room}}, {"$sort": {"room": -1, "seq": -1}}, {"$limit": 1})
 
 
@@ -44,12 +44,12 @@ def message_at(room: RoomId, seq: Seq) -> Query:
 
 
 def above(room: RoomId, seq: Seq, upto: Seq, limit: int, *, messages_only: bool = False) -> Query:
-    """Up to ``limit`` entries above ``seq``, up to ``upto``, ascending."""
+    """Query up to ``limit`` entries above ``seq``, up to ``upto``, ascending."""
     return _in_order({"room": room, "seq": {"$gt": seq, "$lte": upto}}, 1, limit, messages_only)
 
 
 def below(room: RoomId, seq: Seq, limit: int, *, messages_only: bool = False) -> Query:
-    """Up to ``limit`` entries below ``seq``, descending."""
+    """Query up to ``limit`` entries below ``seq``, descending."""
     return _in_order({"room": room, "seq": {"$lt": seq}}, -1, limit, messages_only)
 
 
@@ -61,13 +61,13 @@ def _in_order(match: Document, direction: int, limit: int, messages_only: bool) 
 
 
 def message_beyond(room: RoomId, seq: Document, direction: int, count: int) -> Query:
-    """``{seq}`` of the message behind the ``count`` nearest ones.
+    """Query ``{seq}`` of the message behind the ``count`` nearest ones.
 
     Args:
         room: the room.
         seq: a condition on the messages' seq, such as ``{"$gt": 5}``.
         direction: 1 to count upwards, -1 to count downwards.
-        count: the messages that are skipped.
+        count: how many messages are skipped.
     """
     order = {"room": direction, "kind": direction, "seq": direction}
     return _entries(
@@ -84,12 +84,12 @@ def by_id(ids: Collection[ObjectId]) -> Query:
 
 
 def holders(room: RoomId, author: UserId, keys: Sequence[Key]) -> Query:
-    """The entries of one author with one of the idempotency keys."""
+    """Query the entries of one author with one of the idempotency keys."""
     return _entries({"$match": {"room": room, "author": author, "key": {"$in": list(keys)}}})
 
 
 def heads(rooms: Collection[RoomId]) -> Query:
-    """Of each room ``{_id: room, seq, at, entry}``: the seq, time and ``_id`` of its last entry."""
+    """Query ``{_id: room, seq, at, entry}`` of each room: the seq, time and ``_id`` of its last entry."""
     last = {"seq": {"$first": "$seq"}, "at": {"$first": "$at"}, "entry": {"$first": "$_id"}}
     return _entries(
         {"$match": {"room": {"$in": list(rooms)}}},
@@ -99,22 +99,22 @@ def heads(rooms: Collection[RoomId]) -> Query:
 
 
 def pending_erasures(rooms: Collection[RoomId]) -> Query:
-    """``{_id, room, about}`` of the deletions with a text that is not erased yet; there is hardly ever one."""
+    """Query ``{_id, room, about}`` of the deletions with a text that is not erased yet. There are hardly ever any."""
     return _entries({"$match": {"pending": True, "room": {"$in": list(rooms)}}}, {"$project": {"room": 1, "about": 1}})
 
 
 def all_pending_erasures(limit: int) -> Query:
-    """The same in all rooms."""
+    """Query the same as `pending_erasures` in all rooms."""
     return _entries({"$match": {"pending": True}}, {"$limit": limit}, {"$project": {"room": 1, "about": 1}})
 
 
 def membership_changes(users: Collection[UserId], rooms: Collection[RoomId] | None, upto: Seq | None = None) -> Query:
-    """``{room, seq, affects}`` of the entries that changed memberships of these users, in any order.
+    """Query ``{room, seq, affects}`` of the entries that changed memberships of these users, in any order.
 
     Args:
         users: the users; ``affects`` leaves out others.
-        rooms: the rooms; None: all.
-        upto: the last seq; None: no bound.
+        rooms: the rooms; None for all.
+        upto: the last seq; None for no bound.
     """
     match: Document = {"affects.user": {"$in": list(users)}}
     if rooms is not None:
@@ -126,7 +126,7 @@ def membership_changes(users: Collection[UserId], rooms: Collection[RoomId] | No
 
 
 def room_membership_changes(room: RoomId, after: Seq, upto: Seq, limit: int | None = None) -> Query:
-    """``{seq, affects}`` of the entries above ``after`` that changed memberships of a room, ascending."""
+    """Query ``{seq, affects}`` of the entries above ``after`` that changed memberships of a room, ascending."""
     limited: list[Document] = [] if limit is None else [{"$limit": limit}]
     return _entries(
         {"$match": {"room": room, "seq": {"$gt": after, "$lte": upto}, "shape": True}},
@@ -137,7 +137,7 @@ def room_membership_changes(room: RoomId, after: Seq, upto: Seq, limit: int | No
 
 
 def epoch() -> Query:
-    """``{epoch}`` of the store; nothing if the store is gone."""
+    """Query ``{epoch}`` of the store; nothing if the store is gone."""
     return Query(META, [{"$match": STORE}, {"$project": {"_id": 0, "epoch": 1}}])
 
 
@@ -146,7 +146,7 @@ def roster(room: RoomId) -> Query:
 
 
 def last_changes(room: RoomId, targets: Collection[Seq], upto: Seq) -> Query:
-    """Of each message that has been changed ``{_id: the message's seq, room, message}``, as of ``upto``.
+    """Query ``{_id: the message's seq, room, message}`` of each changed message, as of ``upto``.
 
     Args:
         room: the room.
@@ -163,7 +163,7 @@ def last_changes(room: RoomId, targets: Collection[Seq], upto: Seq) -> Query:
 
 
 def reactions_of(room: RoomId, users: Collection[UserId], targets: Collection[Seq], upto: Seq) -> Query:
-    """``{room, author, about, seq, kind, event}`` of the reactions by these users to these messages, in any order."""
+    """Query ``{room, author, about, seq, kind, event}`` of reactions by these users to these messages, in any order."""
     return _entries(
         {
             "$match": {
@@ -179,7 +179,7 @@ def reactions_of(room: RoomId, users: Collection[UserId], targets: Collection[Se
 
 
 def reactions_to(room: RoomId, target: Seq, upto: Seq) -> Query:
-    """``{author, seq, kind, event}`` of the entries that change a message, ascending."""
+    """Query ``{author, seq, kind, event}`` of the entries that change a message, ascending."""
     return _entries(
         {"$match": {"room": room, "about": target, "seq": {"$lte": upto}}},
         {"$sort": {"room": 1, "about": 1, "seq": 1}},
@@ -201,11 +201,11 @@ def _unread(room: RoomId, user: UserId, read: Seq, upto: Seq, erased: Collection
 
 
 def first_unread(room: RoomId, user: UserId, read: Seq, upto: Seq, erased: Collection[Seq]) -> Query:
-    """``{seq}`` of the user's first unread message.
+    """Query ``{seq}`` of the user's first unread message.
 
     Args:
         room: the room.
-        user: whose own messages are not unread.
+        user: the reading user; the user's own messages are not unread.
         read: the seq up to which the user has read.
         upto: the last seq.
         erased: deleted messages that the database may still hold as not deleted.
@@ -214,7 +214,10 @@ def first_unread(room: RoomId, user: UserId, read: Seq, upto: Seq, erased: Colle
 
 
 def unread(room: RoomId, user: UserId, read: Seq, upto: Seq, erased: Collection[Seq]) -> Query:
-    """``{room, user, n}``: how many messages are unread, at most `UNREAD_MAX`. The arguments are `first_unread`'s."""
+    """Query ``{room, user, n}`` with the number of unread messages, at most `UNREAD_MAX`.
+
+    The arguments are those of `first_unread`.
+    """
     return _entries(
         *_unread(room, user, read, upto, erased),
         {"$limit": UNREAD_MAX},
@@ -237,7 +240,7 @@ _CHANGES: Document = {
         "entries": {"$sum": 1},
     }
 }
-"""One change of each entry that changes memberships, and one of all other entries of a room within a second."""
+"""Makes one change of each entry that changes memberships, and one of all other entries of a room in one second."""
 
 
 def newest_change() -> Query:
@@ -245,24 +248,24 @@ def newest_change() -> Query:
 
 
 def changes(above: Timestamp, limit: int) -> Query:
-    """``{_id: {room, second, shape}, ts, seq, kind, affects, entries}`` of the first entries above a time.
+    """Query ``{_id: {room, second, shape}, ts, seq, kind, affects, entries}`` of the first entries above a time.
 
     Args:
         above: the server's time of an entry.
-        limit: the most entries, not changes; ``entries`` says how many a change has.
+        limit: the most entries, not changes. ``entries`` is the number of entries of a change.
     """
     return _entries({"$match": {"ts": {"$gt": above}}}, {"$sort": {"ts": 1}}, {"$limit": limit}, _CHANGES)
 
 
 def changes_between(begin: Timestamp, end: Timestamp) -> Query:
-    """As `changes`, of the entries with times from ``begin`` to ``end``, both included."""
+    """Query the same as `changes`, of the entries with times from ``begin`` to ``end``, both included."""
     return _entries({"$match": _between(begin, end)}, _CHANGES)
 
 
 def seconds_of_changes(begin: Timestamp, end: Timestamp) -> Query:
-    """``{second, entries}``: how many entries have times in each second from ``begin`` to ``end``, if there are any.
+    """Query ``{second, entries}``: the number of entries in each second from ``begin`` to ``end`` that has any.
 
-    The index alone answers it.
+    The index alone answers this query.
     """
     return _entries(
         {"$match": _between(begin, end)},

@@ -1,7 +1,7 @@
 """The reactions to a message after one more entry.
 
-The summary in the last document of a message names only the first users of each emoji. Where others matter, they are
-read from the log.
+The summary in the last document of a message names only the first users of each emoji. If others matter, they are read
+from the log.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ _NO_REACTION = Reaction(count=0, users=())
 
 @frozen
 class ReactionHistory:
-    """The `Reacted` entries of a room up to the entries that are to be appended, and these.
+    """The `Reacted` entries of a room, including those that are being appended.
 
     Attributes:
         session: reads the log.
@@ -42,9 +42,9 @@ class ReactionHistory:
         """Return the reactions to a message after ``entry``.
 
         Args:
-            reactions: those before the entry.
-            entry: one of the entries that are to be appended.
-            reacted: its event.
+            reactions: the reactions before the entry.
+            entry: one of the entries that are being appended.
+            reacted: the event of the entry.
         """
         before = reactions.get(reacted.emoji, _NO_REACTION)
         if await self._has_reacted(before, entry, reacted) == reacted.on:
@@ -69,7 +69,7 @@ class ReactionHistory:
         return evolve(after, users=users[:REACTION_USERS_MAX])
 
     async def _users(self, query: Query, entry: Entry, reacted: Reacted) -> Sequence[UserId]:
-        """The users of an emoji before ``entry``, in the order in which they came, as far as ``query`` finds them."""
+        """Return the users of an emoji before ``entry``, in the order of the log, as far as ``query`` finds them."""
         (documents,) = await self.session.fetch(query)
         users: dict[UserId, None] = {}
         for user, on in [*_written(documents, reacted.emoji), *self._not_written(entry, reacted)]:
@@ -86,7 +86,7 @@ class ReactionHistory:
 
 
 def _written(documents: Sequence[Document], emoji: str) -> Iterator[tuple[UserId, bool]]:
-    """The changes of one emoji in documents of `queries.reactions_to` or `queries.reactions_of`."""
+    """Yield the changes of one emoji in documents of `queries.reactions_to` or `queries.reactions_of`."""
     for document in sorted(documents, key=lambda document: document["seq"]):
         if document["kind"] == "reacted" and document["event"]["emoji"] == emoji:
             yield document["author"], document["event"]["on"]

@@ -24,15 +24,14 @@ Results: TypeAlias = list[list[Document]]
 RunStep: TypeAlias = Callable[[Coroutine[Any, Any, Results]], Awaitable[Results]]
 
 PendingErasures: TypeAlias = Mapping[RoomId, frozenset[Seq]]
-"""By room: the messages that are deleted, and have a text that may not be erased yet."""
+"""The deleted messages of each room with a text that may not be erased yet."""
 
 
 class ReadSession:
-    """The reads of one call, one after the other; each sees at least what those before it saw.
+    """The reads of one call, one after another. A later read never sees an older state than an earlier one.
 
-    A session is no snapshot. To read a consistent state, fetch `queries.pending_erasures` first, then a
-    room's head, and ignore everything above that head: at or below it the log is complete and never changes, except
-    for texts that are erased.
+    A session is no snapshot. To read a consistent state, fetch `queries.pending_erasures` first, then a room's head.
+    Ignore everything above that head. At or below it the log is complete and never changes, except for erased texts.
 
     Args:
         database: where the queries run.
@@ -89,7 +88,7 @@ def messages_by_room(deletions: Sequence[Document]) -> PendingErasures:
 
 
 def complete(documents: Sequence[Document], count: int) -> Sequence[Document]:
-    """Return ``documents``. Raises `Unavailable` unless there are ``count``: the server that answered lags behind."""
+    """Return ``documents``. Raises `Unavailable` unless there are ``count``: then the answering server lags behind."""
     if len(documents) != count:
         raise Unavailable
     return documents

@@ -1,4 +1,4 @@
-"""The registry of the sockets on all nodes. All times are the MongoDB server's."""
+"""The registry of the sockets on all nodes. All times are those of the MongoDB server's clock."""
 
 from collections.abc import Mapping, Sequence
 
@@ -90,7 +90,7 @@ class MongoRegistry(SocketRegistry):
 
 
 def _document(socket: SocketInfo) -> Document:
-    """The document as an expression, in which a text may begin with a ``$``."""
+    """Return the document of a socket as an expression, in which a text may begin with a ``$``."""
     texts = {"user": socket.user, "device": socket.device, "node": socket.node, "session": socket.session}
     return {
         "_id": {"$literal": socket.id},

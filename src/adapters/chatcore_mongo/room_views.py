@@ -26,7 +26,7 @@ from .read_session import PendingErasures, ReadSession, complete, messages_by_ro
 
 RoomUser: TypeAlias = tuple[RoomId, UserId]
 MembersSince: TypeAlias = Mapping[RoomId, Mapping[UserId, Seq]]
-"""Of each room with at most `MEMBERS_LISTED` members: the seq since which each of them is one."""
+"""The members of each room with at most `MEMBERS_LISTED`, each with the seq at which the membership began."""
 
 
 async def page(session: ReadSession, user: UserId, after: PageToken | None, limit: int) -> RoomPage:
@@ -57,7 +57,7 @@ async def unread_total(session: ReadSession, user: UserId) -> UnreadTotal:
 
 
 async def views(session: ReadSession, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
-    """Return a room as each of ``users`` sees it, as `Rooms.views` says."""
+    """Return a room as each of ``users`` sees it, as `RoomViews.views` says."""
     deletions, heads, changes = await session.fetch(
         queries.pending_erasures([room]), queries.head(room), queries.membership_changes(users, [room])
     )
@@ -84,9 +84,9 @@ class RoomViewBuilder:
     """Builds the views of rooms.
 
     Attributes:
-        session: reads what the views need further.
-        erasures: of at least the rooms that are viewed.
-        memberships: of at least the users who view, as of the rooms' heads.
+        session: reads the other parts of the views.
+        erasures: the pending erasures of at least the rooms that are viewed.
+        memberships: the memberships of at least the users who view, as of the rooms' heads.
     """
 
     session: ReadSession
@@ -134,7 +134,7 @@ class RoomViewBuilder:
     async def _markers(
         self, entries: Sequence[Document], users: Sequence[UserId], members: MembersSince
     ) -> Mapping[RoomUser, Marker]:
-        """The markers of the members that are listed, and of the members among the users."""
+        """Return the markers of the listed members, and of the members among ``users``."""
         since = {(room, user): seq for room, listed in members.items() for user, seq in listed.items()}
         for entry in entries:
             for user in users:

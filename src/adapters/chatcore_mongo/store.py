@@ -42,7 +42,7 @@ class MongoStore(Store, EntryFeed):
         try:
             if self.epoch != self.database.epoch:
                 self.epoch = self.database.epoch
-                # The heads and positions that these remember belong to the logs of another database.
+                # The old objects remember heads and positions of another database's logs.
                 self._log_writer = LogWriter(self.database)
                 self._change_feed = ChangeFeed()
             await self._log_writer.erase_pending()

@@ -76,7 +76,7 @@ class JwtTokens(TokenIssuer):
                 return None
             session, _, generation = payload.rpartition(".")
             return session, int(generation)
-        except (AttributeError, TypeError, ValueError):  # not a string, or not an ASCII one
+        except (AttributeError, TypeError, ValueError):  # no string, or no ASCII
             return None
 
     def _verified_claims(self, token: str) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class JwtTokens(TokenIssuer):
             "verify_exp": False,  # PyJWT reads the system's clock; `read_access` compares with `clock`
             "verify_iat": False,  # the clock of the node that signed may be ahead
         }
-        if not isinstance(token, str):  # PyJWT reads bytes as well
+        if not isinstance(token, str):  # PyJWT also accepts bytes
             raise TypeError
         return jwt.decode(token, self._access_key, [ALGORITHM], options, audience=AUDIENCE, issuer=ISSUER)
 
