@@ -42,7 +42,8 @@ async def test_port_in_use_is_refused(tmp_path: Path) -> None:
         port = other.getsockname()[1]
         line = await refusal(tmp_path, "--port", str(port))
         assert line == (
-            f"--port (CHATCORE_PORT): port {port} at 127.0.0.1 is in use; stop what runs there, or choose another port."
+            f"--port (CHATCORE_PORT): port {port} at 127.0.0.1 is in use; stop the program that uses it, or choose "
+            "another port."
         )
     assert not (tmp_path / DATA).exists()
 

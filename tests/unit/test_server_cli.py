@@ -152,7 +152,10 @@ def test_wrong_setting_ends_with_one_line_that_names_it_and_the_reason(
         (["serve", "--prot", "1"], "Unknown option: --prot. Did you mean --port?"),
         (["serve", "--port"], 'Command "serve" parameter --port requires an argument.'),
         (["serve", "--port", "1", "--port", "2"], "Parameter --port specified multiple times."),
-        (["serve", "geheim"], "chatcore's commands take flags only, each with its value; see `chatcore serve --help`."),
+        (
+            ["serve", "geheim"],
+            "The commands of chatcore take flags only, each with its value; see `chatcore serve --help`.",
+        ),
         (["sevre"], 'Unknown command "sevre". Did you mean "serve"? Available commands: serve, migrate.'),
     ],
 )

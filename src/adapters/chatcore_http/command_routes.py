@@ -33,7 +33,7 @@ USER_FIELDS = ("to", "with")
 WITHOUT_BODY = ("GET", "HEAD", "DELETE")
 
 _DIGITS = re.compile(r"0|[1-9][0-9]{0,15}")
-"""An integer as JSON writes it. One with more digits is out of every field's bounds."""
+"""An integer as JSON writes it. An integer with more digits is out of every field's bounds."""
 
 RoutedCommand: TypeAlias = tuple[Route, type[Command[Any]]]
 
@@ -44,7 +44,7 @@ class CommandRoutes:
 
     Args:
         chat: executes the commands.
-        authenticate: tells which user sends a request.
+        authenticate: returns the user who sends a request.
         commands: the table of commands.
     """
 

@@ -11,7 +11,7 @@ def credentials(request: Request, token: str | None = None) -> Credentials:
 
     Args:
         request: its headers, cookies and address are part of the credentials; a token in its URL is not.
-        token: a token from elsewhere. Without it the token is the one of ``Authorization`` (RFC 6750, section 2.1).
+        token: a token from elsewhere; None for the token in ``Authorization`` (RFC 6750, section 2.1).
     """
     return Credentials(
         token=token or _bearer(request),

@@ -1,7 +1,7 @@
 """The hosts that a server answers to.
 
 They protect against DNS rebinding: the name of a foreign web page resolves to the server's address, so the page's
-requests have an origin that looks like the server's own. Only the name in ``Host`` tells them apart.
+requests have an origin that looks like the server's own. Only the name in ``Host`` shows the difference.
 """
 
 import ipaddress

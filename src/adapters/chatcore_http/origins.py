@@ -61,7 +61,7 @@ class Origins:
         """Return the error for a request from another origin; None for an admitted origin.
 
         The log says once a minute, for each client address, which setting would admit the origin. The error neither
-        repeats the origin nor tells whether others are admitted.
+        repeats the origin nor shows whether others are admitted.
         """
         origins = request.headers.getall("Origin")
         if not origins:
@@ -70,8 +70,8 @@ class Origins:
         if origin is not None and (origin in self.allowed or _is_own(origin, request.headers.get("Host") or "")):
             return None
         if self._throttle.admits(client_network(request.remote)):
-            remedy = f"{self._remedy(origin)} to admit it" if origin else NO_SETTING
-            log.warning("Refused the origin %s: %s.", ascii(", ".join(origins)[:LENGTH_MAX]), remedy)
+            remedy = f"To admit it, {self._remedy(origin)}" if origin else NO_SETTING.capitalize()
+            log.warning("Origin refused: origin=%s. %s.", ascii(", ".join(origins)[:LENGTH_MAX]), remedy)
         return Forbidden(f"This origin is not allowed; {SEE_LOG if origin else NO_SETTING}.")
 
     def headers(self, request: Request) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""The reverse proxies whose ``X-Forwarded-For`` counts."""
+"""The reverse proxies that are trusted to name clients in ``X-Forwarded-For``."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -11,7 +11,7 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 @frozen
 class Proxies:
-    """Trusted proxies. Of ``X-Forwarded-For`` only the addresses count that they added.
+    """Trusted proxies. Only the addresses that they add to ``X-Forwarded-For`` count.
 
     Every trusted proxy must append its peer's address to the header, or replace the header by it.
 
@@ -53,7 +53,7 @@ class Proxies:
 
 
 def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return an IP address, an IPv4-mapped one as IPv4; None if ``text`` is no address."""
+    """Return an IP address, an IPv4-mapped address as IPv4; None if ``text`` is no address."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

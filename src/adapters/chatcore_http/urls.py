@@ -13,7 +13,7 @@ Segments: TypeAlias = Sequence[str | None]
 """The parts of a path between its slashes, decoded; None for a part that cannot be decoded."""
 
 Shape: TypeAlias = tuple[str | None, ...]
-"""The parts of a template, with None for its fields. Templates of one shape match the same paths."""
+"""The parts of a template, with None for each field. Templates of one shape match the same paths."""
 
 _INVALID_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 

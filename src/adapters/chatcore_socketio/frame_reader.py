@@ -23,8 +23,8 @@ _UNMASKED = bytes(_MASK_SIZE)
 class FrameReader:
     """Parses the frames of one client.
 
-    It keeps at most `WHOLE_MAX` bytes of an unfinished message. A message above that keeps `START_MAX` bytes as soon
-    as a frame's length shows its size, and the rest is discarded as it arrives.
+    It keeps at most `WHOLE_MAX` bytes of an unfinished message. Once a frame's length shows that a message is larger,
+    only its first `START_MAX` bytes are kept, and the rest is discarded as it arrives.
     """
 
     __slots__ = (
@@ -43,7 +43,7 @@ class FrameReader:
 
     def __init__(self) -> None:
         self.message_max = WHOLE_MAX
-        """Bytes of the largest message; above it `read` raises `FrameError` with code 1009."""
+        """Bytes of the largest message; for a larger message `read` raises `FrameError` with code 1009."""
         self._received = bytearray()
         self._position = 0
         """Index of the first byte of ``_received`` that has not been read."""

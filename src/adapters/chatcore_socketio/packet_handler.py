@@ -97,7 +97,7 @@ class PacketHandler(Handler):
         return packet
 
     def _answer_too_large(self, text: TruncatedText) -> None:
-        """Answer a truncated event with `TooLarge`. Without an acknowledgement's id in its start, end the websocket."""
+        """Answer a truncated event with `TooLarge`. End the websocket if the start has no acknowledgement id."""
         match = _EVENT_WITH_ACK_ID.match(text)
         if match and self._socket is not None:
             self.connection.answer(int(match[1]), {"ok": False, "error": error_object(TooLarge())})

@@ -57,7 +57,7 @@ def open_packet(sid: str, *, upgrades: list[str], ping_interval: float, ping_tim
         upgrades: transports that the client may upgrade to.
         ping_interval: seconds.
         ping_timeout: seconds.
-        max_payload: bytes of a message that is answered.
+        max_payload: bytes of the largest message that is answered.
     """
     return _engine(
         engineio.OPEN,

@@ -1,4 +1,4 @@
-"""The polling handshake: what a client with default options does by HTTP before its websocket is open.
+"""The polling handshake: the requests of a client with default options before its websocket is open.
 
 The client opens a session with GET, sends CONNECT with POST, and keeps a GET waiting while it opens the websocket. It
 sends UPGRADE only once that GET has been answered. So from the probe on, each GET is answered with NOOP.
@@ -26,7 +26,7 @@ from .packets import CLOSE, NOOP, EnginePacket, Packet
 POSTED_PACKETS_MAX = 16
 """Packets in one POST."""
 SEPARATOR = "\x1e"
-"""Between the packets of one POST."""
+"""The character between the packets of one POST."""
 
 NO_WEBSOCKET = (
     "No websocket was opened in time, and polling carries the handshake only. Let the proxies on the way pass "
@@ -52,8 +52,8 @@ class PollingSession:
     """One session that a client has opened by polling, until it is upgraded or ends.
 
     Args:
-        address: the client's.
-        deadline: for the upgrade, in the event loop's time.
+        address: the client's address.
+        deadline: the deadline of the upgrade, in the event loop's time.
         on_end: called when the session is upgraded or ends.
     """
 
@@ -94,8 +94,8 @@ class PollingSession:
         """End the session, unless it is upgraded or has ended.
 
         Args:
-            answer: to the GET that is waiting: a packet, or an error. After an error, official clients of every
-                version connect again, which they do not after a CONNECT_ERROR.
+            answer: the answer to the waiting GET: a packet, or an error. Official clients of every version connect
+                again after such an error, and do not after a CONNECT_ERROR.
         """
         if self.state in (PollingState.POLLING, PollingState.PROBED):
             self._final_answer = answer
@@ -146,8 +146,8 @@ class PollingSessions:
     """All polling sessions of a server that are not upgraded, by their ``sid``.
 
     Args:
-        counter: limits how many there are.
-        ticker: checks their deadlines.
+        counter: limits the number of sessions.
+        ticker: checks the deadlines of the sessions.
         timeout: seconds from the start of a session to its upgrade.
     """
 

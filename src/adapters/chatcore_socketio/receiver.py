@@ -34,12 +34,12 @@ class Receiver:
         """Take received bytes; called by aiohttp.
 
         Returns:
-            That the connection goes on, and that no bytes are left for aiohttp.
+            False and no bytes: the connection continues, and nothing is left for aiohttp.
         """
         if self._session.is_ended:
             self._discarded += len(data)
         if self._discarded > DISCARDED_MAX:
-            self._pause()  # for good: the writer aborts the connection soon
+            self._pause()  # for ever: the writer aborts the connection soon
         elif self._session.is_receiving:
             self._reader.feed(data)
             if self._is_paused:

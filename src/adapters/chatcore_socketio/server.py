@@ -50,8 +50,8 @@ class SocketioServer:
     `handle` answers every method of ``/socket.io/``. Call `close` on shutdown, while connections are still open.
 
     Args:
-        chat: entered by the caller, and left only after this server has been closed.
-        authenticate: asked at each CONNECT, with the token from ``auth`` (never from the URL).
+        chat: the Chat. The caller enters it, and leaves it only after this server has been closed.
+        authenticate: called at each CONNECT, with the token from ``auth`` (never from the URL).
         origins: the web pages that may connect, in addition to those of the same host.
         limits: how many connections clients may hold open. The address of a client is ``request.remote``.
         limiter: limits how often each address opens a connection, under the name ``connect``.

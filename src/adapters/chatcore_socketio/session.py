@@ -44,7 +44,7 @@ class SocketioSession(Session):
         """The polling session until it is upgraded, then None."""
 
     def close(self, bye: Bye) -> None:
-        """End the websocket with a ``bye``; before the upgrade with a close code only."""
+        """End the websocket with a ``bye``, or before the upgrade with a close code only."""
         if self._polling is None:
             super().close(bye)
         else:

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 class Flusher:
     """Flushes the writers that have a batch at the end of the event loop's turn, with one system call for each batch.
 
-    So an answer and the entry that follows it leave together, as do all entries of a batch of the room.
+    So an answer and the entry that follows it are sent together, and so are all entries of a room's batch.
     """
 
     __slots__ = ("_writers",)
@@ -45,11 +45,11 @@ class Flusher:
 class TransportWriter(Writer):
     """Writes frames to one websocket, and ends it.
 
-    aiohttp's own writer encodes a frame for each receiver, and may wait for a slow one. This one takes frames that
-    are already encoded, and `write` never waits.
+    aiohttp's own writer encodes a frame for each receiver, and may wait for a slow receiver. This writer takes encoded
+    frames, and `write` never waits.
 
     Args:
-        transport: of the websocket.
+        transport: the transport of the websocket.
         stream: aiohttp's writer of the same transport; `drained` waits on it.
         flusher: shared by all writers of a server.
         close_timeout: seconds from the start of a close until the transport is aborted.

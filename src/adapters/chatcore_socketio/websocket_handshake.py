@@ -29,7 +29,7 @@ def version_refusal(request: Request) -> Response | None:
 
 def check_request(request: web.Request) -> None:
     """Raise `Invalid` if a request is not the opening handshake of a websocket."""
-    # Without a protocol that it knows, aiohttp would log those that the client offers.
+    # aiohttp would log the subprotocols that the client offers if it knew none of them.
     is_websocket = web.WebSocketResponse(protocols=[_offered_protocol(request)]).can_prepare(request)
     if request.version < HttpVersion11 or not is_websocket:
         raise Invalid("Not a websocket request, or a proxy removed its Upgrade header.")

@@ -11,7 +11,7 @@ from chatcore.errors import RateLimited
 RETRY_AFTER_MS = 5_000
 """Milliseconds after which a client that was refused for too many connections may try again."""
 IDLE_FRAMES_PER_S = 100
-"""Idle frames that a client may send in a second, in the long run."""
+"""The sustained number of idle frames that a client may send in a second."""
 IDLE_FRAMES_AT_ONCE = 500
 """Idle frames that a client may send at once after a pause."""
 
@@ -24,7 +24,7 @@ class ConnectionLimits:
         websockets_per_address: open websockets of one address.
         polling_sessions: polling sessions that have not been upgraded yet, of all clients. Each keeps at most 16 KiB,
             and ends after `Timing.connect_timeout`.
-        polling_sessions_per_address: the same, of one address.
+        polling_sessions_per_address: polling sessions of one address that have not been upgraded yet.
     """
 
     websockets_per_address: int = 4096

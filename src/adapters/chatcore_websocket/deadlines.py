@@ -15,8 +15,8 @@ class Timing:
 
     Attributes:
         ping_interval: from the start of a session, or from a PONG, to the next PING.
-        ping_timeout: from a PING to its PONG. Also how long a client that sends more commands may leave its answers
-            unread.
+        ping_timeout: from a PING to its PONG. A client that sends more commands may also leave its answers unread for
+            that long.
         connect_timeout: from a client's first request to its upgrade and its CONNECT, and from CONNECT to the answer.
         close_timeout: from the start of a close to the end of the TCP connection, whatever the client does.
     """

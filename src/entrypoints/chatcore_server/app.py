@@ -80,7 +80,7 @@ def _status(status: str) -> web.Response:
 def _sent_within(seconds: float) -> Middleware:
     @web.middleware
     async def send(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Cut a client that does not read its response in time: the response would stay in memory until it does."""
+        """Cut a client that does not read its response in time, because the response stays in memory until then."""
         response = await handler(request)
         if not isinstance(response, web.Response):
             return response

@@ -112,7 +112,7 @@ async def migrate(settings: StoreSettings, announce: Callable[[int, int, str], N
     """Bring the store's database to this version.
 
     Args:
-        settings: says which store.
+        settings: the settings of the store.
         announce: is called before each step with its number, the number of steps, and what the step does.
         dry_run: whether only to announce the steps.
 
@@ -133,7 +133,7 @@ async def migrate(settings: StoreSettings, announce: Callable[[int, int, str], N
 
 @contextmanager
 def _missing_extra_as_store_error() -> Generator[None]:
-    """Turn the error of an adapter whose extra is not installed into a `StoreError`, which says what to install."""
+    """Turn the import error of a store without its extra into a `StoreError`, which says what to install."""
     try:
         yield
     except ModuleNotFoundError as missing:
@@ -145,7 +145,7 @@ def _secret(settings: Settings) -> bytes:
         return settings.secret
     if settings.store.startswith(MONGODB):
         raise SettingsError(
-            f"{PREFIX}SECRET must be set where servers share a store: each would make a secret of its own, and refuse "
-            "the others' tokens."
+            f"{PREFIX}SECRET must be set if servers share a store: otherwise each server would make its own, and "
+            "refuse the tokens of the others."
         )
     return secrets.token_bytes(RANDOM_BYTES) if settings.store == "memory" else load_or_create_secret(settings.data_dir)

@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def serve(*, settings: Settings | None = None) -> int:
     """Start the server, until Ctrl-C, SIGTERM or SIGHUP.
 
-    A setting is a flag, a variable of the environment, or a line in the file .env of the working directory: where
-    several say something, the first of these counts.
+    A setting is a flag, a variable of the environment, or a line in the file .env of the working directory. If a
+    setting is given more than once, the first of these counts.
     """
     log.configure()
     for warning in [
@@ -64,10 +64,10 @@ def serve(*, settings: Settings | None = None) -> int:
 
 def migrate(
     *,
-    dry_run: Annotated[bool, Parameter(negative="", help="Say what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, Parameter(negative="", help="Print the steps, and change nothing.")] = False,
     settings: StoreSettings | None = None,
 ) -> int:
-    """Bring the store's database to this version. Servers do it by themselves at their start, where that is quick."""
+    """Bring the store's database to this version. A server does this at its start if it is quick."""
     from . import migration  # it imports rich, which a server does not need
 
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -80,7 +80,7 @@ def migrate(
 
 @contextmanager
 def _store_errors_as_settings_errors(settings: StoreSettings) -> Generator[None]:
-    """Turn the errors of a store into a `SettingsError` that names the store's setting, which the store cannot know."""
+    """Turn the errors of a store into a `SettingsError`, which names the setting: the store does not know it."""
     try:
         yield
     except StoreError as error:
@@ -110,7 +110,7 @@ def _usage_error_text(error: CycloptsError) -> str:
             places = {"cli": token.keyword, "env": f"{variable} in the environment"}
             return f"{places.get(token.source, f'{variable} in {token.source}')} {error.msg}."
         case UnusedCliTokensError():
-            return "chatcore's commands take flags only, each with its value; see `chatcore serve --help`."
+            return "The commands of chatcore take flags only, each with its value; see `chatcore serve --help`."
         case _:
             return " ".join(str(error).split())
 

@@ -1,4 +1,4 @@
-"""The server's connections: how many an address may hold, and what each one does before a handler sees a request."""
+"""The server's connections: their number per address, and the requests that aiohttp itself refuses."""
 
 import asyncio
 import logging
@@ -50,7 +50,7 @@ class OpenConnections:
         self._throttle = LogThrottle()
 
     def address(self, peername: Any) -> str:
-        """Return what a connection counts under: an IPv4 address, an IPv6 network, `PROXY` or ``unknown``."""
+        """Return the key that a connection counts under: an IPv4 address, an IPv6 network, `PROXY` or ``unknown``."""
         address = peername[0] if isinstance(peername, tuple) and peername else None
         return PROXY if self._proxies.trusts(address) else client_network(address)
 
@@ -73,9 +73,9 @@ class OpenConnections:
 class HttpProtocol(web.RequestHandler):
     """A connection of a client.
 
-    It is cut at once if the address holds enough connections. Requests that aiohttp itself refuses are answered with
-    problem details: aiohttp's texts repeat parts of the request, which may be a token or a password, and name its
-    version.
+    The connection is cut at once if its address holds enough connections. Requests that aiohttp itself refuses are
+    answered with problem details. aiohttp's own texts would repeat parts of the request, such as a token or a password,
+    and name aiohttp's version.
     """
 
     __slots__ = ("_address", "_open_connections")

@@ -74,7 +74,7 @@ def _integer(raw: str, minimum: int, maximum: int) -> int:
 
 
 def _one_of(raw: str, *choices: str, also: str | None = None) -> str:
-    """Check that a text is one of ``choices``. The error also names ``also``, a form that the caller accepts."""
+    """Return ``raw`` if it is one of ``choices``. The error also names ``also``, a form that the caller accepts."""
     if raw not in choices:
         raise ValueError(f"must be one of: {', '.join(choices + ((also,) if also else ()))}")
     return raw

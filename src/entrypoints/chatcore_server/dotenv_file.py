@@ -23,7 +23,7 @@ def read_dotenv(path: Path) -> Mapping[str, str]:
     Values are taken as written, without interpolation. Other lines are ignored, also invalid ones.
 
     Raises:
-        SettingsError: the file cannot be read, or a line of ours is invalid.
+        SettingsError: the file cannot be read, or the line of such a variable is invalid.
     """
     variables: dict[str, str] = {}
     for line in parse_stream(StringIO(_text(path))):

@@ -12,7 +12,7 @@ from chatcore.log_throttle import LogThrottle
 from .log_text import indented, printable, printable_json, safe_event, safe_traceback
 
 _LIBRARIES = ("aiohttp", "asyncio")
-"""Libraries whose log lines clients can cause, with or without an account."""
+"""Libraries that write a log line because of a client's request, even without an account."""
 
 
 def configure(stream: TextIO | None = None) -> None:

@@ -31,8 +31,8 @@ def safe_traceback(text: str) -> str:
 def bounded(text: str, length_max: int) -> str:
     """Return the beginning and the end of ``text``, with a note about what is left out.
 
-    They have at most ``length_max`` characters without the note. No word is cut in two: a part of a token would not be
-    recognised as a token.
+    The result has at most ``length_max`` characters without the note. No word is cut in two: a part of a token would
+    not be recognised as a token.
     """
     if len(text) <= length_max:
         return text

@@ -1,4 +1,4 @@
-"""The start page at ``/``: it says what runs here, and shows three steps to the first messages."""
+"""The start page at ``/``. It names the program, and shows three steps to the first messages."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ CLOSED = """<p>Sign-up is closed on this server (<code>CHATCORE_SIGNUP</code>): 
 class StartPage:
     """``page.html`` with the version and the server's address, and with `CLOSED` if sign-up is closed.
 
-    A script in the page replaces the address by the one in the browser: a proxy may change scheme and host, and add a
+    A script in the page replaces the address by the browser's address: a proxy may change scheme and host, and add a
     path.
     """
 

@@ -21,7 +21,7 @@ def load_or_create_secret(folder: Path) -> bytes:
     """Return the secret in ``folder``. A missing folder is created with mode 0700, a missing file with mode 0600.
 
     Raises:
-        StoreError: that fails, or the file is too short or readable by every user.
+        StoreError: the file cannot be read or created, is too short, or is open to every user.
     """
     _create_folder(folder)
     path = folder / NAME
@@ -46,13 +46,13 @@ def _create_folder(folder: Path) -> None:
 def _check(path: Path, secret: bytes, mode: int) -> None:
     if len(secret) < SECRET_MIN:
         raise StoreError(
-            f"The secret {path} has {len(secret)} bytes, fewer than {SECRET_MIN}: bring it back, or remove it and "
-            "everybody signs in again."
+            f"The secret {path} has {len(secret)} bytes, fewer than {SECRET_MIN}: restore it, or remove it; then all "
+            "users have to sign in again."
         )
     if mode & 0o007:
         raise StoreError(f"The secret {path} is open to every user of this machine: `chmod 600` it, or make a new one.")
     if mode & 0o070:
-        log.warning("The secret %s is open to its group; `chmod 600` it unless that is meant.", path)
+        log.warning("secret is open to its group: file=%s. Unless that is intended, `chmod 600` it.", path)
 
 
 def _create(path: Path) -> None:

@@ -25,7 +25,7 @@ from .settings import Settings, SettingsError, named
 Address: TypeAlias = tuple[str, int]
 
 STOP_S = 9.5
-"""Seconds after which a stopping server exits, whatever still hangs. Nothing acknowledged is lost then."""
+"""Seconds after which a stopping server exits, even if a task still hangs. No acknowledged command is lost then."""
 BACKLOG = 1024
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ def _stop_by_signal() -> asyncio.Event:
 
 @asynccontextmanager
 async def _listener(settings: Settings, make: Callable[[], asyncio.Protocol]) -> AsyncGenerator[asyncio.Server]:
-    """Bind the server's addresses, before anything is opened. They do not listen yet."""
+    """Bind the server's addresses, before the store is opened. The sockets do not listen yet."""
     try:
         listener = await asyncio.get_running_loop().create_server(
             make, settings.host, settings.port, backlog=BACKLOG, start_serving=False
@@ -161,12 +161,12 @@ async def _set_up(runner: web.AppRunner) -> AsyncGenerator[None]:
 
 def _protocol(runner: web.AppRunner, open_connections: OpenConnections, timeouts: Timeouts) -> asyncio.Protocol:
     if runner.server is None:
-        raise RuntimeError("nothing is served yet, or any more")
+        raise RuntimeError("the server has not started, or has stopped")
     return HttpProtocol(
         runner.server,
         open_connections,
         loop=asyncio.get_running_loop(),
-        auto_decompress=False,  # `read_bytes` refuses encoded bodies; to decode a broken one fails outside of handlers
+        auto_decompress=False,  # `read_bytes` refuses encoded bodies; to decode a broken body fails outside of handlers
         keepalive_timeout=timeouts.idle,
         lingering_time=timeouts.lingering,
     )
@@ -175,13 +175,13 @@ def _protocol(runner: web.AppRunner, open_connections: OpenConnections, timeouts
 def _cant_listen(settings: Settings, error: OSError | UnicodeError) -> str:
     where = f"port {settings.port} at {settings.host}"
     no_own_address = (
-        f"{named('host')} is no address of this machine; 127.0.0.1 is for itself alone, 0.0.0.0 for all others too."
+        f"{named('host')} is no address of this machine; 127.0.0.1 serves this machine alone, 0.0.0.0 others too."
     )
     match error:
         case socket.gaierror() | UnicodeError():  # UnicodeError for a text that cannot be a host name
             return no_own_address
         case OSError(errno=errno.EADDRINUSE):
-            return f"{named('port')}: {where} is in use; stop what runs there, or choose another port."
+            return f"{named('port')}: {where} is in use; stop the program that uses it, or choose another port."
         case OSError(errno=errno.EACCES):
             return f"{named('port')}: {where} needs rights that this user lacks; choose one above 1023."
         case OSError(errno=errno.EADDRNOTAVAIL):

@@ -30,7 +30,7 @@ def named(setting: str) -> str:
 
 
 class SettingsError(Exception):
-    """A setting is wrong. The message is one line that says which and why, without a value that may be secret."""
+    """A setting is wrong. The message is one line: which setting, and why, without a value that may be secret."""
 
 
 def _one_token(_: Any, value: str, **__: Any) -> list[str]:
@@ -73,12 +73,12 @@ class StoreSettings:
         _setting(
             "STORE",
             converters.store,
-            "sqlite; memory, which is forgotten when the server ends; or mongodb://host/database, which many servers "
+            "sqlite; memory, which is lost when the server ends; or mongodb://host/database, which many servers may "
             "share.",
         ),
     ] = field(default="sqlite", repr=False)
     data_dir: Annotated[
-        Path, _setting("DATA_DIR", converters.folder, "Folder of the SQLite store; one server has it.")
+        Path, _setting("DATA_DIR", converters.folder, "Folder of the SQLite store; one server at a time may use it.")
     ] = Path("chatcore-data")
 
     @property
@@ -93,17 +93,17 @@ class Settings(StoreSettings):
     """All settings of the server, with their defaults."""
 
     host: Annotated[
-        str, _setting("HOST", converters.text, "Address to listen on; 0.0.0.0 is every one of this machine.")
+        str, _setting("HOST", converters.text, "Address to listen on; 0.0.0.0 is every address of this machine.")
     ] = "127.0.0.1"
-    port: Annotated[int, _setting("PORT", converters.port, "Port to listen on; 0 is any that is free.")] = 3001
+    port: Annotated[int, _setting("PORT", converters.port, "Port to listen on; 0 is any free port.")] = 3001
     secret: Annotated[
         bytes | None,
         _setting(
             "SECRET",
             converters.secret,
-            "What tokens are signed with: at least 32 bytes. Everybody on this machine sees a flag, so set the "
-            "variable. Unset, one is made and kept in the data folder (memory: a new one at each start; MongoDB: it "
-            "must be set).",
+            "Secret that signs tokens, at least 32 bytes. All users of this machine can see a flag, so set the "
+            "variable. Unset, a secret is made and kept in the data folder (memory: a new one at each start; MongoDB: "
+            "it must be set).",
             default=False,
         ),
     ] = field(default=None, repr=False)
@@ -131,9 +131,7 @@ class Settings(StoreSettings):
     ] = 900
     signup: Annotated[
         Literal["open", "closed"],
-        _setting(
-            "SIGNUP", converters.signup, "Whether everybody who reaches the server may make an account: open or closed."
-        ),
+        _setting("SIGNUP", converters.signup, "Whether clients of the server may create accounts: open or closed."),
     ] = "open"
     trusted_proxies: Annotated[
         Proxies,
@@ -141,7 +139,7 @@ class Settings(StoreSettings):
             "TRUSTED_PROXIES",
             Proxies.parse,
             "Addresses and networks of reverse proxies, separated by commas: 127.0.0.1,10.0.0.0/8. Their "
-            "X-Forwarded-For says which address a client has, for limits and log lines.",
+            "X-Forwarded-For then names the client's address for limits and log lines.",
             default=False,
         ),
     ] = field(factory=Proxies)
@@ -160,7 +158,7 @@ class Settings(StoreSettings):
         _setting(
             "LIMIT_SIGN_IN_ADDRESS",
             parse_rate,
-            "Failed sign-ins from one address. It may go on with user names that it signed in with before.",
+            "Failed sign-ins from one address. Above it, only user names that it signed in with before are admitted.",
         ),
     ] = SIGN_IN_ADDRESS
     limit_sign_in_name: Annotated[
@@ -174,7 +172,8 @@ class Settings(StoreSettings):
     ] = SIGN_IN_NAME
     limit_sign_up: Annotated[Rate, _setting("LIMIT_SIGN_UP", parse_rate, "Sign-ups from one address.")] = SIGN_UP
     limit_send: Annotated[
-        Rate, _setting("LIMIT_SEND", parse_rate, "Messages, edits, deletions and reactions of a user; so many at once.")
+        Rate,
+        _setting("LIMIT_SEND", parse_rate, "Messages, edits, deletions and reactions of a user; all may come at once."),
     ] = SEND
     limit_send_room: Annotated[
         Rate, _setting("LIMIT_SEND_ROOM", parse_rate, "The same in a room, of all its users.")
