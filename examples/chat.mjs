@@ -16,7 +16,7 @@ const MESSAGE_TOO_BIG = 1009; // RFC 6455, section 7.4.1
 export async function chat(user, peer, lines, { url, password, show }) {
   let fail;
   const failed = new Promise((_, reject) => (fail = reject));
-  let session; // its tokens, and until when the access token is used
+  let session; // the answer that has its tokens, and the time until which the access token is used
   let hasAccount; // unknown until a password was accepted or refused
 
   async function post(path, body) {
@@ -31,8 +31,8 @@ export async function chat(user, peer, lines, { url, password, show }) {
     return { ...(await answer.json()), status, temporary, retry_after: headers.get("Retry-After") };
   }
 
-  // An access token is reused, then refreshed; a password costs the server a slow hash and is the last resort. What is
-  // refused temporarily is repeated after Retry-After, and up to as long again, so that clients spread.
+  // Returns an access token: reuses it, else refreshes it, else signs in, which costs the server a slow hash. A temporary
+  // refusal is repeated after Retry-After and up to as long again, so that clients spread.
   async function signIn() {
     for (let wait_s = 1; !(session?.until > Date.now()); ) {
       const path = session ? "/sessions/refresh" : hasAccount === false ? "/accounts" : "/sessions";
@@ -51,7 +51,7 @@ export async function chat(user, peer, lines, { url, password, show }) {
     return session.access_token;
   }
 
-  // The client reconnects by itself, except after a refusal at CONNECT. Then `active` is false.
+  // The client reconnects, except after a refusal at CONNECT. Then `active` is false.
   let signingIn;
   let online = false;
   const socket = io(url, {
@@ -92,7 +92,7 @@ export async function chat(user, peer, lines, { url, password, show }) {
     }
   }
 
-  // What arrives is taken one by one, in order: while a `sync` or a page is awaited, later entries wait.
+  // Events are taken one by one, in order: while a `sync` or a page is awaited, later entries wait.
   let turn = Promise.resolve();
   function onEach(event, take) {
     socket.on(event, (data) => {
@@ -101,10 +101,10 @@ export async function chat(user, peer, lines, { url, password, show }) {
     });
   }
 
-  const seen = new Map(); // of each room the cursor: every entry up to this seq was shown
+  const seen = new Map(); // the cursor of each room: every entry up to this seq was shown
   let epoch;
   onEach("ready", async (ready) => {
-    if (ready.epoch !== epoch) seen.clear(); // another database: its seqs are other messages'
+    if (ready.epoch !== epoch) seen.clear(); // another database has other messages at the same seqs
     ({ epoch } = ready);
     for (let page = ready; page; page = page.next && (await ask("rooms", { after: page.next }))) await resume(page.rooms);
     online = true;

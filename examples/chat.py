@@ -39,17 +39,17 @@ class Refused(Exception):
 class Chat:
     def __init__(self, user: str, peer: str, *, url: str, password: str, show: Callable[[str], object]) -> None:
         self.user, self.peer, self.url, self.password, self.show = user, peer, url, password, show
-        self.session: Any = None  # its tokens
-        self.good_until = 0.0  # until when the access token is used
+        self.session: Any = None  # the answer that has its tokens
+        self.good_until = 0.0  # the time until which the access token is used
         self.has_account: bool | None = None  # unknown until a password was accepted or refused
-        self.client: Any = None  # of the present connection
+        self.client: Any = None  # the client of the present connection
         self.online = False
-        self.seen: dict[str, int] = {}  # of each room the cursor: every entry up to this seq was shown
+        self.seen: dict[str, int] = {}  # the cursor of each room: every entry up to this seq was shown
         self.epoch = ""
         self.unanswered: Any = None  # the message that is being sent
 
     async def run(self, lines: Lines) -> None:
-        """Chat until `lines` gives None and every message is answered. Raises `Refused`."""
+        """Chat until `lines` returns None and every message is answered. Raises `Refused`."""
         wait = 1.0
         while True:
             token = await self.sign_in()
@@ -67,15 +67,15 @@ class Chat:
         timeout = aiohttp.ClientTimeout(30 if "password" in body else 10)  # the hash of a password may have to wait
         try:
             async with aiohttp.request("POST", url, json=body, timeout=timeout) as answer:
-                found = {"status": answer.status, "retry_after": int(answer.headers.get("Retry-After", 0))}
-                return await answer.json(content_type=None) | found | {"temporary": answer.status in TEMPORARY}
+                result = {"status": answer.status, "retry_after": int(answer.headers.get("Retry-After", 0))}
+                return await answer.json(content_type=None) | result | {"temporary": answer.status in TEMPORARY}
         except (aiohttp.ClientError, OSError, ValueError):
             return {"temporary": True, "detail": "no answer", "retry_after": 0}
 
     async def sign_in(self) -> str:
-        """An access token is reused, then refreshed; a password costs the server a slow hash and is the last resort.
+        """Return an access token: reuse it, else refresh it, else sign in, which costs the server a slow hash.
 
-        What is refused temporarily is repeated after Retry-After, and up to as long again, so that clients spread.
+        A temporary refusal is repeated after Retry-After and up to as long again, so that clients spread.
         """
         wait = 1
         while time.monotonic() > self.good_until:
@@ -102,9 +102,9 @@ class Chat:
         return str(self.session["access_token"])
 
     async def connection(self, token: str, lines: Lines) -> None:
-        """One connection, until `lines` ends. Raises `OSError` or `SocketIOError` where the connection ends before.
+        """Chat over one connection until `lines` ends. Raises `OSError` or `SocketIOError` if it ends first.
 
-        The client's own reconnection is off: a handshake that is cut ends its task without a word.
+        The client's own reconnection is off, because a cut handshake ends its task silently.
         """
         arrived: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
         async with aiohttp.ClientSession() as http:
@@ -116,7 +116,7 @@ class Chat:
             try:
                 async with asyncio.timeout(READY_S):
                     await self.client.connect(self.url, auth={"token": token}, wait_timeout=READY_S)
-            except Exception as error:  # where a handshake is cut, python-socketio raises anything
+            except Exception as error:  # if a handshake is cut, python-socketio raises any exception
                 raise ConnectionError from error
             sending, taking = asyncio.create_task(self.send_all(lines)), asyncio.create_task(self.take_all(arrived))
             try:
@@ -138,12 +138,15 @@ class Chat:
             self.good_until = 0
 
     async def take_all(self, arrived: "asyncio.Queue[tuple[str, Any]]") -> None:
-        """What arrives is taken one by one, in order: while a `sync` or a page is awaited, later entries wait."""
+        """Take events one by one, in order: while a `sync` or a page is awaited, later entries wait."""
         while True:
             match await arrived.get():
                 case "ready", page:
                     if page["epoch"] != self.epoch:
-                        self.seen, self.epoch = {}, page["epoch"]  # another database: its seqs are other messages'
+                        self.seen, self.epoch = (
+                            {},
+                            page["epoch"],
+                        )  # another database has other messages at the same seqs
                     await self.resume(page["rooms"])
                     while after := page.get("next"):
                         page = await self.ask("rooms", {"after": after})
@@ -162,19 +165,19 @@ class Chat:
     async def resume(self, rooms: Any) -> None:
         cursors: dict[str, Any] = {room["room"]: {"seq": 0} for room in rooms}
         cursors |= {room: {"seq": seq, "epoch": self.epoch} for room, seq in self.seen.items() if room in cursors}
-        for room, found in (await self.ask("sync", {"cursors": cursors}))["rooms"].items():
-            if found["status"] in ("reset", "gone"):
+        for room, synced in (await self.ask("sync", {"cursors": cursors}))["rooms"].items():
+            if synced["status"] in ("reset", "gone"):
                 self.seen.pop(room, None)
-            for entry in found.get("entries", []):
+            for entry in synced.get("entries", []):
                 await self.take(entry)
-            if found["status"] in ("reset", "gap"):
+            if synced["status"] in ("reset", "gap"):
                 await self.page(room)
 
     async def take(self, entry: Any) -> None:
         room, seq, last = entry["room"], entry["seq"], self.seen.get(entry["room"], 0)
         if seq > last + 1:  # entries between are missing
             await self.page(room)
-        elif seq == last + 1:  # below, it was shown before
+        elif seq == last + 1:  # a lower seq was shown before
             self.seen[room] = seq
             if entry["kind"] == "message":
                 self.show(f"{seq} {entry['author']}: {entry.get('body', '(deleted)')}")
@@ -192,7 +195,7 @@ class Chat:
             more = answer["has_after"]
 
     async def ask(self, event: str, body: object) -> Any:
-        """Ask until the answer is not temporary. Raises `SocketIOError` without one: then the connection is dead."""
+        """Return the first answer that is not temporary. Raises `SocketIOError` if there is no answer in time."""
         while True:
             answer = await self.client.call(event, body, timeout=ANSWER_S)
             if answer["ok"] or not answer["error"]["temporary"]:
@@ -200,7 +203,7 @@ class Chat:
             await asyncio.sleep(answer["error"].get("retry_after_ms", 1000) / 1000)
 
     async def send_all(self, lines: Lines) -> None:
-        """Each message is sent until it is answered, always with its key: the server stores it once."""
+        """Send each message until it is answered, always with its key, so that the server stores it once."""
         while True:
             if self.unanswered is None:
                 if (line := await lines.get()) is None:

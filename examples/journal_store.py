@@ -1,7 +1,7 @@
-"""A store that is not chatcore's: a journal on the disk, from which memory is filled again at each opening.
+"""An example of a custom store: a journal on disk, which fills memory again at each opening.
 
-It is small and slow, and shows what a store owes: what is acknowledged is on the disk first, calls at the same time do
-not mix, and a fault is `Unavailable`. What it leaves out: the text of a deleted message stays in its file.
+It is small and slow. It shows what a store must do: write before it acknowledges, keep concurrent calls apart, and turn
+every fault into `Unavailable`. One thing is left out: the text of a deleted message stays in the file.
 """
 
 import json
@@ -31,7 +31,7 @@ Line: TypeAlias = dict[str, Any]
 
 
 class JournalStore(LogStore):
-    """A line of JSON for every write. Rooms, pages and windows are folded from the log by `LogStore`."""
+    """Writes a line of JSON for every write. `LogStore` computes rooms, pages and windows from the log."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -79,13 +79,13 @@ class JournalStore(LogStore):
 
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[None]:
-        """One write at a time. A caller who leaves in the middle would leave the file and the memory different."""
+        """Run one write at a time, and to its end: after a cancelled write the file and the memory would differ."""
         with anyio.CancelScope(shield=True):
             async with self._turn:
                 yield
 
     def _appendable(self, entries: Sequence[Entry]) -> AppendResult:
-        """How many of the entries follow the head and have keys of their own."""
+        """Return how many of the entries follow the head and have unused keys."""
         earlier: dict[tuple[UserId, Key], Entry] = {}
         for number, entry in enumerate(entries):
             key = entry.author, entry.key
@@ -104,7 +104,7 @@ class JournalStore(LogStore):
             self._changes.append(Change(position=position, room=entry.room, seq=entry.seq, affects=entry.affects))
             if isinstance(entry.event, Deleted):
                 target = entry.event.target
-                log[:] = [redacted(one) if holds_text_of(one, target) else one for one in log]
+                log[:] = [redacted(old) if holds_text_of(old, target) else old for old in log]
 
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
         await checkpoint()
@@ -135,7 +135,7 @@ class JournalStore(LogStore):
     def _open(self) -> list[Line]:
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-            whole, _, _ = self._path.read_bytes().rpartition(b"\n")  # what follows was never acknowledged
+            whole, _, _ = self._path.read_bytes().rpartition(b"\n")  # a later part was never acknowledged
             lines = [json.loads(line) for line in whole.splitlines()]
         except (OSError, ValueError) as error:
             raise StoreError(f"{self._path} can't be read: {error}.") from error
@@ -147,7 +147,7 @@ class JournalStore(LogStore):
             raise Unavailable
         text = json.dumps(line).encode() + b"\n"
         try:
-            os.ftruncate(self._file, self._size)  # half a line of a write that failed
+            os.ftruncate(self._file, self._size)  # removes the part of a failed write
             os.pwrite(self._file, text, self._size)
             os.fsync(self._file)
         except OSError as error:

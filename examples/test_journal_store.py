@@ -1,4 +1,4 @@
-"""A store that is not chatcore's is held to chatcore's promises."""
+"""The contract suite of stores, run on the example of a custom store."""
 
 from pathlib import Path
 
