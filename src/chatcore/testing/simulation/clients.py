@@ -1,4 +1,4 @@
-"""The users' side: devices with connections that break, the rooms that they show, and callers without a socket."""
+"""The clients of a run: devices with connections that break, the rooms that they show, and callers without a socket."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,7 +29,7 @@ class Client:
         self.connection: SimulatedConnection | None = None
         self.replica = Replica(user, page=world.random.choice((3, 20, 100)))
         self.rooms: dict[RoomId, ClientRoom] = {}
-        """What the device shows of each room."""
+        """The rooms as the device shows them."""
         self.pending: dict[int, Object] = {}
         """The commands without an answer, by their number."""
         self._world = world
@@ -40,12 +40,12 @@ class Client:
         return self.connection is not None
 
     def go_online(self) -> None:
-        """Connect, and connect again after every break from here on."""
+        """Connect, and from now on connect again after every break."""
         self.wants_online = True
         self._connect()
 
     def go_offline(self) -> None:
-        """Disconnect, and stay offline from here on."""
+        """Disconnect, and stay offline from now on."""
         self.wants_online = False
         if self.connection:
             self._cluster.disconnect(self.connection, noticed_at_once=False)
@@ -152,9 +152,9 @@ class Client:
 
 
 class ClientRoom:
-    """What a client shows of one room. Later entries keep it up to date, as ``docs/protocol.md`` says.
+    """A room as a client shows it. Later entries keep it up to date, as ``docs/protocol.md`` says.
 
-    ``fields`` are those of the room's Room object.
+    ``fields`` are the fields of the Room object.
     """
 
     def __init__(self, user: UserId) -> None:

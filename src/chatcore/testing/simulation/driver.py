@@ -16,7 +16,7 @@ CLOCK_JUMPS_S = (-HOUR_S, HOUR_S, -3 * DAY_S, 400 * DAY_S)
 
 
 class Driver:
-    """Gives commands in the name of users, and brings faults about."""
+    """Gives commands in the name of users, and causes faults."""
 
     def __init__(self, world: World, cluster: Cluster) -> None:
         self.world = world
@@ -167,4 +167,4 @@ FREQUENT_EVENTS: Mapping[str, Callable[[Driver], None]] = {
     "disconnect": Driver.close_connection_as_slow,
     "close": Driver.close_socket_or_session,
 }
-"""What makes each call frequent that is cancelled and is not a command."""
+"""The step of the driver that makes a call frequent if it is cancelled and is no command."""

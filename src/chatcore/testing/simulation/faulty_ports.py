@@ -1,4 +1,4 @@
-"""The store, the socket registry and the bus as nodes reach them over a network: with faults between.
+"""The store, the socket registry and the bus, with the faults of the network between them and the nodes.
 
 One `SharedStore`, `SharedRegistry` and `SharedBus` serve all nodes. Each node has a `FaultyStore`, a `FaultyRegistry`
 and a `FaultyBus` of its own.
@@ -114,7 +114,7 @@ class _Service:
         return await asyncio.shield(self._process.start(call()))
 
     def call_later(self, call: Call[object], seconds: float) -> None:
-        """Carry ``call`` out after ``seconds``, whatever becomes of the node that made it."""
+        """Carry ``call`` out after ``seconds``, even if the node that made it ends before."""
         self._process.start(self._call_later(call, seconds))
 
     async def _call_later(self, call: Call[object], seconds: float) -> None:
@@ -246,7 +246,7 @@ class _Lease:
 
 
 class SharedRegistry(_Service):
-    """The registry of all nodes. Its leases are those that it must hold after the calls that have reached it."""
+    """The registry of all nodes, with the leases that it must hold after the calls that have reached it."""
 
     def __init__(self, world: World, inner: SocketRegistry) -> None:
         super().__init__(world)
@@ -370,7 +370,7 @@ class SharedBus:
 class BusSubscription:
     """The subscription of one node. A task of its own hands the hints over, as a connection does.
 
-    It is not a generator: after a crash a generator would end when it is collected, at no certain time.
+    It is not a generator: after a crash a generator would end when it is collected, and that time is not deterministic.
     """
 
     def __init__(self, shared: SharedBus, process: Process, receive: Callable[[Hint], None]) -> None:

@@ -1,4 +1,4 @@
-"""What must hold for one socket at any time: which pushes it gets, and in which order its commands are answered."""
+"""The invariants of one socket: the pushes that it gets, and the order in which its commands are answered."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ class SocketInvariants:
         self.unanswered: list[Attempt] = []
         """The commands without an answer, in the order in which they were received."""
         self.missing_gone: set[RoomId] = set()
-        """Rooms whose last pushed entry ended the user's membership: `room.gone` must follow."""
+        """Rooms with a last pushed entry that ended the user's membership: `room.gone` must follow."""
         self._world = world
         self._process = process
         self._user = user
@@ -96,7 +96,7 @@ class SocketInvariants:
         self._world.announced_joins.add((self._user, room, head + 1))
 
     def _gone_pushed(self, room: RoomId) -> None:
-        """The contract: `room.gone` follows the entry that ends a membership, and ends an invitation without one."""
+        """The contract: `room.gone` follows the entry that ends a membership. It alone ends an invitation."""
         if self._ready_is_complete and room not in self.missing_gone | self._invited:
             self._violation(f"got room.gone for {room}, which this socket does not know")
         self.missing_gone.discard(room)

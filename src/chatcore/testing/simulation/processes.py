@@ -23,7 +23,7 @@ _PROCESS: ContextVar["Process | None"] = ContextVar("process of a task", default
 
 
 class NumberedTask(asyncio.Task[Any]):
-    """A task whose hash is not its address. anyio walks sets of tasks to cancel them, so their order must be fixed."""
+    """A task with a number as its hash. anyio walks sets of tasks to cancel them, so their order must be fixed."""
 
     def __init__(self, number: int, *arguments: Any, **keywords: Any) -> None:
         self._number = number
@@ -35,7 +35,7 @@ class NumberedTask(asyncio.Task[Any]):
 
 @contextmanager
 def numbered_scopes() -> Generator[None]:
-    """Give cancel scopes a hash that is not their address while entered: anyio walks sets of scopes too."""
+    """Give cancel scopes a number as their hash while the block runs: anyio walks sets of scopes too."""
     numbers = count()
 
     def number(scope: anyio.CancelScope) -> int:
@@ -54,7 +54,7 @@ class Process:
         self._tasks: list[asyncio.Task[Any]] = []
         self.stopping = self.killed = False
         self.held_handles: list[asyncio.Handle] | None = None
-        """What waits to run while the process is blocked; None while it is not blocked."""
+        """The callbacks that wait while the process is blocked; None while it is not blocked."""
         self.port_failed_at = -1.0
         """When a port of this process last raised `Unavailable` or was slow, or the process was last blocked."""
         self.context: Context = copy_context()
@@ -94,7 +94,7 @@ def hold_back(handle: asyncio.Handle) -> bool:
 
 
 def assign_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Number the tasks of ``loop`` from here on, and add each to the process in whose context it starts."""
+    """Number the new tasks of ``loop``, and add each to the process of the context in which it starts."""
     numbers = count()
 
     def make(

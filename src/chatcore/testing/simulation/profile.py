@@ -64,7 +64,7 @@ RATES_MAX: Mapping[str, float] = {
 FAULTS: Sequence[str] = tuple(RATES_MAX)
 
 SLOW_READS_LOST_HINTS: Mapping[str, float] = {"store: slow read": 0.3, "hint: lost": 0.9}
-"""Reads that are stale when they arrive, of rooms whose hints were lost. These rates found the rarest bugs."""
+"""Rates of stale reads and of lost hints in the same run. They found the rarest bugs."""
 SLOW_READS_LOST_HINTS_SHARE = 0.2
 
 ENABLED_SHARE = 0.7

@@ -47,7 +47,7 @@ class Run:
     Attributes:
         violations: The promises that were broken.
         counts: How often each command, answer, fault and scenario occurred.
-        trace: What happened, line by line, if the run was traced.
+        trace: The events of the run, line by line, if it was traced.
     """
 
     seed: int
@@ -75,7 +75,7 @@ def simulate(
         registry: Creates the registry. Its argument is the clock of the leases, in seconds.
         commands: How many commands are given, without a ``stress``.
         tracing: Whether the run keeps its trace.
-        cancel_at: The calls that are cancelled, and at which await. About every second command is such a call then.
+        cancel_at: The calls that are cancelled, and at which await. Then about every second command is such a call.
         stress: The stress of the world, one of `STRESSES`.
         large: Whether the stress has its scale of the long campaigns.
     """
@@ -287,7 +287,7 @@ def _checked_warnings(world: World) -> Generator[None]:
 
 @contextmanager
 def _no_garbage_collection() -> Generator[None]:
-    """Disable garbage collection during a run, since it would come at no certain time."""
+    """Disable garbage collection during a run, because its time is not deterministic."""
     gc.disable()
     try:
         yield

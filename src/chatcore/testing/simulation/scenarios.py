@@ -1,4 +1,4 @@
-"""Commands and faults that belong together: each scenario brings a race about that is rare in random commands.
+"""Commands and faults that belong together: each scenario causes a race that is rare in random commands.
 
 A scenario returns how many commands it gives.
 """

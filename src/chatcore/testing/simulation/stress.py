@@ -1,4 +1,4 @@
-"""Worlds under stress: each has a load or a size that ordinary worlds lack. Most go on with ordinary commands."""
+"""Worlds under stress: each has a load or a size that ordinary worlds lack. Most continue with ordinary commands."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -222,17 +222,17 @@ async def _all_answered(driver: Driver) -> None:
 
 
 def _slow_store(profile: WorldProfile) -> WorldProfile:
-    """Every call of the store takes its time, and no fault occurs."""
+    """Return a profile in which every call of the store takes time, and no fault occurs."""
     return evolve(profile, instant_share=0.0, delay_max_s=LATENCY_S, rates={})
 
 
 def _lost_hints(profile: WorldProfile) -> WorldProfile:
-    """The store answers at once, and nodes find most of the entries of other nodes by polling."""
+    """Return a profile in which the store answers at once and most hints are lost, so that nodes poll for entries."""
     return evolve(profile, nodes=max(2, profile.nodes), instant_share=1.0, devices=3, rates={"hint: lost": 0.9})
 
 
 def _late_answers(profile: WorldProfile) -> WorldProfile:
-    """Most answers of the store are stale when they arrive."""
+    """Return the profile with a store from which most answers are stale when they arrive."""
     return evolve(profile, rates={**profile.rates, "store: slow after": 0.8})
 
 

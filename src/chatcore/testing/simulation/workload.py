@@ -95,7 +95,7 @@ class Workload:
         return data | {"reason": self.word()} if self.random.random() < 0.3 else data
 
     def user(self) -> UserId:
-        """Return a user, seldom the unknown one."""
+        """Return a user, seldom the unknown user."""
         return UNKNOWN_USER if self.random.random() < 0.03 else self.random.choice(self.world.users)
 
     def user_in(self, room: RoomId, *membership_states: MembershipState) -> UserId:
@@ -116,12 +116,12 @@ class Workload:
         return self.random.choice(rooms)
 
     def led_room(self, user: UserId) -> RoomId:
-        """Return mostly a room of which the user is owner or admin."""
+        """Return mostly a room in which the user is owner or admin."""
         led = [state for state in self._states() if rank(state.members.get(user)) in LEADERS]
         return self.random.choice(led).room if led and self.random.random() < 0.8 else self.room(user)
 
     def joinable_room(self, user: UserId) -> RoomId:
-        """Return mostly a group or a public room of which the user is not a member, and may be banned from."""
+        """Return mostly a group or a public room in which the user is not a member, and may be banned."""
         rooms = [state for state in self._states() if state.kind != "private" and not state.member(user)]
         return self.random.choice(rooms).room if rooms and self.random.random() < 0.7 else self.room(user)
 
@@ -250,7 +250,7 @@ def _history(work: Workload, user: UserId) -> Object:
 
 
 def _sync(work: Workload, user: UserId) -> Object:
-    """Cursors for a `sync` without a socket. Over a socket the `Replica` makes them."""
+    """Return the cursors for a `sync` without a socket. Over a socket the `Replica` makes them."""
     rooms = {work.room(user) for _ in range(work.random.randint(1, 4))}
     return {"cursors": {room: work.cursor(room) for room in sorted(rooms)}}
 

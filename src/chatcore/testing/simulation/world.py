@@ -1,4 +1,4 @@
-"""What all parts of a run share: its random numbers, its time, its faults, and the records that the checks use."""
+"""The shared parts of a run: its random numbers, its time, its faults, and the records that the checks use."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +43,7 @@ class Attempt:
     name: str
     data: object
     command: Command[object] | ChatError
-    """What the node must read from ``name`` and ``data``: a command, or the error that refuses them."""
+    """The command that the node must read from ``name`` and ``data``, or the error that refuses them."""
     process: Process
     over_socket: bool
     heads_before: Mapping[RoomId, Seq]
@@ -64,11 +64,11 @@ class Attempt:
     port_failed: bool = False
     """Whether a port of the node failed or was slow meanwhile, or the node was blocked."""
     queue_room: RoomId | None = None
-    """The room in whose order the command is answered, if any."""
+    """The room that orders the answer of the command, if any."""
     queued: bool = False
     """Whether the socket has accepted the command."""
     must_fail_with: str | None = None
-    """The error code of an earlier command of the same socket and room, with which this one must fail too."""
+    """The error code of an earlier command of the same socket and room. This command must fail with it too."""
 
     @property
     def key(self) -> Key | None:
@@ -139,7 +139,7 @@ class World:
         return f"id-{self._ids}"
 
     def clock(self, skew_s: float = 0) -> datetime:
-        """Return the wall-clock time in whole milliseconds on a node whose clock is wrong by ``skew_s``."""
+        """Return the wall-clock time in whole milliseconds on a node with a clock that is wrong by ``skew_s``."""
         return NOON + timedelta(milliseconds=int((self.now + skew_s) * 1000))
 
     def injected_error(self, process: Process) -> InjectedError:
@@ -231,7 +231,7 @@ def _room_of(user: UserId, command: Command[object]) -> RoomId | None:
 
 
 def _room_of_invalid(user: UserId, name: str, data: object) -> RoomId | None:
-    """Return the room in whose order an invalid command is refused."""
+    """Return the room that orders the refusal of an invalid command."""
     if not issubclass(COMMANDS.get(name, Command), RoomCommand):
         return None
     match data:
