@@ -92,7 +92,7 @@ class AccountRoutes:
 
 
 async def _read_body(request: Request, kind: type[B]) -> B:
-    """Read the body as an object of class ``kind``, whose fields are all strings. Raises `Invalid`."""
+    """Read the body as an object of class ``kind``. All its fields are strings. Raises `Invalid`."""
     refuse_query(request, QUERY_REFUSED)
     body = await read_object(request)
     attributes = {attribute.name: attribute for attribute in attrs.fields(kind)}

@@ -17,7 +17,7 @@ class HttpApi:
 
     Args:
         chat: executes the commands.
-        authenticate: tells which user sends a request.
+        authenticate: returns the user who sends a request.
         origins: the web pages that may use the API, in addition to those of the same host.
     """
 

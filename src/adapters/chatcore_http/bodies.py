@@ -39,7 +39,7 @@ async def read_object(request: Request) -> dict[str, object]:
 
 
 async def read_nothing(request: Request) -> None:
-    """Check that a request has no body. Raises `Invalid`, and what `read_bytes` raises."""
+    """Check that a request has no body. Raises `Invalid`, and the errors of `read_bytes`."""
     if await _read_within_bounds(request):
         raise Invalid(f"{request.method} must not have a body.")
 

@@ -46,7 +46,7 @@ class Endpoints:
             methods[endpoint.method] = endpoint
 
     async def answer(self, request: Request) -> Response:
-        """Answer a request by its endpoint. Raises `NotFound`, and what the endpoint raises."""
+        """Answer a request by its endpoint. Raises `NotFound`, and the errors of the endpoint."""
         segments = path_segments(request.path)
         prefix, rest = segments[: len(self._prefix)], segments[len(self._prefix) :]
         methods = self._methods_at(rest) if prefix == self._prefix else None

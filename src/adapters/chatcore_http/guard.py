@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 
 @frozen
 class Guard:
-    """Passes requests for an admitted host and from an admitted origin on, and answers the errors of their handlers.
+    """Passes on requests for an admitted host and from an admitted origin, and answers the errors of their handlers.
 
     Attributes:
         origins: the admitted origins.
         hosts: the admitted hosts.
-        any_host: paths that are served for any host: a supervisor may request them by an address.
+        any_host: paths that are served for any host, because a supervisor may request them by an address.
     """
 
     origins: Origins
@@ -61,7 +61,7 @@ class Guard:
 
     def error_response(self, request: Request, error: Exception) -> Response:
         """Return the response to a request whose handler has raised ``error``."""
-        # Without their tracebacks, refusals are freed at once: a frame that refers to its error is a reference cycle.
+        # Without a traceback a refusal is freed at once: a frame that refers to its error is a reference cycle.
         if isinstance(error, ChatError):
             return problem(error.with_traceback(None))
         if isinstance(error, Disconnected):

@@ -110,7 +110,7 @@ class ChangeFeed:
 
 
 def _overlap_start(time: int) -> int:
-    """The start of the first second in which changes may still become visible."""
+    """Return the start of the first second in which changes may still become visible."""
     return max(time // SECOND - OVERLAP_S, 0) * SECOND
 
 

@@ -21,7 +21,7 @@ class Query:
 
 
 _AS_WRITTEN: Document = {"$project": {"_id": 0, "ts": 0, "became": 0, "affects": 0, "members": 0, "message": 0}}
-"""Only what `read_entry` needs. Ids and times are what the driver decodes slowest."""
+"""Keeps only the fields that `read_entry` needs. The driver decodes ids and times slowest."""
 _WITH_TIME: Document = {"$project": {"_id": 0, "became": 0, "affects": 0, "members": 0, "message": 0}}
 """The same, and the server's time of the entry."""
 

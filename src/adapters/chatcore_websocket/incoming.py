@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 WHOLE_MAX = 64 * 1024
 """Bytes of the largest message that is kept whole."""
 MESSAGE_MAX = 1024 * 1024
-"""Bytes of the largest message; a larger one ends the websocket."""
+"""Bytes of the largest message; a larger message ends the websocket."""
 START_MAX = 64
 """Bytes from the start of a message above `WHOLE_MAX` that are kept."""
 
@@ -29,7 +29,7 @@ class TruncatedText(str):
 
 
 class Fragment(NamedTuple):
-    """A frame of a message that further frames continue; ``size`` is its payload's, in bytes."""
+    """A frame of a message that further frames continue; ``size`` is the size of its payload in bytes."""
 
     size: int
 
@@ -53,8 +53,8 @@ class Close(NamedTuple):
 
 
 Event: TypeAlias = str | TruncatedText | bytes | Fragment | Ping | Pong | Close
-"""What a frame ends or carries.
+"""The event of a frame: the end of a message, a fragment, or a control frame.
 
-A whole text message, the start of a large one, a binary message (of a large one its start), a fragment, or a control
-frame.
+A message is a whole text message, the start of a large text message, or a binary message, of which a large one is kept
+in part.
 """

@@ -85,7 +85,7 @@ class Session(ABC):
         self._handler.end()
 
     async def _finish(self, handling: asyncio.Task[None]) -> None:
-        """Handle what the client sent before it left, for ``close_timeout`` at most, and close the connection."""
+        """Handle the packets that the client has sent, for ``close_timeout`` at most, and close the connection."""
         try:
             await asyncio.wait({handling}, timeout=self._timing.close_timeout)
         finally:
@@ -103,7 +103,7 @@ class Session(ABC):
 
     @property
     def message_max(self) -> int:
-        """Bytes of a message, above which the websocket is ended at once.
+        """Bytes of the largest message; a larger message ends the websocket at once.
 
         Above `WHOLE_MAX` only connected clients get an answer, so only they may send more.
         """
