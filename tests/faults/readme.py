@@ -198,4 +198,35 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "tests/integration/test_sqlite_erasing.py::test_text_deleted_in_a_group_with_other_writes_is_gone_in_time",
         ),
     ),
+    "Users by your own JWTs": (
+        Fault(
+            "expired-jwt-accepted",
+            "chatcore_security:BearerTokens._principal",
+            "expires_at.timestamp() <= now",
+            "expires_at.timestamp() <= 0",
+            "tests/unit/test_security_bearer.py::test_token_without_leeway_expires_at_its_exp",
+        ),
+        Fault(
+            "jwt-secrets-and-public-keys-mixed",
+            "chatcore_security:checked_algorithms",
+            "if any(name in ASYMMETRIC for name in names):",
+            "if False:",
+            "tests/unit/test_security_bearer.py"
+            "::test_wrong_argument_is_refused_in_one_line_without_showing_a_key[a mixture]",
+        ),
+        Fault(
+            "unknown-key-id-always-fetched",
+            "chatcore_security:JwkSet._is_due",
+            "now - self._began_at >= ASK_S and (is_unknown or",
+            "is_unknown or (now - self._began_at >= ASK_S and",
+            "tests/integration/test_bearer_jwks.py::test_unknown_key_ids_cause_one_fetch_a_minute",
+        ),
+        Fault(
+            "failed-fetch-of-keys-is-unauthenticated",
+            "chatcore_security:JwkSet.find",
+            "raise _unavailable(self._error)",
+            "return None",
+            "tests/integration/test_bearer_jwks.py::test_failed_fetch_is_unavailable_and_repeated_after_a_second",
+        ),
+    ),
 }

@@ -12,6 +12,7 @@ _BOUNDS = f"{_SOCKETIO}/test_bounds.py"
 CONNECT, COMMANDS, END = f"{_SOCKETIO}/test_connect.py", f"{_SOCKETIO}/test_commands.py", f"{_SOCKETIO}/test_end.py"
 POLLING, WEBSOCKET = f"{_SOCKETIO}/test_polling_handshake.py", f"{_SOCKETIO}/test_websocket.py"
 HOSTILE, SUITES = f"{_SOCKETIO}/test_hostile.py", f"{_SOCKETIO}/suites"
+BEARER, JWKS = "tests/unit/test_security_bearer.py", "tests/integration/test_bearer_jwks.py"
 FLOODS = (
     f"{_BOUNDS}::test_client_that_floods_with_idle_frames_is_ended_with_bye_protocol",
     f"{_BOUNDS}::test_flooding_client_that_answers_close_is_removed_at_once",
@@ -46,6 +47,9 @@ LIMITS = (
 
 TESTS: Mapping[str, Sequence[str]] = {
     "src/chatcore/": LIVE,
+    "src/adapters/chatcore_security/bearer_tokens": (BEARER, JWKS),
+    "src/adapters/chatcore_security/jwks": (BEARER, JWKS),
+    "src/adapters/chatcore_security/jwt_keys": (BEARER, "tests/unit/test_extras.py", JWKS),
     "src/adapters/chatcore_websocket/connection_limits": (
         *("tests/unit/test_connection_limits.py", "tests/unit/test_idle_frame_limit.py", CONNECT, POLLING, *FLOODS),
     ),

@@ -8,23 +8,43 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("adapter", "missing", "extra"),
+    ("adapter", "name", "missing", "extra"),
     [
-        ("chatcore_security", "argon2", "server"),
-        ("chatcore_security", "jwt", "server"),
-        ("chatcore_security", "precis_i18n", "server"),
-        ("chatcore_limits", "limits", "server"),
-        ("chatcore_mongo", "pymongo", "mongo"),
+        ("chatcore_security", "Argon2Hasher", "argon2", "server"),
+        ("chatcore_security", "JwtTokens", "jwt", "server"),
+        ("chatcore_security", "canonical_username", "precis_i18n", "server"),
+        ("chatcore_security", "bearer", "jwt", "jwt"),
+        ("chatcore_limits", "MemoryRateLimiter", "limits", "server"),
+        ("chatcore_mongo", "MongoStore", "pymongo", "mongo"),
     ],
 )
 def test_import_without_the_extra_names_the_extra_to_install(
-    adapter: str, missing: str, extra: str, monkeypatch: pytest.MonkeyPatch
+    adapter: str, name: str, missing: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == adapter]:
-        monkeypatch.delitem(sys.modules, name)
+    for module in [module for module in sys.modules if module.partition(".")[0] == adapter]:
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ModuleNotFoundError, match=rf"needs {missing};.* pip install '\.\[{extra}\]'$"):
-        importlib.import_module(adapter)
+        getattr(importlib.import_module(adapter), name)
+
+
+WITH_PYJWT_ALONE = """
+import sys
+
+sys.modules.update(dict.fromkeys(("argon2", "cryptography", "precis_i18n")))
+from chatcore_security import bearer
+
+assert bearer(key="x" * 32, algorithms=["HS256"], audience=None, issuer=None)
+try:
+    bearer(key="x" * 32, algorithms=["EdDSA"], audience=None, issuer=None)
+except ModuleNotFoundError as error:
+    print(error)
+"""
+
+
+def test_bearer_without_its_extra_has_shared_secrets_and_says_what_else_to_install() -> None:
+    run = subprocess.run([sys.executable, "-c", WITH_PYJWT_ALONE], capture_output=True, text=True, check=True)
+    assert run.stdout == "EdDSA needs cryptography; in a clone of chatcore: pip install '.[jwt]'\n"
 
 
 WITHOUT_TESTING = """

@@ -67,7 +67,7 @@ REFUSED: dict[str, Any] = {
     "not valid yet": signed(nbf=2**40),
     "another issuer": signed(iss="other"),
     "another audience": signed(aud="other"),
-    "algorithm none": jwt.encode(CLAIMS, None, algorithm="none"),
+    "algorithm none": jwt.encode(CLAIMS, "", algorithm="none"),
     "algorithm None, signed": by_hand({"alg": "None"}),
     "algorithm RS256, signed as HS256": by_hand({"alg": "RS256"}),
     "algorithm HS512": jwt.encode(CLAIMS, KEY + KEY, algorithm="HS512"),
