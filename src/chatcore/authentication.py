@@ -66,7 +66,7 @@ class Authentication:
     def _canonical_principal(self, principal: Principal) -> Principal:
         user = self._canonical(principal.user)
         if user is None or not is_user_id(user):
-            self._log(f"authenticate returned a user that no user can be: {principal.user[:64]!a}")
+            self._log(f"authenticate returned an invalid user: {principal.user[:64]!a}")
             raise Unauthenticated
         return principal if user == principal.user else evolve(principal, user=user)
 
