@@ -26,6 +26,7 @@ from chatcore.ids import private_room_id
 from chatcore.ports.entry_feed import FeedStart
 from chatcore.testing import virtual_time
 from chatcore.testing.builders import conversation
+from chatcore.testing.default_views import DefaultViews
 from chatcore.testing.logs import write
 from chatcore_memory import MemoryBus, MemoryStore
 
@@ -311,3 +312,12 @@ async def test_other_exceptions_of_a_store_reach_the_consumer() -> None:
     async with Chat(Broken()) as chat:
         with pytest.raises(ZeroDivisionError):
             await first(chat.feed())
+
+
+async def test_chat_on_a_store_without_a_feed_is_a_type_error() -> None:
+    class PlainStore(DefaultViews):
+        """A store without the capability."""
+
+    async with Chat(PlainStore(MemoryStore())) as chat:
+        with pytest.raises(TypeError, match="PlainStore has no feed"):
+            chat.feed()
