@@ -11,8 +11,9 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 
 from chatcore.domain.entries import Deleted, Entry, Message
-from chatcore.errors import Unavailable
+from chatcore.errors import FeedReset, Unavailable
 from chatcore.ids import RoomId, Seq
+from chatcore.ports.entry_feed import FeedStart
 from chatcore.testing.builders import conversation, deleted, message
 from chatcore.testing.entry_feed import by_room, read_all
 from chatcore.testing.logs import write
@@ -178,6 +179,28 @@ async def test_pass_that_is_far_behind_does_not_look_for_late_entries(
     for _ in range(9):
         await reader.read(5)
     assert len(commands.sent) == 9
+
+
+@pytest.mark.parametrize("start", [0, "now"])
+async def test_pass_without_late_entries_reads_none_twice(
+    store: MongoStore, commands: Commands, start: FeedStart
+) -> None:
+    await write(store, conversation("room", 3))
+    reader = store.feed(start)
+    await read_all(reader)
+    commands.sent.clear()
+    for seq in (4, 5, 6):
+        await write(store, [message("room", seq)])
+        assert seqs(await read_all(reader)) == [("room", seq)]
+    assert not [command for command in commands.sent if "'$min'" in repr(command)]
+
+
+async def test_position_is_reset_only_after_the_primary_has_written(store: MongoStore, commands: Commands) -> None:
+    await write(store, conversation("room", 3))
+    commands.sent.clear()
+    with pytest.raises(FeedReset):
+        await store.feed(2**64 - 1).read(1)
+    assert [next(iter(command)) for command in commands.sent] == ["aggregate", "update", "aggregate"]
 
 
 async def test_text_that_is_not_erased_yet_does_not_come(store: MongoStore, documents: Collection[Document]) -> None:

@@ -44,7 +44,7 @@ class _Progress:
         settled: all entries up to this time have been given, and no others can become visible. The pass's position.
         time: the last time that was read. Entries between ``settled`` and it may be missing.
         given: the rooms with given entries above ``settled``.
-        counts: how many entries above ``settled`` have been given of each second.
+        counts: how many entries have been given of each second that ends above ``settled``.
     """
 
     settled: int
@@ -60,8 +60,6 @@ class _Progress:
                 self.counts[at // SECOND] += 1
             self.given[document["room"]] = _Given(document["seq"], at)
         self.given = {room: last for room, last in self.given.items() if last.time > settled}
-        if settled == time:
-            self.counts.clear()
         for second in [second for second in self.counts if second < (settled + 1) // SECOND]:
             del self.counts[second]
 
