@@ -58,9 +58,9 @@ class Blocking:
         self._portal = None
         self._entered.__exit__(kind, error, traceback)
 
-    def execute(self, user: UserId, command: Command[A]) -> A:
+    def execute(self, user: UserId, command: Command[A], *, trusted: bool = False) -> A:
         """Carry out a command for a user; see `Chat.execute`."""
-        return self._call(lambda: self._chat.execute(user, command))
+        return self._call(lambda: self._chat.execute(user, command, trusted=trusted))
 
     def sockets(self, user: UserId) -> Sequence[SocketInfo]:
         """Return a user's open sockets; see `Chat.sockets`."""
