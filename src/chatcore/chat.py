@@ -204,6 +204,11 @@ class Chat:
         finally:
             self._hub.abandon()
 
+    @property
+    def is_entered(self) -> bool:
+        """Whether the Chat has been entered, also if it was left since."""
+        return self._loop.entered
+
     async def execute(self, user: UserId, command: Command[A], *, trusted: bool = False) -> A:
         """Carry out a command of the host for a user, and return its answer. The gate is not asked.
 

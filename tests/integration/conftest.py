@@ -13,7 +13,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from chatcore_server import garbage_collector
-from tests.integration import javascript, simulation_seeds
+from tests.integration import http_hosts, javascript, simulation_seeds
 from tests.integration.mongo_contracts import KEPT_IN, MODULES, commands_of_all
 from tests.integration.mongo_database import a_database
 from tests.integration.mongo_plans import Commands
@@ -119,3 +119,10 @@ def mongo_url(mongod: str) -> Generator[str]:
     """The address of a database for the test module alone."""
     with a_database(mongod) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def http_host(request: pytest.FixtureRequest) -> Generator[None]:
+    """The host that serves the HTTP nodes of a module; see `http_hosts.EVERYWHERE`."""
+    with http_hosts.served_by(request.param):
+        yield

@@ -4,23 +4,22 @@ The stores are in memory unless others are given.
 """
 
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import argon2
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 from attrs import define, field, frozen
 from yarl import URL
 
 from chatcore.accounts import Accounts, AccountStore
 from chatcore.chat import Chat
 from chatcore.ports.store import Store
-from chatcore_aiohttp import add_endpoints, add_guard, add_socketio
-from chatcore_http import AccountRoutes, CommandRoutes, Endpoint, Endpoints, Guard, Origins, SocketRoutes
+from chatcore_http import Endpoint, Origins
 from chatcore_memory import MemoryAccounts, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
-from chatcore_socketio import SocketioServer
+from tests.integration.http_hosts import present_host
 
 PASSWORD = "correct horse"
 SECRET = b"a secret of the tests, of 32 bytes or more"
@@ -54,8 +53,14 @@ class HttpNode:
     accounts: Accounts
     chat: Chat
     url: str
+    """The place of the API and of Socket.IO."""
     client: ClientSession
     tokens: dict[str, str] = field(factory=dict)
+
+    @property
+    def origin(self) -> str:
+        """The origin of the host's own pages."""
+        return f"http://{URL(self.url).authority}"
 
     async def sign_in(self, *users: str) -> None:
         """Create accounts and access tokens for users."""
@@ -91,13 +96,6 @@ class HttpNode:
             return Answer(answer.status, answer.headers.copy(), await answer.read())
 
 
-def endpoints_of(chat: Chat, accounts: Accounts) -> Sequence[Endpoint]:
-    """Return the endpoints that the server has below the API's prefix."""
-    commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate)
-    sockets = SocketRoutes(chat=chat, authenticate=accounts.authenticate)
-    return [*AccountRoutes(accounts).endpoints(), *sockets.endpoints(), *commands.endpoints()]
-
-
 @asynccontextmanager
 async def http_node(
     *more: Endpoint,
@@ -115,17 +113,5 @@ async def http_node(
     hasher = Argon2Hasher(argon2.profiles.CHEAPEST)
     accounts = Accounts(accounts_store, hasher, JwtTokens(SECRET), canonical, on_ended=end)
     chat = Chat(store, directory=accounts.directory, canonical=accounts.canonical)
-    endpoints = [*endpoints_of(chat, accounts), *more]
-    app = web.Application()
-    add_guard(app, Guard(Origins.parse(origins)))
-    add_endpoints(app, Endpoints(endpoints))
-    add_socketio(app, SocketioServer(chat, accounts.authenticate))
-    runner = web.AppRunner(app, lingering_time=0.3)
-    await runner.setup()
-    async with chat, ClientSession() as client:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        try:
-            yield HttpNode(store, accounts_store, accounts, chat, f"http://127.0.0.1:{site.port}", client)
-        finally:
-            await runner.cleanup()
+    async with present_host()(chat, accounts, Origins.parse(origins), more) as url, ClientSession() as client:
+        yield HttpNode(store, accounts_store, accounts, chat, url, client)

@@ -8,11 +8,12 @@ import pytest
 from chatcore.commands.fields import wire_name
 from chatcore.commands.table import COMMANDS
 from chatcore_http.bodies import BODY_MAX
+from tests.integration.http_hosts import EVERYWHERE
 from tests.integration.http_node import HttpNode
 from tests.integration.http_samples import SAMPLES, SOCKET_ONLY, WRONG, Request, Sample, path_of, query_of, wrong_fields
 from tests.integration.http_world import http_world, stored_content
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, *EVERYWHERE]
 
 JSON = {"Content-Type": "application/json"}
 BODIED = [sample for sample in SAMPLES if not sample.in_query]
@@ -29,7 +30,7 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-async def node(anyio_backend: str) -> AsyncGenerator[HttpNode]:
+async def node(anyio_backend: str, http_host: None) -> AsyncGenerator[HttpNode]:
     async with http_world() as node:
         yield node
 

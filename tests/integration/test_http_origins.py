@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import pytest
 from aiohttp import ClientSession, TCPConnector
 
+from tests.integration.http_hosts import EVERYWHERE
 from tests.integration.http_node import Answer, HttpNode, http_node
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, *EVERYWHERE]
 
 LISTED = "https://chat.example"
 OTHER = "https://evil.example"
@@ -27,7 +28,7 @@ async def get(node: HttpNode, origin: str | None, **more: str) -> Answer:
 async def test_default_admits_same_origin_and_requests_without_origin() -> None:
     async with http_node() as node:
         await node.sign_in("alice")
-        for origin in (None, node.url, node.url.upper()):
+        for origin in (None, node.origin, node.origin.upper()):
             answer = await get(node, origin)
             assert answer.status == 200
             assert answer.headers.get("Access-Control-Allow-Origin") == origin
@@ -62,7 +63,7 @@ async def test_same_origin_has_same_host_and_port(origin: str, host: str, admitt
 async def test_list_admits_listed_origins_and_same_origin() -> None:
     async with http_node(origins=f"{LISTED},http://localhost:5173") as node:
         await node.sign_in("alice")
-        for origin in (LISTED, "https://CHAT.example:443", "http://localhost:5173", node.url):
+        for origin in (LISTED, "https://CHAT.example:443", "http://localhost:5173", node.origin):
             answer = await get(node, origin)
             assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, origin)
         for origin in (OTHER, "http://chat.example", "https://chat.example:8443", "http://localhost:5174"):
@@ -109,7 +110,7 @@ async def test_preflight_of_admitted_origin_is_answered_without_token(path: str)
         }
         assert answer.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type"
         assert int(answer.headers["Access-Control-Max-Age"]) > 0
-        assert "Access-Control-Allow-Credentials" not in answer.headers
+        assert answer.headers["Access-Control-Allow-Credentials"] == "true"
         assert answer.headers["Vary"] == "Origin"
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from chatcore.commands.messages import SendMessage
 from chatcore.commands.rooms import CreateRoom
+from tests.integration.http_hosts import EVERYWHERE
 from tests.integration.http_node import HttpNode, http_node
 from tests.integration.paging import TOO_MANY, Object, Read, look_at_nothing, look_at_sizes, page, walk_everywhere
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, *EVERYWHERE]
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-async def node(anyio_backend: str) -> AsyncGenerator[HttpNode]:
+async def node(anyio_backend: str, http_host: None) -> AsyncGenerator[HttpNode]:
     async with http_node() as node:
         await node.sign_in("alice", "bob", "carol")
         yield node

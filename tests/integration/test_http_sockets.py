@@ -6,10 +6,11 @@ import pytest
 from attrs import frozen
 
 from tests.integration.clients import RawClients, raw_clients
+from tests.integration.http_hosts import IN_AIOHTTP
 from tests.integration.http_node import HttpNode
 from tests.integration.http_world import http_world
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, *IN_AIOHTTP]
 
 
 @frozen

@@ -9,7 +9,8 @@ import pytest
 from chatcore.commands.table import COMMANDS
 from chatcore_http.urls import shape
 from tests.integration.clients import RawClient, RawClients, raw_clients
-from tests.integration.http_node import PASSWORD, HttpNode, endpoints_of, http_node
+from tests.integration.http_hosts import endpoints_of
+from tests.integration.http_node import PASSWORD, HttpNode, http_node
 from tests.integration.rights_anywhere import ELSEWHERE, Asker
 from tests.integration.rights_asking import Response, expired_token, over_http, over_socket
 from tests.integration.rights_requests import http_request, question

@@ -10,12 +10,14 @@ import pytest
 @pytest.mark.parametrize(
     ("adapter", "name", "missing", "extra"),
     [
-        ("chatcore_security", "Argon2Hasher", "argon2", "server"),
-        ("chatcore_security", "JwtTokens", "jwt", "server"),
-        ("chatcore_security", "canonical_username", "precis_i18n", "server"),
+        ("chatcore_security", "Argon2Hasher", "argon2", "accounts"),
+        ("chatcore_security", "JwtTokens", "jwt", "accounts"),
+        ("chatcore_security", "canonical_username", "precis_i18n", "accounts"),
         ("chatcore_security", "bearer", "jwt", "jwt"),
-        ("chatcore_limits", "MemoryRateLimiter", "limits", "server"),
+        ("chatcore_limits", "MemoryRateLimiter", "limits", "accounts"),
         ("chatcore_mongo", "MongoStore", "pymongo", "mongo"),
+        ("chatcore_http", "HttpApi", "orjson", "asgi"),
+        ("chatcore_aiohttp", "mount", "aiohttp", "aiohttp"),
     ],
 )
 def test_import_without_the_extra_names_the_extra_to_install(

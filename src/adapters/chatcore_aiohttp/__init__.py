@@ -5,11 +5,12 @@ try:
     from .application import add_guard as add_guard
     from .application import add_proxies as add_proxies
     from .application import add_socketio as add_socketio
+    from .mounting import mount as mount
     from .requests import aiohttp_response as aiohttp_response
     from .requests import pure_request as pure_request
 except ModuleNotFoundError as missing:
-    if missing.name not in ("aiohttp", "orjson"):
+    if missing.name not in ("aiohttp", "engineio", "orjson", "socketio"):
         raise
     raise ModuleNotFoundError(
-        f"chatcore_aiohttp needs {missing.name}; in a clone of chatcore: pip install '.[server]'", name=missing.name
+        f"chatcore_aiohttp needs {missing.name}; in a clone of chatcore: pip install '.[aiohttp]'", name=missing.name
     ) from missing

@@ -13,17 +13,12 @@ from chatcore_http.responses import Response
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
 
 
-def pure_request(request: web.BaseRequest, path: str | None = None) -> Request:
-    """Return a request of aiohttp without aiohttp.
-
-    Args:
-        request: the request.
-        path: its path below a prefix. Without it, the path is the whole one.
-    """
+def pure_request(request: web.BaseRequest) -> Request:
+    """Return a request of aiohttp without aiohttp."""
     absolute = _ABSOLUTE.match(request.raw_path)
     return Request(
         method=request.method,
-        path=request.rel_url.raw_path if path is None else path,
+        path=request.rel_url.raw_path,
         query=request.rel_url.raw_query_string,
         headers=Headers(request.headers.items()),
         remote=request.remote,
@@ -44,11 +39,16 @@ async def defer_continue(request: web.Request) -> None:
 def _receiver(request: web.BaseRequest) -> Callable[[], Awaitable[bytes]]:
     """Return the function that receives the body. A client that sent ``Expect: 100-continue`` gets 100 first."""
     is_expected = request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
+    is_begun = False
 
     async def receive() -> bytes:
-        nonlocal is_expected
+        nonlocal is_expected, is_begun
         if not request.body_exists:
             return b""
+        if not is_begun:
+            is_begun = True
+            if not request.can_read_body:
+                return await request.read()  # a middleware of the host has read the body, and aiohttp keeps it
         try:
             if is_expected:
                 is_expected = False

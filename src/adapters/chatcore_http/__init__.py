@@ -21,5 +21,5 @@ except ModuleNotFoundError as missing:
     if missing.name != "orjson":
         raise
     raise ModuleNotFoundError(
-        f"chatcore_http needs {missing.name}; in a clone of chatcore: pip install '.[server]'", name=missing.name
+        f"chatcore_http needs {missing.name}; in a clone of chatcore: pip install '.[asgi]'", name=missing.name
     ) from missing

@@ -18,7 +18,7 @@ from chatcore.ports.authenticator import Authenticator
 from chatcore.protocol import answer_object, read_command
 
 from .bodies import read_nothing, read_object
-from .credentials import credentials
+from .credentials import authenticated
 from .endpoints import Endpoint
 from .requests import Request
 from .responses import Response, json_response
@@ -64,7 +64,7 @@ class CommandRoutes:
             yield Endpoint(method, routed[0][0].path, partial(self._answer, routed))
 
     async def _answer(self, routed: Sequence[RoutedCommand], request: Request, segments: Segments) -> Response:
-        user = (await self.chat.authenticated(self.authenticate, credentials(request))).user
+        user = (await authenticated(self.chat, self.authenticate, request)).user
         route, command = self._route_for(routed, segments, user)
         fields = await _fields(request, command, route.fixed, _path_texts(path_fields(route.path, segments)))
         answer = answer_object(await self.chat.request(user, read_command(command.name, fields)))

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Self
 
 from attrs import field, frozen
@@ -15,7 +15,7 @@ from .requests import Request
 from .responses import Response
 
 SETTING = "CHATCORE_ORIGINS"
-SEE_LOG = f"the server's log says how to allow it with {SETTING}"
+ARGUMENT = "origins="
 NO_SETTING = "no setting can allow it"
 METHODS = "GET, POST, PUT, PATCH, DELETE"
 HEADERS = "Authorization, Content-Type"
@@ -29,6 +29,35 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 log = logging.getLogger(__name__)
 
 
+def normalised(text: str) -> str | None:
+    """Return an origin (RFC 6454, section 6.2) in lower case, without a default port; None for anything else."""
+    match = _ORIGIN.fullmatch(text.lower()) if len(text) <= LENGTH_MAX and text.isascii() else None
+    if match is None:
+        return None
+    return f"{match[1]}://{match[2].removesuffix(_DEFAULT_PORTS.get(match[1], ' '))}"
+
+
+def _parse_origin(text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise ValueError("is empty, or has an empty place; leave it unset to admit the server's own pages only")
+    if "*" in text:
+        raise ValueError("must name the origins: * would let every web page in")
+    origin = normalised(text)
+    if origin is None:
+        raise ValueError("must hold origins such as https://chat.example:8443, without a path or a slash at the end")
+    return origin
+
+
+def _parsed_origins(origins: Iterable[str]) -> Collection[str]:
+    if isinstance(origins, str):
+        raise ValueError(f'Origins takes a list: Origins(["{origins}"])')
+    try:
+        return frozenset(map(_parse_origin, origins))
+    except ValueError as error:
+        raise ValueError(f"Origins(…) {error}") from None
+
+
 @frozen(eq=False)
 class Origins:
     """The origins that may use the server besides the server's own.
@@ -37,10 +66,18 @@ class Origins:
     ``null``, which identifies no page and is refused.
 
     Attributes:
-        allowed: origins in the form of `normalised`.
+        allowed: origins such as ``https://chat.example:8443``.
+        credentials: whether pages of the allowed origins may send cookies (``Access-Control-Allow-Credentials``).
+            Pages of the same origin always do.
+        setting: the setting that the origins come from; empty for an argument of the host. Refusals name it.
+
+    Raises:
+        ValueError: an origin is not valid.
     """
 
-    allowed: Collection[str] = frozenset()
+    allowed: Collection[str] = field(default=(), converter=_parsed_origins)
+    credentials: bool = field(default=False, kw_only=True)
+    setting: str = field(default="", kw_only=True)
     _throttle: LogThrottle = field(factory=LogThrottle, init=False, repr=False)
 
     @classmethod
@@ -50,7 +87,8 @@ class Origins:
         Raises:
             ValueError: the setting is wrong. The message continues a sentence that begins with the setting's name.
         """
-        return cls() if setting is None else cls(frozenset(map(_parse_origin, setting.split(","))))
+        origins = () if setting is None else map(_parse_origin, setting.split(","))
+        return cls(frozenset(origins), credentials=True, setting=SETTING)
 
     @property
     def hosts(self) -> Collection[str]:
@@ -72,20 +110,28 @@ class Origins:
         if self._throttle.admits(client_network(request.remote)):
             remedy = f"To admit it, {self._remedy(origin)}" if origin else NO_SETTING.capitalize()
             log.warning("Origin refused: origin=%s. %s.", ascii(", ".join(origins)[:LENGTH_MAX]), remedy)
-        return Forbidden(f"This origin is not allowed; {SEE_LOG if origin else NO_SETTING}.")
+        see_log = f"the server's log says how to allow it with {self.setting or ARGUMENT}"
+        return Forbidden(f"This origin is not allowed; {see_log if origin else NO_SETTING}.")
 
     def headers(self, request: Request) -> Mapping[str, str]:
         """Return the headers of a response that let a page of an admitted origin read it (CORS)."""
         origin = request.headers.get("Origin")
         if origin is None:
             return {}
-        return {
+        headers = {
             "Access-Control-Allow-Origin": origin,
             "Access-Control-Expose-Headers": "Allow, Retry-After, WWW-Authenticate",
         }
+        # The origin's scheme is compared for listed origins only: a page over http is not the site over https.
+        if self.credentials and normalised(origin) in self.allowed:
+            headers["Access-Control-Allow-Credentials"] = "true"
+        return headers
 
     def _remedy(self, origin: str) -> str:
-        return f"add {origin} to {SETTING}" if self.allowed else f"set {SETTING}={origin}"
+        if self.setting:
+            return f"add {origin} to {self.setting}" if self.allowed else f"set {self.setting}={origin}"
+        others = "…, " if self.allowed else ""
+        return f'pass {ARGUMENT}Origins([{others}"{origin}"])'
 
 
 def is_preflight(request: Request) -> bool:
@@ -109,14 +155,6 @@ def preflight() -> Response:
     )
 
 
-def normalised(text: str) -> str | None:
-    """Return an origin (RFC 6454, section 6.2) in lower case, without a default port; None for anything else."""
-    match = _ORIGIN.fullmatch(text.lower()) if len(text) <= LENGTH_MAX and text.isascii() else None
-    if match is None:
-        return None
-    return f"{match[1]}://{match[2].removesuffix(_DEFAULT_PORTS.get(match[1], ' '))}"
-
-
 def _is_own(origin: str, host: str) -> bool:
     """Return whether a page of ``origin`` came from this server, by host and port.
 
@@ -124,15 +162,3 @@ def _is_own(origin: str, host: str) -> bool:
     """
     scheme, _, origin_host = origin.partition("://")
     return scheme in _DEFAULT_PORTS and origin_host == host.lower().removesuffix(_DEFAULT_PORTS[scheme])
-
-
-def _parse_origin(text: str) -> str:
-    text = text.strip()
-    if not text:
-        raise ValueError("is empty, or has an empty place; leave it unset to admit the server's own pages only")
-    if "*" in text:
-        raise ValueError("must name the origins: * would let every web page in")
-    origin = normalised(text)
-    if origin is None:
-        raise ValueError("must hold origins such as https://chat.example:8443, without a path or a slash at the end")
-    return origin

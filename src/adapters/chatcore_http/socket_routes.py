@@ -10,7 +10,7 @@ from chatcore.ports.authenticator import Authenticator
 from chatcore.protocol import timestamp
 
 from .bodies import read_nothing
-from .credentials import credentials
+from .credentials import authenticated
 from .endpoints import Endpoint
 from .requests import Request
 from .responses import Response, json_response
@@ -50,7 +50,7 @@ class SocketRoutes:
 
     async def _user(self, request: Request) -> UserId:
         """Return the user of a request that has neither query parameters nor a body."""
-        user = (await self.chat.authenticated(self.authenticate, credentials(request))).user
+        user = (await authenticated(self.chat, self.authenticate, request)).user
         refuse_query(request, "This path has no query parameters.")
         await read_nothing(request)
         return user

@@ -7,5 +7,5 @@ except ModuleNotFoundError as missing:
     if missing.name != "limits":
         raise
     raise ModuleNotFoundError(
-        f"chatcore_limits needs {missing.name}; in a clone of chatcore: pip install '.[server]'", name=missing.name
+        f"chatcore_limits needs {missing.name}; in a clone of chatcore: pip install '.[accounts]'", name=missing.name
     ) from missing

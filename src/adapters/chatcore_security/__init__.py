@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 else:
     _PLACES = {
         "bearer": ("bearer_tokens", "jwt"),
-        "Argon2Hasher": ("passwords", "server"),
-        "JwtTokens": ("tokens", "server"),
-        "canonical_username": ("usernames", "server"),
+        "Argon2Hasher": ("passwords", "accounts"),
+        "JwtTokens": ("tokens", "accounts"),
+        "canonical_username": ("usernames", "accounts"),
     }
     """The module of each public name, and the extra with what it imports."""
 

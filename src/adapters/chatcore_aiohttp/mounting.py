@@ -1,0 +1,87 @@
+"""chatcore as a part of a host's aiohttp application."""
+
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web
+from attrs import evolve
+
+from chatcore.chat import Chat
+from chatcore.ports.authenticator import Authenticator
+from chatcore_http import HttpApi, Origins, Response
+from chatcore_http.prefixes import check_prefix
+from chatcore_socketio import SocketioServer
+from chatcore_socketio.server import PATH
+from chatcore_websocket import ConnectionLimits
+
+from .requests import aiohttp_response, defer_continue, pure_request
+
+
+def peer(request: web.BaseRequest) -> str | None:
+    """Return the address at the other end of the connection."""
+    return request.remote
+
+
+def mount(
+    app: web.Application,
+    prefix: str,
+    chat: Chat,
+    authenticate: Authenticator,
+    *,
+    origins: Origins | None = None,
+    limits: ConnectionLimits | None = None,
+    remote: Callable[[web.Request], str | None] = peer,
+) -> None:
+    """Serve a Chat under a prefix of an aiohttp application: the HTTP API and Socket.IO, without accounts.
+
+    The application enters the Chat when it starts, unless the host has entered it before. Nothing changes outside of
+    the prefix. Several mounts in one application may share a Chat.
+
+    Args:
+        app: the application, or a part of it that is added with ``add_subapp``.
+        prefix: a path such as ``/chat``. The API is at ``/chat/api/v1``, Socket.IO at ``/chat/socket.io/``.
+        chat: the Chat.
+        authenticate: tells which user the credentials of a request belong to.
+        origins: the web pages that may use it, in addition to those of the same host.
+        limits: how many connections clients may hold open.
+        remote: returns the address of a client. Behind a proxy the host knows whose word to take for it.
+
+    Raises:
+        ValueError: the prefix is not a plain path, or the application has a mount there.
+        RuntimeError: the application has been started.
+    """
+    check_prefix(prefix)
+    path = f"{prefix}/{{below:(?s:.*)}}"
+    if app.frozen:
+        raise RuntimeError(f"mount {prefix} before the application starts: its routes are fixed from then on")
+    if any(resource.canonical == f"{prefix}/{{below}}" for resource in app.router.resources()):
+        raise ValueError(f"{prefix} is mounted already: choose another prefix, or mount one Chat there")
+    api = HttpApi(chat, authenticate, origins=origins)
+    socketio = SocketioServer(chat, authenticate, origins=origins, limits=limits)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        pure = evolve(pure_request(request), path=_path_below(request), remote=remote(request))
+        if pure.path != PATH:
+            return aiohttp_response(await api.answer(pure))
+        response = await socketio.handle(pure, request)
+        return aiohttp_response(response) if isinstance(response, Response) else response
+
+    async def enter(_: web.Application) -> AsyncIterator[None]:
+        if chat.is_entered:
+            yield
+            return
+        async with chat:
+            yield
+
+    async def close(_: web.Application) -> None:
+        await socketio.close()
+
+    app.router.add_route("*", path, answer, expect_handler=defer_continue)
+    app.cleanup_ctx.append(enter)
+    app.on_shutdown.append(close)
+
+
+def _path_below(request: web.Request) -> str:
+    """Return the path below the mount as it was sent. Applications around the mount's add to the prefix."""
+    resource = request.match_info.route.resource
+    depth = resource.canonical.count("/") if resource else 0
+    return "/" + request.rel_url.raw_path.split("/", depth)[-1]
