@@ -72,6 +72,10 @@ class PythonClient(OfficialClient):
             self.client.on(what, lambda detail=None, what=what: self._arrive("life", what, detail))
         self.client.on("*", lambda event, body: self._arrive("push", event, body))
 
+    def listen(self, namespace: str) -> None:
+        """Keep the events of another namespace too."""
+        self.client.on("*", lambda event, body: self._arrive("push", event, body), namespace=namespace)
+
     def emit(self, event: str, data: object) -> int:
         number = next(self._numbers)
         task = asyncio.create_task(self._send(event, data, number))

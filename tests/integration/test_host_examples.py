@@ -124,3 +124,27 @@ async def shipped(http: ClientSession) -> dict[str, object]:
         assert answer.status == 200, await answer.text()
         shipment: dict[str, object] = await answer.json()
         return shipment
+
+
+async def test_namespace_beside_a_hosts_python_socketio_delivers_to_every_device() -> None:
+    port = free_port()
+    async with program("namespace.py", str(port)) as host:
+        assert host.stdout
+        async with asyncio.timeout(TIMEOUT_S):
+            assert b"Running on" in await host.stdout.readline()
+        phone, laptop, bob = PythonClient(), PythonClient(), PythonClient()
+        clients = {phone: "alice", laptop: "alice", bob: "bob"}
+        for client, user in clients.items():
+            client.listen("/chat")
+            await client.client.connect(f"http://127.0.0.1:{port}", auth={"user": user}, namespaces=["/chat"])
+            await client.until(lambda client: client.bodies_of("ready"))
+        for number in range(5):
+            message = {"to": "alice", "body": str(number), "key": f"k{number}"}
+            for _ in range(2):
+                answer = await bob.client.call("message.send", message, namespace="/chat")
+                assert answer["ok"], answer
+        for client in (phone, laptop):
+            await client.until(lambda client: len(bodies(client)) == 5)
+            assert bodies(client) == ["0", "1", "2", "3", "4"]
+        for client in clients:
+            await client.client.disconnect()
