@@ -179,6 +179,15 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "tests/integration/test_sqlite_faults.py::test_short_lock_after_erasure_is_waited_for",
         ),
     ),
+    "The feed misses nothing": (
+        Fault(
+            "sqlite-feed-skips-entries",
+            "chatcore_sqlite:FEED",
+            "position > ?",
+            "position > ? + 1",
+            "tests/integration/test_sqlite_store.py::TestSqliteFeed",
+        ),
+    ),
     "All adapters behave the same": (
         Fault(
             "sqlite-lists-rooms-of-banned-users",

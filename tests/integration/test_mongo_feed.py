@@ -1,8 +1,10 @@
 """The entry feed of the MongoDB store: entries that become visible late, and what it does not read."""
 
+import asyncio
+import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from bson import Timestamp
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
+from chatcore import Chat, FeedBatch
 from chatcore.domain.entries import Deleted, Entry, Message
 from chatcore.errors import FeedReset, Unavailable
 from chatcore.ids import RoomId, Seq
@@ -23,6 +26,7 @@ from chatcore_mongo.entry_feed import MongoFeedReader
 
 from .mongo_database import empty
 from .mongo_plans import Commands
+from .mongod import a_mongod
 
 pytestmark = pytest.mark.anyio
 
@@ -30,6 +34,7 @@ START = int(time.time()) - 3600
 """The server's time of the first entry, in seconds since 1970."""
 REPEATED_S = 10
 SEEDS = 8
+OUTAGE_S = 30
 
 
 @pytest.fixture
@@ -276,3 +281,51 @@ def schedule(chance: random.Random, rooms: Sequence[RoomId], length: int) -> Seq
             now += chance.choice([0, 0.01, 1, 8]) * chance.random()
             visible.append((now, room, seq, at))
     return [(room, seq, at) for _, room, seq, at in sorted(visible)]
+
+
+class Heard(logging.Handler):
+    """Waits for a line of the log of feeds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "reading the feed failed" in record.getMessage():
+            self.failed.set()
+
+
+async def test_pass_goes_on_without_repeats_after_the_server_was_killed() -> None:
+    heard = Heard()
+    log = logging.getLogger("chatcore.feed")
+    log.addHandler(heard)
+    with a_mongod() as server:
+        try:
+            async with MongoStore(f"{server.url}chatcore") as store, Chat(store) as chat:
+                await write(store, conversation("a", 5))
+                feed = chat.feed()
+                assert seqs((await anext(feed)).entries) == [("a", seq) for seq in range(1, 6)]
+                waiting = asyncio.create_task(next_batch(feed))
+                server.kill()
+                await asyncio.wait_for(heard.failed.wait(), OUTAGE_S)
+                await asyncio.to_thread(server.start)
+                await write_again(store, message("a", 6))
+                batch = await asyncio.wait_for(waiting, OUTAGE_S)
+                assert seqs(batch.entries) == [("a", 6)]
+        finally:
+            log.removeHandler(heard)
+
+
+async def next_batch(feed: AsyncIterator[FeedBatch]) -> FeedBatch:
+    return await anext(feed)
+
+
+async def write_again(store: MongoStore, entry: Entry) -> None:
+    """Append an entry as soon as the store is available."""
+    while True:
+        try:
+            result = await store.append([entry])
+        except Unavailable:
+            continue
+        if result.written or result.taken:
+            return

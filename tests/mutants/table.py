@@ -47,6 +47,10 @@ LIMITS = (
 
 TESTS: Mapping[str, Sequence[str]] = {
     "src/chatcore/": LIVE,
+    "src/chatcore/feed": ("tests/unit/test_feed.py",),
+    "src/adapters/chatcore_mongo/entry_feed": (
+        *("tests/integration/test_mongo_feed.py", "tests/integration/test_mongo_store.py::TestMongoFeed"),
+    ),
     "src/adapters/chatcore_security/bearer_tokens": (BEARER, JWKS),
     "src/adapters/chatcore_security/jwks": (BEARER, JWKS),
     "src/adapters/chatcore_security/jwt_keys": (BEARER, "tests/unit/test_extras.py", JWKS),

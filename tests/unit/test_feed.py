@@ -122,6 +122,8 @@ async def test_large_log_comes_in_batches_without_pauses() -> None:
                 break
         assert sizes == [BATCH_MAX, BATCH_MAX, 1]
         assert anyio.current_time() == start
+        second = await anext(chat.feed((await anext(chat.feed())).position))
+        assert [one.seq for one in second.entries] == list(range(BATCH_MAX + 1, 2 * BATCH_MAX + 1))
 
 
 async def test_entry_of_this_node_comes_at_once_and_those_of_a_busy_room_together() -> None:
@@ -166,6 +168,24 @@ async def test_feeds_do_not_affect_each_other() -> None:
         assert [one.seq for one in (await anext(feeds[1])).entries] == [1, 2]
         assert [one.seq for one in (await anext(feeds[0])).entries] == [2]
         assert [one.seq for one in start.entries] == [1]
+
+
+async def test_all_feeds_that_wait_get_an_entry_at_once_and_then_read_every_two_seconds() -> None:
+    store = Failing()
+    async with Chat(store) as chat, anyio.create_task_group() as tasks:
+        consumers = [Consumer(chat.feed()), Consumer(chat.feed())]
+        for consumer in consumers:
+            tasks.start_soon(consumer.run)
+        await anyio.sleep(POLL_S / 2)
+        sent_at = anyio.current_time()
+        await send(chat, "1")
+        await anyio.wait_all_tasks_blocked()
+        assert [consumer.times for consumer in consumers] == [[sent_at], [sent_at]]
+        await anyio.sleep(POLL_S)
+        store.reads.clear()
+        await anyio.sleep(10 * POLL_S)
+        assert len(store.reads) == 2 * 10
+        tasks.cancel_scope.cancel()
 
 
 async def test_cancelled_wait_for_a_batch_loses_no_entry() -> None:
