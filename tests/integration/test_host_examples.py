@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, CookieJar
 
 from .clients import TIMEOUT_S
 from .mongo_database import a_database
@@ -142,9 +142,76 @@ async def test_namespace_beside_a_hosts_python_socketio_delivers_to_every_device
             message = {"to": "alice", "body": str(number), "key": f"k{number}"}
             for _ in range(2):
                 answer = await bob.client.call("message.send", message, namespace="/chat")
+                assert answer is not None
                 assert answer["ok"], answer
         for client in (phone, laptop):
             await client.until(lambda client: len(bodies(client)) == 5)
             assert bodies(client) == ["0", "1", "2", "3", "4"]
         for client in clients:
             await client.client.disconnect()
+
+
+@asynccontextmanager
+async def uvicorn(application: str, folder: Path, **environment: str) -> AsyncGenerator[str]:
+    """The URL of an ASGI application of examples/ that uvicorn serves in ``folder``."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "uvicorn", application, "--app-dir", str(EXAMPLES), "--port", str(port)),
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+    try:
+        assert process.stderr
+        async with asyncio.timeout(TIMEOUT_S):
+            while b"Uvicorn running on" not in (line := await process.stderr.readline()):
+                assert line, f"{application} has ended"
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+async def test_fastapi_program_chats_with_its_own_tokens(tmp_path: Path) -> None:
+    key = "a key of the tests, of 32 bytes or more"
+    async with uvicorn("fastapi_jwt:app", tmp_path, SHOP_KEY=key) as url, ClientSession(url) as http:
+        async with http.post("/login", json={"user": "alice", "password": "wrong"}) as refused:
+            assert await refused.json() == {"error": "wrong name or password"}
+        async with http.post("/login", json={"user": "alice", "password": "open sesame"}) as answer:
+            bearer = {"Authorization": f"Bearer {(await answer.json())['token']}"}
+        for _ in range(2):
+            async with http.post("/orders/A-17/shipment", json={"customer": "alice"}) as answer:
+                assert await answer.json() == {"seq": 1}
+        async with http.get("/chat/api/v1/rooms", headers=bearer) as answer:
+            (room,) = (await answer.json())["rooms"]
+            assert room["last"]["body"] == "Order A-17 is on its way."
+        for token in ("", "Bearer x.y.z"):
+            async with http.get("/chat/api/v1/rooms", headers={"Authorization": token}) as answer:
+                assert answer.status == 401
+        async with http.get("/elsewhere") as answer:
+            assert await answer.json() == {"detail": "Not Found"}
+
+
+async def test_django_project_chats_with_its_own_sessions(tmp_path: Path) -> None:
+    async with (
+        uvicorn("django_shop:application", tmp_path, SHOP_SECRET="a secret of the tests") as url,
+        ClientSession(url, cookie_jar=CookieJar(unsafe=True)) as http,  # which keeps cookies of addresses
+        ClientSession(url) as stranger,
+    ):
+        async with http.post("/login", data={"user": "alice"}) as answer:
+            assert answer.status == 200
+        for _ in range(2):
+            async with http.post("/orders/A-17/shipment", data={"customer": "alice"}) as answer:
+                assert await answer.json() == {"seq": 1}
+        async with http.get("/unread") as answer:
+            assert await answer.json() == {"rooms": 1, "messages": 1}
+        async with http.get("/chat/api/v1/rooms") as answer:
+            (room,) = (await answer.json())["rooms"]
+            assert room["last"]["body"] == "Order A-17 is on its way."
+        async with http.put(f"/chat/api/v1/rooms/{room['room']}/marker", json={"read": 1}) as answer:
+            assert (await answer.json())["unread"] == 0
+        async with stranger.get("/chat/api/v1/rooms", cookies={"sessionid": "forged:1:x"}) as answer:
+            assert answer.status == 401
+        async with http.get("/elsewhere") as answer:
+            assert answer.status == 404
+            assert "problem" not in answer.content_type

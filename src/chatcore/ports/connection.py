@@ -17,14 +17,14 @@ class Connection(Protocol):
         """Unique among all connections of all nodes; `ready` shows it as ``socket``."""
         ...
 
-    def send(self, push: Push) -> None:
+    def send(self, push: Push, /) -> None:
         """Write a push after the earlier ones, without blocking and without raising. Does nothing after `close`.
 
         The transport cuts a slow consumer, with ``Bye(code="slow")``, once more than 1 MiB of pushes waits to be sent.
         """
         ...
 
-    def close(self, bye: Bye) -> None:
+    def close(self, bye: Bye, /) -> None:
         """Send the reason and end the connection soon, whatever the client does. Later calls do nothing."""
         ...
 
