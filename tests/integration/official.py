@@ -64,9 +64,9 @@ class OfficialClient(ABC):
 class PythonClient(OfficialClient):
     """The client of python-socketio."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: socketio.AsyncClient | None = None) -> None:
         super().__init__()
-        self.client = socketio.AsyncClient()
+        self.client = client or socketio.AsyncClient()
         self._sending: set[asyncio.Task[None]] = set()
         for what in ("connect", "disconnect", "connect_error"):
             self.client.on(what, lambda detail=None, what=what: self._arrive("life", what, detail))

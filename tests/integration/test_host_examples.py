@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import socketio
 from aiohttp import ClientSession, CookieJar
 
 from .clients import TIMEOUT_S
@@ -50,7 +51,7 @@ async def alice(url: str, tmp_path: Path) -> AsyncGenerator[PythonClient]:
 
 @asynccontextmanager
 async def program(
-    name: str, *arguments: str, environment: dict[str, str] | None = None
+    name: str, *arguments: str, environment: dict[str, str] | None = None, folder: Path | None = None
 ) -> AsyncGenerator[subprocess.Process]:
     """A running program of examples/. It is killed at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
@@ -61,6 +62,7 @@ async def program(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment,
+        cwd=folder,
     )
     try:
         yield process
@@ -215,3 +217,59 @@ async def test_django_project_chats_with_its_own_sessions(tmp_path: Path) -> Non
         async with http.get("/elsewhere") as answer:
             assert answer.status == 404
             assert "problem" not in answer.content_type
+
+
+@asynccontextmanager
+async def aiohttp_program(name: str, folder: Path) -> AsyncGenerator[str]:
+    """The URL of an aiohttp program of examples/ that runs in ``folder``."""
+    port = free_port()
+    async with program(name, str(port), folder=folder) as host:
+        assert host.stdout
+        async with asyncio.timeout(TIMEOUT_S):
+            assert b"Running on" in await host.stdout.readline()
+        yield f"http://127.0.0.1:{port}"
+
+
+async def test_moderating_gate_refuses_and_replaces_words_of_sends_and_edits(tmp_path: Path) -> None:
+    async with aiohttp_program("moderation.py", tmp_path) as url, ClientSession(url) as http:
+        alice, bob = PythonClient(), PythonClient()
+        for client, user in ((alice, "alice"), (bob, "bob")):
+            await client.client.connect(url, auth={"token": user}, socketio_path="/chat/socket.io/")
+            await client.until(lambda client: client.bodies_of("ready"))
+        sent = await alice.call("message.send", {"to": "bob", "body": "Damn, it rains.", "key": "k1"})
+        for _ in range(2):
+            refused = await alice.call("message.send", {"to": "bob", "body": "Buy now!", "key": "k2"})
+            assert (refused["ok"], refused["error"]["code"]) == (False, "forbidden")
+        edit = {"room": sent["room"], "seq": 1, "version": 1, "body": "Buy now!"}
+        assert not (await alice.call("message.edit", edit))["ok"]
+        again = await alice.call("message.send", {"to": "bob", "body": "Damn, it rains.", "key": "k1"})
+        assert (again["seq"], again["duplicate"]) == (1, True)
+        path = f"/chat/api/v1/rooms/{sent['room']}/messages"
+        message = {"body": "buy NOW", "key": "k3"}
+        async with http.post(path, json=message, headers={"Authorization": "Bearer bob"}) as answer:
+            assert answer.status == 403
+        assert bodies(bob) == ["****, it rains."]
+        for client in (alice, bob):
+            await client.client.disconnect()
+
+
+async def test_aiohttp_shop_chats_with_its_cookies_and_ends_sockets_at_sign_out(tmp_path: Path) -> None:
+    async with aiohttp_program("aiohttp_shop.py", tmp_path) as url:
+        jar = CookieJar(unsafe=True)  # which keeps cookies of addresses
+        async with ClientSession(url, cookie_jar=jar) as http, ClientSession(cookie_jar=jar) as of_client:
+            async with http.get("/chat/api/v1/rooms") as answer:
+                assert answer.status == 401
+            async with http.post("/sign-in", data={"user": "alice"}):
+                pass
+            alice = PythonClient(socketio.AsyncClient(http_session=of_client))
+            await alice.client.connect(url, socketio_path="/chat/socket.io/", headers={"Origin": url})
+            await alice.until(lambda client: client.bodies_of("ready"))
+            async with http.post("/orders/A-17/shipment", data={"customer": "alice"}) as answer:
+                assert await answer.json() == {"seq": 1}
+            await alice.until(lambda client: bodies(client) == ["Order A-17 is on its way."])
+            async with http.post("/sign-out"):
+                pass
+            await alice.until(lambda client: [bye["code"] for bye in client.bodies_of("bye")] == ["signed_out"])
+            async with http.get("/chat/api/v1/rooms") as answer:
+                assert answer.status == 401
+            await alice.client.disconnect()
