@@ -30,6 +30,7 @@ from chatcore_memory import MemoryStore
 from chatcore_server import garbage_collector
 from chatcore_socketio import SocketioServer
 from chatcore_sqlite import SqliteStore
+from chatcore_websocket import Websockets
 
 PAIRS = 250
 MEMBERS = 500
@@ -48,7 +49,7 @@ async def serve(store: Store) -> None:
 
     app = web.Application()
     async with Chat(store) as chat:
-        add_socketio(app, SocketioServer(chat, authenticate))
+        add_socketio(app, SocketioServer(Websockets(chat, authenticate)))
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -90,7 +90,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Bounded memory per client": (
         Fault(
             "socketio-slow-consumer-not-cut",
-            "chatcore_socketio:TransportWriter.flush",
+            "chatcore_aiohttp:TransportWriter.flush",
             "> UNSENT_MAX",
             "> 64 * UNSENT_MAX",
             "tests/integration/socketio/test_bounds.py::test_client_that_never_reads_is_cut_within_bounds_others_continue",
@@ -106,9 +106,9 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
         Fault(
             "socketio-refused-websocket-stays-counted",
-            "chatcore_socketio:SocketioServer._serve_websocket",
-            "self._websockets.release(address)",
-            'if "response" in locals():\n    self._websockets.release(address)',
+            "chatcore_websocket:Websockets.serve",
+            "self._counter.release(address)",
+            'if "writer" in locals() and writer:\n    self._counter.release(address)',
             "tests/integration/socketio/test_connect.py"
             "::test_websockets_that_do_not_open_are_not_counted_for_their_address",
         ),
@@ -148,8 +148,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
         Fault(
             "socketio-websocket-opens-in-closing-server",
-            "chatcore_socketio:SocketioServer._run_session",
-            "if self._is_closing:",
+            "chatcore_websocket:Websockets._run",
+            "if self.is_closing:",
             "if False:",
             "tests/integration/socketio/test_end.py::test_websocket_that_opens_while_server_closes_is_ended",
         ),

@@ -16,6 +16,7 @@ from chatcore_aiohttp import add_endpoints, add_guard, add_socketio, mount
 from chatcore_asgi import ChatApp
 from chatcore_http import AccountRoutes, CommandRoutes, Endpoint, Endpoints, Guard, Origins, SocketRoutes
 from chatcore_socketio import SocketioServer
+from chatcore_websocket import Websockets
 
 PREFIX = "/the/chat"
 
@@ -63,7 +64,7 @@ async def server(chat: Chat, accounts: Accounts, origins: Origins, more: Sequenc
     app = web.Application()
     add_guard(app, Guard(origins))
     add_endpoints(app, Endpoints([*endpoints_of(chat, accounts), *more]))
-    add_socketio(app, SocketioServer(chat, accounts.authenticate))
+    add_socketio(app, SocketioServer(Websockets(chat, accounts.authenticate)))
     async with chat, aiohttp_listening(app) as url:
         yield url
 

@@ -70,15 +70,15 @@ TESTS: Mapping[str, Sequence[str]] = {
     "src/adapters/chatcore_websocket/session": (CONNECT, HOSTILE, *FLOODS, *PAUSED, COMMANDS, WEBSOCKET, END),
     "src/adapters/chatcore_socketio/packet_handler": (COMMANDS, HOSTILE, CONNECT, WEBSOCKET, *PAUSED, END),
     "src/adapters/chatcore_socketio/polling_handshake": (POLLING, CONNECT, SUITES),
-    "src/adapters/chatcore_socketio/frame_reader": ("tests/unit/test_frame_reader.py", WEBSOCKET, *FLOODS),
-    "src/adapters/chatcore_socketio/frames": ("tests/unit/test_frames.py", WEBSOCKET, CONNECT, *PAUSED, END),
+    "src/adapters/chatcore_aiohttp/frame_reader": ("tests/unit/test_frame_reader.py", WEBSOCKET, *FLOODS),
+    "src/adapters/chatcore_aiohttp/frames": ("tests/unit/test_frames.py", WEBSOCKET, CONNECT, *PAUSED, END),
     "src/adapters/chatcore_websocket/heartbeat": ("tests/unit/test_heartbeat.py", *PAUSED),
-    "src/adapters/chatcore_socketio/transport_writer": ("tests/unit/test_transport_writer.py", COMMANDS, *SLOW),
+    "src/adapters/chatcore_aiohttp/transport_writer": ("tests/unit/test_transport_writer.py", COMMANDS, *SLOW),
     "src/adapters/chatcore_socketio/packets": (CONNECT, COMMANDS, POLLING, HOSTILE),
-    "src/adapters/chatcore_socketio/receiver": (*FLOODS, WEBSOCKET, *PAUSED),
+    "src/adapters/chatcore_aiohttp/receiver": (*FLOODS, WEBSOCKET, *PAUSED),
     "src/adapters/chatcore_socketio/server": (CONNECT, POLLING, WEBSOCKET, *LIMITS, END),
     "src/adapters/chatcore_socketio/session": (CONNECT, POLLING, HOSTILE, *FLOODS),
-    "src/adapters/chatcore_socketio/websocket_handshake": (WEBSOCKET, CONNECT),
+    "src/adapters/chatcore_aiohttp/websocket_handshake": (WEBSOCKET, CONNECT),
 }
 
 ON_TRIO = frozenset({"src/chatcore/live/background.py", "src/chatcore/live/event_loop.py"})

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_writer import StreamWriter
 
-from chatcore_socketio.transport_writer import Flusher, TransportWriter
+from chatcore_aiohttp.transport_writer import Flusher, TransportWriter
 
 
 class HoldingTransport(asyncio.Transport):

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from wsproto.frame_protocol import FrameProtocol, Opcode, ParseFailed
 
-from chatcore_socketio.frame_reader import FrameReader
+from chatcore_aiohttp.frame_reader import FrameReader
 from chatcore_websocket.incoming import (
     MESSAGE_MAX,
     WHOLE_MAX,

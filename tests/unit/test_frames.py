@@ -3,7 +3,7 @@
 import pytest
 from wsproto.frame_protocol import Frame, FrameProtocol, Opcode
 
-from chatcore_socketio.frames import close_frame, pong_frame, text_frame
+from chatcore_aiohttp.frames import close_frame, pong_frame, text_frame
 
 
 def frame_read(data: bytes) -> Frame:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from chatcore_socketio.transport_writer import Flusher, TransportWriter
+from chatcore_aiohttp.transport_writer import Flusher, TransportWriter
 
 from .holding_transport import HoldingTransport, writer_over
 

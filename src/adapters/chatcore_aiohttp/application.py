@@ -15,6 +15,8 @@ from chatcore_socketio import SocketioServer
 from chatcore_socketio.server import PATH
 
 from .requests import aiohttp_response, defer_continue, pure_request
+from .transport_writer import Flusher
+from .websocket_upgrade import TransportUpgrade
 
 
 def add_endpoints(app: web.Application, endpoints: Endpoints) -> None:
@@ -75,10 +77,13 @@ def add_proxies(app: web.Application, proxies: Proxies) -> None:
 
 def add_socketio(app: web.Application, server: SocketioServer, path: str = PATH) -> None:
     """Serve Socket.IO at ``path`` until the shutdown of an application."""
+    flusher = Flusher()
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        response = await server.handle(pure_request(request), request)
-        return aiohttp_response(response) if isinstance(response, Response) else response
+        pure = pure_request(request)
+        upgrade = TransportUpgrade(pure, request, flusher)
+        response = await server.answer(pure, upgrade)
+        return upgrade.response if response is None else aiohttp_response(response)
 
     async def close(_: web.Application) -> None:
         await server.close()

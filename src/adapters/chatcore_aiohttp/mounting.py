@@ -7,13 +7,15 @@ from attrs import evolve
 
 from chatcore.chat import Chat
 from chatcore.ports.authenticator import Authenticator
-from chatcore_http import HttpApi, Origins, Response
+from chatcore_http import HttpApi, Origins
 from chatcore_http.prefixes import check_prefix
 from chatcore_socketio import SocketioServer
 from chatcore_socketio.server import PATH
-from chatcore_websocket import ConnectionLimits
+from chatcore_websocket import ConnectionLimits, Websockets
 
 from .requests import aiohttp_response, defer_continue, pure_request
+from .transport_writer import Flusher
+from .websocket_upgrade import TransportUpgrade
 
 
 def peer(request: web.BaseRequest) -> str | None:
@@ -56,14 +58,16 @@ def mount(
     if any(resource.canonical == f"{prefix}/{{below}}" for resource in app.router.resources()):
         raise ValueError(f"{prefix} is mounted already: choose another prefix, or mount one Chat there")
     api = HttpApi(chat, authenticate, origins=origins)
-    socketio = SocketioServer(chat, authenticate, origins=origins, limits=limits)
+    socketio = SocketioServer(Websockets(chat, authenticate, origins=origins, limits=limits))
+    flusher = Flusher()
 
     async def answer(request: web.Request) -> web.StreamResponse:
         pure = evolve(pure_request(request), path=_path_below(request), remote=remote(request))
         if pure.path != PATH:
             return aiohttp_response(await api.answer(pure))
-        response = await socketio.handle(pure, request)
-        return aiohttp_response(response) if isinstance(response, Response) else response
+        upgrade = TransportUpgrade(pure, request, flusher)
+        response = await socketio.answer(pure, upgrade)
+        return upgrade.response if response is None else aiohttp_response(response)
 
     async def enter(_: web.Application) -> AsyncIterator[None]:
         if chat.is_entered:

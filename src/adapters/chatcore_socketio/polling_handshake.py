@@ -20,6 +20,7 @@ from chatcore.ids import new_id
 from chatcore.log_throttle import LogThrottle
 from chatcore_websocket.connection_limits import ConnectionCounter
 from chatcore_websocket.deadlines import DeadlineTicker
+from chatcore_websocket.websockets import CLOSING
 
 from .packets import CLOSE, NOOP, EnginePacket, Packet
 
@@ -32,7 +33,6 @@ NO_WEBSOCKET = (
     "No websocket was opened in time, and polling carries the handshake only. Let the proxies on the way pass "
     'websocket upgrades, or use the client option transports: ["websocket"].'
 )
-CLOSING = "The server is about to end."
 
 log = logging.getLogger(__name__)
 

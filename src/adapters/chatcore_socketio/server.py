@@ -1,97 +1,58 @@
-"""The request handler for ``/socket.io/``, and its open sessions."""
+"""The request handler for ``/socket.io/``."""
 
-import asyncio
 import logging
 from functools import partial
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import parse_qsl
 
-from aiohttp import web
-
-from chatcore.chat import Chat
 from chatcore.domain.client_networks import client_network
-from chatcore.errors import ChatError, Invalid, RateLimited, TooLarge, Unavailable
+from chatcore.errors import ChatError, Invalid, TooLarge, Unavailable
 from chatcore.ids import new_id
 from chatcore.log_throttle import LogThrottle
-from chatcore.ports.authenticator import Authenticator, Credentials, Principal
-from chatcore.ports.pushes import Bye
-from chatcore.ports.rate_limiter import RateLimiter, Unlimited
 from chatcore_http.bodies import read_bytes
-from chatcore_http.credentials import credentials
 from chatcore_http.guard import SECURITY_HEADERS
-from chatcore_http.origins import Origins, is_preflight, preflight
+from chatcore_http.origins import is_preflight, preflight
 from chatcore_http.problems import problem
 from chatcore_http.requests import INCOMPLETE, Disconnected, Request
 from chatcore_http.responses import Response, text_response
-from chatcore_websocket.connection_limits import ConnectionCounter, ConnectionLimits
-from chatcore_websocket.deadlines import DeadlineTicker, Timing
+from chatcore_websocket.connection_limits import ConnectionCounter
 from chatcore_websocket.handler import Handshake
 from chatcore_websocket.incoming import WHOLE_MAX
+from chatcore_websocket.upgrade import Upgrade
+from chatcore_websocket.websockets import CLOSING, Websockets
+from chatcore_websocket.writer import Writer
 
-from . import websocket_handshake
 from .packets import CLOSE, open_packet
-from .polling_handshake import CLOSING, NO_WEBSOCKET, PollingSession, PollingSessions
-from .receiver import Receiver
+from .polling_handshake import NO_WEBSOCKET, PollingSession, PollingSessions
 from .session import SocketioSession
-from .transport_writer import Flusher, TransportWriter
 
 POSTED_MAX = 16 * 1024
 """Bytes of a POST, which carries CONNECT with a token."""
 PATH = "/socket.io/"
 METHODS = "GET, POST"
+NOT_A_WEBSOCKET = "Not a websocket request, or a proxy removed its Upgrade header."
 
 log = logging.getLogger(__name__)
 
 
 class SocketioServer:
-    """Serves a `Chat` to Socket.IO clients (Socket.IO protocol 5 over Engine.IO protocol 4).
+    """Serves Socket.IO clients (Socket.IO protocol 5 over Engine.IO protocol 4).
 
-    `handle` answers every method of ``/socket.io/``. Call `close` on shutdown, while connections are still open.
+    `answer` answers every method of ``/socket.io/``. Call `close` on shutdown, while connections are still open.
 
     Args:
-        chat: the Chat. The caller enters it, and leaves it only after this server has been closed.
-        authenticate: called at each CONNECT, with the token from ``auth`` (never from the URL).
-        origins: the web pages that may connect, in addition to those of the same host.
-        limits: how many connections clients may hold open. The address of a client is ``request.remote``.
-        limiter: limits how often each address opens a connection, under the name ``connect``.
-        timing: the durations of sessions.
+        websockets: the server's websockets.
     """
 
-    def __init__(
-        self,
-        chat: Chat,
-        authenticate: Authenticator,
-        *,
-        origins: Origins | None = None,
-        limits: ConnectionLimits | None = None,
-        limiter: RateLimiter | None = None,
-        timing: Timing | None = None,
-    ) -> None:
-        limits = limits or ConnectionLimits()
-        self._chat = chat
-        self._authenticate = authenticate
-        self._origins = origins or Origins()
-        self._limiter = limiter or Unlimited()
-        self._limit_log_throttle = LogThrottle()
-        self._timing = timing or Timing()
-        self._websockets = ConnectionCounter(per_address=limits.websockets_per_address)
-        self._ticker = DeadlineTicker(self._timing.check_interval)
+    def __init__(self, websockets: Websockets) -> None:
+        limits = websockets.limits
+        self.websockets = websockets
         self._polling_sessions = PollingSessions(
             ConnectionCounter(total=limits.polling_sessions, per_address=limits.polling_sessions_per_address),
-            self._ticker,
-            timeout=self._timing.connect_timeout,
+            websockets.ticker,
+            timeout=websockets.timing.connect_timeout,
         )
-        self._sessions: set[SocketioSession] = set()
-        self._flusher = Flusher()
         self._version_log_throttle = LogThrottle()
-        self._is_closing = False
-        self._all_ended = asyncio.Event()
-
-    @property
-    def sessions(self) -> int:
-        """Number of open websockets."""
-        return len(self._sessions)
 
     @property
     def polling_sessions(self) -> int:
@@ -99,45 +60,33 @@ class SocketioServer:
         return len(self._polling_sessions)
 
     async def close(self) -> None:
-        """End all sessions with ``bye`` and code ``shutdown``, and open no more.
-
-        Returns when all websockets have ended, or after three times `Timing.close_timeout`.
-        """
-        self._is_closing = True
+        """End all polling sessions and all websockets, and open no more; see `Websockets.close`."""
+        self.websockets.is_closing = True
         self._polling_sessions.close()
-        for session in tuple(self._sessions):
-            session.close(Bye(code="shutdown"))
-        try:
-            async with asyncio.timeout(3 * self._timing.close_timeout):
-                while self._sessions:
-                    self._all_ended.clear()
-                    await self._all_ended.wait()
-        except TimeoutError:
-            log.warning("closing timed out: websockets=%d", len(self._sessions))
+        await self.websockets.close()
 
-    async def handle(self, request: Request, upgradable: web.Request) -> Response | web.StreamResponse:
+    async def answer(self, request: Request, upgrade: Upgrade | None) -> Response | None:
         """Answer a request for ``/socket.io/``.
 
         Args:
             request: the request.
-            upgradable: the same request, as aiohttp makes a websocket of it.
+            upgrade: the same request, as the web server makes a websocket of it; None if it can't.
 
         Returns:
-            A response to send, or that of a websocket that has ended.
+            The response, or None after a websocket has ended.
         """
-        if refusal := self._origins.refusal(request):
+        origins = self.websockets.origins
+        if refusal := origins.refusal(request):
             return problem(refusal, headers=SECURITY_HEADERS)
         try:
-            response = await self._answer(request, upgradable)
+            response = await self._answer(request, upgrade)
         except ChatError as error:
             response = problem(error)
         except Disconnected:
             response = problem(Invalid(INCOMPLETE))
-        if isinstance(response, Response):
-            response = response.with_headers({**SECURITY_HEADERS, **self._origins.headers(request)})
-        return response
+        return response and response.with_headers({**SECURITY_HEADERS, **origins.headers(request)})
 
-    async def _answer(self, request: Request, upgradable: web.Request) -> Response | web.StreamResponse:
+    async def _answer(self, request: Request, upgrade: Upgrade | None) -> Response | None:
         if is_preflight(request):
             return preflight()
         if request.method not in ("GET", "POST"):
@@ -146,13 +95,16 @@ class SocketioServer:
         parameters = dict(reversed(parse_qsl(request.query, keep_blank_values=True)))
         if (version := parameters.get("EIO")) != "4":
             raise self._wrong_version(request, version)
-        if self._is_closing:
+        if self.websockets.is_closing:
             raise Unavailable(CLOSING)
         sid = parameters.get("sid")
         match parameters.get("transport"), request.method:
             case "websocket", "GET":
-                refusal = websocket_handshake.version_refusal(request)
-                return refusal or await self._open_websocket(request, upgradable, sid)
+                if upgrade is None:
+                    raise Invalid(NOT_A_WEBSOCKET)
+                if (refusal := upgrade.refusal()) is None:
+                    await self._open_websocket(request, upgrade, sid)
+                return refusal
             case "polling", "GET":
                 if sid is None:
                     return text_response(self._open_polling(request))
@@ -180,7 +132,7 @@ class SocketioServer:
 
     def _open_polling(self, request: Request) -> str:
         """Open a polling session. Returns its OPEN packet; raises `RateLimited`."""
-        self._count_connection(request)
+        self.websockets.count_connection(request)
         polling = self._polling_sessions.open(request.remote)
         return self._open_packet(polling.sid, upgrades=["websocket"])
 
@@ -197,95 +149,41 @@ class SocketioServer:
 
     # Websocket.
 
-    async def _open_websocket(self, request: Request, upgradable: web.Request, sid: str | None) -> web.StreamResponse:
+    async def _open_websocket(self, request: Request, upgrade: Upgrade, sid: str | None) -> None:
         """Serve a websocket to its end.
 
         The polling session ``sid`` ends with an error if its websocket is refused temporarily, or ends before the
         upgrade.
         """
         try:
-            response = await self._serve_websocket(request, upgradable, sid)
+            polling = None if sid is None else self._polling_sessions.find(sid)
+            if polling is not None:
+                polling.attach_websocket()
+            await self.websockets.serve(request, upgrade, partial(self._session, request, polling))
         except ChatError as error:
             if error.temporary:
                 # A new error: the traceback of this one refers to the session, which would make a reference cycle.
                 self._polling_sessions.end(sid, Unavailable(error.message, retry_after_ms=error.retry_after_ms))
             raise
         self._polling_sessions.end(sid, Unavailable(NO_WEBSOCKET))
-        return response
 
-    async def _serve_websocket(self, request: Request, upgradable: web.Request, sid: str | None) -> web.StreamResponse:
-        websocket_handshake.check_request(upgradable)
-        polling = None if sid is None else self._polling_sessions.find(sid)
-        address = request.remote
-        self._websockets.acquire(address)
-        try:
-            if polling is not None:
-                polling.attach_websocket()
-            response = websocket_handshake.acceptance_response(upgradable)
-            await self._run_session(request, upgradable, response, polling)
-        finally:
-            self._websockets.release(address)
-        return response
-
-    async def _run_session(
-        self, request: Request, upgradable: web.Request, response: web.StreamResponse, polling: PollingSession | None
-    ) -> None:
-        try:
-            stream = await response.prepare(upgradable)
-        except ConnectionError:
-            return  # the client has closed the connection
-        if stream is None or upgradable.transport is None:
-            return
-        writer = TransportWriter(upgradable.transport, stream, self._flusher, self._timing.close_timeout)
+    def _session(
+        self, request: Request, polling: PollingSession | None, writer: Writer, handshake: Handshake
+    ) -> SocketioSession:
+        websockets = self.websockets
         if polling is None:
             writer.write(writer.encode(self._open_packet(new_id(), upgrades=[])))
-        authenticate = self._authenticate if polling else self._counting_authenticator(request)
-        handshake = Handshake(credentials=partial(credentials, request), has_origin="Origin" in request.headers)
-        session = SocketioSession(self._chat, authenticate, handshake, writer, self._timing, polling)
-        self._sessions.add(session)
-        self._ticker.add(session)
-        if self._is_closing:
-            session.close(Bye(code="shutdown"))
-        receiver: Any = Receiver(session, upgradable.transport)
-        upgradable.protocol.set_parser(receiver)
-        try:
-            await session.run()
-        finally:
-            self._sessions.discard(session)
-            self._ticker.remove(session)
-            if not self._sessions:
-                self._all_ended.set()
-
-    def _counting_authenticator(self, request: Request) -> Authenticator:
-        """Return an authenticator that counts the connection at its first CONNECT.
-
-        A polling session was counted when it was opened, so its upgrade is not counted again.
-        """
-        is_counted = False
-
-        async def authenticate(credentials: Credentials) -> Principal | None:
-            nonlocal is_counted
-            if not is_counted:
-                is_counted = True
-                self._count_connection(request)
-            return await self._authenticate(credentials)
-
-        return authenticate
-
-    def _count_connection(self, request: Request) -> None:
-        """Count a connection of the client's address. Raises `RateLimited`."""
-        network = client_network(request.remote)
-        if wait_ms := self._limiter.take("connect", network):
-            if self._limit_log_throttle.admits(network):
-                log.warning("connection limit reached: limit=connect address=%s", network)
-            raise RateLimited("Too many connections; try again later.", retry_after_ms=wait_ms)
+        # A polling session was counted when it was opened, so its upgrade is not counted again.
+        authenticate = websockets.authenticate if polling else websockets.counting_authenticator(request)
+        return SocketioSession(websockets.chat, authenticate, handshake, writer, websockets.timing, polling)
 
     def _open_packet(self, sid: str, *, upgrades: list[str]) -> str:
+        timing = self.websockets.timing
         return open_packet(
             sid,
             upgrades=upgrades,
-            ping_interval=self._timing.ping_interval,
-            ping_timeout=self._timing.ping_timeout,
+            ping_interval=timing.ping_interval,
+            ping_timeout=timing.ping_timeout,
             max_payload=WHOLE_MAX,
         )
 

@@ -2,3 +2,4 @@
 
 from .connection_limits import ConnectionLimits as ConnectionLimits
 from .deadlines import Timing as Timing
+from .websockets import Websockets as Websockets

@@ -10,7 +10,7 @@ from chatcore_aiohttp import add_endpoints, add_guard, add_proxies, add_socketio
 from chatcore_http import AccountRoutes, CommandRoutes, Endpoints, Guard, Hosts, Origins, Proxies, SocketRoutes
 from chatcore_http.responses import json_response
 from chatcore_socketio import SocketioServer
-from chatcore_websocket import ConnectionLimits
+from chatcore_websocket import ConnectionLimits, Websockets
 
 from .bootstrap import Components
 from .page import StartPage
@@ -48,10 +48,10 @@ def build(
     sockets = SocketRoutes(chat=chat, authenticate=accounts.authenticate)
     account_routes = AccountRoutes(accounts, is_sign_up_open)
     add_endpoints(app, Endpoints([*account_routes.endpoints(), *sockets.endpoints(), *commands.endpoints()]))
-    socketio = SocketioServer(
+    websockets = Websockets(
         chat, accounts.authenticate_socket, origins=origins, limits=connection_limits, limiter=components.limiter
     )
-    add_socketio(app, socketio)
+    add_socketio(app, SocketioServer(websockets))
     app.router.add_get("/", StartPage(is_sign_up_open).answer)
     app.router.add_get(HEALTHZ, _alive)
     app.router.add_get(READYZ, _ready(chat))

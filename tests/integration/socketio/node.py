@@ -14,11 +14,11 @@ from chatcore.chat import utc_now
 from chatcore.ports.entry_log import AppendResult
 from chatcore.ports.room_views import RoomMembership, RoomPage
 from chatcore_aiohttp import add_socketio
+from chatcore_aiohttp.transport_writer import TransportWriter
 from chatcore_http import Origins
 from chatcore_memory import MemoryRegistry, MemoryStore
 from chatcore_socketio import SocketioServer
-from chatcore_socketio.transport_writer import TransportWriter
-from chatcore_websocket import ConnectionLimits, Timing
+from chatcore_websocket import ConnectionLimits, Timing, Websockets
 from chatcore_websocket.session import Session
 
 from ..clients import TIMEOUT_S, RawClients, raw_clients
@@ -123,10 +123,10 @@ class SocketioNode:
     def _traces(self) -> Mapping[str, object]:
         server, hub = self.server, self.chat._hub
         return {
-            "websockets": server.sessions,
+            "websockets": len(server.websockets),
             "polling_sessions": server.polling_sessions,
-            "addresses": server._websockets._counts or server._polling_sessions._counter._counts,
-            "ticker": server._ticker._checked or server._ticker._task,
+            "addresses": server.websockets._counter._counts or server._polling_sessions._counter._counts,
+            "ticker": server.websockets.ticker._checked or server.websockets.ticker._task,
             "sockets": self.chat._sockets.here,
             "users": hub._users,
             "rooms": hub._rooms,
@@ -159,7 +159,7 @@ async def socketio_node(
         return await authenticate(credentials)
 
     async with Chat(store, registry=registry) as chat:
-        server = SocketioServer(chat, noticed, origins=Origins.parse(origins), limits=limits, timing=timing)
+        server = SocketioServer(Websockets(chat, noticed, origins=Origins.parse(origins), limits=limits, timing=timing))
         app = web.Application(middlewares=middlewares)
         add_socketio(app, server)
         if on_prepare is not None:

@@ -8,10 +8,10 @@ import pytest
 
 from chatcore import SendMessage
 from chatcore.ports.pushes import Bye
-from chatcore_socketio.receiver import Receiver
-from chatcore_socketio.session import SocketioSession
+from chatcore_aiohttp.receiver import Receiver
 from chatcore_websocket import Timing
 from chatcore_websocket.connection_limits import IDLE_FRAMES_AT_ONCE
+from chatcore_websocket.session import Session
 from chatcore_websocket.writer import DRAINED_BELOW, UNSENT_MAX
 
 from ...unit.client_frames import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
@@ -30,14 +30,15 @@ async def node() -> AsyncGenerator[SocketioNode]:
         yield served
 
 
-def outstanding(session: SocketioSession) -> int:
+def outstanding(session: Session) -> int:
     return transport_of(session).get_write_buffer_size()
 
 
 async def test_client_that_never_reads_is_cut_within_bounds_others_continue(node: SocketioNode) -> None:
     silent = await (await SilentClient.open(node)).connect()
     alice = await node.clients.connect()
-    (session,) = [session for session in node.server._sessions if session._connection.id != alice.ready["socket"]]
+    sessions = node.server.websockets._sessions
+    (session,) = [session for session in sessions if session._connection.id != alice.ready["socket"]]
     most, sent = 0, 0
     while not session._writer.is_ended and sent < 2_000:
         await alice.call("message.send", {"to": "silent", "key": f"k{sent}", "body": "x" * 16_000})
@@ -46,16 +47,16 @@ async def test_client_that_never_reads_is_cut_within_bounds_others_continue(node
     assert session._writer.is_ended
     assert most <= UNSENT_MAX + 17_000
     assert sent < 1_000  # the kernel's buffers come on top of the bound
-    await node.until(lambda: node.server.sessions == 1)
+    await node.until(lambda: len(node.server.websockets) == 1)
     await alice.until(lambda client: len(client.entries(ROOM)) == sent)
     silent.close()
 
 
 async def test_cut_client_finds_bye_slow_after_its_unread_frames(node: SocketioNode) -> None:
-    node.server._timing = Timing(close_timeout=30)
+    node.server.websockets.timing = Timing(close_timeout=30)
     silent = await (await SilentClient.open(node)).connect()
     n = 0
-    while not any(session._writer.is_ended for session in node.server._sessions):
+    while not any(session._writer.is_ended for session in node.server.websockets._sessions):
         await node.chat.execute("alice", SendMessage(to="silent", body="x" * 16_000, key=f"k{n}"))
         n += 1
     tail = await silent.read_until(b"\x88\x02")  # a close frame
@@ -71,9 +72,9 @@ async def test_slow_client_that_keeps_up_is_not_cut(node: SocketioNode) -> None:
     reading = asyncio.create_task(_read_on(silent))
     for n in range(300):
         await node.chat.execute("alice", SendMessage(to="silent", body="x" * 16_000, key=f"k{n}"))
-        (session,) = node.server._sessions
+        (session,) = node.server.websockets._sessions
         await node.until(lambda: outstanding(session) < 500_000)  # noqa: B023
-    assert node.server.sessions == 1
+    assert len(node.server.websockets) == 1
     silent.close()
     reading.cancel()
     await asyncio.wait({reading})
@@ -88,7 +89,7 @@ async def test_large_answers_wait_for_slow_client_without_cutting_it(node: Socke
     for n in range(40):
         await node.chat.execute("silent", SendMessage(to="silent", body="x" * 16_000, key=f"k{n}"))
     silent = await (await SilentClient.open(node, receive_buffer=200_000)).connect()
-    (session,) = node.server._sessions
+    (session,) = node.server.websockets._sessions
     for n in range(30):
         await silent.send(f'42{n}["history",{{"with":"silent"}}]')  # half a megabyte per answer
     await node.until(lambda: outstanding(session) >= DRAINED_BELOW)
@@ -105,7 +106,7 @@ async def test_client_that_leaves_while_answers_wait_logs_no_error(
     for n in range(40):
         await node.chat.execute("silent", SendMessage(to="silent", body="x" * 16_000, key=f"k{n}"))
     silent = await (await SilentClient.open(node)).connect()
-    (session,) = node.server._sessions
+    (session,) = node.server.websockets._sessions
     for n in range(30):
         await silent.send(f'42{n}["history",{{"with":"silent"}}]')
     await node.until(lambda: outstanding(session) >= DRAINED_BELOW)
@@ -121,7 +122,7 @@ async def test_client_that_sends_commands_but_never_reads_is_cut(node: SocketioN
     with contextlib.suppress(ConnectionError):
         for _ in range(200):
             await silent.write(frame('427["nonsense",{}]') * 1_000)
-    await node.until(lambda: node.server.sessions == 0)
+    await node.until(lambda: len(node.server.websockets) == 0)
     silent.close()
 
 
@@ -130,7 +131,7 @@ async def test_client_that_sends_websocket_pings_but_never_reads_is_cut(node: So
     with contextlib.suppress(ConnectionError):
         for _ in range(200):
             await silent.write((b"\x89\xfd" + bytes(4) + b"x" * 125) * 1_000)
-    await node.until(lambda: node.server.sessions == 0)
+    await node.until(lambda: len(node.server.websockets) == 0)
     silent.close()
 
 
@@ -140,7 +141,7 @@ async def test_client_that_pipelines_above_limit_is_slowed_and_gets_all_answers(
         sending = asyncio.create_task(
             client.send(*(f'42{n}["message.send",{{"to":"bob","key":"k{n}","body":"{n}"}}]' for n in range(20_000)))
         )
-        (session,) = node.server._sessions
+        (session,) = node.server.websockets._sessions
         await node.until(lambda: session._queue.is_receiver_waiting)
         assert len(session._queue._messages) <= 256
     await sending
@@ -163,7 +164,7 @@ async def test_client_with_paused_reading_is_not_asked_for_pongs() -> None:
     timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_timeout=0.3)
     async with socketio_node(timing=timing) as node:
         client = await node.clients.connect()
-        (session,) = node.server._sessions
+        (session,) = node.server.websockets._sessions
         with node.hanging():
             await client.send(*(f'42{n}["rooms",{{}}]' for n in range(300)))
             await node.until(lambda: session._queue.is_receiver_waiting)
@@ -180,7 +181,7 @@ async def test_client_with_paused_reading_and_stuck_commands_is_cut() -> None:
     timing = Timing(ping_interval=0.1, ping_timeout=0.3, close_timeout=0.3)
     async with socketio_node(timing=timing) as node:
         client = await node.clients.connect()
-        (session,) = node.server._sessions
+        (session,) = node.server.websockets._sessions
         with node.hanging():
             await client.send(*(['42["rooms",{}]'] * 400))
             await node.until(lambda: session._queue.is_receiver_waiting)
@@ -194,7 +195,7 @@ async def test_end_of_client_is_noticed_while_its_command_hangs(node: SocketioNo
         with node.hanging():
             await silent.send('427["rooms",{}]')
             end(silent)
-            await node.until(lambda: node.server.sessions == 0)
+            await node.until(lambda: len(node.server.websockets) == 0)
 
 
 # Frames without a command.
@@ -228,7 +229,7 @@ async def test_client_that_floods_with_idle_frames_is_ended_with_bye_protocol(
 
 
 async def test_flooding_client_that_answers_close_is_removed_at_once(node: SocketioNode) -> None:
-    node.server._timing = Timing(close_timeout=600)
+    node.server.websockets.timing = Timing(close_timeout=600)
     flooder = await SilentClient.open(node)
     await flooder.write(IDLE["NOOP"] * (IDLE_FRAMES_AT_ONCE + 100))
     await flooder.read_until(b"\x88\x02\x03\xea")
@@ -268,7 +269,7 @@ async def test_fragments_below_one_kibibyte_are_idle_frames(node: SocketioNode) 
 
 async def test_commands_of_other_clients_are_answered_during_flood(node: SocketioNode) -> None:
     flooder = await (await SilentClient.open(node)).connect()
-    (session,) = node.server._sessions
+    (session,) = node.server.websockets._sessions
     bystander = await node.clients.connect("bob")
     await flooder.write(client_frame(TEXT, b"6") * (IDLE_FRAMES_AT_ONCE - 10))
     assert (await bystander.call("rooms", {}))["ok"]
@@ -280,7 +281,7 @@ async def test_commands_of_other_clients_are_answered_during_flood(node: Socketi
 
 async def test_large_messages_of_flood_are_read_one_per_turn(node: SocketioNode) -> None:
     flooder = await (await SilentClient.open(node)).connect()
-    (session,) = node.server._sessions
+    (session,) = node.server.websockets._sessions
     receiver = Receiver(session, transport_of(session))
     receiver.feed_data(client_frame(TEXT, b"4" + b"x" * 30_000) * 5)
     assert len(session._queue._messages) == 3  # the third frame passes 64 KiB
@@ -292,7 +293,7 @@ async def test_large_messages_of_flood_are_read_one_per_turn(node: SocketioNode)
 @pytest.mark.parametrize(("more", "is_read"), [(0, True), (1, False)], ids=["64 KiB", "a byte more"])
 async def test_close_frame_within_64_kib_after_end_is_read(node: SocketioNode, more: int, is_read: bool) -> None:
     silent = await (await SilentClient.open(node)).connect()
-    (session,) = node.server._sessions
+    (session,) = node.server.websockets._sessions
     receiver = Receiver(session, transport_of(session))
     session.close(Bye(code="kicked"))
     goodbye = client_frame(CLOSE)
@@ -304,9 +305,9 @@ async def test_close_frame_within_64_kib_after_end_is_read(node: SocketioNode, m
 
 
 async def test_frames_after_client_close_frame_are_not_read(node: SocketioNode) -> None:
-    node.server._timing = Timing(close_timeout=30)
+    node.server.websockets.timing = Timing(close_timeout=30)
     silent = await (await SilentClient.open(node)).connect()
-    (session,) = node.server._sessions
+    (session,) = node.server.websockets._sessions
     with node.hanging():
         await silent.send('427["rooms",{}]')
         await silent.write(client_frame(CLOSE))

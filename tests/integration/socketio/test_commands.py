@@ -180,6 +180,6 @@ async def test_command_sent_just_before_closing_is_carried_out(node: SocketioNod
         await client.emit("message.send", {"to": "bob", "key": f"k{n}", "body": "last words"})
     await client.send("41", "1")
     await client.close()
-    await node.until(lambda: node.server.sessions == 0)
+    await node.until(lambda: len(node.server.websockets) == 0)
     bob = await node.clients.connect("bob")
     assert bob.ready["rooms"][0]["head"] == 50

@@ -241,7 +241,7 @@ async def test_websockets_of_address_are_capped() -> None:
             assert answer.status == 429
             assert int(answer.headers["Retry-After"]) > 0
         await first.close()
-        await node.until(lambda: node.server.sessions == 1)
+        await node.until(lambda: len(node.server.websockets) == 1)
         await node.clients.connect()
 
 
@@ -265,7 +265,7 @@ async def is_refused_as_the_second_of_its_session(node: SocketioNode) -> None:
         with pytest.raises(WSServerHandshakeError, match="400"):
             await node.clients.open(sid=sid)
     await first.close()
-    await node.until(lambda: node.server.sessions == 0)
+    await node.until(lambda: len(node.server.websockets) == 0)
 
 
 async def vanishes_in_its_handshake(node: SocketioNode) -> None:

@@ -44,7 +44,7 @@ async def test_bye_names_reason_and_only_final_bye_is_followed_by_disconnect(
     node: SocketioNode, code: ByeCode, resumable: bool, close_code: int
 ) -> None:
     client = await node.clients.connect()
-    (session,) = node.server._sessions
+    (session,) = node.server.websockets._sessions
     session.close(Bye(code=code, retry_after_ms=500))
     session.close(Bye(code="kicked"))  # the first bye counts
     assert await client.closed() == close_code
@@ -67,7 +67,7 @@ async def test_frame_that_can_not_be_encoded_ends_socket_with_1011_and_traceback
     node: SocketioNode, writes: Callable[[WebsocketConnection], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     client = await node.clients.connect()
-    (session,) = node.server._sessions
+    (session,) = node.server.websockets._sessions
     for _ in range(2):
         writes(session._connection)
     assert await client.closed() == 1011
@@ -106,7 +106,7 @@ async def test_socket_ends_with_bye_expired_when_token_expires(node: SocketioNod
 
 async def test_command_after_end_of_socket_is_not_carried_out(node: SocketioNode) -> None:
     client = await node.clients.connect()
-    (session,) = node.server._sessions
+    (session,) = node.server.websockets._sessions
     session.close(Bye(code="signed_out"))
     await client.emit("message.send", {"to": "bob", "key": "k1", "body": "too late"})
     await node.nothing_left()
@@ -115,7 +115,7 @@ async def test_command_after_end_of_socket_is_not_carried_out(node: SocketioNode
 
 async def test_waiting_command_is_not_carried_out_after_bye(node: SocketioNode) -> None:
     client = await node.clients.connect()
-    (session,) = node.server._sessions
+    (session,) = node.server.websockets._sessions
     with node.hanging():
         await client.emit("rooms", {})
         await client.emit("message.send", {"to": "bob", "key": "k1", "body": "too late"})
@@ -172,7 +172,7 @@ async def test_close_does_not_wait_for_socket_that_never_ends(caplog: pytest.Log
         return None
 
     async with socketio_node(timing=Timing(close_timeout=0.1)) as node:
-        node.server._authenticate = ignore_cancellation
+        node.server.websockets.authenticate = ignore_cancellation
         client = await node.clients.open()
         await client.send("40")
         await entered.wait()
@@ -215,7 +215,7 @@ async def test_websocket_that_opens_while_server_closes_is_ended(polled: bool) -
 
 async def test_client_that_ignores_close_is_cut(node: SocketioNode) -> None:
     silent = await (await SilentClient.open(node)).connect()
-    (session,) = node.server._sessions
+    (session,) = node.server.websockets._sessions
     began = time.monotonic()
     session.close(Bye(code="kicked"))
     while await silent.read():

@@ -71,7 +71,7 @@ async def test_hostile_frame_ends_socket_with_bye_protocol(
     assert await client.closed() == 1002
     assert client.bodies_of("bye") == [{"code": "protocol", "resumable": False}]
     assert client.texts[-1] == "41"
-    await node.until(lambda: node.server.sessions == 1)
+    await node.until(lambda: len(node.server.websockets) == 1)
     assert (await bystander.call("message.send", {"to": "alice", "key": "k1", "body": "hi"}))["ok"]
     assert not caplog.records
 

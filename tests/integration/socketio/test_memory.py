@@ -14,12 +14,12 @@ from aiohttp import web
 from chatcore.live.live_sockets import LiveSocket
 from chatcore.ports.pushes import Bye
 from chatcore.socket import Socket
+from chatcore_aiohttp.receiver import Receiver
+from chatcore_aiohttp.transport_writer import TransportWriter
 from chatcore_socketio.connection import SocketConnection
 from chatcore_socketio.packet_handler import PacketHandler
 from chatcore_socketio.polling_handshake import PollingSession
-from chatcore_socketio.receiver import Receiver
 from chatcore_socketio.session import SocketioSession
-from chatcore_socketio.transport_writer import TransportWriter
 from chatcore_websocket import Timing
 from chatcore_websocket.connection_limits import IDLE_FRAMES_AT_ONCE
 
@@ -115,14 +115,14 @@ async def goes_while_it_connects(node: SocketioNode) -> None:
 
 async def is_kicked(node: SocketioNode) -> None:
     client = await connected(node)
-    for session in node.server._sessions:
+    for session in node.server.websockets._sessions:
         session.close(Bye(code="kicked"))
     await end(client)
 
 
 async def ignores_its_end(node: SocketioNode) -> None:
     client = await connected(node)
-    for session in node.server._sessions:
+    for session in node.server.websockets._sessions:
         session.close(Bye(code="kicked"))
     while await client.read():
         pass

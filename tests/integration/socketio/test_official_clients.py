@@ -50,7 +50,7 @@ async def test_default_client_chats(node: SocketioNode, connect: Connect) -> Non
         for client in (alice, bob):
             await client.until(lambda client: client.bodies_of("entry"))
             assert client.bodies_of("entry")[0]["body"] == "hi 😀"
-        assert node.server.sessions == 2
+        assert len(node.server.websockets) == 2
         await node.until(lambda: node.server.polling_sessions == 0)
     await node.nothing_left()
 
@@ -76,7 +76,7 @@ async def test_client_stays_away_after_final_bye(node: SocketioNode, connect: Co
             await client.until(lambda client: client.life("disconnect"))
         await node.nothing_left()
         await asyncio.sleep(2)  # the first retry would come within one and a half
-        assert node.server.sessions == node.server.polling_sessions == 0
+        assert len(node.server.websockets) == node.server.polling_sessions == 0
 
 
 @asynccontextmanager
@@ -84,7 +84,7 @@ async def said_goodbye(node: SocketioNode, connect: Connect, *codes: ByeCode) ->
     """Return a client for each code, which has received a bye with it."""
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(connect(node, code)) for code in codes]
-        sessions = {session._connection.id: session for session in node.server._sessions}
+        sessions = {session._connection.id: session for session in node.server.websockets._sessions}
         for client, code in zip(clients, codes, strict=True):
             sessions[client.bodies_of("ready")[0]["socket"]].close(Bye(code=code))
             await client.until(lambda client: client.bodies_of("bye"))
@@ -94,7 +94,7 @@ async def said_goodbye(node: SocketioNode, connect: Connect, *codes: ByeCode) ->
 
 async def test_client_reconnects_after_broken_connection(node: SocketioNode, connect: Connect) -> None:
     async with connect(node, "alice") as alice:
-        (session,) = node.server._sessions
+        (session,) = node.server.websockets._sessions
         transport_of(session).abort()
         await alice.until(lambda client: len(client.bodies_of("ready")) == 2, COMES_BACK_S)
 
@@ -102,7 +102,7 @@ async def test_client_reconnects_after_broken_connection(node: SocketioNode, con
 async def test_heartbeat_keeps_default_clients_connected(connect: Connect) -> None:
     async with socketio_node(timing=QUICK) as node, connect(node, "alice") as alice:
         await asyncio.sleep(4 * (QUICK.ping_interval + QUICK.ping_timeout))
-        assert node.server.sessions == 1
+        assert len(node.server.websockets) == 1
         assert alice.life("disconnect") == []
 
 
@@ -173,7 +173,7 @@ async def test_client_reconnects_when_upgrade_of_reconnect_is_reset(node_modules
         python_client(origin, "alice") as python,
     ):
         cutter.cuts = 3
-        for session in tuple(node.server._sessions):
+        for session in tuple(node.server.websockets._sessions):
             transport_of(session).abort()
         for client in (javascript, python):
             await client.until(lambda client: len(client.bodies_of("ready")) == 2, 2 * COMES_BACK_S)

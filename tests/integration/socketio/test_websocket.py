@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from chatcore_socketio.receiver import Receiver
+from chatcore_aiohttp.receiver import Receiver
 
 from ...unit.client_frames import CLOSE, CONTINUATION, PING, TEXT, client_frame
 from .node import SocketioNode, transport_of
@@ -173,7 +173,7 @@ async def test_frame_against_rfc_closes_websocket(node: SocketioNode, frame: byt
 async def test_frames_after_frame_against_rfc_are_not_processed(node: SocketioNode) -> None:
     """RFC 6455, section 7.1.7: this includes the client's close frame."""
     client = await (await SilentClient.open(node)).connect()
-    (session,) = node.server._sessions
+    (session,) = node.server.websockets._sessions
     receiver = Receiver(session, transport_of(session))
     receiver.feed_data(client_frame(TEXT, b"42\xff"))
     receiver.feed_data(client_frame(CLOSE))

@@ -19,10 +19,10 @@ from chatcore.ports.connection import Connection
 from chatcore.ports.pushes import Push
 from chatcore.protocol import Object
 from chatcore_aiohttp import add_socketio
+from chatcore_aiohttp.frames import text_frame
 from chatcore_socketio import SocketioServer, session
-from chatcore_socketio.frames import text_frame
 from chatcore_socketio.packet_handler import PacketHandler
-from chatcore_websocket import Timing
+from chatcore_websocket import Timing, Websockets
 
 from ...clients import TIMEOUT_S, RawClient, RawClients, raw_clients
 
@@ -128,7 +128,7 @@ class Echo:
 @asynccontextmanager
 async def socket_echo(timing: Timing, *, path: str = "/socket.io/", port: int = 0) -> AsyncGenerator[Echo]:
     """Serve Socket.IO that sends back events."""
-    server = SocketioServer(cast("Chat", EchoChat()), authenticate, timing=timing)
+    server = SocketioServer(Websockets(cast("Chat", EchoChat()), authenticate, timing=timing))
     app = web.Application()
     add_socketio(app, server, path)
     runner = web.AppRunner(app)
