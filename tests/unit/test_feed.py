@@ -21,7 +21,7 @@ from chatcore import (
     SendMessage,
     Unavailable,
 )
-from chatcore.feed import BATCH_MAX, POLL_S, READ_PAUSE_S, RETRY_MAX_S, RETRY_S
+from chatcore.feed import BATCH_MAX, POLL_S, READ_PAUSE_S, RETRY_MAX_S
 from chatcore.ids import private_room_id
 from chatcore.ports.entry_feed import FeedStart
 from chatcore.testing import virtual_time
@@ -155,7 +155,7 @@ async def test_entry_of_another_node_comes_at_once_with_a_bus_and_else_within_tw
         await anyio.sleep(POLL_S)
         assert [consumer.seqs for consumer in consumers] == [[1], [1]]
         assert consumers[0].times == [sent_at]
-        assert sent_at < consumers[1].times[0] <= sent_at + POLL_S
+        assert sent_at < consumers[1].times[0] <= sent_at + 2
         tasks.cancel_scope.cancel()
 
 
@@ -183,7 +183,7 @@ async def test_all_feeds_that_wait_get_an_entry_at_once_and_then_read_every_two_
         assert [consumer.times for consumer in consumers] == [[sent_at], [sent_at]]
         await anyio.sleep(POLL_S)
         store.reads.clear()
-        await anyio.sleep(10 * POLL_S)
+        await anyio.sleep(20)
         assert len(store.reads) == 2 * 10
         tasks.cancel_scope.cancel()
 
@@ -232,7 +232,7 @@ async def test_feed_survives_an_outage_with_growing_pauses_and_one_line_in_the_l
         await send(chat, "1")
         await anyio.sleep(60)
         pauses = [round(later - one, 3) for one, later in zip(store.reads[1:], store.reads[2:], strict=False)]
-        assert pauses[:6] == [RETRY_S, 2 * RETRY_S, 4 * RETRY_S, 8 * RETRY_S, RETRY_MAX_S, RETRY_MAX_S]
+        assert pauses[:6] == [0.5, 1, 2, 4, 8, 8]
         store.failing = False
         await anyio.sleep(RETRY_MAX_S)
         assert consumer.seqs == [1]
