@@ -66,7 +66,7 @@ class FeedSignal:
 
     def next_news(self) -> anyio.Event:
         """Return an event that is set as soon as entries are noted, from now on, or the Chat is being left."""
-        if self._news.is_set() and not self.left:
+        if self._news.is_set():
             self._news = anyio.Event()
         return self._news
 
@@ -91,8 +91,8 @@ class Feed(AsyncIterator[FeedBatch]):
 
     async def __anext__(self) -> FeedBatch:
         self._loop.check()
+        await self._until_due()
         while not self._signal.left:
-            await self._until_due()
             news = self._signal.next_news()  # before the read, so that no entry is overlooked
             self._read_at = anyio.current_time()
             try:
@@ -104,6 +104,7 @@ class Feed(AsyncIterator[FeedBatch]):
             self._news = None if page.more else news
             if page.entries:
                 return FeedBatch(entries=page.entries, position=_encoded(self._epoch, page.position))
+            await self._until_due()
         raise StopAsyncIteration
 
     async def _until_due(self) -> None:

@@ -68,6 +68,13 @@ async def test_call_from_the_loop_of_another_thread_is_refused_and_changes_nothi
         assert bob.bye is None
 
 
+async def test_feed_is_refused_in_the_loop_of_another_thread() -> None:
+    async with Chat(MemoryStore()) as chat:
+        feed = chat.feed()
+        assert isinstance(in_another_thread("asyncio", lambda: anext(feed)), RuntimeError)
+        assert isinstance(in_another_thread("asyncio", lambda: anext(chat.feed())), RuntimeError)
+
+
 async def test_socket_created_in_one_loop_and_entered_in_another_is_refused() -> None:
     bob = Recorder()
     async with Chat(MemoryStore()) as chat:

@@ -302,8 +302,9 @@ async def test_position_of_another_store_is_reset() -> None:
         position = (await first(chat.feed())).position
     async with Chat(MemoryStore()) as chat:
         await send(chat, "1")
-        with pytest.raises(FeedReset):
-            chat.feed(position)
+        for other in (position, f"{'0' * 16}-{'0' * 16}", f"{'f' * 16}-{'0' * 16}"):
+            with pytest.raises(FeedReset):
+                chat.feed(other)
 
 
 async def test_position_above_all_entries_is_reset() -> None:
