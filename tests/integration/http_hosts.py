@@ -9,19 +9,37 @@ from typing import Any, TypeAlias
 import pytest
 import uvicorn
 from aiohttp import web
+from attrs import frozen
 
 from chatcore.accounts import Accounts
 from chatcore.chat import Chat
+from chatcore.ports.authenticator import Authenticator
 from chatcore_aiohttp import add_endpoints, add_guard, add_socketio, mount
 from chatcore_asgi import ChatApp
 from chatcore_http import AccountRoutes, CommandRoutes, Endpoint, Endpoints, Guard, Origins, SocketRoutes
 from chatcore_socketio import SocketioServer
 from chatcore_websocket import Websockets
 
-PREFIX = "/the/chat"
+from .http_frameworks import PREFIX, MakeApp, django_app, fastapi_app, litestar_app, nested_app, starlette_app
 
-Host: TypeAlias = Callable[[Chat, Accounts, Origins, Sequence[Endpoint]], AbstractAsyncContextManager[str]]
-"""Serves a Chat, with further endpoints, and returns the URL of the API's place."""
+
+@frozen
+class Parts:
+    """What a host serves.
+
+    Attributes:
+        endpoints: further endpoints, which only the bundled server has.
+    """
+
+    chat: Chat
+    accounts: Accounts
+    authenticate: Authenticator
+    origins: Origins
+    endpoints: Sequence[Endpoint]
+
+
+Host: TypeAlias = Callable[[Parts], AbstractAsyncContextManager[str]]
+"""Serves a Chat, and returns the URL of the place of its API."""
 
 
 @asynccontextmanager
@@ -52,39 +70,67 @@ async def uvicorn_listening(app: Any, **options: Any) -> AsyncGenerator[str]:
             await serving
 
 
-def endpoints_of(chat: Chat, accounts: Accounts) -> Sequence[Endpoint]:
+def endpoints_of(chat: Chat, accounts: Accounts, authenticate: Authenticator | None = None) -> Sequence[Endpoint]:
     """Return the endpoints that the server has below the API's prefix."""
-    commands = CommandRoutes(chat=chat, authenticate=accounts.authenticate)
-    sockets = SocketRoutes(chat=chat, authenticate=accounts.authenticate)
+    authenticate = authenticate or accounts.authenticate
+    commands = CommandRoutes(chat=chat, authenticate=authenticate)
+    sockets = SocketRoutes(chat=chat, authenticate=authenticate)
     return [*AccountRoutes(accounts).endpoints(), *sockets.endpoints(), *commands.endpoints()]
 
 
 @asynccontextmanager
-async def server(chat: Chat, accounts: Accounts, origins: Origins, more: Sequence[Endpoint]) -> AsyncGenerator[str]:
+async def server(node: Parts) -> AsyncGenerator[str]:
     app = web.Application()
-    add_guard(app, Guard(origins))
-    add_endpoints(app, Endpoints([*endpoints_of(chat, accounts), *more]))
-    add_socketio(app, SocketioServer(Websockets(chat, accounts.authenticate)))
-    async with chat, aiohttp_listening(app) as url:
+    add_guard(app, Guard(node.origins))
+    add_endpoints(app, Endpoints([*endpoints_of(node.chat, node.accounts, node.authenticate), *node.endpoints]))
+    add_socketio(app, SocketioServer(Websockets(node.chat, node.authenticate)))
+    async with node.chat, aiohttp_listening(app) as url:
         yield url
 
 
 @asynccontextmanager
-async def mounted(chat: Chat, accounts: Accounts, origins: Origins, _: Sequence[Endpoint]) -> AsyncGenerator[str]:
+async def mounted(node: Parts) -> AsyncGenerator[str]:
     app = web.Application()
-    mount(app, PREFIX, chat, accounts.authenticate, origins=origins)
+    mount(app, PREFIX, node.chat, node.authenticate, origins=node.origins)
     async with aiohttp_listening(app) as url:
         yield url + PREFIX
 
 
 @asynccontextmanager
-async def asgi(chat: Chat, accounts: Accounts, origins: Origins, _: Sequence[Endpoint]) -> AsyncGenerator[str]:
-    app = ChatApp(chat, accounts.authenticate, prefix=PREFIX, origins=origins)
+async def asgi(node: Parts) -> AsyncGenerator[str]:
+    app = ChatApp(node.chat, node.authenticate, prefix=PREFIX, origins=node.origins)
     async with uvicorn_listening(app) as url:
         yield url + PREFIX
 
 
+def framework(make: MakeApp, **options: Any) -> Host:
+    """Return the host that mounts a ChatApp in a framework's application, under uvicorn with ``options``."""
+
+    @asynccontextmanager
+    async def host(node: Parts) -> AsyncGenerator[str]:
+        app = make(node.chat, ChatApp(node.chat, node.authenticate, origins=node.origins))
+        async with uvicorn_listening(app, **options) as url:
+            yield url + PREFIX
+
+    return host
+
+
+@asynccontextmanager
+async def around_django(node: Parts) -> AsyncGenerator[str]:
+    app = ChatApp(node.chat, node.authenticate, prefix=PREFIX, other=django_app(), origins=node.origins)
+    async with uvicorn_listening(app, http="h11") as url:
+        yield url + PREFIX
+
+
 HOSTS: dict[str, Host] = {"server": server, "mount": mounted, "asgi": asgi}
+FRAMEWORKS: dict[str, Host] = {
+    "starlette": framework(starlette_app, http="httptools"),
+    "nested": framework(nested_app, http="h11", root_path="/behind/a proxy"),
+    "fastapi": framework(fastapi_app, http="httptools", root_path="/behind"),
+    "litestar": framework(litestar_app, http="h11"),
+    "litestar-root-path": framework(litestar_app, root_path="/behind"),
+    "django": around_django,
+}
 
 
 def served_by_each(*hosts: str) -> Sequence[pytest.MarkDecorator]:
@@ -96,6 +142,7 @@ def served_by_each(*hosts: str) -> Sequence[pytest.MarkDecorator]:
 
 
 EVERYWHERE = served_by_each(*HOSTS)
+IN_FRAMEWORKS = served_by_each(*FRAMEWORKS)
 IN_AIOHTTP = served_by_each("server", "mount")
 
 _present = ["server"]
@@ -103,7 +150,7 @@ _present = ["server"]
 
 def present_host() -> Host:
     """Return the host that serves the nodes of the present test."""
-    return HOSTS[_present[-1]]
+    return {**HOSTS, **FRAMEWORKS}[_present[-1]]
 
 
 @contextmanager

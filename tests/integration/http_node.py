@@ -15,11 +15,12 @@ from yarl import URL
 
 from chatcore.accounts import Accounts, AccountStore
 from chatcore.chat import Chat
+from chatcore.ports.authenticator import Authenticator
 from chatcore.ports.store import Store
 from chatcore_http import Endpoint, Origins
 from chatcore_memory import MemoryAccounts, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
-from tests.integration.http_hosts import present_host
+from tests.integration.http_hosts import Parts, present_host
 
 PASSWORD = "correct horse"
 SECRET = b"a secret of the tests, of 32 bytes or more"
@@ -99,7 +100,8 @@ class HttpNode:
 @asynccontextmanager
 async def http_node(
     *more: Endpoint,
-    origins: str | None = None,
+    origins: str | Origins | None = None,
+    authenticate: Authenticator | None = None,
     store: Store | None = None,
     accounts_store: AccountStore | None = None,
     canonical: Callable[[str], str | None] = canonical_username,
@@ -113,5 +115,7 @@ async def http_node(
     hasher = Argon2Hasher(argon2.profiles.CHEAPEST)
     accounts = Accounts(accounts_store, hasher, JwtTokens(SECRET), canonical, on_ended=end)
     chat = Chat(store, directory=accounts.directory, canonical=accounts.canonical)
-    async with present_host()(chat, accounts, Origins.parse(origins), more) as url, ClientSession() as client:
+    admitted = origins if isinstance(origins, Origins) else Origins.parse(origins)
+    parts = Parts(chat, accounts, authenticate or accounts.authenticate, admitted, more)
+    async with present_host()(parts) as url, ClientSession() as client:
         yield HttpNode(store, accounts_store, accounts, chat, url, client)

@@ -35,7 +35,7 @@ def parse_cookies(request: Request) -> Cookies:
     ambiguous: set[str] = set()
     fault = None
     for pair in ";".join(request.headers.getall("Cookie")).split(";"):
-        name, equals, coded = (part.strip() for part in pair.partition("="))
+        name, equals, coded = (part.strip(" \t") for part in pair.partition("="))
         if not name and not equals:
             continue
         if not (equals and _NAME.fullmatch(name) and _VALUE.fullmatch(coded)):
