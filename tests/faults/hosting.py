@@ -7,6 +7,7 @@ from .fault import Fault
 AUTHENTICATION = "tests/unit/test_authentication.py"
 GATE = "tests/unit/test_gate.py"
 TRUSTED = "tests/unit/test_trusted.py"
+PEOPLE = "tests/unit/test_people.py"
 BLOCKING = "tests/unit/test_blocking.py"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
@@ -175,6 +176,59 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "state.is_last_owner(other)",
             "False",
             f"{TRUSTED}::test_trusted_command_is_refused_for_reasons_other_than_rights",
+        ),
+    ),
+    # People and sockets.
+    "Profiles are of users with a common room or invitation": (
+        Fault(
+            "profiles-of-strangers",
+            "chatcore.commands:Profiles.handle",
+            "if user in shown or user == context.user",
+            "",
+            f"{PEOPLE}::test_profiles_are_of_users_with_a_common_room_or_invitation",
+        ),
+        Fault(
+            "stranger-in-the-answer-of-a-directory",
+            "chatcore.live:profiles_of",
+            "{user: found[user] for user in users if user in found}",
+            "dict(found)",
+            f"{PEOPLE}::test_strangers_in_the_answer_of_a_directory_are_ignored",
+        ),
+    ),
+    "Profiles that do not fit into an answer are named": (
+        Fault(
+            "profiles-above-the-size-of-an-answer",
+            "chatcore.commands:Profiles.handle",
+            "if not budget.has(_size(user, profile))",
+            "if False",
+            f"{PEOPLE}::test_profiles_that_do_not_fit_are_named_and_asked_for_again",
+        ),
+    ),
+    "Muted rooms are not in the unread total": (
+        Fault(
+            "muted-rooms-in-the-unread-total",
+            "chatcore.ports:LogStore.unread_total",
+            "if view.marker and not view.marker.muted",
+            "if view.marker",
+            f"{PEOPLE}::test_unread_counts_all_rooms_but_muted_ones",
+        ),
+    ),
+    "`close_sockets` ends the sockets of all nodes": (
+        Fault(
+            "sockets-of-other-nodes-stay-open",
+            "chatcore:Sockets.close_all",
+            'await self._end(await self.of_user(user), "signed_out")',
+            "pass",
+            f"{PEOPLE}::test_close_sockets_ends_every_socket_of_a_user_on_all_nodes",
+        ),
+    ),
+    "A host ends sessions also while its `canonical` fails": (
+        Fault(
+            "session-outlives-a-failing-canonical",
+            "chatcore:Chat.close_session",
+            "self._canonical_or_given(user)",
+            "self.canonical(user)",
+            f"{PEOPLE}::test_sockets_are_closed_also_while_canonical_fails",
         ),
     ),
     # Hosts that do not await.
