@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 from attrs import evolve
@@ -19,7 +19,7 @@ AUTHENTICATE_S = 2
 NOT_ASYNC = object()
 
 Shown = TypeVar("Shown")
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 class Authentication:

@@ -114,7 +114,7 @@ class Chat:
         new_id: Callable[[], str] = ids.new_id,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        self.node = new_id()
+        self.node: str = new_id()
         rules = rules or Rules()
         self.store = store
         self._bus = bus

@@ -21,7 +21,7 @@ class ChatError(Exception):
     def __init__(
         self, message: str | None = None, *, field: str | None = None, retry_after_ms: int | None = None
     ) -> None:
-        self.message = message or self.default_message
+        self.message: str = message or self.default_message
         self.field = field
         self.retry_after_ms = retry_after_ms
         super().__init__(self.message)

@@ -5,6 +5,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 from weakref import WeakSet
 
 from .errors import Unavailable
@@ -14,7 +15,7 @@ EVERY_S = 10
 QUIET_S = 1
 """Seconds without a failed call after which a success ends a fault."""
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 class FaultLog:

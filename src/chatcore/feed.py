@@ -4,6 +4,7 @@ import hashlib
 import logging
 import re
 from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 import anyio
 from attrs import frozen
@@ -27,7 +28,7 @@ RETRY_MAX_S = 8
 
 _POSITION = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})")
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 @frozen(kw_only=True)

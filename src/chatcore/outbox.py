@@ -26,7 +26,7 @@ class OutgoingQueue:
     __slots__ = ("_is_closed", "_news", "_room", "_texts", "unsent")
 
     def __init__(self) -> None:
-        self.unsent = 0
+        self.unsent: int = 0
         """Bytes of the texts that wait or are being sent."""
         self._texts: deque[bytes] = deque()
         self._is_closed = False

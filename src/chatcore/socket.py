@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from .commands.command import Command, ReadingCommand, RoomCommand
 from .commands.dispatcher import CommandDispatcher
@@ -19,7 +19,7 @@ from .protocol import Object, answer_object, error_object, read_command
 IN_FLIGHT_MAX = 64
 """The most commands of a socket that are in flight."""
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 Answer: TypeAlias = Callable[[Object], None]
 

@@ -55,7 +55,7 @@ class Sockets:
         publish: Callable[[RevocationHint], None],
     ) -> None:
         self.here: dict[str, Socket] = {}
-        self.leaving = False
+        self.leaving: bool = False
         self._dispatcher = dispatcher
         self._authentication = authentication
         self._store, self._hub = dispatcher.store, dispatcher.hub

@@ -8,9 +8,9 @@ try:
     from .mounting import mount as mount
     from .requests import aiohttp_response as aiohttp_response
     from .requests import pure_request as pure_request
-except ModuleNotFoundError as missing:
-    if missing.name not in ("aiohttp", "engineio", "orjson", "socketio"):
+except ModuleNotFoundError as _missing:
+    if _missing.name not in ("aiohttp", "engineio", "orjson", "socketio"):
         raise
     raise ModuleNotFoundError(
-        f"chatcore_aiohttp needs {missing.name}; in a clone of chatcore: pip install '.[aiohttp]'", name=missing.name
-    ) from missing
+        f"chatcore_aiohttp needs {_missing.name}; in a clone of chatcore: pip install '.[aiohttp]'", name=_missing.name
+    ) from _missing

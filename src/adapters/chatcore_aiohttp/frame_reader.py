@@ -42,7 +42,7 @@ class FrameReader:
     )
 
     def __init__(self) -> None:
-        self.message_max = WHOLE_MAX
+        self.message_max: int = WHOLE_MAX
         """Bytes of the largest message; for a larger message `read` raises `FrameError` with code 1009."""
         self._received = bytearray()
         self._position = 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Final
 
 from aiohttp.abc import AbstractStreamWriter
 
@@ -12,7 +13,7 @@ from .frames import close_frame, ping_frame, pong_frame, text_frame
 BATCH_MAX = 64 * 1024
 """Bytes of a batch of frames; a larger batch is written before the end of the event loop's turn."""
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 class Flusher:

@@ -22,7 +22,7 @@ class TransportUpgrade(Upgrade):
     """
 
     def __init__(self, request: Request, upgradable: web.Request, flusher: Flusher) -> None:
-        self.response = web.StreamResponse()
+        self.response: web.StreamResponse = web.StreamResponse()
         self._request = request
         self._upgradable = upgradable
         self._flusher = flusher

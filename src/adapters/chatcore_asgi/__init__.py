@@ -2,9 +2,9 @@
 
 try:
     from .app import ChatApp as ChatApp
-except ModuleNotFoundError as missing:
-    if missing.name not in ("engineio", "orjson", "socketio"):
+except ModuleNotFoundError as _missing:
+    if _missing.name not in ("engineio", "orjson", "socketio"):
         raise
     raise ModuleNotFoundError(
-        f"chatcore_asgi needs {missing.name}; in a clone of chatcore: pip install '.[asgi]'", name=missing.name
-    ) from missing
+        f"chatcore_asgi needs {_missing.name}; in a clone of chatcore: pip install '.[asgi]'", name=_missing.name
+    ) from _missing

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 from chatcore.chat import Chat
 from chatcore.errors import NotFound, Unavailable
@@ -22,7 +23,7 @@ NOT_ENTERED = (
     "application, or make ChatApp the outer application of a server that sends lifespan events"
 )
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 class ChatApp:

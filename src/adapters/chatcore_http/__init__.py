@@ -17,9 +17,9 @@ try:
     from .requests import Request as Request
     from .responses import Response as Response
     from .socket_routes import SocketRoutes as SocketRoutes
-except ModuleNotFoundError as missing:
-    if missing.name != "orjson":
+except ModuleNotFoundError as _missing:
+    if _missing.name != "orjson":
         raise
     raise ModuleNotFoundError(
-        f"chatcore_http needs {missing.name}; in a clone of chatcore: pip install '.[asgi]'", name=missing.name
-    ) from missing
+        f"chatcore_http needs {_missing.name}; in a clone of chatcore: pip install '.[asgi]'", name=_missing.name
+    ) from _missing

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from traceback import walk_tb
+from typing import Final
 
 from attrs import field, frozen
 
@@ -22,7 +23,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
 }
 """The headers of every response."""
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 @frozen

@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Collection, Iterable
 from http import HTTPStatus
-from typing import Self
+from typing import Final, Self
 
 from attrs import field, frozen
 
@@ -28,7 +28,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]*)?")
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 @frozen(eq=False)

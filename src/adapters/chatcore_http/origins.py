@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Self
+from typing import Final, Self
 
 from attrs import field, frozen
 
@@ -26,7 +26,7 @@ LENGTH_MAX = 300
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://((?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?)")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 def normalised(text: str) -> str | None:

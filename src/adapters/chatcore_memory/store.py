@@ -47,7 +47,7 @@ class MemoryStore(LogStore, EntryFeed):
 
     def __init__(self) -> None:
         super().__init__()
-        self.epoch = new_id()
+        self.epoch: str = new_id()
         self._logs: dict[RoomId, _Log] = {}
         self._changes: list[Change] = []  # the n-th is at position n
         self._markers: dict[MarkerId, StoredMarker] = {}

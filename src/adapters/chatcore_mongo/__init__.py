@@ -15,9 +15,9 @@ try:
     from .database import MongoDatabase as MongoDatabase
     from .registry import MongoRegistry as MongoRegistry
     from .store import MongoStore as MongoStore
-except ModuleNotFoundError as missing:
-    if missing.name not in ("bson", "pymongo"):
+except ModuleNotFoundError as _missing:
+    if _missing.name not in ("bson", "pymongo"):
         raise
     raise ModuleNotFoundError(
-        f"chatcore_mongo needs {missing.name}; in a clone of chatcore: pip install '.[mongo]'", name=missing.name
-    ) from missing
+        f"chatcore_mongo needs {_missing.name}; in a clone of chatcore: pip install '.[mongo]'", name=_missing.name
+    ) from _missing

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequ
 from contextlib import asynccontextmanager
 from contextvars import Context, copy_context
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, Final, NoReturn, Self, TypeVar
 
 import pymongo
 from bson import CodecOptions
@@ -28,7 +28,7 @@ from .read_session import ReadSession
 
 T = TypeVar("T")
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 DRIVER_TIMEOUT_S = 1.4
 """The driver's time for all commands of one session. The driver checks it between the steps of a command."""

@@ -62,7 +62,7 @@ class Roster:
     """
 
     def __init__(self, stored: Document | None, changes: Sequence[Document]) -> None:
-        self.members = read_roster(stored) if stored else {}
+        self.members: dict[UserId, Membership] = read_roster(stored) if stored else {}
         self.upto: Seq = stored["upto"] if stored else 0
         self._changes = 0
         for change in changes:

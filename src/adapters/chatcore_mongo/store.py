@@ -32,7 +32,7 @@ class MongoStore(Store, EntryFeed):
     """
 
     def __init__(self, url: str, **options: Any) -> None:
-        self.database = MongoDatabase(url, **options)
+        self.database: MongoDatabase = MongoDatabase(url, **options)
         self.epoch = ""
         self._log_writer = LogWriter(self.database)
         self._change_feed = ChangeFeed()
@@ -41,7 +41,7 @@ class MongoStore(Store, EntryFeed):
         await self.database.__aenter__()
         try:
             if self.epoch != self.database.epoch:
-                self.epoch = self.database.epoch
+                self.epoch: str = self.database.epoch
                 # The old objects remember heads and positions of another database's logs.
                 self._log_writer = LogWriter(self.database)
                 self._change_feed = ChangeFeed()

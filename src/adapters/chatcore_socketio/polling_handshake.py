@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from enum import Enum, auto
+from typing import Final
 
 from engineio import packet as engineio
 from socketio import packet as socketio
@@ -34,7 +35,7 @@ NO_WEBSOCKET = (
     'websocket upgrades, or use the client option transports: ["websocket"].'
 )
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 class PollingState(Enum):
@@ -58,12 +59,12 @@ class PollingSession:
     """
 
     def __init__(self, address: str | None, *, deadline: float, on_end: Callable[["PollingSession"], None]) -> None:
-        self.sid = new_id()
+        self.sid: str = new_id()
         self.address = address
         self.deadline = deadline
         self.connect: str | None = None
         """CONNECT as the client posted it. It is handled after the upgrade."""
-        self.state = PollingState.POLLING
+        self.state: PollingState = PollingState.POLLING
         self._on_end = on_end
         self._has_answer = asyncio.Event()
         """Set when a GET can be answered: in every state except `POLLING`."""

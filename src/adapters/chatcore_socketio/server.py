@@ -3,6 +3,7 @@
 import logging
 from functools import partial
 from http import HTTPStatus
+from typing import Final
 from urllib.parse import parse_qsl
 
 from chatcore.domain.client_networks import client_network
@@ -32,7 +33,7 @@ PATH = "/socket.io/"
 METHODS = "GET, POST"
 NOT_A_WEBSOCKET = "Not a websocket request, or a proxy removed its Upgrade header."
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 class SocketioServer:

@@ -40,11 +40,11 @@ class Job(Generic[T]):
 
     def __init__(self, work: Work[T], *, erases: bool = False) -> None:
         self.work = work
-        self.erases = erases
-        self.deadline = 0.0
-        self.settled = anyio.Event()
-        self.abandoned = False
-        self.done = False
+        self.erases: bool = erases
+        self.deadline: float = 0.0
+        self.settled: anyio.Event = anyio.Event()
+        self.abandoned: bool = False
+        self.done: bool = False
         self.result: T | None = None
         self.error: BaseException | None = None
 

@@ -11,11 +11,11 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from chatcore.errors import StoreError, Unavailable
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 BUSY_S = 0.8
 """Seconds that one attempt waits for a lock. A call that comes during another attempt waits twice, still below 2 s."""
@@ -48,7 +48,7 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "lock"
+        self.path: Path = folder / "lock"
         try:
             made = [path for path in folder.parents if not path.exists()]
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ class FolderLock:
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
         status = os.fstat(self._file)
-        self.identity = status.st_dev, status.st_ino
+        self.identity: tuple[int, int] = status.st_dev, status.st_ino
 
     def release(self) -> None:
         os.close(self._file)
@@ -136,7 +136,7 @@ class Watch:
     """
 
     def __init__(self, file: Path, lock: FolderLock) -> None:
-        self.lost = False
+        self.lost: bool = False
         self._file = file
         self._noticing = threading.Lock()
         self._closed = threading.Event()

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 READERS = 4
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 class SqliteDatabase:
@@ -38,8 +38,8 @@ class SqliteDatabase:
 
     def __init__(self, folder: str | Path, *, erased_within: float = 60) -> None:
         self._erased_within = erased_within
-        self.folder = Path(folder).absolute()  # the working directory may change later
-        self.file = self.folder / "chatcore.sqlite3"
+        self.folder: Path = Path(folder).absolute()  # the working directory may change later
+        self.file: Path = self.folder / "chatcore.sqlite3"
         self._entered = 0
         self._gate = anyio.Lock()
         self._session: _Session | None = None

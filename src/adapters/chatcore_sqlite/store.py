@@ -31,12 +31,12 @@ class SqliteStore(Store, EntryFeed):
     """
 
     def __init__(self, folder: str | Path, *, erased_within: float = 60) -> None:
-        self.database = SqliteDatabase(folder, erased_within=erased_within)
+        self.database: SqliteDatabase = SqliteDatabase(folder, erased_within=erased_within)
 
     async def __aenter__(self) -> Self:
         await self.database.__aenter__()
         try:
-            self.epoch = await self._read(Snapshot.epoch)
+            self.epoch: str = await self._read(Snapshot.epoch)
         except BaseException:
             await self.database.__aexit__(None, None, None)
             raise

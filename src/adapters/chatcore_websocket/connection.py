@@ -4,7 +4,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cache
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from chatcore.errors import ChatError
 from chatcore.ids import new_id
@@ -14,7 +14,7 @@ from chatcore.protocol import Object
 from .close_codes import INTERNAL
 from .writer import Writer
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 PushText: TypeAlias = Callable[[Push], str]
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from typing import Protocol
+from typing import Final, Protocol
 
 from attrs import frozen
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from attrs import frozen
 
@@ -21,7 +21,7 @@ from .connection_limits import IdleFrameLimit
 from .incoming_queue import IncomingQueue
 from .writer import Writer
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 NO_ORIGIN = "A websocket that is authenticated by a cookie needs an Origin header. Send an access token instead."
 
@@ -70,10 +70,10 @@ class Handler(ABC):
         writer: Writer,
         connect_timeout: float,
     ) -> None:
-        self.queue = IncomingQueue()
-        self.idle_frames = IdleFrameLimit(asyncio.get_running_loop().time)
+        self.queue: IncomingQueue = IncomingQueue()
+        self.idle_frames: IdleFrameLimit = IdleFrameLimit(asyncio.get_running_loop().time)
         self.connection = connection
-        self.has_received_connect = False
+        self.has_received_connect: bool = False
         self._chat = chat
         self._authenticate = authenticate
         self._handshake = handshake

@@ -40,7 +40,7 @@ class Session(ABC):
         send_ping: Callable[[], bool],
         connect_deadline: float | None = None,
     ) -> None:
-        self.is_receiving = True
+        self.is_receiving: bool = True
         """Whether frames are still read."""
         self._writer = writer
         self._timing = timing

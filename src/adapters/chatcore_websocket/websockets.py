@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from chatcore.chat import Chat
 from chatcore.domain.client_networks import client_network
@@ -26,7 +26,7 @@ from .writer import Writer
 
 CLOSING = "The server is about to end."
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 OpenSession: TypeAlias = Callable[[Writer, Handshake], Session]
 
@@ -59,11 +59,11 @@ class Websockets:
     ) -> None:
         self.chat = chat
         self.authenticate = authenticate
-        self.origins = origins or Origins()
-        self.limits = limits or ConnectionLimits()
-        self.timing = timing or Timing()
-        self.is_closing = False
-        self.ticker = DeadlineTicker(self.timing.check_interval)
+        self.origins: Origins = origins or Origins()
+        self.limits: ConnectionLimits = limits or ConnectionLimits()
+        self.timing: Timing = timing or Timing()
+        self.is_closing: bool = False
+        self.ticker: DeadlineTicker = DeadlineTicker(self.timing.check_interval)
         self._limiter = limiter or Unlimited()
         self._limit_log_throttle = LogThrottle()
         self._counter = ConnectionCounter(per_address=self.limits.websockets_per_address)

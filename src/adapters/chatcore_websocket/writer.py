@@ -19,7 +19,7 @@ class Writer(ABC):
     __slots__ = ("is_ended", "on_end", "on_overflow")
 
     def __init__(self) -> None:
-        self.is_ended = False
+        self.is_ended: bool = False
         self.on_end: Callable[[], None] | None = None
         self.on_overflow: Callable[[], None] | None = None
 

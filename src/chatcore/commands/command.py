@@ -45,6 +45,10 @@ class Route:
     fixed: Mapping[str, object] = field(factory=dict)
 
 
+Routes: TypeAlias = tuple[Route, ...]
+UserFields: TypeAlias = tuple[str, ...]
+
+
 @frozen(kw_only=True)
 class Command(ABC, Generic[Answer_co]):
     """A user's command. `Chat.execute` returns its answer or raises a `ChatError`.
@@ -54,8 +58,8 @@ class Command(ABC, Generic[Answer_co]):
 
     name: ClassVar[str]
     """The Socket.IO event that carries the command."""
-    routes: ClassVar[tuple[Route, ...]] = ()
-    user_fields: ClassVar[tuple[str, ...]] = ()
+    routes: ClassVar[Routes] = ()
+    user_fields: ClassVar[UserFields] = ()
     """The attributes that hold a user id or a list of user ids."""
 
 

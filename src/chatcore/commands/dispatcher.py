@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from attrs import evolve, frozen
 
@@ -26,7 +26,7 @@ COMMAND_S = 5
 """Seconds until a queued command fails with `unavailable`."""
 
 A = TypeVar("A")
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 @frozen

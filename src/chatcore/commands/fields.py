@@ -79,7 +79,7 @@ def line(shortest: int, longest: int) -> Check:
     return check
 
 
-key = text(1, KEY_MAX)
+key: Check = text(1, KEY_MAX)
 
 
 def room(_: object, attribute: AnyAttribute, value: object) -> None:
@@ -98,9 +98,9 @@ def integer(least: int, most: int = INTEGER_MAX) -> Check:
     return check
 
 
-seq = integer(1)
-title = line(1, 200)
-reason = text(0, 500)
+seq: Check = integer(1)
+title: Check = line(1, 200)
+reason: Check = text(0, 500)
 
 
 def boolean(_: object, attribute: AnyAttribute, value: object) -> None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 from attrs import frozen
@@ -25,7 +25,7 @@ REWRITABLE = frozenset({"body", "data", "title"})
 """The fields that a gate may change."""
 
 Via: TypeAlias = Literal["socket", "http"]
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 @frozen
@@ -66,8 +66,8 @@ class HostChecks:
         self._may_write = rules.may_write
         self._rule_limit = TimeLimit(RULE_S)
         self._throttle = LogThrottle()
-        self.asks_rules = rules.may_create is not None or rules.may_write is not None
-        self.is_needed = gate is not None or self.asks_rules
+        self.asks_rules: bool = rules.may_create is not None or rules.may_write is not None
+        self.is_needed: bool = gate is not None or self.asks_rules
         """Whether there is anything to ask."""
 
     async def check(

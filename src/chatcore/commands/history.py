@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from typing import ClassVar
 
 from attrs import evolve, field, frozen
 from attrs.validators import optional
@@ -15,7 +16,7 @@ from ..ports.room_views import Anchor, FirstUnread, Window
 from ..ports.user_directory import UserDirectory
 from . import fields
 from .answer_sizes import ANSWER_BYTES_MAX, entry_size
-from .command import Context, ReadingCommand, Route
+from .command import Context, ReadingCommand, Route, Routes, UserFields
 
 
 @frozen(kw_only=True)
@@ -47,8 +48,8 @@ class History(ReadingCommand[HistoryPage]):
     """
 
     name = "history"
-    routes = (Route("GET", "/rooms/{room}/entries"), Route("GET", "/users/{with}/entries"))
-    user_fields = ("peer",)
+    routes: ClassVar[Routes] = (Route("GET", "/rooms/{room}/entries"), Route("GET", "/users/{with}/entries"))
+    user_fields: ClassVar[UserFields] = ("peer",)
 
     room: RoomId | None = field(default=None, validator=optional(fields.room))
     peer: UserId | None = field(default=None, validator=optional(fields.user), metadata={fields.WIRE_NAME: "with"})

@@ -1,5 +1,7 @@
 """Commands about a user's markers: update one, and count what is unread in all rooms."""
 
+from typing import ClassVar
+
 from attrs import field, frozen
 from attrs.validators import optional
 
@@ -9,7 +11,7 @@ from ..errors import Invalid, NotFound
 from ..ids import RoomId, Seq
 from ..ports.room_views import UnreadTotal
 from . import fields
-from .command import Context, ReadingCommand, Route
+from .command import Context, ReadingCommand, Route, Routes
 
 
 @frozen(kw_only=True)
@@ -17,7 +19,7 @@ class Unread(ReadingCommand[UnreadTotal]):
     """Count the unread messages in all rooms of the user, without muted rooms, up to 100 in a room."""
 
     name = "unread"
-    routes = (Route("GET", "/unread"),)
+    routes: ClassVar[Routes] = (Route("GET", "/unread"),)
 
     async def handle(self, context: Context) -> UnreadTotal:
         return await context.store.unread_total(context.user)
@@ -42,7 +44,7 @@ class Mark(ReadingCommand[MarkResult]):
     """
 
     name = "mark"
-    routes = (Route("PUT", "/rooms/{room}/marker"),)
+    routes: ClassVar[Routes] = (Route("PUT", "/rooms/{room}/marker"),)
 
     room: RoomId = field(validator=fields.room)
     read: Seq | None = field(default=None, validator=optional(fields.integer(0)))

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Collection, Mapping, Sequence
+from typing import ClassVar
 
 from attrs import field, frozen
 from attrs.validators import optional
@@ -9,13 +10,13 @@ from attrs.validators import optional
 from ..domain import permissions
 from ..domain.decider import Facts
 from ..domain.entries import Banned, Event, Invited, Joined, Left, MembershipState, Removed, Role, RoleChanged, Unbanned
-from ..domain.permissions import may_act_on, rank
+from ..domain.permissions import Action, may_act_on, rank
 from ..domain.state import RoomState
 from ..errors import ChatError, Forbidden, Invalid, NotFound
 from ..ids import RoomId, UserId
 from ..ports.rate_limiter import LimitName
 from . import fields
-from .command import ChangeCommand, Context, ReadingCommand, Route
+from .command import ChangeCommand, Context, ReadingCommand, Route, Routes, UserFields
 
 ROLES: Sequence[Role] = ("member", "admin", "owner")
 """All roles, from the lowest to the highest."""
@@ -29,8 +30,8 @@ class JoinRoom(ChangeCommand):
     """Join a public room, or a group to which the user is invited."""
 
     name = "room.join"
-    action = "join"
-    routes = (Route("PUT", "/rooms/{room}/members/{self}"),)
+    action: ClassVar[Action] = "join"
+    routes: ClassVar[Routes] = (Route("PUT", "/rooms/{room}/members/{self}"),)
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         return None if state.member(user) else Joined(user=user)
@@ -41,8 +42,8 @@ class LeaveRoom(ChangeCommand):
     """Leave a room or decline an invitation. The last owner may leave only as the last member."""
 
     name = "room.leave"
-    action = "leave"
-    routes = (Route("DELETE", "/rooms/{room}/members/{self}"),)
+    action: ClassVar[Action] = "leave"
+    routes: ClassVar[Routes] = (Route("DELETE", "/rooms/{room}/members/{self}"),)
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         if user not in state.members:
@@ -58,7 +59,7 @@ class LeaveRoom(ChangeCommand):
 class UserCommand(ChangeCommand):
     """A leader's command about another user."""
 
-    user_fields = ("user",)
+    user_fields: ClassVar[UserFields] = ("user",)
 
     user: UserId = field(validator=fields.user)
 
@@ -68,8 +69,8 @@ class InviteUser(UserCommand):
     """Invite a user, who may then join."""
 
     name = "room.invite"
-    action = "invite"
-    routes = (Route("PUT", "/rooms/{room}/invitations/{user}"),)
+    action: ClassVar[Action] = "invite"
+    routes: ClassVar[Routes] = (Route("PUT", "/rooms/{room}/invitations/{user}"),)
 
     @property
     def counts(self) -> Mapping[LimitName, int]:
@@ -92,8 +93,8 @@ class RemoveUser(UserCommand):
     """End a user's membership or withdraw the invitation."""
 
     name = "room.remove"
-    action = "remove"
-    routes = (
+    action: ClassVar[Action] = "remove"
+    routes: ClassVar[Routes] = (
         Route("DELETE", "/rooms/{room}/members/{user}"),
         Route("DELETE", "/rooms/{room}/invitations/{user}"),
     )
@@ -112,8 +113,8 @@ class BanUser(UserCommand):
     """Ban a user: end the membership or invitation, and refuse a later one."""
 
     name = "room.ban"
-    action = "ban"
-    routes = (Route("PUT", "/rooms/{room}/bans/{user}"),)
+    action: ClassVar[Action] = "ban"
+    routes: ClassVar[Routes] = (Route("PUT", "/rooms/{room}/bans/{user}"),)
 
     reason: str | None = field(default=None, validator=optional(fields.reason))
 
@@ -134,8 +135,8 @@ class UnbanUser(UserCommand):
     """End the ban of a user."""
 
     name = "room.unban"
-    action = "unban"
-    routes = (Route("DELETE", "/rooms/{room}/bans/{user}"),)
+    action: ClassVar[Action] = "unban"
+    routes: ClassVar[Routes] = (Route("DELETE", "/rooms/{room}/bans/{user}"),)
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         member = state.members.get(self.user)
@@ -149,8 +150,8 @@ class ChangeRole(UserCommand):
     """Change a member's role. Only an owner may change another member's role; every member may step down."""
 
     name = "room.role"
-    action = "role"
-    routes = (Route("PATCH", "/rooms/{room}/members/{user}"),)
+    action: ClassVar[Action] = "role"
+    routes: ClassVar[Routes] = (Route("PATCH", "/rooms/{room}/members/{user}"),)
 
     role: Role = field(validator=fields.one_of(*ROLES))
 
@@ -184,7 +185,7 @@ class AddMember(UserCommand):
     """
 
     name = "room.add"
-    action = "invite"
+    action: ClassVar[Action] = "invite"
 
     role: Role = field(default="member", validator=fields.one_of(*ROLES))
 
@@ -235,7 +236,7 @@ class ListMembers(ReadingCommand[MemberPage]):
     """List the members and invited users of a room. Leaders also get the banned users."""
 
     name = "room.members"
-    routes = (Route("GET", "/rooms/{room}/members"),)
+    routes: ClassVar[Routes] = (Route("GET", "/rooms/{room}/members"),)
 
     room: RoomId = field(validator=fields.room)
     after: str | None = field(default=None, validator=optional(fields.text(1, 1024)))

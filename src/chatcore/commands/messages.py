@@ -2,19 +2,19 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import field, frozen
 from attrs.validators import optional
 
 from ..domain.decider import Facts
 from ..domain.entries import REACTIONS_MAX, Data, Deleted, Edited, Entry, Event, Message, Reacted, RoomOpening
-from ..domain.permissions import may_delete
+from ..domain.permissions import Action, may_delete
 from ..domain.state import RoomState
 from ..errors import ChatError, Conflict, Forbidden, Invalid, NotFound
 from ..ids import Key, RoomId, Seq, UserId, private_room_id
 from . import fields
-from .command import ChangeCommand, RoomCommand, Route
+from .command import ChangeCommand, RoomCommand, Route, Routes, UserFields
 
 
 @frozen(kw_only=True)
@@ -38,12 +38,12 @@ class SendMessage(RoomCommand[SendResult]):
 
     name = "message.send"
     is_message = True
-    action = "send"
-    routes = (
+    action: ClassVar[Action] = "send"
+    routes: ClassVar[Routes] = (
         Route("POST", "/rooms/{room}/messages", created=True),
         Route("POST", "/users/{to}/messages", created=True),
     )
-    user_fields = ("to", "mentions")
+    user_fields: ClassVar[UserFields] = ("to", "mentions")
 
     room: RoomId | None = field(default=None, validator=optional(fields.room))
     to: UserId | None = field(default=None, validator=optional(fields.user))
@@ -106,9 +106,9 @@ class EditMessage(RoomCommand[EditResult]):
 
     name = "message.edit"
     is_message = True
-    action = "edit"
+    action: ClassVar[Action] = "edit"
     changes_target = True
-    routes = (Route("PATCH", "/rooms/{room}/messages/{seq}"),)
+    routes: ClassVar[Routes] = (Route("PATCH", "/rooms/{room}/messages/{seq}"),)
 
     room: RoomId = field(validator=fields.room)
     seq: Seq = field(validator=fields.seq)
@@ -145,9 +145,9 @@ class DeleteMessage(ChangeCommand):
 
     name = "message.delete"
     is_message = True
-    action = "delete"
+    action: ClassVar[Action] = "delete"
     changes_target = True
-    routes = (Route("DELETE", "/rooms/{room}/messages/{seq}"),)
+    routes: ClassVar[Routes] = (Route("DELETE", "/rooms/{room}/messages/{seq}"),)
 
     seq: Seq = field(validator=fields.seq)
 
@@ -170,9 +170,9 @@ class React(ChangeCommand):
 
     name = "message.react"
     is_message = True
-    action = "react"
+    action: ClassVar[Action] = "react"
     changes_target = True
-    routes = (
+    routes: ClassVar[Routes] = (
         Route("PUT", "/rooms/{room}/messages/{seq}/reactions/{emoji}", fixed={"on": True}),
         Route("DELETE", "/rooms/{room}/messages/{seq}/reactions/{emoji}", fixed={"on": False}),
     )

@@ -1,6 +1,7 @@
 """The command that reads the profiles of users."""
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from attrs import field, frozen
 
@@ -10,7 +11,7 @@ from ..live.existing_users import profiles_of
 from ..ports.user_directory import Profile
 from . import fields
 from .answer_sizes import ANSWER_BYTES_MAX, Budget
-from .command import Context, ReadingCommand, Route
+from .command import Context, ReadingCommand, Route, Routes, UserFields
 
 USERS_MAX = 500
 """The most users that `Profiles` names."""
@@ -34,8 +35,8 @@ class Profiles(ReadingCommand[ProfilesResult]):
     """
 
     name = "profiles"
-    routes = (Route("GET", "/profiles"),)
-    user_fields = ("users",)
+    routes: ClassVar[Routes] = (Route("GET", "/profiles"),)
+    user_fields: ClassVar[UserFields] = ("users",)
 
     users: Sequence[UserId] = field(
         converter=fields.ids, validator=fields.users(USERS_MAX), metadata={fields.QUERY_NAME: "user"}

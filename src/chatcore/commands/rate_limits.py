@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from math import ceil
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -18,7 +18,7 @@ from .command import RoomCommand
 USER_SHOWN = 64
 """Characters of a user or room id in a log line."""
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 @frozen(kw_only=True)

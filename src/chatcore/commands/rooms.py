@@ -1,7 +1,7 @@
 """Commands that create, update, read and list rooms."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from attrs import field, frozen
 from attrs.validators import optional
@@ -9,6 +9,7 @@ from attrs.validators import optional
 from ..domain import permissions
 from ..domain.decider import Facts
 from ..domain.entries import Entry, Event, Opened, RoomOpening, Updated
+from ..domain.permissions import Action
 from ..domain.state import MARKERS_SHOWN_TO, Marker, Membership, RoomState, RoomView
 from ..errors import ChatError, NotFound
 from ..ids import Key, RoomId, UserId, created_room_id
@@ -18,7 +19,7 @@ from ..ports.room_views import RoomPage
 from ..ports.store import Store
 from . import fields
 from .answer_sizes import ANSWER_BYTES_MAX, room_size
-from .command import ChangeCommand, Context, ReadingCommand, RoomCommand, Route
+from .command import ChangeCommand, Context, ReadingCommand, RoomCommand, Route, Routes, UserFields
 
 FIRST_MEMBERS_MAX = 100
 """The most users that `CreateRoom` makes members besides the creator."""
@@ -32,9 +33,9 @@ class CreateRoom(RoomCommand[Room]):
     """
 
     name = "room.create"
-    action = "create"
-    routes = (Route("POST", "/rooms", created=True),)
-    user_fields = ("members",)
+    action: ClassVar[Action] = "create"
+    routes: ClassVar[Routes] = (Route("POST", "/rooms", created=True),)
+    user_fields: ClassVar[UserFields] = ("members",)
 
     kind: Literal["group", "public"] = field(validator=fields.one_of("group", "public"))
     title: str = field(validator=fields.title)
@@ -87,8 +88,8 @@ class UpdateRoom(ChangeCommand):
     """Change the title of a room."""
 
     name = "room.update"
-    action = "update"
-    routes = (Route("PATCH", "/rooms/{room}"),)
+    action: ClassVar[Action] = "update"
+    routes: ClassVar[Routes] = (Route("PATCH", "/rooms/{room}"),)
 
     title: str = field(validator=fields.title)
 
@@ -101,7 +102,7 @@ class GetRoom(ReadingCommand[Room]):
     """Read a room as the user sees it."""
 
     name = "room.get"
-    routes = (Route("GET", "/rooms/{room}"),)
+    routes: ClassVar[Routes] = (Route("GET", "/rooms/{room}"),)
 
     room: RoomId = field(validator=fields.room)
 
@@ -128,7 +129,7 @@ class ListRooms(ReadingCommand[RoomList]):
     """List the rooms in which the user is a member or invited."""
 
     name = "rooms"
-    routes = (Route("GET", "/rooms"),)
+    routes: ClassVar[Routes] = (Route("GET", "/rooms"),)
 
     after: str | None = field(default=None, validator=optional(fields.text(1, 1024)))
     limit: int = field(default=50, validator=fields.integer(1, fields.PAGE_MAX))

@@ -1,7 +1,7 @@
 """The command with which a client resumes: it reads the entries that the client missed."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from attrs import evolve, field, frozen
 
@@ -13,7 +13,7 @@ from ..ids import RoomId, Seq, UserId
 from ..ports.room_views import RoomCatchUp
 from . import fields
 from .answer_sizes import ANSWER_BYTES_MAX, Budget, entry_size, markers_size, synced_size
-from .command import Context, ReadingCommand, Route
+from .command import Context, ReadingCommand, Route, Routes
 
 CURSORS_MAX = 500
 EVENTS_MAX = 200
@@ -65,7 +65,7 @@ class Sync(ReadingCommand[SyncResult]):
     """
 
     name = "sync"
-    routes = (Route("POST", "/sync"),)
+    routes: ClassVar[Routes] = (Route("POST", "/sync"),)
 
     cursors: Mapping[RoomId, Cursor] = field(validator=_check_cursors)
 

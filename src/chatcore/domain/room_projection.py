@@ -16,7 +16,7 @@ class RoomProjection:
     """The projection of a room's log up to ``state.head``. It keeps the whole log in memory."""
 
     def __init__(self, room: RoomId) -> None:
-        self.state = RoomState(room=room)
+        self.state: RoomState = RoomState(room=room)
         self.entries: list[Entry] = []
         """The entries as written; seq n is at n - 1. The texts of deleted messages are gone."""
         self.messages: list[Seq] = []

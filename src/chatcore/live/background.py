@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import anyio
 from anyio.abc import TaskGroup
@@ -20,7 +20,7 @@ IDLE_MAX = 1_000
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 class Background:

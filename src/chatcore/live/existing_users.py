@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Mapping
+from typing import Final
 
 import anyio
 
@@ -12,7 +13,7 @@ from ..ports.user_directory import Profile, UserDirectory
 DIRECTORY_S = 2
 """Seconds that a host's user directory may take."""
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 async def existing_users(directory: UserDirectory, users: Collection[UserId]) -> frozenset[UserId]:

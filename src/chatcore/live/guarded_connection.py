@@ -3,6 +3,7 @@
 import logging
 from asyncio import CancelledError
 from collections.abc import Callable
+from typing import Final
 
 from ..ports.connection import Connection
 from ..ports.pushes import Bye, Push
@@ -10,7 +11,7 @@ from ..ports.pushes import Bye, Push
 BYE_SLOW = Bye(code="slow")
 """The client lacks a push, and gets it when it connects again: the code must be resumable."""
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 class GuardedConnection:

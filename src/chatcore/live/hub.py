@@ -50,8 +50,8 @@ class Hub:
         self._rooms: dict[RoomId, LiveRoom] = {}
         self._users: dict[UserId, LiveUser] = {}
         self._recent_heads = RecentHeads()
-        self.timeouts = CommandTimeouts()
-        self.memberships = Memberships(store, self._users, self.subscribe)
+        self.timeouts: CommandTimeouts = CommandTimeouts()
+        self.memberships: Memberships = Memberships(store, self._users, self.subscribe)
         self._context = RoomContext(
             store=store,
             users=self._users,
@@ -65,7 +65,7 @@ class Hub:
             uniform=uniform,
             room_refusal=room_refusal,
         )
-        self.markers = MarkerPushes(background, node, self._rooms, publish_marker)
+        self.markers: MarkerPushes = MarkerPushes(background, node, self._rooms, publish_marker)
 
     @property
     def rooms_count(self) -> int:

@@ -11,7 +11,7 @@ class InFlight:
     """
 
     def __init__(self, whole: "InFlight | None" = None) -> None:
-        self.count = 0
+        self.count: int = 0
         self._whole = whole
         self._closed = False
         self._fewer: anyio.Event | None = None

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 import anyio
 
@@ -17,7 +18,7 @@ RENEWAL_S = 10
 TIMEOUT_S = 1
 """The most seconds for which opening or closing a socket waits for the registry."""
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 class Leases:

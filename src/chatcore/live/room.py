@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Container, Mapping, Sequence
+from typing import Final
 
 import anyio
 from attrs import evolve as changed
@@ -32,7 +33,7 @@ STEP_S = 5
 PAUSE_MIN_S, PAUSE_MAX_S = 0.02, 0.5
 """The shortest and the longest pause after a failed step, in seconds."""
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 class LiveRoom:

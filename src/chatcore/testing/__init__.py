@@ -23,10 +23,10 @@ try:
     from .store import StoreContract as StoreContract
     from .store import Stores as Stores
     from .whole_store import WholeStoreContract as WholeStoreContract
-except ModuleNotFoundError as error:
-    if error.name not in ("hypothesis", "pytest"):
+except ModuleNotFoundError as _error:
+    if _error.name not in ("hypothesis", "pytest"):
         raise
-    _missing = error.name
+    _missing = _error.name
     if not TYPE_CHECKING:
 
         def __getattr__(name: str) -> object:

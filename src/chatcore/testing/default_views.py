@@ -19,7 +19,7 @@ class DefaultViews(LogStore):
     def __init__(self, store: Store) -> None:
         super().__init__()
         self._store = store
-        self.epoch = store.epoch
+        self.epoch: str = store.epoch
 
     async def __aenter__(self) -> Self:
         return self

@@ -13,7 +13,7 @@ class SteppedClock:
     """A monotonic clock in seconds that a test sets."""
 
     def __init__(self) -> None:
-        self.now = 1_000.0
+        self.now: float = 1_000.0
 
     def __call__(self) -> float:
         return self.now
