@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from chatcore.ids import RoomId, Seq, UserId
 from chatcore.protocol import Object
 from chatcore.replica import (
-    Ask,
     Effect,
     Effects,
     Entries,
@@ -13,6 +12,7 @@ from chatcore.replica import (
     Missed,
     Replica,
     RoomFields,
+    SendCommand,
     Settled,
     Timeline,
     Wait,
@@ -30,7 +30,7 @@ class Device:
         self.server = server
         self.replica = Replica(user, page=page)
         self.effects: list[Effect] = []
-        self.asked: list[Ask] = []
+        self.asked: list[SendCommand] = []
         self.timelines: dict[RoomId, Timeline] = {}
         self.shown: dict[RoomId, Object] = {}
         self.waits: list[int] = []
@@ -39,7 +39,7 @@ class Device:
         self.effects += effects
         for effect in effects:
             match effect:
-                case Ask():
+                case SendCommand():
                     self.asked.append(effect)
                 case Entries():
                     self._hold(effect)
@@ -84,7 +84,7 @@ class Device:
         ask = self.asked.pop(0)
         return self.take(self.replica.answered(ask.number, answer or self.ask_server(ask)))
 
-    def ask_server(self, ask: Ask) -> Object:
+    def ask_server(self, ask: SendCommand) -> Object:
         return self.server.answer(self.user, ask.event, ask.data)
 
     def retry(self) -> Effects:
@@ -106,7 +106,7 @@ class Device:
 
 
 def events(effects: Effects) -> list[tuple[str, Object]]:
-    return [(effect.event, effect.data) for effect in effects if isinstance(effect, Ask)]
+    return [(effect.event, effect.data) for effect in effects if isinstance(effect, SendCommand)]
 
 
 def seqs(effects: Effects) -> list[Seq]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatcore.protocol import Object
-from chatcore.replica import Ask, Settled, Wait
+from chatcore.replica import SendCommand, Settled, Wait
 from tests.unit.replica_device import Device, events, kinds
 from tests.unit.replica_server import UNAVAILABLE, Server
 from tests.unit.replica_talk import many
@@ -40,7 +40,7 @@ def test_command_sent_offline_is_asked_when_connected() -> None:
     device = Device(Server())
     number = device.send("message.send", message("a"))
     assert device.effects == []
-    assert device.connect() == [Ask(number, "message.send", message("a"))]
+    assert device.connect() == [SendCommand(number, "message.send", message("a"))]
 
 
 def test_sync_precedes_repeated_commands_on_a_new_connection() -> None:
@@ -67,7 +67,7 @@ def test_temporary_failure_is_repeated_after_the_wait_with_number_and_key() -> N
     device = online()
     number = device.send("message.send", message("a"))
     assert device.answer(UNAVAILABLE) == [Wait(100)]
-    assert device.retry() == [Ask(number, "message.send", message("a"))]
+    assert device.retry() == [SendCommand(number, "message.send", message("a"))]
 
 
 def test_waits_grow_to_5_s_and_restart_after_a_success() -> None:
@@ -148,7 +148,7 @@ def test_unsent_command_without_a_key_survives_a_lost_connection() -> None:
     device = Device(Server())
     device.send("mark", {"room": "r", "read": 1})
     assert device.lose() == []
-    assert kinds(device.connect()) == [Ask]
+    assert kinds(device.connect()) == [SendCommand]
 
 
 def test_answer_to_an_unknown_number_is_ignored() -> None:
@@ -175,7 +175,7 @@ class FlakyServer:
         self.log: list[tuple[str, str]] = []
         self.tries: dict[int, list[Object]] = {}
 
-    def _carry_out(self, ask: Ask) -> None:
+    def _carry_out(self, ask: SendCommand) -> None:
         self.tries.setdefault(ask.number, []).append(ask.data)
         done = (ask.data["room"], ask.data["key"])
         if done not in self.log:

@@ -5,7 +5,7 @@ in their order. It does no I/O, awaits nothing and reads no clock. Its rules com
 quoted where they are applied:
 
     replica = Replica("alice")
-    replica.connected()                      # [Ask(2, "sync", …), Ask(1, "message.send", …)]
+    replica.connected()                      # [SendCommand(2, "sync", …), SendCommand(1, "message.send", …)]
     replica.pushed("entry", {…})             # [Entries("pvt-alice-bob", …)]
     replica.answered(1, {"ok": True, …})     # [Settled(1, …)]
 
@@ -16,7 +16,6 @@ entries into messages in their present state.
 
 from .cursor import Hole as Hole
 from .cursor import RoomCursor as RoomCursor
-from .effects import Ask as Ask
 from .effects import Effect as Effect
 from .effects import Effects as Effects
 from .effects import Entries as Entries
@@ -24,6 +23,7 @@ from .effects import Forget as Forget
 from .effects import Missed as Missed
 from .effects import Object as Object
 from .effects import RoomFields as RoomFields
+from .effects import SendCommand as SendCommand
 from .effects import Settled as Settled
 from .effects import Wait as Wait
 from .replica import Replica as Replica

@@ -12,7 +12,7 @@ Object: TypeAlias = dict[str, Any]
 
 
 @frozen
-class Ask:
+class SendCommand:
     """Send this command, and pass its answer to `Replica.answered` with the same number."""
 
     number: int
@@ -72,5 +72,5 @@ class Wait:
     ms: int
 
 
-Effect: TypeAlias = Ask | Entries | RoomFields | Forget | Settled | Missed | Wait
+Effect: TypeAlias = SendCommand | Entries | RoomFields | Forget | Settled | Missed | Wait
 Effects: TypeAlias = list[Effect]

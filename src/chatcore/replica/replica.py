@@ -7,9 +7,9 @@ from attrs.validators import and_, ge, le
 
 from ..ids import RoomId, UserId
 from .cursor import RoomCursor
-from .effects import Ask, Effects, Object, Wait
-from .outbox import Outbox
+from .effects import Effects, Object, SendCommand, Wait
 from .rooms import PAGE_MAX, ReplicaQuery, Rooms
+from .unanswered import UnansweredCommands
 
 PAUSE_MS_MIN, PAUSE_MS_MAX = 100, 5_000
 """Milliseconds of the first pause after a temporary failure, and of the longest one. Each pause doubles the last."""
@@ -36,7 +36,9 @@ class Replica:
     cursors: dict[RoomId, RoomCursor] = field(factory=dict, converter=_copy)
     page: int = field(default=100, validator=and_(ge(1), le(PAGE_MAX)))
     _rooms: Rooms = field(init=False, default=Factory(lambda self: Rooms(self.cursors, self.page), takes_self=True))
-    _outbox: Outbox = field(init=False, default=Factory(lambda self: Outbox(self.user), takes_self=True))
+    _unanswered: UnansweredCommands = field(
+        init=False, default=Factory(lambda self: UnansweredCommands(self.user), takes_self=True)
+    )
     _online: bool = field(default=False, init=False)
     _paused: bool = field(default=False, init=False)
     _pause_ms: int = field(default=PAUSE_MS_MIN, init=False)
@@ -53,18 +55,18 @@ class Replica:
         unanswered commands with the same keys."
         """
         self._online, self._paused, self._pause_ms = True, False, PAUSE_MS_MIN
-        return [*self._rooms.connected(), *self._ask(), *self._outbox.due()]
+        return [*self._rooms.connected(), *self._ask(), *self._unanswered.due()]
 
     def disconnected(self) -> Effects:
         """End the connection: nothing more arrives on it."""
         self._online, self._query = False, None
         self._rooms.disconnected()
-        return self._outbox.disconnected()
+        return self._unanswered.disconnected()
 
     def retry(self) -> Effects:
         """Send again what failed temporarily, after the time of a `Wait`."""
         self._paused = False
-        self._outbox.retry()
+        self._unanswered.retry()
         return [*self._send_due(), *self._ask()]
 
     # What the user asks for.
@@ -79,7 +81,7 @@ class Replica:
             The command's number, with which one `Settled` will come, and the effects to carry out now.
         """
         number = self._next_number()
-        self._outbox.add(number, event, data)
+        self._unanswered.add(number, event, data)
         return number, self._send_due()
 
     def sync(self, rooms: Iterable[RoomId] = ()) -> Effects:
@@ -94,10 +96,10 @@ class Replica:
         return [*self._rooms.pushed(event, body), *self._ask()]
 
     def answered(self, number: int, answer: Object) -> Effects:
-        """Take the answer to an `Ask`. "Temporary: repeat with the same key"."""
+        """Take the answer to an `SendCommand`. "Temporary: repeat with the same key"."""
         if self._query and self._query[0] == number:
             effects = self._query_answered(self._query[1], answer)
-        elif number in self._outbox:
+        elif number in self._unanswered:
             effects = self._command_answered(number, answer)
         else:
             effects = []
@@ -114,7 +116,7 @@ class Replica:
         return []
 
     def _command_answered(self, number: int, answer: Object) -> Effects:
-        settled = self._outbox.answered(number, answer)
+        settled = self._unanswered.answered(number, answer)
         if settled is None:
             return self._pause(answer)
         self._pause_ms = PAUSE_MS_MIN
@@ -131,7 +133,7 @@ class Replica:
     # What goes out.
 
     def _send_due(self) -> Effects:
-        return self._outbox.due() if self._online else []
+        return self._unanswered.due() if self._online else []
 
     def _ask(self) -> Effects:
         """Send the next query, when the last one has its answer.
@@ -145,7 +147,7 @@ class Replica:
             return []
         number = self._next_number()
         self._query = number, query
-        return [Ask(number, query.event, query.data)]
+        return [SendCommand(number, query.event, query.data)]
 
     def _next_number(self) -> int:
         self._last_number += 1

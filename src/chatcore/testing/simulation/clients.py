@@ -8,7 +8,7 @@ import anyio
 from ...errors import ChatError, Internal
 from ...ids import RoomId, Seq, UserId
 from ...protocol import Object, answer_object, error_object, read_command
-from ...replica import Ask, Effects, Entries, Forget, Missed, Replica, RoomFields, Settled, Timeline, Wait
+from ...replica import Effects, Entries, Forget, Missed, Replica, RoomFields, SendCommand, Settled, Timeline, Wait
 from .cluster import RETRY_S, Cluster, Node
 from .connection import Frame, SimulatedConnection
 from .profile import InjectedError
@@ -120,7 +120,7 @@ class Client:
     def _apply(self, effects: Effects) -> None:
         for effect in effects:
             match effect:
-                case Ask():
+                case SendCommand():
                     if self.connection:
                         self.connection.send_command(effect.number, effect.event, effect.data)
                 case Entries():

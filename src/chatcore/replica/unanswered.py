@@ -3,7 +3,7 @@
 from attrs import define, field
 
 from ..ids import RoomId, UserId, private_room_id
-from .effects import Ask, Effects, Object, Settled
+from .effects import Effects, Object, SendCommand, Settled
 
 
 @define
@@ -28,7 +28,7 @@ class _Command:
 
 
 @define(eq=False)
-class Outbox:
+class UnansweredCommands:
     """Sends commands in order. Repeats those with a key until they have an answer that is not temporary."""
 
     _user: UserId
@@ -52,7 +52,7 @@ class Outbox:
                 held_rooms.add(command.room)
             elif not command.sent:
                 command.sent = True
-                due.append(Ask(number, command.event, command.data))
+                due.append(SendCommand(number, command.event, command.data))
         return due
 
     def answered(self, number: int, answer: Object) -> Settled | None:
