@@ -1,0 +1,158 @@
+"""Faults that break the promises of "In a web application" in `docs/embedding.md`."""
+
+from collections.abc import Mapping, Sequence
+
+from .fault import Fault
+
+MOUNT = "tests/integration/test_mount.py"
+ASGI = "tests/integration/test_asgi.py"
+COOKIES = "tests/integration/test_http_cookies.py"
+FRAMEWORKS = "tests/integration/test_http_frameworks.py"
+
+PROMISES: Mapping[str, Sequence[Fault]] = {
+    "Nothing outside of the prefix changes": (
+        Fault(
+            "mount-takes-every-path",
+            "chatcore_aiohttp:mount",
+            'path = f"{prefix}/{{below:(?s:.*)}}"',
+            'path = "/{below:(?s:.*)}"',
+            f"{MOUNT}::test_answers_outside_of_the_prefix_are_byte_equal_with_and_without_a_mount",
+        ),
+        Fault(
+            "chat-app-takes-paths-that-begin-like-its-prefix",
+            "chatcore_asgi:path_below",
+            'if not rest.startswith(f"{prefix}/"):',
+            "if not rest.startswith(prefix):",
+            f"{ASGI}::test_answers_outside_of_the_prefix_are_byte_equal_with_and_without_chat_app",
+        ),
+    ),
+    "Names with slashes and braces work at any depth and under a root path": (
+        Fault(
+            "mount-decodes-the-path",
+            "chatcore_aiohttp:_path_below",
+            "request.rel_url.raw_path.split",
+            "request.path.split",
+            f"{MOUNT}::test_several_mounts_serve_one_chat_at_any_depth",
+        ),
+        Fault(
+            "chat-app-decodes-the-path",
+            "chatcore_asgi:_raw_path",
+            'scope.get("raw_path")',
+            "None",
+            f"{FRAMEWORKS}::test_user_name_in_path_may_hold_anything",
+        ),
+        Fault(
+            "chat-app-overlooks-the-root-path",
+            "chatcore_asgi:_rest",
+            'root: str = scope.get("root_path", "")',
+            'root = ""',
+            f"{FRAMEWORKS}::test_path_that_is_not_served_is_404_and_method_405",
+        ),
+        Fault(
+            "chat-app-counts-empty-parts",
+            "chatcore_asgi:_parts",
+            "if part",
+            "",
+            f"{FRAMEWORKS}::test_user_name_in_path_may_hold_anything",
+        ),
+    ),
+    "The application enters the Chat, or says what is missing": (
+        Fault(
+            "mount-enters-an-entered-chat",
+            "chatcore_aiohttp:mount",
+            "if chat.is_entered:",
+            "if False:",
+            f"{MOUNT}::test_chat_that_the_host_has_entered_stays_entered_after_the_application",
+        ),
+        Fault(
+            "chat-app-does-not-run-the-other-lifespan",
+            "chatcore_asgi:ChatApp.__call__",
+            "[] if self._other is None else [running(self._other, scope)]",
+            "[]",
+            f"{ASGI}::test_lifespan_of_the_other_application_runs_and_may_enter_the_chat",
+        ),
+        Fault(
+            "chat-that-was-not-entered-is-internal",
+            "chatcore_asgi:ChatApp._answer",
+            "elif not self._chat.is_entered:",
+            "elif False:",
+            f"{ASGI}::test_chat_that_was_not_entered_is_unavailable_and_the_log_has_the_missing_line",
+        ),
+    ),
+    "A page of another site cannot act by a user's cookie": (
+        Fault(
+            "simple-requests-by-cookie-are-carried-out",
+            "chatcore_http:authenticated",
+            "if shown.token is None and _may_be_forged(request):",
+            "if False:",
+            f"{COOKIES}::test_unsafe_request_without_origin_and_json_type_does_nothing",
+        ),
+        Fault(
+            "one-of-two-cookies-counts",
+            "chatcore_http:parse_cookies",
+            "del values[name]",
+            "pass",
+            f"{COOKIES}::test_cookie_counts_only_if_it_is_clear",
+        ),
+        Fault(
+            "cookie-counts-beside-two-authorization-headers",
+            "chatcore_http:_bearer",
+            "if len(headers) > 1:",
+            "if False:",
+            f"{COOKIES}::test_several_authorization_headers_are_refused_beside_a_cookie",
+        ),
+        Fault(
+            "credentials-for-every-admitted-origin",
+            "chatcore_http:Origins.headers",
+            "if self.credentials and normalised(origin) in self.allowed:",
+            "if self.credentials:",
+            f"{COOKIES}::test_listed_origin_may_send_cookies_and_own_origin_needs_no_leave",
+        ),
+    ),
+    "Only the host says who is behind a proxy": (
+        Fault(
+            "mount-ignores-remote",
+            "chatcore_aiohttp:mount",
+            "remote=remote(request)",
+            "remote=request.remote",
+            f"{MOUNT}::test_remote_of_the_host_is_the_address_of_the_client_and_headers_are_not",
+        ),
+        Fault(
+            "chat-app-ignores-remote",
+            "chatcore_asgi:ChatApp._answer",
+            "remote=self._remote(scope)",
+            "remote=client_address(scope)",
+            f"{ASGI}::test_remote_of_the_host_is_the_address_of_the_client",
+        ),
+    ),
+    "Wrong use raises one line that says what to do": (
+        Fault(
+            "second-mount-at-a-prefix",
+            "chatcore_aiohttp:mount",
+            "if any(resource.canonical",
+            "if False and any(resource.canonical",
+            f"{MOUNT}::test_second_mount_at_a_prefix_is_refused",
+        ),
+        Fault(
+            "mount-after-the-start",
+            "chatcore_aiohttp:mount",
+            "if app.frozen:",
+            "if False:",
+            f"{MOUNT}::test_mount_in_a_started_application_is_refused_with_what_to_do",
+        ),
+        Fault(
+            "refusal-of-an-origin-names-the-servers-setting",
+            "chatcore_http:Origins.refusal",
+            "{self.setting or ARGUMENT}",
+            "{SETTING}",
+            f"{COOKIES}::test_refusal_of_origin_names_the_argument_of_the_host",
+        ),
+        Fault(
+            "body-that-a-middleware-has-read-is-empty",
+            "chatcore_aiohttp:_receiver",
+            "return await request.read()",
+            'return b""',
+            f"{MOUNT}::test_body_that_a_middleware_of_the_host_has_read_is_read_again",
+        ),
+    ),
+}
