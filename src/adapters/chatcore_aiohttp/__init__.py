@@ -5,6 +5,7 @@ try:
     from .application import add_guard as add_guard
     from .application import add_proxies as add_proxies
     from .application import add_socketio as add_socketio
+    from .application import add_websocket as add_websocket
     from .mounting import mount as mount
     from .requests import aiohttp_response as aiohttp_response
     from .requests import pure_request as pure_request

@@ -13,6 +13,8 @@ from chatcore_http.proxies import Proxies
 from chatcore_http.responses import Response
 from chatcore_socketio import SocketioServer
 from chatcore_socketio.server import PATH
+from chatcore_websocket import WebsocketServer
+from chatcore_websocket.plain import PATH as WEBSOCKET
 
 from .requests import aiohttp_response, defer_continue, pure_request
 from .transport_writer import Flusher
@@ -77,6 +79,20 @@ def add_proxies(app: web.Application, proxies: Proxies) -> None:
 
 def add_socketio(app: web.Application, server: SocketioServer, path: str = PATH) -> None:
     """Serve Socket.IO at ``path`` until the shutdown of an application."""
+
+    async def close(_: web.Application) -> None:
+        await server.close()
+
+    _add_sockets(app, server, path)
+    app.on_shutdown.append(close)
+
+
+def add_websocket(app: web.Application, server: WebsocketServer) -> None:
+    """Serve the plain WebSocket."""
+    _add_sockets(app, server, WEBSOCKET)
+
+
+def _add_sockets(app: web.Application, server: SocketioServer | WebsocketServer, path: str) -> None:
     flusher = Flusher()
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -85,11 +101,7 @@ def add_socketio(app: web.Application, server: SocketioServer, path: str = PATH)
         response = await server.answer(pure, upgrade)
         return upgrade.response if response is None else aiohttp_response(response)
 
-    async def close(_: web.Application) -> None:
-        await server.close()
-
     app.router.add_route("*", path, answer, expect_handler=defer_continue)
-    app.on_shutdown.append(close)
 
 
 def _problem_of_http_error(error: web.HTTPException) -> Response:

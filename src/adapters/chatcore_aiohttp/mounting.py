@@ -1,6 +1,6 @@
 """chatcore as a part of a host's aiohttp application."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from aiohttp import web
 from attrs import evolve
@@ -10,8 +10,9 @@ from chatcore.ports.authenticator import Authenticator
 from chatcore_http import HttpApi, Origins
 from chatcore_http.prefixes import check_prefix
 from chatcore_socketio import SocketioServer
-from chatcore_socketio.server import PATH
-from chatcore_websocket import ConnectionLimits, Websockets
+from chatcore_socketio.server import PATH as SOCKETIO
+from chatcore_websocket import ConnectionLimits, Websockets, WebsocketServer
+from chatcore_websocket.plain import PATH as WEBSOCKET
 
 from .requests import aiohttp_response, defer_continue, pure_request
 from .transport_writer import Flusher
@@ -33,14 +34,15 @@ def mount(
     limits: ConnectionLimits | None = None,
     remote: Callable[[web.Request], str | None] = peer,
 ) -> None:
-    """Serve a Chat under a prefix of an aiohttp application: the HTTP API and Socket.IO, without accounts.
+    """Serve a Chat under a prefix of an aiohttp application: the HTTP API, Socket.IO and the plain WebSocket.
 
     The application enters the Chat when it starts, unless the host has entered it before. Nothing changes outside of
     the prefix. Several mounts in one application may share a Chat.
 
     Args:
         app: the application, or a part of it that is added with ``add_subapp``.
-        prefix: a path such as ``/chat``. The API is at ``/chat/api/v1``, Socket.IO at ``/chat/socket.io/``.
+        prefix: a path such as ``/chat``. The API is at ``/chat/api/v1``, Socket.IO at ``/chat/socket.io/``, the
+            plain WebSocket at ``/chat/ws``.
         chat: the Chat.
         authenticate: tells which user the credentials of a request belong to.
         origins: the web pages that may use it, in addition to those of the same host.
@@ -58,15 +60,20 @@ def mount(
     if any(resource.canonical == f"{prefix}/{{below}}" for resource in app.router.resources()):
         raise ValueError(f"{prefix} is mounted already: choose another prefix, or mount one Chat there")
     api = HttpApi(chat, authenticate, origins=origins)
-    socketio = SocketioServer(Websockets(chat, authenticate, origins=origins, limits=limits))
+    websockets = Websockets(chat, authenticate, origins=origins, limits=limits)
+    socketio = SocketioServer(websockets)
+    sockets: Mapping[str, SocketioServer | WebsocketServer] = {
+        SOCKETIO: socketio,
+        WEBSOCKET: WebsocketServer(websockets),
+    }
     flusher = Flusher()
 
     async def answer(request: web.Request) -> web.StreamResponse:
         pure = evolve(pure_request(request), path=_path_below(request), remote=remote(request))
-        if pure.path != PATH:
+        if (server := sockets.get(pure.path)) is None:
             return aiohttp_response(await api.answer(pure))
         upgrade = TransportUpgrade(pure, request, flusher)
-        response = await socketio.answer(pure, upgrade)
+        response = await server.answer(pure, upgrade)
         return upgrade.response if response is None else aiohttp_response(response)
 
     async def enter(_: web.Application) -> AsyncIterator[None]:

@@ -26,14 +26,14 @@ def pure_request(scope: Scope, receive: Receive, *, path: str, remote: str | Non
     )
 
 
-async def send_response(send: Send, request: Request, response: Response) -> None:
+async def send_response(send: Send, scope: Scope, response: Response) -> None:
     """Send a response, without its body if the request is HEAD."""
     headers = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
     if response.body:
         headers.append((b"content-length", str(len(response.body)).encode()))
     try:
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        body = b"" if request.method == "HEAD" else response.body
+        body = b"" if scope["method"] == "HEAD" else response.body
         await send({"type": "http.response.body", "body": body})
     except OSError:
         pass  # the client has disconnected

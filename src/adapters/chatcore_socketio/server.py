@@ -11,16 +11,14 @@ from chatcore.errors import ChatError, Invalid, TooLarge, Unavailable
 from chatcore.ids import new_id
 from chatcore.log_throttle import LogThrottle
 from chatcore_http.bodies import read_bytes
-from chatcore_http.guard import SECURITY_HEADERS
-from chatcore_http.origins import is_preflight, preflight
 from chatcore_http.problems import problem
-from chatcore_http.requests import INCOMPLETE, Disconnected, Request
+from chatcore_http.requests import Request
 from chatcore_http.responses import Response, text_response
 from chatcore_websocket.connection_limits import ConnectionCounter
 from chatcore_websocket.handler import Handshake
 from chatcore_websocket.incoming import WHOLE_MAX
 from chatcore_websocket.upgrade import Upgrade
-from chatcore_websocket.websockets import CLOSING, Websockets
+from chatcore_websocket.websockets import CLOSING, NOT_A_WEBSOCKET, Websockets
 from chatcore_websocket.writer import Writer
 
 from .packets import CLOSE, open_packet
@@ -31,7 +29,6 @@ POSTED_MAX = 16 * 1024
 """Bytes of a POST, which carries CONNECT with a token."""
 PATH = "/socket.io/"
 METHODS = "GET, POST"
-NOT_A_WEBSOCKET = "Not a websocket request, or a proxy removed its Upgrade header."
 
 log: Final = logging.getLogger(__name__)
 
@@ -76,20 +73,9 @@ class SocketioServer:
         Returns:
             The response, or None after a websocket has ended.
         """
-        origins = self.websockets.origins
-        if refusal := origins.refusal(request):
-            return problem(refusal, headers=SECURITY_HEADERS)
-        try:
-            response = await self._answer(request, upgrade)
-        except ChatError as error:
-            response = problem(error)
-        except Disconnected:
-            response = problem(Invalid(INCOMPLETE))
-        return response and response.with_headers({**SECURITY_HEADERS, **origins.headers(request)})
+        return await self.websockets.answer(request, partial(self._answer, request, upgrade))
 
     async def _answer(self, request: Request, upgrade: Upgrade | None) -> Response | None:
-        if is_preflight(request):
-            return preflight()
         if request.method not in ("GET", "POST"):
             error = Invalid("Socket.IO accepts GET and POST only.")
             return problem(error, status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": METHODS})

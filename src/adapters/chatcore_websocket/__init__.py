@@ -2,4 +2,5 @@
 
 from .connection_limits import ConnectionLimits as ConnectionLimits
 from .deadlines import Timing as Timing
+from .plain import WebsocketServer as WebsocketServer
 from .websockets import Websockets as Websockets

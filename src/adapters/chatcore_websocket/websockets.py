@@ -2,20 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, TypeAlias
 
 from chatcore.chat import Chat
 from chatcore.domain.client_networks import client_network
-from chatcore.errors import RateLimited
+from chatcore.errors import ChatError, Invalid, RateLimited
 from chatcore.log_throttle import LogThrottle
 from chatcore.ports.authenticator import Authenticator, Credentials, Principal
 from chatcore.ports.pushes import Bye
 from chatcore.ports.rate_limiter import RateLimiter, Unlimited
 from chatcore_http.credentials import credentials
-from chatcore_http.origins import Origins
-from chatcore_http.requests import Request
+from chatcore_http.guard import SECURITY_HEADERS
+from chatcore_http.origins import Origins, is_preflight, preflight
+from chatcore_http.problems import problem
+from chatcore_http.requests import INCOMPLETE, Disconnected, Request
+from chatcore_http.responses import Response
 
 from .connection_limits import ConnectionCounter, ConnectionLimits
 from .deadlines import DeadlineTicker, Timing
@@ -25,6 +28,7 @@ from .upgrade import Upgrade
 from .writer import Writer
 
 CLOSING = "The server is about to end."
+NOT_A_WEBSOCKET = "Not a websocket request, or a proxy removed its Upgrade header."
 
 log: Final = logging.getLogger(__name__)
 
@@ -89,6 +93,22 @@ class Websockets:
                     await self._all_ended.wait()
         except TimeoutError:
             log.warning("closing timed out: websockets=%d", len(self._sessions))
+
+    async def answer(self, request: Request, handler: Callable[[], Awaitable[Response | None]]) -> Response | None:
+        """Answer a request from an admitted origin, and the errors of its handler.
+
+        Returns:
+            The whole response, or None after a websocket has ended.
+        """
+        if refusal := self.origins.refusal(request):
+            return problem(refusal, headers=SECURITY_HEADERS)
+        try:
+            response = preflight() if is_preflight(request) else await handler()
+        except ChatError as error:
+            response = problem(error)
+        except Disconnected:
+            response = problem(Invalid(INCOMPLETE))
+        return response and response.with_headers({**SECURITY_HEADERS, **self.origins.headers(request)})
 
     async def serve(self, request: Request, upgrade: Upgrade, open_session: OpenSession) -> None:
         """Open a websocket and serve it to its end.

@@ -6,11 +6,11 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from chatcore.chat import Chat
-from chatcore_aiohttp import add_endpoints, add_guard, add_proxies, add_socketio, aiohttp_response
+from chatcore_aiohttp import add_endpoints, add_guard, add_proxies, add_socketio, add_websocket, aiohttp_response
 from chatcore_http import AccountRoutes, CommandRoutes, Endpoints, Guard, Hosts, Origins, Proxies, SocketRoutes
 from chatcore_http.responses import json_response
 from chatcore_socketio import SocketioServer
-from chatcore_websocket import ConnectionLimits, Websockets
+from chatcore_websocket import ConnectionLimits, Websockets, WebsocketServer
 
 from .bootstrap import Components
 from .page import StartPage
@@ -52,6 +52,7 @@ def build(
         chat, accounts.authenticate_socket, origins=origins, limits=connection_limits, limiter=components.limiter
     )
     add_socketio(app, SocketioServer(websockets))
+    add_websocket(app, WebsocketServer(websockets))
     app.router.add_get("/", StartPage(is_sign_up_open).answer)
     app.router.add_get(HEALTHZ, _alive)
     app.router.add_get(READYZ, _ready(chat))

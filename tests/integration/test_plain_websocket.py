@@ -1,0 +1,319 @@
+"""The plain WebSocket, in an aiohttp application and on ASGI servers."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from functools import partial
+
+import pytest
+from aiohttp import WSServerHandshakeError
+
+from chatcore import SendMessage, Socket
+from chatcore_websocket import Timing, websockets
+from chatcore_websocket.connection_limits import IDLE_FRAMES_AT_ONCE
+
+from .plain_client import PlainClient
+from .socket_hosts import HOSTS, SocketHost, socket_host
+
+pytestmark = pytest.mark.anyio
+
+BY_COOKIE = {"Cookie": "user=bob"}
+PROTOCOL = {"code": "protocol", "resumable": False}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=HOSTS)
+async def host(request: pytest.FixtureRequest) -> AsyncGenerator[SocketHost]:
+    async with socket_host(request.param) as found:
+        yield found
+
+
+async def test_answers_and_pushes_arrive_in_order(host: SocketHost) -> None:
+    alice, bob = await host.connect("alice"), await host.connect("bob")
+    for number in range(300):
+        command = {"to": "bob", "key": f"k{number}", "body": f"{number} 😀"}
+        await alice.send({"id": f"n{number}", "event": "message.send", "data": command})
+    for client in (alice, bob):
+        await client.until(lambda client: len(client.bodies_of("entry")) == 300)
+        assert [entry["body"] for entry in client.bodies_of("entry")] == [f"{number} 😀" for number in range(300)]
+    await alice.answered("n299")
+    answers = [frame for frame in alice.frames if "answer" in frame]
+    assert [frame["id"] for frame in answers] == [f"n{number}" for number in range(300)]
+    assert [frame["answer"]["seq"] for frame in answers] == list(range(1, 301))
+    assert alice.frames[0]["event"] == "ready"
+    await alice.close()
+    await bob.close()
+
+
+async def test_command_without_id_gets_no_answer(host: SocketHost) -> None:
+    alice = await host.connect()
+    await alice.send({"event": "message.send", "data": {"to": "bob", "key": "k", "body": "hi"}})
+    await alice.until(lambda client: bool(client.bodies_of("entry")))
+    await alice.send({"id": 0, "event": "rooms", "data": {}})
+    assert (await alice.answered(0))["ok"]
+    assert len([frame for frame in alice.frames if "answer" in frame]) == 1
+    await alice.close()
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        ({"token": "nobody"}, "unauthenticated"),
+        ({}, "unauthenticated"),
+        ({"token": 5}, "invalid"),
+        ("alice", "invalid"),
+    ],
+)
+async def test_refused_client_gets_connect_error_and_1008(host: SocketHost, data: object, code: str) -> None:
+    client = await host.open()
+    await client.send({"event": "connect", "data": data})
+    assert await client.closed() == 1008
+    (error,) = client.bodies_of("connect_error")
+    assert (error["code"], error["temporary"]) == (code, False)
+
+
+async def test_temporary_failure_at_connect_closes_with_1013(host: SocketHost) -> None:
+    client = await host.open()
+    await client.send({"event": "connect", "data": {"token": "down"}})
+    assert await client.closed() == 1013
+    assert client.frames == []
+
+
+async def test_token_in_url_is_not_read(host: SocketHost) -> None:
+    client = await PlainClient.open(host.http, f"{host.url}/ws?token=alice&access_token=alice")
+    await client.send({"event": "connect"})
+    assert await client.closed() == 1008
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "[]",
+        "null",
+        "{}",
+        '{"event": "rooms"',
+        '{"event": 5, "data": {}}',
+        '{"id": 1, "data": {}}',
+        '{"id": true, "event": "rooms", "data": {}}',
+        '{"id": 1.5, "event": "rooms", "data": {}}',
+        '{"id": null, "event": "rooms", "data": {}}',
+        json.dumps({"id": "x" * 65, "event": "rooms", "data": {}}),
+        '{"id": 1, "event": "rooms", "data": {}, "more": 1}',
+        '{"event": "connect", "data": {"token": "alice"}}',
+        "[" * 10_000,
+    ],
+)
+async def test_frame_of_unknown_shape_ends_with_bye_protocol(host: SocketHost, text: str) -> None:
+    alice = await host.connect()
+    await alice.send(text)
+    assert await alice.closed() == 1002
+    assert alice.frames[-1] == {"event": "bye", "data": PROTOCOL}
+
+
+@pytest.mark.parametrize("text", ["x", '{"event": "rooms", "data": {}}', '{"id": 1, "event": "connect"}'])
+async def test_first_frame_that_is_no_connect_ends_with_bye_protocol(host: SocketHost, text: str) -> None:
+    client = await host.open()
+    await client.send(text)
+    assert await client.closed() == 1002
+    assert client.frames == [{"event": "bye", "data": PROTOCOL}]
+
+
+@pytest.mark.parametrize(
+    "data", ['{"a":1,"a":2}', '{"a":NaN}', '{"a":9007199254740993}', "[" * 40 + "]" * 40, '{"a":"\\ud800"}', '{"a"']
+)
+async def test_bad_json_behind_an_id_is_answered_invalid(host: SocketHost, data: str) -> None:
+    alice = await host.connect()
+    await alice.send(f'{{"id": 7, "event": "rooms", "data": {data}}}')
+    assert (await alice.answered(7))["error"]["code"] == "invalid"
+    assert (await alice.call("rooms", {}))["ok"]
+    await alice.close()
+
+
+@pytest.mark.parametrize("data", [5, [], "x", None, {"unknown": 1}])
+async def test_wrong_fields_are_answered_invalid(host: SocketHost, data: object) -> None:
+    alice = await host.connect()
+    assert (await alice.call("rooms", data))["error"]["code"] == "invalid"
+    assert (await alice.call("nonsense", data))["error"]["code"] == "invalid"
+    await alice.close()
+
+
+async def test_frame_above_64_kib_is_answered_too_large(host: SocketHost) -> None:
+    alice = await host.connect()
+    for size in (65_536, 1_000_000):
+        answer = await alice.call("message.send", {"to": "bob", "key": "k", "body": "x" * size})
+        assert answer["error"]["code"] == "too_large"
+    assert (await alice.call("rooms", {}))["ok"]
+    await alice.close()
+
+
+@pytest.mark.parametrize(
+    ("connects", "text"),
+    [
+        (True, '{"event": "rooms", "id": 1, "data": {"a": "%s"}}' % ("x" * 70_000)),
+        (True, '{"id": 1, "event": "rooms", "data": {"a": "%s"}}' % ("x" * 1_100_000)),
+        (False, '{"event": "connect", "data": {"token": "%s"}}' % ("x" * 70_000)),
+    ],
+    ids=["without id in front", "above 1 MiB", "before connect"],
+)
+async def test_larger_frame_is_closed_with_1009(host: SocketHost, connects: bool, text: str) -> None:
+    client = await host.open()
+    if connects:
+        await client.connect()
+    await client.send(text)
+    assert await client.closed() == 1009
+
+
+@pytest.mark.parametrize("connects", [True, False])
+async def test_binary_frame_ends_with_bye_protocol(host: SocketHost, connects: bool) -> None:
+    client = await host.open()
+    if connects:
+        await client.connect()
+    await client.websocket.send_bytes(b'{"event":"connect"}')
+    assert await client.closed() == 1002
+    assert client.frames[-1] == {"event": "bye", "data": PROTOCOL}
+
+
+async def test_flood_of_commands_is_slowed_and_answered_in_order(host: SocketHost) -> None:
+    alice = await host.connect()
+    for number in range(2_000):
+        await alice.send({"id": number, "event": "nonsense", "data": {}})
+    await alice.answered(1_999)
+    assert [frame["id"] for frame in alice.frames if "id" in frame] == list(range(2_000))
+    await alice.close()
+
+
+async def test_websocket_of_page_that_is_not_admitted_is_403(host: SocketHost) -> None:
+    for path in ("/ws", "/socket.io/?EIO=4&transport=websocket"):
+        with pytest.raises(WSServerHandshakeError) as refused:
+            await host.http.ws_connect(host.url + path, headers={"Origin": "https://evil.example", **BY_COOKIE})
+        assert refused.value.status == 403
+
+
+@pytest.mark.parametrize("origin", ["https://page.example", "own"])
+async def test_cookie_with_admitted_origin_connects(host: SocketHost, origin: str) -> None:
+    origin = host.url.removesuffix("/chat") if origin == "own" else origin
+    client = await (await host.open(Origin=origin, Cookie="user=bob")).connect(None)
+    assert client.bodies_of("ready")[0]["user"] == "bob"
+    await client.close()
+    raw = await (await host.clients.open(Origin=origin, Cookie="user=bob")).connect(None)
+    assert raw.ready["user"] == "bob"
+
+
+async def test_cookie_without_origin_is_refused(host: SocketHost) -> None:
+    client = await host.open(Cookie="user=bob")
+    await client.send({"event": "connect"})
+    assert await client.closed() == 1008
+    assert client.bodies_of("connect_error")[0]["code"] == "forbidden"
+    raw = await host.clients.open(Cookie="user=bob")
+    await raw.send("40")
+    assert json.loads((await raw.text("44"))[2:])["data"]["code"] == "forbidden"
+    by_token = await (await host.open(Cookie="user=bob")).connect("alice")
+    assert by_token.bodies_of("ready")[0]["user"] == "alice"
+    await by_token.close()
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/ws/", "/ws/more"])
+async def test_websocket_at_unknown_path_is_404(host: SocketHost, path: str) -> None:
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await host.http.ws_connect(host.url + path)
+    assert refused.value.status == 404
+
+
+async def test_request_without_upgrade_is_400(host: SocketHost) -> None:
+    async with host.http.get(f"{host.url}/ws") as answer:
+        assert (answer.status, (await answer.json())["code"]) == (400, "invalid")
+    async with host.http.post(f"{host.url}/ws") as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+
+
+async def test_bye_names_reason_and_closes_within_a_second(host: SocketHost) -> None:
+    loop_time = asyncio.get_running_loop().time
+    cases: list[tuple[str, str, int]] = [("kicked", "bob", 1000), ("signed_out", "carl", 1000)]
+    for code, user, close_code in cases:
+        client = await host.connect(user)
+        raw = await host.clients.connect(user)
+        began = loop_time()
+        if code == "kicked":
+            for socket in await host.chat.sockets(user):
+                await host.chat.close_socket(user, socket.id)
+        else:
+            await host.chat.close_session(user, f"of {user}")
+        assert await client.closed() == close_code
+        assert await raw.closed() == close_code
+        assert loop_time() - began < 1
+        assert client.bodies_of("bye") == raw.bodies_of("bye") == [{"code": code, "resumable": False}]
+        assert raw.texts[-1] == "41"
+
+
+async def test_expired_access_ends_with_bye_expired_and_1001(host: SocketHost) -> None:
+    client = await host.connect("expiring")
+    assert await client.closed() == 1001
+    assert client.bodies_of("bye") == [{"code": "expired", "resumable": True}]
+    assert client.bodies_of("auth.expiring")
+
+
+async def test_pushes_are_the_same_as_over_socketio(host: SocketHost) -> None:
+    plain_bob, raw = await host.connect("bob"), await host.clients.connect("bob")
+    await host.chat.execute("alice", SendMessage(to="bob", body="é", key="k"))
+    await plain_bob.until(lambda client: bool(client.bodies_of("entry")))
+    await raw.until(lambda client: bool(client.bodies_of("entry")))
+    for event in ("room", "entry"):
+        assert plain_bob.bodies_of(event) == raw.bodies_of(event)
+    await plain_bob.close()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let clients have half a second to connect, and a heartbeat of tenths of seconds."""
+    timing = partial(Timing, ping_interval=0.2, ping_timeout=0.4, connect_timeout=0.5)
+    monkeypatch.setattr(websockets, "Timing", timing)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", HOSTS)
+async def test_client_without_connect_frame_is_closed_with_1008_at_the_deadline(kind: str) -> None:
+    async with socket_host(kind) as host:
+        client = await host.open()
+        assert await client.closed() == 1008
+        assert client.frames == []
+
+
+@pytest.mark.usefixtures("quick")
+async def test_client_that_answers_no_pings_is_closed_with_1001() -> None:
+    async with socket_host("aiohttp") as host:
+        alive = await host.connect()
+        websocket = await host.http.ws_connect(f"{host.url}/ws", autoping=False)
+        client = await PlainClient(websocket).connect("bob")
+        assert await client.closed() == 1001
+        assert (await alive.call("rooms", {}))["ok"]
+        await alive.close()
+
+
+async def test_flood_of_websocket_pings_ends_with_bye_protocol() -> None:
+    async with socket_host("aiohttp") as host:
+        client = await host.connect()
+        for _ in range(IDLE_FRAMES_AT_ONCE + 100):
+            await client.websocket.ping()
+        assert await client.closed() == 1002
+        assert client.frames[-1] == {"event": "bye", "data": PROTOCOL}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", HOSTS)
+async def test_client_whose_commands_are_stuck_is_cut_with_bye_slow(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async with socket_host(kind) as host:
+        client = await host.connect()
+        monkeypatch.setattr(Socket, "receive", hang)
+        for number in range(400):
+            await client.send({"id": number, "event": "rooms", "data": {}})
+        assert await client.closed() == 1013
+        assert client.bodies_of("bye") == [{"code": "slow", "resumable": True}]
