@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import pytest
 import uvicorn
@@ -37,6 +37,8 @@ class Parts:
     origins: Origins
     endpoints: Sequence[Endpoint]
 
+
+F = TypeVar("F", bound=Callable[..., object])
 
 Host: TypeAlias = Callable[[Parts], AbstractAsyncContextManager[str]]
 """Serves a Chat, and returns the URL of the place of its API."""
@@ -139,6 +141,17 @@ def served_by_each(*hosts: str) -> Sequence[pytest.MarkDecorator]:
         pytest.mark.usefixtures("http_host"),
         pytest.mark.parametrize("http_host", hosts, indirect=True, scope="module"),
     )
+
+
+def marked(marks: Sequence[pytest.MarkDecorator]) -> Callable[[F], F]:
+    """Return a decorator that gives several marks to one test."""
+
+    def decorate(test: F) -> F:
+        for mark in marks:
+            test = mark(test)
+        return test
+
+    return decorate
 
 
 EVERYWHERE = served_by_each(*HOSTS)

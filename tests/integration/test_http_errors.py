@@ -14,6 +14,7 @@ from chatcore_http import Endpoint, Request, Response
 from chatcore_http.bodies import read_bytes
 from chatcore_http.urls import Segments
 from chatcore_memory import MemoryStore
+from tests.integration.http_hosts import EVERYWHERE, IN_AIOHTTP, marked
 from tests.integration.http_node import PASSWORD, http_node
 
 pytestmark = pytest.mark.anyio
@@ -87,6 +88,7 @@ class FallibleStore(MemoryStore):
         return await super().views(room, users)
 
 
+@marked(EVERYWHERE)
 @pytest.mark.parametrize(
     ("fault", "refusal"),
     [(Unavailable(), (503, "unavailable", None)), (ZeroDivisionError("planted"), (500, "internal", None))],
@@ -105,6 +107,7 @@ async def test_store_failure_is_answered_and_heals(fault: Exception, refusal: ob
         assert (await node.ask("GET", f"/rooms/{room}", user="alice")).status == 200
 
 
+@marked(EVERYWHERE)
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -133,6 +136,7 @@ def requests_in_memory() -> int:
     return sum(issubclass(type(item), web.Request) for item in gc.get_objects())  # `isinstance` asks a dead proxy
 
 
+@marked(IN_AIOHTTP)
 @pytest.mark.parametrize("path", ["/nothing", "/api/v1/rooms/pvt-bob-eve/entries"])
 async def test_refused_request_leaves_no_reference_cycle(path: str) -> None:
     async with http_node() as node:

@@ -18,16 +18,45 @@ import pytest
         ("chatcore_mongo", "MongoStore", "pymongo", "mongo"),
         ("chatcore_http", "HttpApi", "orjson", "asgi"),
         ("chatcore_aiohttp", "mount", "aiohttp", "aiohttp"),
+        ("chatcore_asgi", "ChatApp", "orjson", "asgi"),
+        ("chatcore_socketio", "SocketioServer", "socketio", "socketio"),
     ],
 )
 def test_import_without_the_extra_names_the_extra_to_install(
     adapter: str, name: str, missing: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in [module for module in sys.modules if module.partition(".")[0] == adapter]:
+    for module in [module for module in sys.modules if module.startswith("chatcore_")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ModuleNotFoundError, match=rf"needs {missing};.* pip install '\.\[{extra}\]'$"):
         getattr(importlib.import_module(adapter), name)
+
+
+OF_THE_SERVER = (
+    "argon2",
+    "cyclopts",
+    "dotenv",
+    "jwt",
+    "limits",
+    "precis_i18n",
+    "pymongo",
+    "rich",
+    "structlog",
+    "uvloop",
+)
+
+
+@pytest.mark.parametrize(
+    ("imported", "missing"),
+    [
+        ("from chatcore_aiohttp import mount", OF_THE_SERVER),
+        ("from chatcore_asgi import ChatApp", (*OF_THE_SERVER, "aiohttp")),
+        ("from chatcore_socketio import SocketioServer", (*OF_THE_SERVER, "aiohttp")),
+    ],
+)
+def test_host_needs_nothing_of_the_server(imported: str, missing: tuple[str, ...]) -> None:
+    program = f"import sys; sys.modules.update(dict.fromkeys({missing})); {imported}"
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 WITH_PYJWT_ALONE = """
