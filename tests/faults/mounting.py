@@ -73,9 +73,9 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
         Fault(
             "chat-that-was-not-entered-is-internal",
-            "chatcore_asgi:ChatApp._answer",
-            "elif not self._chat.is_entered:",
-            "elif False:",
+            "chatcore_asgi:ChatApp._response",
+            "if not self._chat.is_entered:",
+            "if False:",
             f"{ASGI}::test_chat_that_was_not_entered_is_unavailable_and_the_log_has_the_missing_line",
         ),
     ),
@@ -119,7 +119,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
         Fault(
             "chat-app-ignores-remote",
-            "chatcore_asgi:ChatApp._answer",
+            "chatcore_asgi:ChatApp._response",
             "remote=self._remote(scope)",
             "remote=client_address(scope)",
             f"{ASGI}::test_remote_of_the_host_is_the_address_of_the_client",
@@ -146,6 +146,13 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "{self.setting or ARGUMENT}",
             "{SETTING}",
             f"{COOKIES}::test_refusal_of_origin_names_the_argument_of_the_host",
+        ),
+        Fault(
+            "refusal-of-an-origin-in-the-server-names-an-argument",
+            "chatcore_server:Settings",
+            "field(factory=partial(Origins.parse, None))",
+            "field(factory=Origins)",
+            "tests/unit/test_server_settings.py::test_refusal_of_an_origin_names_the_setting_that_is_unset",
         ),
         Fault(
             "body-that-a-middleware-has-read-is-empty",

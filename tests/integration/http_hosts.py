@@ -101,7 +101,7 @@ async def mounted(node: Parts) -> AsyncGenerator[str]:
 @asynccontextmanager
 async def asgi(node: Parts) -> AsyncGenerator[str]:
     app = ChatApp(node.chat, node.authenticate, prefix=PREFIX, origins=node.origins)
-    async with uvicorn_listening(app) as url:
+    async with uvicorn_listening(app, ws="wsproto") as url:
         yield url + PREFIX
 
 

@@ -6,11 +6,11 @@ import pytest
 from attrs import frozen
 
 from tests.integration.clients import RawClients, raw_clients
-from tests.integration.http_hosts import IN_AIOHTTP
+from tests.integration.http_hosts import EVERYWHERE
 from tests.integration.http_node import HttpNode
 from tests.integration.http_world import http_world
 
-pytestmark = [pytest.mark.anyio, *IN_AIOHTTP]
+pytestmark = [pytest.mark.anyio, *EVERYWHERE]
 
 
 @frozen

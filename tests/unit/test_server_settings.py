@@ -6,6 +6,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from chatcore_http import Headers, Request
 from chatcore_server import converters, dotenv_file
 from chatcore_server.settings import Settings, SettingsError
 
@@ -116,6 +117,13 @@ def test_every_setting_has_a_variable() -> None:
 def test_unknown_chatcore_variable_has_a_warning(names: Iterable[str], warnings: list[str] | None) -> None:
     actual = list(dotenv_file.warnings(names, "the room"))
     assert actual == warnings if warnings is not None else len(actual) == 2
+
+
+def test_refusal_of_an_origin_names_the_setting_that_is_unset(caplog: pytest.LogCaptureFixture) -> None:
+    headers = Headers([("Origin", "https://evil.example"), ("Host", "chat.example")])
+    refusal = Settings().origins.refusal(Request(method="GET", path="/", headers=headers))
+    assert "CHATCORE_ORIGINS" in str(refusal)
+    assert "CHATCORE_ORIGINS=https://evil.example" in caplog.text
 
 
 def test_secret_is_not_in_the_repr_of_settings() -> None:

@@ -1,6 +1,7 @@
 """The settings of the server: from flags, environment variables and a ``.env`` file, in this order of precedence."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -115,7 +116,7 @@ class Settings(StoreSettings):
             "Web origins that may use the server besides its own, separated by commas: https://chat.example.",
             default=False,
         ),
-    ] = field(factory=Origins)
+    ] = field(factory=partial(Origins.parse, None))
     hosts: Annotated[
         Hosts | None,
         _setting(
