@@ -23,6 +23,7 @@ def pure_request(request: web.BaseRequest) -> Request:
         headers=Headers(request.headers.items()),
         remote=request.remote,
         authority=absolute[1].rpartition("@")[2] if absolute else None,
+        has_body=request.body_exists,
         receive=_receiver(request),
     )
 
@@ -43,8 +44,6 @@ def _receiver(request: web.BaseRequest) -> Callable[[], Awaitable[bytes]]:
 
     async def receive() -> bytes:
         nonlocal is_expected, is_begun
-        if not request.body_exists:
-            return b""
         if not is_begun:
             is_begun = True
             if not request.can_read_body:

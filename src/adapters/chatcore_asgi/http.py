@@ -16,12 +16,15 @@ def client_address(scope: Scope) -> str | None:
 
 def pure_request(scope: Scope, receive: Receive, *, path: str, remote: str | None) -> Request:
     """Return a request of ASGI without ASGI. ``scope`` may be one of a websocket, which has no body."""
+    headers = Headers((_text(name), _text(value)) for name, value in scope["headers"])
+    is_http_1 = scope.get("http_version", "1.1").startswith("1.")  # from HTTP/2 on no header says that a body follows
     return Request(
         method=scope.get("method", "GET"),
         path=path,
         query=scope["query_string"].decode("latin-1"),
-        headers=Headers((_text(name), _text(value)) for name, value in scope["headers"]),
+        headers=headers,
         remote=remote,
+        has_body=not is_http_1 or "Content-Length" in headers or "Transfer-Encoding" in headers,
         receive=_receiver(receive),
     )
 

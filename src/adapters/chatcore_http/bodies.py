@@ -77,6 +77,8 @@ def content_type(request: Request) -> tuple[str, str | None]:
 
 
 async def _read_within_bounds(request: Request) -> bytes:
+    if not request.has_body:
+        return b""
     if _content_length(request) > BODY_MAX:
         raise TooLarge
     try:

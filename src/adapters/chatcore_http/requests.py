@@ -51,6 +51,7 @@ class Request:
         headers: the header fields.
         remote: the client's address.
         authority: the host and port of an absolute target, which count before the field ``Host``.
+        has_body: False if it is known that there is no body; ``receive`` returns nothing then.
         receive: returns the next bytes of the body, and ``b""`` at its end. Raises `Disconnected`, and `Invalid` if the
             body does not match its headers.
     """
@@ -61,4 +62,5 @@ class Request:
     headers: Headers = field(factory=Headers, repr=False)
     remote: str | None = None
     authority: str | None = None
+    has_body: bool = True
     receive: Callable[[], Awaitable[bytes]] = field(default=no_body, repr=False)
