@@ -173,6 +173,33 @@ async def test_remote_of_the_host_is_the_address_of_the_client() -> None:
     assert seen == ["127.0.0.1", "192.0.2.7"]
 
 
+@pytest.mark.parametrize(("http_version", "read"), [("1.1", 0), ("2", 1)])
+async def test_body_that_no_header_announces_is_read_from_http_2_on(http_version: str, read: int) -> None:
+    answers: list[Any] = []
+    received = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal received
+        received += 1
+        return {"type": "http.request", "body": b"{}"}
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    async with Chat(MemoryStore()) as chat:
+        scope = {
+            "type": "http",
+            "http_version": http_version,
+            "method": "DELETE",
+            "path": "/api/v1/rooms/x/messages/1",
+            "raw_path": b"/api/v1/rooms/x/messages/1",
+            "query_string": b"key=k",
+            "headers": [(b"authorization", b"Bearer alice")],
+        }
+        await chat_app(chat)(scope, receive, send)
+    assert (received, answers[0]["status"]) == (read, 400 if read else 404)
+
+
 @pytest.mark.parametrize("prefix", ["/", "chat", "/chat/", "//chat", "/{chat}", "/a b"])
 def test_prefix_that_is_no_plain_path_is_refused(prefix: str) -> None:
     with pytest.raises(ValueError, match=r"must be a path such as '/chat'"):
