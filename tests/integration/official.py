@@ -112,11 +112,11 @@ class JavascriptClient(OfficialClient):
 
 
 @asynccontextmanager
-async def python_client(url: str, token: str) -> AsyncGenerator[PythonClient]:
+async def python_client(url: str, token: str, path: str = "/socket.io/") -> AsyncGenerator[PythonClient]:
     """A client of the server at ``url``, after `ready`."""
     client = PythonClient()
     try:
-        await client.client.connect(url, auth={"token": token})
+        await client.client.connect(url, auth={"token": token}, socketio_path=path)
         await client.until(lambda client: client.bodies_of("ready"))
         yield client
     finally:

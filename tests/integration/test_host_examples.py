@@ -14,7 +14,7 @@ from aiohttp import ClientSession, CookieJar
 from .clients import TIMEOUT_S
 from .mongo_database import a_database
 from .mongod import free_port
-from .official import PythonClient
+from .official import PythonClient, python_client
 from .serve_client import sign_in
 from .serving import serving
 
@@ -187,6 +187,11 @@ async def test_fastapi_program_chats_with_its_own_tokens(tmp_path: Path) -> None
         async with http.get("/chat/api/v1/rooms", headers=bearer) as answer:
             (room,) = (await answer.json())["rooms"]
             assert room["last"]["body"] == "Order A-17 is on its way."
+        async with python_client(url, bearer["Authorization"].split()[1], path="/chat/socket.io/") as alice:
+            assert alice.bodies_of("ready")[0]["user"] == "alice"
+            async with http.post("/orders/A-18/shipment", json={"customer": "alice"}) as answer:
+                assert await answer.json() == {"seq": 2}
+            await alice.until(lambda client: bodies(client) == ["Order A-18 is on its way."])
         for token in ("", "Bearer x.y.z"):
             async with http.get("/chat/api/v1/rooms", headers={"Authorization": token}) as answer:
                 assert answer.status == 401
