@@ -10,7 +10,7 @@ COOKIES = "tests/integration/test_http_cookies.py"
 FRAMEWORKS = "tests/integration/test_http_frameworks.py"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
-    "Nothing outside of the prefix changes": (
+    "A guest in your application": (
         Fault(
             "mount-takes-every-path",
             "chatcore_aiohttp:mount",
