@@ -53,7 +53,8 @@ class QueueWriter(Writer):
             return
         self._queue.put(message)
         if self._queue.unsent > UNSENT_MAX and self.on_overflow:
-            self.on_overflow()
+            on_overflow, self.on_overflow = self.on_overflow, None  # it writes a last message
+            on_overflow()
 
     def write_ping(self) -> bool:
         return False
