@@ -10,22 +10,6 @@ COOKIES = "tests/integration/test_http_cookies.py"
 FRAMEWORKS = "tests/integration/test_http_frameworks.py"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
-    "A guest in your application": (
-        Fault(
-            "mount-takes-every-path",
-            "chatcore_aiohttp:mount",
-            'path = f"{prefix}/{{below:(?s:.*)}}"',
-            'path = "/{below:(?s:.*)}"',
-            f"{MOUNT}::test_answers_outside_of_the_prefix_are_byte_equal_with_and_without_a_mount",
-        ),
-        Fault(
-            "chat-app-takes-paths-that-begin-like-its-prefix",
-            "chatcore_asgi:path_below",
-            'if not rest.startswith(f"{prefix}/"):',
-            "if not rest.startswith(prefix):",
-            f"{ASGI}::test_answers_outside_of_the_prefix_are_byte_equal_with_and_without_chat_app",
-        ),
-    ),
     "Names with slashes and braces work at any depth and under a root path": (
         Fault(
             "mount-decodes-the-path",

@@ -238,4 +238,20 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "tests/integration/test_bearer_jwks.py::test_failed_fetch_is_unavailable_and_repeated_after_a_second",
         ),
     ),
+    "A guest in your application": (
+        Fault(
+            "mount-takes-every-path",
+            "chatcore_aiohttp:mount",
+            'path = f"{prefix}/{{below:(?s:.*)}}"',
+            'path = "/{below:(?s:.*)}"',
+            "tests/integration/test_mount.py::test_answers_outside_of_the_prefix_are_byte_equal_with_and_without_a_mount",
+        ),
+        Fault(
+            "chat-app-takes-paths-that-begin-like-its-prefix",
+            "chatcore_asgi:path_below",
+            'if not rest.startswith(f"{prefix}/"):',
+            "if not rest.startswith(prefix):",
+            "tests/integration/test_asgi.py::test_answers_outside_of_the_prefix_are_byte_equal_with_and_without_chat_app",
+        ),
+    ),
 }
