@@ -77,6 +77,8 @@ SAMPLES = (
     Sample(command="history", method="GET", path="/users/{with}/entries", in_path={"with": "bob"}),
     Sample(command="sync", method="POST", path="/sync", fields={"cursors": {PRIVATE: {"seq": 0}}}),
     Sample(command="rooms", method="GET", path="/rooms"),
+    Sample(command="unread", method="GET", path="/unread"),
+    Sample(command="profiles", method="GET", path="/profiles", fields={"user": "bob"}),
     Sample(command="room.get", method="GET", path="/rooms/{room}", in_path={"room": GROUP}),
     Sample(
         command="room.create",
@@ -238,6 +240,8 @@ WRONG: Mapping[str, Mapping[str, Sequence[Json]]] = {
         "after": ("x", "%22", "null", "e30", "AAAA", "%F0%9F%98%80", "x" * 1025, "x" * 5000),
         "limit": (*NO_INTEGERS, "0", "201"),
     },
+    "unread": {},
+    "profiles": {"users": ("bob", "%5B%22bob%22%5D", "x")},  # over HTTP each user is a parameter ``user``
     "room.get": {"room": NO_ROOM_SEGMENTS},
     "room.create": {
         "kind": (*NO_TEXTS, "", "private", "Group", "public "),
