@@ -115,6 +115,24 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "tests/integration/socketio/test_end.py::test_bye_names_reason_and_only_final_bye_is_followed_by_disconnect",
         ),
     ),
+    "A websocket whose user comes from a cookie needs an admitted `Origin`": (
+        Fault(
+            "cookie-without-origin-connects",
+            "chatcore_websocket:Handler._principal",
+            "not self._handshake.has_origin",
+            "False",
+            "tests/integration/test_plain_websocket.py::test_cookie_without_origin_is_refused",
+        ),
+    ),
+    "A frame of the plain WebSocket with an unknown member is `bye protocol`": (
+        Fault(
+            "plain-frame-with-unknown-member-accepted",
+            "chatcore_websocket:PlainHandler._handle_frame",
+            'rest.keys() <= {"id", "data"}',
+            "True",
+            "tests/integration/test_plain_websocket.py::test_frame_of_unknown_shape_ends_with_bye_protocol",
+        ),
+    ),
     # Rate limits.
     "Only a trusted proxy may name the client of a forwarded request": (
         Fault(

@@ -95,6 +95,27 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "> 64 * UNSENT_MAX",
             "tests/integration/socketio/test_bounds.py::test_client_that_never_reads_is_cut_within_bounds_others_continue",
         ),
+        Fault(
+            "asgi-slow-consumer-not-cut",
+            "chatcore_asgi:QueueWriter.write",
+            "> UNSENT_MAX",
+            "> 64 * UNSENT_MAX",
+            "tests/integration/test_asgi_sockets.py::test_client_that_never_reads_is_cut_and_costs_at_most_4_mib",
+        ),
+        Fault(
+            "outbox-slow-consumer-not-cut",
+            "chatcore:Outbox._put",
+            "> UNSENT_MAX",
+            "> 64 * UNSENT_MAX",
+            "tests/unit/test_outbox.py::test_client_that_never_reads_is_cut_with_bye_slow_above_1_mib",
+        ),
+        Fault(
+            "large-answers-do-not-wait-in-outbox",
+            "chatcore:OutgoingQueue.drained",
+            "self.unsent >= DRAINED_BELOW",
+            "self.unsent < 0",
+            "tests/unit/test_outbox.py::test_large_answers_wait_for_the_reader_and_do_not_cut_it",
+        ),
     ),
     "No guessing, no flood": (
         Fault(
