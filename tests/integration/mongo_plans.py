@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from attrs import field, frozen
-from bson import decode, encode
+from bson import CodecOptions, decode, encode
 from pymongo import monitoring
 from pymongo.database import Database
 
@@ -104,7 +104,9 @@ class Plan:
 
 def explain(database: Database[Any], command: Mapping[str, Any]) -> Plan:
     """Let the server explain a command. Writes are not carried out."""
-    explained = database.command({"explain": dict(command), "verbosity": "executionStats"})
+    # The server cuts long bounds of indexes, also within a character.
+    decoding = CodecOptions[dict[str, Any]](unicode_decode_error_handler="replace")
+    explained = database.command({"explain": dict(command), "verbosity": "executionStats"}, codec_options=decoding)
     stages = [stage for plan in _executed(explained) for stage in _stages(plan)]
     return Plan(stages, sum(stage.get("docsExamined", 0) for stage in stages))
 
