@@ -3,7 +3,7 @@
 import asyncio
 
 from chatcore_websocket.incoming import FrameError
-from chatcore_websocket.session import Session
+from chatcore_websocket.session import WebsocketSession
 
 from .frame_reader import FrameReader
 
@@ -22,7 +22,7 @@ class Receiver:
     transport while the session's queue is full.
     """
 
-    def __init__(self, session: Session, transport: asyncio.Transport) -> None:
+    def __init__(self, session: WebsocketSession, transport: asyncio.Transport) -> None:
         self._session = session
         self._transport = transport
         self._reader = FrameReader()

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from chatcore_http.requests import Request
 from chatcore_http.responses import Response
-from chatcore_websocket.session import Session
+from chatcore_websocket.session import WebsocketSession
 from chatcore_websocket.upgrade import Upgrade
 
 from . import websocket_handshake
@@ -43,7 +43,7 @@ class TransportUpgrade(Upgrade):
             return None
         return TransportWriter(self._upgradable.transport, stream, self._flusher, close_timeout)
 
-    async def run(self, session: Session) -> None:
+    async def run(self, session: WebsocketSession) -> None:
         if self._upgradable.transport is None:
             session.connection_lost()
         else:

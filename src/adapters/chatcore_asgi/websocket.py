@@ -8,7 +8,7 @@ from chatcore.outbox import OutgoingQueue
 from chatcore_http import Response
 from chatcore_websocket.close_codes import TOO_BIG
 from chatcore_websocket.incoming import START_MAX, WHOLE_MAX, FrameError, TruncatedText
-from chatcore_websocket.session import Session
+from chatcore_websocket.session import WebsocketSession
 from chatcore_websocket.upgrade import Upgrade
 from chatcore_websocket.writer import UNSENT_MAX, Writer
 
@@ -83,7 +83,7 @@ class QueueWriter(Writer):
     def connection_lost(self) -> None:
         self._sending.cancel()
 
-    async def run(self, session: Session) -> None:
+    async def run(self, session: WebsocketSession) -> None:
         """Run a session until it has ended and everything has been sent, or the sending has been cut."""
         self._sending.add_done_callback(lambda _: session.connection_lost())
         try:
@@ -134,7 +134,7 @@ class AsgiUpgrade(Upgrade):
         self._writer = QueueWriter(self._send, close_timeout)
         return self._writer
 
-    async def run(self, session: Session) -> None:
+    async def run(self, session: WebsocketSession) -> None:
         if self._writer is None:
             return
         receiving = asyncio.create_task(self._receive_all(session))
@@ -144,7 +144,7 @@ class AsgiUpgrade(Upgrade):
             receiving.cancel()
             await asyncio.wait({receiving})
 
-    async def _receive_all(self, session: Session) -> None:
+    async def _receive_all(self, session: WebsocketSession) -> None:
         """Give the client's messages to the session, until the client leaves or the session takes no more."""
         count = 0
         try:
@@ -177,7 +177,7 @@ async def refuse(scope: Scope, send: Send, response: Response) -> None:
         pass  # the client has disconnected
 
 
-async def _take(session: Session, message: Message) -> None:
+async def _take(session: WebsocketSession, message: Message) -> None:
     text: str | None = message.get("text")
     if text is None:
         session.receive(b"")

@@ -9,7 +9,7 @@ from chatcore_websocket.close_codes import GOING_AWAY, POLICY
 from chatcore_websocket.deadlines import Timing
 from chatcore_websocket.handler import Handshake
 from chatcore_websocket.incoming import TruncatedText
-from chatcore_websocket.session import Session
+from chatcore_websocket.session import WebsocketSession
 from chatcore_websocket.writer import Writer
 
 from .packet_handler import PacketHandler
@@ -17,7 +17,7 @@ from .packets import CLOSE, MESSAGE, NOOP, PING, PONG, PROBE, PROBED, UPGRADE
 from .polling_handshake import PollingSession, PollingState
 
 
-class SocketioSession(Session):
+class SocketioSession(WebsocketSession):
     """A client's session over one websocket that speaks Socket.IO.
 
     Args:

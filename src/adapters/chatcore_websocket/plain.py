@@ -23,7 +23,7 @@ from .connection import WebsocketConnection
 from .deadlines import Timing
 from .handler import ConnectRequest, Handler, Handshake, ProtocolViolation
 from .incoming import Event, Pong, TruncatedText
-from .session import Session
+from .session import WebsocketSession
 from .upgrade import Upgrade
 from .websockets import CLOSING, NOT_A_WEBSOCKET, Websockets
 from .writer import Writer
@@ -118,7 +118,7 @@ class PlainHandler(Handler):
         return True
 
 
-class PlainSession(Session):
+class PlainSession(WebsocketSession):
     """A client's session over one plain WebSocket.
 
     Args:

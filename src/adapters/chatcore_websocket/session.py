@@ -17,7 +17,7 @@ FRAGMENT_MIN = 1024
 """Bytes of a fragment of a message; a smaller one counts as an idle frame."""
 
 
-class Session(ABC):
+class WebsocketSession(ABC):
     """The session of one client over one websocket.
 
     The web server's side calls `receive` for each frame, which never waits. The handler's task takes messages from a

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 from chatcore_http.responses import Response
 
-from .session import Session
+from .session import WebsocketSession
 from .writer import Writer
 
 
@@ -24,5 +24,5 @@ class Upgrade(ABC):
         """
 
     @abstractmethod
-    async def run(self, session: Session) -> None:
+    async def run(self, session: WebsocketSession) -> None:
         """Give the client's frames to a session, and run the session to its end."""

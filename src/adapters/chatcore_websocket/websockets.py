@@ -23,7 +23,7 @@ from chatcore_http.responses import Response
 from .connection_limits import ConnectionCounter, ConnectionLimits
 from .deadlines import DeadlineTicker, Timing
 from .handler import Handshake
-from .session import Session
+from .session import WebsocketSession
 from .upgrade import Upgrade
 from .writer import Writer
 
@@ -32,7 +32,7 @@ NOT_A_WEBSOCKET = "Not a websocket request, or a proxy removed its Upgrade heade
 
 log: Final = logging.getLogger(__name__)
 
-OpenSession: TypeAlias = Callable[[Writer, Handshake], Session]
+OpenSession: TypeAlias = Callable[[Writer, Handshake], WebsocketSession]
 
 
 class Websockets:
@@ -71,7 +71,7 @@ class Websockets:
         self._limiter = limiter or Unlimited()
         self._limit_log_throttle = LogThrottle()
         self._counter = ConnectionCounter(per_address=self.limits.websockets_per_address)
-        self._sessions: set[Session] = set()
+        self._sessions: set[WebsocketSession] = set()
         self._all_ended = asyncio.Event()
 
     def __len__(self) -> int:
@@ -131,7 +131,7 @@ class Websockets:
         finally:
             self._counter.release(address)
 
-    async def _run(self, session: Session, upgrade: Upgrade) -> None:
+    async def _run(self, session: WebsocketSession, upgrade: Upgrade) -> None:
         self._sessions.add(session)
         self.ticker.add(session)
         if self.is_closing:

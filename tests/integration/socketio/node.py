@@ -19,7 +19,7 @@ from chatcore_http import Origins
 from chatcore_memory import MemoryRegistry, MemoryStore
 from chatcore_socketio import SocketioServer
 from chatcore_websocket import ConnectionLimits, Timing, Websockets
-from chatcore_websocket.session import Session
+from chatcore_websocket.session import WebsocketSession
 
 from ..clients import TIMEOUT_S, RawClients, raw_clients
 
@@ -134,7 +134,7 @@ class SocketioNode:
         }
 
 
-def transport_of(session: Session) -> asyncio.Transport:
+def transport_of(session: WebsocketSession) -> asyncio.Transport:
     """Return the transport of a session's websocket."""
     writer = session._writer
     assert isinstance(writer, TransportWriter)

@@ -11,7 +11,7 @@ from chatcore.ports.pushes import Bye
 from chatcore_aiohttp.receiver import Receiver
 from chatcore_websocket import Timing
 from chatcore_websocket.connection_limits import IDLE_FRAMES_AT_ONCE
-from chatcore_websocket.session import Session
+from chatcore_websocket.session import WebsocketSession
 from chatcore_websocket.writer import DRAINED_BELOW, UNSENT_MAX
 
 from ...unit.client_frames import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
@@ -30,7 +30,7 @@ async def node() -> AsyncGenerator[SocketioNode]:
         yield served
 
 
-def outstanding(session: Session) -> int:
+def outstanding(session: WebsocketSession) -> int:
     return transport_of(session).get_write_buffer_size()
 
 
