@@ -164,5 +164,7 @@ def soak(session: nox.Session) -> None:
     session.run("pytest", "tests/integration/test_feed_kill.py", env={"CHATCORE_TEST_FEED_KILLS": "50"})
     session.run("pytest", "tests/integration/test_cutting_proxy.py", env={"CHATCORE_TEST_CUTS": "1000"})
     session.run("pytest", "tests/integration/socketio/test_memory.py", env={"CHATCORE_TEST_CONNECTIONS": "100000"})
+    everywhere = {"CHATCORE_TEST_ALL_HOSTS": "1"}
+    session.run("pytest", "tests/integration", "-k", "test_http_ or test_rights_anywhere", "-n", "4", env=everywhere)
     length = {"CHATCORE_TEST_LOG_LENGTH": "1000000"}
     session.run("pytest", "tests/integration/test_mongo_store_plans.py", "--timeout=3600", env=length)

@@ -70,7 +70,9 @@ def litestar_app(chat: Chat, chat_app: ChatApp) -> Litestar:
     async def page() -> str:
         return PAGE
 
-    return Litestar([page, asgi(PREFIX, is_mount=True, copy_scope=True)(chat_app)], lifespan=[lambda _: chat])
+    # Its default for logging sets the level of the root logger.
+    mounted = asgi(PREFIX, is_mount=True, copy_scope=True)(chat_app)
+    return Litestar([page, mounted], lifespan=[lambda _: chat], logging_config=None)
 
 
 def page_of_django(_: HttpRequest) -> HttpResponse:

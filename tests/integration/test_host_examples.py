@@ -56,6 +56,7 @@ async def program(
     """A running program of examples/. It is killed at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-u",  # a test waits for a line that the program prints
         str(EXAMPLES / name),
         *arguments,
         stdin=subprocess.PIPE,

@@ -6,7 +6,7 @@ import attrs
 import pytest
 from attrs import frozen
 
-from chatcore.commands.fields import wire_name
+from chatcore.commands.fields import QUERY_NAME, wire_name
 from chatcore.commands.table import COMMANDS
 from tests.integration.clients import RawClient, raw_clients
 from tests.integration.http_node import HttpNode
@@ -44,7 +44,13 @@ async def unchanged(scene: Scene) -> AsyncGenerator[None]:
 def fields_of(sample: Sample) -> Mapping[str, Json]:
     """Return all fields of the sample in one object."""
     in_path = {name: int(value) if name == "seq" else value for name, value in sample.in_path.items() if name != "self"}
-    return {**in_path, **sample.fixed, **sample.fields}
+    in_query = {
+        attribute.metadata[QUERY_NAME]: wire_name(attribute)
+        for attribute in attrs.fields(sample.kind)
+        if QUERY_NAME in attribute.metadata
+    }
+    fields = {in_query.get(name, name): [value] if name in in_query else value for name, value in sample.fields.items()}
+    return {**in_path, **sample.fixed, **fields}
 
 
 REQUESTS = [*((sample.command, fields_of(sample)) for sample in SAMPLES), *SOCKET_ONLY.items()]
@@ -95,6 +101,7 @@ NAMING = [
     (command, fields, name)
     for command, fields in REQUESTS
     for attribute in COMMANDS[command].user_fields
+    if not COMMANDS[command].skips_impossible_users
     if (name := wire_name(getattr(attrs.fields(COMMANDS[command]), attribute))) in {*fields, *LISTS}
 ]
 

@@ -59,6 +59,14 @@ async def test_profiles_are_of_users_with_a_common_room_or_invitation() -> None:
     }
 
 
+async def test_profile_of_an_id_that_no_user_can_have_is_left_out() -> None:
+    def canonical(user: str) -> str | None:
+        return None if " " in user else user.lower()
+
+    async with Chat(MemoryStore(), canonical=canonical) as chat:
+        assert (await chat.execute("Alice", Profiles(users=["a b", "ALICE"]))).profiles == {"alice": Profile()}
+
+
 async def test_without_a_directory_profiles_are_empty() -> None:
     async with Chat(MemoryStore()) as chat:
         await chat.execute("bob", SendMessage(to="alice", body="hi", key="k"))

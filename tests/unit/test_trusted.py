@@ -2,11 +2,11 @@
 
 import ast
 from collections.abc import AsyncGenerator, Collection, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-import chatcore
 from chatcore import (
     AddMember,
     BanUser,
@@ -41,7 +41,14 @@ from chatcore_memory import MemoryStore
 pytestmark = pytest.mark.anyio
 
 ROOM = "room-of-the-test"
-TRANSPORTS = ("chatcore_aiohttp", "chatcore_asgi", "chatcore_http", "chatcore_server", "chatcore_socketio")
+TRANSPORTS = (
+    "chatcore_aiohttp",
+    "chatcore_asgi",
+    "chatcore_http",
+    "chatcore_server",
+    "chatcore_socketio",
+    "chatcore_websocket",
+)
 
 
 async def directory(users: Collection[UserId]) -> Mapping[UserId, Profile]:
@@ -155,13 +162,10 @@ async def test_trusted_command_ignores_the_limits() -> None:
 
 def test_no_transport_can_carry_out_a_trusted_command() -> None:
     """Transports call `Chat.request` and `Socket.receive`, which have no such argument."""
-    sources = Path(chatcore.__file__).parents[1]
-    files = [
-        file
-        for package in TRANSPORTS
-        for folder in ("adapters", "entrypoints")
-        for file in (sources / folder / package).glob("*.py")
-    ]
+    packages = [find_spec(package) for package in TRANSPORTS]
+    folders = [Path(folder) for spec in packages if spec for folder in spec.submodule_search_locations or ()]
+    assert len(folders) == len(TRANSPORTS)
+    files = [file for folder in folders for file in folder.glob("*.py")]
     assert len(files) > 30
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

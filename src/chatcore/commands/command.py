@@ -61,6 +61,8 @@ class Command(ABC, Generic[Answer_co]):
     routes: ClassVar[Routes] = ()
     user_fields: ClassVar[UserFields] = ()
     """The attributes that hold a user id or a list of user ids."""
+    skips_impossible_users: ClassVar[bool] = False
+    """Whether a list of users leaves out ids that no user can have. Otherwise they fail the command with `NotFound`."""
 
 
 @frozen(kw_only=True)

@@ -71,7 +71,11 @@ class CommandDispatcher:
         if self.canonical is None:
             return command
         named = {name: getattr(command, name) for name in command.user_fields}
-        users = {name: self._canonical_users(value) for name, value in named.items() if value is not None}
+        users = {
+            name: self._canonical_users(value, skips=command.skips_impossible_users)
+            for name, value in named.items()
+            if value is not None
+        }
         return evolve(command, **users) if users else command
 
     async def read(self, user: UserId, command: ReadingCommand[A], socket: LiveSocket | None) -> A:
@@ -203,8 +207,12 @@ class CommandDispatcher:
             log.exception("canonical failed")
             raise Internal from None
 
-    def _canonical_users(self, value: UserId | Sequence[UserId]) -> UserId | Sequence[UserId]:
-        return self._canonical_user(value) if isinstance(value, str) else [self._canonical_user(user) for user in value]
+    def _canonical_users(self, value: UserId | Sequence[UserId], *, skips: bool) -> UserId | Sequence[UserId]:
+        if isinstance(value, str):
+            return self._canonical_user(value)
+        if skips:
+            return [canonical for user in value if (canonical := self.canonical_user(user)) is not None]
+        return [self._canonical_user(user) for user in value]
 
     def _canonical_user(self, user: UserId) -> UserId:
         canonical = self.canonical_user(user)

@@ -37,6 +37,7 @@ class Profiles(ReadingCommand[ProfilesResult]):
     name = "profiles"
     routes: ClassVar[Routes] = (Route("GET", "/profiles"),)
     user_fields: ClassVar[UserFields] = ("users",)
+    skips_impossible_users: ClassVar[bool] = True
 
     users: Sequence[UserId] = field(
         converter=fields.ids, validator=fields.users(USERS_MAX), metadata={fields.QUERY_NAME: "user"}
