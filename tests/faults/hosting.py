@@ -199,8 +199,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "profiles-above-the-size-of-an-answer",
             "chatcore.commands:Profiles.handle",
-            "if not budget.has(_size(user, profile))",
-            "if False",
+            "if budget.has(_size(user, profile))",
+            "",
             f"{PEOPLE}::test_profiles_that_do_not_fit_are_named_and_asked_for_again",
         ),
     ),

@@ -31,7 +31,7 @@ log: Final = logging.getLogger(__name__)
 
 @frozen
 class Checked:
-    """What was said of a command before it was queued.
+    """The result of asking the limits and the host about a command before it is queued.
 
     Attributes:
         deadline: the time at which the command fails.
@@ -104,8 +104,8 @@ class CommandDispatcher:
         """Queue a command at its room. ``reply`` is called once, with the answer or the error.
 
         Args:
-            checked: what the host and the limits said of the command, if they were asked before.
-            trusted: whether the command is past the limits and the table of rights.
+            checked: the result of asking limits and host; None to ask the limits now.
+            trusted: whether the command skips the limits and the table of rights.
         """
         key = command.key or self.new_id()
         room = command.room_id(user, key)

@@ -118,23 +118,22 @@ class HostChecks:
         except ChatError as refusal:
             return refusal.with_traceback(None)
         except Exception as fault:  # noqa: BLE001
-            self._log(f"rule failed: rule={name} reason={_described(fault, RULE_S)}", fault)
+            self._log(f"rule failed: rule={name}", _described(fault, RULE_S), fault)
             return Unavailable()
         return None if allowed else Forbidden("You are not allowed to do this.")
 
     def _log_gate_fault(self, answer: object) -> None:
-        event = f"gate failed: passed={self._gate_open} reason="
+        event = f"gate failed: passed={self._gate_open}"
         if isinstance(answer, Exception):
-            self._log(event + _described(answer, self._gate_s), answer)
+            self._log(event, _described(answer, self._gate_s), answer)
         else:
-            name = type(answer).__name__
             self._log(
-                f"{event}it returned {name}, which is not its command, or differs in more than body, data and title"
+                event, f"{type(answer).__name__} is not the command, or differs in more than body, data and title"
             )
 
-    def _log(self, line: str, error: Exception | None = None) -> None:
-        if self._throttle.admits(line):
-            log.error("%s", line, exc_info=error)
+    def _log(self, event: str, reason: str, error: Exception | None = None) -> None:
+        if self._throttle.admits((event, reason)):
+            log.error("%s reason=%s", event, reason, exc_info=error)
 
 
 def _peer(user: UserId, command: SendMessage | EditMessage | React) -> UserId | None:

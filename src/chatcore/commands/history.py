@@ -11,7 +11,7 @@ from ..domain import permissions
 from ..domain.entries import Entry
 from ..errors import Invalid, NotFound
 from ..ids import RoomId, Seq, UserId, private_room_id
-from ..live.existing_users import existing_users
+from ..live.user_lookup import existing_users
 from ..ports.room_views import Anchor, FirstUnread, Window
 from ..ports.user_directory import UserDirectory
 from . import fields

@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from ..domain.serialization import compact_json
 from ..ids import UserId
-from ..live.existing_users import profiles_of
+from ..live.user_lookup import profiles_of
 from ..ports.user_directory import Profile
 from . import fields
 from .answer_sizes import ANSWER_BYTES_MAX, Budget
@@ -29,9 +29,9 @@ class ProfilesResult:
 
 @frozen(kw_only=True)
 class Profiles(ReadingCommand[ProfilesResult]):
-    """Read the profiles of up to 500 users, with each of whom the user shares a room or an invitation.
+    """Read the profiles of up to 500 users who share a room or an invitation with the user.
 
-    Other users are left out, like users who do not exist. The user's own profile is always there.
+    The answer leaves out all other users, like users who do not exist. It always has the user's own profile.
     """
 
     name = "profiles"
@@ -50,13 +50,11 @@ class Profiles(ReadingCommand[ProfilesResult]):
         asked = [user for user in users if user in shown or user == context.user]
         found = await profiles_of(context.directory, asked) if context.directory else dict.fromkeys(asked, Profile())
         budget = Budget(ANSWER_BYTES_MAX)
-        rest = [user for user, profile in found.items() if not budget.has(_size(user, profile))]
-        return ProfilesResult(
-            profiles={user: profile for user, profile in found.items() if user not in set(rest)}, rest=rest
-        )
+        fitting = {user: profile for user, profile in found.items() if budget.has(_size(user, profile))}
+        return ProfilesResult(profiles=fitting, rest=[user for user in found if user not in fitting])
 
 
 def _size(user: UserId, profile: Profile) -> int:
-    """Return an upper bound of the profile's bytes on the wire, and of its user's in ``rest``."""
+    """Return an upper bound of the bytes of the profile on the wire, and of the user in ``rest``."""
     values = [user, profile.name, profile.avatar, profile.data]
     return _FIELDS + len(compact_json(user).encode()) + len(compact_json(values).encode())

@@ -11,7 +11,7 @@ from ..ids import Seq, UserId
 from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
 from .command_queue import PendingCommand
-from .existing_users import existing_users
+from .user_lookup import existing_users
 
 NOTHING_KNOWN = Facts()
 TRUSTED = Facts(trusted=True)

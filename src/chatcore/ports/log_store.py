@@ -104,7 +104,7 @@ class LogStore(Store):
 
     async def unread_total(self, user: UserId) -> UnreadTotal:
         projections, markers = await self._read_views(partial(self._read_all, partial(self._rooms, user)), [user])
-        views = [one.view(user, markers[one.state.room]) for one in projections if user in one.members]
+        views = [room.view(user, markers[room.state.room]) for room in projections if user in room.members]
         counts = [view.unread for view in views if view.marker and not view.marker.muted]
         return UnreadTotal(rooms=sum(count > 0 for count in counts), messages=sum(counts))
 

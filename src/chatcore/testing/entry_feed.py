@@ -66,16 +66,16 @@ class EntryFeedContract:
         await write(store, [message(body="secret", data={"secret": 1}), edited(2, body="secret"), message(seq=3)])
         await write(store, [deleted(4)])
         for found in (await read_all(reader), await read_all(feed_of(store, 0))):
-            events = [one.event for one in found]
+            events = [entry.event for entry in found]
             assert events == [Message(body="", deleted=True), Edited(target=1, version=2), events[2], Deleted(target=1)]
-            assert [one.digest for one in found] == [None, None, "digest", "digest"]
+            assert [entry.digest for entry in found] == [None, None, "digest", "digest"]
 
     async def test_deletion_follows_a_text_that_was_read_before(self, store: Store) -> None:
         reader = feed_of(store, 0)
         await write(store, [message(body="secret")])
-        assert [one.event for one in await read_all(reader)] == [Message(body="secret")]
+        assert [entry.event for entry in await read_all(reader)] == [Message(body="secret")]
         await write(store, [deleted(2)])
-        assert [one.event for one in await read_all(reader)] == [Deleted(target=1)]
+        assert [entry.event for entry in await read_all(reader)] == [Deleted(target=1)]
 
     async def test_pass_continues_with_new_entries(self, store: Store) -> None:
         reader = feed_of(store, 0)
@@ -83,7 +83,7 @@ class EntryFeedContract:
         for seq in range(1, 6):
             await write(store, [message(seq=seq)])
             found += await read_all(reader)
-            assert [one.seq for one in found] == list(range(1, seq + 1))
+            assert [entry.seq for entry in found] == list(range(1, seq + 1))
 
     async def test_pass_from_now_returns_only_later_entries(self, store: Store) -> None:
         await write(store, conversation("a", 3))
@@ -117,8 +117,8 @@ class EntryFeedContract:
             for position, count in positions:
                 rest = await read_all(feed_of(store, position), limit)
                 for room, found in by_room(rest).items():
-                    assert [one.seq for one in found] == list(range(found[0].seq, 6)), room
-                repeated = {(one.room, one.seq): one for one in [*given[:count], *rest]}
+                    assert [entry.seq for entry in found] == list(range(found[0].seq, 6)), room
+                repeated = {(entry.room, entry.seq): entry for entry in [*given[:count], *rest]}
                 assert by_room(repeated.values()) == entries
 
     async def test_passes_do_not_affect_each_other(self, store: Store) -> None:
@@ -127,7 +127,7 @@ class EntryFeedContract:
         start = list((await first.read(4)).entries)
         assert await read_all(second, 3) == list(conversation("a", 10))
         await write(store, [message("a", 11)])
-        assert [one.seq for one in [*start, *await read_all(first, 4)]] == list(range(1, 12))
+        assert [entry.seq for entry in [*start, *await read_all(first, 4)]] == list(range(1, 12))
         assert await read_all(second) == [message("a", 11)]
 
     async def test_position_above_all_entries_is_reset(self, store: Store) -> None:
@@ -146,7 +146,7 @@ class EntryFeedContract:
         for delay in range(20):
             with anyio.move_on_after(delay / 2000):
                 found += (await reader.read(2)).entries
-        assert [one.seq for one in [*found, *await read_all(reader)]] == list(range(1, 41))
+        assert [entry.seq for entry in [*found, *await read_all(reader)]] == list(range(1, 41))
 
     async def test_passes_return_every_entry_in_order_during_writes(self, store: Store) -> None:
         rooms = [f"room {number}" for number in range(ROOMS)]
@@ -196,6 +196,6 @@ async def read_all(reader: FeedReader, limit: int = 100) -> list[Entry]:
 def by_room(entries: Iterable[Entry]) -> dict[RoomId, list[Entry]]:
     """Return the entries of each room, in the order of the pass."""
     rooms: dict[RoomId, list[Entry]] = {}
-    for one in entries:
-        rooms.setdefault(one.room, []).append(one)
+    for entry in entries:
+        rooms.setdefault(entry.room, []).append(entry)
     return rooms
