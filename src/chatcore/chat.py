@@ -321,7 +321,8 @@ class Chat:
             device: 1 to 64 characters, none of them a control character. If it is None, an id is generated.
             expires_at: UTC time at which the socket ends with `bye expired`.
             session: the session of the socket; see `close_session`.
-            authenticate: returns the principal of a token. Without it the client cannot refresh the socket's access.
+            authenticate: asked at `auth.refresh`. It returns the principal of a token; for None that of what opened
+                the socket, such as a cookie. Without it the client cannot refresh the socket's access.
 
         Raises:
             Invalid: ``user`` or ``device`` is not valid.

@@ -29,7 +29,7 @@ from .socket import Socket
 ROOMS_READY = 50
 """The most rooms that `ready` shows."""
 
-Authenticate: TypeAlias = Callable[[str], Awaitable[Principal | None]]
+Authenticate: TypeAlias = Callable[[str | None], Awaitable[Principal | None]]
 
 
 class Sockets:
@@ -136,7 +136,7 @@ class Sockets:
             expires_in=self._seconds_until(expires_at) if expires_at else None,
         )
 
-    async def _refresh(self, info: SocketInfo, authenticate: Authenticate, token: str) -> int | None:
+    async def _refresh(self, info: SocketInfo, authenticate: Authenticate, token: str | None) -> int | None:
         principal = await self._authentication.principal(authenticate, token)
         if (principal.user, principal.session) != (info.user, info.session):
             raise Unauthenticated

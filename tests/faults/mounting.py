@@ -7,6 +7,7 @@ from .fault import Fault
 MOUNT = "tests/integration/test_mount.py"
 ASGI = "tests/integration/test_asgi.py"
 COOKIES = "tests/integration/test_http_cookies.py"
+PLAIN = "tests/integration/test_plain_websocket.py"
 FRAMEWORKS = "tests/integration/test_http_frameworks.py"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
@@ -70,6 +71,20 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "if shown.token is None and _may_be_forged(request):",
             "if False:",
             f"{COOKIES}::test_unsafe_request_without_origin_and_json_type_does_nothing",
+        ),
+        Fault(
+            "cookie-answers-for-a-refreshed-token",
+            "chatcore_websocket.handler:Handler._refreshed_by_handshake",
+            "if token is not None:",
+            "if False:",
+            f"{PLAIN}::test_refresh_without_token_asks_again_with_the_cookies_of_the_handshake",
+        ),
+        Fault(
+            "cookie-extends-the-access-of-a-token",
+            "chatcore_websocket.handler:Handler._refreshed_by_token",
+            "if token is None:",
+            "if False:",
+            f"{PLAIN}::test_refresh_without_token_is_invalid_on_socket_opened_with_one",
         ),
         Fault(
             "one-of-two-cookies-counts",

@@ -9,6 +9,7 @@ from attrs import define
 
 from chatcore import Chat, Credentials, Principal, Unavailable
 from chatcore.chat import utc_now
+from chatcore.ports.authenticator import Authenticator
 from chatcore_aiohttp import mount
 from chatcore_asgi import ChatApp
 from chatcore_http import Origins
@@ -57,7 +58,7 @@ class SocketHost:
 
 
 @asynccontextmanager
-async def socket_host(kind: str) -> AsyncGenerator[SocketHost]:
+async def socket_host(kind: str, authenticate: Authenticator = authenticate) -> AsyncGenerator[SocketHost]:
     """Serve a Chat in an aiohttp application, or in ChatApp on uvicorn with one of its websocket implementations."""
     chat = Chat(MemoryStore(), registry=MemoryRegistry())
     origins = Origins.parse("https://page.example")

@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from functools import partial
 
 import pytest
 from aiohttp import WSServerHandshakeError
 
-from chatcore import SendMessage, Socket
+from chatcore import Credentials, Principal, SendMessage, Socket
+from chatcore.chat import utc_now
 from chatcore_websocket import Timing, websockets
 from chatcore_websocket.connection_limits import IDLE_FRAMES_AT_ONCE
 
@@ -216,6 +218,33 @@ async def test_cookie_without_origin_is_refused(host: SocketHost) -> None:
     by_token = await (await host.open(Cookie="user=bob")).connect("alice")
     assert by_token.bodies_of("ready")[0]["user"] == "alice"
     await by_token.close()
+
+
+@pytest.mark.parametrize("kind", HOSTS)
+async def test_refresh_without_token_asks_again_with_the_cookies_of_the_handshake(kind: str) -> None:
+    sessions = {"s1": Principal("bob", session="s1", expires_at=utc_now() + timedelta(seconds=90))}
+
+    async def by_cookie_only(credentials: Credentials) -> Principal | None:
+        return sessions.get(credentials.cookies.get("session", ""))
+
+    async with socket_host(kind, by_cookie_only) as host:
+        plain = await (await host.open(Origin="https://page.example", Cookie="session=s1")).connect(None)
+        raw = await (await host.clients.open(Origin="https://page.example", Cookie="session=s1")).connect(None)
+        for client in (plain, raw):
+            assert 80 < (await client.call("auth.refresh", {}))["expires_in"] <= 90
+            refused = await client.call("auth.refresh", {"token": "rubbish"})
+            assert refused["error"]["code"] == "unauthenticated"
+        del sessions["s1"]
+        for client in (plain, raw):
+            assert (await client.call("auth.refresh", {}))["error"]["code"] == "unauthenticated"
+            assert (await client.call("rooms", {}))["ok"]
+
+
+async def test_refresh_without_token_is_invalid_on_socket_opened_with_one(host: SocketHost) -> None:
+    by_token = await (await host.open(Cookie="user=alice", Origin="https://page.example")).connect("alice")
+    refused = await by_token.call("auth.refresh", {})
+    assert (refused["error"]["code"], refused["error"]["field"]) == ("invalid", "token")
+    assert (await by_token.call("auth.refresh", {"token": "alice"}))["ok"]
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/ws/", "/ws/more"])

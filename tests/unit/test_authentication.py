@@ -112,7 +112,8 @@ async def test_host_calls_use_the_canonical_user() -> None:
 
 
 async def test_refreshed_token_may_name_the_user_in_another_spelling() -> None:
-    async def authenticate(token: str) -> Principal | None:
+    async def authenticate(token: str | None) -> Principal | None:
+        assert token
         return Principal(token)
 
     answers: list[Object] = []

@@ -133,7 +133,7 @@ class Handler(ABC):
         return self._socket
 
     async def _open_socket(self, token: str | None, connected: AsyncExitStack) -> Socket:
-        principal = await self._chat.authenticated(self._principal, token)
+        principal = await self._chat.authenticated(self._principal, self._handshake.credentials(token))
         return await connected.enter_async_context(
             self._chat.connect(
                 self.connection,
@@ -141,12 +141,22 @@ class Handler(ABC):
                 device=principal.device,
                 expires_at=principal.expires_at,
                 session=principal.session,
-                authenticate=self._principal,
+                authenticate=self._refreshed_by_token if token else self._refreshed_by_handshake,
             )
         )
 
-    async def _principal(self, token: str | None) -> Principal | None:
+    async def _refreshed_by_token(self, token: str | None) -> Principal | None:
+        if token is None:
+            raise Invalid("This socket was opened with a token: token must be there.", field="token")
+        return await self._principal(self._handshake.credentials(token))
+
+    async def _refreshed_by_handshake(self, token: str | None) -> Principal | None:
         credentials = self._handshake.credentials(token)
+        if token is not None:  # the cookie, which is valid still, must not answer for the token
+            credentials = credentials.without_cookies()
+        return await self._principal(credentials)
+
+    async def _principal(self, credentials: Credentials) -> Principal | None:
         principal = await self._authenticate(credentials)
         # Browsers send cookies with the websockets of any page, and name the page's origin.
         by_cookie = credentials.token is None and "cookie" in credentials.headers

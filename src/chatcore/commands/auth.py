@@ -1,6 +1,7 @@
-"""The command that extends a socket's access with a new access token."""
+"""The command that extends a socket's access."""
 
 from attrs import field, frozen
+from attrs.validators import optional
 
 from ..errors import Invalid
 from . import fields
@@ -18,13 +19,17 @@ class RefreshResult:
 
 @frozen(kw_only=True)
 class RefreshAuth(ReadingCommand[RefreshResult]):
-    """Extend this socket's access with a new access token of the same user and session."""
+    """Extend this socket's access.
+
+    Attributes:
+        token: a new access token of the same user and session. If it is None, what opened the socket is checked again.
+    """
 
     name = "auth.refresh"
 
-    token: str = field(validator=fields.text(1, TOKEN_MAX), repr=False)
+    token: str | None = field(default=None, validator=optional(fields.text(1, TOKEN_MAX)), repr=False)
 
     async def handle(self, context: Context) -> RefreshResult:
         if context.socket is None or context.socket.refresh is None:
-            raise Invalid("This socket was opened without a token, so there is none to refresh.")
+            raise Invalid("The access of this socket cannot be refreshed.")
         return RefreshResult(expires_in=await context.socket.refresh(self.token))

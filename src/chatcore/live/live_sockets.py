@@ -21,7 +21,7 @@ class LiveSocket:
     user: UserId
     in_flight: InFlight
     """Counts the socket's commands that are not answered."""
-    refresh: Callable[[str], Awaitable[int | None]] | None = None
+    refresh: Callable[[str | None], Awaitable[int | None]] | None = None
     """Extends the socket's access with a token. Returns the seconds left, or None. Raises `Unauthenticated`."""
     connecting: bool = True
     ended: bool = False

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, evolve, field, frozen
 
 from ..ids import UserId
 
@@ -23,6 +23,11 @@ class Credentials:
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     cookies: Mapping[str, str] = field(factory=dict, repr=False)
     remote: str | None = None
+
+    def without_cookies(self) -> "Credentials":
+        """Return these credentials without the cookies, also in the headers."""
+        headers = {name: value for name, value in self.headers.items() if name != "cookie"}
+        return evolve(self, headers=headers, cookies={})
 
 
 def check_user_type(user: object) -> None:

@@ -30,8 +30,9 @@ def warnings(recorder: Recorder) -> list[int]:
     return [push.body.expires_in for push in recorder.pushes if isinstance(push.body, Expiring)]
 
 
-async def principal_of(token: str) -> Principal:
+async def principal_of(token: str | None) -> Principal:
     """Return the principal of a token that is a number of seconds."""
+    assert token
     return Principal("bob", expires_at=after(float(token)))
 
 
@@ -79,7 +80,8 @@ async def test_refreshed_socket_stays_open() -> None:
 
 
 async def test_token_of_another_session_or_user_is_refused_and_the_deadline_stays() -> None:
-    async def authenticate(token: str) -> Principal:
+    async def authenticate(token: str | None) -> Principal:
+        assert token
         user, session = token.split()
         return Principal(user, expires_at=after(300), session=session)
 
@@ -97,7 +99,7 @@ async def test_token_of_another_session_or_user_is_refused_and_the_deadline_stay
 async def test_refresh_that_ends_after_its_socket_leaves_no_deadline() -> None:
     started, go_on = anyio.Event(), anyio.Event()
 
-    async def authenticate_later(token: str) -> Principal | None:
+    async def authenticate_later(token: str | None) -> Principal | None:
         started.set()
         await go_on.wait()
         return await principal_of(token)
@@ -112,7 +114,7 @@ async def test_refresh_that_ends_after_its_socket_leaves_no_deadline() -> None:
 
 
 async def test_socket_refreshed_by_a_token_without_an_end_stays_open() -> None:
-    async def authenticate(_: str) -> Principal | None:
+    async def authenticate(_: str | None) -> Principal | None:
         return Principal("bob")
 
     bob, answers = Recorder(), list[dict[str, Any]]()

@@ -140,7 +140,7 @@ async def test_ended_socket_keeps_no_reference_to_its_transport() -> None:
     class Transport:
         socket: Socket | None = None
 
-        async def authenticate(self, _: str) -> None: ...
+        async def authenticate(self, _: str | None) -> None: ...
 
     async with Chat(MemoryStore()) as chat:
         gc.collect()

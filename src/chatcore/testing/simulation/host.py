@@ -37,13 +37,13 @@ def canonical(world: World, process: Process, user: UserId) -> UserId:
 
 
 async def authenticate(
-    world: World, process: Process, user: UserId, session: str, clock: Callable[[], datetime], token: str
+    world: World, process: Process, user: UserId, session: str, clock: Callable[[], datetime], token: str | None
 ) -> Principal | None:
     """Return the principal of a token that a socket of ``user`` presents."""
     await anyio.sleep(world.delay())
     await _apply_fault(world, process, world.faults.draw(AUTHENTICATOR_FAULTS), slow_max_s=4)
     other = STRANGER if user != STRANGER else "another"
-    owner = {VALID_TOKEN: user, TOKEN_OF_OTHER: other}.get(token)
+    owner = {VALID_TOKEN: user, TOKEN_OF_OTHER: other}.get(token or "")
     return Principal(owner, expires_at=clock() + timedelta(seconds=REFRESHED_S), session=session) if owner else None
 
 
