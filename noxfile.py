@@ -81,13 +81,14 @@ def wheel(session: nox.Session) -> None:
     check_refusal(session)
     session.install(f"{built}[testing]")
     session.run("pytest", "examples", "--collect-only", "-q", "-p", "no:cacheprovider", silent=True)
-    session.install(f"{built}[all]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.install(f"{built}[all]", *nox.project.dependency_groups(PYPROJECT, "test", "pyright"))
     for folder in FOLDERS:
         session.run("python", "-I", "-c", f"import {folder}", success_codes=[1], silent=True)
     session.run(
         "python", "-I", "-c", f"import chatcore as c; assert c.__file__.startswith({session.virtualenv.location!r})"
     )
     session.run("chatcore", "--version")
+    check_types(session)
     session.run("pytest", "tests/unit", "-n", "auto", "-p", "no:cacheprovider", *session.posargs)
 
 
@@ -96,6 +97,16 @@ def check_refusal(session: nox.Session) -> None:
     printed = str(session.run("chatcore", "serve", success_codes=[2], silent=True)).strip()
     if "\n" in printed or not printed.endswith("pip install '.[server]'"):
         session.error(f"chatcore without its extra prints: {printed}")
+
+
+def check_types(session: nox.Session) -> None:
+    """Check that pyright knows the type of every name that the installed packages export."""
+
+    def verify(package: str) -> None:
+        session.run("pyright", "--verifytypes", package, "--ignoreexternal", silent=True)
+
+    with session.chdir(session.create_tmp()), ThreadPoolExecutor(os.cpu_count()) as threads:  # without our settings
+        list(threads.map(verify, PYPROJECT["tool"]["importlinter"]["root_packages"]))
 
 
 def check_names(session: nox.Session, built: Path) -> None:

@@ -67,8 +67,6 @@ class TransportWriter(Writer):
         "_transport",
     )
 
-    encode = staticmethod(text_frame)
-
     def __init__(
         self, transport: asyncio.Transport, stream: AbstractStreamWriter, flusher: Flusher, close_timeout: float
     ) -> None:
@@ -82,6 +80,10 @@ class TransportWriter(Writer):
         self._batch_size = 0
         self._is_connection_lost = False
         self._abort_timer: asyncio.TimerHandle | None = None
+
+    @staticmethod
+    def encode(text: str) -> bytes:
+        return text_frame(text)
 
     def write(self, message: bytes) -> None:
         """Write a frame at the end of the event loop's turn. After `end` it is dropped."""
@@ -103,8 +105,8 @@ class TransportWriter(Writer):
             transport.write(batch[0] if len(batch) == 1 else b"".join(batch))
         batch.clear()
         self._batch_size = 0
-        if transport.get_write_buffer_size() > UNSENT_MAX and self.on_overflow and not self.is_ended:
-            self.on_overflow()
+        if transport.get_write_buffer_size() > UNSENT_MAX and not self.is_ended:
+            self._overflow()
 
     def write_ping(self) -> bool:
         self.write(ping_frame())
@@ -142,7 +144,7 @@ class TransportWriter(Writer):
 
     def close(self) -> None:
         """Close the transport once everything has been sent, or after ``close_timeout``. Calls no callback."""
-        self.on_end = self.on_overflow = None
+        self._drop_callbacks()
         self.flush()
         self._transport.close()
         self._abort_later()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from typing import Final
 
 from chatcore.outbox import OutgoingQueue
 from chatcore_http import Response
@@ -22,7 +23,7 @@ UTF8_MAX = 4
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """RFC 9110, section 5.6.2."""
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 class QueueWriter(Writer):
@@ -52,9 +53,8 @@ class QueueWriter(Writer):
         if self.is_ended:
             return
         self._queue.put(message)
-        if self._queue.unsent > UNSENT_MAX and self.on_overflow:
-            on_overflow, self.on_overflow = self.on_overflow, None  # it writes a last message
-            on_overflow()
+        if self._queue.unsent > UNSENT_MAX:
+            self._overflow()
 
     def write_ping(self) -> bool:
         return False
@@ -76,7 +76,7 @@ class QueueWriter(Writer):
             self.on_end()
 
     def close(self) -> None:
-        self.on_end = self.on_overflow = None
+        self._drop_callbacks()
         self._queue.close()
         self._cut_later()
 

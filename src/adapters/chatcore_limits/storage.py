@@ -16,7 +16,7 @@ class MovingWindowStorage(Storage, MovingWindowSupport):
         keys_max: how many keys are remembered. Beyond it the key that was counted longest ago is dropped.
     """
 
-    STORAGE_SCHEME = None  # no URI creates this storage
+    STORAGE_SCHEME: list[str] | None = None  # no URI creates this storage
 
     def __init__(self, clock: Callable[[], float], keys_max: int) -> None:
         super().__init__()

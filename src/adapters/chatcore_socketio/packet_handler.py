@@ -16,7 +16,7 @@ from chatcore_websocket.incoming import TruncatedText
 from chatcore_websocket.writer import Writer
 
 from .connection import SocketConnection
-from .packets import RESERVED, Packet
+from .packets import RESERVED, Packet, empty_packet
 
 _EVENT_WITH_ACK_ID = re.compile(r"42([0-9]+)\[")
 
@@ -84,7 +84,7 @@ class PacketHandler(Handler):
         if isinstance(text, TruncatedText):
             self._answer_too_large(text)
             return None
-        packet = Packet()
+        packet = empty_packet()
         try:
             has_attachments = packet.decode(text)
         except ChatError as error:

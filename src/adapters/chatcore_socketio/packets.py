@@ -1,6 +1,6 @@
 """Packets of Socket.IO protocol 5 and Engine.IO protocol 4: python-socketio's classes with chatcore's JSON codec."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from engineio import packet as engineio
 from socketio import packet as socketio
@@ -35,18 +35,57 @@ class _EngineJson(_Json):
         raise ValueError  # python-engineio then keeps the text
 
 
-class Packet(socketio.Packet):
-    """A Socket.IO packet without binary events; python-socketio would search each packet's data for bytes."""
+class Packet(Protocol):
+    """A Socket.IO packet. Declares the attributes of python-socketio's untyped class that a receiver reads."""
+
+    packet_type: int
+    namespace: str | None
+    id: int | None
+    data: Any
+
+    def decode(self, encoded_packet: str) -> int:
+        """Read a packet from text. Returns the number of attachments that follow.
+
+        Raises:
+            ChatError: The data is not what the contract allows. What precedes the data has been read.
+            ValueError: The text is not a packet.
+        """
+        ...
+
+
+class EnginePacket(Protocol):
+    """An Engine.IO packet. Declares the attributes of python-engineio's untyped class that a receiver reads."""
+
+    packet_type: int
+    binary: bool
+    data: Any
+
+
+class _Packet(socketio.Packet):
+    """A packet without binary events; python-socketio would search each packet's data for bytes."""
 
     uses_binary_events = False
     json: Any = _Json
 
 
-class EnginePacket(engineio.Packet):
-    """An Engine.IO packet. The payload of a received packet stays text."""
+class _EnginePacket(engineio.Packet):
+    """A packet whose payload stays text when it is received."""
 
     json: Any = _EngineJson
-    data: Any
+
+
+def empty_packet() -> Packet:
+    """Return a Socket.IO packet to decode."""
+    return _Packet()
+
+
+def received_engine_packet(text: str) -> EnginePacket:
+    """Return a decoded Engine.IO packet. Its payload stays text.
+
+    Raises:
+        ValueError: The text is not a packet.
+    """
+    return _EnginePacket(encoded_packet=text)
 
 
 def open_packet(sid: str, *, upgrades: list[str], ping_interval: float, ping_timeout: float, max_payload: int) -> str:
@@ -73,13 +112,13 @@ def open_packet(sid: str, *, upgrades: list[str], ping_interval: float, ping_tim
 
 def connected(sid: str) -> str:
     """Return the answer to a CONNECT that was accepted."""
-    return _message(Packet(socketio.CONNECT, data={"sid": sid}))
+    return _message(_Packet(socketio.CONNECT, data={"sid": sid}))
 
 
 def connect_error(error: ChatError, namespace: str | None = None) -> str:
     """Return the answer to a CONNECT that was refused. Official clients pass ``data`` to the application."""
     return _message(
-        Packet(
+        _Packet(
             socketio.CONNECT_ERROR, data={"message": error.message, "data": error_object(error)}, namespace=namespace
         )
     )
@@ -87,17 +126,17 @@ def connect_error(error: ChatError, namespace: str | None = None) -> str:
 
 def disconnect() -> str:
     """Return DISCONNECT, after which official clients do not reconnect."""
-    return _message(Packet(socketio.DISCONNECT))
+    return _message(_Packet(socketio.DISCONNECT))
 
 
 def acknowledgement(ack_id: int | str, answer: Object) -> str:
     """Return the acknowledgement of the event that has the id ``ack_id``."""
-    return _message(Packet(socketio.ACK, data=[answer], id=ack_id))
+    return _message(_Packet(socketio.ACK, data=[answer], id=ack_id))
 
 
 def event(name: str, body: object) -> str:
     """Return an event for the client."""
-    return _message(Packet(socketio.EVENT, data=[name, push_object(body)]))
+    return _message(_Packet(socketio.EVENT, data=[name, push_object(body)]))
 
 
 def push_packet(push: Push) -> str:
@@ -105,12 +144,12 @@ def push_packet(push: Push) -> str:
     return event(push.event, push.body)
 
 
-def _message(packet: Packet) -> str:
+def _message(packet: _Packet) -> str:
     return _engine(engineio.MESSAGE, packet.encode())
 
 
 def _engine(packet_type: int, data: object = None) -> str:
-    text: Any = EnginePacket(packet_type, data).encode()
+    text: Any = _EnginePacket(packet_type, data).encode()
     return str(text)
 
 

@@ -23,7 +23,7 @@ from chatcore_websocket.connection_limits import ConnectionCounter
 from chatcore_websocket.deadlines import DeadlineTicker
 from chatcore_websocket.websockets import CLOSING
 
-from .packets import CLOSE, NOOP, EnginePacket, Packet
+from .packets import CLOSE, NOOP, empty_packet, received_engine_packet
 
 POSTED_PACKETS_MAX = 16
 """Packets in one POST."""
@@ -116,7 +116,7 @@ class PollingSession:
 
     def _take(self, text: str) -> None:
         try:
-            packet = EnginePacket(encoded_packet=text)
+            packet = received_engine_packet(text)
         except ValueError:
             raise Invalid("Not a valid Engine.IO packet.") from None
         if packet.packet_type == engineio.CLOSE:
@@ -219,7 +219,7 @@ class PollingSessions:
 
 def _check_connect(text: str) -> None:
     """Raise `Invalid` if a Socket.IO packet is not CONNECT."""
-    packet = Packet()
+    packet = empty_packet()
     try:
         packet.decode(text)
     except ValueError:

@@ -39,7 +39,7 @@ class Job(Generic[T]):
     __slots__ = ("abandoned", "deadline", "done", "erases", "error", "result", "settled", "work")
 
     def __init__(self, work: Work[T], *, erases: bool = False) -> None:
-        self.work = work
+        self.work: Work[T] = work
         self.erases: bool = erases
         self.deadline: float = 0.0
         self.settled: anyio.Event = anyio.Event()

@@ -19,7 +19,7 @@ class IncomingQueue:
     __slots__ = ("_available", "_characters", "_is_closed", "_messages", "_space", "taken")
 
     def __init__(self) -> None:
-        self.taken = 0
+        self.taken: int = 0
         """Number of messages taken so far."""
         self._messages: deque[str] = deque()
         self._characters = 0

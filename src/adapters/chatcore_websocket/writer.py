@@ -13,7 +13,7 @@ class Writer(ABC):
     Attributes:
         is_ended: whether `end` has been called; nothing is written any more.
         on_end: called once, when the server ends the websocket.
-        on_overflow: called when more than `UNSENT_MAX` bytes are unsent after a write; must end the websocket.
+        on_overflow: called once, when more than `UNSENT_MAX` bytes are unsent after a write; must end the websocket.
     """
 
     __slots__ = ("is_ended", "on_end", "on_overflow")
@@ -61,3 +61,12 @@ class Writer(ABC):
     @abstractmethod
     def connection_lost(self) -> None:
         """Note that the connection is lost."""
+
+    def _overflow(self) -> None:
+        """Call `on_overflow`, once: it writes a last message."""
+        on_overflow, self.on_overflow = self.on_overflow, None
+        if on_overflow:
+            on_overflow()
+
+    def _drop_callbacks(self) -> None:
+        self.on_end = self.on_overflow = None

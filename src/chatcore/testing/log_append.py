@@ -17,7 +17,7 @@ from .tasks import at_once
 
 WRITERS = 16
 
-DATA = {
+DATA: dict[str, object] = {
     "z": 1,
     "a": {"nested": [1, 2.5, -0.0, 1e300, 5e-324, True, None, {"deep": []}]},
     "nul": "a\0b",

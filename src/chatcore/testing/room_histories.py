@@ -73,7 +73,7 @@ class HistoriesContract:
     def defaults(self, store: Store) -> DefaultViews:
         return DefaultViews(store)
 
-    test_every_read_of_a_random_history_matches_the_model = every_answer(60)
+    test_every_read_of_a_random_history_matches_the_model: Callable[..., None] = every_answer(60)
 
 
 async def _mark(

@@ -5,7 +5,7 @@ import logging
 import math
 import resource
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from aiohttp import hdrs, web
 
@@ -21,7 +21,7 @@ PER_SOCKET = 2.5
 PROXY = "trusted proxy"
 NOT_HTTP = "Not a valid HTTP/1.1 request, or a line or header is longer than 8 KiB."
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 def connections_max(sockets: int) -> int:

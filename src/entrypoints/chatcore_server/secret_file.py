@@ -5,6 +5,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import Final
 
 from chatcore.errors import StoreError
 
@@ -14,7 +15,7 @@ NAME = "secret"
 RANDOM_BYTES = 48
 """Random bytes of a new secret. Its file has them in base64: 64 characters."""
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 def load_or_create_secret(folder: Path) -> bytes:

@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from aiohttp import web
 from attrs import frozen
@@ -28,7 +28,7 @@ STOP_S = 9.5
 """Seconds after which a stopping server exits, even if a task still hangs. No acknowledged command is lost then."""
 BACKLOG = 1024
 
-log = logging.getLogger(__name__)
+log: Final = logging.getLogger(__name__)
 
 
 @frozen(kw_only=True)

@@ -25,9 +25,9 @@ class Client:
         self.session = session
         self.access_s: float | None = None
         """Seconds after which the access of its next connections ends, if it does."""
-        self.wants_online = False
+        self.wants_online: bool = False
         self.connection: SimulatedConnection | None = None
-        self.replica = Replica(user, page=world.random.choice((3, 20, 100)))
+        self.replica: Replica = Replica(user, page=world.random.choice((3, 20, 100)))
         self.rooms: dict[RoomId, ClientRoom] = {}
         """The rooms as the device shows them."""
         self.pending: dict[int, Object] = {}
@@ -255,7 +255,7 @@ class Caller:
         data: Object,
         on_success: Callable[[Object], None] | None = None,
     ) -> None:
-        self.finished = anyio.Event()
+        self.finished: anyio.Event = anyio.Event()
         """Set once no further attempt is made."""
         self._world = world
         self._cluster = cluster

@@ -38,14 +38,14 @@ class Node:
 
     def __init__(self, world: World, store: SharedStore, registry: SharedRegistry, bus: SharedBus, number: int) -> None:
         self.number = number
-        self.process = Process()
-        self.store = FaultyStore(store, self.process)
-        self.registry = FaultyRegistry(registry, self.process)
+        self.process: Process = Process()
+        self.store: FaultyStore = FaultyStore(store, self.process)
+        self.registry: FaultyRegistry = FaultyRegistry(registry, self.process)
         self.connections: dict[SimulatedConnection, asyncio.Task[None]] = {}
-        self.skew_s = world.random.uniform(-SKEW_MAX_S, SKEW_MAX_S)
+        self.skew_s: float = world.random.uniform(-SKEW_MAX_S, SKEW_MAX_S)
         self._world = world
         self._blocked_at = self._jumped_at = float("-inf")
-        self.chat = Chat(
+        self.chat: Chat = Chat(
             self.store,
             bus=FaultyBus(bus, self.process),
             registry=self.registry,
@@ -114,10 +114,10 @@ class Cluster:
 
     def __init__(self, world: World, store: Store, registry: SocketRegistry) -> None:
         self.world = world
-        self.store = SharedStore(world, store)
-        self.registry = SharedRegistry(world, registry)
-        self.closer = SocketCloser(world, self, self.registry)
-        self.bus = SharedBus(world, self.closer.check_received)
+        self.store: SharedStore = SharedStore(world, store)
+        self.registry: SharedRegistry = SharedRegistry(world, registry)
+        self.closer: SocketCloser = SocketCloser(world, self, self.registry)
+        self.bus: SharedBus = SharedBus(world, self.closer.check_received)
         self.nodes: list[Node | None] = [None] * world.profile.nodes
         """The running nodes by their number; None for a node that is down."""
         self.connections: list[SimulatedConnection] = []

@@ -70,20 +70,20 @@ class SimulatedConnection:
         receive: Callable[["SimulatedConnection", Frame], None],
         access_s: float | None = None,
     ) -> None:
-        self.id = world.new_id()
+        self.id: str = world.new_id()
         self.user = user
         self.session = session
-        self.ready_at = inf
-        self.raised = False
+        self.ready_at: float = inf
+        self.raised: bool = False
         """Whether `send` has raised. The node must not push to it any more."""
-        self.access_s = (
+        self.access_s: float | None = (
             world.random.uniform(*ACCESS_S) if world.faults.occurs("connection: access expires") else access_s
         )
         self.expires_at: datetime | None = None
         """When the access ends by the node's clock; None once a refresh was answered."""
         self.bye: Bye | None = None
-        self.ended = False
-        self.invariants = SocketInvariants(world, process, user, self.id)
+        self.ended: bool = False
+        self.invariants: SocketInvariants = SocketInvariants(world, process, user, self.id)
         self._world = world
         self._process = process
         self._to_client = Pipe(world, partial(receive, self))

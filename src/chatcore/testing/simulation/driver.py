@@ -21,7 +21,7 @@ class Driver:
     def __init__(self, world: World, cluster: Cluster) -> None:
         self.world = world
         self.cluster = cluster
-        self.workload = Workload(world)
+        self.workload: Workload = Workload(world)
         self.callers: list[Caller] = []
         self.clients: list[Client] = []
         self._clients_of: dict[UserId, list[Client]] = {}

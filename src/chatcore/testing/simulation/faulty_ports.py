@@ -133,7 +133,7 @@ class SharedStore(_Service):
     def __init__(self, world: World, inner: Store) -> None:
         super().__init__(world)
         self.inner = inner
-        self.unavailable_until = 0.0
+        self.unavailable_until: float = 0.0
 
     async def append(self, entries: Sequence[Entry]) -> AppendResult:
         appended = await self.inner.append(entries)
@@ -153,8 +153,8 @@ class FaultyStore(Store):
         self._process = process
         self._world = shared.world
         self._inner = shared.inner
-        self.epoch = shared.world.epoch
-        self.unavailable_until = 0.0
+        self.epoch: str = shared.world.epoch
+        self.unavailable_until: float = 0.0
 
     async def __aenter__(self) -> Self:
         self.epoch = self._world.epoch

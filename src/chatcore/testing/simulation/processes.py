@@ -52,10 +52,11 @@ class Process:
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[Any]] = []
-        self.stopping = self.killed = False
+        self.stopping: bool = False
+        self.killed: bool = False
         self.held_handles: list[asyncio.Handle] | None = None
         """The callbacks that wait while the process is blocked; None while it is not blocked."""
-        self.port_failed_at = -1.0
+        self.port_failed_at: float = -1.0
         """When a port of this process last raised `Unavailable` or was slow, or the process was last blocked."""
         self.context: Context = copy_context()
         self.context.run(_PROCESS.set, self)

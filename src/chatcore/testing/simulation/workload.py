@@ -24,7 +24,7 @@ class Workload:
     def __init__(self, world: World) -> None:
         self.world = world
         self.random: Random = world.random
-        self.users = [*world.users, STRANGER]
+        self.users: list[UserId] = [*world.users, STRANGER]
         self._numbers = 0
         self._keyed: dict[UserId, list[Request]] = {}
         """The commands with a key that each user has given."""

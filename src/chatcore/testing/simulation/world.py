@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -97,21 +97,21 @@ class World:
         adapt_profile: Callable[[WorldProfile], WorldProfile] | None = None,
     ) -> None:
         self.seed = seed
-        self.random = Random(seed)
-        self.profile = WorldProfile.drawn(self.random)
+        self.random: Random = Random(seed)
+        self.profile: WorldProfile = WorldProfile.drawn(self.random)
         if adapt_profile:
             self.profile = adapt_profile(self.profile)
         self.counts: Counter[str] = Counter()
-        self.faults = FaultInjector(self.random, self.profile.rates, self.counts)
-        self.cancellation = Cancellation(cancel_at, self.faults, self.counts)
-        self.cancelled_call = cancel_at.call if cancel_at else None
+        self.faults: FaultInjector = FaultInjector(self.random, self.profile.rates, self.counts)
+        self.cancellation: Cancellation = Cancellation(cancel_at, self.faults, self.counts)
+        self.cancelled_call: str | None = cancel_at.call if cancel_at else None
         """The name of the calls that are cancelled. The driver makes them frequent."""
         self.users: Sequence[UserId] = self.profile.users
-        self.epochs = [f"epoch-{seed}"]
+        self.epochs: list[str] = [f"epoch-{seed}"]
         self.attempts: list[Attempt] = []
         self.attempts_by_key: dict[tuple[UserId, Key], list[Attempt]] = defaultdict(list)
-        self.reference = ReferenceLog()
-        self.markers = MarkerBounds()
+        self.reference: ReferenceLog = ReferenceLog()
+        self.markers: MarkerBounds = MarkerBounds()
         self.pushed: list[PushedEntry] = []
         self.announced_joins: set[tuple[UserId, RoomId, Seq]] = set()
         """The joins that the push `room` has announced: user, room, and the seq of the join."""
@@ -122,7 +122,7 @@ class World:
         """Start and end of the store's outages in a run without other faults."""
         self.violations: list[str] = []
         self.trace_lines: list[str] | None = [] if tracing else None
-        self.context = copy_context()
+        self.context: Context = copy_context()
         self._injected_at: dict[Process, float] = {}
         self._ids = 0
 
