@@ -100,7 +100,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_asgi:QueueWriter.write",
             "> UNSENT_MAX",
             "> 64 * UNSENT_MAX",
-            "tests/integration/test_asgi_sockets.py::test_client_that_never_reads_is_cut_and_costs_at_most_8_mib",
+            "tests/integration/test_slow_consumers.py::test_client_that_never_reads_is_cut_and_costs_at_most_4_mib",
         ),
         Fault(
             "outbox-slow-consumer-not-cut",

@@ -125,7 +125,13 @@ async def python_client(url: str, token: str, path: str = "/socket.io/") -> Asyn
 
 @asynccontextmanager
 async def javascript_client(
-    url: str, token: str, node_modules: Path, *, ready: bool = True, library: str = "socket.io-client"
+    url: str,
+    token: str,
+    node_modules: Path,
+    path: str = "/socket.io/",
+    *,
+    ready: bool = True,
+    library: str = "socket.io-client",
 ) -> AsyncGenerator[JavascriptClient]:
     """A client of the package ``library`` of `package.json`, after `ready` unless ``ready`` is false."""
     program = shutil.copy(HERE / "client.mjs", node_modules.parent)  # Node looks for packages beside a program
@@ -135,6 +141,7 @@ async def javascript_client(
         url,
         token,
         library,
+        path,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=2**22,

@@ -3,12 +3,12 @@
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
-const [url, token, library] = process.argv.slice(2);
+const [url, token, library, path] = process.argv.slice(2);
 const required = createRequire(import.meta.url)(library);
 const io = required.io ?? required; // version 2 exports the function itself
 const say = (...line) => process.stdout.write(JSON.stringify(line) + "\n");
 
-const socket = io(url, { auth: { token } });
+const socket = io(url, { auth: { token }, path });
 socket.on("connect", () => say("life", "connect", socket.io.engine.transport.name));
 socket.on("disconnect", (reason) => say("life", "disconnect", reason));
 socket.on("connect_error", (error) => say("life", "connect_error", { message: error.message, data: error.data ?? null, status: error.description?.status ?? error.description ?? null }));

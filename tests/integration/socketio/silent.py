@@ -1,10 +1,19 @@
 """A client made of a bare TCP connection, which reads and writes only on request."""
 
 import asyncio
+import json
 import socket
-from typing import Self
+from typing import Protocol, Self
 
-from .node import SocketioNode
+SOCKETIO, PLAIN = "/socket.io/?EIO=4&transport=websocket", "/ws"
+"""The paths of the websockets of both kinds."""
+
+
+class Listening(Protocol):
+    """A server on a port of the loopback address."""
+
+    @property
+    def port(self) -> int: ...
 
 
 class SilentClient:
@@ -15,29 +24,36 @@ class SilentClient:
         self._loop = asyncio.get_running_loop()
 
     @classmethod
-    async def dial(cls, node: SocketioNode, receive_buffer: int = 4096) -> Self:
+    async def dial(cls, server: Listening, receive_buffer: int = 4096) -> Self:
         """Open a TCP connection."""
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.setblocking(False)
         client = cls(sock)
-        await client._loop.sock_connect(sock, ("127.0.0.1", node.port))
+        await client._loop.sock_connect(sock, ("127.0.0.1", server.port))
         return client
 
     @classmethod
-    async def open(cls, node: SocketioNode, receive_buffer: int = 4096) -> Self:
-        """Open a websocket."""
-        client = await cls.dial(node, receive_buffer)
+    async def open(cls, server: Listening, receive_buffer: int = 4096, path: str = SOCKETIO) -> Self:
+        """Open a websocket of the kind that ``path`` ends with."""
+        client = await cls.dial(server, receive_buffer)
         await client.write(
-            b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
-            b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
         )
-        await client.read_until(b'0{"sid"')
+        await client.read_until(b'0{"sid"' if path.endswith(SOCKETIO) else b"\r\n\r\n")
         return client
 
     async def connect(self, token: str = "silent") -> Self:
         await self.send(f'40{{"token":"{token}"}}')
         await self.read_until(b'42["ready"')
+        return self
+
+    async def connect_plain(self, token: str = "silent") -> Self:
+        """Connect on a plain WebSocket."""
+        await self.send(json.dumps({"event": "connect", "data": {"token": token}}))
+        await self.read_until(b'"event":"ready"')
         return self
 
     async def write(self, data: bytes) -> None:
