@@ -5,62 +5,56 @@ overtake the answer to its command, and a client whose socket was closed may kee
 """
 
 import asyncio
+import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import socketio
 from aiohttp import web
 
-from chatcore import Bye, Chat, Push
-from chatcore.protocol import push_object
+from chatcore import Chat, Outbox
 from chatcore_memory import MemoryStore
 
-
-class Client:
-    """The `Connection` of one client. One task sends its pushes in their order."""
-
-    def __init__(self, server: Any, sid: str) -> None:
-        self.id, self.pushes = sid, asyncio.Queue[Push | Bye]()
-        self.send = self.close = self.pushes.put_nowait
-        self.task = asyncio.create_task(self.run(server))
-
-    async def drained(self) -> None: ...
-
-    async def run(self, server: Any) -> None:
-        while isinstance(push := await self.pushes.get(), Push):
-            await server.emit(push.event, push_object(push.body), to=self.id, namespace="/chat")
-        await server.emit("bye", {"code": push.code}, to=self.id, namespace="/chat")
-        await server.disconnect(self.id, namespace="/chat")
+# In tasks of their own (async_handlers) commands lose their order; before always_connect a push is dropped.
+server: Any = socketio.AsyncServer(async_handlers=False, always_connect=True)  # type: ignore[no-untyped-call]
+chat = Chat(MemoryStore())
+sockets: dict[str, Any] = {}
 
 
-async def chat(app: web.Application) -> AsyncIterator[None]:
-    # In tasks of their own (async_handlers) commands lose their order; before always_connect a push is dropped.
-    options: Any = {"async_mode": "aiohttp", "async_handlers": False, "always_connect": True}
-    server: Any = socketio.AsyncServer(**options)  # type: ignore[no-untyped-call]
-    server.attach(app)
-    sockets: dict[str, Any] = {}
-    async with Chat(MemoryStore()) as entered:
+async def connect(sid: str, _: object, auth: dict[str, str]) -> None:
+    opening = chat.connect(outbox := Outbox(), user=auth["user"])  # your program checks a session here
+    sockets[sid] = await opening.__aenter__(), opening, asyncio.create_task(push(sid, outbox))
 
-        async def connect(sid: str, _: object, auth: dict[str, str]) -> None:
-            opening = entered.connect(client := Client(server, sid), user=auth["user"])
-            sockets[sid] = await opening.__aenter__(), opening, client.task
 
-        async def command(event: str, sid: str, data: object = None) -> object:
-            answer = asyncio.get_running_loop().create_future()
-            await sockets[sid][0].receive(event, data, answer.set_result)
-            return await answer
+async def push(sid: str, outbox: Outbox) -> None:
+    async def emit(text: str) -> None:
+        frame = json.loads(text)
+        await server.emit(frame["event"], frame["data"], to=sid, namespace="/chat")
 
-        async def disconnect(sid: str, _: object) -> None:
-            _, opening, task = sockets.pop(sid)
-            task.cancel()
-            await opening.__aexit__(None, None, None)
+    await outbox.run(emit)
+    await server.disconnect(sid, namespace="/chat")
 
-        for event, handler in (("connect", connect), ("*", command), ("disconnect", disconnect)):
-            server.on(event, handler, namespace="/chat")
+
+async def command(event: str, sid: str, data: object = None) -> object:
+    await sockets[sid][0].receive(event, data, (answer := asyncio.Future[object]()).set_result)
+    return await answer
+
+
+async def disconnect(sid: str, _: object) -> None:
+    _, opening, pushing = sockets.pop(sid)
+    pushing.cancel()
+    await opening.__aexit__(None, None, None)
+
+
+async def chatting(_: web.Application) -> AsyncGenerator[None]:
+    for event, handler in {"connect": connect, "*": command, "disconnect": disconnect}.items():
+        server.on(event, handler, namespace="/chat")
+    async with chat:
         yield
 
 
 if __name__ == "__main__":
-    (host := web.Application()).cleanup_ctx.append(chat)
+    server.attach(host := web.Application())
+    host.cleanup_ctx.append(chatting)
     web.run_app(host, host="127.0.0.1", port=int(sys.argv[1]))

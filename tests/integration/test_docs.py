@@ -1,5 +1,9 @@
-"""The links of the docs lead to existing files and headings, those of the glossary to the symbols that it names."""
+"""The links of the docs lead to existing files and headings, those of the glossary to the symbols that it names.
 
+The programs for hosts that `docs/embedding.md` lists are short, and use public names alone.
+"""
+
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +13,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 GLOSSARY = ROOT / "docs" / "glossary.md"
+EMBEDDING = ROOT / "docs" / "embedding.md"
+PROGRAM_LINES_MAX = 60
 
 _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _SYMBOL_LINK = re.compile(r"\[`(\w+)`\]\((\.\./[^)]+\.py)\)")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_PROGRAM = re.compile(r"^\| \[\w+\.py\]\((\.\./examples/\w+\.py)\)", re.MULTILINE)
+_PRIVATE = re.compile(r"_(?!_)\w+")
 
 
 def _text(page: Path) -> str:
@@ -59,3 +67,33 @@ def test_each_row_of_glossary_links_to_file() -> None:
     rows = [row for row in _text(GLOSSARY).splitlines() if row.startswith("| ") and not row.startswith("| term ")]
     assert rows
     assert [row for row in rows if not _LINK.search(row)] == []
+
+
+def _programs() -> list[Path]:
+    return [(EMBEDDING.parent / path).resolve() for path in _PROGRAM.findall(_text(EMBEDDING))]
+
+
+def _used_names(program: Path) -> Iterator[str]:
+    """The names that a program imports, and those of the attributes and variables that it uses."""
+    for node in ast.walk(ast.parse(program.read_text(encoding="utf-8"))):
+        match node:
+            case ast.ImportFrom(module=module, names=names):
+                yield from (module or "").split(".")
+                yield from (name.name for name in names)
+            case ast.Import(names=names):
+                yield from (part for name in names for part in name.name.split("."))
+            case ast.Attribute(attr=name) | ast.Name(id=name):
+                yield name
+            case _:
+                pass
+
+
+def test_embedding_page_lists_every_program_of_host() -> None:
+    others = {"chat.py", "journal_store.py", "test_journal_store.py", "test_search_index.py"}
+    assert {path.name for path in ROOT.glob("examples/*.py")} - others == {path.name for path in _programs()}
+
+
+@pytest.mark.parametrize("program", _programs(), ids=lambda program: program.name)
+def test_program_of_host_is_short_and_uses_public_names_alone(program: Path) -> None:
+    assert len(program.read_text(encoding="utf-8").splitlines()) <= PROGRAM_LINES_MAX
+    assert [name for name in _used_names(program) if _PRIVATE.fullmatch(name)] == []
