@@ -88,9 +88,11 @@ class QueueWriter(Writer):
         self._sending.add_done_callback(lambda _: session.connection_lost())
         try:
             await session.run()
-            await asyncio.wait({self._sending})
         finally:
-            self._sending.cancel()
+            try:
+                await asyncio.wait({self._sending})
+            finally:
+                self._sending.cancel()
 
     def _cut_later(self) -> None:
         if not self._is_cut_planned:

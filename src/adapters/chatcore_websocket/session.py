@@ -56,10 +56,14 @@ class WebsocketSession(ABC):
         writer.on_end = self._drop_queued
 
     async def run(self) -> None:
-        """Serve the client until the websocket has ended."""
+        """Serve the client until the websocket has ended. If the task is cancelled, because the web server stops, the
+        websocket ends with ``bye`` and code ``shutdown``."""
         handling = asyncio.create_task(self._handler.run())
         try:
             await self._client_left.wait()
+        except asyncio.CancelledError:
+            self.close(Bye(code="shutdown"))
+            raise
         finally:
             self._handler.end()
             await self._finish(handling)
