@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector, WSMsgType
 
 TIMEOUT_S = 15
 """Seconds that a test waits for a frame that should come at once."""
@@ -157,7 +157,7 @@ class RawClients:
 @asynccontextmanager
 async def raw_clients(url: str) -> AsyncGenerator[RawClients]:
     """Clients for the Socket.IO path at ``url``, which ends with a slash."""
-    async with ClientSession() as http:
+    async with ClientSession(connector=TCPConnector(limit=0)) as http:
         clients = RawClients(http, url)
         try:
             yield clients
