@@ -9,14 +9,15 @@ import anyio
 from attrs import evolve
 
 from .errors import ChatError, Unauthenticated, Unavailable
-from .ids import UserId, is_user_id
+from .fault_log import reason
+from .ids import USER_MAX, UserId, is_user_id
 from .log_throttle import LogThrottle
 from .ports.authenticator import Principal
 
 AUTHENTICATE_S = 2
 """Seconds that a host has to authenticate a client."""
 
-NOT_ASYNC = object()
+UNAVAILABLE = "Users can't be authenticated now; try again later."
 
 Shown = TypeVar("Shown")
 log: Final = logging.getLogger(__name__)
@@ -39,37 +40,47 @@ class Authentication:
         Raises:
             Unauthenticated: ``authenticate`` returned None.
             Unavailable: ``authenticate`` took longer than `AUTHENTICATE_S`, raised an exception, or returned something
-                else. The log says what, at most once a minute for each fault.
+                else. The log says what to do, at most once a minute for each fault.
             ChatError: any other `ChatError` that ``authenticate`` raised.
         """
         try:
-            with anyio.fail_after(AUTHENTICATE_S):
+            with anyio.move_on_after(AUTHENTICATE_S):
                 asked: Any = authenticate(shown)
-                principal: Any = await asked if isawaitable(asked) else NOT_ASYNC
+                if isawaitable(asked):
+                    return self._checked(await asked)
+                self._log("authenticate is not async", "write `async def authenticate(credentials)`")
+                raise Unavailable(UNAVAILABLE)
+            self._log(f"authenticate took more than {AUTHENTICATE_S} s", "answer sooner, or raise Unavailable")
         except ChatError:
             raise
-        except TimeoutError as error:
-            self._log(f"no answer within {AUTHENTICATE_S} s", error)
         except Exception as error:  # noqa: BLE001  # whatever the host's code raises
-            self._log(type(error).__name__, error)
-        else:
-            if principal is None:
-                raise Unauthenticated
-            if isinstance(principal, Principal):
-                return self._canonical_principal(principal)
-            if principal is NOT_ASYNC:
-                self._log("authenticate is not an async function")
-            else:
-                self._log(f"authenticate returned {type(principal).__name__}, neither a Principal nor None")
-        raise Unavailable
+            self._log_exception(error)
+        raise Unavailable(UNAVAILABLE)
+
+    def _checked(self, principal: object) -> Principal:
+        if principal is None:
+            raise Unauthenticated
+        if isinstance(principal, Principal):
+            return self._canonical_principal(principal)
+        returned = type(principal).__name__
+        self._log(f"authenticate returned {returned}", "return Principal(user), or None for wrong credentials")
+        raise Unavailable(UNAVAILABLE)
 
     def _canonical_principal(self, principal: Principal) -> Principal:
         user = self._canonical(principal.user)
         if user is None or not is_user_id(user):
-            self._log(f"authenticate returned an invalid user: {principal.user[:64]!a}")
+            self._log(
+                f"authenticate returned the user {principal.user[:64]!a}",
+                f"a user id has 1 to {USER_MAX} characters, no control characters, and `canonical` knows it",
+            )
             raise Unauthenticated
         return principal if user == principal.user else evolve(principal, user=user)
 
-    def _log(self, reason: str, error: Exception | None = None) -> None:
-        if self._throttle.admits(reason):
-            log.error("authentication failed: reason=%s", reason, exc_info=error)
+    def _log(self, fault: str, remedy: str) -> None:
+        if self._throttle.admits(fault):
+            log.error("authentication failed: reason=%s remedy=%s", fault, remedy)
+
+    def _log_exception(self, error: Exception) -> None:
+        name = type(error).__name__
+        if self._throttle.admits(name):
+            log.error("authentication failed: reason=%s: %s", name, reason(error), exc_info=error)

@@ -29,7 +29,8 @@ from .live.hint_queue import HintQueue
 from .live.hub import Hub
 from .live.in_flight import InFlight
 from .live.leases import Leases
-from .ports.authenticator import Principal, check_user_type
+from .live.user_lookup import UserLookup
+from .ports.authenticator import Principal, check_end, check_user_type
 from .ports.bus import Bus, Hint, MarkerHint, RevocationHint, RoomHint
 from .ports.connection import Connection
 from .ports.registry import SocketInfo, SocketRegistry
@@ -125,6 +126,7 @@ class Chat:
         self._background = Background()
         self._entered = AsyncExitStack()
         self._loop = LoopGuard()
+        lookup = UserLookup(directory) if directory else None
         self._hub = Hub(
             store,
             self._background,
@@ -132,7 +134,7 @@ class Chat:
             now=clock,
             publish=self._publish,
             publish_marker=self._hints.put_one if bus else lambda _: None,
-            directory=directory,
+            directory=lookup,
             rules=rules,
             uniform=uniform,
             room_refusal=limits.room_refusal if limits else lambda _: None,
@@ -140,7 +142,7 @@ class Chat:
         self._dispatcher = CommandDispatcher(
             store=store,
             hub=self._hub,
-            directory=directory,
+            directory=lookup,
             rights=rules.rights,
             canonical=canonical,
             new_id=new_id,
@@ -239,7 +241,7 @@ class Chat:
             case ReadingCommand():
                 return await self._dispatcher.read(user, addressed, None)
             case _:
-                raise TypeError(f"{type(command).__name__} neither reads nor appends")
+                raise TypeError(f"{command!r:.80} is no command, such as ListRooms()")
 
     async def request(self, user: UserId, command: Command[A]) -> A:
         """Carry out a command of a client, such as one that came over HTTP: what a transport calls.
@@ -328,10 +330,11 @@ class Chat:
             Invalid: ``user`` or ``device`` is not valid.
             Unavailable: the store cannot be reached, or the Chat is being left. Nothing has been pushed.
             RuntimeError: the Chat was not entered, or was entered in another event loop.
-            TypeError: ``user`` is not a str.
+            TypeError: ``user`` is not a str, or ``expires_at`` has no time zone.
         """
         self._check_entered()
         user = self.canonical(user)
+        check_end(expires_at)
         if device is not None and not ids.is_device(device):
             raise Invalid("device must be 1 to 64 characters, without control characters.", field="device")
         info = SocketInfo(

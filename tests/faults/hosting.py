@@ -16,8 +16,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "authenticate-without-a-deadline",
             "chatcore:Authentication.principal",
-            "anyio.fail_after(AUTHENTICATE_S)",
-            "anyio.fail_after(9)",
+            "anyio.move_on_after(AUTHENTICATE_S)",
+            "anyio.move_on_after(9)",
             f"{AUTHENTICATION}::test_fault_of_authenticate_is_unavailable_and_logged_once",
         ),
     ),
@@ -25,7 +25,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "exception-of-authenticate-is-unauthenticated",
             "chatcore:Authentication.principal",
-            "self._log(type(error).__name__, error)",
+            "self._log_exception(error)",
             "raise Unauthenticated from None",
             f"{AUTHENTICATION}::test_fault_of_authenticate_is_unavailable_and_logged_once",
         ),
@@ -189,9 +189,9 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
         Fault(
             "stranger-in-the-answer-of-a-directory",
-            "chatcore.live:profiles_of",
-            "{user: found[user] for user in users if user in found}",
-            "dict(found)",
+            "chatcore.live:UserLookup._checked",
+            "{user: answer[user] for user in users if user in answer}",
+            "dict(answer)",
             f"{PEOPLE}::test_strangers_in_the_answer_of_a_directory_are_ignored",
         ),
     ),

@@ -135,7 +135,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "mount-after-the-start",
             "chatcore_aiohttp:mount",
-            "if app.frozen:",
+            "if app.frozen or app.router.frozen:",
             "if False:",
             f"{MOUNT}::test_mount_in_a_started_application_is_refused_with_what_to_do",
         ),

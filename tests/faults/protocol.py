@@ -118,7 +118,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A websocket whose user comes from a cookie needs an admitted `Origin`": (
         Fault(
             "cookie-without-origin-connects",
-            "chatcore_websocket:Handler._principal",
+            "chatcore_websocket:Handler._open_socket",
             "not self._handshake.has_origin",
             "False",
             "tests/integration/test_plain_websocket.py::test_cookie_without_origin_is_refused",

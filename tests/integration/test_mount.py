@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
@@ -170,7 +171,40 @@ async def test_remote_of_the_host_is_the_address_of_the_client_and_headers_are_n
     assert seen == ["127.0.0.1", "192.0.2.7"]
 
 
-NO_PREFIXES = ["", "/", "chat", "/chat/", "//chat", "/a//b", "/{chat}", "/a b", "/a%20b", "/a?b", "/a\n"]
+NO_PREFIXES = [
+    "",
+    "/",
+    "chat",
+    "/chat/",
+    "//chat",
+    "/a//b",
+    "/{chat}",
+    "/a b",
+    "/a%20b",
+    "/a?b",
+    "/a\n",
+    "/../a",
+    "/a/.",
+]
+
+
+def of_wrong_type(**wrong: Any) -> None:
+    arguments: dict[str, Any] = {"prefix": "/chat", "authenticate": authenticate, "origins": None, **wrong}
+    mount(web.Application(), arguments.pop("prefix"), Chat(MemoryStore()), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "remedy"),
+    [
+        ({"prefix": None}, "the prefix must be a str such as '/chat', not NoneType"),
+        ({"authenticate": None}, "authenticate must be an async function of Credentials, not NoneType"),
+        ({"origins": ["https://a.example"]}, 'origins must be Origins(["https://shop.example"]), not list'),
+    ],
+)
+def test_argument_of_wrong_type_is_refused_in_one_line(wrong: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        of_wrong_type(**wrong)
+    assert str(refused.value) == remedy
 
 
 @pytest.mark.parametrize("prefix", NO_PREFIXES)
@@ -191,3 +225,10 @@ async def test_mount_in_a_started_application_is_refused_with_what_to_do() -> No
     async with aiohttp_listening(app):
         with pytest.raises(RuntimeError, match="mount /chat before the application starts"):
             mount(app, "/chat", Chat(MemoryStore()), authenticate)
+
+
+def test_mount_in_an_application_that_was_added_to_another_is_refused() -> None:
+    app, part = web.Application(), host_app(["/chat"])
+    app.add_subapp("/part", part)
+    with pytest.raises(RuntimeError, match="mount /other before the application starts or is added"):
+        mount(part, "/other", Chat(MemoryStore()), authenticate)

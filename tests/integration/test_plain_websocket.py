@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from aiohttp import WSServerHandshakeError
@@ -205,6 +206,44 @@ async def test_cookie_with_admitted_origin_connects(host: SocketHost, origin: st
     await client.close()
     raw = await (await host.clients.open(Origin=origin, Cookie="user=bob")).connect(None)
     assert raw.ready["user"] == "bob"
+
+
+@pytest.mark.parametrize(
+    ("cookies", "message"), [("user=bob; user=alice", "two cookies of one name"), ("user", "malformed cookie")]
+)
+async def test_refusal_of_unclear_cookies_says_what_to_do(host: SocketHost, cookies: str, message: str) -> None:
+    client = await host.open(Origin="https://page.example", Cookie=cookies)
+    await client.send({"event": "connect"})
+    assert await client.closed() == 1008
+    (error,) = client.bodies_of("connect_error")
+    assert error["code"] == "unauthenticated"
+    assert message in error["message"]
+
+
+async def test_several_authorization_headers_are_refused(host: SocketHost) -> None:
+    headers = [("Authorization", "Bearer alice"), ("Authorization", "Bearer bob")]
+    client = PlainClient(await host.http.ws_connect(f"{host.url}/ws", headers=headers))
+    await client.send({"event": "connect"})
+    assert await client.closed() == 1008
+    assert "several Authorization headers; send one" in client.bodies_of("connect_error")[0]["message"]
+
+
+@pytest.mark.parametrize("kind", HOSTS)
+async def test_authenticate_that_is_not_async_is_logged_with_what_to_do(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def is_not_async(_: Credentials) -> Any:
+        return Principal("alice")
+
+    async with socket_host(kind, is_not_async) as host:
+        client = await host.open()
+        await client.send({"event": "connect", "data": {"token": "alice"}})
+        assert await client.closed() == 1013
+        raw = await host.clients.open()
+        await raw.send('40{"token":"alice"}')
+        assert (await raw.closed()) == 1013
+    (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("chatcore")]
+    assert "reason=authenticate is not async remedy=write `async def authenticate(credentials)`" in line
 
 
 async def test_cookie_without_origin_is_refused(host: SocketHost) -> None:

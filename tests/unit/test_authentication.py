@@ -2,13 +2,26 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 import anyio
 import pytest
 
-from chatcore import Bye, Chat, ListRooms, Principal, RateLimited, SendMessage, Unauthenticated, Unavailable
+from chatcore import (
+    AddMember,
+    Bye,
+    Chat,
+    Invalid,
+    ListRooms,
+    Principal,
+    Profiles,
+    RateLimited,
+    SendMessage,
+    Unauthenticated,
+    Unavailable,
+)
 from chatcore.ports.authenticator import Credentials
 from chatcore.protocol import Object
 from chatcore.testing import Recorder, virtual_time
@@ -44,12 +57,42 @@ async def returns_user_number(_: Credentials) -> Principal | None:
     return Principal(7)  # type: ignore[arg-type]
 
 
+async def returns_lazy_user(_: Credentials) -> Principal | None:
+    return Principal(LazyUser())  # type: ignore[arg-type]
+
+
+async def returns_claim_as_end(_: Credentials) -> Principal | None:
+    return Principal("alice", expires_at=1_900_000_000)  # type: ignore[arg-type]
+
+
+async def returns_end_without_zone(_: Credentials) -> Principal | None:
+    return Principal("alice", expires_at=datetime(2030, 1, 1))  # noqa: DTZ001
+
+
+async def times_out_itself(_: Credentials) -> Principal | None:
+    raise TimeoutError("no connection to the database")
+
+
+NO_END = "expires_at is a datetime with a time zone, such as datetime.fromtimestamp(exp, UTC)"
 FAULTS = {
-    "returns a str": (returns_str, "authenticate returned str, neither a Principal nor None"),
-    "raises": (raises, "authentication failed: reason=OSError"),
-    "is not async": (is_not_async, "authenticate is not an async function"),
-    "hangs": (hangs, "no answer within 2 s"),
-    "user is a number": (returns_user_number, "authentication failed: reason=TypeError"),
+    "returns a str": (
+        returns_str,
+        "reason=authenticate returned str remedy=return Principal(user), or None for wrong credentials",
+    ),
+    "raises": (raises, "reason=OSError: no route to the host's own service"),
+    "is not async": (
+        is_not_async,
+        "reason=authenticate is not async remedy=write `async def authenticate(credentials)`",
+    ),
+    "hangs": (hangs, "reason=authenticate took more than 2 s remedy=answer sooner, or raise Unavailable"),
+    "times out itself": (times_out_itself, "reason=TimeoutError: no connection to the database"),
+    "user is a number": (returns_user_number, "reason=TypeError: a user is a str, such as str(user.id), not int"),
+    "user is lazy": (
+        returns_lazy_user,
+        "reason=TypeError: a user is a str, such as str(user.id), not LazyUser",
+    ),
+    "end is a number": (returns_claim_as_end, f"reason=TypeError: {NO_END}, not int"),
+    "end has no zone": (returns_end_without_zone, f"reason=TypeError: {NO_END}, not one without"),
 }
 
 
@@ -65,7 +108,7 @@ async def test_fault_of_authenticate_is_unavailable_and_logged_once(
             assert anyio.current_time() - began == (2 if authenticate is hangs else 0)
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
-    assert logged in record.getMessage()
+    assert record.getMessage() == f"authentication failed: {logged}"
 
 
 async def test_none_is_unauthenticated_and_other_errors_pass() -> None:
@@ -139,7 +182,18 @@ async def test_user_that_is_no_str_is_a_type_error_that_says_str_user_id(user: A
             await chat.execute(user, ListRooms())
         with pytest.raises(TypeError, match=r"str\(user\.id\)"):
             chat.connect(Recorder(), user=user)
+        with pytest.raises(Invalid, match=r"str\(user\.id\)"):
+            await chat.execute("alice", AddMember(room="room-" + "a" * 26, user=user))
+        with pytest.raises(Invalid, match=r"str\(user\.id\)"):
+            await chat.execute("alice", Profiles(users=[user]))
         with pytest.raises(TypeError, match=r"str\(user\.id\)"):
             await chat.sockets(user)
     with pytest.raises(TypeError, match=r"str\(user\.id\)"):
         Principal(user)
+
+
+@pytest.mark.parametrize("end", [1_900_000_000, datetime(2030, 1, 1)], ids=["number", "no zone"])  # noqa: DTZ001
+async def test_end_of_access_without_a_time_zone_is_a_type_error_at_connect(end: Any) -> None:
+    async with Chat(MemoryStore()) as chat:
+        with pytest.raises(TypeError, match=r"expires_at is a datetime with a time zone"):
+            chat.connect(Recorder(), user="alice", expires_at=end)

@@ -21,6 +21,7 @@ from chatcore import (
     UnreadTotal,
 )
 from chatcore.ids import UserId
+from chatcore.ports.user_directory import UserDirectory
 from chatcore.protocol import answer_object
 from chatcore.testing import Recorder, virtual_time
 from chatcore_memory import MemoryRegistry, MemoryStore
@@ -82,16 +83,56 @@ async def test_strangers_in_the_answer_of_a_directory_are_ignored() -> None:
         assert (await chat.execute("alice", Profiles(users=["alice", "bob"]))).profiles == {"alice": ALICE}
 
 
-async def test_directory_that_hangs_is_unavailable_after_2_s() -> None:
-    async def hanging(_: Collection[UserId]) -> Mapping[UserId, Profile]:
-        await anyio.sleep_forever()
-        return {}
+async def hangs(_: Collection[UserId]) -> Any:
+    await anyio.sleep_forever()
 
-    async with Chat(MemoryStore(), directory=hanging) as chat:
-        began = anyio.current_time()
-        with pytest.raises(Unavailable):
-            await chat.execute("alice", Profiles(users=["alice"]))
-        assert anyio.current_time() - began == 2
+
+async def returns_list(users: Collection[UserId]) -> Any:
+    return list(users)
+
+
+async def returns_none_for_unknown_users(users: Collection[UserId]) -> Any:
+    return dict.fromkeys(users)
+
+
+def is_not_async(users: Collection[UserId]) -> Any:
+    return {user: Profile() for user in users}
+
+
+async def raises(_: Collection[UserId]) -> Any:
+    raise OSError("the host's database is away")
+
+
+async def makes_wrong_profile(users: Collection[UserId]) -> Any:
+    return {user: Profile(avatar="http://example.com/a.png") for user in users}
+
+
+RETURN = "return {user: Profile()} with the users who exist"
+DIRECTORY_FAULTS = {
+    "hangs": (hangs, "the directory took more than 2 s remedy=answer sooner, or raise Unavailable"),
+    "returns a list": (returns_list, f"the directory returned a list remedy={RETURN}"),
+    "returns None for a user": (
+        returns_none_for_unknown_users,
+        f"the directory returned a NoneType for a user remedy={RETURN}",
+    ),
+    "is not async": (is_not_async, "the directory is not async remedy=write `async def directory(users)`"),
+    "raises": (raises, "OSError: the host's database is away"),
+    "makes a wrong profile": (makes_wrong_profile, "ValueError: avatar must be a URL that begins with https://"),
+}
+
+
+@pytest.mark.parametrize(("directory", "logged"), DIRECTORY_FAULTS.values(), ids=DIRECTORY_FAULTS.keys())
+async def test_fault_of_a_directory_is_unavailable_and_logged_once(
+    directory: UserDirectory, logged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Chat(MemoryStore(), directory=directory) as chat:
+        for command in (Profiles(users=["alice"]), SendMessage(to="bob", body="hi", key="k1")):
+            began = anyio.current_time()
+            with pytest.raises(Unavailable, match="Users can't be looked up now"):
+                await chat.execute("alice", command)
+            assert anyio.current_time() - began == (2 if directory is hangs else 0)
+    (record,) = caplog.records
+    assert record.getMessage() == f"user directory failed: reason={logged}"
 
 
 async def test_profiles_that_do_not_fit_are_named_and_asked_for_again() -> None:

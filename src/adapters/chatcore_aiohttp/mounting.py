@@ -50,13 +50,14 @@ def mount(
         remote: returns the address of a client. Behind a proxy the host knows whose word to take for it.
 
     Raises:
+        TypeError: an argument has the wrong type.
         ValueError: the prefix is not a plain path, or the application has a mount there.
-        RuntimeError: the application has been started.
+        RuntimeError: the application has been started, or was added with ``add_subapp``.
     """
     check_prefix(prefix)
     path = f"{prefix}/{{below:(?s:.*)}}"
-    if app.frozen:
-        raise RuntimeError(f"mount {prefix} before the application starts: its routes are fixed from then on")
+    if app.frozen or app.router.frozen:
+        raise RuntimeError(f"mount {prefix} before the application starts or is added: its routes are fixed after that")
     if any(resource.canonical == f"{prefix}/{{below}}" for resource in app.router.resources()):
         raise ValueError(f"{prefix} is mounted already: choose another prefix, or mount one Chat there")
     api = HttpApi(chat, authenticate, origins=origins)

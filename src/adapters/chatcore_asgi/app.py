@@ -49,6 +49,7 @@ class ChatApp:
         remote: returns the address of a client. Behind a proxy the host knows whose word to take for it.
 
     Raises:
+        TypeError: an argument has the wrong type.
         ValueError: the prefix is not a plain path, there is none beside ``other``, or ``other`` has the same one.
 
     Attributes:
@@ -122,7 +123,7 @@ class ChatApp:
         if not self._chat.is_entered:
             if self._throttle.admits(None):
                 log.error("%s", NOT_ENTERED)
-            return problem(Unavailable(), headers=SECURITY_HEADERS)
+            return problem(Unavailable("The chat was not started; try again later."), headers=SECURITY_HEADERS)
         request = pure_request(scope, receive, path=path, remote=self._remote(scope))
         sockets = self._sockets.get(path)
         if sockets is not None:

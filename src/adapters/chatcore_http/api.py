@@ -19,9 +19,16 @@ class HttpApi:
         chat: executes the commands.
         authenticate: returns the user who sends a request.
         origins: the web pages that may use the API, in addition to those of the same host.
+
+    Raises:
+        TypeError: ``authenticate`` or ``origins`` is something else.
     """
 
     def __init__(self, chat: Chat, authenticate: Authenticator, *, origins: Origins | None = None) -> None:
+        if not callable(authenticate):
+            raise TypeError(f"authenticate must be an async function of Credentials, not {type(authenticate).__name__}")
+        if origins is not None and not isinstance(origins, Origins):
+            raise TypeError(f'origins must be Origins(["https://shop.example"]), not {type(origins).__name__}')
         commands = CommandRoutes(chat=chat, authenticate=authenticate)
         sockets = SocketRoutes(chat=chat, authenticate=authenticate)
         self._endpoints = Endpoints([*sockets.endpoints(), *commands.endpoints()])

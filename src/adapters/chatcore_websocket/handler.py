@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final, NamedTuple
 
 from attrs import frozen
 
 from chatcore.chat import Chat
-from chatcore.errors import ChatError, Forbidden, Invalid
+from chatcore.errors import ChatError, Forbidden, Invalid, Unauthenticated
 from chatcore.ports.authenticator import Authenticator, Credentials, Principal
 from chatcore.ports.pushes import Bye
 from chatcore.socket import Socket
@@ -43,10 +43,12 @@ class Handshake:
     Attributes:
         credentials: returns the credentials of the request, with a token that the client has sent afterwards.
         has_origin: whether the request named an origin. It was admitted then.
+        cookie_fault: what is wrong with its cookies, and what to do; None if nothing is.
     """
 
     credentials: Callable[[str | None], Credentials]
     has_origin: bool
+    cookie_fault: str | None = None
 
 
 class Handler(ABC):
@@ -133,7 +135,16 @@ class Handler(ABC):
         return self._socket
 
     async def _open_socket(self, token: str | None, connected: AsyncExitStack) -> Socket:
-        principal = await self._chat.authenticated(self._principal, self._handshake.credentials(token))
+        credentials = self._handshake.credentials(token)
+        try:
+            principal = await self._chat.authenticated(self._authenticate, credentials)
+        except Unauthenticated:
+            if fault := self._handshake.cookie_fault:
+                raise Unauthenticated(fault) from None
+            raise
+        # Browsers send cookies with the websockets of any page, and name the page's origin.
+        if credentials.token is None and "cookie" in credentials.headers and not self._handshake.has_origin:
+            raise Forbidden(NO_ORIGIN)
         return await connected.enter_async_context(
             self._chat.connect(
                 self.connection,
@@ -145,24 +156,16 @@ class Handler(ABC):
             )
         )
 
-    async def _refreshed_by_token(self, token: str | None) -> Principal | None:
+    def _refreshed_by_token(self, token: str | None) -> Awaitable[Principal | None]:
         if token is None:
             raise Invalid("This socket was opened with a token: token must be there.", field="token")
-        return await self._principal(self._handshake.credentials(token))
+        return self._authenticate(self._handshake.credentials(token))
 
-    async def _refreshed_by_handshake(self, token: str | None) -> Principal | None:
+    def _refreshed_by_handshake(self, token: str | None) -> Awaitable[Principal | None]:
         credentials = self._handshake.credentials(token)
         if token is not None:  # the cookie, which is valid still, must not answer for the token
             credentials = credentials.without_cookies()
-        return await self._principal(credentials)
-
-    async def _principal(self, credentials: Credentials) -> Principal | None:
-        principal = await self._authenticate(credentials)
-        # Browsers send cookies with the websockets of any page, and name the page's origin.
-        by_cookie = credentials.token is None and "cookie" in credentials.headers
-        if principal is not None and by_cookie and not self._handshake.has_origin:
-            raise Forbidden(NO_ORIGIN)
-        return principal
+        return self._authenticate(credentials)
 
 
 def _token(auth: object) -> str | None:

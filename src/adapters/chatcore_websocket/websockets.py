@@ -13,6 +13,7 @@ from chatcore.log_throttle import LogThrottle
 from chatcore.ports.authenticator import Authenticator, Credentials, Principal
 from chatcore.ports.pushes import Bye
 from chatcore.ports.rate_limiter import RateLimiter, Unlimited
+from chatcore_http.cookies import parse_cookies
 from chatcore_http.credentials import credentials
 from chatcore_http.guard import SECURITY_HEADERS
 from chatcore_http.origins import Origins, is_preflight, preflight
@@ -126,7 +127,11 @@ class Websockets:
         try:
             writer = await upgrade.accept(self.timing.close_timeout)
             if writer is not None:
-                handshake = Handshake(credentials=partial(credentials, request), has_origin="Origin" in request.headers)
+                handshake = Handshake(
+                    credentials=partial(credentials, request),
+                    has_origin="Origin" in request.headers,
+                    cookie_fault=parse_cookies(request).fault,
+                )
                 await self._run(open_session(writer, handshake), upgrade)
         finally:
             self._counter.release(address)
@@ -148,12 +153,12 @@ class Websockets:
         """Return the authenticator for a websocket, which counts the connection when it is first asked."""
         is_counted = False
 
-        async def authenticate(credentials: Credentials) -> Principal | None:
+        def authenticate(credentials: Credentials) -> Awaitable[Principal | None]:
             nonlocal is_counted
             if not is_counted:
                 is_counted = True
                 self.count_connection(request)
-            return await self.authenticate(credentials)
+            return self.authenticate(credentials)
 
         return authenticate
 

@@ -28,7 +28,9 @@ Check: TypeAlias = Callable[[Any, AnyAttribute, Any], None]
 
 def user(_: object, attribute: AnyAttribute, value: object) -> None:
     """Check for a user id."""
-    if not isinstance(value, str) or not is_user_id(value):
+    if not issubclass(type(value), str):  # a lazy object that stands for a str is an instance of it
+        raise _invalid(attribute, "is not a string; pass str(user.id)")
+    if not is_user_id(str(value)):
         raise _invalid(attribute, "is not a valid user id")
 
 
@@ -38,7 +40,9 @@ def users(limit: int) -> Check:
     def check(_: object, attribute: AnyAttribute, value: Sequence[object]) -> None:
         if len(value) > limit:
             raise _invalid(attribute, f"must not name more than {limit} users")
-        if value and not all(isinstance(name, str) and is_user_id(name) for name in value):
+        if value and not all(issubclass(type(name), str) for name in value):
+            raise _invalid(attribute, "contains a user id that is not a string; pass str(user.id)")
+        if value and not all(is_user_id(str(name)) for name in value):
             raise _invalid(attribute, "contains an invalid user id")
 
     return check

@@ -21,6 +21,7 @@ GATE_S = 2
 """Seconds that a gate has, unless the host gives another number."""
 RULE_S = 2
 """Seconds that a rule of the host has."""
+UNCHECKED = "The command can't be checked now; repeat it with the same key."
 REWRITABLE = frozenset({"body", "data", "title"})
 """The fields that a gate may change."""
 
@@ -94,7 +95,7 @@ class HostChecks:
                 if rewritten is None:
                     self._log_gate_fault(answer)
                     if not self._gate_open:
-                        return command, Unavailable()
+                        return command, Unavailable(UNCHECKED)
                 else:
                     passed = rewritten
         if self.asks_rules:
@@ -119,7 +120,7 @@ class HostChecks:
             return refusal.with_traceback(None)
         except Exception as fault:  # noqa: BLE001
             self._log(f"rule failed: rule={name}", _described(fault, RULE_S), fault)
-            return Unavailable()
+            return Unavailable(UNCHECKED)
         return None if allowed else Forbidden("You are not allowed to do this.")
 
     def _log_gate_fault(self, answer: object) -> None:

@@ -11,7 +11,6 @@ from ..domain import permissions
 from ..domain.entries import Entry
 from ..errors import Invalid, NotFound
 from ..ids import RoomId, Seq, UserId, private_room_id
-from ..live.user_lookup import existing_users
 from ..ports.room_views import Anchor, FirstUnread, Window
 from ..ports.user_directory import UserDirectory
 from . import fields
@@ -105,7 +104,7 @@ class History(ReadingCommand[HistoryPage]):
 
 
 async def _must_exist(directory: UserDirectory | None, user: UserId) -> None:
-    if directory and user not in await existing_users(directory, [user]):
+    if directory and user not in await directory([user]):
         raise NotFound
 
 

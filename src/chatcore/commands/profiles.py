@@ -7,7 +7,6 @@ from attrs import field, frozen
 
 from ..domain.serialization import compact_json
 from ..ids import UserId
-from ..live.user_lookup import profiles_of
 from ..ports.user_directory import Profile
 from . import fields
 from .answer_sizes import ANSWER_BYTES_MAX, Budget
@@ -48,7 +47,7 @@ class Profiles(ReadingCommand[ProfilesResult]):
         others = [user for user in users if user != context.user]
         shown = await context.store.acquaintances(context.user, others) if others else frozenset()
         asked = [user for user in users if user in shown or user == context.user]
-        found = await profiles_of(context.directory, asked) if context.directory else dict.fromkeys(asked, Profile())
+        found = await context.directory(asked) if context.directory else dict.fromkeys(asked, Profile())
         budget = Budget(ANSWER_BYTES_MAX)
         fitting = {user: profile for user, profile in found.items() if budget.has(_size(user, profile))}
         return ProfilesResult(profiles=fitting, rest=[user for user in found if user not in fitting])

@@ -11,7 +11,6 @@ from ..ids import Seq, UserId
 from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
 from .command_queue import PendingCommand
-from .user_lookup import existing_users
 
 NOTHING_KNOWN = Facts()
 TRUSTED = Facts(trusted=True)
@@ -69,7 +68,7 @@ def facts_hold(pending: PendingCommand, head: Seq) -> bool:
 
 async def _look_up(directory: UserDirectory, named: Mapping[PendingCommand, frozenset[UserId]]) -> None:
     try:
-        exist = await existing_users(directory, frozenset[UserId]().union(*named.values()))
+        exist = (await directory(frozenset[UserId]().union(*named.values()))).keys()
     except ChatError as failure:
         for pending in named:
             pending.command = failure

@@ -40,9 +40,22 @@ def _check_user(_: object, __: "Attribute[UserId]", value: object) -> None:
     check_user_type(value)
 
 
+def check_end(expires_at: object) -> None:
+    """Raise TypeError unless ``expires_at`` is None or a datetime with a time zone."""
+    if expires_at is not None and not (isinstance(expires_at, datetime) and expires_at.tzinfo):
+        raise TypeError(
+            "expires_at is a datetime with a time zone, such as datetime.fromtimestamp(exp, UTC), "
+            f"not {'one without' if isinstance(expires_at, datetime) else type(expires_at).__name__}"
+        )
+
+
+def _check_end(_: object, __: "Attribute[datetime | None]", value: object) -> None:
+    check_end(value)
+
+
 @frozen
 class Principal:
-    """An authenticated user. Raises TypeError if ``user`` is not a str.
+    """An authenticated user. Raises TypeError if ``user`` is not a str, or ``expires_at`` has no time zone.
 
     Attributes:
         expires_at: UTC time at which the user's sockets end; None for no end.
@@ -51,7 +64,7 @@ class Principal:
 
     user: UserId = field(validator=_check_user)
     device: str | None = None
-    expires_at: datetime | None = None
+    expires_at: datetime | None = field(default=None, validator=_check_end)
     session: str | None = None
 
 
