@@ -138,7 +138,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "faulty-rule-lets-pass",
             "chatcore.commands:HostChecks._refusal_of",
-            "return Unavailable()",
+            "return Unavailable(UNCHECKED)",
             "return None",
             f"{GATE}::test_faulty_rule_is_unavailable_after_2_s_at_most",
         ),
