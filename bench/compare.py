@@ -24,7 +24,6 @@ from .servers import CACHE, HERE, SERVERS, Cores, Mongod, Place, Running, Server
 
 LOAD = CACHE / "load"
 CLIENT_CORE_MAX = 0.85
-RUN_S = 300
 Result = dict[str, float]
 
 
@@ -77,9 +76,18 @@ NUMBERS = {
     "server_core": "server's core used",
     "store_core": "mongod's core used",
     "client_core": "load client's core used",
+    "refused": "refused for the moment, and repeated",
 }
 LATENCIES = ("answer_p50_ms", "answer_p99_ms", "delivery_p50_ms", "delivery_p99_ms")
-SPENT = ("server_us_message", "store_us_message", "requests_each", "server_core", "store_core", "client_core")
+SPENT = (
+    "server_us_message",
+    "store_us_message",
+    "requests_each",
+    "server_core",
+    "store_core",
+    "client_core",
+    "refused",
+)
 CONNECTED = ("connects_s", "ready_p50_ms", "ready_p99_ms", "server_us_connect", "client_core")
 
 WORKLOADS: Mapping[str, Workload] = {
@@ -105,10 +113,10 @@ WORKLOADS: Mapping[str, Workload] = {
         shows=("messages_s", *LATENCIES, *SPENT),
     ),
     "W3": Workload(
-        what="2,000 users connect, 32 at a time; ready lists 50 rooms",
+        what="1,000 users connect, 32 at a time; ready lists 50 rooms",
         mode="connect",
-        options={"users": 2000, "warm": 200, "connecting": 32, "rooms": 50},
-        users=2200,
+        options={"users": 1000, "warm": 100, "connecting": 32, "rooms": 50},
+        users=1100,
         shows=CONNECTED,
         seeded=True,
     ),
@@ -147,7 +155,7 @@ WORKLOADS: Mapping[str, Workload] = {
         mode="pairs",
         options={"pairs": 250, "readers": 16, "preload": 60},
         users=500,
-        shows=("pages_s", "page_p50_ms", "page_p99_ms", "messages_s", *LATENCIES, *SPENT[3:]),
+        shows=("pages_s", "page_p50_ms", "page_p99_ms", "messages_s", *LATENCIES, *CORES),
         stored=True,
         half_rate_of="W2",
     ),
@@ -185,6 +193,10 @@ PAIRS_MORE_MS = 0.15
 """W4 in pairs: the p50 may be so much above Node's, and the disk's fdatasync."""
 
 
+class LoadError(Exception):
+    """The load client ended a run: what it measured would count for nothing."""
+
+
 @define
 class Comparison:
     """One comparison: its servers, and what was measured so far."""
@@ -193,70 +205,91 @@ class Comparison:
     folder: Path
     mongod: Mongod | None
     seconds: float
-    results: dict[tuple[str, str], list[Result]] = field(factory=dict)
+    results: dict[tuple[str, str], dict[int, Result]] = field(factory=dict)
+    """The results by workload and server, and by round."""
     not_counted: list[str] = field(factory=list)
     syncs_ms: list[float] = field(factory=list)
-    seeded: dict[tuple[str, str], tuple[Place, Path]] = field(factory=dict)
+    seeded: set[Place] = field(factory=set)
 
-    def round(self, name: str, server: Server, number: int) -> None:
-        """Run a workload once against a server."""
+    def round(self, name: str, server: Server, number: int) -> Result:
+        """Run a workload once against a server.
+
+        Raises:
+            LoadError: the run does not count.
+        """
         workload = WORKLOADS[name]
         self.syncs_ms += fdatasync_times(self.folder)
         options = {**workload.options, "seconds": self.seconds}
         if workload.half_rate_of:
             before = self.results.get((workload.half_rate_of, server.name))
             if not before:
-                raise SystemExit(f"{name} needs {workload.half_rate_of} before it")
-            options["rate"] = median(result["messages_s"] for result in before) / 2
-        place, tokens = self._prepared(name, server, number)
-        with server.started(place, self.cores.server) as running:
-            if workload.seeded and not server.stores:
-                self._load("seed", running, tokens, seed_options(workload))
-            requests = self.mongod.requests() if self.mongod else 0
-            result = self._load(workload.mode, running, tokens, options)
-            if self.mongod and server.on_mongo:
-                each = result.get("messages") or workload.users
-                result["requests_each"] = (self.mongod.requests() - requests - 1) / each
-        if not workload.seeded:
-            place.remove()
+                raise LoadError(f"it needs a median of {workload.half_rate_of}")
+            options["rate"] = median(result["messages_s"] for result in before.values()) / 2
+        place = self._seeded(name, server) if workload.seeded else self._fresh(f"{name}_{server.name}_{number}", server)
+        try:
+            if not workload.seeded:
+                server.prepare(place, users(workload))
+            with server.started(place, self.cores.server) as running:
+                if workload.seeded and not server.stores:
+                    self._load("seed", running, place, seed_options(workload))
+                result = self._load(workload.mode, running, place, options)
+        finally:
+            if not workload.seeded:
+                place.remove()
         if result["client_core"] > CLIENT_CORE_MAX:
-            self.not_counted.append(
-                f"{name} {server.name}: the load client used {result['client_core']:.2f} of its core"
-            )
-            return
-        self.results.setdefault((name, server.name), []).append(result)
+            raise LoadError(f"the load client used {result['client_core']:.2f} of its core")
+        self.results.setdefault((name, server.name), {})[number] = result
+        return result
 
-    def _prepared(self, name: str, server: Server, number: int) -> tuple[Place, Path]:
-        """Return a server's data, and the tokens of its users. Seeded data are made in the first round."""
+    def _fresh(self, name: str, server: Server) -> Place:
+        return Place(folder=self.folder / name, mongod=self.mongod if server.on_mongo else None)
+
+    def _seeded(self, name: str, server: Server) -> Place:
+        """Return the data of a server whose users have rooms. They are made once: it takes longer than a run."""
         workload = WORKLOADS[name]
-        kept = self.seeded.get((name, server.name))
-        if kept:
-            return kept
-        mongod = self.mongod if server.on_mongo else None
-        place = Place(folder=self.folder / f"{name}_{server.name}_{number}", mongod=mongod)
-        tokens = server.prepare(place, [f"u{number}" for number in range(workload.users)])
-        if workload.seeded:
-            self.seeded[name, server.name] = place, tokens
+        place = self._fresh(f"{name}_{server.name}", server)
+        if place in self.seeded:
+            return place
+        try:
+            server.prepare(place, users(workload))
             if server.stores:
                 with server.started(place, self.cores.server) as running:
-                    self._load("seed", running, tokens, seed_options(workload))
-        return place, tokens
+                    self._load("seed", running, place, seed_options(workload))
+        except LoadError:
+            place.remove()
+            raise
+        self.seeded.add(place)
+        return place
 
-    def _load(self, mode: str, running: Running, tokens: Path, options: Mapping[str, float]) -> Result:
-        processes = {"server": running.process.pid, **({"store": self.mongod.process.pid} if self.mongod else {})}
-        given = {"port": running.port, "tokens": tokens, **processes, **options}
-        with on_core(self.cores.others):
-            ran = subprocess.run(
-                [LOAD, mode, *(f"{name}={value}" for name, value in given.items())],
-                stdout=subprocess.PIPE,
-                timeout=RUN_S,
-                check=False,
-                text=True,
-            )
-        if ran.returncode:
-            raise SystemExit(f"the load client failed in {tokens.parent.name}: {tokens.parent / 'log'}")
-        found: Result = json.loads(ran.stdout)
-        return found
+    def _load(self, mode: str, running: Running, place: Place, options: Mapping[str, float]) -> Result:
+        """Run the load client. Requests to ``mongod`` are counted from when it begins to measure until it ends."""
+        mongod = place.mongod
+        processes = {"server": running.process.pid, **({"store": mongod.process.pid} if mongod else {})}
+        given = {"port": running.port, "tokens": place.tokens, **processes, **options}
+        command: list[str | Path] = [LOAD, mode, *(f"{name}={value}" for name, value in given.items())]
+        requests: list[int] = []
+        printed = ""
+        with (
+            on_core(self.cores.others),
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client,
+        ):
+            assert client.stdout
+            assert client.stderr
+            for printed in client.stdout:
+                if mongod and printed in {"begin\n", "end\n"}:
+                    requests.append(mongod.requests())
+            failure = client.stderr.read().strip()
+        if client.returncode:
+            log = place.log.read_text(encoding="utf-8")
+            raise LoadError("; ".join([failure, *log.splitlines()[-1:]]))
+        result: Result = json.loads(printed)
+        if len(requests) == 2:
+            result["requests_each"] = (requests[1] - requests[0] - 1) / (result.get("messages") or options["users"])
+        return result
+
+
+def users(workload: Workload) -> Sequence[str]:
+    return [f"u{number}" for number in range(workload.users)]
 
 
 def seed_options(workload: Workload) -> Mapping[str, float]:
@@ -284,6 +317,10 @@ def number_text(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value < 10 else f"{value:.1f}"
 
 
+def middle(results: Mapping[int, Result], number: str) -> float:
+    return median(result[number] for result in results.values())
+
+
 def cell(results: Sequence[Result], number: str) -> str:
     values = [result[number] for result in results if number in result]
     if not any(values):
@@ -300,7 +337,7 @@ def table(comparison: Comparison, names: Sequence[str], servers: Sequence[str]) 
             continue
         rows = [[name, *columns]]
         for number in WORKLOADS[name].shows:
-            cells = [cell(comparison.results[name, server], number) for server in columns]
+            cells = [cell([*comparison.results[name, server].values()], number) for server in columns]
             if any(cells):  # a server without a store has no numbers of one
                 rows.append([NUMBERS[number], *cells])
         lines += ["", f"{name}: {WORKLOADS[name].what}", *aligned(rows)]
@@ -320,9 +357,8 @@ def ratios(comparison: Comparison) -> str:
         rival = comparison.results.get((goal.workload, goal.rival))
         if not ours or not rival:
             continue
-        values = [result[goal.number] for result in ours], [result[goal.number] for result in rival]
-        ratio = median(values[0]) / median(values[1])
-        spread = [one / other for one, other in zip(*values, strict=False)]
+        ratio = middle(ours, goal.number) / middle(rival, goal.number)
+        spread = [ours[turn][goal.number] / rival[turn][goal.number] for turn in ours.keys() & rival.keys()] or [ratio]
         reached = ratio >= goal.least if goal.least is not None else ratio <= (goal.most or 0)
         wanted = f"at least {goal.least}" if goal.least is not None else f"at most {goal.most}"
         rows.append(
@@ -344,7 +380,7 @@ def pairs_latency(comparison: Comparison) -> list[list[str]]:
     rival = comparison.results.get(("W4-pairs", "node-memory"))
     if not ours or not rival:
         return []
-    found, theirs = (median(result["delivery_p50_ms"] for result in results) for results in (ours, rival))
+    found, theirs = middle(ours, "delivery_p50_ms"), middle(rival, "delivery_p50_ms")
     most = theirs + percentile(comparison.syncs_ms, 0.5) + PAIRS_MORE_MS
     what = f"W4-pairs {NUMBERS['delivery_p50_ms']}"
     reached = "reached" if found <= most else "missed"
@@ -368,6 +404,7 @@ def compare(arguments: argparse.Namespace) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=arguments.data or CACHE)))
         cores = Cores(available[0], available[1])
+        os.sched_setaffinity(0, {cores.others})
         needed = any(server.on_mongo for server in servers)
         mongod = stack.enter_context(a_mongod(folder / "mongod", cores.others)) if needed else None
         comparison = Comparison(cores, folder, mongod, arguments.seconds)
@@ -383,23 +420,24 @@ def compare(arguments: argparse.Namespace) -> None:
     for line in comparison.not_counted:
         print(f"not counted: {line}")
     if arguments.json:
-        runs = [{"workload": key[0], "server": key[1], "runs": runs} for key, runs in comparison.results.items()]
+        runs = [
+            {"workload": name, "server": server, "rounds": rounds}
+            for (name, server), rounds in comparison.results.items()
+        ]
         report = {"fdatasync_ms": sync, "not_counted": comparison.not_counted, "results": runs}
         Path(arguments.json).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def progress(comparison: Comparison, name: str, server: Server, number: int, rounds: int) -> None:
-    load = os.getloadavg()[0]
-    comparison.round(name, server, number)
-    found = comparison.results.get((name, server.name))
-    last = found[-1] if found else {}
-    shows = [shown for shown in WORKLOADS[name].shows[:3] if shown in last]
-    text = ", ".join(f"{number_text(last[shown])} {NUMBERS[shown]}" for shown in shows) or "not counted"
-    print(
-        f"{name} round {number + 1}/{rounds} {server.name}: {text} (load before {load:.1f})",
-        file=sys.stderr,
-        flush=True,
-    )
+    where = f"{name} round {number + 1}/{rounds} {server.name} (load before {os.getloadavg()[0]:.1f})"
+    try:
+        result = comparison.round(name, server, number)
+        shows = [shown for shown in WORKLOADS[name].shows[:3] if shown in result]
+        text = ", ".join(f"{number_text(result[shown])} {NUMBERS[shown]}" for shown in shows)
+    except LoadError as error:
+        text = f"not counted: {error}"
+        comparison.not_counted.append(f"{name} {server.name}: {error}")
+    print(f"{where}: {text}", file=sys.stderr, flush=True)
 
 
 def main() -> None:

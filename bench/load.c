@@ -3,7 +3,7 @@
    It speaks the wire contract of docs/protocol.md; the servers in bench/rivals speak the same part of it. It prints one
    JSON object: what it counted, latencies in milliseconds, and its own share of its core. It exits with 1, and says why
    on stderr, when a command is refused, a connection ends, or a message is not delivered to everyone: such a run counts
-   for nothing.
+   for nothing. Messages that are refused for the moment are repeated with their keys, as clients do, and counted.
 
    cc -O2 -o load load.c; usage: load MODE NAME=VALUE ...  (bench/compare.py starts it)
 
@@ -139,7 +139,7 @@ struct connection {
     uint64_t left; /* messages that it sends one after the other, each when one before it is answered */
     uint64_t began;
     bool answered; /* the last command of the setup, or `sync`, was answered */
-    uint64_t sent_at[IN_FLIGHT];
+    uint64_t sent_at[IN_FLIGHT], keys[IN_FLIGHT]; /* of commands that are not answered, by their number */
 };
 
 struct user {
@@ -159,7 +159,7 @@ static uint64_t run_number; /* makes keys unique among runs against one database
 static uint64_t keys;
 
 static bool sending, measuring, storming, seeding, in_room;
-static uint64_t sent, acknowledged, delivered, pages, received_bytes;
+static uint64_t sent, acknowledged, delivered, pages, received_bytes, refused;
 static int under_way, ready_count, answers_missing;
 static struct histogram to_answer, to_delivery, to_page, to_ready;
 static uint64_t max_lag;
@@ -240,9 +240,11 @@ static uint32_t number_command(struct connection *connection) {
     return id;
 }
 
-static void send_message(struct connection *connection) {
-    sent++;
-    uint32_t id = number_command(connection);
+/* Send a message, or repeat it: with the key and the time of its first sending. */
+static void post_message(struct connection *connection, uint64_t key, uint64_t time) {
+    uint32_t id = connection->next_id++;
+    connection->sent_at[id % IN_FLIGHT] = time;
+    connection->keys[id % IN_FLIGHT] = key;
     const char *field = "room", *where = connection->room;
     if (!*where) {
         field = "to";
@@ -251,7 +253,12 @@ static void send_message(struct connection *connection) {
     send_text(connection,
               "42%" PRIu32 "[\"message.send\",{\"%s\":\"%s\",\"body\":\"T%016" PRIx64 "%s\",\"key\":\"%" PRIx64
               "-%" PRIx64 "\"}]",
-              id, field, where, connection->sent_at[id % IN_FLIGHT], padding, run_number, keys++);
+              id, field, where, time, padding, run_number, key);
+}
+
+static void send_message(struct connection *connection) {
+    sent++;
+    post_message(connection, keys++, now());
 }
 
 static void send_page(struct connection *connection) {
@@ -316,7 +323,14 @@ static void on_answer(struct connection *connection, const char *text, size_t le
     char *rest;
     uint32_t id = (uint32_t)strtoul(text, &rest, 10);
     size_t head = length < 400 ? length : 400;
-    if (!memmem(text, head, "\"ok\":true", 9)) fail("%s was refused: %.*s", name_of(connection), (int)head, text);
+    if (!memmem(text, head, "\"ok\":true", 9)) {
+        if (connection->role == SENDER && memmem(text, head, "\"temporary\":true", 16)) {
+            refused++;
+            post_message(connection, connection->keys[id % IN_FLIGHT], connection->sent_at[id % IN_FLIGHT]);
+            return;
+        }
+        fail("%s was refused: %.*s", name_of(connection), (int)head, text);
+    }
     uint64_t took = now() - connection->sent_at[id % IN_FLIGHT];
     if (storming) {
         record(&to_answer, now() - connection->began);
@@ -413,8 +427,11 @@ static size_t take_frames(struct connection *connection, const char *bytes, size
             on_text(connection, payload, size);
         else if (at[0] == 0x89)
             send_frame(connection, 10, payload, size);
+        else if (at[0] == 0x88 && size >= 2)
+            fail("%s: the server closed the websocket with %d", name_of(connection),
+                 (unsigned char)payload[0] << 8 | (unsigned char)payload[1]);
         else if (at[0] != 0x8A)
-            fail("%s: a frame 0x%02x, which ends the connection or is not expected", name_of(connection), at[0]);
+            fail("%s: a frame 0x%02x was not expected", name_of(connection), at[0]);
         taken += header + size;
     }
     return taken;
@@ -525,22 +542,25 @@ static double own_time(void) {
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-/* What was counted at one moment. */
+/* What was counted at the beginning or end of what is measured. Whoever started this program learns of both. */
 struct counts {
     uint64_t at, sent, acknowledged, delivered, pages, bytes;
     double server, store, own;
 };
 
-static struct counts count(void) {
-    return (struct counts){now(),
-                           sent,
-                           acknowledged,
-                           delivered,
-                           pages,
-                           received_bytes,
-                           processor_time("server"),
-                           processor_time("store"),
-                           own_time()};
+static struct counts count(const char *moment) {
+    struct counts counts = {.at = now(),
+                            .sent = sent,
+                            .acknowledged = acknowledged,
+                            .delivered = delivered,
+                            .pages = pages,
+                            .bytes = received_bytes,
+                            .server = processor_time("server"),
+                            .store = processor_time("store"),
+                            .own = own_time()};
+    puts(moment);
+    fflush(stdout);
+    return counts;
 }
 
 static void print_times(const char *name, const struct histogram *histogram) {
@@ -587,9 +607,9 @@ static void measure(struct connection **senders, int senders_count, struct conne
     for (int i = 0; i < readers_count; i++) send_page(readers[i]);
     run_for(option("warmup"), senders, senders_count);
     measuring = true;
-    struct counts from = count();
+    struct counts from = count("begin");
     run_for(option("seconds"), senders, senders_count);
-    struct counts to = count();
+    struct counts to = count("end");
     measuring = sending = false;
     uint64_t began = now();
     while (acknowledged < sent || delivered < sent * (uint64_t)receivers) {
@@ -608,6 +628,7 @@ static void measure(struct connection **senders, int senders_count, struct conne
     if (messages > 0)
         printf(", \"messages\": %.0f, \"server_us_message\": %.1f, \"store_us_message\": %.1f", messages,
                1e6 * (to.server - from.server) / messages, 1e6 * (to.store - from.store) / messages);
+    printf(", \"refused\": %" PRIu64, refused);
     print_times("answer", &to_answer);
     print_times("delivery", &to_delivery);
     print_times("page", &to_page);
@@ -687,9 +708,9 @@ static void run_seed(void) {
     }
     users_count = total; /* the last users write to the first */
     seeding = true;
-    struct counts from = count();
+    struct counts from = count("begin");
     send_each(senders, total, messages);
-    struct counts to = count();
+    struct counts to = count("end");
     printf("{\"mode\": \"seed\", \"messages_s\": %.1f", (double)sent / ((double)(to.at - from.at) / 1e9));
     print_shares(&from, &to);
     puts("}");
@@ -701,9 +722,9 @@ static void run_connect(void) {
     for (uint64_t end = now() + SECOND; now() < end;) turn(100);
     memset(&to_ready, 0, sizeof to_ready);
     double before = resident_kib();
-    struct counts from = count();
+    struct counts from = count("begin");
     connect_users(warm, warm + total);
-    struct counts to = count();
+    struct counts to = count("end");
     for (uint64_t end = now() + (uint64_t)(option("idle") * 1e9); now() < end;) turn(100);
     printf("{\"mode\": \"connect\", \"connects_s\": %.1f, \"kib_socket\": %.1f, \"ready_bytes\": %.0f, "
            "\"server_us_connect\": %.1f",
@@ -718,10 +739,10 @@ static void run_storm(void) {
     int total = (int)option("users");
     storming = true;
     answers_missing = total;
-    struct counts from = count();
+    struct counts from = count("begin");
     connect_users(0, total);
     await_answers(0);
-    struct counts to = count();
+    struct counts to = count("end");
     printf("{\"mode\": \"storm\", \"storm_s\": %.3f, \"users_s\": %.1f, \"received_bytes_user\": %.0f",
            (double)(to.at - from.at) / 1e9, total / ((double)(to.at - from.at) / 1e9),
            (double)(to.bytes - from.bytes) / total);

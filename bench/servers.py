@@ -122,6 +122,16 @@ class Place:
     mongod: Mongod | None = None
 
     @property
+    def tokens(self) -> Path:
+        """A file with a user and a token in each line."""
+        return self.folder / "tokens"
+
+    @property
+    def log(self) -> Path:
+        """What the server writes to stderr."""
+        return self.folder / "log"
+
+    @property
     def database(self) -> str:
         return self.folder.name
 
@@ -159,12 +169,10 @@ class Server:
     stores: bool = True
     on_mongo: bool = False
 
-    def prepare(self, place: Place, users: Sequence[str]) -> Path:
-        """Make the accounts of the users. Returns a file with a token for each."""
-        tokens = place.folder / "tokens"
+    def prepare(self, place: Place, users: Sequence[str]) -> None:
+        """Make the accounts of the users, and a file with a token for each."""
         place.folder.mkdir(parents=True)
-        tokens.write_text("".join(f"{user} {token}\n" for user, token in self.accounts(place, users)))
-        return tokens
+        place.tokens.write_text("".join(f"{user} {token}\n" for user, token in self.accounts(place, users)))
 
     def accounts(self, place: Place, users: Sequence[str]) -> list[tuple[str, str]]:
         """Make the accounts. Returns users and tokens."""
@@ -182,7 +190,7 @@ class Server:
     def started(self, place: Place, core: int) -> Generator[Running]:
         """Start it on a core, and stop it at the end."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("CHATCORE_")}
-        with (place.folder / "log").open("a") as log, on_core(core):
+        with place.log.open("a") as log, on_core(core):
             process = subprocess.Popen(
                 self.command(place),
                 cwd=place.folder,
@@ -198,7 +206,7 @@ class Server:
                 if match := re.search(r"listens on http://127\.0\.0\.1:(\d+)", line):
                     yield Running(process, int(match[1]))
                     return
-            raise RuntimeError(f"{self.name} did not start:\n{(place.folder / 'log').read_text()}")
+            raise RuntimeError(f"{self.name} did not start:\n{place.log.read_text()}")
         finally:
             stop(process)
 
@@ -268,6 +276,9 @@ SERVERS: Mapping[str, Server] = {
         Chatcore("chatcore-sqlite"),
         NodeRival("node-memory", stores=False),
         Chatcore("chatcore-mongo", on_mongo=True),
+        NodeRival("node-mongoose", on_mongo=True),
+        NodeRival("node-driver", on_mongo=True),
+        PythonRival("python-naive", on_mongo=True),
     )
 }
 

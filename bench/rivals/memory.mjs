@@ -23,13 +23,14 @@ function view(room) {
 }
 
 const commands = {
-  "room.create": (user, { kind, title, key }) => view(open(`room-${key}`, kind, title, [user])),
-  "room.join": (user, { room }) => {
+  "room.create": (socket, { kind, title, key }) => view(open(`room-${key}`, kind, title, [socket.data.user])),
+  "room.join": (socket, { room }) => {
     if (!known.has(room)) throw new Refused("not_found");
-    enter(known.get(room), user);
+    enter(known.get(room), socket.data.user);
     return {};
   },
-  "message.send": (user, { room, to, body, key }) => {
+  "message.send": (socket, { room, to, body, key }) => {
+    const { user } = socket.data;
     const id = room ?? privateRoom(user, to);
     const found = known.get(id) ?? (to && open(id, "private", undefined, [user, to]));
     if (!found?.members.has(user)) throw new Refused("not_found");
@@ -44,10 +45,9 @@ const commands = {
 
 const io = serve({
   commands,
-  all: (user) => [...(roomsOf.get(user) ?? [])].map((room) => room.id),
-  rooms: (user) =>
-    [...(roomsOf.get(user) ?? [])]
-      .sort((one, other) => other.at - one.at)
-      .slice(0, 50)
-      .map(view),
+  rooms: (user) => {
+    const rooms = [...(roomsOf.get(user) ?? [])];
+    const newest = rooms.toSorted((one, other) => other.at - one.at).slice(0, 50);
+    return { ids: rooms.map((room) => room.id), newest: newest.map(view) };
+  },
 });
