@@ -79,15 +79,8 @@ NUMBERS = {
     "refused": "refused for the moment, and repeated",
 }
 LATENCIES = ("answer_p50_ms", "answer_p99_ms", "delivery_p50_ms", "delivery_p99_ms")
-SPENT = (
-    "server_us_message",
-    "store_us_message",
-    "requests_each",
-    "server_core",
-    "store_core",
-    "client_core",
-    "refused",
-)
+CORES = ("server_core", "store_core", "client_core", "refused")
+SPENT = ("server_us_message", "store_us_message", "requests_each", *CORES)
 CONNECTED = ("connects_s", "ready_p50_ms", "ready_p99_ms", "server_us_connect", "client_core")
 
 WORKLOADS: Mapping[str, Workload] = {
