@@ -1,4 +1,4 @@
-"""Programs of hosts with the websockets of a Chat: an aiohttp application, and ChatApp on uvicorn."""
+"""Programs with the websockets of a Chat: the bundled server's, an aiohttp application, and ChatApp on uvicorn."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -10,10 +10,12 @@ from attrs import define
 from chatcore import Chat, Credentials, Principal, Unavailable
 from chatcore.chat import utc_now
 from chatcore.ports.authenticator import Authenticator
-from chatcore_aiohttp import mount
+from chatcore_aiohttp import add_guard, add_socketio, add_websocket, mount
 from chatcore_asgi import ChatApp
-from chatcore_http import Origins
+from chatcore_http import Guard, Origins
 from chatcore_memory import MemoryRegistry, MemoryStore
+from chatcore_socketio import SocketioServer
+from chatcore_websocket import Websockets, WebsocketServer
 
 from .clients import RawClients, raw_clients
 from .http_hosts import aiohttp_listening, uvicorn_listening
@@ -21,6 +23,7 @@ from .plain_client import PlainClient
 
 PREFIX = "/chat"
 HOSTS = ("aiohttp", "wsproto", "websockets-sansio")
+EVERYWHERE = ("server", *HOSTS)
 
 
 async def authenticate(credentials: Credentials) -> Principal | None:
@@ -40,7 +43,7 @@ async def authenticate(credentials: Credentials) -> Principal | None:
 class SocketHost:
     chat: Chat
     url: str
-    """The URL of the mount."""
+    """The URL of the place of the sockets."""
     http: ClientSession
     clients: RawClients
     """Socket.IO clients that show every frame."""
@@ -59,14 +62,40 @@ class SocketHost:
 
 @asynccontextmanager
 async def socket_host(kind: str, authenticate: Authenticator = authenticate) -> AsyncGenerator[SocketHost]:
-    """Serve a Chat in an aiohttp application, or in ChatApp on uvicorn with one of its websocket implementations."""
+    """Serve a Chat.
+
+    Args:
+        kind: ``server`` for the websockets of the bundled server, ``aiohttp`` for a mount in an application, or a
+            websocket implementation of uvicorn for ChatApp.
+        authenticate: that of the host.
+    """
     chat = Chat(MemoryStore(), registry=MemoryRegistry())
-    origins = Origins.parse("https://page.example")
-    if kind == "aiohttp":
-        app = web.Application()
-        mount(app, PREFIX, chat, authenticate, origins=origins)
-        listening = aiohttp_listening(app)
-    else:
-        listening = uvicorn_listening(ChatApp(chat, authenticate, prefix=PREFIX, origins=origins), ws=kind)
-    async with listening as url, ClientSession() as http, raw_clients(f"{url}{PREFIX}/socket.io/") as clients:
-        yield SocketHost(chat, url + PREFIX, http, clients)
+    async with (
+        _listening(kind, chat, authenticate, Origins.parse("https://page.example")) as url,
+        ClientSession() as http,
+        raw_clients(f"{url}/socket.io/") as clients,
+    ):
+        yield SocketHost(chat, url, http, clients)
+
+
+@asynccontextmanager
+async def _listening(kind: str, chat: Chat, authenticate: Authenticator, origins: Origins) -> AsyncGenerator[str]:
+    """Serve a Chat, and yield the URL of the place of its sockets."""
+    match kind:
+        case "server":
+            app = web.Application()
+            websockets = Websockets(chat, authenticate, origins=origins)
+            add_guard(app, Guard(origins))
+            add_socketio(app, SocketioServer(websockets))
+            add_websocket(app, WebsocketServer(websockets))
+            async with chat, aiohttp_listening(app) as url:
+                yield url
+        case "aiohttp":
+            app = web.Application()
+            mount(app, PREFIX, chat, authenticate, origins=origins)
+            async with aiohttp_listening(app) as url:
+                yield url + PREFIX
+        case _:
+            chat_app = ChatApp(chat, authenticate, prefix=PREFIX, origins=origins)
+            async with uvicorn_listening(chat_app, ws=kind) as url:
+                yield url + PREFIX

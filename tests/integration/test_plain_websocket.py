@@ -300,32 +300,6 @@ async def test_request_without_upgrade_is_400(host: SocketHost) -> None:
         assert (answer.status, answer.headers["Allow"]) == (405, "GET")
 
 
-async def test_bye_names_reason_and_closes_within_a_second(host: SocketHost) -> None:
-    loop_time = asyncio.get_running_loop().time
-    cases: list[tuple[str, str, int]] = [("kicked", "bob", 1000), ("signed_out", "carl", 1000)]
-    for code, user, close_code in cases:
-        client = await host.connect(user)
-        raw = await host.clients.connect(user)
-        began = loop_time()
-        if code == "kicked":
-            for socket in await host.chat.sockets(user):
-                await host.chat.close_socket(user, socket.id)
-        else:
-            await host.chat.close_session(user, f"of {user}")
-        assert await client.closed() == close_code
-        assert await raw.closed() == close_code
-        assert loop_time() - began < 1
-        assert client.bodies_of("bye") == raw.bodies_of("bye") == [{"code": code, "resumable": False}]
-        assert raw.texts[-1] == "41"
-
-
-async def test_expired_access_ends_with_bye_expired_and_1001(host: SocketHost) -> None:
-    client = await host.connect("expiring")
-    assert await client.closed() == 1001
-    assert client.bodies_of("bye") == [{"code": "expired", "resumable": True}]
-    assert client.bodies_of("auth.expiring")
-
-
 async def test_pushes_are_the_same_as_over_socketio(host: SocketHost) -> None:
     plain_bob, raw = await host.connect("bob"), await host.clients.connect("bob")
     await host.chat.execute("alice", SendMessage(to="bob", body="é", key="k"))
