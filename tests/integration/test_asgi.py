@@ -81,7 +81,7 @@ async def lifespan_answers(app: ChatApp) -> Sequence[dict[str, Any]]:
     return answers
 
 
-async def test_startup_that_fails_is_reported_to_the_server() -> None:
+async def test_startup_that_fails_is_reported_to_the_server(caplog: pytest.LogCaptureFixture) -> None:
     class LostStore(MemoryStore):
         async def __aenter__(self) -> "LostStore":
             raise StoreError("the disk is gone")
@@ -98,6 +98,7 @@ async def test_startup_that_fails_is_reported_to_the_server() -> None:
         (answer,) = await lifespan_answers(app)
         assert answer["type"] == "lifespan.startup.failed"
         assert text in answer["message"]
+    assert "the disk is gone" not in caplog.text  # the server logs the message, in one line
 
 
 async def test_chat_that_was_not_entered_is_unavailable_and_the_log_has_the_missing_line(

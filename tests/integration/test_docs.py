@@ -1,14 +1,18 @@
 """The links of the docs lead to existing files and headings, those of the glossary to the symbols that it names.
 
-The programs for hosts that `docs/embedding.md` lists are short, and use public names alone.
+The programs for hosts that `docs/embedding.md` lists are short, and use public names alone. The classes in its examples
+can be imported.
 """
 
 import ast
+import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
+import chatcore
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -17,6 +21,7 @@ EMBEDDING = ROOT / "docs" / "embedding.md"
 PROGRAM_LINES_MAX = 60
 
 _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+_PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _SYMBOL_LINK = re.compile(r"\[`(\w+)`\]\((\.\./[^)]+\.py)\)")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -86,6 +91,31 @@ def _used_names(program: Path) -> Iterator[str]:
                 yield name
             case _:
                 pass
+
+
+def _imported_and_used(code: str) -> tuple[Mapping[str, str], set[str]]:
+    """The names that code imports, with their modules, and the classes that it uses."""
+    tree = compile(code, "embedding.md", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    imported: dict[str, str] = {}
+    used: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module=str(module), names=names):
+                imported |= {name.name: module for name in names}
+            case ast.Name(id=name) if name[0].isupper():
+                used.add(name)
+            case _:
+                pass
+    return imported, used
+
+
+@pytest.mark.parametrize("code", _PYTHON.findall(EMBEDDING.read_text(encoding="utf-8")))
+def test_classes_in_examples_of_embedding_page_can_be_imported(code: str) -> None:
+    imported, used = _imported_and_used(code)
+    for name, module in imported.items():
+        if module.startswith("chatcore"):
+            assert hasattr(importlib.import_module(module), name), name
+    assert [name for name in used - imported.keys() if not hasattr(chatcore, name)] == []
 
 
 def test_embedding_page_lists_every_program_of_host() -> None:

@@ -33,8 +33,8 @@ async def test_readme_examples_of_hosts_serve_users_with_a_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    program: dict[str, Any] = {}
-    exec(compile(example("python", "mount(app"), "README.md", "exec"), program)
-    assert await statuses(aiohttp_listening(program["app"])) == (200, 401)
-    exec(compile(example("python", "ChatApp(chat"), "README.md", "exec"), program)
-    assert await statuses(uvicorn_listening(program["app"])) == (200, 401)
+    for containing, listening in (("mount(app", aiohttp_listening), ("ChatApp(chat", uvicorn_listening)):
+        program: dict[str, Any] = {}
+        for part in ("async def authenticate", containing):
+            exec(compile(example("python", part), "README.md", "exec"), program)
+        assert await statuses(listening(program["app"])) == (200, 401)

@@ -1,6 +1,9 @@
 """chatcore in aiohttp applications."""
 
 try:
+    from chatcore_http import Origins as Origins
+    from chatcore_websocket import ConnectionLimits as ConnectionLimits
+
     from .application import add_endpoints as add_endpoints
     from .application import add_guard as add_guard
     from .application import add_proxies as add_proxies

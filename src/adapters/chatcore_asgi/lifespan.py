@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
+from chatcore.errors import StoreError
+
 from .protocol import ASGIApp, Message, Receive, Scope, Send
 
 log: Final = logging.getLogger(__name__)
@@ -23,7 +25,7 @@ async def serve_lifespan(receive: Receive, send: Send, parts: Sequence[AbstractA
             for part in parts:
                 await entered.enter_async_context(part)
         except Exception as error:
-            if not isinstance(error, StartupFailed):
+            if not isinstance(error, StartupFailed | StoreError):  # their text, which the server logs, says it all
                 log.exception("startup failed")
             await entered.aclose()
             await send({"type": "lifespan.startup.failed", "message": str(error)})
