@@ -176,6 +176,7 @@ def soak(session: nox.Session) -> None:
     session.run("pytest", "tests/integration/test_cutting_proxy.py", env={"CHATCORE_TEST_CUTS": "1000"})
     session.run("pytest", "tests/integration/socketio/test_memory.py", env={"CHATCORE_TEST_CONNECTIONS": "100000"})
     everywhere = {"CHATCORE_TEST_ALL_HOSTS": "1"}
-    session.run("pytest", "tests/integration", "-k", "test_http_ or test_rights_anywhere", "-n", "4", env=everywhere)
+    suites = "test_http_ or test_rights_ or test_socket_input or test_conversation or test_error_codes"
+    session.run("pytest", "tests/integration", "-k", suites, "-n", "4", "--dist", "loadscope", env=everywhere)
     length = {"CHATCORE_TEST_LOG_LENGTH": "1000000"}
     session.run("pytest", "tests/integration/test_mongo_store_plans.py", "--timeout=3600", env=length)

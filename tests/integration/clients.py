@@ -39,6 +39,12 @@ class RawClient:
     def is_closed(self) -> bool:
         return self._reading.done()
 
+    @property
+    def last_answer(self) -> str:
+        """The text of the latest answer, without the number of its command."""
+        text = next(text for text in reversed(self.texts) if text.startswith("43"))
+        return text[2:].lstrip("0123456789")
+
     def bodies_of(self, event: str) -> list[Any]:
         return [body for name, body in self.pushes if name == event]
 

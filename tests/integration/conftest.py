@@ -122,7 +122,7 @@ def mongo_url(mongod: str) -> Generator[str]:
 
 
 @pytest.fixture(scope="module")
-def http_host(request: pytest.FixtureRequest) -> Generator[None]:
-    """The host that serves the HTTP nodes of a module; see `http_hosts.EVERYWHERE`."""
+def http_host(request: pytest.FixtureRequest) -> Generator[str]:
+    """The name of the host that serves the nodes of a module; see `http_hosts.EVERYWHERE`."""
     with http_hosts.served_by(request.param):
-        yield
+        yield request.param

@@ -1,11 +1,12 @@
 """Hosts on ASGI frameworks, each with a page of its own at ``/`` and chatcore below `PREFIX`."""
 
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import django
+from attrs import field, frozen
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.http import HttpRequest, HttpResponse
@@ -19,7 +20,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from chatcore.chat import Chat
+from chatcore.ports.authenticator import Authenticator
 from chatcore_asgi import ChatApp
+from chatcore_http import Origins
 
 PREFIX = "/the/chat"
 PAGE = "the host's own page"
@@ -90,9 +93,37 @@ def django_app() -> Any:
     return get_asgi_application()
 
 
-MOUNTED: dict[str, MakeApp] = {
-    "starlette": starlette_app,
-    "nested": nested_app,
-    "fastapi": fastapi_app,
-    "litestar": litestar_app,
+@frozen
+class AsgiHost:
+    """A host's program.
+
+    Attributes:
+        app: returns the application. The host enters the Chat when its server starts.
+        options: of uvicorn.
+    """
+
+    app: Callable[[Chat, Authenticator, Origins], Any]
+    options: Mapping[str, Any] = field(factory=dict)
+
+
+def mounting(make: MakeApp, **options: Any) -> AsgiHost:
+    """Return the host that mounts a ChatApp in a framework's application."""
+
+    def app(chat: Chat, authenticate: Authenticator, origins: Origins) -> Any:
+        return make(chat, ChatApp(chat, authenticate, origins=origins))
+
+    return AsgiHost(app, options)
+
+
+def around_django(chat: Chat, authenticate: Authenticator, origins: Origins) -> ChatApp:
+    return ChatApp(chat, authenticate, prefix=PREFIX, other=django_app(), origins=origins)
+
+
+FRAMEWORKS: Mapping[str, AsgiHost] = {
+    "fastapi": mounting(fastapi_app, ws="wsproto", http="httptools", root_path="/behind"),
+    "litestar": mounting(litestar_app, ws="websockets-sansio", http="h11"),
+    "django": AsgiHost(around_django, {"ws": "wsproto", "http": "h11"}),
+    "starlette": mounting(starlette_app, http="httptools"),
+    "nested": mounting(nested_app, http="h11", root_path="/behind/a proxy"),
+    "litestar-root-path": mounting(litestar_app, root_path="/behind"),
 }

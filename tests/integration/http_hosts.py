@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,13 +15,12 @@ from attrs import frozen
 from chatcore.accounts import Accounts
 from chatcore.chat import Chat
 from chatcore.ports.authenticator import Authenticator
-from chatcore_aiohttp import add_endpoints, add_guard, add_socketio, mount
-from chatcore_asgi import ChatApp
+from chatcore_aiohttp import add_endpoints, add_guard, add_socketio, add_websocket, mount
 from chatcore_http import AccountRoutes, CommandRoutes, Endpoint, Endpoints, Guard, Origins, SocketRoutes
 from chatcore_socketio import SocketioServer
-from chatcore_websocket import Websockets
+from chatcore_websocket import Websockets, WebsocketServer
 
-from .http_frameworks import PREFIX, MakeApp, django_app, fastapi_app, litestar_app, nested_app, starlette_app
+from .http_frameworks import FRAMEWORKS, PREFIX, AsgiHost
 
 
 @frozen
@@ -63,7 +62,10 @@ async def uvicorn_listening(app: Any, **options: Any) -> AsyncGenerator[str]:
     """Serve an ASGI application on a free port. The connections of clients wait until it has started."""
     options = {"lifespan": "on", "ws": "none", "log_config": None, "access_log": False, **options}
     server = uvicorn.Server(uvicorn.Config(app, **options))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    # asyncio sets TCP_NODELAY on sockets that name TCP. Without it, each answer of two writes takes 40 ms.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
         port = listening.getsockname()[1]
         serving = asyncio.create_task(server.serve([listening]))
         try:
@@ -86,7 +88,9 @@ async def server(node: Parts) -> AsyncGenerator[str]:
     app = web.Application()
     add_guard(app, Guard(node.origins))
     add_endpoints(app, Endpoints([*endpoints_of(node.chat, node.accounts, node.authenticate), *node.endpoints]))
-    add_socketio(app, SocketioServer(Websockets(node.chat, node.authenticate)))
+    websockets = Websockets(node.chat, node.authenticate, origins=node.origins)
+    add_socketio(app, SocketioServer(websockets))
+    add_websocket(app, WebsocketServer(websockets))
     async with node.chat, aiohttp_listening(app) as url:
         yield url
 
@@ -99,41 +103,34 @@ async def mounted(node: Parts) -> AsyncGenerator[str]:
         yield url + PREFIX
 
 
-@asynccontextmanager
-async def asgi(node: Parts) -> AsyncGenerator[str]:
-    app = ChatApp(node.chat, node.authenticate, prefix=PREFIX, origins=node.origins)
-    async with uvicorn_listening(app, ws="wsproto") as url:
-        yield url + PREFIX
-
-
-def framework(make: MakeApp, **options: Any) -> Host:
-    """Return the host that mounts a ChatApp in a framework's application, under uvicorn with ``options``."""
-
+def on_asgi(host: AsgiHost) -> Host:
     @asynccontextmanager
-    async def host(node: Parts) -> AsyncGenerator[str]:
-        app = make(node.chat, ChatApp(node.chat, node.authenticate, origins=node.origins))
-        async with uvicorn_listening(app, **options) as url:
+    async def serve(node: Parts) -> AsyncGenerator[str]:
+        app = host.app(node.chat, node.authenticate, node.origins)
+        async with uvicorn_listening(app, **host.options) as url:
             yield url + PREFIX
 
-    return host
+    return serve
 
 
-@asynccontextmanager
-async def around_django(node: Parts) -> AsyncGenerator[str]:
-    app = ChatApp(node.chat, node.authenticate, prefix=PREFIX, other=django_app(), origins=node.origins)
-    async with uvicorn_listening(app, http="h11") as url:
-        yield url + PREFIX
-
-
-HOSTS: dict[str, Host] = {"server": server, "mount": mounted, "asgi": asgi}
-FRAMEWORKS: dict[str, Host] = {
-    "starlette": framework(starlette_app, http="httptools"),
-    "nested": framework(nested_app, http="h11", root_path="/behind/a proxy"),
-    "fastapi": framework(fastapi_app, http="httptools", root_path="/behind"),
-    "litestar": framework(litestar_app, http="h11"),
-    "litestar-root-path": framework(litestar_app, root_path="/behind"),
-    "django": around_django,
+HOSTS: Mapping[str, Host] = {
+    "server": server,
+    "mount": mounted,
+    **{name: on_asgi(host) for name, host in FRAMEWORKS.items()},
 }
+ON_AIOHTTP = ("server", "mount")
+ON_ASGI = ("fastapi", "litestar", "django")
+"""The hosts on ASGI that have websockets too."""
+WHOLE = (*ON_AIOHTTP, *ON_ASGI) if "CHATCORE_TEST_ALL_HOSTS" in os.environ else ON_AIOHTTP
+"""The hosts on which the suites run whole. On the others they ask a sample."""
+
+
+def answers_itself(host: str, path: str) -> bool:
+    """Return whether a host answers 404 in place of chatcore.
+
+    A mount of Starlette does not match a line feed, except at the end of a path.
+    """
+    return host == "fastapi" and "%0A" in path.partition("?")[0].removesuffix("%0A")
 
 
 def served_by_each(*hosts: str) -> Sequence[pytest.MarkDecorator]:
@@ -155,16 +152,18 @@ def marked(marks: Sequence[pytest.MarkDecorator]) -> Callable[[F], F]:
     return decorate
 
 
-EVERYWHERE = served_by_each(*HOSTS) if "CHATCORE_TEST_ALL_HOSTS" in os.environ else served_by_each("server", "mount")
+EVERYWHERE = served_by_each(*WHOLE)
+SAMPLED_ON_ASGI = served_by_each(*ON_AIOHTTP, *ON_ASGI)
+"""For suites that ask a sample on the hosts that are not in `WHOLE`."""
 IN_FRAMEWORKS = served_by_each(*FRAMEWORKS)
-IN_AIOHTTP = served_by_each("server", "mount")
+IN_AIOHTTP = served_by_each(*ON_AIOHTTP)
 
 _present = ["server"]
 
 
 def present_host() -> Host:
     """Return the host that serves the nodes of the present test."""
-    return {**HOSTS, **FRAMEWORKS}[_present[-1]]
+    return HOSTS[_present[-1]]
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Asks the questions of the rights matrix, and maps each answer to a letter of the table."""
 
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -9,11 +8,11 @@ from attrs import evolve, frozen
 
 from chatcore.accounts import Session
 from chatcore_security import JwtTokens
-from tests.integration.clients import RawClient
 from tests.integration.http_node import SECRET, HttpNode
 from tests.integration.rights_requests import HttpRequest, Question
 from tests.integration.rights_rooms import Cast, Cell, Facts
 from tests.integration.rights_table import UNKNOWING
+from tests.integration.socket_clients import SocketClient
 
 LETTERS = {"forbidden": "F", "not_found": "N", "invalid": "I", "unauthenticated": "U"}
 STATUSES = {"forbidden": 403, "not_found": 404, "invalid": 400, "unauthenticated": 401}
@@ -21,7 +20,7 @@ STATUSES = {"forbidden": 403, "not_found": 404, "invalid": 400, "unauthenticated
 
 @frozen
 class Response:
-    """An answer over either transport: its text, its object, and the code of a refusal."""
+    """An answer over any transport: its text, its object, and the code of a refusal."""
 
     text: str
     body: Mapping[str, Any]
@@ -40,15 +39,15 @@ async def over_http(node: HttpNode, request: HttpRequest, token: str | None, *, 
     body = answer.json if answer.body else {}
     code = body.get("code") if answer.status >= 400 else None
     assert answer.status == (success if code is None else STATUSES.get(code, answer.status)), answer
-    compared = sorted((name, value) for name, value in answer.headers.items() if name not in ("Date", "Content-Length"))
+    own = {name.lower(): value for name, value in answer.headers.items()}
+    compared = sorted((name, value) for name, value in own.items() if name not in ("date", "content-length"))
     return Response(f"{answer.status} {compared} {answer.body.decode()}", body, code)
 
 
-async def over_socket(client: RawClient, command: str, fields: Mapping[str, Any]) -> Response:
+async def over_socket(client: SocketClient, command: str, fields: Mapping[str, Any]) -> Response:
     """Send a command on a socket, and return its answer."""
     body = await client.call(command, fields)
-    frame = next(text for text in reversed(client.texts) if text.startswith("43"))
-    return Response(re.sub(r"^43\d+", "", frame), body, None if body["ok"] else body["error"]["code"])
+    return Response(client.last_answer, body, None if body["ok"] else body["error"]["code"])
 
 
 def expired_token(node: HttpNode, user: str) -> str:

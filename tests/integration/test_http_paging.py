@@ -20,7 +20,7 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-async def node(anyio_backend: str, http_host: None) -> AsyncGenerator[HttpNode]:
+async def node(anyio_backend: str, http_host: str) -> AsyncGenerator[HttpNode]:
     async with http_node() as node:
         await node.sign_in("alice", "bob", "carol")
         yield node

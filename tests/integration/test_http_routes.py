@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 from chatcore.commands.table import COMMANDS
 from chatcore.ids import created_room_id, private_room_id
 from chatcore_http.urls import shape
-from tests.integration.http_hosts import EVERYWHERE, present_host, server
+from tests.integration.http_hosts import EVERYWHERE, answers_itself, present_host, server
 from tests.integration.http_node import HttpNode
 from tests.integration.http_samples import GROUP, OTHERS_GROUP, PUBLIC, SAMPLES, Sample, path_of, query_of
 from tests.integration.http_world import http_world, stored_content
@@ -85,11 +85,15 @@ async def test_unsupported_method_is_405_with_allowed_methods(path: str, node: H
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
-async def test_unknown_path_is_not_found_with_or_without_token(method: str, path: str, node: HttpNode) -> None:
+async def test_unknown_path_is_not_found_with_or_without_token(
+    method: str, path: str, node: HttpNode, http_host: str
+) -> None:
     for headers in ({}, {"Authorization": f"Bearer {node.tokens['alice']}"}):
         answer = await node.send(method, path, None, headers)
         if path == "/api/v1/rooms/":  # an empty room id, which no room has
             assert answer.status in (400, 401, 404, 405)
+        elif answers_itself(http_host, path):
+            assert answer.status == 404
         else:
             assert answer.refusal == (404, "not_found", None)
 
@@ -279,12 +283,15 @@ ABOUT_A_ROOM = [
 
 
 @pytest.mark.parametrize(("sample", "query"), ABOUT_A_ROOM)
-async def test_hidden_and_unknown_rooms_get_same_answer(sample: Sample, query: str, node: HttpNode) -> None:
+async def test_hidden_and_unknown_rooms_get_same_answer(
+    sample: Sample, query: str, node: HttpNode, http_host: str
+) -> None:
     before = await stored_content(node)
     body = None if sample.in_query else sample.fields
     paths = [path_of(sample, room=room) + query for room in UNKNOWABLE.values()]
+    paths = [path for path in paths if not answers_itself(http_host, path)]
     answers = [await node.ask(sample.method, path, body, user="alice") for path in paths]
-    assert [answer.refusal for answer in answers] == [(404, "not_found", None)] * len(UNKNOWABLE)
+    assert [answer.refusal for answer in answers] == [(404, "not_found", None)] * len(paths)
     assert len({answer.body for answer in answers}) == 1
     assert (
         len(
@@ -305,10 +312,12 @@ async def test_sync_of_hidden_or_unknown_room_is_gone(node: HttpNode) -> None:
 
 
 @pytest.mark.parametrize("name", ["bob", "carol", "nobody", "%F0%9F%98%80", "x" * 200, "%2E%2E", "", "alice%20", "%00"])
-async def test_join_of_other_user_is_forbidden_in_any_room(name: str, node: HttpNode) -> None:
+async def test_join_of_other_user_is_forbidden_in_any_room(name: str, node: HttpNode, http_host: str) -> None:
     before = await stored_content(node)
     rooms = ["pvt-alice-bob", GROUP, PUBLIC, *UNKNOWABLE.values(), "%ff"]
-    answers = [await node.ask("PUT", f"/rooms/{room}/members/{name}", user="alice") for room in rooms]
+    paths = [f"/rooms/{room}/members/{name}" for room in rooms]
+    paths = [path for path in paths if not answers_itself(http_host, path)]
+    answers = [await node.ask("PUT", path, user="alice") for path in paths]
     assert {answer.refusal for answer in answers} == {(403, "forbidden", None)}
     assert len({answer.body for answer in answers}) == 1
     assert await stored_content(node) == before

@@ -1,4 +1,4 @@
-"""The matrix of rights on MongoDB: the same rows, with the same answers, over HTTP and on sockets."""
+"""The matrix of rights on MongoDB: the same rows, with the same answers, over HTTP and on sockets of Socket.IO."""
 
 from collections.abc import AsyncGenerator
 
@@ -7,12 +7,14 @@ import pytest
 from chatcore_mongo import MongoAccounts, MongoStore, queries
 from chatcore_mongo.documents import marker_id
 from tests.integration import test_rights_matrix as matrix
+from tests.integration.clients import RawClients
+from tests.integration.http_hosts import served_by_each
 from tests.integration.http_node import HttpNode, http_node
 from tests.integration.rights_rooms import Cast, Cell, Facts
 from tests.integration.test_rights_matrix import anyio_backend as anyio_backend
-from tests.integration.test_rights_matrix import clients as clients
+from tests.integration.test_rights_matrix import socketio as socketio
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, *served_by_each("server")]
 
 test_every_user_gets_answer_of_table_over_http = matrix.test_every_user_gets_answer_of_table_over_http
 test_every_user_gets_answer_of_table_over_socket = matrix.test_every_user_gets_answer_of_table_over_socket
@@ -20,7 +22,7 @@ test_request_without_valid_token_shows_and_changes_nothing = (
     matrix.test_request_without_valid_token_shows_and_changes_nothing
 )
 test_ready_shows_rooms_of_member_or_invited_user = matrix.test_ready_shows_rooms_of_member_or_invited_user
-test_connect_without_valid_token_is_refused = matrix.test_connect_without_valid_token_is_refused
+test_connect_packet_without_valid_token_is_refused = matrix.test_connect_packet_without_valid_token_is_refused
 
 
 class MongoCast(Cast):
@@ -40,10 +42,15 @@ class MongoCast(Cast):
 
 
 @pytest.fixture(scope="module")
-async def node(anyio_backend: str, mongo_url: str) -> AsyncGenerator[HttpNode]:
+async def node(anyio_backend: str, http_host: str, mongo_url: str) -> AsyncGenerator[HttpNode]:
     store = MongoStore(mongo_url)
     async with http_node(store=store, accounts_store=MongoAccounts(store.database)) as node:
         yield node
+
+
+@pytest.fixture
+async def clients(socketio: RawClients) -> RawClients:
+    return socketio
 
 
 @pytest.fixture(scope="module")

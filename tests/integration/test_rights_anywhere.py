@@ -1,32 +1,46 @@
 """The rows without a room, asked by every user, and a check that the rights matrix has every command and route."""
 
 import copy
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
 
 from chatcore.commands.table import COMMANDS
 from chatcore_http.urls import shape
-from tests.integration.clients import RawClient, RawClients, raw_clients
-from tests.integration.http_hosts import endpoints_of
+from tests.integration.http_hosts import ON_AIOHTTP, ON_ASGI, WHOLE, endpoints_of
 from tests.integration.http_node import PASSWORD, HttpNode, http_node
 from tests.integration.rights_anywhere import ELSEWHERE, Asker
 from tests.integration.rights_asking import Response, expired_token, over_http, over_socket
 from tests.integration.rights_requests import http_request, question
 from tests.integration.rights_rooms import Cast
-from tests.integration.rights_table import ANYWHERE, IN_A_ROOM, RANKS
+from tests.integration.rights_table import ANYWHERE, IN_A_ROOM, RANKS, Rank
+from tests.integration.socket_clients import WIRES, SocketClient, SocketClients, Wire, socket_clients
 
 pytestmark = pytest.mark.anyio
 
 QUESTIONS = [question(row) for row in IN_A_ROOM if row != "connect"]
+HOSTS = (*ON_AIOHTTP, *ON_ASGI)
+
+
+def is_of_accounts(row: str) -> bool:
+    """Return whether only the bundled server has the routes of a row."""
+    return any(path.startswith(("/accounts", "/sessions")) for _, path in map(str.split, ELSEWHERE[row].routes))
+
+
 OVER_HTTP = [
-    (row, who, letter)
+    (host, row, who, letter)
+    for host in HOSTS
     for row, letters in ANYWHERE.items()
     for who, letter in letters.items()
-    if ELSEWHERE[row].routes and letter != "."
+    if ELSEWHERE[row].routes and letter != "." and (host == "server" or not is_of_accounts(row))
 ]
-OVER_SOCKETS = [row for row in ANYWHERE if ELSEWHERE[row].command]
+OVER_SOCKETS = [(host, row) for host in HOSTS for row in ANYWHERE if ELSEWHERE[row].command]
+
+
+def ranks(host: str) -> Sequence[Rank]:
+    """Return the ranks that users have in a group while they ask: a sample on a host that is not in `WHOLE`."""
+    return RANKS if host in WHOLE else ["member"]
 
 
 @pytest.fixture
@@ -35,14 +49,20 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def node() -> AsyncGenerator[HttpNode]:
+async def node(http_host: str) -> AsyncGenerator[HttpNode]:
     async with http_node() as node:
         yield node
 
 
+@pytest.fixture(params=WIRES)
+def wire(request: pytest.FixtureRequest) -> Wire:
+    wire: Wire = request.param
+    return wire
+
+
 @pytest.fixture
-async def clients(node: HttpNode) -> AsyncGenerator[RawClients]:
-    async with raw_clients(f"{node.url}/socket.io/") as clients:
+async def clients(wire: Wire, node: HttpNode) -> AsyncGenerator[SocketClients]:
+    async with socket_clients(wire, node.url) as clients:
         yield clients
 
 
@@ -60,7 +80,7 @@ def somebody_else(cast: Cast) -> str:
     return f"somebody-{cast.number}"
 
 
-async def enter(cast: Cast, clients: RawClients, user: str) -> tuple[Asker, RawClient, RawClient]:
+async def enter(cast: Cast, clients: SocketClients, user: str) -> tuple[Asker, SocketClient, SocketClient]:
     """Sign in the user, and open a socket of the user and a socket of another user."""
     tokens = await cast.node.accounts.sign_in(user, PASSWORD)
     cast.node.tokens[user] = tokens.access_token
@@ -88,12 +108,13 @@ def letter(response: Response) -> str:
     return response.refusal or "+"
 
 
-@pytest.mark.parametrize(("row", "who", "expected"), OVER_HTTP)
+@pytest.mark.parametrize("wire", ["socketio"], indirect=True)
+@pytest.mark.parametrize(("http_host", "row", "who", "expected"), OVER_HTTP, indirect=["http_host"], scope="module")
 async def test_every_user_gets_answer_of_table_over_http(
-    row: str, who: str, expected: str, cast: Cast, clients: RawClients
+    http_host: str, row: str, who: str, expected: str, cast: Cast, clients: SocketClients
 ) -> None:
     wanted = ELSEWHERE[row]
-    for rank in RANKS:
+    for rank in ranks(http_host):
         asker, own, others = await enter(cast, clients, cast.subject(rank))
         token = {"anonymous": None, "expired": asker.expired_token, "signed in": asker.own_token}[who]
         before = await held(cast.node)
@@ -107,11 +128,13 @@ async def test_every_user_gets_answer_of_table_over_http(
         assert not others.is_closed
 
 
-@pytest.mark.parametrize("row", OVER_SOCKETS)
-async def test_every_user_gets_answer_of_table_over_socket(row: str, cast: Cast, clients: RawClients) -> None:
+@pytest.mark.parametrize(("http_host", "row"), OVER_SOCKETS, indirect=["http_host"], scope="module")
+async def test_every_user_gets_answer_of_table_over_socket(
+    http_host: str, row: str, cast: Cast, clients: SocketClients
+) -> None:
     expected, wanted = ANYWHERE[row]["signed in"], ELSEWHERE[row]
     assert wanted.command is not None
-    for rank in RANKS:
+    for rank in ranks(http_host):
         asker, own, _ = await enter(cast, clients, cast.subject(rank))
         before = await held(cast.node)
         response = await over_socket(own, wanted.command, wanted.fields(asker))
@@ -131,6 +154,7 @@ def test_every_command_is_in_matrix() -> None:
     assert commands - {None} == COMMANDS.keys()
 
 
+@pytest.mark.parametrize("http_host", ["server"], indirect=True)
 async def test_every_route_is_in_matrix(node: HttpNode) -> None:
     asked = {route for question in QUESTIONS for route in question.routes}
     asked |= {route for row in ELSEWHERE.values() for route in row.routes}

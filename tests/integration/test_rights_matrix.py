@@ -1,11 +1,12 @@
-"""Every command and route, asked by users of every rank, in every kind of room, over HTTP and over a socket.
+"""Every command and route, asked by users of every rank, in every kind of room, over HTTP and over sockets.
 
-`rights_table` has the expected answers. A refusal changes nothing. A user who may not know of a room gets, byte for
+`rights_table` has the expected answers. A host that is not in `http_hosts.WHOLE` is asked one cell of a row for each
+letter in it. A refusal changes nothing. A user who may not know of a room gets, byte for
 byte, the answer for a room that does not exist.
 """
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -13,17 +14,22 @@ import pytest
 from attrs import evolve
 
 from chatcore.testing.tasks import at_once
-from tests.integration.clients import RawClient, RawClients, raw_clients
+from tests.integration.clients import RawClients, raw_clients
+from tests.integration.http_hosts import SAMPLED_ON_ASGI, WHOLE
 from tests.integration.http_node import HttpNode, http_node
+from tests.integration.plain_client import PlainClients, plain_clients
 from tests.integration.rights_asking import Asking, Response, expired_token, over_http, over_socket
 from tests.integration.rights_requests import Question, http_request, question
 from tests.integration.rights_rooms import Cast, Cell
 from tests.integration.rights_table import IN_A_ROOM, KINDS, Kind, Rank
+from tests.integration.socket_clients import WIRES, SocketClient, SocketClients, Wire, socket_clients
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, *SAMPLED_ON_ASGI]
 
-ROWS = [row for row in IN_A_ROOM if row != "connect"]
-ON_SOCKETS = [row for row in ROWS if question(row).command]
+CONNECT = "connect"
+ROWS = list(IN_A_ROOM)
+OVER_HTTP = [row for row in ROWS if row != CONNECT]
+ON_SOCKETS = [row for row in OVER_HTTP if question(row).command]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +38,7 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-async def node(anyio_backend: str) -> AsyncGenerator[HttpNode]:
+async def node(anyio_backend: str, http_host: str) -> AsyncGenerator[HttpNode]:
     async with http_node() as node:
         yield node
 
@@ -44,18 +50,42 @@ async def cast(node: HttpNode) -> Cast:
     return cast
 
 
+@pytest.fixture(params=WIRES)
+async def clients(request: pytest.FixtureRequest, node: HttpNode) -> AsyncGenerator[SocketClients]:
+    wire: Wire = request.param
+    async with socket_clients(wire, node.url) as clients:
+        yield clients
+
+
 @pytest.fixture
-async def clients(node: HttpNode) -> AsyncGenerator[RawClients]:
+async def socketio(node: HttpNode) -> AsyncGenerator[RawClients]:
     async with raw_clients(f"{node.url}/socket.io/") as clients:
         yield clients
 
 
-def asked(row: str) -> Iterator[tuple[Kind, Rank, str]]:
-    """Yield the cells of a row that are asked, each with its letter."""
-    for kind, letters in IN_A_ROOM[row].items():
-        for rank, letter in letters.items():
-            if letter != ".":
-                yield kind, rank, letter
+@pytest.fixture
+async def websocket(node: HttpNode) -> AsyncGenerator[PlainClients]:
+    async with plain_clients(f"{node.url}/ws") as clients:
+        yield clients
+
+
+def asked(row: str, host: str) -> Sequence[tuple[Kind, Rank, str]]:
+    """Return the cells of a row that are asked of a host, each with its letter."""
+    cells: list[tuple[Kind, Rank, str]] = [
+        (kind, rank, letter)
+        for kind, letters in IN_A_ROOM[row].items()
+        for rank, letter in letters.items()
+        if letter != "."
+    ]
+    return cells if host in WHOLE else sample(cells, number=ROWS.index(row))
+
+
+def sample(cells: Sequence[tuple[Kind, Rank, str]], number: int) -> Sequence[tuple[Kind, Rank, str]]:
+    """Return one cell for each letter. By ``number``, rows take cells of different kinds and ranks."""
+    of_letter: dict[str, list[tuple[Kind, Rank, str]]] = {}
+    for cell in cells:
+        of_letter.setdefault(cell[2], []).append(cell)
+    return [alike[number % len(alike)] for alike in of_letter.values()]
 
 
 Place = TypeVar("Place", tuple[Kind, Rank], tuple[Kind, Rank, str])
@@ -80,16 +110,16 @@ async def ask_http(node: HttpNode, wanted: Question, route: str, token: str | No
     return await over_http(node, http_request(route, fields, cell.subject), token, success=success)
 
 
-async def ask_socket(client: RawClient, wanted: Question, cell: Cell) -> Response:
+async def ask_socket(client: SocketClient, wanted: Question, cell: Cell) -> Response:
     assert wanted.command is not None
     return await over_socket(client, wanted.command, wanted.fields(cell))
 
 
-@pytest.mark.parametrize("row", ROWS)
-async def test_every_user_gets_answer_of_table_over_http(row: str, cast: Cast) -> None:
+@pytest.mark.parametrize("row", OVER_HTTP)
+async def test_every_user_gets_answer_of_table_over_http(row: str, http_host: str, cast: Cast) -> None:
     wanted = question(row)
     expected: dict[tuple[Kind, Rank, str], str] = {
-        (kind, rank, route): letter for kind, rank, letter in asked(row) for route in wanted.routes
+        (kind, rank, route): letter for kind, rank, letter in asked(row, http_host) for route in wanted.routes
     }
 
     async def letter(place: tuple[Kind, Rank, str]) -> str:
@@ -102,9 +132,11 @@ async def test_every_user_gets_answer_of_table_over_http(row: str, cast: Cast) -
 
 
 @pytest.mark.parametrize("row", ON_SOCKETS)
-async def test_every_user_gets_answer_of_table_over_socket(row: str, cast: Cast, clients: RawClients) -> None:
+async def test_every_user_gets_answer_of_table_over_socket(
+    row: str, http_host: str, cast: Cast, clients: SocketClients
+) -> None:
     wanted = question(row)
-    expected: dict[tuple[Kind, Rank], str] = {(kind, rank): letter for kind, rank, letter in asked(row)}
+    expected: dict[tuple[Kind, Rank], str] = {(kind, rank): letter for kind, rank, letter in asked(row, http_host)}
     ranks: set[Rank] = {rank for _, rank in expected}
     sockets = {rank: await clients.connect(cast.node.tokens[cast.subject(rank)]) for rank in ranks}
 
@@ -116,10 +148,10 @@ async def test_every_user_gets_answer_of_table_over_socket(row: str, cast: Cast,
     assert await at_each(expected, letter) == expected
 
 
-@pytest.mark.parametrize("row", ROWS)
-async def test_request_without_valid_token_shows_and_changes_nothing(row: str, cast: Cast) -> None:
+@pytest.mark.parametrize("row", OVER_HTTP)
+async def test_request_without_valid_token_shows_and_changes_nothing(row: str, http_host: str, cast: Cast) -> None:
     wanted, node = question(row), cast.node
-    for kind in KINDS:
+    for kind in KINDS if http_host in WHOLE else KINDS[:1]:
         rank: Rank = "member" if kind == "private" else "owner"
         cell = await cast.cell(kind, rank, wanted.owners, reacted=wanted.reacted)
         before = await cast.facts(cell)
@@ -132,8 +164,8 @@ async def test_request_without_valid_token_shows_and_changes_nothing(row: str, c
         cast.give_back(cell)
 
 
-async def test_ready_shows_rooms_of_member_or_invited_user(cast: Cast, clients: RawClients) -> None:
-    expected: dict[tuple[Kind, Rank], str] = {(kind, rank): letter for kind, rank, letter in asked("connect")}
+async def test_ready_shows_rooms_of_member_or_invited_user(http_host: str, cast: Cast, clients: SocketClients) -> None:
+    expected: dict[tuple[Kind, Rank], str] = {(kind, rank): letter for kind, rank, letter in asked(CONNECT, http_host)}
     cells = {(kind, rank): await cast.cell(kind, rank) for kind, rank in expected}
     subjects = {cell.subject for cell in cells.values()}
     sockets = {subject: await clients.connect(cast.node.tokens[subject]) for subject in subjects}
@@ -142,13 +174,31 @@ async def test_ready_shows_rooms_of_member_or_invited_user(cast: Cast, clients: 
     assert actual == expected
 
 
-async def test_connect_without_valid_token_is_refused(cast: Cast, clients: RawClients) -> None:
+async def test_connect_packet_without_valid_token_is_refused(cast: Cast, socketio: RawClients) -> None:
     refusals = set()
-    for packet in ("40", "40{}", json.dumps({"token": expired_token(cast.node, cast.subject("owner"))})):
-        client = await clients.open()
-        await client.send(packet if packet.startswith("40") else f"40{packet}")
+    for packet in ("40", "40{}", f"40{json.dumps({'token': expired_token(cast.node, cast.subject('owner'))})}"):
+        client = await socketio.open()
+        await client.send(packet)
         await client.closed()
         assert client.pushes == []
         refusals.add(client.texts[-1])
     (refusal,) = refusals
     assert json.loads(refusal.removeprefix("44"))["data"]["code"] == "unauthenticated"
+
+
+async def test_connect_frame_without_valid_token_is_refused(cast: Cast, websocket: PlainClients) -> None:
+    refusals = set()
+    token = expired_token(cast.node, cast.subject("owner"))
+    for frame in (
+        {"event": "connect"},
+        {"event": "connect", "data": {}},
+        {"event": "connect", "data": {"token": token}},
+    ):
+        client = await websocket.open()
+        await client.send(frame)
+        assert await client.closed() == 1008
+        (refusal,) = client.texts
+        refusals.add(refusal)
+    (refusal,) = refusals
+    assert json.loads(refusal)["event"] == "connect_error"
+    assert json.loads(refusal)["data"]["code"] == "unauthenticated"

@@ -1,4 +1,4 @@
-"""Invalid fields over a socket: rules for every command, and the commands without a route."""
+"""Invalid fields over sockets: rules for every command, and the commands without a route."""
 
 from collections.abc import AsyncGenerator, Mapping
 
@@ -8,12 +8,13 @@ from attrs import frozen
 
 from chatcore.commands.fields import QUERY_NAME, wire_name
 from chatcore.commands.table import COMMANDS
-from tests.integration.clients import RawClient, raw_clients
+from tests.integration.http_hosts import EVERYWHERE
 from tests.integration.http_node import HttpNode
 from tests.integration.http_samples import SAMPLES, SOCKET_ONLY, WRONG, Json, Sample
 from tests.integration.http_world import http_world, stored_content
+from tests.integration.socket_clients import WIRES, SocketClient, Wire, socket_clients
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, *EVERYWHERE]
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +25,13 @@ def anyio_backend() -> str:
 @frozen
 class Scene:
     node: HttpNode
-    socket: RawClient
+    socket: SocketClient
 
 
-@pytest.fixture(scope="module")
-async def scene(anyio_backend: str) -> AsyncGenerator[Scene]:
-    async with http_world() as node, raw_clients(f"{node.url}/socket.io/") as clients:
+@pytest.fixture(scope="module", params=WIRES)
+async def scene(request: pytest.FixtureRequest, anyio_backend: str, http_host: str) -> AsyncGenerator[Scene]:
+    wire: Wire = request.param
+    async with http_world() as node, socket_clients(wire, node.url) as clients:
         yield Scene(node, await clients.connect(node.tokens["alice"]))
 
 
