@@ -18,7 +18,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "room-dropped-with-pending-command",
             "chatcore.live:LiveRoom._drop_if_idle",
-            "self._running or self._pending()",
+            "self._working or self._pending()",
             "self._pending() and not self._commands",
             f"{RULES}::test_room_with_a_pending_command_is_not_dropped",
         ),
@@ -294,7 +294,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A command is answered before its entry is pushed": (
         Fault(
             "entry-pushed-before-its-answer",
-            "chatcore.live:LiveRoom._apply",
+            "chatcore.live:LiveRoom._deliver",
             "self._commands.finish_by_key(entry)",
             "self._subscriptions.deliver(entry, rooms)\nself._commands.finish_by_key(entry)",
             f"{RULES}::test_retry_is_answered_before_its_entry_is_delivered",
@@ -339,23 +339,20 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "After an append of unknown outcome the room reads the log": (
         Fault(
             "unknown-outcome-treated-as-failure",
-            "chatcore.live:LiveRoom._append",
-            "appended = await self._context.store.append([entry for _, entry in batch])",
-            "self._unsure = False\n"
-            "try:\n"
-            "    appended = await self._context.store.append([entry for _, entry in batch])\n"
-            "except Unavailable:\n"
-            "    self.fail(Unavailable())\n"
-            "    raise",
+            "chatcore.live:LiveRoom._finish_append",
+            "raise outcome",
+            "self._unsure = False\nself.fail(Unavailable())\nraise outcome",
             f"{RULES}::test_write_with_unknown_outcome_is_written_once_and_answered",
         ),
     ),
     "A command is answered after the append": (
         Fault(
             "append-acknowledged-before-write",
-            "chatcore.live:LiveRoom._append",
+            "chatcore.live:LiveRoom.next_batch",
             "self._unsure = True",
-            "self._unsure = True\nfor pending, entry in batch:\n    self._commands.finish(pending, CommandDone(entry))",
+            "self._unsure = True\n"
+            "for pending, entry in self._batch:\n"
+            "    self._commands.finish(pending, CommandDone(entry))",
             f"{RULES}::test_store_that_keeps_failing_fails_a_command_after_5_s",
         ),
     ),
@@ -379,9 +376,16 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "room-blocked-by-store-that-never-answers",
             "chatcore.live:LiveRoom._run",
-            "step = self._step_with_limit",
-            "pass",
+            "anyio.CancelScope(deadline=current_time() + STEP_S)",
+            "anyio.CancelScope()",
             f"{RULES}::test_store_that_hangs_after_a_failed_append_fails_a_command_after_5_s",
+        ),
+        Fault(
+            "rooms-blocked-by-append-that-never-answers",
+            "chatcore.live:Appender._append",
+            "await self._limit.run(self._log.append_all([batch for _, batch in appends]))",
+            "await self._log.append_all([batch for _, batch in appends])",
+            f"{RULES}::test_append_that_hangs_is_repeated_after_5_s",
         ),
     ),
     # Receiving.

@@ -34,9 +34,9 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "No hint is published before its entry is durable": (
         Fault(
             "hint-published-before-append",
-            "chatcore.live:LiveRoom._append",
+            "chatcore.live:LiveRoom.next_batch",
             "self._unsure = True",
-            "self._unsure = True\nself._context.publish([entry for _, entry in batch])",
+            "self._unsure = True\nself._context.publish([entry for _, entry in self._batch])",
             SIMULATION,
         ),
     ),

@@ -9,7 +9,7 @@ from attrs import define, field
 
 from chatcore import Entry
 from chatcore.ids import RoomId, Seq
-from chatcore.ports.entry_log import AppendResult
+from chatcore.ports.entry_log import AppendResult, EntryLog
 from chatcore.ports.store import Store
 
 TIMEOUT_S = 30
@@ -50,6 +50,7 @@ class Barrier:
         self.conflicts = 0
         for store in stores:
             store.append = partial(self._append, store.append)  # type: ignore[method-assign]
+            store.append_all = partial(EntryLog.append_all, store)  # type: ignore[method-assign]
 
     def expect(self, room: RoomId, seq: Seq, first: Arrival | None = None) -> None:
         """Let the next two appends to ``room`` that begin at ``seq`` wait for each other.

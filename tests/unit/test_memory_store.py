@@ -1,8 +1,13 @@
 """The contract suites of a store on the memory store."""
 
+from collections.abc import Sequence
+
 import anyio
 import pytest
 
+from chatcore.domain.entries import Entry
+from chatcore.errors import Unavailable
+from chatcore.ports.entry_log import AppendResult
 from chatcore.testing.builders import message
 from chatcore.testing.entry_feed import EntryFeedContract
 from chatcore.testing.entry_log import EntryLogContract
@@ -91,3 +96,15 @@ async def test_reads_of_unborn_rooms_leave_no_memory() -> None:
     assert not store._logs
     assert not store._projections
     assert not store._rooms_of
+
+
+@pytest.mark.anyio
+async def test_class_that_overrides_append_alone_is_asked_for_each_append() -> None:
+    """The inherited `append_all` does not pass it by."""
+
+    class Refusing(MemoryStore):
+        async def append(self, entries: Sequence[Entry]) -> AppendResult:
+            raise Unavailable
+
+    refused = await Refusing().append_all([[message("r1")], [message("r2")]])
+    assert [type(outcome) for outcome in refused] == [Unavailable] * 2

@@ -14,7 +14,7 @@ from tests.unit.outer_calls import carry_out, is_outer
 
 pytestmark = pytest.mark.anyio
 
-METHODS = Store.__abstractmethods__ - {"__aenter__", "__aexit__"}
+METHODS = Store.__abstractmethods__ - {"__aenter__", "__aexit__"} | {"append_all"}
 ROOMS = 1_000
 
 
@@ -84,4 +84,4 @@ async def test_send_in_a_subscribed_room_is_one_round_trip(store: CountingStore)
             await socket.receive("message.send", {"room": room, "body": "two", "key": "2"})
             await socket.receive("presence", {})
             await socket.receive("rooms", {})
-        assert store.calls == ["append", "page"]
+        assert store.calls == ["append_all", "page"]

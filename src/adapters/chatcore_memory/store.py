@@ -68,6 +68,12 @@ class MemoryStore(LogStore, EntryFeed):
         await checkpoint()
         return result
 
+    async def append_all(self, batches: Sequence[Sequence[Entry]]) -> Sequence[AppendResult | Exception]:
+        await checkpoint()
+        results = [self._append(entries) for entries in batches]
+        await checkpoint()
+        return results
+
     def _append(self, entries: Sequence[Entry]) -> AppendResult:
         for written, entry in enumerate(entries):
             log = self._logs.get(entry.room) or _Log()

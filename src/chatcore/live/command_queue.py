@@ -46,6 +46,17 @@ class PendingCommand:
     target: Seq | None = None
     facts: Facts | None = None
     unsure_above: Seq | None = None
+    _unsure_before: Seq | None = None
+
+    def tried_at(self, seq: Seq) -> None:
+        """Note that an append at ``seq`` begins, whose outcome may stay unknown."""
+        self._unsure_before = self.unsure_above
+        if self.unsure_above is None or seq <= self.unsure_above:
+            self.unsure_above = seq - 1
+
+    def not_tried(self) -> None:
+        """Take the last `tried_at` back: that append did not write the command's entry."""
+        self.unsure_above = self._unsure_before
 
     def answer(self, outcome: Outcome) -> None:
         """End the command; called once."""

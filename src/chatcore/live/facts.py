@@ -43,18 +43,26 @@ async def gather_facts(
     return seen
 
 
-async def _name(commands: Sequence[PendingCommand], state: RoomState, directory: UserDirectory | None) -> None:
-    """Note for commands without facts which of the users that they name do not exist."""
-    named: dict[PendingCommand, frozenset[UserId]] = {}
+def note_facts(commands: Sequence[PendingCommand], state: RoomState, directory: UserDirectory | None) -> None:
+    """Note facts of the commands that have none, as far as that needs no read."""
     for pending in commands:
         if pending.facts is not None or isinstance(pending.command, ChatError):
             continue
-        names = pending.command.required_users(state)
-        if names and directory:
-            named[pending] = frozenset(names)
-        else:
+        if directory is None or not pending.command.required_users(state):
             pending.facts = TRUSTED if pending.trusted else NOTHING_KNOWN
-    if named and directory:
+
+
+async def _name(commands: Sequence[PendingCommand], state: RoomState, directory: UserDirectory | None) -> None:
+    """Note for commands without facts which of the users that they name do not exist."""
+    note_facts(commands, state, directory)
+    if directory is None:
+        return
+    named = {
+        pending: frozenset(pending.command.required_users(state))
+        for pending in commands
+        if pending.facts is None and not isinstance(pending.command, ChatError)
+    }
+    if named:
         await _look_up(directory, named)
 
 

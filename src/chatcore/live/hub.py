@@ -14,6 +14,7 @@ from ..ports.bus import MarkerHint
 from ..ports.pushes import MarkerPush
 from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
+from .appender import Appender
 from .background import Background
 from .command_queue import PendingCommand
 from .command_timeouts import CommandTimeouts
@@ -54,6 +55,7 @@ class Hub:
         self.memberships: Memberships = Memberships(store, self._users, self.subscribe)
         self._context = RoomContext(
             store=store,
+            appender=Appender(store, background.start),
             users=self._users,
             now=now,
             start=background.start,

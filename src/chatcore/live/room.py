@@ -1,8 +1,9 @@
-"""A live room: one task appends, catches up and pushes. ``docs/live.md`` has the rules."""
+"""A live room: it appends, catches up and pushes. ``docs/live.md`` has the rules."""
 
 import logging
 from collections import deque
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import anyio
@@ -14,11 +15,12 @@ from ..domain.idempotency import CommandDone, outcome_of_used_key
 from ..domain.state import RoomState
 from ..errors import ChatError, Internal, Unavailable
 from ..ids import Key, RoomId, Seq, UserId
+from ..ports.entry_log import AppendResult
 from ..ports.pushes import Bye, MarkerPush, Push, Room
 from .command_queue import CommandQueue, PendingCommand
 from .entry_buffer import EntryBuffer
 from .event_loop import current_time
-from .facts import facts_hold, gather_facts
+from .facts import facts_hold, gather_facts, note_facts
 from .live_sockets import LiveSocket, Subscription
 from .room_context import RoomContext
 from .subscriptions import Subscriptions
@@ -39,8 +41,8 @@ log: Final = logging.getLogger(__name__)
 class LiveRoom:
     """A room that this node serves.
 
-    At most one task runs per room, and only this task changes head and state. Other tasks add a subscription, queue a
-    command or raise ``known``, and start the room's task.
+    At any time the room waits for its `Appender`, or its task runs, or it rests. Head and state change in no other way.
+    Other tasks add a subscription, queue a command or raise ``known``, and wake the room.
 
     Attributes:
         head: the seq of the last entry that this object has processed.
@@ -63,7 +65,10 @@ class LiveRoom:
         self._hinted: Entry | None = None
         self._unsure = False
         """Whether the outcome of a write is unknown."""
-        self._running = False
+        self._batch: Sequence[tuple[PendingCommand, Entry]] = ()
+        """The entries that the appender appends, with their commands."""
+        self._working = False
+        """Whether the room's task runs, or the appender has the room."""
         self._pause = PAUSE_MIN_S
 
     # Called by other tasks.
@@ -72,7 +77,7 @@ class LiveRoom:
         """Queue a command. It is answered exactly once."""
         if self._commands.append(pending) == 1:
             self._context.has_commands(self.room)
-        if not self._running:
+        if not self._working:
             self._wake()
 
     def has_queued(self, socket: LiveSocket) -> bool:
@@ -126,44 +131,66 @@ class LiveRoom:
         """Answer all pending commands with an error."""
         self._commands.fail(error)
 
-    # The room's task.
-
     def _wake(self) -> None:
-        if not self._running and self._pending():
-            self._running = True
-            self._context.start(self._run)
+        if not self._working and self._pending():
+            self._working = True
+            if self._state is not None and self._is_current():
+                self._context.appender.add(self)
+            else:
+                self._context.start(self._run)
 
     def _pending(self) -> bool:
-        return bool(self._commands or self._behind or self._unsure) or self._lags()
+        return bool(self._commands) or not self._is_current()
+
+    def _is_current(self) -> bool:
+        """Return whether every subscription is at head, and head is at the highest seq that is known."""
+        return not self._behind and not self._unsure and not self._lags()
 
     def _lags(self) -> bool:
         return self.head is not None and self.head < self.known
 
-    async def _run(self) -> None:
+    def _rest(self) -> None:
+        self._working = False
         self._pause = PAUSE_MIN_S
-        step = self._step
-        while self._pending():
+        self._drop_if_idle()
+
+    def _drop_if_idle(self) -> None:
+        """If the room has no work, end the subscriptions of users who are not members, and drop an unused room."""
+        if self._working or self._pending():
+            return
+        for subscription in self._subscriptions:
+            if not subscription.member:
+                self._subscriptions.remove(subscription)
+        if not self._subscriptions:
+            self._context.idle(self.room)
+
+    # The room's task.
+
+    async def _run(self, step: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Take steps, ``step`` first, until nothing is pending or the appender has a batch."""
+        step = step or self._step
+        while True:
             try:
-                await step()
+                with anyio.CancelScope(deadline=current_time() + STEP_S):
+                    await step()
             except Unavailable:
                 await self._pause_after_failure()
             except Exception:
                 log.exception("room task failed, starts again from the store: room=%s", self.room)
-                self._state = self._state_ahead = None
-                self._behind.extend(self._subscriptions)  # head may have passed an entry that was not delivered
-                self.fail(Internal())
+                self._start_over()
                 await self._pause_after_failure()
-            step = self._step_with_limit
-        self._running = False
-        self._drop_if_idle()
+            if self._batch:
+                return
+            if not self._pending():
+                break
+            step = self._step
+        self._rest()
 
-    async def _step_with_limit(self) -> None:
-        """Take a step, and cancel it after `STEP_S`, in case the store never answers.
-
-        The first step of a run has no limit, because a cancel scope costs a tenth of a command.
-        """
-        with anyio.CancelScope(deadline=current_time() + STEP_S):
-            await self._step()
+    def _start_over(self) -> None:
+        """Forget what a failed step may have left in disorder."""
+        self._state = self._state_ahead = None
+        self._behind.extend(self._subscriptions)  # head may have passed an entry that was not delivered
+        self.fail(Internal())
 
     async def _step(self) -> None:
         if self._behind and self.head is not None:
@@ -177,16 +204,6 @@ class LiveRoom:
         """Pause after a failed step. Each pause is twice as long as the last one, until a write succeeds."""
         await anyio.sleep(self._pause)
         self._pause = min(2 * self._pause, PAUSE_MAX_S)
-
-    def _drop_if_idle(self) -> None:
-        """If the room has no work, end the subscriptions of users who are not members, and drop an unused room."""
-        if self._running or self._pending():
-            return
-        for subscription in self._subscriptions:
-            if not subscription.member:
-                self._subscriptions.remove(subscription)
-        if not self._subscriptions:
-            self._context.idle(self.room)
 
     # Catching up.
 
@@ -228,6 +245,9 @@ class LiveRoom:
             self._admit(changes)
             # For all users with sockets here: a socket that connects or ends a `sync` may subscribe during this read.
             rooms = await self._announcements(changes, self._context.users)
+        self._deliver(entries, rooms)
+
+    def _deliver(self, entries: Sequence[Entry], rooms: Mapping[UserId, Room]) -> None:
         for entry in entries:
             self._commands.finish_by_key(entry)
             self._advance(entry)
@@ -291,22 +311,24 @@ class LiveRoom:
             return remembered
         return (await self._context.store.read_on(self.room, after, upto - after)).entries
 
-    # Deciding and appending.
+    # Deciding.
 
     async def _serve(self, state: RoomState) -> None:
-        """Append a batch of entries of pending commands; or answer first commands that append nothing."""
+        """Hand a batch of pending commands to the appender; or answer first commands that append nothing."""
         pending = self._commands.all()
         seen = await gather_facts(pending, state, self._context.store, self._context.directory)
         if seen > state.head:
             self.known = max(self.known, seen)
             return
-        batch = self._decide_batch(state)
-        if batch:
-            await self._append(batch)
+        self._batch = self._decide_batch(state, self._commands.all())
+        if self._batch:
+            self._context.appender.add(self)
         else:
             await self._settle(state)
 
-    def _decide_batch(self, state: RoomState) -> Sequence[tuple[PendingCommand, Entry]]:
+    def _decide_batch(
+        self, state: RoomState, commands: Sequence[PendingCommand]
+    ) -> Sequence[tuple[PendingCommand, Entry]]:
         """Decide commands up to the first that appends nothing or that depends on an entry of the batch.
 
         An entry of the batch is not durable yet. A command that uses the same key depends on it. So does a command
@@ -315,7 +337,7 @@ class LiveRoom:
         batch: list[tuple[PendingCommand, Entry]] = []
         keys: set[tuple[UserId, Key]] = set()
         head = state.head
-        for pending in self._commands.all():
+        for pending in commands:
             command = pending.command
             if isinstance(command, ChatError) or len(batch) == BATCH_MAX or not facts_hold(pending, head):
                 break
@@ -345,30 +367,80 @@ class LiveRoom:
             pending.uncounted = False
         return outcome
 
-    async def _append(self, batch: Sequence[tuple[PendingCommand, Entry]]) -> None:
-        began = current_time()
-        tried = [pending.unsure_above for pending, _ in batch]
-        for pending, entry in batch:
-            if pending.unsure_above is None or entry.seq <= pending.unsure_above:
-                pending.unsure_above = entry.seq - 1
+    # Appending.
+
+    def next_batch(self) -> Sequence[Entry]:
+        """Return the next entries; see `Appending`. If none can be decided without a read, start the room's task."""
+        if not self._batch:
+            self._batch = self._decided_at_once()
+        if not self._batch:
+            self._context.start(self._run)
+            return ()
+        for pending, entry in self._batch:
+            pending.tried_at(entry.seq)
         self._unsure = True
-        appended = await self._context.store.append([entry for _, entry in batch])
+        return [entry for _, entry in self._batch]
+
+    def _decided_at_once(self) -> Sequence[tuple[PendingCommand, Entry]]:
+        state = self._state
+        if state is None or not self._is_current():
+            return ()
+        commands = self._commands.all()
+        note_facts(commands, state, self._context.directory)
+        return self._decide_batch(state, commands)
+
+    def appended(self, outcome: AppendResult | Exception, began: float) -> None:
+        """Take the outcome of an append; see `Appending`."""
+        batch, self._batch = self._batch, ()
+        if not isinstance(outcome, AppendResult) or outcome.written < len(batch):
+            self._context.start(partial(self._run, partial(self._finish_append, batch, outcome, began)))
+            return
+        written = self._note_written(batch)
+        if any(entry.affects for entry in written):
+            self._context.start(partial(self._run, partial(self._apply, written)))
+            return
+        try:
+            self._deliver(written, {})
+        except Exception:
+            log.exception("room failed, starts again from the store: room=%s", self.room)
+            self._start_over()
+            self._context.start(partial(self._run, self._pause_after_failure))
+            return
+        if self._commands and self._state is not None and self._is_current():
+            self._context.appender.add(self)
+        elif self._pending():
+            self._context.start(self._run)
+        else:
+            self._rest()
+
+    async def _finish_append(
+        self, batch: Sequence[tuple[PendingCommand, Entry]], outcome: AppendResult | Exception, began: float
+    ) -> None:
+        """Take the outcome of an append that did not write the whole batch."""
+        if isinstance(outcome, Exception):
+            raise outcome
+        for pending, _ in batch[outcome.written :]:
+            pending.not_tried()
+        written = self._note_written(batch[: outcome.written])
+        if written:
+            await self._apply(written)
+        pending, entry = batch[outcome.written]
+        if outcome.taken:
+            self._answer_from_taken(pending, entry, outcome.taken)
+        else:
+            self.known = max(self.known, entry.seq)
+            took = current_time() - began
+            await anyio.sleep(self._context.uniform(0, min(2 * took, PAUSE_MAX_S)))
+
+    def _note_written(self, batch: Sequence[tuple[PendingCommand, Entry]]) -> Sequence[Entry]:
+        """Note that the outcome of the append is known, and publish the entries that were written."""
         self._unsure = False
         self._pause = PAUSE_MIN_S
-        written = [entry for _, entry in batch[: appended.written]]
-        left = batch[appended.written :]
-        for (pending, _), before in zip(left, tried[appended.written :], strict=True):
-            pending.unsure_above = before
+        written = [entry for _, entry in batch]
         if written:
             self.known = max(self.known, written[-1].seq)
             self._context.publish(written)
-            await self._apply(written)
-        if left and appended.taken:
-            self._answer_from_taken(*left[0], appended.taken)
-        elif left:
-            self.known = max(self.known, left[0][1].seq)
-            took = current_time() - began
-            await anyio.sleep(self._context.uniform(0, min(2 * took, PAUSE_MAX_S)))
+        return written
 
     def _answer_from_taken(self, pending: PendingCommand, entry: Entry, taken: Entry) -> None:
         """Answer a command from ``taken``, which has its key: now, or once the room has processed that entry."""

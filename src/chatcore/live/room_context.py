@@ -12,6 +12,7 @@ from ..errors import ChatError
 from ..ids import RoomId, UserId
 from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
+from .appender import Appender
 from .live_sockets import LiveUser
 
 
@@ -20,6 +21,7 @@ class RoomContext:
     """The context that all rooms of a Chat share."""
 
     store: Store
+    appender: Appender
     users: Mapping[UserId, LiveUser]
     now: Callable[[], datetime]
     start: Callable[[Callable[[], Coroutine[Any, Any, None]]], None]

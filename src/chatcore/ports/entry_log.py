@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import anyio
 from attrs import frozen
 
 from ..domain.entries import Entry
@@ -67,6 +68,12 @@ class EntryLog(ABC):
     cannot be reached or does not answer within 2 seconds.
     """
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Let a class that defines `append` alone have the `append_all` that calls it, not an inherited one."""
+        super().__init_subclass__(**arguments)
+        if "append" in vars(cls) and "append_all" not in vars(cls):
+            cls.append_all = EntryLog.append_all  # type: ignore[method-assign]
+
     @abstractmethod
     async def append(self, entries: Sequence[Entry]) -> AppendResult:
         """Write entries of one room if its head is just below the first. Their seqs follow each other.
@@ -76,6 +83,30 @@ class EntryLog(ABC):
         entries of one room does not affect the other rooms. After `Unavailable`, and after a cancellation, the outcome
         is unknown: the entries may be written, or be written later.
         """
+
+    async def append_all(self, batches: Sequence[Sequence[Entry]]) -> Sequence[AppendResult | Exception]:
+        """Append each batch, the entries of one room, as `append` does. The batches are of different rooms.
+
+        Returns for each batch its result, or the exception that `append` would have raised. This default calls `append`
+        for all batches concurrently. A store overrides it if it writes them cheaper together.
+        """
+        if len(batches) == 1:
+            return [await self._outcome(batches[0])]
+        outcomes: dict[int, AppendResult | Exception] = {}
+
+        async def append(index: int, batch: Sequence[Entry]) -> None:
+            outcomes[index] = await self._outcome(batch)
+
+        async with anyio.create_task_group() as tasks:
+            for index, batch in enumerate(batches):
+                tasks.start_soon(append, index, batch)
+        return [outcomes[index] for index in range(len(batches))]
+
+    async def _outcome(self, batch: Sequence[Entry]) -> AppendResult | Exception:
+        try:
+            return await self.append(batch)
+        except Exception as error:  # noqa: BLE001  # returned to the caller
+            return error
 
     @abstractmethod
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:

@@ -68,6 +68,52 @@ class AppendContract:
         assert await everything(log, name) == entries
         assert len(await everything(log, "room")) == 2
 
+    async def test_append_all_appends_to_each_room_as_append_does(self, log: Store) -> None:
+        for room in ("plain", "seq taken", "key taken", "key twice", "joins"):
+            await write(log, conversation(room, 2))
+        batches = [
+            [message("plain", 3, key="a"), message("plain", 4, "bob", key="a")],
+            [message("seq taken", 2, key="new")],
+            [message("key taken", 3, key="a"), message("key taken", 4, key="a"), message("key taken", 5, key="b")],
+            [message("key twice", 3, "bob", key="\0"), message("key twice", 4, "bob", key="\0")],
+            conversation("new", 3),
+            [joined("joins", 3, "carol"), message("joins", 4, "carol")],
+            [message("ahead", 2)],
+        ]
+        outcomes = await log.append_all(batches)
+        assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
+        assert [outcome.written for outcome in outcomes if isinstance(outcome, AppendResult)] == [2, 0, 1, 1, 3, 2, 0]
+        taken = {
+            batch[0].room: o.taken for batch, o in zip(batches, outcomes, strict=True) if isinstance(o, AppendResult)
+        }
+        assert (taken["key taken"], taken["key twice"]) == (batches[2][0], batches[3][0])
+        assert taken["plain"] is taken["new"] is taken["ahead"] is None
+        heads = {room: [entry.seq for entry in await everything(log, room)][-1:] for room in taken}
+        assert heads == dict(zip(taken, [[4], [2], [3], [3], [3], [4], []], strict=True))
+        assert (await log.state("joins")).member("carol")
+
+    async def test_append_all_writes_many_rooms_and_their_views(self, log: Store) -> None:
+        rooms = [f"room {number}" for number in range(150)]
+        for room in rooms:
+            await write(log, conversation(room, 1))
+        for seq in (2, 3):
+            batches = [
+                [
+                    message(room, seq + n, "bob", key=f"{seq} {n}", body=f"{room} {seq + n}")
+                    for n in range(number % 3 + 1)
+                ]
+                for number, room in enumerate(rooms)
+                if seq == 2 or number % 3 == 0
+            ]
+            outcomes = await log.append_all(batches)
+            assert [outcome for outcome in outcomes if not isinstance(outcome, AppendResult)] == []
+        for number, room in enumerate(rooms):
+            head = (3, 3, 4)[number % 3]
+            bodies = [entry.event.body for entry in await everything(log, room) if isinstance(entry.event, Message)]
+            assert bodies[1:] == [f"{room} {seq}" for seq in range(2, head + 1)]
+            view = (await log.views(room, ["alice"]))["alice"]
+            assert (view.head, view.unread) == (head, head - 1)
+
     async def test_rooms_authors_and_keys_are_compared_by_code_points(self, log: Store) -> None:
         for room in ALMOST_EQUAL:
             authors = [message(room, seq, author, key="k") for seq, author in enumerate(ALMOST_EQUAL, start=1)]

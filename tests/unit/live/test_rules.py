@@ -389,6 +389,15 @@ async def test_store_that_hangs_after_a_failed_append_fails_a_command_after_5_s(
         assert (again.seq, again.duplicate) == (1, True)
 
 
+async def test_append_that_hangs_is_repeated_after_5_s() -> None:
+    store = HeldStore()
+    async with Chat(store) as chat:
+        store.hold("append", done=False)
+        with pytest.raises(Unavailable):
+            await chat.execute("alice", SendMessage(to="bob", body="one", key="1"))
+        assert (await chat.execute("alice", SendMessage(to="bob", body="two", key="2"))).seq == 1
+
+
 async def test_sync_without_a_socket_returns_events_gap_reset_and_gone() -> None:
     store = HeldStore()
     async with Chat(store) as chat:
