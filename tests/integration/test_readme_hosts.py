@@ -23,7 +23,7 @@ async def statuses(serving: AbstractAsyncContextManager[str]) -> tuple[int, int]
     async with serving as url, ClientSession() as client:
         rooms = f"{url}/chat/api/v1/rooms"
         async with (
-            client.get(rooms, headers={"Cookie": 'session="a random secret"'}) as known,
+            client.get(rooms, headers={"Cookie": "session=a-random-secret"}) as known,
             client.get(rooms) as not_known,
         ):
             return known.status, not_known.status
