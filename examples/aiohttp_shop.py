@@ -1,6 +1,6 @@
 """Chat in an aiohttp shop that keeps its customers' sessions in cookies.
 
-    pip install 'chatcore[aiohttp]'
+    pip install '.[aiohttp]'     # in a clone of chatcore
     python aiohttp_shop.py 5000     # the API is at /chat/api/v1, Socket.IO at /chat/socket.io/
 
 The chat asks the shop who a request belongs to, and knows nothing else of the shop than its session cookie.

@@ -1,6 +1,6 @@
 """Chat in a Django project with its own sessions: an async view and a sync one write to the chat.
 
-    pip install django uvicorn 'chatcore[asgi]'
+    pip install django uvicorn '.[asgi]'     # in a clone of chatcore
     SHOP_SECRET=$(openssl rand -base64 50) uvicorn django_shop:application
 
 Django's ASGI application has no lifespan, so `ChatApp` is the outer application: it enters the Chat, serves what is

@@ -1,6 +1,6 @@
 """Chat in a FastAPI program that has JWTs of its own.
 
-    pip install fastapi uvicorn 'chatcore[asgi,jwt]'
+    pip install fastapi uvicorn '.[asgi,jwt]'     # in a clone of chatcore
     SHOP_KEY=$(openssl rand -base64 32) uvicorn fastapi_jwt:app
 
 Clients get a token of the shop at POST /login, and use it for the shop's routes and for the chat, whose API is at

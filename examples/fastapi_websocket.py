@@ -1,6 +1,6 @@
 """A WebSocket of a FastAPI application's own, with the frames of the plain WebSocket (docs/protocol.md).
 
-pip install fastapi uvicorn websockets, then: uvicorn fastapi_websocket:app, in the folder of this file.
+pip install fastapi uvicorn websockets, and chatcore. Then: uvicorn fastapi_websocket:app, in the folder of this file.
 """
 
 from collections.abc import AsyncGenerator

@@ -1,6 +1,6 @@
 """A shop in Flask that writes to its customers' chats, beside a chatcore server on the same MongoDB database.
 
-    pip install flask 'chatcore[mongo]'
+    pip install flask '.[mongo]'     # in a clone of chatcore
     SHOP_STORE=mongodb://localhost/chat python flask_shop.py 5000
 
 Flask does not await: `Blocking` runs the Chat in a thread of its own, and every request calls it. The message's key is

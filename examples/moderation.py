@@ -1,6 +1,6 @@
 """A moderating gate: words that are refused, words that are replaced, and nothing of it in the clients.
 
-    pip install 'chatcore[aiohttp]'
+    pip install '.[aiohttp]'     # in a clone of chatcore
     python moderation.py 5000     # the API is at /chat/api/v1, Socket.IO at /chat/socket.io/
 
 The gate sees every command of clients that appends, edits too, so an edit cannot bring back what a send was refused. A

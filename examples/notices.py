@@ -1,6 +1,6 @@
 """A worker that sends notices: one for each line `USER TEXT` of its input, in the order of the lines.
 
-    pip install 'chatcore[mongo]'
+    pip install '.[mongo]'     # in a clone of chatcore
     echo "alice Your parcel has arrived." | python notices.py mongodb://localhost/chat
 
 A notice's key is made from its line. So the worker may be killed and started again with the same input, and sends no
