@@ -81,7 +81,7 @@ NUMBERS = {
 LATENCIES = ("answer_p50_ms", "answer_p99_ms", "delivery_p50_ms", "delivery_p99_ms")
 CORES = ("server_core", "store_core", "client_core", "refused")
 SPENT = ("server_us_message", "store_us_message", "requests_each", *CORES)
-CONNECTED = ("connects_s", "ready_p50_ms", "ready_p99_ms", "server_us_connect", "client_core")
+CONNECTED = ("connects_s", "ready_p50_ms", "ready_p99_ms", "server_us_connect", "client_core", "refused")
 
 WORKLOADS: Mapping[str, Workload] = {
     "W1": Workload(
@@ -139,7 +139,7 @@ WORKLOADS: Mapping[str, Workload] = {
         mode="storm",
         options={"users": 1000, "connecting": 64, "rooms": 50, "missed": 1},
         users=1000,
-        shows=("storm_s", "ready_p50_ms", "ready_p99_ms", "sync_p50_ms", "sync_p99_ms", "requests_each", "client_core"),
+        shows=("storm_s", "ready_p50_ms", "ready_p99_ms", "sync_p50_ms", "sync_p99_ms", "requests_each", *CORES),
         seeded=True,
         stored=True,
     ),
@@ -397,7 +397,6 @@ def compare(arguments: argparse.Namespace) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=arguments.data or CACHE)))
         cores = Cores(available[0], available[1])
-        os.sched_setaffinity(0, {cores.others})
         needed = any(server.on_mongo for server in servers)
         mongod = stack.enter_context(a_mongod(folder / "mongod", cores.others)) if needed else None
         comparison = Comparison(cores, folder, mongod, arguments.seconds)

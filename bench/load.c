@@ -3,7 +3,8 @@
    It speaks the wire contract of docs/protocol.md; the servers in bench/rivals speak the same part of it. It prints one
    JSON object: what it counted, latencies in milliseconds, and its own share of its core. It exits with 1, and says why
    on stderr, when a command is refused, a connection ends, or a message is not delivered to everyone: such a run counts
-   for nothing. Messages that are refused for the moment are repeated with their keys, as clients do, and counted.
+   for nothing. What is refused for the moment is repeated after a pause, as clients do it: messages with their keys, a
+   connection that was closed with 1013, `sync`. It is counted as `refused`.
 
    cc -O2 -o load load.c; usage: load MODE NAME=VALUE ...  (bench/compare.py starts it)
 
@@ -40,6 +41,7 @@
 #define IN_FLIGHT 4096 /* send times that a connection remembers; a power of two */
 #define READ_SIZE (256 * 1024)
 #define STUCK (30 * SECOND)
+#define TRY_AGAIN_LATER 1013
 
 struct option {
     const char *name;
@@ -138,7 +140,7 @@ struct connection {
     int step;      /* without a room it writes to the user who stands so many places behind its own */
     uint64_t left; /* messages that it sends one after the other, each when one before it is answered */
     uint64_t began;
-    bool answered; /* the last command of the setup, or `sync`, was answered */
+    bool answered;                                /* the last command of the setup, or `sync`, was answered */
     uint64_t sent_at[IN_FLIGHT], keys[IN_FLIGHT]; /* of commands that are not answered, by their number */
 };
 
@@ -146,10 +148,20 @@ struct user {
     char *name, *token;
 };
 
+/* What is repeated at a time: a message, or without `message` the connection. */
+struct repetition {
+    struct connection *connection;
+    uint64_t due, key, time;
+    bool message;
+};
+
 static struct user *users;
 static int users_count;
 static struct connection *connections;
 static int connections_count;
+
+static struct repetition *repetitions;
+static size_t repetitions_count, repetitions_capacity;
 
 static const char *mode;
 static int poll_fd, timer_fd;
@@ -163,6 +175,16 @@ static uint64_t sent, acknowledged, delivered, pages, received_bytes, refused;
 static int under_way, ready_count, answers_missing;
 static struct histogram to_answer, to_delivery, to_page, to_ready;
 static uint64_t max_lag;
+
+static void repeat_later(struct connection *connection, bool message, uint64_t key, uint64_t time) {
+    if (repetitions_count == repetitions_capacity) {
+        repetitions_capacity = 2 * repetitions_capacity + 64;
+        repetitions = must(realloc(repetitions, repetitions_capacity * sizeof *repetitions));
+    }
+    uint64_t pause = SECOND / 2 + (uint64_t)rand() % SECOND; /* as long as that of Socket.IO's own clients */
+    repetitions[repetitions_count++] = (struct repetition){connection, now() + pause, key, time, message};
+    refused++;
+}
 
 static void append(struct buffer *buffer, const void *bytes, size_t length) {
     if (buffer->length + length > buffer->capacity) {
@@ -319,14 +341,29 @@ static void on_ready(struct connection *connection, const char *text, size_t len
     if (storming) send_sync(connection, text, length);
 }
 
+/* End a connection that was refused for the moment, and connect again later. */
+static void disconnect(struct connection *connection) {
+    close(connection->fd);
+    if (connection->state == READY)
+        ready_count--;
+    else if (!storming)
+        under_way--;
+    connection->state = CLOSED;
+    connection->in.length = connection->out.length = 0;
+    repeat_later(connection, false, 0, 0);
+}
+
 static void on_answer(struct connection *connection, const char *text, size_t length) {
     char *rest;
     uint32_t id = (uint32_t)strtoul(text, &rest, 10);
     size_t head = length < 400 ? length : 400;
     if (!memmem(text, head, "\"ok\":true", 9)) {
         if (connection->role == SENDER && memmem(text, head, "\"temporary\":true", 16)) {
-            refused++;
-            post_message(connection, connection->keys[id % IN_FLIGHT], connection->sent_at[id % IN_FLIGHT]);
+            repeat_later(connection, true, connection->keys[id % IN_FLIGHT], connection->sent_at[id % IN_FLIGHT]);
+            return;
+        }
+        if (storming && memmem(text, head, "\"temporary\":true", 16)) {
+            disconnect(connection);
             return;
         }
         fail("%s was refused: %.*s", name_of(connection), (int)head, text);
@@ -396,6 +433,12 @@ static void on_text(struct connection *connection, const char *text, size_t leng
     }
 }
 
+static void on_close(struct connection *connection, int code) {
+    if (code != TRY_AGAIN_LATER || (connection->state == READY && !storming))
+        fail("%s: the server closed the websocket with %d", name_of(connection), code);
+    disconnect(connection);
+}
+
 /* Take whole frames from the bytes. Returns how many bytes they had. */
 static size_t take_frames(struct connection *connection, const char *bytes, size_t length) {
     size_t taken = 0;
@@ -427,11 +470,11 @@ static size_t take_frames(struct connection *connection, const char *bytes, size
             on_text(connection, payload, size);
         else if (at[0] == 0x89)
             send_frame(connection, 10, payload, size);
-        else if (at[0] == 0x88 && size >= 2)
-            fail("%s: the server closed the websocket with %d", name_of(connection),
-                 (unsigned char)payload[0] << 8 | (unsigned char)payload[1]);
+        else if (at[0] == 0x88)
+            on_close(connection, size < 2 ? 0 : (unsigned char)payload[0] << 8 | (unsigned char)payload[1]);
         else if (at[0] != 0x8A)
             fail("%s: a frame 0x%02x was not expected", name_of(connection), at[0]);
+        if (connection->state == CLOSED) return length;
         taken += header + size;
     }
     return taken;
@@ -451,19 +494,9 @@ static void on_readable(struct connection *connection) {
     }
     append(&connection->in, bytes, (size_t)count);
     size_t taken = take_frames(connection, connection->in.bytes, connection->in.length);
+    if (connection->state == CLOSED) return;
     memmove(connection->in.bytes, connection->in.bytes + taken, connection->in.length - taken);
     connection->in.length -= taken;
-}
-
-static void turn(int timeout_ms) {
-    struct epoll_event events[256];
-    int count = epoll_wait(poll_fd, events, 256, timeout_ms);
-    for (int i = 0; i < count; i++) {
-        struct connection *connection = events[i].data.ptr;
-        if (!connection) continue; /* the timer only ends the wait */
-        if (events[i].events & EPOLLOUT) flush(connection);
-        if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) on_readable(connection);
-    }
 }
 
 static void connect_user(struct connection *connection) {
@@ -485,10 +518,40 @@ static void connect_user(struct connection *connection) {
         port);
     append(&connection->out, request, (size_t)length);
     connection->state = UPGRADING;
-    connection->began = now();
+    if (!connection->began) connection->began = now(); /* what was refused counts from its first try */
     connection->writable_awaited = true;
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = connection};
     if (epoll_ctl(poll_fd, EPOLL_CTL_ADD, connection->fd, &event) < 0) fail("epoll_ctl: %s", strerror(errno));
+}
+
+static void repeat_due(void) {
+    uint64_t time = now();
+    for (size_t i = 0; i < repetitions_count;) {
+        struct repetition repetition = repetitions[i];
+        if (repetition.due > time) {
+            i++;
+            continue;
+        }
+        repetitions[i] = repetitions[--repetitions_count];
+        if (repetition.message) {
+            post_message(repetition.connection, repetition.key, repetition.time);
+        } else {
+            under_way++;
+            connect_user(repetition.connection);
+        }
+    }
+}
+
+static void turn(int timeout_ms) {
+    struct epoll_event events[256];
+    int count = epoll_wait(poll_fd, events, 256, repetitions_count && timeout_ms > 10 ? 10 : timeout_ms);
+    for (int i = 0; i < count; i++) {
+        struct connection *connection = events[i].data.ptr;
+        if (!connection) continue; /* the timer only ends the wait */
+        if (events[i].events & EPOLLOUT) flush(connection);
+        if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) on_readable(connection);
+    }
+    if (repetitions_count) repeat_due();
 }
 
 /* Connect users first to last - 1, so many at a time, and wait until they are ready. */
@@ -508,7 +571,8 @@ static void connect_users(int first, int last) {
 /* Wait until the commands of the setup are answered. */
 static void await_answers(int at_most) {
     uint64_t began = now();
-    while (answers_missing > at_most) {
+    for (int seen = 0; answers_missing > at_most; seen = answers_missing) {
+        if (answers_missing != seen) began = now();
         turn(100);
         if (now() - began > STUCK) fail("%d commands were not answered", answers_missing);
     }
@@ -612,7 +676,8 @@ static void measure(struct connection **senders, int senders_count, struct conne
     struct counts to = count("end");
     measuring = sending = false;
     uint64_t began = now();
-    while (acknowledged < sent || delivered < sent * (uint64_t)receivers) {
+    for (uint64_t seen = 0; acknowledged < sent || delivered < sent * (uint64_t)receivers; seen = delivered) {
+        if (delivered != seen) began = now();
         turn(100);
         if (now() - began > STUCK)
             fail("%" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64 " deliveries to %d receivers", sent,
@@ -730,6 +795,7 @@ static void run_connect(void) {
            "\"server_us_connect\": %.1f",
            total / ((double)(to.at - from.at) / 1e9), (resident_kib() - before) / total,
            (double)(to.bytes - from.bytes) / total, 1e6 * (to.server - from.server) / total);
+    printf(", \"refused\": %" PRIu64, refused);
     print_shares(&from, &to);
     print_times("ready", &to_ready);
     puts("}");
@@ -746,6 +812,7 @@ static void run_storm(void) {
     printf("{\"mode\": \"storm\", \"storm_s\": %.3f, \"users_s\": %.1f, \"received_bytes_user\": %.0f",
            (double)(to.at - from.at) / 1e9, total / ((double)(to.at - from.at) / 1e9),
            (double)(to.bytes - from.bytes) / total);
+    printf(", \"refused\": %" PRIu64, refused);
     print_shares(&from, &to);
     print_times("ready", &to_ready);
     print_times("sync", &to_answer);
