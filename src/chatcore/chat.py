@@ -3,8 +3,9 @@
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
+from time import time_ns
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -19,6 +20,7 @@ from .commands.gate import GATE_S, Gate, HostChecks, Via
 from .commands.rate_limits import CommandLimits
 from .domain.decider import Rules
 from .domain.entries import Entry
+from .domain.serialization import from_milliseconds
 from .errors import ChatError, Invalid, Unavailable
 from .feed import FeedBatch, FeedSignal, open_feed
 from .ids import UserId
@@ -49,8 +51,7 @@ A = TypeVar("A")
 
 def utc_now() -> datetime:
     """Return the present time in UTC, cut to milliseconds as stores and clients keep it."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    return from_milliseconds(time_ns() // 1_000_000)
 
 
 @frozen(kw_only=True)

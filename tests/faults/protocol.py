@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from .fault import Fault
 
 HISTORY = "tests/unit/test_history.py"
+CODEC = "tests/unit/test_http_codec.py"
 OVER_HTTP = "tests/integration/test_rights_matrix.py::test_every_user_gets_answer_of_table_over_http"
 OVER_SOCKETS = "tests/integration/test_rights_matrix.py::test_every_user_gets_answer_of_table_over_socket"
 
@@ -18,6 +19,19 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             'else NotFound("Out." if kind else None)',
             OVER_SOCKETS,
         ),
+    ),
+    "JSON that readers interpret differently is `invalid`": tuple(
+        Fault(
+            name,
+            "chatcore_http.codec:_decoded_plain",
+            old,
+            new,
+            f"{CODEC}::test_text_that_encodes_to_itself_is_decoded_as_the_strict_decoder_does",
+        )
+        for name, old, new in (
+            ("name-twice-is-taken", "encoded != (text.encode() if isinstance(text, str) else text)", "False"),
+            ("large-integer-is-taken", ", option=orjson.OPT_STRICT_INTEGER", ""),
+        )
     ),
     # Sessions.
     "A refresh token that is used again after 5 s revokes its session": (

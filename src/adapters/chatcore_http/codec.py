@@ -24,12 +24,33 @@ def decode(text: str | bytes, *, nesting: int = 0) -> object:
         Invalid: the text is no JSON, or JSON that implementations read differently: a name twice in one object, NaN
             or Infinity (also as ``1e999``), an integer beyond ±2^53, a lone surrogate, more than 32 levels.
     """
+    depth = JSON_DEPTH_MAX + nesting
+    value = _decoded_plain(text, depth)
+    return _decoded_strictly(text, depth) if value is None else value
+
+
+def _decoded_plain(text: str | bytes, depth: int) -> object | None:
+    """Decode a text that is exactly what `encode` would write; None for other texts, which may be valid too.
+
+    orjson decodes in a fifth of the time, but takes a name twice in one object, and an integer that JavaScript cannot
+    keep. The first is another text when it is encoded again; the second is not encoded.
+    """
+    try:
+        value: object = orjson.loads(text)
+        encoded = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return None
+    if encoded != (text.encode() if isinstance(text, str) else text):
+        return None
+    return value if encoded.count(b"[") + encoded.count(b"{") <= depth else None
+
+
+def _decoded_strictly(text: str | bytes, depth: int) -> object:
     try:
         unicode = _unicode(text)
         value = _DECODER.decode(unicode)
     except (json.JSONDecodeError, RecursionError):  # the latter for thousands of levels
         raise Invalid("The text is not valid JSON.") from None
-    depth = JSON_DEPTH_MAX + nesting
     if unicode.count("[") + unicode.count("{") > depth and not _is_within(value, depth):  # counting is the faster test
         raise Invalid(f"JSON must not be nested deeper than {JSON_DEPTH_MAX} levels.")
     if "\\u" in unicode and _has_lone_surrogates(value):  # in UTF-8 only an escape can make a lone surrogate

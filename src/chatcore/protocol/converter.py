@@ -12,7 +12,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from ..commands.history import History
 from ..commands.sync import Cursor
-from ..domain.entries import Banned, Data, Edited, Message, Reaction, Removed, RoomOpening
+from ..domain.entries import Banned, Data, Edited, Removed, RoomOpening
 from ..ids import UserId
 
 
@@ -66,22 +66,6 @@ def _converter() -> Converter:
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, Cursor], _cursors)
     converter.register_structure_hook_factory(_is_optional, lambda kind: _unless_null(converter, kind))
     omitted = override(omit_if_default=True)
-    converter.register_unstructure_hook(
-        Reaction, make_dict_unstructure_fn(Reaction, converter, mine=override(omit=True))
-    )
-    converter.register_unstructure_hook(
-        Message,
-        make_dict_unstructure_fn(
-            Message,
-            converter,
-            data=omitted,
-            reply_to=omitted,
-            mentions=omitted,
-            edited_at=override(omit=True),
-            reactions=omitted,
-            deleted=omitted,
-        ),
-    )
     converter.register_unstructure_hook(Edited, make_dict_unstructure_fn(Edited, converter, body=omitted))
     for event in (Removed, Banned):
         converter.register_unstructure_hook(event, make_dict_unstructure_fn(event, converter, reason=omitted))

@@ -42,12 +42,30 @@ KINDS: Mapping[type[Event], str] = {event: kind for kind, event in EVENTS.items(
 
 def event_object(event: Event) -> Object:
     """Return the event's fields in the wire object of its entry, without ``kind``."""
-    wire: Object = CONVERTER.unstructure(event)
     if isinstance(event, Message):
-        if event.deleted:
-            del wire["body"]
-        if event.edited_at:
-            wire["edited_at"] = timestamp(event.edited_at)
+        return _message_object(event)
+    wire: Object = CONVERTER.unstructure(event)
+    return wire
+
+
+def _message_object(message: Message) -> Object:
+    wire: Object = {} if message.deleted else {"body": message.body}
+    if message.data is not None:
+        wire["data"] = message.data
+    if message.reply_to is not None:
+        wire["reply_to"] = message.reply_to
+    if message.mentions:
+        wire["mentions"] = list(message.mentions)
+    wire["version"] = message.version
+    if message.reactions:
+        wire["reactions"] = {
+            emoji: {"count": reaction.count, "users": list(reaction.users)}
+            for emoji, reaction in message.reactions.items()
+        }
+    if message.deleted:
+        wire["deleted"] = True
+    if message.edited_at:
+        wire["edited_at"] = timestamp(message.edited_at)
     return wire
 
 
