@@ -1,8 +1,9 @@
-"""`host_program` in a process of its own, started with the command that its users type."""
+"""`host_program` or `framework_program` in a process of its own, started with the command that its users type."""
 
 import asyncio
 import os
 import re
+import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator
@@ -12,6 +13,7 @@ from pathlib import Path
 from aiohttp import ClientError, ClientSession
 from attrs import define
 
+from . import http_frameworks
 from .clients import TIMEOUT_S
 from .host_program import PREFIX as PREFIX
 from .socketio.silent import PLAIN, SOCKETIO, SilentClient
@@ -24,10 +26,11 @@ HOSTS = ("aiohttp", *ASGI)
 
 @define
 class HostProcess:
-    """A process that serves `host_program`."""
+    """A process that serves a host's program."""
 
     process: asyncio.subprocess.Process
     port: int
+    prefix: str = PREFIX
 
     @property
     def origin(self) -> str:
@@ -36,7 +39,13 @@ class HostProcess:
     @property
     def url(self) -> str:
         """The URL of the mount."""
-        return self.origin + PREFIX
+        return self.origin + self.prefix
+
+    async def stop(self) -> int:
+        """Ask the process to end, and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(TIMEOUT_S):
+            return await self.process.wait()
 
     def forget_peak(self) -> None:
         """Let `peak` begin at the present resident memory."""
@@ -50,16 +59,16 @@ class HostProcess:
 
     async def silent_socketio(self, user: str) -> SilentClient:
         """Connect a Socket.IO client that reads nothing from then on."""
-        return await (await SilentClient.open(self, path=PREFIX + SOCKETIO)).connect(user)
+        return await (await SilentClient.open(self, path=self.prefix + SOCKETIO)).connect(user)
 
     async def silent_plain(self, user: str) -> SilentClient:
         """Connect a client of the plain WebSocket that reads nothing from then on."""
-        return await (await SilentClient.open(self, path=PREFIX + PLAIN)).connect_plain(user)
+        return await (await SilentClient.open(self, path=self.prefix + PLAIN)).connect_plain(user)
 
 
 @asynccontextmanager
 async def host_process(folder: Path, kind: str, *options: str, port: int | None = None) -> AsyncGenerator[HostProcess]:
-    """Serve `host_program` in aiohttp, or in uvicorn with one of its websocket implementations.
+    """Serve `host_program` in aiohttp or in uvicorn with a websocket implementation, or `framework_program`.
 
     Its data is in ``folder``. The process is killed at the end of the block if it still runs.
     """
@@ -69,7 +78,7 @@ async def host_process(folder: Path, kind: str, *options: str, port: int | None 
         cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
     )
-    host = HostProcess(process, port)
+    host = HostProcess(process, port, http_frameworks.PREFIX if kind in http_frameworks.FRAMEWORKS else PREFIX)
     try:
         async with ClientSession() as http, asyncio.timeout(TIMEOUT_S * 2):
             while True:
@@ -89,7 +98,11 @@ def _command(kind: str, port: int) -> tuple[str, ...]:
     program = "tests.integration.host_program"
     if kind == "aiohttp":
         return ("aiohttp.web", "-H", "127.0.0.1", "-P", str(port), f"{program}:aiohttp_app")
-    return ("uvicorn", f"{program}:app", "--port", str(port), "--ws", kind, "--log-level", "warning")
+    uvicorn = ("--port", str(port), "--log-level", "warning")
+    if framework := http_frameworks.FRAMEWORKS.get(kind):
+        options = [f"--{name.replace('_', '-')}={value}" for name, value in framework.options.items()]
+        return ("uvicorn", f"tests.integration.framework_program:{kind}", *uvicorn, *options)
+    return ("uvicorn", f"{program}:app", *uvicorn, "--ws", kind)
 
 
 def _free_port() -> int:

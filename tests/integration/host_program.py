@@ -15,7 +15,9 @@ PREFIX = "/chat"
 
 
 async def authenticate(credentials: Credentials) -> Principal | None:
-    return Principal(credentials.token) if credentials.token else None
+    """``bob`` is bob, ``bob@phone`` is bob on his phone."""
+    user, _, device = (credentials.token or "").partition("@")
+    return Principal(user, device or None) if user else None
 
 
 chat = Chat(SqliteStore("chat-data"))

@@ -1,8 +1,12 @@
-"""An end-to-end conversation of two users with two devices each: official clients, default options, and a restart."""
+"""An end-to-end conversation of two users with two devices each, across a restart, on the server and on hosts.
+
+The clients are the official ones with their default options, and one of the plain WebSocket.
+"""
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+import signal
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -10,11 +14,14 @@ from typing import Any, TypeAlias
 
 import pytest
 from aiohttp import ClientSession
-from attrs import define, field
+from attrs import define, field, frozen
 
+from .host_processes import host_process
+from .http_hosts import ON_ASGI, WHOLE
 from .mongo_database import empty
 from .official import COMES_BACK_S, OfficialClient, javascript_client, python_client
-from .serving import Server, serving
+from .reconnecting_client import reconnecting_client
+from .serving import serving
 
 pytestmark = pytest.mark.anyio
 
@@ -23,8 +30,48 @@ SECRET = "a secret of the tests, of 32 bytes or more"
 PRIVATE = "pvt-alice-bob"
 DEVICES = [("alice", "phone"), ("alice", "laptop"), ("bob", "phone"), ("bob", "laptop")]
 
-Serve: TypeAlias = Callable[..., AbstractAsyncContextManager[Server]]
-Connect: TypeAlias = Callable[[str, str], AbstractAsyncContextManager[OfficialClient]]
+OFFICIAL = ("javascript", "python")
+CLIENTS = (*OFFICIAL, "websocket")
+CASES = [
+    *(("server", client) for client in CLIENTS),
+    *(("server on mongodb", client) for client in OFFICIAL),
+    *(("mount", client) for client in CLIENTS),
+    *((host, client) for host in ON_ASGI for client in CLIENTS if host in WHOLE),
+    *((host, client) for host in ("fastapi", "litestar") for client in OFFICIAL if host not in WHOLE),
+]
+
+
+@frozen
+class Service:
+    """What serves the conversation.
+
+    Attributes:
+        origin: of its URLs.
+        prefix: of its paths.
+        has_accounts: whether users sign up and sign in. Otherwise ``user@device`` is a token.
+        stop: stops its process, and returns the exit code.
+        byes: the reasons that it tells to clients when it stops.
+    """
+
+    origin: str
+    prefix: str
+    has_accounts: bool
+    stop: Callable[[], Awaitable[int]]
+    byes: Sequence[Mapping[str, Any]]
+
+    @property
+    def url(self) -> str:
+        return self.origin + self.prefix
+
+    @property
+    def port(self) -> int:
+        return int(self.origin.rpartition(":")[2])
+
+
+Serve: TypeAlias = Callable[..., AbstractAsyncContextManager[Service]]
+Connect: TypeAlias = Callable[[Service, str], AbstractAsyncContextManager[OfficialClient]]
+
+SHUTDOWN = {"code": "shutdown", "resumable": True}
 
 
 @pytest.fixture
@@ -32,22 +79,50 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=["javascript", "python"])
+@pytest.fixture
 def connect(request: pytest.FixtureRequest, node_modules: Path) -> Connect:
-    def opened(url: str, token: str) -> AbstractAsyncContextManager[OfficialClient]:
-        return python_client(url, token) if request.param == "python" else javascript_client(url, token, node_modules)
+    def opened(service: Service, token: str) -> AbstractAsyncContextManager[OfficialClient]:
+        path = f"{service.prefix}/socket.io/"
+        match request.param:
+            case "python":
+                return python_client(service.origin, token, path)
+            case "javascript":
+                return javascript_client(service.origin, token, node_modules, path)
+            case _:
+                return reconnecting_client(f"{service.url}/ws", token)
 
     return opened
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
-def settings(request: pytest.FixtureRequest) -> Mapping[str, str]:
-    """Return the settings of the server for each store."""
-    if request.param == "sqlite":
-        return {}
-    url = request.getfixturevalue("mongo_url")
-    empty(url)
-    return {"CHATCORE_STORE": url, "CHATCORE_SECRET": SECRET}
+@pytest.fixture
+def serve(request: pytest.FixtureRequest, tmp_path: Path) -> Serve:
+    """Serves the conversation on a port. Its data stays for the next time."""
+    if request.param not in ("server", "server on mongodb"):
+        return partial(hosted, tmp_path, request.param)
+    settings = {}
+    if request.param == "server on mongodb":
+        url = request.getfixturevalue("mongo_url")
+        empty(url)
+        settings = {"CHATCORE_STORE": url, "CHATCORE_SECRET": SECRET}
+    return partial(bundled, tmp_path, settings)
+
+
+@asynccontextmanager
+async def bundled(folder: Path, settings: Mapping[str, str], port: int = 0) -> AsyncGenerator[Service]:
+    async with serving(folder, port=port, environment=settings) as server:
+        yield Service(server.url, "", True, server.stop, [SHUTDOWN])
+
+
+@asynccontextmanager
+async def hosted(folder: Path, host: str, port: int | None = None) -> AsyncGenerator[Service]:
+    async with host_process(folder, "aiohttp" if host == "mount" else host, port=port) as process:
+
+        async def stop() -> int:
+            code = await process.stop()
+            return 0 if code == -signal.SIGTERM else code  # uvicorn ends by the signal that stopped it
+
+        # uvicorn closes the websockets before ChatApp hears of the stop.
+        yield Service(process.origin, process.prefix, False, stop, [SHUTDOWN] if host == "mount" else [])
 
 
 @define(eq=False)
@@ -136,24 +211,27 @@ class Device:
 
 @define
 class People:
-    """The users at the server over HTTP."""
+    """The users at the service over HTTP."""
 
-    server: Server
+    service: Service
     http: ClientSession
     tokens: dict[tuple[str, str], str] = field(factory=dict)
 
     async def sign_up(self) -> None:
         for user, device in DEVICES:
+            if not self.service.has_accounts:
+                self.tokens[user, device] = f"{user}@{device}"
+                continue
             account = {"user": user, "password": PASSWORD}
-            async with self.http.post(f"{self.server.url}/api/v1/accounts", json=account) as answer:
+            async with self.http.post(f"{self.service.url}/api/v1/accounts", json=account) as answer:
                 assert answer.status in (201, 409)
             session = {**account, "device": device}
-            async with self.http.post(f"{self.server.url}/api/v1/sessions", json=session) as answer:
+            async with self.http.post(f"{self.service.url}/api/v1/sessions", json=session) as answer:
                 self.tokens[user, device] = (await answer.json())["access_token"]
 
     async def ask(self, user: str, method: str, path: str, body: object = None) -> Any:
         headers = {"Authorization": f"Bearer {self.tokens[user, 'phone']}"}
-        url = f"{self.server.url}/api/v1{path}"
+        url = f"{self.service.url}/api/v1{path}"
         async with self.http.request(method, url, json=body, headers=headers) as answer:
             assert answer.status in (200, 201), await answer.text()
             return await answer.json()
@@ -168,7 +246,7 @@ async def online(people: People, connect: Connect) -> AsyncGenerator[Sequence[De
     async with AsyncExitStack() as stack:
         devices: list[Device] = []
         for user, name in DEVICES:
-            client = await stack.enter_async_context(connect(people.server.url, people.tokens[user, name]))
+            client = await stack.enter_async_context(connect(people.service, people.tokens[user, name]))
             devices.append(Device(user, client))
             devices[-1].listen()
         for device in devices:
@@ -176,18 +254,17 @@ async def online(people: People, connect: Connect) -> AsyncGenerator[Sequence[De
         yield devices
 
 
-async def test_two_users_chat_on_two_devices_each_across_restart(
-    tmp_path: Path, connect: Connect, settings: Mapping[str, str]
-) -> None:
+@pytest.mark.parametrize(("serve", "connect"), CASES, indirect=True)
+async def test_two_users_chat_on_two_devices_each_across_restart(serve: Serve, connect: Connect) -> None:
     # The server ends after the clients: python-socketio's may miss its end while it tries to reconnect.
-    async with ClientSession() as http, AsyncExitStack() as servers:
-        server = await servers.enter_async_context(serving(tmp_path, environment=settings))
-        people = People(server, http)
+    async with ClientSession() as http, AsyncExitStack() as services:
+        service = await services.enter_async_context(serve())
+        people = People(service, http)
         await people.sign_up()
         async with online(people, connect) as devices:
             await write_the_first_messages_at_once(people, devices)
             room = await join_over_http(people, devices)
-            await restart(people, servers, partial(serving, tmp_path, environment=settings), room, devices)
+            await restart(people, services, serve, room, devices)
             await agree(people, room, devices)
 
 
@@ -218,15 +295,15 @@ async def join_over_http(people: People, devices: Sequence[Device]) -> str:
     return room
 
 
-async def restart(people: People, servers: AsyncExitStack, serve: Serve, room: str, devices: Sequence[Device]) -> None:
-    """Restart the server. Messages are sent before the clients are back, which reconnect by themselves."""
+async def restart(people: People, services: AsyncExitStack, serve: Serve, room: str, devices: Sequence[Device]) -> None:
+    """Restart the service. Messages are sent before the clients are back, which reconnect by themselves."""
     for device in devices:
         await device.has(room, 3)
-    assert await people.server.stop() == 0
+    assert await people.service.stop() == 0
     for device in devices:
         await device.client.until(lambda client: client.life("disconnect"))
-        assert device.client.bodies_of("bye") == [{"code": "shutdown", "resumable": True}]
-    people.server = await servers.enter_async_context(serve(port=people.server.port))
+        assert device.client.bodies_of("bye") == people.service.byes
+    people.service = await services.enter_async_context(serve(port=people.service.port))
     for n in range(20):
         await people.post("alice", "/users/bob", f"while you were away {n}")
         await people.post("bob", f"/rooms/{room}", f"is anybody here {n}")
