@@ -195,6 +195,15 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{PEOPLE}::test_strangers_in_the_answer_of_a_directory_are_ignored",
         ),
     ),
+    "A directory that returns something else is `unavailable`, and the log says what to do": (
+        Fault(
+            "answer-of-a-directory-that-is-no-mapping",
+            "chatcore.live:UserLookup._checked",
+            "isinstance(answer, Mapping)",
+            "True",
+            f"{PEOPLE}::test_fault_of_a_directory_is_unavailable_and_logged_once",
+        ),
+    ),
     "Profiles that do not fit into an answer are named": (
         Fault(
             "profiles-above-the-size-of-an-answer",
