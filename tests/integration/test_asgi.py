@@ -109,9 +109,9 @@ async def test_chat_that_was_not_entered_is_unavailable_and_the_log_has_the_miss
         for _ in range(2):
             status, text = await get(f"{url}/chat/api/v1/rooms")
             assert (status, '"unavailable"' in text) == (503, True)
-    (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("chatcore")]
-    assert "async with chat: yield" in line
-    assert "\n" not in line
+            (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("chatcore")]
+            assert "async with chat: yield" in line
+            assert "\n" not in line
 
 
 async def raw_answer(url: str, request: str) -> bytes:

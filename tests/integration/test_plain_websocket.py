@@ -191,6 +191,15 @@ async def test_flood_of_commands_is_slowed_and_answered_in_order(host: SocketHos
     await alice.close()
 
 
+async def test_commands_sent_before_the_client_left_are_carried_out(host: SocketHost) -> None:
+    alice, bob = await host.connect("alice"), await host.connect("bob")
+    for number in range(100):
+        await alice.send({"event": "message.send", "data": {"to": "bob", "key": f"k{number}", "body": f"{number}"}})
+    await alice.close()
+    await bob.until(lambda client: len(client.bodies_of("entry")) == 100)
+    await bob.close()
+
+
 async def test_websocket_of_page_that_is_not_admitted_is_403(host: SocketHost) -> None:
     for path in ("/ws", "/socket.io/?EIO=4&transport=websocket"):
         with pytest.raises(WSServerHandshakeError) as refused:

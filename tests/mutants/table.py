@@ -44,6 +44,14 @@ LIMITS = (
     "tests/integration/test_serve_limits.py::test_connections_above_limit_are_logged_once_a_minute_and_address",
     "tests/integration/test_serve_limits.py::test_new_access_token_for_socket_is_not_counted_as_connection",
 )
+PLAIN, BYE = "tests/integration/test_plain_websocket.py", "tests/integration/test_bye_in_time.py"
+HTTP = "tests/integration/test_http_"
+HTTP_COOKIES, HTTP_ORIGINS = f"{HTTP}cookies.py", f"{HTTP}origins.py"
+HTTP_ERRORS, HTTP_BODIES, HTTP_ROUTES = f"{HTTP}errors.py", f"{HTTP}bodies.py", f"{HTTP}routes.py"
+ON_SERVER = ("-k", "not mount and not asgi")
+ON_AIOHTTP = ("-k", "not wsproto and not sansio and not server")
+ON_WSPROTO = ("-k", "not aiohttp and not sansio and not server")
+"""One host of those that a test runs on, since the tests of a mutant have a minute."""
 
 TESTS: Mapping[str, Sequence[str]] = {
     "src/chatcore/": LIVE,
@@ -79,6 +87,46 @@ TESTS: Mapping[str, Sequence[str]] = {
     "src/adapters/chatcore_socketio/server": (CONNECT, POLLING, WEBSOCKET, *LIMITS, END),
     "src/adapters/chatcore_socketio/session": (CONNECT, POLLING, HOSTILE, *FLOODS),
     "src/adapters/chatcore_aiohttp/websocket_handshake": (WEBSOCKET, CONNECT),
+    "src/adapters/chatcore_aiohttp/websocket_upgrade": (WEBSOCKET, CONNECT, END),
+    "src/adapters/chatcore_aiohttp/": ("tests/integration/test_mount.py", HTTP_ERRORS, HTTP_BODIES, "-k", "not asgi"),
+    "src/adapters/chatcore_asgi/websocket": (
+        *(
+            "tests/integration/test_asgi_stop.py::test_websocket_whose_task_the_server_cancels_ends_with_bye_shutdown_and_1001",
+        ),
+        *(
+            PLAIN,
+            "tests/integration/test_slow_consumers.py::test_cut_client_finds_bye_slow_and_1013_behind_what_it_had_not_read",
+        ),
+        *(BYE, "tests/integration/test_asgi_sockets.py::test_ended_sockets_leave_no_task_and_no_count", *ON_WSPROTO),
+    ),
+    "src/adapters/chatcore_asgi/": (
+        "tests/integration/test_asgi.py",
+        f"{PLAIN}::test_websocket_at_unknown_path_is_404",
+        f"{PLAIN}::test_pushes_are_the_same_as_over_socketio",
+        "tests/integration/test_http_frameworks.py::test_user_name_in_path_may_hold_anything",
+        "tests/integration/test_http_frameworks.py::test_path_that_is_not_served_is_404_and_method_405",
+    ),
+    "src/adapters/chatcore_http/account_routes": (f"{HTTP}accounts.py", HTTP_ERRORS, *ON_SERVER),
+    "src/adapters/chatcore_http/bodies": (HTTP_BODIES, *ON_SERVER),
+    "src/adapters/chatcore_http/codec": ("tests/unit/test_http_codec.py", HTTP_BODIES, *ON_SERVER),
+    "src/adapters/chatcore_http/cookies": ("tests/unit/test_http_cookies.py", HTTP_COOKIES),
+    "src/adapters/chatcore_http/credentials": (HTTP_COOKIES, HTTP_ERRORS),
+    "src/adapters/chatcore_http/guard": (
+        HTTP_ORIGINS,
+        HTTP_ERRORS,
+        "tests/integration/test_serve_hosts.py",
+        *ON_SERVER,
+    ),
+    "src/adapters/chatcore_http/hosts": ("tests/unit/test_http_hosts.py", "tests/integration/test_serve_hosts.py"),
+    "src/adapters/chatcore_http/origins": ("tests/unit/test_http_origins.py", HTTP_ORIGINS, HTTP_COOKIES),
+    "src/adapters/chatcore_http/prefixes": ("tests/integration/test_asgi.py", "tests/integration/test_mount.py"),
+    "src/adapters/chatcore_http/proxies": ("tests/unit/test_http_proxies.py",),
+    "src/adapters/chatcore_http/socket_routes": (f"{HTTP}sockets.py", *ON_SERVER),
+    "src/adapters/chatcore_http/urls": ("tests/unit/test_http_urls.py", HTTP_ROUTES, *ON_SERVER),
+    "src/adapters/chatcore_http/": (HTTP_ERRORS, HTTP_ROUTES, HTTP_BODIES, *ON_SERVER),
+    "src/adapters/chatcore_websocket/plain": (PLAIN, BYE, *ON_AIOHTTP),
+    "src/adapters/chatcore_websocket/incoming": ("tests/unit/test_frame_reader.py", HOSTILE, WEBSOCKET),
+    "src/adapters/chatcore_websocket/websockets": (PLAIN, CONNECT, *LIMITS, END, *ON_AIOHTTP),
 }
 
 ON_TRIO = frozenset({"src/chatcore/live/background.py", "src/chatcore/live/event_loop.py"})
