@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatcore.domain.serialization import INTEGER_MAX, JSON_DEPTH_MAX
@@ -117,6 +117,9 @@ TEXTS = st.recursive(
 
 
 @given(TEXTS)
+@example(f"[{2**53}]")
+@example(f"[{2**53 + 1}]")
+@example('{"a":1,"a":1}')
 def test_text_that_encodes_to_itself_is_decoded_as_the_strict_decoder_does(text: str) -> None:
     """The codec has a faster way for such texts."""
     try:
