@@ -16,11 +16,12 @@ class IncomingQueue:
     commands without waiting for answers is slowed, and not cut.
     """
 
-    __slots__ = ("_available", "_characters", "_is_closed", "_messages", "_space", "taken")
+    __slots__ = ("_available", "_characters", "_is_closed", "_loop", "_messages", "_space", "taken")
 
     def __init__(self) -> None:
         self.taken: int = 0
         """Number of messages taken so far."""
+        self._loop = asyncio.get_running_loop()
         self._messages: deque[str] = deque()
         self._characters = 0
         self._is_closed = False
@@ -47,7 +48,7 @@ class IncomingQueue:
     def space(self) -> asyncio.Future[None]:
         """Return a future that is done once the queue is at most half full, or closed."""
         if self._space is None:
-            self._space = asyncio.get_running_loop().create_future()
+            self._space = self._loop.create_future()
         return self._space
 
     async def take(self) -> str | None:
@@ -55,7 +56,7 @@ class IncomingQueue:
         while not self._messages:
             if self._is_closed:
                 return None
-            self._available = asyncio.get_running_loop().create_future()
+            self._available = self._loop.create_future()
             try:
                 await self._available
             finally:
