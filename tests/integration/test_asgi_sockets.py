@@ -11,11 +11,14 @@ from typing import TypeAlias
 import pytest
 from aiohttp import ClientSession
 
+from chatcore import SendMessage
+
 from .clients import TIMEOUT_S
 from .host_processes import ASGI, PREFIX, HostProcess, host_process
 from .official import COMES_BACK_S, OfficialClient, javascript_client, python_client
 from .plain_client import PlainClient
 from .socket_hosts import SocketHost, socket_host
+from .socketio.silent import SOCKETIO, SilentClient
 
 pytestmark = pytest.mark.anyio
 
@@ -113,6 +116,21 @@ async def test_ended_sockets_leave_no_task_and_no_count(implementation: str) -> 
         for _ in range(3):
             await _connect_and_leave(host)
         await _until(lambda: len(asyncio.all_tasks()) <= before)
+
+
+@pytest.mark.parametrize("implementation", ASGI)
+async def test_client_that_never_reads_leaves_no_task_while_it_stays(implementation: str) -> None:
+    async with socket_host(implementation) as host:
+        await _connect_and_leave(host)
+        await host.chat.execute("alice", SendMessage(to="silent", body="first", key="first"))
+        before = len(asyncio.all_tasks())
+        silent = await (await SilentClient.open(host, path=PREFIX + SOCKETIO)).connect()
+        sent = 0
+        while host.chat.stats().sockets:
+            await host.chat.execute("alice", SendMessage(to="silent", body="x" * 16_000, key=f"{sent}"))
+            sent += 1
+        await _until(lambda: len(asyncio.all_tasks()) <= before)
+        silent.close()
 
 
 async def _connect_and_leave(host: SocketHost) -> None:

@@ -132,10 +132,28 @@ async def test_first_frame_that_is_no_connect_ends_with_bye_protocol(host: Socke
 )
 async def test_bad_json_behind_an_id_is_answered_invalid(host: SocketHost, data: str) -> None:
     alice = await host.connect()
-    await alice.send(f'{{"id": 7, "event": "rooms", "data": {data}}}')
-    assert (await alice.answered(7))["error"]["code"] == "invalid"
+    for id in (7, "seven"):  # noqa: A001
+        await alice.send(f'{{"id": {json.dumps(id)}, "event": "rooms", "data": {data}}}')
+        answer = await alice.answered(id)
+        assert (answer["ok"], answer["error"]["code"]) == (False, "invalid")
     assert (await alice.call("rooms", {}))["ok"]
     await alice.close()
+
+
+async def test_data_of_32_levels_is_read_and_deeper_data_is_invalid(host: SocketHost) -> None:
+    alice = await host.connect()
+    for depth in (32, 33):
+        await alice.send(f'{{"id": {depth}, "event": "rooms", "data": {"[" * depth}{"]" * depth}}}')
+        error = (await alice.answered(depth))["error"]
+        assert ("nested" in error["message"]) == (depth == 33)
+    await alice.close()
+    for inner in (31, 32):
+        client = await host.open()
+        deep = f'{{"token": "alice", "more": {"[" * inner}{"]" * inner}}}'
+        await client.send(f'{{"event": "connect", "data": {deep}}}')
+        await client.until(lambda client: bool(client.frames))
+        assert client.frames[0]["event"] == ("ready" if inner == 31 else "bye")
+        await client.close()
 
 
 @pytest.mark.parametrize("data", [5, [], "x", None, {"unknown": 1}])
@@ -152,6 +170,18 @@ async def test_frame_above_64_kib_is_answered_too_large(host: SocketHost) -> Non
         answer = await alice.call("message.send", {"to": "bob", "key": "k", "body": "x" * size})
         assert answer["error"]["code"] == "too_large"
     assert (await alice.call("rooms", {}))["ok"]
+    await alice.close()
+
+
+@pytest.mark.parametrize("character", ["x", "😀"])
+async def test_frame_of_64_kib_in_utf_8_is_read_whole_and_a_larger_one_is_not(host: SocketHost, character: str) -> None:
+    alice = await host.connect()
+    for more, code in ((0, "invalid"), (1, "too_large")):
+        start, end = f'{{"id": {more}, "event": "rooms", "data": {{"a": "', '"}}'
+        size = 64 * 1024 + more - len(start) - len(end)
+        characters, rest = divmod(size, len(character.encode()))
+        await alice.send(f"{start}{character * characters}{'x' * rest}{end}")
+        assert (await alice.answered(more))["error"]["code"] == code
     await alice.close()
 
 
