@@ -9,6 +9,9 @@ ASGI = "tests/integration/test_asgi.py"
 COOKIES = "tests/integration/test_http_cookies.py"
 PLAIN = "tests/integration/test_plain_websocket.py"
 FRAMEWORKS = "tests/integration/test_http_frameworks.py"
+RIGHTS = "tests/integration/test_rights_matrix.py"
+ERRORS = "tests/integration/test_error_codes.py"
+CONVERSATION = "tests/integration/test_conversation.py"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
     "Names with slashes and braces work at any depth and under a root path": (
@@ -159,6 +162,39 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "return await request.read()",
             'return b""',
             f"{MOUNT}::test_body_that_a_middleware_of_the_host_has_read_is_read_again",
+        ),
+    ),
+    "Rights, errors and clients are the same on every host": (
+        Fault(
+            "plain-websocket-on-asgi-asks-no-rights",
+            "chatcore:Socket.receive",
+            "self._dispatcher.submit(self.info.user, command, reply, self._live)",
+            "connection = getattr(self._live.connection, '_connection')\n"
+            "writer = getattr(connection, '_writer')\n"
+            "trusted = 'PlainConnection' in str(type(connection)) and 'chatcore_asgi' in str(type(writer))\n"
+            "self._dispatcher.submit(self.info.user, command, reply, self._live, trusted=trusted)",
+            f"{RIGHTS}::test_every_user_gets_answer_of_table_over_socket[websocket-room.update-fastapi]",
+        ),
+        Fault(
+            "chat-app-overlooks-bodies",
+            "chatcore_asgi:pure_request",
+            'has_body=not is_http_1 or "Content-Length" in headers or "Transfer-Encoding" in headers',
+            "has_body=not is_http_1",
+            f"{ERRORS}::test_error_over_http_has_status_and_code_of_contract[invalid-django]",
+        ),
+        Fault(
+            "chat-app-keeps-large-frames-whole",
+            "chatcore_asgi:_take",
+            'text = TruncatedText(encoded[:START_MAX].decode(errors="ignore"))',
+            "pass",
+            f"{ERRORS}::test_error_over_socket_has_code_of_contract_and_socket_stays_open[websocket-too_large-django]",
+        ),
+        Fault(
+            "chat-app-without-polling-handshake",
+            "chatcore_asgi:ChatApp._response",
+            "if sockets is not None:",
+            "if sockets is not None and (upgrade or path == WEBSOCKET):",
+            f"{CONVERSATION}::test_two_users_chat_on_two_devices_each_across_restart[fastapi-python]",
         ),
     ),
 }

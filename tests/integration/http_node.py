@@ -15,6 +15,7 @@ from yarl import URL
 
 from chatcore.accounts import Accounts, AccountStore
 from chatcore.chat import Chat
+from chatcore.commands.rate_limits import CommandLimits
 from chatcore.ports.authenticator import Authenticator
 from chatcore.ports.store import Store
 from chatcore_http import Endpoint, Origins
@@ -105,6 +106,7 @@ async def http_node(
     store: Store | None = None,
     accounts_store: AccountStore | None = None,
     canonical: Callable[[str], str | None] = canonical_username,
+    limits: CommandLimits | None = None,
 ) -> AsyncGenerator[HttpNode]:
     """A node that listens on a free port, and serves ``more`` beside the endpoints of the server."""
     store, accounts_store = store or MemoryStore(), accounts_store or MemoryAccounts()
@@ -114,7 +116,7 @@ async def http_node(
 
     hasher = Argon2Hasher(argon2.profiles.CHEAPEST)
     accounts = Accounts(accounts_store, hasher, JwtTokens(SECRET), canonical, on_ended=end)
-    chat = Chat(store, directory=accounts.directory, canonical=accounts.canonical)
+    chat = Chat(store, directory=accounts.directory, canonical=accounts.canonical, limits=limits)
     admitted = origins if isinstance(origins, Origins) else Origins.parse(origins)
     parts = Parts(chat, accounts, authenticate or accounts.authenticate, admitted, more)
     async with present_host()(parts) as url, ClientSession() as client:
