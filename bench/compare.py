@@ -9,6 +9,7 @@ which the load client used more than 85 % of its core does not count.
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
+from types import FrameType
 
 from attrs import define, field, frozen
 
@@ -432,7 +434,13 @@ def progress(comparison: Comparison, name: str, server: Server, number: int, rou
     print(f"{where}: {text}", file=sys.stderr, flush=True)
 
 
+def end(number: int, frame: FrameType | None) -> None:
+    """End as after Ctrl-C, so that the servers are stopped too."""
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
+    signal.signal(signal.SIGTERM, end)
     parser = argparse.ArgumentParser(prog="python -m bench.compare")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each server in each workload")
     parser.add_argument("--seconds", type=float, default=5, help="seconds that a run measures, after 1 s without")
