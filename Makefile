@@ -1,6 +1,6 @@
 # make serve   makes the environment and starts the server; ARGS="--port 3002" are its flags
 # make test    makes the environment and runs every check
-# make bench   compares the server with others, for some minutes; it needs cc. ARGS="--rounds 7 --seconds 5" are its flags
+# make bench   compares the server with others, for some minutes; it needs cc. ARGS="--workloads W2 --rounds 7" are its flags
 .DELETE_ON_ERROR:
 .PHONY: serve test bench
 
@@ -20,8 +20,10 @@ serve: .venv/serve
 test: .venv/nox
 	exec $(BIN)/nox
 
+SHORT := --rounds 3 --seconds 2 --workloads W1,W1-one,W2,W3-idle,W4-pairs \
+	--servers chatcore-sqlite,node-memory,chatcore-mongo,node-mongoose
 bench: .venv/bench
-	exec $(BIN)/python -m bench.compare --rounds 3 --seconds 2 $(ARGS)
+	exec $(BIN)/python -m bench.compare $(SHORT) $(ARGS)
 
 .venv/nox: Makefile
 	$(or $(find_python),$(error $(NEEDED))) -m venv --clear .venv

@@ -9,6 +9,7 @@ which the load client used more than 85 % of its core does not count.
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,172 +21,17 @@ from pathlib import Path
 from statistics import median
 from types import FrameType
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from .servers import CACHE, HERE, SERVERS, Cores, Mongod, Place, Running, Server, a_mongod, install, on_core
+from .system_calls import CALLS, Strace, counted_calls
+from .tables import Result, aligned, number_text, ratios, table
+from .workloads import NUMBERS, WORKLOADS, Workload
 
 LOAD = CACHE / "load"
 CLIENT_CORE_MAX = 0.85
-Result = dict[str, float]
-
-
-@frozen(kw_only=True)
-class Workload:
-    """What the load client does to every server.
-
-    Attributes:
-        what: its description in the table.
-        mode: the load client's mode.
-        options: the load client's options.
-        users: how many accounts it needs.
-        shows: which numbers the table shows: those whose name is in `NUMBERS`.
-        seeded: whether the users have 50 rooms each before; they are written once, and kept for all rounds.
-        stored: whether a server that stores nothing cannot do it.
-        half_rate_of: the workload at half of whose median rate the pairs write.
-    """
-
-    what: str
-    mode: str
-    options: Mapping[str, float]
-    users: int
-    shows: Sequence[str]
-    seeded: bool = False
-    stored: bool = False
-    half_rate_of: str | None = None
-
-
-NUMBERS = {
-    "deliveries_s": "deliveries/s",
-    "messages_s": "messages/s",
-    "connects_s": "connects/s",
-    "pages_s": "pages/s",
-    "storm_s": "s until all are ready and synced",
-    "answer_p50_ms": "sent to acknowledged, p50 ms",
-    "answer_p99_ms": "sent to acknowledged, p99 ms",
-    "delivery_p50_ms": "sent to delivered, p50 ms",
-    "delivery_p99_ms": "sent to delivered, p99 ms",
-    "ready_p50_ms": "connect to ready, p50 ms",
-    "ready_p99_ms": "connect to ready, p99 ms",
-    "sync_p50_ms": "connect to synced, p50 ms",
-    "sync_p99_ms": "connect to synced, p99 ms",
-    "page_p50_ms": "page, p50 ms",
-    "page_p99_ms": "page, p99 ms",
-    "kib_socket": "KiB per idle socket",
-    "server_us_message": "server's CPU µs per message",
-    "store_us_message": "mongod's CPU µs per message",
-    "server_us_connect": "server's CPU µs per connect",
-    "requests_each": "requests to mongod per message or user",
-    "server_core": "server's core used",
-    "store_core": "mongod's core used",
-    "client_core": "load client's core used",
-    "refused": "refused for the moment, and repeated",
-}
-LATENCIES = ("answer_p50_ms", "answer_p99_ms", "delivery_p50_ms", "delivery_p99_ms")
-CORES = ("server_core", "store_core", "client_core", "refused")
-SPENT = ("server_us_message", "store_us_message", "requests_each", *CORES)
-CONNECTED = ("connects_s", "ready_p50_ms", "ready_p99_ms", "server_us_connect", "client_core", "refused")
-
-WORKLOADS: Mapping[str, Workload] = {
-    "W1": Workload(
-        what="a room of 500, 5 senders with 1 message in flight each",
-        mode="room",
-        options={"members": 500, "senders": 5, "window": 1},
-        users=500,
-        shows=("deliveries_s", *LATENCIES, *SPENT),
-    ),
-    "W1-one": Workload(
-        what="a room of 500, 1 sender with 1 message in flight",
-        mode="room",
-        options={"members": 500, "senders": 1, "window": 1},
-        users=500,
-        shows=("deliveries_s", *LATENCIES, *SPENT),
-    ),
-    "W2": Workload(
-        what="250 pairs, one of each sends, with 2 messages in flight",
-        mode="pairs",
-        options={"pairs": 250, "window": 2},
-        users=500,
-        shows=("messages_s", *LATENCIES, *SPENT),
-    ),
-    "W3": Workload(
-        what="1,000 users connect, 32 at a time; ready lists 50 rooms",
-        mode="connect",
-        options={"users": 1000, "warm": 100, "connecting": 32, "rooms": 50},
-        users=1100,
-        shows=CONNECTED,
-        seeded=True,
-    ),
-    "W3-idle": Workload(
-        what="2,000 users without rooms connect, 32 at a time, and stay idle",
-        mode="connect",
-        options={"users": 2000, "warm": 200, "connecting": 32},
-        users=2200,
-        shows=("kib_socket", *CONNECTED),
-    ),
-    "W4-room": Workload(
-        what="a room of 500, 20 messages/s by 5 senders",
-        mode="room",
-        options={"members": 500, "senders": 5, "rate": 20},
-        users=500,
-        shows=(*LATENCIES, *SPENT),
-    ),
-    "W4-pairs": Workload(
-        what="250 pairs, 1,000 messages/s together",
-        mode="pairs",
-        options={"pairs": 250, "rate": 1000},
-        users=500,
-        shows=(*LATENCIES, *SPENT),
-    ),
-    "W5": Workload(
-        what="after a restart 1,000 users with 50 rooms each connect at once, and sync",
-        mode="storm",
-        options={"users": 1000, "connecting": 64, "rooms": 50, "missed": 1},
-        users=1000,
-        shows=("storm_s", "ready_p50_ms", "ready_p99_ms", "sync_p50_ms", "sync_p99_ms", "requests_each", *CORES),
-        seeded=True,
-        stored=True,
-    ),
-    "W6": Workload(
-        what="16 readers of pages of 50, while 250 pairs write at half the rate of W2",
-        mode="pairs",
-        options={"pairs": 250, "readers": 16, "preload": 60},
-        users=500,
-        shows=("pages_s", "page_p50_ms", "page_p99_ms", "messages_s", *LATENCIES, *CORES),
-        stored=True,
-        half_rate_of="W2",
-    ),
-}
-
-
-@frozen
-class Goal:
-    """A ratio of medians that is promised: of ``ours`` to ``rival``, at least or at most so much."""
-
-    workload: str
-    number: str
-    ours: str
-    rival: str
-    least: float | None = None
-    most: float | None = None
-
-
-GOALS = (
-    Goal("W1", "deliveries_s", "chatcore-sqlite", "node-memory", least=2.5),
-    Goal("W1-one", "deliveries_s", "chatcore-sqlite", "node-memory", least=1.2),
-    Goal("W2", "messages_s", "chatcore-sqlite", "node-memory", least=1.0),
-    Goal("W3", "connects_s", "chatcore-sqlite", "node-memory", least=1.0),
-    Goal("W3-idle", "connects_s", "chatcore-sqlite", "node-memory", least=1.0),
-    Goal("W3-idle", "kib_socket", "chatcore-sqlite", "node-memory", most=1.0),
-    Goal("W4-room", "delivery_p50_ms", "chatcore-sqlite", "node-memory", most=1.2),
-    Goal("W4-room", "server_core", "chatcore-sqlite", "node-memory", most=1.5),
-    Goal("W4-pairs", "server_core", "chatcore-sqlite", "node-memory", most=2.5),
-    Goal("W1", "deliveries_s", "chatcore-mongo", "node-mongoose", least=1.7),
-    Goal("W2", "messages_s", "chatcore-mongo", "node-mongoose", least=5.0),
-    Goal("W2", "messages_s", "chatcore-mongo", "node-driver", least=1.0),
-    Goal("W5", "storm_s", "chatcore-mongo", "node-mongoose", most=0.7),
-)
-PAIRS_MORE_MS = 0.15
-"""W4 in pairs: the p50 may be so much above Node's, and the disk's fdatasync."""
+CALLS_S = 5
+"""Seconds in which system calls are counted at least: strace needs a part of a second to begin."""
 
 
 class LoadError(Exception):
@@ -256,7 +102,29 @@ class Comparison:
         self.seeded.add(place)
         return place
 
-    def _load(self, mode: str, running: Running, place: Place, options: Mapping[str, float]) -> Result:
+    def calls(self, name: str, server: Server) -> Mapping[str, float]:
+        """Return a server's system calls per delivery, in a run of their own: it is slowed by ``strace``."""
+        workload = WORKLOADS[name]
+        place = self._fresh(f"{name}_{server.name}_calls", server)
+        try:
+            server.prepare(place, users(workload))
+            with server.started(place, self.cores.server) as running:
+                trace = place.folder / "trace"
+                options = {**workload.options, "seconds": max(self.seconds, CALLS_S)}
+                result = self._load(workload.mode, running, place, options, Strace(running.process.pid, trace))
+                deliveries = result["deliveries_s"] * result["seconds"]
+                return {kind: count / deliveries for kind, count in counted_calls(trace, running.port).items()}
+        finally:
+            place.remove()
+
+    def _load(
+        self,
+        mode: str,
+        running: Running,
+        place: Place,
+        options: Mapping[str, float],
+        strace: Strace | None = None,
+    ) -> Result:
         """Run the load client. Requests to ``mongod`` are counted from when it begins to measure until it ends."""
         mongod = place.mongod
         processes = {"server": running.process.pid, **({"store": mongod.process.pid} if mongod else {})}
@@ -273,6 +141,10 @@ class Comparison:
             for printed in client.stdout:
                 if mongod and printed in {"begin\n", "end\n"}:
                     requests.append(mongod.requests())
+                if strace and printed == "begin\n":
+                    strace.begin()
+                if strace and printed == "end\n":
+                    strace.end()
             failure = client.stderr.read().strip()
         if client.returncode:
             log = place.log.read_text(encoding="utf-8")
@@ -304,82 +176,19 @@ def fdatasync_times(folder: Path, count: int = 50) -> list[float]:
     return times
 
 
-def percentile(values: Sequence[float], part: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(part * len(values)))]
-
-
-def number_text(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value < 10 else f"{value:.1f}"
-
-
-def middle(results: Mapping[int, Result], number: str) -> float:
-    return median(result[number] for result in results.values())
-
-
-def cell(results: Sequence[Result], number: str) -> str:
-    values = [result[number] for result in results if number in result]
-    if not any(values):
-        return ""
-    return f"{number_text(median(values))} ({number_text(min(values))}-{number_text(max(values))})"
-
-
-def table(comparison: Comparison, names: Sequence[str], servers: Sequence[str]) -> str:
-    """Medians, and in brackets the lowest and highest."""
-    lines: list[str] = []
+def calls_table(comparison: Comparison, names: Sequence[str], servers: Sequence[Server]) -> str:
+    lines = ["", "System calls per delivery (of runs slowed by strace)"]
     for name in names:
-        columns = [server for server in servers if (name, server) in comparison.results]
-        if not columns:
-            continue
-        rows = [[name, *columns]]
-        for number in WORKLOADS[name].shows:
-            cells = [cell([*comparison.results[name, server].values()], number) for server in columns]
-            if any(cells):  # a server without a store has no numbers of one
-                rows.append([NUMBERS[number], *cells])
-        lines += ["", f"{name}: {WORKLOADS[name].what}", *aligned(rows)]
+        rows = [[name, *CALLS]]
+        for server in servers:
+            try:
+                calls = comparison.calls(name, server)
+            except LoadError as error:
+                comparison.not_counted.append(f"calls of {name} {server.name}: {error}")
+            else:
+                rows.append([server.name, *(f"{calls[kind]:.3f}" for kind in CALLS)])
+        lines += aligned(rows)
     return "\n".join(lines)
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def ratios(comparison: Comparison) -> str:
-    """Ratios of medians, with the lowest and highest of the rounds' ratios, and what was promised."""
-    rows: list[list[str]] = []
-    for goal in GOALS:
-        ours = comparison.results.get((goal.workload, goal.ours))
-        rival = comparison.results.get((goal.workload, goal.rival))
-        if not ours or not rival:
-            continue
-        ratio = middle(ours, goal.number) / middle(rival, goal.number)
-        spread = [ours[turn][goal.number] / rival[turn][goal.number] for turn in ours.keys() & rival.keys()] or [ratio]
-        reached = ratio >= goal.least if goal.least is not None else ratio <= (goal.most or 0)
-        wanted = f"at least {goal.least}" if goal.least is not None else f"at most {goal.most}"
-        rows.append(
-            [
-                f"{goal.workload} {NUMBERS[goal.number]}",
-                f"{goal.ours} / {goal.rival}",
-                f"{ratio:.2f} ({min(spread):.2f}-{max(spread):.2f})",
-                wanted,
-                "reached" if reached else "missed",
-            ]
-        )
-    rows += pairs_latency(comparison)
-    return "\n".join(["", "Ratios of medians (lowest-highest of the rounds)", *aligned(rows)]) if rows else ""
-
-
-def pairs_latency(comparison: Comparison) -> list[list[str]]:
-    """W4 in pairs is promised as a difference: the rival does not wait for a disk."""
-    ours = comparison.results.get(("W4-pairs", "chatcore-sqlite"))
-    rival = comparison.results.get(("W4-pairs", "node-memory"))
-    if not ours or not rival:
-        return []
-    found, theirs = middle(ours, "delivery_p50_ms"), middle(rival, "delivery_p50_ms")
-    most = theirs + percentile(comparison.syncs_ms, 0.5) + PAIRS_MORE_MS
-    what = f"W4-pairs {NUMBERS['delivery_p50_ms']}"
-    reached = "reached" if found <= most else "missed"
-    return [[what, "chatcore-sqlite - node-memory", f"{found - theirs:.3f}", f"at most {most - theirs:.3f}", reached]]
 
 
 def build() -> None:
@@ -388,12 +197,21 @@ def build() -> None:
     subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-o", LOAD, HERE / "load.c"], check=True)
 
 
+def chosen(given: str, known: Mapping[str, object]) -> Sequence[str]:
+    names = given.split(",")
+    if unknown := set(names) - known.keys():
+        raise SystemExit(f"{', '.join(sorted(unknown))}: not one of {', '.join(known)}")
+    return names
+
+
 def compare(arguments: argparse.Namespace) -> None:
-    names: list[str] = arguments.workloads.split(",")
-    servers = [SERVERS[name] for name in arguments.servers.split(",")]
+    names = chosen(arguments.workloads, WORKLOADS)
+    servers = [SERVERS[name] for name in chosen(arguments.servers, SERVERS)]
     available = sorted(os.sched_getaffinity(0))
     if len(available) < 2:
         raise SystemExit("two cores are needed: one for the server, one for the load client")
+    if arguments.calls and not shutil.which("strace"):
+        raise SystemExit("--calls needs strace")
     build()
     install()
     with ExitStack() as stack:
@@ -402,24 +220,40 @@ def compare(arguments: argparse.Namespace) -> None:
         needed = any(server.on_mongo for server in servers)
         mongod = stack.enter_context(a_mongod(folder / "mongod", cores.others)) if needed else None
         comparison = Comparison(cores, folder, mongod, arguments.seconds)
-        for name in names:
-            for number in range(arguments.rounds):
-                for server in servers:
-                    if server.stores or not WORKLOADS[name].stored:
-                        progress(comparison, name, server, number, arguments.rounds)
-    print(table(comparison, names, [server.name for server in servers]))
-    print(ratios(comparison))
-    sync = {f"p{part}": percentile(comparison.syncs_ms, part / 100) for part in (50, 99)}
-    print(f"\nfdatasync of the disk: p50 {sync['p50']:.3f} ms, p99 {sync['p99']:.3f} ms")
+        turns = [
+            (name, number, server)
+            for name in names
+            for number in range(arguments.rounds)
+            for server in servers
+            if server.stores or not WORKLOADS[name].stored
+        ]
+        try:
+            for name, number, server in turns:
+                progress(comparison, name, server, number, arguments.rounds)
+                if arguments.json:
+                    Path(arguments.json).write_text(report(comparison), encoding="utf-8")
+        finally:  # also after Ctrl-C
+            print(table(comparison.results, names, [server.name for server in servers]))
+            print(ratios(comparison.results, syncs(comparison)["p50"]))
+        if arguments.calls:
+            print(calls_table(comparison, [name for name in names if name in {"W1", "W2"}], servers))
+    print(f"\nfdatasync of the disk: {', '.join(f'{part} {ms:.3f} ms' for part, ms in syncs(comparison).items())}")
     for line in comparison.not_counted:
         print(f"not counted: {line}")
-    if arguments.json:
-        runs = [
-            {"workload": name, "server": server, "rounds": rounds}
-            for (name, server), rounds in comparison.results.items()
-        ]
-        report = {"fdatasync_ms": sync, "not_counted": comparison.not_counted, "results": runs}
-        Path(arguments.json).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def syncs(comparison: Comparison) -> Mapping[str, float]:
+    times = sorted(comparison.syncs_ms)
+    return {f"p{part}": times[len(times) * part // 100] for part in (50, 99)} if times else {"p50": 0, "p99": 0}
+
+
+def report(comparison: Comparison) -> str:
+    """All results as JSON."""
+    results = [
+        {"workload": name, "server": server, "rounds": rounds} for (name, server), rounds in comparison.results.items()
+    ]
+    found = {"fdatasync_ms": syncs(comparison), "not_counted": comparison.not_counted, "results": results}
+    return json.dumps(found, indent=1) + "\n"
 
 
 def progress(comparison: Comparison, name: str, server: Server, number: int, rounds: int) -> None:
@@ -447,6 +281,7 @@ def main() -> None:
     parser.add_argument("--workloads", default=",".join(WORKLOADS), help="comma-separated")
     parser.add_argument("--servers", default=",".join(SERVERS), help="comma-separated")
     parser.add_argument("--data", help="the folder in whose disk the servers' data are; default: in .cache")
+    parser.add_argument("--calls", action="store_true", help="count system calls per delivery too; needs strace")
     parser.add_argument("--json", help="a file for all results")
     compare(parser.parse_args())
 
