@@ -132,11 +132,13 @@ async def test_first_frame_that_is_no_connect_ends_with_bye_protocol(host: Socke
 )
 async def test_bad_json_behind_an_id_is_answered_invalid(host: SocketHost, data: str) -> None:
     alice = await host.connect()
-    for id in (7, "seven"):  # noqa: A001
+    for id in (7, "seven", "7" * 64):  # noqa: A001
         await alice.send(f'{{"id": {json.dumps(id)}, "event": "rooms", "data": {data}}}')
         answer = await alice.answered(id)
         assert (answer["ok"], answer["error"]["code"]) == (False, "invalid")
-    assert (await alice.call("rooms", {}))["ok"]
+    longest = "8" * 64
+    await alice.send({"id": longest, "event": "rooms", "data": {}})
+    assert (await alice.answered(longest))["ok"]
     await alice.close()
 
 
@@ -176,12 +178,12 @@ async def test_frame_above_64_kib_is_answered_too_large(host: SocketHost) -> Non
 @pytest.mark.parametrize("character", ["x", "😀"])
 async def test_frame_of_64_kib_in_utf_8_is_read_whole_and_a_larger_one_is_not(host: SocketHost, character: str) -> None:
     alice = await host.connect()
-    for more, code in ((0, "invalid"), (1, "too_large")):
-        start, end = f'{{"id": {more}, "event": "rooms", "data": {{"a": "', '"}}'
+    for number, (more, code) in enumerate([(-1, "invalid"), (0, "invalid"), (1, "too_large")]):
+        start, end = f'{{"id": {number}, "event": "rooms", "data": {{"a": "', '"}}'
         size = 64 * 1024 + more - len(start) - len(end)
         characters, rest = divmod(size, len(character.encode()))
         await alice.send(f"{start}{character * characters}{'x' * rest}{end}")
-        assert (await alice.answered(more))["error"]["code"] == code
+        assert (await alice.answered(number))["error"]["code"] == code
     await alice.close()
 
 
@@ -335,8 +337,9 @@ async def test_websocket_at_unknown_path_is_404(host: SocketHost, path: str) -> 
 async def test_request_without_upgrade_is_400(host: SocketHost) -> None:
     async with host.http.get(f"{host.url}/ws") as answer:
         assert (answer.status, (await answer.json())["code"]) == (400, "invalid")
-    async with host.http.post(f"{host.url}/ws") as answer:
-        assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+    for method in ("POST", "DELETE"):
+        async with host.http.request(method, f"{host.url}/ws") as answer:
+            assert (answer.status, answer.headers["Allow"]) == (405, "GET")
 
 
 async def test_pushes_are_the_same_as_over_socketio(host: SocketHost) -> None:
