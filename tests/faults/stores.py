@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from .fault import Fault
 
+SQLITE_APPENDS = "tests/integration/test_sqlite_appends.py"
 MONGO_FAULTS = "tests/integration/test_mongo_faults.py"
 IN_MONGO = "tests/integration/test_mongo_store.py"
 
@@ -71,6 +72,50 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             'for statement in ("RELEASE job", "COMMIT", "BEGIN IMMEDIATE", "SAVEPOINT job"):\n'
             "    connection.execute(statement)",
             "tests/integration/test_sqlite_cut.py",
+        ),
+    ),
+    "Messages of many rooms that one statement writes are written as each append alone writes them": (
+        Fault(
+            "sqlite-refused-batch-takes-others-with-it",
+            "chatcore_sqlite:_write_messages",
+            "return False",
+            "raise",
+            f"{SQLITE_APPENDS}::test_refused_batch_costs_the_others_few_statements",
+        ),
+        Fault(
+            "sqlite-refused-batch-acknowledged",
+            "chatcore_sqlite:_outcome",
+            "outcome = error",
+            "outcome = AppendResult(written=len(batch))",
+            f"{SQLITE_APPENDS}::test_appends_together_write_what_single_appends_write",
+        ),
+        Fault(
+            "sqlite-message-written-above-hole",
+            "chatcore_sqlite:MESSAGE_WRITER",
+            "AND head = NEW.seq - 1 ",
+            "",
+            "tests/integration/test_sqlite_store.py::TestSqliteLog::test_append_above_the_next_seq_writes_nothing",
+        ),
+        Fault(
+            "sqlite-refused-message-left-out-and-acknowledged",
+            "chatcore_sqlite:MESSAGE_WRITER",
+            "RAISE(ABORT, 'the message does not follow the head of its room')",
+            "NULL",
+            f"{SQLITE_APPENDS}::test_appends_together_write_what_single_appends_write",
+        ),
+        Fault(
+            "sqlite-message-begins-a-run-of-its-own",
+            "chatcore_sqlite:MESSAGE_WRITER",
+            "WHERE author = NEW.author",
+            "WHERE author != NEW.author",
+            f"{SQLITE_APPENDS}::test_appends_together_write_what_single_appends_write",
+        ),
+        Fault(
+            "sqlite-messages-written-while-views-are-rebuilt",
+            "chatcore_sqlite:MESSAGE_WRITER",
+            " AND (SELECT views FROM store) = {VIEWS_RIGHT}",
+            "",
+            f"{SQLITE_APPENDS}::test_no_batch_is_appended_while_views_are_rebuilt",
         ),
     ),
     "`changes` returns changes that become visible late": (

@@ -14,6 +14,16 @@ STATEMENTS = {
     for name, sql in vars(statements).items()
     if isinstance(sql, str) and sql.strip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))
 }
+STATEMENTS["WRITE_MESSAGES"] = statements.WRITE_MESSAGES[4]
+
+_TRIGGER = statements.MESSAGE_WRITER.split(" BEGIN\n")[1].split("END;")[0]
+STATEMENTS.update(
+    {
+        f"MESSAGE_WRITER_{number}": re.sub(r"RAISE\(.*\)", "NULL", re.sub(r"NEW\.\w+", "?", sql))
+        for number, sql in enumerate(_TRIGGER.split(";")[:-1])
+    }
+)
+"""Each statement of the trigger, as a statement of its own."""
 
 ONE_ROW = {"SCAN store"}
 
@@ -26,6 +36,10 @@ BOUNDED = {
     "NEWEST_CHANGE": {"SCAN entries"},  # one row, from the end of the table
     "LAST_ROOM_OF": {"SCAN (subquery-1)"},  # as many rows as a step of a rebuild has
     "COUNT_REACTION": {"SCAN (subquery-1)"},  # one row for each named user
+    "WRITE_MESSAGES": {"SCAN (subquery-4)", "SCAN 4 CONSTANT ROWS"},  # the values
+    "MESSAGE_WRITER_0": ONE_ROW,
+    "MESSAGE_WRITER_1": {"SCAN CONSTANT ROW"},
+    "MESSAGE_WRITER_3": {"SCAN CONSTANT ROW", "SCAN (subquery-1)"},  # the last run
 }
 
 
@@ -49,7 +63,7 @@ async def plan_of(name: str, folder: Path) -> list[str]:
     values = dict.fromkeys(re.findall(r":(\w+)", sql)) or (None,) * sql.count("?")
     async with SqliteStore(folder) as store:
         await write(store, [*conversation(count=10), joined("room", 11, "carol")])
-        plan = await store.database.read(
+        plan = await store.database.write(
             lambda connection: connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
         )
     return [step for *_, step in plan]

@@ -1,5 +1,6 @@
 """Jobs: calls that the event loop hands to a thread with a connection, and their completion in the loop."""
 
+import asyncio
 import sqlite3
 import threading
 import time
@@ -13,6 +14,9 @@ from chatcore.errors import Unavailable
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
+
+Event: TypeAlias = asyncio.Event | anyio.Event
+"""On asyncio its own, since each call makes one: anyio's looks for the running library first."""
 
 LIMIT_S = 1.7
 """The most seconds that a caller waits, whatever SQLite, the disk or another program does."""
@@ -34,6 +38,7 @@ class Job(Generic[T]):
         abandoned: no caller waits for the job any more, so a thread need not begin it.
         done: a thread has finished the job; ``result`` or ``error`` is its outcome.
         deadline: when the caller stops waiting, on the clock of its `Completions`.
+        settled: set in the event loop when the caller may go on; made by `Completions`.
     """
 
     __slots__ = ("abandoned", "deadline", "done", "erases", "error", "result", "settled", "work")
@@ -42,7 +47,7 @@ class Job(Generic[T]):
         self.work: Work[T] = work
         self.erases: bool = erases
         self.deadline: float = 0.0
-        self.settled: anyio.Event = anyio.Event()
+        self.settled: Event
         self.abandoned: bool = False
         self.done: bool = False
         self.result: T | None = None
@@ -81,6 +86,7 @@ class Completions:
     def __init__(self) -> None:
         loop: Any = current_token().native_token  # an asyncio event loop or a trio token
         self._soon: Callable[..., object] = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
+        self._event: Callable[[], Event] = asyncio.Event if isinstance(loop, asyncio.AbstractEventLoop) else anyio.Event
         self._waiting: dict[AnyJob, None] = {}  # in the order of their calls
         self._ran = 0.0  # seconds in which the loop ran while calls waited
         self._checked = 0.0  # when `_ran` was last updated, on the monotonic clock
@@ -92,6 +98,7 @@ class Completions:
         if not self._waiting:
             self._checked = time.monotonic()
         job.deadline = self._ran + LIMIT_S
+        job.settled = self._event()
         self._waiting[job] = None
         try:
             hand_over(job)

@@ -3,11 +3,12 @@
 import contextlib
 import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 from queue import Empty
 
 from chatcore.errors import Unavailable
 
-from . import driver_errors
+from . import driver_errors, statements
 from .completions import AnyJob, Completions
 from .data_folder import Watch, connect_writer
 from .eraser import Eraser, truncate
@@ -31,7 +32,7 @@ class GroupCommitter(Worker):
         super().__init__(completions, queue, watch)
 
     def _connect(self) -> sqlite3.Connection:
-        return self._watch.connect(connect_writer)
+        return self._watch.connect(_connect)
 
     def _next(self) -> list[AnyJob | None]:
         self._erase()
@@ -101,6 +102,16 @@ class GroupCommitter(Worker):
         """Return the connection. Raises `Unavailable` unless all files are still the opened ones."""
         self._watch.confirm_all()
         return self._connection()
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    connection = connect_writer(file)
+    try:
+        connection.executescript(statements.MESSAGE_WRITER)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def _attempt(connection: sqlite3.Connection, job: AnyJob) -> None:

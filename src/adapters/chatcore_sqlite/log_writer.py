@@ -11,30 +11,21 @@ from chatcore.domain.entries import Deleted, Edited, Entry, Message, Reacted
 from chatcore.domain.markers import starting_markers
 from chatcore.domain.memberships import affected_users
 from chatcore.domain.redaction import redacted
-from chatcore.domain.serialization import milliseconds
+from chatcore.domain.serialization import event_json, milliseconds
 from chatcore.domain.state import Marker, MarkerUpdate, Membership, RoomState, RoomView
 from chatcore.ids import RoomId, Seq, UserId
 from chatcore.ports.entry_log import AppendResult
 
 from . import statements
 from .queries import Snapshot
-from .rows import RoomRow, Row, entry_row, event_text, read_entry, read_member
+from .rows import RoomRow, Row, entry_row, read_entry, read_member
 
 
 @define
 class Append:
-    """An append of entries to one room. Their rows are made before the transaction begins."""
+    """An append of entries to one room."""
 
     entries: Sequence[Entry]
-    rows: Sequence[Row]
-
-    @classmethod
-    def of(cls, entries: Sequence[Entry]) -> "Append":
-        return cls(entries, [entry_row(entry) for entry in entries])
-
-    def erases(self) -> bool:
-        """Whether the append erases text."""
-        return any(isinstance(entry.event, Deleted) for entry in self.entries)
 
     def __call__(self, connection: sqlite3.Connection) -> AppendResult:
         first = self.entries[0]
@@ -55,10 +46,10 @@ class Append:
 
     def _write(self, connection: sqlite3.Connection, room: RoomRow) -> AppendResult:
         try:
-            connection.executemany(statements.WRITE_ENTRY, [(room.id, *row) for row in self.rows])
+            connection.executemany(statements.WRITE_ENTRY, [(room.id, *entry_row(entry)) for entry in self.entries])
         except sqlite3.IntegrityError:
             return self._written(connection, room)
-        return AppendResult(written=len(self.rows))
+        return AppendResult(written=len(self.entries))
 
     def _written(self, connection: sqlite3.Connection, room: RoomRow) -> AppendResult:
         """Return the result when the log already has the key of a row. The rows before that row are written."""
@@ -81,7 +72,7 @@ def _redact(connection: sqlite3.Connection, room: RoomRow, target: Seq) -> None:
     for statement in (statements.ENTRY_AT, statements.EDITS_OF):
         for row in connection.execute(statement, (room.id, target)).fetchall():
             entry = redacted(read_entry(room.room, row))
-            connection.execute(statements.REWRITE_ENTRY, (entry.digest, event_text(entry), room.id, entry.seq))
+            connection.execute(statements.REWRITE_ENTRY, (entry.digest, event_json(entry.event), room.id, entry.seq))
 
 
 def mark(connection: sqlite3.Connection, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:

@@ -11,10 +11,11 @@ from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.serialization import (
     STORED_KINDS,
     compact_json,
+    event_json,
     from_milliseconds,
+    milliseconds,
     read_event,
-    stored_entry,
-    stored_event,
+    stored_opening,
 )
 from chatcore.domain.serialization import read_entry as read_entry_object
 from chatcore.domain.state import Marker, Membership
@@ -26,18 +27,22 @@ Row: TypeAlias = tuple[Any, ...]
 
 def entry_row(entry: Entry) -> Row:
     """Return the columns of `statements.WRITE_ENTRY` except the first."""
-    written = stored_entry(entry)
     return (
-        *(written[column] for column in ("seq", "author", "key", "at", "digest", "kind")),
-        compact_json(written["event"]),
-        compact_json(written["opens"]) if "opens" in written else None,
+        entry.seq,
+        entry.author,
+        entry.key,
+        milliseconds(entry.at),
+        entry.digest,
+        STORED_KINDS[type(entry.event)],
+        event_json(entry.event),
+        compact_json(stored_opening(entry.opens)) if entry.opens else None,
         compact_json(entry.affects) if entry.affects else None,
     )
 
 
-def event_text(entry: Entry) -> str:
-    """Return the column ``event``."""
-    return compact_json(stored_event(entry.event))
+def message_row(entry: Entry) -> Row:
+    """Return the columns of a message that `statements.WRITE_MESSAGES` writes."""
+    return entry.room, entry.seq, entry.author, entry.key, milliseconds(entry.at), entry.digest, event_json(entry.event)
 
 
 def read_edit(at: int, event: str) -> LastEdit:

@@ -55,6 +55,47 @@ DROP_REACTION = """
 DROP_REACTORS_OF = "DELETE FROM reactors WHERE room = ? AND target = ?"
 DROP_REACTIONS_OF = "DELETE FROM reactions WHERE room = ? AND target = ?"
 
+# Writing messages of many rooms, with their views, by one statement.
+
+VIEWS_RIGHT = 1
+"""`store.views` of complete views. Views that are computed in another way get another number."""
+
+MESSAGE_WRITER = f"""
+    CREATE TEMP VIEW message_entries AS
+        SELECT room, seq, author, key, at, digest, event FROM entries WHERE kind = 'message';
+    CREATE TEMP TRIGGER write_message INSTEAD OF INSERT ON message_entries WHEN NEW.seq IS NOT NULL BEGIN
+        UPDATE rooms SET head = NEW.seq, at = NEW.at
+            WHERE id = NEW.room AND head = NEW.seq - 1 AND (SELECT views FROM store) = {VIEWS_RIGHT};
+        SELECT RAISE(ABORT, 'the message does not follow the head of its room') WHERE changes() = 0;
+        INSERT INTO entries (room, seq, author, key, at, digest, kind, event)
+            VALUES (NEW.room, NEW.seq, NEW.author, NEW.key, NEW.at, NEW.digest, 'message', NEW.event);
+        INSERT INTO messages (room, run, seq, author) SELECT NEW.room, ifnull((
+            SELECT run FROM (SELECT run, author FROM messages WHERE room = NEW.room ORDER BY run DESC LIMIT 1)
+            WHERE author = NEW.author
+        ), NEW.seq), NEW.seq, NEW.author;
+    END;
+"""
+"""Prepares a connection for `WRITE_MESSAGES`. The trigger writes a message to the log and its views, or refuses it."""
+
+MESSAGE_COLUMNS = 7
+MESSAGES_MAX = 256
+
+
+def _messages_statement(count: int) -> str:
+    values = ", ".join([f"({', '.join('?' * MESSAGE_COLUMNS)})"] * count)
+    return f"""
+        INSERT INTO message_entries (room, seq, author, key, at, digest, event)
+        SELECT rooms.id, column2, column3, column4, column5, column6, column7
+        FROM (VALUES {values}) LEFT JOIN rooms ON rooms.room = column1
+    """
+
+
+WRITE_MESSAGES = {count: _messages_statement(count) for count in (1, 4, 16, 64, MESSAGES_MAX)}
+"""The statement for each number of messages. Rows of NULL, which it leaves out, fill up a smaller number.
+
+It writes all of them or, with an IntegrityError, none: if a room has another head or a key is taken.
+"""
+
 # Markers, which are no view of the log.
 
 SET_MARKER = """

@@ -15,8 +15,8 @@ from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomP
 from chatcore.ports.store import Store
 
 from . import log_writer, view_rebuild
+from .appends import Appends
 from .database import SqliteDatabase
-from .log_writer import Append
 from .queries import Snapshot
 
 T = TypeVar("T")
@@ -53,8 +53,17 @@ class SqliteStore(Store, EntryFeed):
     async def append(self, entries: Sequence[Entry]) -> AppendResult:
         if not entries:
             return AppendResult(written=0)
-        append = Append.of(entries)
-        return await self._write(append, erases=append.erases())
+        (outcome,) = await self.append_all([entries])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def append_all(self, batches: Sequence[Sequence[Entry]]) -> Sequence[AppendResult | Exception]:
+        appends = Appends(batches)
+        try:
+            return await self.database.write(appends, erases=appends.erases)
+        except Exception as error:  # noqa: BLE001  # returned to the caller
+            return [error] * len(batches)
 
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
         return await self._read(Snapshot.read_on, room, after, limit, keys)

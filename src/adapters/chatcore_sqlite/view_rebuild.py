@@ -12,8 +12,7 @@ from . import statements
 from .log_writer import update_views
 from .rows import RoomRow, read_entry
 
-RIGHT = 1
-"""`store.views` of complete views. Views that are computed in another way get another number."""
+RIGHT = statements.VIEWS_RIGHT
 FOLDING = -1
 """`store.views` while the log is applied: the views are right up to the position in `store.folded`.
 

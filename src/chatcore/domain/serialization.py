@@ -105,6 +105,15 @@ def stored_event(event: Event) -> Object:
     return {name: value for name, value in values if value is not None}
 
 
+def event_json(event: Event) -> str:
+    """Return `compact_json` of the stored form of an event, without making the form for a message of text alone."""
+    match event:
+        case Message(body=body, data=None, reply_to=None, mentions=(), version=version, deleted=False):
+            return f'{{"body":{compact_json(body)},"version":{version}}}'
+        case _:
+            return compact_json(stored_event(event))
+
+
 def _message_object(message: Message) -> Object:
     """Return the stored form of a message.
 

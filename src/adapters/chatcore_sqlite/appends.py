@@ -1,0 +1,109 @@
+"""Appends to many rooms in one write transaction."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from chatcore.domain.entries import Deleted, Entry, Message
+from chatcore.ports.entry_log import AppendResult
+
+from . import driver_errors, statements, view_rebuild
+from .log_writer import Append
+from .rows import message_row
+
+
+class Appends:
+    """Batches of entries to append, each to one room.
+
+    One statement writes the batches of all rooms that have only messages. If it refuses them, each half is tried by
+    itself, so that a batch which cannot be written costs the others little. All other batches are written one by one.
+    """
+
+    def __init__(self, batches: Sequence[Sequence[Entry]]) -> None:
+        self._batches = batches
+        self._values = [_message_values(batch) for batch in batches]
+        """Of each batch the values for `statements.WRITE_MESSAGES`; None if it has more than messages."""
+        self.erases: bool = any(
+            isinstance(entry.event, Deleted)
+            for batch, values in zip(batches, self._values, strict=True)
+            if values is None
+            for entry in batch
+        )
+
+    def __call__(self, connection: sqlite3.Connection) -> Sequence[AppendResult | Exception]:
+        outcomes: list[AppendResult | Exception | None] = [None] * len(self._batches)
+        for numbers in self._together():
+            for number in self._written(connection, numbers):
+                outcomes[number] = AppendResult(written=len(self._batches[number]))
+        if None in outcomes:
+            view_rebuild.check(connection)
+        return [
+            _outcome(connection, batch) if outcome is None else outcome
+            for batch, outcome in zip(self._batches, outcomes, strict=True)
+        ]
+
+    def _together(self) -> Sequence[Sequence[int]]:
+        """Return the numbers of the batches of messages, those of one statement together."""
+        groups: list[list[int]] = []
+        left = 0
+        for number, values in enumerate(self._values):
+            if values is not None:
+                if not groups or len(values) > left:
+                    groups.append([])
+                    left = statements.MESSAGES_MAX * statements.MESSAGE_COLUMNS
+                groups[-1].append(number)
+                left -= len(values)
+        return groups
+
+    def _written(self, connection: sqlite3.Connection, numbers: Sequence[int]) -> Sequence[int]:
+        """Write batches of messages. Return the numbers of those that could be written."""
+        if _write_messages(connection, [value for number in numbers for value in self._values[number] or ()]):
+            return numbers
+        if len(numbers) == 1:
+            return ()
+        half = len(numbers) // 2
+        return [*self._written(connection, numbers[:half]), *self._written(connection, numbers[half:])]
+
+
+def _message_values(batch: Sequence[Entry]) -> Sequence[object] | None:
+    """Return the values for `statements.WRITE_MESSAGES`. None if an entry is no message, or there are too many."""
+    if len(batch) > statements.MESSAGES_MAX:
+        return None
+    values: list[object] = []
+    for entry in batch:
+        if not isinstance(entry.event, Message) or entry.event.deleted or entry.opens:
+            return None
+        values += message_row(entry)
+    return values
+
+
+def _write_messages(connection: sqlite3.Connection, values: list[object]) -> bool:
+    """Write messages. Returns False if nothing was written, and each batch should be tried by itself."""
+    count = len(values) // statements.MESSAGE_COLUMNS
+    size = next(size for size in statements.WRITE_MESSAGES if size >= count)
+    values += [None] * ((size - count) * statements.MESSAGE_COLUMNS)
+    try:
+        connection.execute(statements.WRITE_MESSAGES[size], values)
+    except Exception as error:  # noqa: BLE001  # what a batch makes wrong is raised again by its own append
+        _raise_if_lost(connection, error)
+        return False
+    return True
+
+
+def _outcome(connection: sqlite3.Connection, batch: Sequence[Entry]) -> AppendResult | Exception:
+    """Append a batch in a savepoint, so that its error does not affect the others."""
+    outcome: AppendResult | Exception
+    connection.execute("SAVEPOINT append")
+    try:
+        outcome = Append(batch)(connection)
+    except Exception as error:  # noqa: BLE001  # returned to the caller
+        _raise_if_lost(connection, error)
+        connection.execute("ROLLBACK TO append")
+        outcome = error
+    connection.execute("RELEASE append")
+    return outcome
+
+
+def _raise_if_lost(connection: sqlite3.Connection, error: Exception) -> None:
+    """Raise an error that is not one of a batch: it concerns the transaction."""
+    if driver_errors.is_temporary(error) or not connection.in_transaction:
+        raise error
