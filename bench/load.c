@@ -2,7 +2,7 @@
 
    It speaks the wire contract of docs/protocol.md; the servers in bench/rivals speak the same part of it. It prints one
    JSON object: what it counted, latencies in milliseconds, and its own share of its core. It exits with 1, and says why
-   on stderr, when a command is refused, a connection ends, or a message is not delivered to everyone: such a run counts
+   on stderr, when a command is refused, a connection ends, or a message does not reach everyone once: such a run counts
    for nothing. What is refused for the moment is repeated after a pause, as clients do it: messages with their keys, a
    connection that was closed with 1013, `sync`. It is counted as `refused`.
 
@@ -140,7 +140,7 @@ struct connection {
     int step;      /* without a room it writes to the user who stands so many places behind its own */
     uint64_t left; /* messages that it sends one after the other, each when one before it is answered */
     uint64_t began;
-    bool answered;                                /* the last command of the setup, or `sync`, was answered */
+    bool checked;                                 /* whether its first page had as many entries as it should */
     uint64_t sent_at[IN_FLIGHT], keys[IN_FLIGHT]; /* of commands that are not answered, by their number */
 };
 
@@ -322,7 +322,8 @@ static void send_sync(struct connection *connection, const char *ready, size_t l
             used += snprintf(command + used, sizeof command - (size_t)used, "%s\"%.*s\":{\"seq\":%" PRIu64,
                              first ? "" : ",", name, room, seq);
             used += snprintf(command + used, sizeof command - (size_t)used, seq ? ",\"epoch\":\"%s\"}" : "}", epoch);
-            if ((size_t)used >= sizeof command) fail("the rooms of %s do not fit into one sync", name_of(connection));
+            if ((size_t)used + sizeof "}}]" > sizeof command)
+                fail("the rooms of %s do not fit into one sync", name_of(connection));
             first = false;
             room = NULL;
         }
@@ -371,14 +372,13 @@ static void on_answer(struct connection *connection, const char *text, size_t le
     uint64_t took = now() - connection->sent_at[id % IN_FLIGHT];
     if (storming) {
         record(&to_answer, now() - connection->began);
-        connection->answered = true;
         answers_missing--;
     } else if (connection->role == READER) {
         if (measuring) record(&to_page, took);
         pages++;
-        if (!connection->answered && occurrences(text, length, "\"seq\":") < 50)
+        if (!connection->checked && occurrences(text, length, "\"seq\":") < 50)
             fail("a page has fewer than 50 entries");
-        connection->answered = true;
+        connection->checked = true;
         if (sending) send_page(connection);
     } else if (connection->role == SENDER) {
         if (measuring) record(&to_answer, took);
@@ -394,7 +394,6 @@ static void on_answer(struct connection *connection, const char *text, size_t le
     } else {
         if (!*connection->room && memmem(text, length, "\"room\":\"", 8))
             string_field(text, length, "\"room\":\"", connection->room, sizeof connection->room);
-        connection->answered = true;
         answers_missing--;
     }
 }
@@ -683,6 +682,7 @@ static void measure(struct connection **senders, int senders_count, struct conne
             fail("%" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64 " deliveries to %d receivers", sent,
                  acknowledged, delivered, receivers);
     }
+    if (delivered > sent * (uint64_t)receivers) fail("messages were delivered twice");
     double seconds = (double)(to.at - from.at) / 1e9;
     double messages = (double)(to.acknowledged - from.acknowledged);
     printf(

@@ -185,7 +185,8 @@ class Server:
 
     def environment(self, place: Place) -> Mapping[str, str]:
         """Return its settings."""
-        return {"SECRET": SECRET, **({"MONGODB": f"{place.url}?replicaSet=rs0"} if self.on_mongo else {})}
+        mongodb = {"MONGODB": f"{place.url}?replicaSet=rs0"} if self.on_mongo else {}
+        return {"SECRET": SECRET, "NODE_ENV": "production", **mongodb}
 
     @contextmanager
     def started(self, place: Place, core: int) -> Generator[Running]:
