@@ -6,6 +6,7 @@ from .fault import Fault
 
 SQLITE_APPENDS = "tests/integration/test_sqlite_appends.py"
 MONGO_FAULTS = "tests/integration/test_mongo_faults.py"
+MONGO_COMMANDS = "tests/integration/test_mongo_commands.py"
 IN_MONGO = "tests/integration/test_mongo_store.py"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
@@ -21,10 +22,26 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "An append writes a prefix of its entries": (
         Fault(
             "mongo-batch-continues-after-taken-key",
-            "chatcore_mongo:_insert_in_order",
-            "insert_many(documents, session=session)",
-            "insert_many(documents, ordered=False, session=session)",
+            "chatcore_mongo:_insert",
+            "ordered = len(set(batches)) < len(batches)",
+            "ordered = False",
             "tests/integration/test_mongo_races.py::test_key_taken_by_other_client_ends_batch_at_its_entry",
+        ),
+    ),
+    "An error in one room does not affect the rooms that share its commit": (
+        Fault(
+            "mongo-refused-entry-ends-group",
+            "chatcore_mongo:_insert",
+            "each = 1 if ordered and refusals else COMMAND_ENTRIES_MAX",
+            "if ordered and refusals:\n    break",
+            f"{MONGO_COMMANDS}::test_batches_of_many_rooms_share_ordered_command_and_end_at_refused_entries",
+        ),
+        Fault(
+            "mongo-entry-without-encoding-fails-group",
+            "chatcore_mongo:LogWriter.append_all",
+            "outcomes[index] = error",
+            "return [error] * len(batches)",
+            f"{MONGO_FAULTS}::test_failure_of_one_room_in_group_does_not_affect_other_rooms",
         ),
     ),
     "A read is one snapshot": (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from attrs import define, field
-from bson import Timestamp
+from bson import Timestamp, encode
 from pymongo import MongoClient, monitoring
 
 from chatcore.domain.state import MarkerUpdate
@@ -17,6 +17,7 @@ from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
 from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore
 from chatcore_mongo.documents import ENTRIES
+from chatcore_mongo.group_commit import COMMAND_BYTES_MAX, COMMAND_ENTRIES_MAX
 
 from .mongo_database import empty
 
@@ -117,16 +118,55 @@ async def test_entries_of_many_rooms_share_command_with_outcome_per_room(
     assert await everything(other, rooms[1]) == [message(rooms[1]), seq_taken]
 
 
-async def test_entries_of_one_room_are_inserted_in_order(store: MongoStore, sent: SentCommands) -> None:
-    rooms = ["room", "other"]
+async def test_batches_of_many_rooms_share_ordered_command_and_end_at_refused_entries(
+    store: MongoStore, other: MongoStore, sent: SentCommands
+) -> None:
+    rooms = [f"room {number}" for number in range(ROOMS)]
     for room in rooms:
         await write(store, [message(room)])
-    calls = [partial(store.append, [message(room, 2, key=f"key {n}")]) for n in range(10) for room in rooms]
-    outcomes = await at_once([*calls, partial(store.append, [message("room", seq) for seq in range(2, 5)])])
-    assert sum(bool(outcome.written) for outcome in outcomes) == len(rooms)
-    for command in sent.inserts():
-        inserted = [document["room"] for document in command["documents"]]
-        assert len(set(inserted)) == (1 if command["ordered"] else len(inserted))
+    lost, again = rooms[1], rooms[4]
+    await write(other, [message(lost, 2, "bob")])
+    batches = [[message(room, seq) for seq in (2, 3, 4)] for room in rooms]
+    batches[4][1] = message(again, 3, key="key-1", body="other")
+    sent.commands.clear()
+    outcomes = await store.append_all(batches)
+    assert outcomes == [
+        AppendResult(written={lost: 0, again: 1}.get(room, 3), taken=message(room) if room == again else None)
+        for room in rooms
+    ]
+    first, *behind = sent.inserts()
+    assert [(each["room"], each["seq"]) for each in first["documents"]] == [(e.room, e.seq) for b in batches for e in b]
+    assert (first["ordered"], len(behind) <= 4) == (True, True)
+    for room, batch in zip(rooms, batches, strict=True):
+        written = [message(lost, 2, "bob")] if room == lost else batch[: 1 if room == again else 3]
+        assert await everything(other, room) == [message(room), *written]
+
+
+async def test_conflicts_in_all_rooms_of_a_group_take_two_commands(
+    store: MongoStore, other: MongoStore, sent: SentCommands
+) -> None:
+    rooms = [f"room {number}" for number in range(50)]
+    await store.append_all([[message(room)] for room in rooms])
+    await other.append_all([[message(room, 2, "bob")] for room in rooms])
+    sent.commands.clear()
+    assert await store.append_all([[message(room, 2), message(room, 3)] for room in rooms]) == [
+        AppendResult(written=0) for _ in rooms
+    ]
+    assert [command["ordered"] for command in sent.inserts()] == [True, False]
+
+
+async def test_commands_are_bounded_in_entries_and_bytes(store: MongoStore, sent: SentCommands) -> None:
+    await store.append_all([[message("many")], [message("large")]])
+    sent.commands.clear()
+    for batch in (conversation("many", 1_100)[1:], [message("large", seq, body="x" * 16_384) for seq in range(2, 802)]):
+        assert await store.append_all([batch]) == [AppendResult(written=len(batch))]
+    sizes = [(len(command["documents"]), sum(map(size_of, command["documents"]))) for command in sent.inserts()]
+    assert len(sizes) > 2
+    assert all(entries <= COMMAND_ENTRIES_MAX and size <= COMMAND_BYTES_MAX for entries, size in sizes)
+
+
+def size_of(document: Mapping[str, Any]) -> int:
+    return len(encode(document))
 
 
 async def test_late_visible_changes_are_returned_once_by_next_calls(

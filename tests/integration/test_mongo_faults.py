@@ -22,9 +22,9 @@ from chatcore.ports.entry_log import AppendResult
 from chatcore.testing.builders import conversation, deleted, edited, joined, message
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
-from chatcore_mongo import MongoAccounts, MongoDatabase, MongoRegistry, MongoStore
+from chatcore_mongo import MongoAccounts, MongoDatabase, MongoRegistry, MongoStore, group_commit
 from chatcore_mongo.documents import ENTRIES, META
-from chatcore_mongo.group_commit import COMMANDS_MAX, GROUP_MAX
+from chatcore_mongo.group_commit import COMMANDS_MAX
 
 from .mongo_database import empty
 from .mongod import Mongod, a_mongod
@@ -180,8 +180,11 @@ async def test_call_of_several_slow_commands_is_unavailable_in_time(own: Mongod,
     await healed(store)
 
 
-async def test_call_behind_slow_commands_is_answered_or_unavailable_in_time(own: Mongod, store: MongoStore) -> None:
-    rooms = [f"room {number}" for number in range(3 * COMMANDS_MAX * GROUP_MAX)]
+async def test_call_behind_slow_commands_is_answered_or_unavailable_in_time(
+    own: Mongod, store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "COMMAND_ENTRIES_MAX", 1)
+    rooms = [f"room {number}" for number in range(3 * COMMANDS_MAX)]
     await at_once([partial(store.append, [message(room)]) for room in rooms])
 
     async def seconds(room: str) -> float:
@@ -219,6 +222,10 @@ async def test_failure_of_one_room_in_group_does_not_affect_other_rooms(own: Mon
 
     outcomes = await at_once([partial(append, entry) for entry in (*good[:2], bad, *good[2:])])
     assert outcomes == ["1", "1", "refused", "1", "1", "1"]
+    bad = message("room", 4, body="\ud800")
+    first, second, third = await store.append_all([[message("room 0", 2)], [bad], [message("room 1", 2)]])
+    assert (first, third) == (AppendResult(written=1), AppendResult(written=1))
+    assert isinstance(second, UnicodeEncodeError)
 
 
 async def test_cancelled_append_ends_at_once_and_is_written_once(own: Mongod, store: MongoStore) -> None:

@@ -1,28 +1,28 @@
-"""Group commit: concurrent appends to different rooms share one insert command, and each gets its own result."""
+"""Group commit: all entries that wait share one insert command, and each batch gets its own result."""
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from attrs import define, frozen
-from bson import encode
 from bson.raw_bson import RawBSONDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, PyMongoError, WriteError
+from pymongo.errors import PyMongoError, WriteError
 
 from chatcore.errors import Unavailable
-from chatcore.ids import RoomId
 
 from .database import WRITE_CONCERN, MongoDatabase
 from .documents import ENTRIES, Document
 from .driver_errors import DUPLICATE_KEY, temporary_as_unavailable
 
-GROUP_MAX = 32
-"""The most entries in one command, each of another room."""
 COMMANDS_MAX = 2
 """The most commands under way. The server runs one while this process encodes the next."""
+COMMAND_ENTRIES_MAX = 1_000
+"""The most entries in one command."""
+COMMAND_BYTES_MAX = 8 * 2**20
+"""The most bytes of several entries in one command. The server takes 48 MB, and one document of 16 MiB."""
 
 Conflict: TypeAlias = Literal["seq", "key"]
 """The unique index that refused a document."""
@@ -36,106 +36,126 @@ class Inserted:
     conflict: Conflict | None = None
 
 
+Result: TypeAlias = Inserted | Exception
+
+
 @define(eq=False)
-class _PendingInsert:
-    document: RawBSONDocument
+class _Batch:
+    """Documents of one room. The first ``written`` ones are inserted. ``result`` is None until the batch has ended."""
+
+    documents: Sequence[bytes]
+    written: int = 0
+    result: Result | None = None
+
+
+@define(eq=False)
+class _Call:
+    batches: Sequence[_Batch]
     since: float
-    result: asyncio.Future[Inserted]
+    results: asyncio.Future[Sequence[Result]]
+
+    @property
+    def entries(self) -> int:
+        return sum(len(batch.documents) for batch in self.batches)
 
 
 class GroupCommit:
-    """Inserts the documents of entries.
-
-    A single entry shares a command with entries of other rooms, one of each. Several entries of one call have their own
-    command, in their order. So a call always writes a prefix of its entries.
-    """
+    """Inserts the documents of entries. Calls that wait at the same time share commands."""
 
     def __init__(self, database: MongoDatabase) -> None:
         self._database = database
-        self._pending: OrderedDict[RoomId, deque[_PendingInsert]] = OrderedDict()
+        self._calls: deque[_Call] = deque()
         self._tasks = 0
 
-    async def insert(self, documents: Sequence[Document]) -> Inserted:
-        """Insert documents of one room. Raises `Unavailable` within the time limit; the outcome is unknown then."""
-        raw = [RawBSONDocument(encode(document)) for document in documents]
-        if len(raw) > 1:
-            return await self._database.write(lambda mongo, session: _insert_in_order(mongo, session, raw))
+    async def insert(self, batches: Sequence[Sequence[bytes]]) -> Sequence[Result]:
+        """Insert a prefix of each batch, which is encoded documents of one room. Return the result of each batch.
+
+        It is `Unavailable` within the time limit; the outcome is unknown then.
+        """
         loop = asyncio.get_running_loop()
-        pending = _PendingInsert(raw[0], loop.time(), loop.create_future())
+        call = _Call([_Batch(documents) for documents in batches], loop.time(), loop.create_future())
         if self._tasks < COMMANDS_MAX:
             self._database.start(self._insert_pending)
             self._tasks += 1
-        self._pending.setdefault(documents[0]["room"], deque()).append(pending)
-        return await pending.result
+        self._calls.append(call)
+        return await call.results
 
     async def _insert_pending(self) -> None:
         try:
-            while self._pending:
+            while self._calls:
                 await self._insert_group(self._next_group())
         finally:
             self._tasks -= 1
 
-    def _next_group(self) -> Sequence[_PendingInsert]:
-        """Remove and return the oldest insert of each room; a room with more goes behind the others."""
-        group: list[_PendingInsert] = []
-        for _ in range(min(len(self._pending), GROUP_MAX)):
-            room, queue = self._pending.popitem(last=False)
-            group.append(queue.popleft())
-            if queue:
-                self._pending[room] = queue
+    def _next_group(self) -> Sequence[_Call]:
+        """Remove and return the oldest calls, at least one, as many as fit in a command."""
+        group = [self._calls.popleft()]
+        entries = group[0].entries
+        while self._calls and (entries := entries + self._calls[0].entries) <= COMMAND_ENTRIES_MAX:
+            group.append(self._calls.popleft())
         return group
 
-    async def _insert_group(self, group: Sequence[_PendingInsert]) -> None:
-        raw = [pending.document for pending in group]
-        since = min(pending.since for pending in group)
+    async def _insert_group(self, group: Sequence[_Call]) -> None:
+        batches = [batch for call in group for batch in call.batches]
+        failure: Exception = Unavailable()
         try:
-            results = await self._database.write(lambda mongo, session: _insert_each(mongo, session, raw), since=since)
-        except Exception as error:  # noqa: BLE001 - every caller of the group gets it
-            results = [error] * len(group)
-        for pending, result in zip(group, results, strict=True):
-            if pending.result.done():  # its caller was cancelled
-                continue
-            if isinstance(result, Inserted):
-                pending.result.set_result(result)
+            await self._database.write(lambda mongo, session: _insert(mongo, session, batches), since=group[0].since)
+        except Exception as error:  # noqa: BLE001 - every batch that has not ended gets it
+            failure = error
+        for call in group:
+            if not call.results.done():  # else the caller was cancelled
+                call.results.set_result([batch.result or failure for batch in call.batches])
+
+
+async def _insert(mongo: AsyncDatabase[Document], session: AsyncClientSession, pending: Sequence[_Batch]) -> None:
+    """Insert a prefix of each batch, and set its result.
+
+    A document behind a refused one of its batch must not be inserted. So a command with several documents of a batch is
+    ordered: the server stops at the first refused one. What stands behind that is sent again, but first an unordered
+    command with one document of each batch finds at once all batches that another writer was faster than.
+    """
+    each = COMMAND_ENTRIES_MAX
+    while pending:
+        documents, batches = _next_documents(pending, each)
+        ordered = len(set(batches)) < len(batches)
+        # The driver's insert_many is slower, and would retry, which the callers do themselves.
+        options = {"ordered": ordered, "writeConcern": WRITE_CONCERN.document}
+        answer = await mongo.command({"insert": ENTRIES, "documents": documents, **options}, session=session)
+        if "writeConcernError" in answer:
+            raise Unavailable
+        refusals = {refusal["index"]: refusal for refusal in answer.get("writeErrors", ())}
+        for index, batch in enumerate(batches):
+            if refusal := refusals.get(index):
+                batch.result = _refused(batch.written, refusal)
+                if ordered:
+                    break
             else:
-                pending.result.set_exception(result)
+                batch.written += 1
+                if batch.written == len(batch.documents):
+                    batch.result = Inserted(batch.written)
+        pending = [batch for batch in pending if batch.result is None]
+        each = 1 if ordered and refusals else COMMAND_ENTRIES_MAX
 
 
-async def _insert_in_order(
-    mongo: AsyncDatabase[Document], session: AsyncClientSession, documents: Sequence[RawBSONDocument]
-) -> Inserted:
-    """Insert documents of one room up to the first that is refused."""
-    try:
-        await mongo[ENTRIES].insert_many(documents, session=session)
-    except BulkWriteError as error:
-        if error.details["writeConcernErrors"]:
-            raise
-        (refusal,) = error.details["writeErrors"]
-        return Inserted(refusal["index"], _conflict(refusal))
-    return Inserted(len(documents))
+def _next_documents(pending: Sequence[_Batch], each: int) -> tuple[Sequence[RawBSONDocument], Sequence[_Batch]]:
+    """Return up to ``each`` next documents of each batch, as many as fit in a command, and the batch of each."""
+    batches: list[_Batch] = []
+    documents: list[RawBSONDocument] = []
+    size = 0
+    for batch in pending:
+        for document in batch.documents[batch.written : batch.written + each]:
+            size += len(document)
+            if documents and (size > COMMAND_BYTES_MAX or len(documents) == COMMAND_ENTRIES_MAX):
+                return documents, batches
+            batches.append(batch)
+            documents.append(RawBSONDocument(document))
+    return documents, batches
 
 
-async def _insert_each(
-    mongo: AsyncDatabase[Document], session: AsyncClientSession, documents: Sequence[RawBSONDocument]
-) -> list[Inserted | Exception]:
-    """Insert each document, whether or not others are refused, and return the result of each."""
-    # The driver's insert_many is slower, and would retry, which the callers do themselves.
-    options = {"ordered": False, "writeConcern": WRITE_CONCERN.document}
-    answer = await mongo.command({"insert": ENTRIES, "documents": documents, **options}, session=session)
-    results: list[Inserted | Exception]
-    if "writeConcernError" in answer:
-        results = [Unavailable()] * len(documents)
-    else:
-        results = [Inserted(1)] * len(documents)
-    for refusal in answer.get("writeErrors", ()):
-        results[refusal["index"]] = _refused(refusal)
-    return results
-
-
-def _refused(refusal: Document) -> Inserted | Exception:
+def _refused(written: int, refusal: Document) -> Result:
     try:
         with temporary_as_unavailable():
-            return Inserted(0, _conflict(refusal))
+            return Inserted(written, _conflict(refusal))
     except (PyMongoError, Unavailable) as error:
         return error
 

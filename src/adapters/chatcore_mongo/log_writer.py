@@ -1,9 +1,14 @@
 """Appends to the logs of rooms, and the erasure of deleted texts."""
 
 import contextlib
+from asyncio import gather
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import chain
+from typing import TypeAlias
 
+from attrs import frozen
+from bson import encode
 from pymongo import UpdateMany, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
@@ -25,6 +30,19 @@ ERASED_TOGETHER = 100
 ROOMS_CACHED = 10_000
 
 
+AppendOutcome: TypeAlias = AppendResult | Exception
+
+
+@frozen
+class _Prepared:
+    """Entries of one room, their documents, the documents in BSON, and the room's head with each of the entries."""
+
+    entries: Sequence[Entry]
+    documents: Sequence[Document]
+    encoded: Sequence[bytes]
+    heads: Sequence[RoomHead]
+
+
 class LogWriter:
     """Appends entries, and erases the text that deletions refer to."""
 
@@ -34,23 +52,51 @@ class LogWriter:
         self._heads = _HeadCache()
 
     async def append(self, entries: Sequence[Entry]) -> AppendResult:
-        """Append one or more entries of one room, as `EntryLog.append` says."""
-        first = entries[0]
-        head = self._heads.get(first.room, first.seq - 1)
-        if head and all(map(is_plain, entries)):
-            return await self._insert(entries, *plain_documents(entries, head))
-        async with self._database.time_limit():
-            prepared = await self._prepared(entries)
-            return await self._insert(entries, *prepared) if prepared else AppendResult(written=0)
+        """Append entries of one room, as `EntryLog.append` says."""
+        (outcome,) = await self.append_all([entries])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    async def _prepared(self, entries: Sequence[Entry]) -> tuple[Sequence[Document], Sequence[RoomHead]] | None:
-        """Return the documents, and the room's head after each; None if the entry below the first does not exist."""
+    async def append_all(self, batches: Sequence[Sequence[Entry]]) -> Sequence[AppendOutcome]:
+        """Append each batch, as `EntryLog.append_all` says.
+
+        Most batches need no read of the log below them, and are inserted together. The others do not delay them.
+        """
+        outcomes: dict[int, AppendOutcome] = {}
+        ready: dict[int, _Prepared] = {}
+        others: dict[int, Sequence[Entry]] = {}
+        for index, entries in enumerate(batches):
+            head = self._heads.get(entries[0].room, entries[0].seq - 1) if entries else None
+            if head is None or not all(map(is_plain, entries)):
+                others[index] = entries
+                continue
+            try:
+                ready[index] = _prepared(entries, *plain_documents(entries, head))
+            except Exception as error:  # noqa: BLE001 - BSON has no form for the entries of this room
+                outcomes[index] = error
+        inserting = self._insert([*ready.values()])
+        results = await gather(inserting, *map(self._append, others.values())) if others else [await inserting]
+        outcomes.update(zip([*ready, *others], chain.from_iterable(results), strict=True))
+        return [outcomes[index] for index in range(len(batches))]
+
+    async def _append(self, entries: Sequence[Entry]) -> Sequence[AppendOutcome]:
+        """Append entries of one room after reads of the log below them, and return the outcome."""
+        try:
+            async with self._database.time_limit():
+                prepared = await self._read_and_prepare(entries) if entries else None
+                return await self._insert([prepared]) if prepared else [AppendResult(written=0)]
+        except Exception as error:  # noqa: BLE001 - returned to the caller
+            return [error]
+
+    async def _read_and_prepare(self, entries: Sequence[Entry]) -> _Prepared | None:
+        """Return the entries with their documents; None if the entry below the first does not exist."""
         first = entries[0]
         async with self._database.read_session() as session:
             head = await self._head_at(session, first.room, first.seq - 1) if first.seq > 1 else None
             if head is None and first.seq > 1:
                 return None
-            return await DocumentBuilder(session, entries, head).build()
+            return _prepared(entries, *await DocumentBuilder(session, entries, head).build())
 
     async def _head_at(self, session: ReadSession, room: RoomId, seq: Seq) -> RoomHead | None:
         """Return the room as of ``seq``; None if there is no such entry."""
@@ -59,34 +105,55 @@ class LogWriter:
         document = await session.fetch_one(queries.entry_at(room, seq))
         return RoomHead(seq, read_summary(document), None) if document else None
 
-    async def _insert(
-        self, entries: Sequence[Entry], documents: Sequence[Document], heads: Sequence[RoomHead]
-    ) -> AppendResult:
-        inserted = await self._group_commit.insert(documents)
-        room = entries[0].room
-        if inserted.written:
-            self._heads.put(room, heads[inserted.written - 1])
-            await self._erase(documents[: inserted.written])
-        if inserted.conflict == "key":
-            return AppendResult(written=inserted.written, taken=await self._holder(room, entries[inserted.written]))
-        return AppendResult(written=inserted.written)
+    async def _insert(self, batches: Sequence[_Prepared]) -> Sequence[AppendOutcome]:
+        """Insert the documents of batches, and return the outcome of each batch."""
+        try:
+            results = await self._group_commit.insert([batch.encoded for batch in batches]) if batches else []
+        except Unavailable as error:
+            return [error] * len(batches)
+        outcomes: list[AppendOutcome] = []
+        deletions: list[Document] = []
+        refused: dict[int, Entry] = {}
+        for batch, result in zip(batches, results, strict=True):
+            if isinstance(result, Exception):
+                outcomes.append(result)
+                continue
+            written = result.written
+            if written:
+                self._heads.put(batch.entries[0].room, batch.heads[written - 1])
+                deletions += [document for document in batch.documents[:written] if "pending" in document]
+            if result.conflict == "key":
+                refused[len(outcomes)] = batch.entries[written]
+            outcomes.append(AppendResult(written=written))
+        await self._erase(deletions)
+        for index, holder in zip(refused, await self._holders([*refused.values()]), strict=True):
+            written = refused[index].seq - batches[index].entries[0].seq
+            outcomes[index] = holder if isinstance(holder, Exception) else AppendResult(written=written, taken=holder)
+        return outcomes
 
-    async def _holder(self, room: RoomId, entry: Entry) -> Entry:
-        """Return the entry with the idempotency key of ``entry``. Raises `Unavailable` until a majority has it."""
-        async with self._database.read_session() as session:
-            deletions, holders = await session.fetch(
-                queries.pending_erasures([room]), queries.holders(room, entry.author, [entry.key])
-            )
-        if not holders:
-            raise Unavailable
-        return read_entries(holders, messages_by_room(deletions).get(room, ()))[0]
+    async def _holders(self, entries: Sequence[Entry]) -> Sequence[Entry | Exception]:
+        """Return for each entry the one with its idempotency key, or `Unavailable` until a majority has that."""
+        if not entries:
+            return []
+        try:
+            async with self._database.read_session() as session:
+                deletions, *holders = await session.fetch(
+                    queries.pending_erasures([entry.room for entry in entries]),
+                    *(queries.holders(entry.room, entry.author, [entry.key]) for entry in entries),
+                )
+        except Exception as error:  # noqa: BLE001 - returned to the callers
+            return [error] * len(entries)
+        erased = messages_by_room(deletions)
+        return [
+            read_entries(found, erased.get(entry.room, ()))[0] if found else Unavailable()
+            for entry, found in zip(entries, holders, strict=True)
+        ]
 
-    async def _erase(self, documents: Sequence[Document]) -> None:
+    async def _erase(self, deletions: Sequence[Document]) -> None:
         """Erase the text that new deletions refer to.
 
         Until that succeeds, here or in `erase_pending`, reads leave the text out because the deletion is pending.
         """
-        deletions = [document for document in documents if document.get("pending")]
         if deletions:
             with contextlib.suppress(Unavailable):
                 await self._database.write(lambda mongo, session: _erase(mongo, session, deletions))
@@ -101,6 +168,10 @@ class LogWriter:
 
         with contextlib.suppress(Unavailable):
             await self._database.write(work)
+
+
+def _prepared(entries: Sequence[Entry], documents: Sequence[Document], heads: Sequence[RoomHead]) -> _Prepared:
+    return _Prepared(entries, documents, [encode(document) for document in documents], heads)
 
 
 class _HeadCache:

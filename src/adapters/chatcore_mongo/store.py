@@ -60,7 +60,10 @@ class MongoStore(Store, EntryFeed):
         await self.database.probe()
 
     async def append(self, entries: Sequence[Entry]) -> AppendResult:
-        return await self._log_writer.append(entries) if entries else AppendResult(written=0)
+        return await self._log_writer.append(entries)
+
+    async def append_all(self, batches: Sequence[Sequence[Entry]]) -> Sequence[AppendResult | Exception]:
+        return await self._log_writer.append_all(batches)
 
     async def read_on(self, room: RoomId, after: Seq, limit: int, keys: Sequence[tuple[UserId, Key]] = ()) -> LogSlice:
         async with self.database.read_session() as session:
