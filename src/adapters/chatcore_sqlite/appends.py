@@ -21,7 +21,7 @@ class Appends:
     def __init__(self, batches: Sequence[Sequence[Entry]]) -> None:
         self._batches = batches
         self._values = [_message_values(batch) for batch in batches]
-        """Of each batch the values for `statements.WRITE_MESSAGES`; None if it has more than messages."""
+        """Of each batch the values for `statements.WRITE_MESSAGES`; None if it must be appended by itself."""
         self.erases: bool = any(
             isinstance(entry.event, Deleted)
             for batch, values in zip(batches, self._values, strict=True)
@@ -42,7 +42,7 @@ class Appends:
         ]
 
     def _together(self) -> Sequence[Sequence[int]]:
-        """Return the numbers of the batches of messages, those of one statement together."""
+        """Return the numbers of the batches of messages, grouped by the statement that writes them."""
         groups: list[list[int]] = []
         left = 0
         for number, values in enumerate(self._values):
@@ -65,15 +65,17 @@ class Appends:
 
 
 def _message_values(batch: Sequence[Entry]) -> Sequence[object] | None:
-    """Return the values for `statements.WRITE_MESSAGES`. None if an entry is no message, or there are too many."""
-    if len(batch) > statements.MESSAGES_MAX:
+    """Return the values for `statements.WRITE_MESSAGES`. None if the batch must be appended by itself."""
+    if len(batch) > statements.MESSAGES_MAX or not all(map(_is_message, batch)):
         return None
-    values: list[object] = []
-    for entry in batch:
-        if not isinstance(entry.event, Message) or entry.event.deleted or entry.opens:
-            return None
-        values += message_row(entry)
-    return values
+    try:
+        return [value for entry in batch for value in message_row(entry)]
+    except Exception:  # noqa: BLE001  # raised again when the batch is appended by itself
+        return None
+
+
+def _is_message(entry: Entry) -> bool:
+    return isinstance(entry.event, Message) and not entry.event.deleted and entry.opens is None
 
 
 def _write_messages(connection: sqlite3.Connection, values: list[object]) -> bool:
@@ -83,7 +85,7 @@ def _write_messages(connection: sqlite3.Connection, values: list[object]) -> boo
     values += [None] * ((size - count) * statements.MESSAGE_COLUMNS)
     try:
         connection.execute(statements.WRITE_MESSAGES[size], values)
-    except Exception as error:  # noqa: BLE001  # what a batch makes wrong is raised again by its own append
+    except Exception as error:  # noqa: BLE001  # raised again when the batch is appended by itself
         _raise_if_lost(connection, error)
         return False
     return True
@@ -104,6 +106,6 @@ def _outcome(connection: sqlite3.Connection, batch: Sequence[Entry]) -> AppendRe
 
 
 def _raise_if_lost(connection: sqlite3.Connection, error: Exception) -> None:
-    """Raise an error that is not one of a batch: it concerns the transaction."""
+    """Raise an error that concerns the whole transaction, not one batch."""
     if driver_errors.is_temporary(error) or not connection.in_transaction:
         raise error

@@ -122,12 +122,12 @@ class SqliteStore(Store, EntryFeed):
         while await self.database.write(view_rebuild.step):
             pass
 
-    async def _write(self, work: Callable[[Connection], T], *, erases: bool = False) -> T:
+    async def _write(self, work: Callable[[Connection], T]) -> T:
         def checked(connection: Connection) -> T:
             view_rebuild.check(connection)
             return work(connection)
 
-        return await self.database.write(checked, erases=erases)
+        return await self.database.write(checked)
 
     async def _read(self, query: Callable[Concatenate[Snapshot, P], T], *args: P.args, **options: P.kwargs) -> T:
         def work(connection: Connection) -> T:
