@@ -148,7 +148,7 @@ BODIES = {
     "a text": b'"x"',
     "a number": b"5",
     "null": b"null",
-    "nothing": b"",
+    "white space": b" ",
     "no JSON": b"{body: 1}",
     "not UTF-8": b'{"body": "\xff"}',
     "a member name twice": b'{"key": "a", "key": "a"}',

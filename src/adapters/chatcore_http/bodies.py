@@ -18,7 +18,8 @@ NO_TYPE = "application/octet-stream"
 
 
 async def read_object(request: Request) -> dict[str, object]:
-    """Read the JSON object in the body of a request. A request without body and type has an empty object.
+    """Read the JSON object in the body of a request. A request without a body has an empty object,
+    if its type is JSON or missing.
 
     Raises:
         Invalid: the body is no JSON object, or its type is wrong or missing.
@@ -32,7 +33,10 @@ async def read_object(request: Request) -> dict[str, object]:
         return {}
     if not is_json(request):
         raise Invalid("The body must be JSON in UTF-8, with Content-Type: application/json.")
-    value = decode(await read_bytes(request))
+    body = await read_bytes(request)
+    if not body:
+        return {}
+    value = decode(body)
     if not isinstance(value, dict):
         raise Invalid("The body must be a JSON object.")
     return value
