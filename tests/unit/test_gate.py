@@ -236,6 +236,16 @@ async def test_faulty_open_gate_lets_the_command_pass_and_logs_it(gate: Gate, ca
     assert "gate failed: passed=True" in caplog.text
 
 
+async def test_gate_that_is_not_async_is_unavailable_and_the_log_says_what_to_write(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gate: Any = lambda ask: ask.command  # noqa: E731
+    async with Chat(MemoryStore(), gate=gate) as chat:
+        with pytest.raises(Unavailable):
+            await chat.request("alice", HI)
+    assert "the gate is not async: write `async def gate(ask)`" in caplog.text.splitlines()[0]
+
+
 async def test_fields_of_a_rewritten_command_keep_their_bounds() -> None:
     async with Chat(MemoryStore(), gate=body_is_too_large) as chat:
         with pytest.raises(ChatError) as refused:

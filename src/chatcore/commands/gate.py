@@ -10,6 +10,7 @@ from attrs import frozen
 
 from ..domain.decider import Rules
 from ..errors import ChatError, Forbidden, Unavailable
+from ..fault_log import reason
 from ..ids import UserId, private_room_users
 from ..live.event_loop import TimeLimit
 from ..log_throttle import LogThrottle
@@ -85,7 +86,10 @@ class HostChecks:
         passed = command
         if self._gate is not None and via is not None:
             try:
-                answer: object = await self._gate_limit.run(self._gate(Ask(user, command, via)))
+                asked: Any = self._gate(Ask(user, command, via))
+                if not isawaitable(asked):
+                    raise TypeError("the gate is not async: write `async def gate(ask)`")
+                answer: object = await self._gate_limit.run(asked)
             except ChatError as refusal:
                 return command, refusal.with_traceback(None)
             except Exception as fault:  # noqa: BLE001  # whatever the host's code raises
@@ -132,9 +136,10 @@ class HostChecks:
                 event, f"{type(answer).__name__} is not the command, or differs in more than body, data and title"
             )
 
-    def _log(self, event: str, reason: str, error: Exception | None = None) -> None:
-        if self._throttle.admits((event, reason)):
-            log.error("%s reason=%s", event, reason, exc_info=error)
+    def _log(self, event: str, fault: str, error: Exception | None = None) -> None:
+        if self._throttle.admits((event, fault)):
+            what = fault if error is None else f"{fault}: {reason(error)}"
+            log.error("%s reason=%s", event, what, exc_info=error)
 
 
 def _peer(user: UserId, command: SendMessage | EditMessage | React) -> UserId | None:
