@@ -7,7 +7,8 @@ class InFlight:
     """Counts commands that are queued or running and not answered.
 
     Args:
-        whole: a counter that also counts these commands: for a socket's counter, the counter of the Chat.
+        whole: a counter that also counts these commands, and has no such counter itself: for a socket's counter, the
+            counter of the Chat.
     """
 
     def __init__(self, whole: "InFlight | None" = None) -> None:
@@ -21,7 +22,7 @@ class InFlight:
         """Count a command."""
         self.count += 1
         if self._whole:
-            self._whole.add()
+            self._whole.count += 1
 
     def done(self) -> None:
         """Uncount a command that was answered."""
