@@ -64,8 +64,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "entry-pushed-to-subscriptions-above-it",
             "chatcore.live:Subscriptions.deliver",
-            "if subscription.seq == entry.seq - 1",
-            "",
+            "if subscription.seq != seq - 1:",
+            "if False:",
             f"{RULES}::test_ready_above_the_live_room_gets_later_entries_only",
         ),
     ),

@@ -39,14 +39,14 @@ class Subscriptions:
 
     def deliver(self, entry: Entry, rooms: Mapping[UserId, Room]) -> None:
         """Push an entry to every subscription at the seq before it. All sockets get the same push object."""
-        push = Push("entry", entry)
-        before = [subscription for subscription in self._by_socket.values() if subscription.seq == entry.seq - 1]
-        if entry.affects:
-            for subscription in before:
+        push, seq, affects = Push("entry", entry), entry.seq, entry.affects
+        for subscription in self:
+            if subscription.seq != seq - 1:
+                continue
+            if affects:
                 _advance(subscription, entry, push, rooms)
-            return
-        for subscription in before:  # the same as `_advance`, with one call less for each subscription
-            subscription.seq = entry.seq
+                continue
+            subscription.seq = seq  # the same as `_advance`, with one call less for each subscription
             if subscription.member:
                 subscription.socket.connection.send(push)
 
