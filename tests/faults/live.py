@@ -17,7 +17,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A room is not dropped while a command is pending in it": (
         Fault(
             "room-dropped-with-pending-command",
-            "chatcore.live:LiveRoom._drop_if_idle",
+            "chatcore.live:LiveRoom.unsubscribe",
             "self._working or self._pending()",
             "self._pending() and not self._commands",
             f"{RULES}::test_room_with_a_pending_command_is_not_dropped",
@@ -99,7 +99,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A subscription without membership is dropped when the room is idle": (
         Fault(
             "subscription-without-membership-kept",
-            "chatcore.live:LiveRoom._drop_if_idle",
+            "chatcore.live:LiveRoom._drop_if_unused",
             "if not subscription.member:",
             "if False:",
             f"{MEMBERSHIP_PUSHES}::test_removal_between_reading_rooms_and_subscribing_leaves_no_subscription",

@@ -78,7 +78,7 @@ class LiveRoom:
         if self._commands.append(pending) == 1:
             self._context.has_commands(self.room)
         if not self._working:
-            self._wake()
+            self._start_work()
 
     def has_queued(self, socket: LiveSocket) -> bool:
         """Return whether a command of ``socket`` is pending."""
@@ -101,7 +101,8 @@ class LiveRoom:
     def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription."""
         self._subscriptions.remove(subscription)
-        self._drop_if_idle()
+        if not (self._working or self._pending()):
+            self._drop_if_unused()
 
     def raise_known(self, seq: Seq, entry: Entry | None = None) -> None:
         """Note that the room has reached ``seq``. ``entry`` is the entry at ``seq`` if it is known."""
@@ -133,11 +134,14 @@ class LiveRoom:
 
     def _wake(self) -> None:
         if not self._working and self._pending():
-            self._working = True
-            if self._state is not None and self._is_current():
-                self._context.appender.add(self)
-            else:
-                self._context.start(self._run)
+            self._start_work()
+
+    def _start_work(self) -> None:
+        self._working = True
+        if self._state is not None and self._is_current():
+            self._context.appender.add(self)
+        else:
+            self._context.start(self._run)
 
     def _pending(self) -> bool:
         return bool(self._commands) or not self._is_current()
@@ -152,12 +156,10 @@ class LiveRoom:
     def _rest(self) -> None:
         self._working = False
         self._pause = PAUSE_MIN_S
-        self._drop_if_idle()
+        self._drop_if_unused()
 
-    def _drop_if_idle(self) -> None:
-        """If the room has no work, end the subscriptions of users who are not members, and drop an unused room."""
-        if self._working or self._pending():
-            return
+    def _drop_if_unused(self) -> None:
+        """End the subscriptions of users who are not members, and drop an unused room. The room has no work."""
         for subscription in self._subscriptions:
             if not subscription.member:
                 self._subscriptions.remove(subscription)
@@ -278,8 +280,11 @@ class LiveRoom:
     def _advance(self, entry: Entry) -> None:
         self.head = entry.seq
         self.known = max(self.known, entry.seq)
-        if isinstance(entry.event, Edited | Deleted | Reacted):
-            self._commands.forget(entry.event.target, entry.seq)
+        match entry.event:
+            case Edited() | Deleted() | Reacted():
+                self._commands.forget(entry.event.target, entry.seq)
+            case _:
+                pass
         self._recent_entries.append(entry)
         if self._state is not None:
             self._state = evolve(self._state, entry)
@@ -396,7 +401,7 @@ class LiveRoom:
             self._context.start(partial(self._run, partial(self._finish_append, batch, outcome, began)))
             return
         written = self._note_written(batch)
-        if any(entry.affects for entry in written):
+        if [entry for entry in written if entry.affects]:
             self._context.start(partial(self._run, partial(self._apply, written)))
             return
         try:
@@ -406,10 +411,8 @@ class LiveRoom:
             self._start_over()
             self._context.start(partial(self._run, self._pause_after_failure))
             return
-        if self._commands and self._state is not None and self._is_current():
-            self._context.appender.add(self)
-        elif self._pending():
-            self._context.start(self._run)
+        if self._pending():
+            self._start_work()
         else:
             self._rest()
 
