@@ -57,7 +57,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A key with other content is `key_reused`": (
         Fault(
             "different-contents-with-same-digest",
-            "chatcore.commands:RoomCommand._digest",
+            "chatcore.commands:RoomCommand._content_digest",
             'f"{len(value)}:{value}"',
             "value",
             "tests/unit/test_domain.py::test_digests_are_equal_exactly_for_equal_contents",

@@ -5,7 +5,6 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, Self, TypeAlias, TypeVar
 
 import attrs
@@ -65,8 +64,19 @@ class Command(ABC, Generic[Answer_co]):
     """Whether a list of users leaves out ids that no user can have. Otherwise they fail the command with `NotFound`."""
 
 
+class _DigestSlot:
+    """Where a `RoomCommand` keeps its digest, which is no field of the command.
+
+    A cached property of a class of attrs would be found by its `__getattr__`, which takes longer than the hash.
+    """
+
+    __slots__ = ("_digest",)
+
+    _digest: str
+
+
 @frozen(kw_only=True)
-class RoomCommand(Command[Answer_co], AppendCommand):
+class RoomCommand(Command[Answer_co], AppendCommand, _DigestSlot):
     """A command that appends to one room's log, and is queued at that room. All its methods are pure.
 
     A retry with the same ``key`` gets the first answer. Without a key every call is a new command.
@@ -96,16 +106,20 @@ class RoomCommand(Command[Answer_co], AppendCommand):
 
     @property
     def digest(self) -> str:
-        return self._digest
+        try:
+            return self._digest
+        except AttributeError:
+            digest = self._content_digest()
+            object.__setattr__(self, "_digest", digest)
+            return digest
 
     def with_digest_of(self, sent: "RoomCommand[Answer_co]") -> Self:
         """Return this command with the digest of ``sent``: the command as the client sent it."""
         command = copy.copy(self)
-        object.__setattr__(command, "_digest", sent.digest)  # where `cached_property` keeps it
+        object.__setattr__(command, "_digest", sent.digest)
         return command
 
-    @cached_property
-    def _digest(self) -> str:
+    def _content_digest(self) -> str:
         """The hash of the content.
 
         Different values, and different lists of values, are written differently. A string is written as its length and
