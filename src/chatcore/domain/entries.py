@@ -168,6 +168,8 @@ class RoomOpening:
 def _affected(entry: "Entry") -> tuple[UserId, ...]:
     opened = tuple(entry.opens.members) if entry.opens else ()
     match entry.event:
+        case Message():  # most entries: without the comparisons below
+            return opened
         case Joined() | Left() | Invited() | Removed() | Banned() | Unbanned():
             return opened if entry.event.user in opened else (*opened, entry.event.user)
         case _:

@@ -16,6 +16,20 @@ _STRUCTURE: Mapping[str, tuple[type[Command[Any]], Callable[[object, Any], Comma
     name: (command, CONVERTER.get_structure_hook(command)) for name, command in COMMANDS.items()
 }
 
+_PLAIN_TYPES: Mapping[object, type] = {str: str, int: int, str | None: str, int | None: int}
+
+
+def _plain_fields(command: type[Command[Any]]) -> Mapping[str, type]:
+    """Return the strings and integers among the fields of a command, each with its type."""
+    return {
+        attribute.name: _PLAIN_TYPES[attribute.type]
+        for attribute in attrs.fields(attrs.resolve_types(command))
+        if attribute.type in _PLAIN_TYPES and wire_name(attribute) == attribute.name
+    }
+
+
+_PLAIN_FIELDS: Mapping[str, Mapping[str, type]] = {name: _plain_fields(command) for name, command in COMMANDS.items()}
+
 
 def read_command(name: str, data: object) -> Command[Any]:
     """Return the command that a client sent.
@@ -33,6 +47,16 @@ def read_command(name: str, data: object) -> Command[Any]:
     if type(data) is not dict:
         raise Invalid("A command must be one object.")
     command, structure = row
+    plain = _PLAIN_FIELDS[name]
+    for field, value in data.items():
+        if type(value) is not plain.get(field):
+            break
+    else:
+        # No value needs conversion. Most messages take this path, in half of the time of the other.
+        try:
+            return command(**data)
+        except TypeError:  # a field is missing, and the structure function finds out which
+            pass
     try:
         return structure(data, command)
     except ClassValidationError as error:
