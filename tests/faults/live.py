@@ -11,6 +11,7 @@ INVITATIONS = "tests/unit/live/test_invitations.py"
 CONCURRENT_READS = "tests/unit/live/test_concurrent_reads.py"
 RECENT_HEADS = "tests/unit/live/test_recent_heads.py"
 CHAT = "tests/unit/test_chat.py"
+GROWTH = "tests/unit/test_call_growth.py"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
     # The object.
@@ -423,6 +424,37 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "result = await answered.take()",
             "try:\n    result = await answered.take()\nexcept BaseException:\n    self._hub.abandon()\n    raise",
             f"{CHAT}::test_command_of_a_caller_cancelled_after_queueing_is_written",
+        ),
+    ),
+    # The work of a message.
+    "The work of a message does not grow with the log, the rooms, or the members for each receiver": (
+        Fault(
+            "log-scanned-for-each-entry",
+            "chatcore.live:LiveRoom._advance",
+            "max(self.known, entry.seq)",
+            "max(self.known, *[seq for seq in range(entry.seq + 1)])",
+            f"{GROWTH}::test_work_of_a_message_is_the_same_after_100_and_10000_entries",
+        ),
+        Fault(
+            "rooms-scanned-for-each-command",
+            "chatcore.live:Hub.submit",
+            "self._rooms.get(room)",
+            "dict([row for row in self._rooms.items()]).get(room)",
+            f"{GROWTH}::test_work_of_a_message_is_the_same_beside_10_and_1000_rooms",
+        ),
+        Fault(
+            "subscriptions-scanned-for-each-receiver",
+            "chatcore.live:Subscriptions.deliver",
+            "if subscription.member:",
+            "if subscription.member and [other for other in self if other is subscription]:",
+            f"{GROWTH}::test_work_of_a_message_for_each_receiver_is_the_same_with_10_and_1000_members",
+        ),
+        Fault(
+            "content-hashed-twice",
+            "chatcore.commands:RoomCommand.digest",
+            'object.__setattr__(self, "_digest", digest)',
+            "pass",
+            "tests/unit/test_call_count.py",
         ),
     ),
 }
