@@ -135,6 +135,22 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{SQLITE_APPENDS}::test_no_batch_is_appended_while_views_are_rebuilt",
         ),
     ),
+    "Views of many rooms are read by few statements": (
+        Fault(
+            "sqlite-counts-unread-of-each-room",
+            "chatcore_sqlite:Snapshot._view",
+            "row[UNREAD] is not None or view.marker is None",
+            "view.marker is None",
+            "tests/integration/test_sqlite_statement_counts.py::test_page_of_rooms_is_one_statement",
+        ),
+        Fault(
+            "sqlite-unread-ends-at-own-messages",
+            "chatcore_sqlite:_UNREAD",
+            "count(*) < {UNREAD_SCAN} OR",
+            "count(*) >= 0 OR",
+            "tests/integration/test_sqlite_statement_counts.py::test_unread_messages_above_many_own_messages_are_counted",
+        ),
+    ),
     "`changes` returns changes that become visible late": (
         Fault(
             "mongo-late-changes-not-returned",

@@ -34,6 +34,9 @@ BOUNDED = {
     "VIEWS_FOLDED": ONE_ROW,
     "SET_VIEWS": ONE_ROW,
     "NEWEST_CHANGE": {"SCAN entries"},  # one row, from the end of the table
+    "PAGE": {"SCAN listed", "SCAN (subquery-2)"},  # the rooms of the page, and a bounded number of messages
+    "VIEW": {"SCAN (subquery-2)"},  # a bounded number of messages
+    "UNREAD_ROOMS": {"SCAN (subquery-2)"},  # a bounded number of messages
     "LAST_ROOM_OF": {"SCAN (subquery-1)"},  # as many rows as a step of a rebuild has
     "COUNT_REACTION": {"SCAN (subquery-1)"},  # one row for each named user
     "WRITE_MESSAGES": {"SCAN (subquery-4)", "SCAN 4 CONSTANT ROWS"},  # the values

@@ -7,12 +7,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from attrs import evolve
+
 from chatcore.domain import message_projection
 from chatcore.domain.entries import Entry, Message, Reaction
 from chatcore.domain.message_projection import LastEdit
 from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.serialization import text_bytes
-from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Membership, RoomState, RoomView
+from chatcore.domain.state import UNREAD_MAX, Marker, Membership, RoomState, RoomView
 from chatcore.errors import FeedReset
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.entry_feed import FeedPage, FeedStart
@@ -20,7 +22,18 @@ from chatcore.ports.entry_log import Changes, FeedPosition, LogSlice
 from chatcore.ports.room_views import Anchor, FirstUnread, RoomCatchUp, RoomMembership, RoomPage, UnreadTotal, Window
 
 from . import statements
-from .rows import RoomRow, Row, read_change, read_edit, read_entry, read_marker, read_member
+from .rows import (
+    ROOM_COLUMNS,
+    UNREAD,
+    RoomRow,
+    Row,
+    read_change,
+    read_edit,
+    read_entry,
+    read_marker,
+    read_member,
+    read_view,
+)
 
 SEQ_MAX = 2**63 - 1
 READ_TOGETHER = 128
@@ -102,12 +115,13 @@ class Snapshot:
         caught_up: dict[RoomId, RoomCatchUp] = {}
         left = size
         for name, after in cursors.items():
-            room = self.room(name)
-            member = room and self._member(room, user)
-            if room and member and member.state == "member":
-                entries = None if left < 0 else self._all_above(room, user, after, limit)
-                left -= sum(map(text_bytes, entries or ()))
-                caught_up[name] = RoomCatchUp(view=self._view(room, user), entries=entries)
+            for row in self._all_named(statements.VIEW, room=name, user=user):
+                view = self._view(row, user)
+                if view.member and view.member.state == "member":
+                    room = RoomRow(*row[:ROOM_COLUMNS])
+                    entries = None if left < 0 else self._all_above(room, user, after, limit)
+                    left -= sum(map(text_bytes, entries or ()))
+                    caught_up[name] = RoomCatchUp(view=view, entries=entries)
         return caught_up
 
     def _all_above(self, room: RoomRow, user: UserId, after: Seq, limit: int) -> Sequence[Entry] | None:
@@ -132,27 +146,29 @@ class Snapshot:
 
     def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
         place = TOP if after is None else PageToken.decoded(after)
-        rows = self._all(statements.PAGE, user, place.at_ms, place.number, limit + 1)
-        rooms = [RoomRow(*row) for row in rows]
+        rows = self._all_named(statements.PAGE, user=user, at=place.at_ms, id=place.number, limit=limit + 1)
         return RoomPage(
-            rooms=[self._view(room, user) for room in rooms[:limit]],
-            next=rooms[limit - 1].place.encoded() if len(rooms) > limit else None,
+            rooms=[self._view(row, user) for row in rows[:limit]],
+            next=RoomRow(*rows[limit - 1][:ROOM_COLUMNS]).place.encoded() if len(rows) > limit else None,
         )
 
     def unread_total(self, user: UserId) -> UnreadTotal:
         counts: list[int] = []
-        for row in self._all(statements.ROOMS_OF_MEMBER, user):
-            room, marker = RoomRow(*row[:-4]), read_marker(row[-4:])
-            if not marker.muted and marker.counted_from < room.head:
-                counts.append(self._unread(room, user, marker))
+        for row in self._all_named(statements.UNREAD_ROOMS, user=user):
+            *room, read, delivered, unread_from, muted, unread = row
+            marker = read_marker((read, delivered, unread_from, muted))
+            counts.append(self._unread(RoomRow(*room), user, marker) if unread is None else unread)
         return UnreadTotal(rooms=sum(count > 0 for count in counts), messages=sum(counts))
 
     def acquaintances(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
         return frozenset(other for other in others if self._one(statements.ACQUAINTED, user, other))
 
     def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
-        row = self.room(room)
-        return {user: self._view(row, user) for user in users} if row else {}
+        return {
+            user: self._view(row, user)
+            for user in users
+            for row in self._all_named(statements.VIEW, room=room, user=user)
+        }
 
     def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
         row = self.room(room)
@@ -160,29 +176,16 @@ class Snapshot:
             return {}
         return {user: marker for user in users if (marker := self._marker(row, user))}
 
-    def _view(self, room: RoomRow, user: UserId) -> RoomView:
-        marker = self._marker(room, user)
-        return RoomView(
-            room=room.room,
-            kind=room.kind,
-            title=room.title,
-            head=room.head,
-            members_count=room.members_count,
-            last=self._entries(room, statements.ENTRY_AT, room.head)[0],
-            member=self._member(room, user),
-            marker=marker,
-            unread=self._unread(room, user, marker) if marker else 0,
-            markers=self._markers_shown(room),
-        )
+    def _view(self, row: Row, user: UserId) -> RoomView:
+        """Return a view from a row of `statements.VIEW` or `statements.PAGE`."""
+        view = read_view(row)
+        if row[UNREAD] is not None or view.marker is None:
+            return view
+        return evolve(view, unread=self._unread(RoomRow(*row[:ROOM_COLUMNS]), user, view.marker))
 
     def _unread(self, room: RoomRow, user: UserId, marker: Marker) -> int:
         seqs = _unread(self._connection, room, FirstUnread(user=user, read=marker.counted_from))
         return sum(1 for _ in islice(seqs, UNREAD_MAX))
-
-    def _markers_shown(self, room: RoomRow) -> Mapping[UserId, Marker] | None:
-        if room.members_count > MARKERS_SHOWN_TO:
-            return None
-        return {user: read_marker(tuple(row)) for user, *row in self._all(statements.MARKERS, room.id)}
 
     def _marker(self, room: RoomRow, user: UserId) -> Marker | None:
         row = self._one(statements.MARKER, room.id, user)
@@ -207,6 +210,9 @@ class Snapshot:
 
     def _one(self, statement: str, *values: object) -> Any:
         return self._connection.execute(statement, values).fetchone()
+
+    def _all_named(self, statement: str, **values: object) -> list[Row]:
+        return self._connection.execute(statement, values).fetchall()
 
 
 def _present(connection: sqlite3.Connection, room: RoomRow, user: UserId, entries: Sequence[Entry]) -> Sequence[Entry]:

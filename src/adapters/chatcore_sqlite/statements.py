@@ -1,9 +1,10 @@
 """Every statement that the store runs while it serves. A test checks the plan of each: none may scan a table."""
 
 from chatcore.domain.entries import REACTION_USERS_MAX
+from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX
 
 ENTRY = "seq, author, key, at, digest, kind, event, opens"
-ROOM = "rooms.id, rooms.room, rooms.kind, title, head, at, members_count"
+ROOM = "rooms.id, rooms.room, rooms.kind, rooms.title, rooms.head, rooms.at, rooms.members_count"
 
 EPOCH = "SELECT epoch FROM store"
 
@@ -105,10 +106,6 @@ MARKER = """
     SELECT read, delivered, unread_from, muted FROM markers JOIN members USING (room, user)
     WHERE room = ? AND user = ? AND standing = 'member'
 """
-MARKERS = """
-    SELECT user, read, delivered, unread_from, muted FROM members JOIN markers USING (room, user)
-    WHERE members.room = ? AND standing = 'member'
-"""
 
 # One room.
 
@@ -147,6 +144,51 @@ UNREAD_FROM = """
     SELECT run, seq, author FROM messages WHERE room = ? AND (run, seq) > (?, ?) ORDER BY run, seq LIMIT ?
 """
 
+# Rooms as one user sees them. One row has a whole view: before each row the thread gives up the interpreter's lock.
+
+UNREAD_SCAN = 128
+"""Messages of a room that are counted together with its other columns. The user may have written most of them."""
+
+_COUNTED_FROM = "min(markers.read, ifnull(markers.unread_from - 1, markers.read))"
+_OTHERS = "count(nullif(author, :user))"
+_UNREAD = f"""
+    CASE WHEN {_COUNTED_FROM} < rooms.head THEN (
+        SELECT CASE WHEN count(*) < {UNREAD_SCAN} OR {_OTHERS} >= {UNREAD_MAX} THEN min({_OTHERS}, {UNREAD_MAX}) END
+        FROM (
+            SELECT author FROM messages WHERE room = rooms.id AND (run, seq) > (ifnull((
+                SELECT run FROM messages WHERE room = rooms.id AND run <= {_COUNTED_FROM} ORDER BY run DESC LIMIT 1
+            ), 0), {_COUNTED_FROM}) ORDER BY run, seq LIMIT {UNREAD_SCAN}
+        )
+    ) ELSE 0 END
+"""
+"""The unread messages of a room; NULL if more than `UNREAD_SCAN` have to be read to know."""
+
+_MARKERS = f"""
+    CASE WHEN members_count <= {MARKERS_SHOWN_TO} THEN (
+        SELECT json_group_array(json_array(user, shown.read, shown.delivered, shown.unread_from, shown.muted))
+        FROM members JOIN markers AS shown USING (room, user) WHERE members.room = rooms.id AND standing = 'member'
+    ) END
+"""
+_LAST = ", ".join(f"last.{column}" for column in ENTRY.split(", "))
+_VIEW = f"""
+    {ROOM}, mine.role, mine.since, mine.standing,
+    markers.read, markers.delivered, markers.unread_from, markers.muted, {_UNREAD}, {_MARKERS}, {_LAST}
+"""
+_PARTS = """
+    JOIN entries AS last ON last.room = rooms.id AND last.seq = rooms.head
+    LEFT JOIN members AS mine ON mine.room = rooms.id AND mine.user = :user
+    LEFT JOIN markers ON markers.room = rooms.id AND markers.user = :user AND mine.standing = 'member'
+"""
+VIEW = f"SELECT {_VIEW} FROM rooms {_PARTS} WHERE rooms.room = :room"
+PAGE = f"""
+    SELECT {_VIEW} FROM (
+        SELECT rooms.id FROM members JOIN rooms ON rooms.id = members.room
+        WHERE user = :user AND standing IN ('member', 'invited') AND (at, rooms.id) < (:at, :id)
+        ORDER BY at DESC, rooms.id DESC LIMIT :limit
+    ) AS listed CROSS JOIN rooms ON rooms.id = listed.id {_PARTS}
+    ORDER BY rooms.at DESC, rooms.id DESC
+"""
+
 # Across rooms.
 
 MEMBERSHIPS = """
@@ -154,16 +196,11 @@ MEMBERSHIPS = """
     WHERE user = ? AND standing IN ('member', 'invited')
 """
 MEMBERSHIP = f"{MEMBERSHIPS} AND rooms.room = ?"
-PAGE = f"""
-    SELECT {ROOM} FROM members JOIN rooms ON rooms.id = members.room
-    WHERE user = ? AND standing IN ('member', 'invited') AND (at, rooms.id) < (?, ?)
-    ORDER BY at DESC, rooms.id DESC LIMIT ?
-"""
-ROOMS_OF_MEMBER = f"""
-    SELECT {ROOM}, read, delivered, unread_from, muted
+UNREAD_ROOMS = f"""
+    SELECT {ROOM}, read, delivered, unread_from, muted, {_UNREAD}
     FROM members JOIN rooms ON rooms.id = members.room
     JOIN markers ON markers.room = members.room AND markers.user = members.user
-    WHERE members.user = ? AND standing = 'member'
+    WHERE members.user = :user AND standing = 'member' AND NOT muted AND {_COUNTED_FROM} < rooms.head
 """
 ACQUAINTED = """
     SELECT 1 FROM members AS theirs JOIN members AS mine ON mine.room = theirs.room AND mine.user = ?
