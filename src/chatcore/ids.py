@@ -86,4 +86,6 @@ def _escape(user: UserId) -> str:
 
 
 def _unescape(text: str) -> UserId:
+    if "~" not in text:
+        return text
     return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text).encode("latin-1").decode("utf-8")

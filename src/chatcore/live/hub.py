@@ -3,8 +3,6 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
-from attrs import evolve
-
 from ..domain.decider import Rules
 from ..domain.entries import Entry
 from ..domain.state import RoomView
@@ -141,7 +139,8 @@ class Hub:
         for room in rooms:
             joined = socket.deferred_joins.pop(room, 0)
             if subscription := held.get(room):
-                self.subscribe(room, evolve(subscription), known=joined)
+                again = Subscription(socket, subscription.seq, subscription.member)
+                self.subscribe(room, again, known=joined)
             elif joined:
                 self.subscribe(room, Subscription(socket, joined - 1, member=False), known=joined)
 

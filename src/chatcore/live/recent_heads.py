@@ -1,8 +1,7 @@
 """The recently reported heads of rooms that are not live on this node."""
 
-import anyio
-
 from ..ids import RoomId, Seq
+from .event_loop import current_time
 
 REMEMBERED_S = 10
 """Seconds for which a head is remembered. A read of the heads from which a socket subscribes takes at most 2 s."""
@@ -21,7 +20,7 @@ class RecentHeads:
 
     def note(self, room: RoomId, seq: Seq) -> None:
         """Remember that ``room`` has reached ``seq``."""
-        now = anyio.current_time()
+        now = current_time()
         self._heads[room] = max(seq, self._heads.pop(room, (0, now))[0]), now
         self._forget(now - REMEMBERED_S)
 

@@ -95,7 +95,8 @@ class LiveRoom:
             self.head = self.started = subscription.seq
         elif subscription.seq < self.head:
             self._behind.append(subscription)
-        self.raise_known(max(subscription.seq, known))
+        if known > self.known or subscription.seq > self.known:
+            self.known, self._hinted = max(subscription.seq, known), None
         self._wake()
 
     def unsubscribe(self, subscription: Subscription) -> None:
