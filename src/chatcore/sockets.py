@@ -6,9 +6,12 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
+import anyio
+from attrs import evolve
+
 from .authentication import Authentication
 from .commands.dispatcher import CommandDispatcher
-from .commands.rooms import page_of_rooms
+from .commands.rooms import page_that_fits
 from .errors import NotFound, Unauthenticated, Unavailable
 from .ids import UserId
 from .live.access_expiry import AccessExpiry
@@ -23,11 +26,16 @@ from .ports.bus import RevocationHint
 from .ports.connection import Connection
 from .ports.pushes import Bye, ByeCode, Expiring, Push, Ready, Room
 from .ports.registry import SocketInfo
-from .ports.room_views import RoomPage
+from .ports.room_views import Overview, RoomPage
 from .socket import Socket
 
 ROOMS_READY = 50
 """The most rooms that `ready` shows."""
+GREETINGS_MAX = 4
+"""Sockets whose rooms are read at the same time. After a restart all clients connect at once: each read that begins
+finishes in time, while the other sockets wait for their turn."""
+TURN_S = 10
+"""Seconds that a socket waits for its turn until it is refused as `unavailable`."""
 
 Authenticate: TypeAlias = Callable[[str | None], Awaitable[Principal | None]]
 
@@ -63,6 +71,7 @@ class Sockets:
         self._loop = loop
         self._clock = clock
         self._publish = publish
+        self._turns = anyio.Semaphore(GREETINGS_MAX)
         self._access_expiry = AccessExpiry(clock, self._warn, partial(self._close, code="expired"))
 
     def start_tasks(self, background: Background) -> None:
@@ -108,20 +117,32 @@ class Sockets:
                 await self._leases.remove(info)
 
     async def _greet(self, live: LiveSocket, info: SocketInfo, expires_at: datetime | None) -> None:
-        memberships = await self._store.memberships(info.user)
-        page = await page_of_rooms(self._store, info.user, None, ROOMS_READY)
+        overview = await self._overview(info.user)
+        page = overview.page
         if self.leaving:
             raise Unavailable
         # No await from here on: `ready` is the first push, and each subscription starts at the head that it shows.
         live.connection.send(Push("ready", self._ready(info, page, expires_at)))
-        # If the page, which was read later, is the whole list, a membership that it does not show has ended.
-        rows = {row.room: (row.head, row.member) for row in memberships} if page.next else {}
+        # If the page, which is not older, is the whole list, a membership that it does not show has ended.
+        rows = {row.room: (row.head, row.member) for row in overview.memberships} if page.next else {}
         rows |= {view.room: (view.head, view.member) for view in page.rooms if view.member}
         live.invited = {room: member.since for room, (_, member) in rows.items() if member.state == "invited"}
         heads = {room: head for room, (head, member) in rows.items() if member.state == "member"}
         self._hub.subscribe_connected(live, heads)
         if expires_at:
             self._access_expiry.set(info.id, expires_at)
+
+    async def _overview(self, user: UserId) -> Overview:
+        """Read what a socket shows and subscribes to, in turn with other sockets that open."""
+        with anyio.move_on_after(TURN_S) as waiting:
+            await self._turns.acquire()
+        if waiting.cancelled_caught:
+            raise Unavailable
+        try:
+            overview = await self._store.overview(user, ROOMS_READY)
+            return evolve(overview, page=await page_that_fits(self._store, user, None, overview.page))
+        finally:
+            self._turns.release()
 
     def _ready(self, info: SocketInfo, page: RoomPage, expires_at: datetime | None) -> Ready:
         epoch = self._store.epoch

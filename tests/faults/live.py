@@ -126,6 +126,15 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
     ),
     # Connecting.
+    "Sockets that open at the same time read their rooms in turn": (
+        Fault(
+            "all-connects-read-at-once",
+            "chatcore:Sockets._overview",
+            "await self._turns.acquire()",
+            "pass",
+            "tests/unit/test_connect_turns.py::test_connects_at_once_read_their_rooms_in_turn",
+        ),
+    ),
     "Joins while a socket connects are deferred, and subscribed to afterwards": (
         Fault(
             "join-of-connecting-socket-lost",

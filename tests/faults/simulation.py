@@ -141,8 +141,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "rooms-beyond-ready-not-subscribed",
             "chatcore:Sockets._greet",
-            "for row in memberships}",
-            "for row in memberships[:0]}",
+            "for row in overview.memberships}",
+            "for row in overview.memberships[:0]}",
             f"{UNDER_STRESS}[many-rooms]",
         ),
     ),

@@ -53,6 +53,31 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{IN_MONGO}::TestMongoLog::test_window_is_consistent_during_writes",
         ),
     ),
+    "Reads that wait share a command": (
+        Fault(
+            "mongo-every-read-sent-alone",
+            "chatcore_mongo:ReadGroups._next_group",
+            "queries + len(self._waiting[0].queries) <= QUERIES_TOGETHER",
+            "not group",
+            f"{MONGO_COMMANDS}::test_reads_that_wait_share_commands",
+        ),
+        Fault(
+            "mongo-refused-query-fails-its-neighbours",
+            "chatcore_mongo:ReadGroups._read_group",
+            "len(group) > 1 and",
+            "len(group) > 1_000 and",
+            f"{MONGO_COMMANDS}::test_refused_query_does_not_reach_calls_in_the_same_command",
+        ),
+    ),
+    "A connect and a sync take a fixed number of commands": (
+        Fault(
+            "mongo-rooms-of-short-lists-read-twice",
+            "chatcore_mongo:overview",
+            "len(rooms) <= limit",
+            "not rooms",
+            f"{MONGO_COMMANDS}::test_connect_and_sync_take_fixed_number_of_commands",
+        ),
+    ),
     "A deletion takes effect at once, and an interrupted erasure is finished": (
         Fault(
             "mongo-text-shown-until-erased",

@@ -8,16 +8,20 @@ import pytest
 from attrs import define, field
 from bson import Timestamp, encode
 from pymongo import MongoClient, monitoring
+from pymongo.errors import OperationFailure
 
+from chatcore import Chat, Cursor, Sync
 from chatcore.domain.state import MarkerUpdate
 from chatcore.ids import RoomId
 from chatcore.ports.entry_log import AppendResult, Change
+from chatcore.testing import Recorder
 from chatcore.testing.builders import conversation, deleted, joined, message
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
 from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore
 from chatcore_mongo.documents import ENTRIES
 from chatcore_mongo.group_commit import COMMAND_BYTES_MAX, COMMAND_ENTRIES_MAX
+from chatcore_mongo.queries import Query
 
 from .mongo_database import empty
 
@@ -219,3 +223,51 @@ async def test_reader_far_behind_does_not_look_back_with_each_page(store: MongoS
     looked_back = [command for command in sent.of({"aggregate"}) if "'second': '$_id'" in repr(command["pipeline"])]
     # at the start, once the pages have reached the present, and once for each second that the writes took
     assert (pages, len(looked_back) <= 4) == (6, True)
+
+
+@pytest.mark.parametrize(("rooms", "most"), [(3, 5), (50, 5), (60, 6)])
+async def test_connect_and_sync_take_fixed_number_of_commands(
+    store: MongoStore, sent: SentCommands, rooms: int, most: int
+) -> None:
+    names = [f"room {number}" for number in range(rooms)]
+    await store.append_all([conversation(room, 5) for room in names])
+    recorder = Recorder()
+    async with Chat(store) as chat:
+        sent.commands.clear()
+        async with chat.connect(recorder, user="bob"):
+            cursors = {room: Cursor(seq=2, epoch=store.epoch) for room in names}
+            synced = await chat.execute("bob", Sync(cursors=cursors))
+    assert len(recorder.ready.rooms) == min(rooms, 50)
+    assert {len(room.entries or ()) for room in synced.rooms.values()} == {3}
+    read = [command for command in sent.of(READS) if command.get("aggregate") == ENTRIES and not is_poll(command)]
+    assert len(read) <= most
+
+
+def is_poll(command: Mapping[str, Any]) -> bool:
+    """Return whether the command is of `Store.changes`, which the Chat calls again and again."""
+    return "'coll': 'meta'" in repr(command["pipeline"]) or "'ts'" in repr(command["pipeline"][0])
+
+
+async def test_reads_that_wait_share_commands(store: MongoStore, sent: SentCommands) -> None:
+    calls = 30
+    await store.append_all([[message(f"room {number}", author=f"user {number}")] for number in range(calls)])
+    sent.commands.clear()
+    pages = await at_once([partial(store.page, f"user {number}", None, 50) for number in range(calls)])
+    assert [[view.room for view in page.rooms] for page in pages] == [[f"room {number}"] for number in range(calls)]
+    assert len(sent.of({"aggregate"})) <= calls
+
+
+async def test_refused_query_does_not_reach_calls_in_the_same_command(store: MongoStore) -> None:
+    wrong, right = Query(ENTRIES, [{"$match": {"$no": 1}}]), Query(ENTRIES, [{"$match": {"room": "room"}}])
+    await write(store, [message("room")])
+
+    async def read(query: Query) -> int:
+        async with store.database.read_session() as session:
+            try:
+                (documents,) = await session.fetch(query)
+            except OperationFailure:
+                return -1
+            return len(documents)
+
+    found = await at_once([partial(read, wrong if number % 3 == 0 else right) for number in range(20)])
+    assert found == [-1 if number % 3 == 0 else 1 for number in range(20)]

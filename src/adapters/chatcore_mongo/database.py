@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from contextvars import Context, copy_context
+from contextvars import Context
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self, TypeVar
 
@@ -24,7 +24,7 @@ from . import migrations
 from .connection_string import client_for, hosts_of
 from .documents import META, Document
 from .driver_errors import opening_as_store_error, temporary_as_unavailable
-from .read_session import ReadSession
+from .read_session import ReadGroups, ReadSession
 
 T = TypeVar("T")
 
@@ -171,7 +171,7 @@ class MongoDatabase:
             connection.read_sessions,
             connection.client_session() as session,
         ):
-            yield ReadSession(connection.database, session, connection.run_to_its_end)
+            yield ReadSession(connection.database, session, connection.read_groups)
         self._read_faults.succeeded()
 
     async def write(
@@ -263,6 +263,7 @@ class _Connection:
         self.epoch = epoch
         self.invalid = False
         self.read_sessions = asyncio.Semaphore(READ_SESSIONS_MAX)
+        self.read_groups = ReadGroups(database, self.client_session, self.start)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._last_session: AsyncClientSession | None = None
 
@@ -278,7 +279,13 @@ class _Connection:
                 try:
                     yield session
                 finally:
-                    self._last_session = session
+                    self._note_time(session)
+
+    def _note_time(self, session: AsyncClientSession) -> None:
+        """Keep the session that has seen the latest time: sessions end in any order."""
+        seen, last = session.operation_time, self._last_session
+        if seen and not (last and last.operation_time and last.operation_time > seen):
+            self._last_session = session
 
     async def run_in_session(self, work: Callable[[AsyncDatabase[Document], AsyncClientSession], Awaitable[T]]) -> T:
         """Run ``work`` with a session of its own. If the caller is cancelled, ``work`` continues."""
@@ -289,16 +296,9 @@ class _Connection:
 
         return await asyncio.shield(self.start(run()))
 
-    async def run_to_its_end(self, step: Coroutine[Any, Any, T]) -> T:
-        """Run a step of an open session. If the caller is cancelled, the step continues.
-
-        If the driver is cancelled while it finds no server, it may hold a lock for ever, and block the whole client.
-        """
-        return await asyncio.shield(self.start(step, copy_context()))
-
-    def start(self, work: Coroutine[Any, Any, T], context: Context | None = None) -> asyncio.Task[T]:
-        # The driver keeps the caller's remaining time in the context: work without a caller gets a context of its own.
-        task = asyncio.get_running_loop().create_task(work, context=context or Context())
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        # The driver keeps the caller's remaining time in the context: the work may go on for other callers.
+        task = asyncio.get_running_loop().create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._finished)
         return task

@@ -10,11 +10,11 @@ from chatcore.ports.entry_log import LogSlice
 from chatcore.ports.room_views import RoomCatchUp
 
 from . import queries
-from .documents import read_entries
+from .documents import Document, read_entries
 from .history import present
-from .memberships import memberships_at
+from .queries import Query
 from .read_session import PendingErasures, ReadSession, complete, messages_by_room, only
-from .room_views import RoomViewBuilder, last_entries
+from .room_views import read_parts
 
 ENTRIES_TOGETHER = 400
 """The most entries that one command reads, unless a single room has more."""
@@ -57,38 +57,25 @@ async def catch_up(
     """Return the views of rooms and the entries above the user's cursors, as `RoomViews.catch_up` says."""
     if not cursors:
         return {}
-    rooms = list(cursors)
-    deletions, heads, changes = await session.fetch(
-        queries.pending_erasures(rooms), queries.heads(rooms), queries.membership_changes([user], rooms)
-    )
-    erasures = messages_by_room(deletions)
-    seqs: Mapping[RoomId, Seq] = {head["_id"]: head["seq"] for head in heads}
-    builder = RoomViewBuilder(session, erasures, memberships_at(changes, seqs))
-    joined = [head for head in heads if builder.member(head["_id"], user)]
-    views = await builder.build(await last_entries(session, joined), [user])
-    ranges = {room: (after, seqs[room]) for room, after in cursors.items() if (room, user) in views}
-    entries = await _entries_above(session, user, ranges, limit, size, erasures)
-    return {room: RoomCatchUp(view=views[room, user], entries=entries.get(room)) for room in ranges}
-
-
-async def _entries_above(
-    session: ReadSession, user: UserId, ranges: Ranges, limit: int, size: int, erasures: PendingErasures
-) -> Mapping[RoomId, Sequence[Entry]]:
-    """Return the entries above the cursors, of rooms that have at most ``limit`` such entries.
-
-    Stops at the room with which the texts have more than ``size`` bytes.
-    """
+    builder = await read_parts(session, queries.room_parts(list(cursors), [user]), list(cursors), [user])
+    joined = [entry for room in cursors if (entry := builder.entries.get(room)) and builder.member(room, user)]
+    ranges = {entry["room"]: (cursors[entry["room"]], entry["seq"]) for entry in joined}
+    batches = list(_batches(ranges, limit))
+    # The entries of the first rooms are read with the views: few clients have missed more.
+    views, documents = await builder.build(session, joined, [user], _above(batches[0]) if batches else None)
     entries: dict[RoomId, Sequence[Entry]] = {}
     left = size
-    for batch in _batches(ranges, limit):
+    for number, batch in enumerate(batches):
         if left < 0:
-            return entries
-        read = await _entries_in(session, user, batch, erasures)
+            break
+        if number:
+            (documents,) = await session.fetch(_above(batch))
+        read = await _entries_in(session, user, batch, documents, builder.erasures)
         for room in batch:
             if left >= 0:
                 entries[room] = read[room]
                 left -= sum(map(text_bytes, read[room]))
-    return entries
+    return {room: RoomCatchUp(view=views[room, user], entries=entries.get(room)) for room in ranges}
 
 
 def _batches(ranges: Ranges, limit: int) -> Iterator[Ranges]:
@@ -108,18 +95,31 @@ def _batches(ranges: Ranges, limit: int) -> Iterator[Ranges]:
         yield batch
 
 
-async def _entries_in(
-    session: ReadSession, user: UserId, batch: Ranges, erasures: PendingErasures
-) -> Mapping[RoomId, Sequence[Entry]]:
-    """Return the entries above the cursors, with messages in their present state."""
+def _above(batch: Ranges) -> Query | None:
     behind = {room: (after, head) for room, (after, head) in batch.items() if after < head}
-    results = await session.fetch(
-        *[queries.above(room, after, head, head - after) for room, (after, head) in behind.items()]
-    )
+    return queries.above_each(behind) if behind else None
+
+
+async def _entries_in(
+    session: ReadSession, user: UserId, batch: Ranges, documents: Sequence[Document], erasures: PendingErasures
+) -> Mapping[RoomId, Sequence[Entry]]:
+    """Return the entries above the cursors, with messages in their present state.
+
+    ``documents`` are those of `queries.above_each`. What changed a message is above it, so they have that too.
+    """
+    by_room: dict[RoomId, list[Document]] = {room: [] for room in batch}
+    for document in sorted(documents, key=lambda document: document["seq"]):
+        by_room[document["room"]].append(document)
     written: list[Entry] = []
-    for (room, (after, head)), documents in zip(behind.items(), results, strict=True):
-        written += read_entries(complete(documents, head - after), erasures.get(room, ()))
+    last_changes: dict[tuple[RoomId, Seq], Document] = {}
+    for room, (after, head) in batch.items():
+        written += read_entries(complete(by_room[room], max(head - after, 0)), erasures.get(room, ()))
+        for document in by_room[room]:
+            if document.get("about", 0) > after:
+                changed: Document = {"_id": document["about"], "room": room, "message": document["message"]}
+                last_changes[room, document["about"]] = changed
     entries: dict[RoomId, list[Entry]] = {room: [] for room in batch}
-    for entry in await present(session, user, written, {room: head for room, (_, head) in batch.items()}):
+    heads = {room: head for room, (_, head) in batch.items()}
+    for entry in await present(session, user, written, heads, list(last_changes.values())):
         entries[entry.room].append(entry)
     return entries

@@ -142,6 +142,12 @@ async def acquaintances(session: ReadSession, user: UserId, others: Collection[U
     return frozenset(other for (_, other), member in shared.items() if is_listed(member) and other in others)
 
 
+async def rooms_of(session: ReadSession, user: UserId) -> Sequence[RoomId]:
+    """Return all rooms in which the user's membership has ever changed."""
+    (rooms,) = await session.fetch(queries.rooms_of(user))
+    return [room["_id"] for room in rooms]
+
+
 async def listed_rooms(
     session: ReadSession, user: UserId, rooms: Sequence[RoomId] | None = None
 ) -> tuple[Sequence[Document], Memberships]:
@@ -153,8 +159,7 @@ async def listed_rooms(
         rooms: the rooms to look at; None for all.
     """
     if rooms is None:
-        (changes,) = await session.fetch(queries.membership_changes([user], None))
-        rooms = list({change["room"]: None for change in changes})
+        rooms = await rooms_of(session, user)
     heads, changes = await session.fetch(queries.heads(rooms), queries.membership_changes([user], rooms))
     memberships = memberships_at(changes, {head["_id"]: head["seq"] for head in heads})
     return [head for head in heads if is_listed(memberships.get((head["_id"], user)))], memberships

@@ -1,6 +1,6 @@
 """The queries of the store. Each is served by one index, without a scan or a sort; a test explains all of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from attrs import frozen
 from bson import ObjectId, Timestamp
@@ -8,8 +8,11 @@ from bson import ObjectId, Timestamp
 from chatcore.domain.state import UNREAD_MAX
 from chatcore.ids import Key, RoomId, Seq, UserId
 
-from .documents import ENTRIES, MARKERS, META, ROSTERS, Document
+from .documents import ENTRIES, MARKERS, META, ROSTERS, Document, marker_id
 from .migrations import STORE
+
+ROOMS_TOGETHER = 50
+"""The most rooms in one document of `room_parts`: their last entries must not exceed the size of a document."""
 
 
 @frozen
@@ -22,8 +25,10 @@ class Query:
 
 _AS_WRITTEN: Document = {"$project": {"_id": 0, "ts": 0, "became": 0, "affects": 0, "members": 0, "message": 0}}
 """Keeps only the fields that `read_entry` needs. The driver decodes ids and times slowest."""
+_WITH_SUMMARY: Document = {"$project": {"_id": 0, "ts": 0, "became": 0, "affects": 0, "members": 0}}
+"""The same, and the summary of the message that the entry changes."""
 _WITH_TIME: Document = {"$project": {"_id": 0, "became": 0, "affects": 0, "members": 0, "message": 0}}
-"""The same, and the server's time of the entry."""
+"""As written, and the server's time of the entry."""
 
 
 def _entries(*stages: Document) -> Query:
@@ -46,6 +51,14 @@ def message_at(room: RoomId, seq: Seq) -> Query:
 def above(room: RoomId, seq: Seq, upto: Seq, limit: int, *, messages_only: bool = False) -> Query:
     """Query up to ``limit`` entries above ``seq``, up to ``upto``, ascending."""
     return _in_order({"room": room, "seq": {"$gt": seq, "$lte": upto}}, 1, limit, messages_only)
+
+
+def above_each(ranges: Mapping[RoomId, tuple[Seq, Seq]]) -> Query:
+    """Query the entries of several rooms above a seq and up to another, in any order."""
+    some = [{"room": room, "seq": {"$gt": after, "$lte": upto}} for room, (after, upto) in ranges.items()]
+    return _entries(
+        {"$match": {"$or": some}}, {"$project": {"_id": 0, "ts": 0, "became": 0, "affects": 0, "members": 0}}
+    )
 
 
 def below(room: RoomId, seq: Seq, limit: int, *, messages_only: bool = False) -> Query:
@@ -96,6 +109,75 @@ def heads(rooms: Collection[RoomId]) -> Query:
         {"$sort": {"room": -1, "seq": -1}},
         {"$group": {"_id": "$room", **last}},
     )
+
+
+def rooms_of(user: UserId) -> Query:
+    """Query ``{_id: room}`` of each room with a membership change of a user. The index alone answers this query."""
+    return _entries({"$match": {"affects.user": user}}, {"$group": {"_id": "$room"}})
+
+
+def room_parts(rooms: Collection[RoomId], users: Collection[UserId]) -> Sequence[Query]:
+    """Query what the views of rooms consist of, as of their heads.
+
+    A document ``{entries, listings, markers}`` has the last entries of up to `ROOMS_TOGETHER` rooms, the last entries
+    that changed their memberships, and the markers of the members that these list and of ``users``.
+    """
+    last: list[Document] = [
+        {"$sort": {"room": -1, "seq": -1}},
+        {"$group": {"_id": "$room", "entry": {"$first": "$$ROOT"}}},
+        {"$replaceRoot": {"newRoot": "$entry"}},
+    ]
+    return [
+        _room_parts([{"$match": {"room": {"$in": some}}}, *last], some, users)
+        for some in _groups(list(rooms), ROOMS_TOGETHER)
+    ]
+
+
+def room_parts_at(entries: Mapping[RoomId, ObjectId], users: Collection[UserId]) -> Sequence[Query]:
+    """Query the same as `room_parts`, as of the entries with these ids."""
+    return [
+        _room_parts([{"$match": {"_id": {"$in": [entries[room] for room in some]}}}], some, users)
+        for some in _groups(list(entries), ROOMS_TOGETHER)
+    ]
+
+
+def _room_parts(last: Sequence[Document], rooms: Sequence[RoomId], users: Collection[UserId]) -> Query:
+    own = [marker_id(room, user) for room in rooms for user in users]
+    listed: Document = {
+        "$map": {
+            "input": {"$ifNull": ["$$this.members", []]},
+            "as": "member",
+            "in": {"$concat": ["$$this.room", "\0", "$$member.user"]},
+        }
+    }
+    marker_ids = {
+        "$reduce": {
+            "input": "$listings",
+            "initialValue": {"$literal": own},
+            "in": {"$setUnion": ["$$value", listed]},
+        }
+    }
+    # The server looks up all ids of a list by one query.
+    return _entries(
+        *last,
+        {"$group": {"_id": None, "entries": {"$push": "$$ROOT"}}},
+        {
+            "$lookup": {
+                "from": ENTRIES,
+                "localField": "entries.became.shaped",
+                "foreignField": "_id",
+                "pipeline": [{"$project": {"room": 1, "members": 1}}],
+                "as": "listings",
+            }
+        },
+        {"$set": {"marker_ids": marker_ids}},
+        {"$lookup": {"from": MARKERS, "localField": "marker_ids", "foreignField": "_id", "as": "markers"}},
+        {"$project": {"_id": 0, "entries": 1, "listings": 1, "markers": 1}},
+    )
+
+
+def _groups(rooms: Sequence[RoomId], size: int) -> Sequence[Sequence[RoomId]]:
+    return [rooms[start : start + size] for start in range(0, len(rooms), size)]
 
 
 def pending_erasures(rooms: Collection[RoomId]) -> Query:
@@ -224,6 +306,21 @@ def unread(room: RoomId, user: UserId, read: Seq, upto: Seq, erased: Collection[
         {"$count": "n"},
         {"$addFields": {"room": {"$literal": room}, "user": {"$literal": user}}},
     )
+
+
+def unread_between(user: UserId, rooms: Collection[RoomId], read: Seq, upto: Seq) -> Query:
+    """Query ``{_id: room, seqs}`` of the messages of other users above ``read``, up to ``upto``, in each room.
+
+    The index alone answers this query.
+    """
+    match = {
+        "room": {"$in": list(rooms)},
+        "kind": "message",
+        "seq": {"$gt": read, "$lte": upto},
+        "author": {"$ne": user},
+        "deleted": {"$ne": True},
+    }
+    return _entries({"$match": match}, {"$group": {"_id": "$room", "seqs": {"$push": "$seq"}}})
 
 
 def markers(ids: Collection[str]) -> Query:

@@ -3,17 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
+from bson import ObjectId
 
 from chatcore.domain.page_tokens import PageToken
-from chatcore.domain.state import Marker, Membership, RoomView
+from chatcore.domain.state import UNREAD_MAX, Marker, Membership, RoomView
 from chatcore.ids import RoomId, Seq, UserId
-from chatcore.ports.room_views import RoomPage, UnreadTotal
+from chatcore.ports.room_views import Overview, RoomMembership, RoomPage, UnreadTotal
 
 from . import queries
 from .documents import (
     MEMBERS_LISTED,
     Document,
+    is_listed,
     marker_id,
     page_token,
     read_entry,
@@ -21,8 +23,9 @@ from .documents import (
     read_members,
     read_summary,
 )
-from .memberships import Memberships, listed_rooms, memberships_at
-from .read_session import PendingErasures, ReadSession, complete, messages_by_room, only
+from .memberships import Memberships, listed_rooms, memberships_at, rooms_of
+from .queries import Query
+from .read_session import PendingErasures, ReadSession, Results, complete, messages_by_room
 
 RoomUser: TypeAlias = tuple[RoomId, UserId]
 MembersSince: TypeAlias = Mapping[RoomId, Mapping[UserId, Seq]]
@@ -31,52 +34,94 @@ MembersSince: TypeAlias = Mapping[RoomId, Mapping[UserId, Seq]]
 
 async def page(session: ReadSession, user: UserId, after: PageToken | None, limit: int) -> RoomPage:
     """Return a page of a user's rooms, as `RoomViews.page` says."""
-    heads, memberships = await listed_rooms(session, user)
+    return (await overview(session, user, after, limit)).page
+
+
+async def overview(session: ReadSession, user: UserId, after: PageToken | None, limit: int) -> Overview:
+    """Return all memberships of a user and a page of the rooms, as `RoomViews.overview` and `RoomViews.page` say."""
+    rooms = await rooms_of(session, user)
+    if len(rooms) <= limit:
+        builder = await read_parts(session, queries.room_parts(rooms, [user]), rooms, [user])
+        memberships, entries = builder.memberships, builder.entries
+        heads: Sequence[Document] = [
+            {"_id": room, "seq": entry["seq"], "at": entry["at"]}
+            for room, entry in entries.items()
+            if is_listed(memberships.get((room, user)))
+        ]
+        shown, token = _shown(heads, after, limit)
+    else:
+        heads, memberships = await listed_rooms(session, user, rooms)
+        shown, token = _shown(heads, after, limit)
+        ids = {head["_id"]: head["entry"] for head in shown}
+        builder = await read_parts(session, queries.room_parts_at(ids, [user]), list(ids), [user])
+        complete(list(builder.entries.values()), len(ids))
+        builder = evolve(builder, memberships=memberships)
+    views, _ = await builder.build(session, [builder.entries[head["_id"]] for head in shown], [user])
+    return Overview(
+        memberships=[
+            RoomMembership(room=head["_id"], head=head["seq"], member=memberships[head["_id"], user]) for head in heads
+        ],
+        page=RoomPage(rooms=[views[head["_id"], user] for head in shown], next=token),
+    )
+
+
+def _shown(heads: Sequence[Document], after: PageToken | None, limit: int) -> tuple[Sequence[Document], str | None]:
+    """Return the rooms of a page, newest first, and the token of the next page."""
     places = {head["_id"]: page_token(head["_id"], head["at"]) for head in heads}
     below = [head for head in heads if after is None or places[head["_id"]] < after]
     below.sort(key=lambda head: places[head["_id"]], reverse=True)
     shown = below[:limit]
-    erasures = await session.pending_erasures([head["_id"] for head in shown])
-    entries = await last_entries(session, shown)
-    built = await RoomViewBuilder(session, erasures, memberships).build(entries, [user])
-    return RoomPage(
-        rooms=[built[entry["room"], user] for entry in entries],
-        next=places[shown[-1]["_id"]].encoded() if len(below) > limit else None,
-    )
+    return shown, places[shown[-1]["_id"]].encoded() if len(below) > limit else None
 
 
 async def unread_total(session: ReadSession, user: UserId) -> UnreadTotal:
     """Return how much a user has not read, as `RoomViews.unread_total` says."""
     heads, memberships = await listed_rooms(session, user)
-    entries = [
-        {"room": head["_id"], "seq": head["seq"]} for head in heads if memberships[head["_id"], user].state == "member"
-    ]
-    erasures = await session.pending_erasures([entry["room"] for entry in entries])
-    counts = await RoomViewBuilder(session, erasures, memberships).unread_counts(entries, user)
+    since = {
+        (head["_id"], user): member.since
+        for head in heads
+        if (member := memberships[head["_id"], user]).state == "member"
+    }
+    if not since:
+        return UnreadTotal(rooms=0, messages=0)
+    deletions, documents = await session.fetch(
+        queries.pending_erasures([room for room, _ in since]),
+        queries.markers([marker_id(*room_user) for room_user in since]),
+    )
+    markers = _read_markers(since, {document["_id"]: document for document in documents})
+    loud = {room_user: marker for room_user, marker in markers.items() if not marker.muted}
+    seqs = {head["_id"]: head["seq"] for head in heads}
+    unread = _Unread(seqs, [user], loud, messages_by_room(deletions))
+    counts = unread.counts(await session.fetch(*unread.queries)).values()
     return UnreadTotal(rooms=sum(count > 0 for count in counts), messages=sum(counts))
 
 
 async def views(session: ReadSession, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
     """Return a room as each of ``users`` sees it, as `RoomViews.views` says."""
-    deletions, heads, changes = await session.fetch(
-        queries.pending_erasures([room]), queries.head(room), queries.membership_changes(users, [room])
-    )
-    head = only(heads)
-    if head is None or not users:
+    if not users:
         return {}
-    builder = RoomViewBuilder(session, messages_by_room(deletions), memberships_at(changes, {room: head["seq"]}))
-    built = await builder.build([head], users)
-    return {user: built[room, user] for user in users}
+    builder = await read_parts(session, queries.room_parts([room], users), [room], users)
+    built, _ = await builder.build(session, list(builder.entries.values()), users)
+    return {user: view for (_, user), view in built.items()}
 
 
-async def last_entries(session: ReadSession, heads: Sequence[Document]) -> Sequence[Document]:
-    """Return the entries to which the documents of `queries.heads` point, in their order."""
-    if not heads:
-        return []
-    ids = [head["entry"] for head in heads]
-    (entries,) = await session.fetch(queries.by_id(ids))
-    by_id = {entry["_id"]: entry for entry in complete(entries, len(ids))}
-    return [by_id[identity] for identity in ids]
+async def read_parts(
+    session: ReadSession, parts: Sequence[Query], rooms: Sequence[RoomId], users: Sequence[UserId]
+) -> "RoomViewBuilder":
+    """Return what ``parts``, queries of `queries.room_parts`, find, with the memberships of ``users`` in the rooms."""
+    # After the heads: an erasure of a deletion up to a head is pending still, or has ended before the next query.
+    *found, deletions, changes = await session.fetch(
+        *parts, queries.pending_erasures(rooms), queries.membership_changes(users, rooms)
+    )
+    documents = [document for documents in found for document in documents]
+    entries = {entry["room"]: entry for document in documents for entry in document["entries"]}
+    return RoomViewBuilder(
+        entries=entries,
+        listings={listing["_id"]: listing for document in documents for listing in document["listings"]},
+        markers={marker["_id"]: marker for document in documents for marker in document["markers"]},
+        erasures=messages_by_room(deletions),
+        memberships=memberships_at(changes, {room: entry["seq"] for room, entry in entries.items()}),
+    )
 
 
 @frozen
@@ -84,54 +129,55 @@ class RoomViewBuilder:
     """Builds the views of rooms.
 
     Attributes:
-        session: reads the other parts of the views.
-        erasures: the pending erasures of at least the rooms that are viewed.
-        memberships: the memberships of at least the users who view, as of the rooms' heads.
+        entries: the last entry of each room.
+        listings: by ``_id``, the entries that list the members of these rooms.
+        markers: by ``_id``, the markers of the listed members, and of the users who view.
+        erasures: the pending erasures of these rooms.
+        memberships: the memberships of the users who view, as of the rooms' heads.
     """
 
-    session: ReadSession
+    entries: Mapping[RoomId, Document]
+    listings: Mapping[ObjectId, Document]
+    markers: Mapping[str, Document]
     erasures: PendingErasures
     memberships: Memberships
 
-    async def build(self, entries: Sequence[Document], users: Sequence[UserId]) -> Mapping[RoomUser, RoomView]:
-        """Return each room as each user sees it.
+    async def build(
+        self, session: ReadSession, entries: Sequence[Document], users: Sequence[UserId], further: Query | None = None
+    ) -> tuple[Mapping[RoomUser, RoomView], Sequence[Document]]:
+        """Return each room as each user sees it, and the documents of ``further``, which is queried with the counts.
 
         Args:
-            entries: the rooms' last entries.
+            session: reads the numbers of unread messages.
+            entries: the last entries of the rooms that are viewed.
             users: the users who view, whether or not they are members.
+            further: a query that needs the rooms' heads.
         """
-        members = await self._members_since(entries)
-        markers = await self._markers(entries, users, members)
-        unread = await self._unread(entries, users, markers)
-        return {
-            (entry["room"], user): self._view(entry, user, members, markers, unread)
+        members = self._members_since(entries)
+        markers = self._markers(entries, users, members)
+        seqs = {entry["room"]: entry["seq"] for entry in entries}
+        unread = _Unread(seqs, users, markers, self.erasures)
+        *results, documents = await session.fetch(*unread.queries, further)
+        counts = unread.counts(results)
+        views = {
+            (entry["room"], user): self._view(entry, user, members, markers, counts)
             for entry in entries
             for user in users
         }
-
-    async def unread_counts(self, entries: Sequence[Document], user: UserId) -> Sequence[int]:
-        """Return how many messages a member has not read in each room that the user has not muted.
-
-        ``entries`` are the rooms' last entries: their ``room`` and ``seq``.
-        """
-        markers = await self._markers(entries, [user], {})
-        loud = {room_user: marker for room_user, marker in markers.items() if not marker.muted}
-        return list((await self._unread(entries, [user], loud)).values())
+        return views, documents
 
     def member(self, room: RoomId, user: UserId) -> Membership | None:
         """Return the membership of a user who is a member, not only invited or banned."""
         member = self.memberships.get((room, user))
         return member if member and member.state == "member" else None
 
-    async def _members_since(self, entries: Sequence[Document]) -> MembersSince:
+    def _members_since(self, entries: Sequence[Document]) -> MembersSince:
         summaries = [read_summary(entry) for entry in entries]
         ids = [summary.last_membership_change for summary in summaries if summary.members_count <= MEMBERS_LISTED]
-        if not ids:
-            return {}
-        (listing,) = await self.session.fetch(queries.by_id(ids))
-        return {entry["room"]: read_members(entry) for entry in complete(listing, len(ids))}
+        listings = [self.listings[identity] for identity in ids if identity in self.listings]
+        return {listing["room"]: read_members(listing) for listing in complete(listings, len(ids))}
 
-    async def _markers(
+    def _markers(
         self, entries: Sequence[Document], users: Sequence[UserId], members: MembersSince
     ) -> Mapping[RoomUser, Marker]:
         """Return the markers of the listed members, and of the members among ``users``."""
@@ -140,23 +186,7 @@ class RoomViewBuilder:
             for user in users:
                 if member := self.member(entry["room"], user):
                     since[entry["room"], user] = member.since
-        if not since:
-            return {}
-        (documents,) = await self.session.fetch(queries.markers([marker_id(*room_user) for room_user in since]))
-        by_id = {document["_id"]: document for document in documents}
-        return {room_user: read_marker(by_id.get(marker_id(*room_user)), seq) for room_user, seq in since.items()}
-
-    async def _unread(
-        self, entries: Sequence[Document], users: Sequence[UserId], markers: Mapping[RoomUser, Marker]
-    ) -> Mapping[RoomUser, int]:
-        wanted = [
-            queries.unread(entry["room"], user, marker.counted_from, entry["seq"], self.erasures.get(entry["room"], ()))
-            for entry in entries
-            for user in users
-            if (marker := markers.get((entry["room"], user))) and marker.counted_from < entry["seq"]
-        ]
-        results = await self.session.fetch(*wanted)
-        return {(count["room"], count["user"]): count["n"] for documents in results for count in documents}
+        return _read_markers(since, self.markers)
 
     def _view(
         self,
@@ -181,3 +211,83 @@ class RoomViewBuilder:
             unread=unread.get((room, user), 0) if is_member else 0,
             markers=None if listed is None else {member: markers[room, member] for member in listed},
         )
+
+
+def _read_markers(since: Mapping[RoomUser, Seq], documents: Mapping[str, Document]) -> Mapping[RoomUser, Marker]:
+    return {room_user: read_marker(documents.get(marker_id(*room_user)), seq) for room_user, seq in since.items()}
+
+
+class _Unread:
+    """The numbers of unread messages of users in rooms.
+
+    A room with at most `UNREAD_MAX` entries above the marker is counted together with others with about the same seqs:
+    one query for all of them costs the server as much as one for a single room. The others have a query each.
+
+    Args:
+        heads: the heads of the rooms.
+        users: the users.
+        markers: the users' markers; a user without a marker in a room is left out.
+        erasures: the pending erasures of the rooms.
+
+    Attributes:
+        queries: the queries that find the numbers.
+    """
+
+    def __init__(
+        self,
+        heads: Mapping[RoomId, Seq],
+        users: Sequence[UserId],
+        markers: Mapping[RoomUser, Marker],
+        erasures: PendingErasures,
+    ) -> None:
+        self.queries: list[Query] = []
+        self._heads = heads
+        self._read: dict[RoomUser, Seq] = {}
+        self._erasures = erasures
+        self._users: list[UserId | None] = []
+        for user in users:
+            behind = {
+                room: marker.counted_from
+                for room, head in heads.items()
+                if (marker := markers.get((room, user))) and marker.counted_from < head
+            }
+            self._count_together(user, {room: read for room, read in behind.items() if self._is_near(room, read)})
+            for room, read in behind.items():
+                if not self._is_near(room, read):
+                    self.queries.append(queries.unread(room, user, read, heads[room], erasures.get(room, ())))
+                    self._users.append(None)
+
+    def counts(self, results: Results) -> Mapping[RoomUser, int]:
+        """Return the numbers above 0, from the documents of `queries`."""
+        counts: dict[RoomUser, int] = {}
+        for user, documents in zip(self._users, results, strict=True):
+            for document in documents:
+                if user is None:
+                    counts[document["room"], document["user"]] = document["n"]
+                else:
+                    room = document["_id"]
+                    counts[room, user] = self._count(room, self._read[room, user], document["seqs"])
+        return counts
+
+    def _is_near(self, room: RoomId, read: Seq) -> bool:
+        return self._heads[room] - read <= UNREAD_MAX
+
+    def _count_together(self, user: UserId, behind: Mapping[RoomId, Seq]) -> None:
+        group: list[RoomId] = []
+        for room in sorted(behind, key=lambda room: behind[room]):
+            if group and behind[room] - behind[group[0]] > UNREAD_MAX:
+                self._add_group(user, group, behind)
+                group = []
+            group.append(room)
+            self._read[room, user] = behind[room]
+        if group:
+            self._add_group(user, group, behind)
+
+    def _add_group(self, user: UserId, rooms: Sequence[RoomId], behind: Mapping[RoomId, Seq]) -> None:
+        upto = max(self._heads[room] for room in rooms)
+        self.queries.append(queries.unread_between(user, rooms, behind[rooms[0]], upto))
+        self._users.append(user)
+
+    def _count(self, room: RoomId, read: Seq, seqs: Sequence[Seq]) -> int:
+        erased = self._erasures.get(room, ())
+        return sum(read < seq <= self._heads[room] and seq not in erased for seq in seqs)

@@ -10,7 +10,7 @@ from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.entry_feed import EntryFeed, FeedReader, FeedStart
 from chatcore.ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
-from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, UnreadTotal, Window
+from chatcore.ports.room_views import Anchor, Overview, RoomCatchUp, RoomMembership, RoomPage, UnreadTotal, Window
 from chatcore.ports.store import Store
 
 from . import history, log_reads, markers, memberships, queries, room_views
@@ -107,6 +107,10 @@ class MongoStore(Store, EntryFeed):
         place = None if after is None else PageToken.decoded(after)
         async with self.database.read_session() as session:
             return await room_views.page(session, user, place, limit)
+
+    async def overview(self, user: UserId, limit: int) -> Overview:
+        async with self.database.read_session() as session:
+            return await room_views.overview(session, user, None, limit)
 
     async def unread_total(self, user: UserId) -> UnreadTotal:
         async with self.database.read_session() as session:

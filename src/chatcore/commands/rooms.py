@@ -142,7 +142,11 @@ class ListRooms(ReadingCommand[RoomList]):
 
 async def page_of_rooms(store: Store, user: UserId, after: str | None, limit: int) -> RoomPage:
     """Return a page of the user's rooms that fits into one answer: fewer rooms if they are large."""
-    page = await store.page(user, after, limit)
+    return await page_that_fits(store, user, after, await store.page(user, after, limit))
+
+
+async def page_that_fits(store: Store, user: UserId, after: str | None, page: RoomPage) -> RoomPage:
+    """Return ``page``, or read one with fewer rooms until it fits into one answer."""
     while len(page.rooms) > 1 and sum(map(room_size, page.rooms)) > ANSWER_BYTES_MAX:
         page = await store.page(user, after, len(page.rooms) // 2)
     return page

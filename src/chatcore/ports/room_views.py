@@ -76,6 +76,19 @@ class RoomPage:
 
 
 @frozen(kw_only=True)
+class Overview:
+    """What a socket shows and subscribes to when it opens.
+
+    Attributes:
+        memberships: as `RoomViews.memberships` returns them, not newer than the page.
+        page: the first page of the user's rooms.
+    """
+
+    memberships: Sequence[RoomMembership]
+    page: RoomPage
+
+
+@frozen(kw_only=True)
 class UnreadTotal:
     """The unread messages of a user in all rooms that are not muted; the answer of `Unread`.
 
@@ -130,6 +143,11 @@ class RoomViews(ABC):
 
         ``after`` is the ``next`` of a page. Raises `Invalid` (field ``after``) for a string that is no page token.
         """
+
+    async def overview(self, user: UserId, limit: int) -> Overview:
+        """Return the user's memberships and the first page of rooms. Override it if one read can return both."""
+        memberships = await self.memberships(user)
+        return Overview(memberships=memberships, page=await self.page(user, None, limit))
 
     @abstractmethod
     async def unread_total(self, user: UserId) -> UnreadTotal:
