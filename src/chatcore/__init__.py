@@ -116,6 +116,7 @@ from .ports.registry import SocketInfo as SocketInfo
 from .ports.registry import SocketRegistry as SocketRegistry
 from .ports.room_views import Anchor as Anchor
 from .ports.room_views import FirstUnread as FirstUnread
+from .ports.room_views import Overview as Overview
 from .ports.room_views import RoomCatchUp as RoomCatchUp
 from .ports.room_views import RoomMembership as RoomMembership
 from .ports.room_views import RoomPage as RoomPage
