@@ -16,6 +16,7 @@ TIMEOUT_S = 30
 """Seconds that an append waits for the other append, which comes at once unless there is a bug."""
 
 Append: TypeAlias = Callable[[Sequence[Entry]], Awaitable[AppendResult]]
+AppendAll: TypeAlias = Callable[[Sequence[Sequence[Entry]]], Awaitable[Sequence[AppendResult | Exception]]]
 Arrival: TypeAlias = Literal["earlier", "later"]
 
 
@@ -49,7 +50,8 @@ class Barrier:
         self._meetings: dict[tuple[RoomId, Seq], _Meeting] = {}
         self.conflicts = 0
         for store in stores:
-            store.append = partial(self._append, store.append)  # type: ignore[method-assign]
+            append = partial(_append_alone, store.append_all)
+            store.append = partial(self._append, append)  # type: ignore[method-assign]
             store.append_all = partial(EntryLog.append_all, store)  # type: ignore[method-assign]
 
     def expect(self, room: RoomId, seq: Seq, first: Arrival | None = None) -> None:
@@ -73,3 +75,10 @@ class Barrier:
         if meeting.arrived == 2 and appended.written < len(entries):
             self.conflicts += 1
         return appended
+
+
+async def _append_alone(append_all: AppendAll, entries: Sequence[Entry]) -> AppendResult:
+    (outcome,) = await append_all([entries])
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome

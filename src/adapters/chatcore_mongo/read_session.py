@@ -84,7 +84,7 @@ async def _fetch(database: AsyncDatabase[Document], session: AsyncClientSession,
     cursor = await database[first.collection].aggregate(stages, session=session, batchSize=BATCH_SIZE)
     async with cursor:
         for document in await cursor.to_list():  # faster than iterating over the cursor
-            results[document.get("query", 0)].append(document)
+            results[document.pop("query", 0)].append(document)
     return results
 
 

@@ -236,12 +236,15 @@ class Cluster:
                 authenticate=partial(authenticate, world, process, connection.user, connection.session, node.clock),
             )
             async with world.cancellation.run_block(connecting) as socket:
-                while command := await connection.next_command():
-                    number, name, data = command
-                    attempt = connection.start_attempt(name, data)
-                    receiving = socket.receive(name, data, partial(connection.answer, number, attempt))
-                    await world.cancellation.run(f"receive: {name}", receiving)
-                    attempt.queued = True
+                try:
+                    while command := await connection.next_command():
+                        number, name, data = command
+                        attempt = connection.start_attempt(name, data)
+                        receiving = socket.receive(name, data, partial(connection.answer, number, attempt))
+                        await world.cancellation.run(f"receive: {name}", receiving)
+                        attempt.queued = True
+                finally:
+                    connection.is_left = True
         except (ChatError, InjectedError) as error:
             failed = process.port_failed_at >= started_at or world.error_injected(process, started_at)
             if not (process.stopping or failed):
@@ -352,7 +355,7 @@ class SocketCloser:
             await self._world.cancellation.run("close", node.chat.close_session(user, session))
         finally:
             for connection in on_node:
-                if connection.is_open:
+                if connection.is_open and not connection.is_left:
                     self._world.violation(f"{connection} is open after its node has ended {session}")
         for socket in known:
             self._expect_end(*self._connections[socket], RENEWAL_CLOSES_S + REGISTRY_CALLS_S)

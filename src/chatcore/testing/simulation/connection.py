@@ -76,6 +76,8 @@ class SimulatedConnection:
         self.ready_at: float = inf
         self.raised: bool = False
         """Whether `send` has raised. The node must not push to it any more."""
+        self.is_left: bool = False
+        """Whether the transport has left the block of its socket, whose end may still wait for the registry."""
         self.access_s: float | None = (
             world.random.uniform(*ACCESS_S) if world.faults.occurs("connection: access expires") else access_s
         )
