@@ -26,6 +26,8 @@ class Commands(monitoring.CommandListener):
     """All commands that were sent, in their order, and an example of each shape."""
 
     def __init__(self) -> None:
+        self.count = 0
+        """How many commands were sent. In ``sent`` a command with several statements or queries is several."""
         self.sent: list[Mapping[str, Any]] = []
         self.shapes: dict[str, Mapping[str, Any]] = {}
         self.names: set[str] = set()
@@ -49,6 +51,7 @@ class Commands(monitoring.CommandListener):
         if isinstance(collection := event.command[event.command_name], str):
             self.names.add(f"{event.command_name} {collection}")
         if event.command_name in EXPLAINED:
+            self.count += 1
             for command in _one_by_one(event.command):
                 self.sent.append(command)
                 self.shapes.setdefault(repr(shape_of(command)), command)

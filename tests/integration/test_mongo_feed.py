@@ -180,10 +180,10 @@ async def test_pass_that_is_far_behind_does_not_look_for_late_entries(
         log.show("a", seq, seq)
     reader = store.feed(0)
     await reader.read(5)
-    commands.sent.clear()
+    before = commands.count
     for _ in range(9):
         await reader.read(5)
-    assert len(commands.sent) == 9
+    assert commands.count - before == 9
 
 
 @pytest.mark.parametrize("start", [0, "now"])
