@@ -271,3 +271,17 @@ async def test_refused_query_does_not_reach_calls_in_the_same_command(store: Mon
 
     found = await at_once([partial(read, wrong if number % 3 == 0 else right) for number in range(20)])
     assert found == [-1 if number % 3 == 0 else 1 for number in range(20)]
+
+
+async def test_pending_erasures_are_read_between_the_head_and_the_entries(
+    store: MongoStore, sent: SentCommands
+) -> None:
+    """A deletion at or below the head is then either pending, or its text is gone before the entries are read."""
+    await write(store, conversation("room", 3))
+    for read in (store.read_on("room", 0, 10), store.window("alice", "room", "newest", 10, 0)):
+        sent.commands.clear()
+        await read
+        text = repr([command["pipeline"] for command in sent.of({"aggregate"})])
+        head, pending = text.index("'$limit': 1}"), text.index("'pending': True")
+        entries = [place for place in range(len(text)) if text.startswith("'seq': {'$", place)]
+        assert head < pending < min(entries)

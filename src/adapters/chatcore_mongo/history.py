@@ -36,7 +36,7 @@ class PageRequest:
 async def window(session: ReadSession, request: PageRequest) -> Window:
     """Return the entries around an anchor, as `RoomViews.window` says."""
     room, user = request.room, request.user
-    deletions, heads = await session.fetch(queries.pending_erasures([room]), queries.head(room))
+    heads, deletions = await session.fetch(queries.head(room), queries.pending_erasures([room]))
     head_entry = only(heads)
     if head_entry is None:
         return Window(head=0, kind=None, member=None, entries=[], has_before=False, has_after=False)

@@ -29,8 +29,8 @@ async def read_on(
     """Return the entries above ``after`` and the holders of ``keys``, as `EntryLog.read_on` says."""
     above = queries.above(room, after, after + limit, limit) if limit else None
     holders = [queries.holders(room, author, held) for author, held in _by_author(keys).items()]
-    deletions, heads, *results = await session.fetch(
-        queries.pending_erasures([room]), queries.head(room), above, *holders
+    heads, deletions, *results = await session.fetch(
+        queries.head(room), queries.pending_erasures([room]), above, *holders
     )
     head = only(heads)
     if head is None:

@@ -34,8 +34,9 @@ PendingErasures: TypeAlias = Mapping[RoomId, frozenset[Seq]]
 class ReadSession:
     """The reads of one call, one after another. A later read never sees an older state than an earlier one.
 
-    A session is no snapshot. To read a consistent state, fetch `queries.pending_erasures` first, then a room's head.
-    Ignore everything above that head. At or below it the log is complete and never changes, except for erased texts.
+    A session is no snapshot. To read a consistent state, fetch a room's head first, then `queries.pending_erasures`,
+    then entries: a deletion at or below that head is pending still, or its text is gone. Ignore everything above that
+    head. At or below it the log is complete and never changes, except for erased texts.
 
     Args:
         database: where the queries run.
