@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -378,7 +379,8 @@ class LiveRoom:
     def next_batch(self) -> Sequence[Entry]:
         """Return the next entries; see `Appending`. If none can be decided without a read, start the room's task."""
         if not self._batch:
-            self._batch = self._decided_at_once()
+            with suppress(Exception):  # the other rooms go on; the room's task meets the exception again, and logs it
+                self._batch = self._decided_at_once()
         if not self._batch:
             self._context.start(self._run)
             return ()

@@ -11,8 +11,12 @@ from attrs import define, evolve, field
 
 from chatcore import Chat, CreateRoom, Entry, JoinRoom, SendMessage, SendResult, Unavailable
 from chatcore.domain.state import RoomState
-from chatcore.ids import Key, RoomId, Seq, UserId
+from chatcore.ids import Key, RoomId, Seq, UserId, private_room_id
+from chatcore.live import room
+from chatcore.live.command_queue import PendingCommand
+from chatcore.live.facts import note_facts
 from chatcore.ports.entry_log import AppendResult, LogSlice
+from chatcore.ports.user_directory import UserDirectory
 from chatcore.protocol import Object
 from chatcore.testing import Recorder
 from chatcore_memory import MemoryStore
@@ -399,3 +403,20 @@ async def test_commands_of_callers_expire_separately() -> None:
         store.hold("state", done=False)
         tasks.start_soon(send, "k2")
     assert failed == [pytest.approx(COMMAND_S, abs=0.1), pytest.approx(3 + COMMAND_S, abs=0.1)]
+
+
+async def test_room_that_fails_to_decide_does_not_hold_rooms_of_the_same_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail_in_one_room(commands: Sequence[PendingCommand], state: RoomState, directory: UserDirectory | None) -> None:
+        if state.room == private_room_id("alice", "bob"):
+            raise ZeroDivisionError
+        note_facts(commands, state, directory)
+
+    async with Chat(HeldStore()) as chat, chat.connect(Recorder(), user="alice") as alice:
+        for peer in ("bob", "carol"):
+            await chat.execute("alice", SendMessage(to=peer, body="1", key="1"))
+        monkeypatch.setattr(room, "note_facts", fail_in_one_room)
+        answers: list[Object] = []
+        for peer in ("bob", "carol"):
+            await alice.receive("message.send", {"to": peer, "body": "2", "key": "2"}, answers.append)
+        await anyio.sleep(0.5)
+    assert [answer["ok"] for answer in answers] == [True, True]
