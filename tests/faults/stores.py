@@ -119,10 +119,31 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Messages of many rooms that one statement writes are written as each append alone writes them": (
         Fault(
             "sqlite-refused-batch-takes-others-with-it",
-            "chatcore_sqlite:_write_messages",
+            "chatcore_sqlite:Appends._write",
             "return False",
             "raise",
             f"{SQLITE_APPENDS}::test_refused_batch_costs_the_others_few_statements",
+        ),
+        Fault(
+            "sqlite-message-of-single-append-written-in-a-transaction",
+            "chatcore_sqlite:GroupCommitter._alone",
+            "len(jobs) > 1",
+            "jobs",
+            f"{SQLITE_APPENDS}::test_messages_of_many_rooms_are_written_by_one_statement",
+        ),
+        Fault(
+            "sqlite-single-append-to-replaced-files-acknowledged",
+            "chatcore_sqlite:GroupCommitter._alone",
+            "return jobs[0].result is not None and self._confirm(jobs)",
+            "return jobs[0].result is not None",
+            "tests/integration/test_sqlite_loss.py",
+        ),
+        Fault(
+            "sqlite-single-append-counts-what-is-left-to-a-transaction",
+            "chatcore_sqlite:Appends.alone",
+            "if len(numbers) == len(self._batches) and self._write(connection, numbers)",
+            "if self._write(connection, numbers)",
+            f"{SQLITE_APPENDS}::test_appends_together_write_what_single_appends_write",
         ),
         Fault(
             "sqlite-refused-batch-acknowledged",

@@ -1,4 +1,4 @@
-"""Appends to many rooms in one write transaction."""
+"""Appends to many rooms, in one write transaction."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -29,6 +29,19 @@ class Appends:
             for entry in batch
         )
 
+    def alone(self, connection: sqlite3.Connection) -> Sequence[AppendResult] | None:
+        """Write all batches by one statement outside of a transaction, which makes it a transaction of its own.
+
+        Between two statements another thread may take the interpreter's lock for milliseconds. Returns None if nothing
+        was written and a transaction has to find out why, or if one statement is not enough. Raises `sqlite3.Error` if
+        the outcome is unknown.
+        """
+        match self._together():
+            case [numbers] if len(numbers) == len(self._batches) and self._write(connection, numbers):
+                return [AppendResult(written=len(batch)) for batch in self._batches]
+            case _:
+                return None
+
     def __call__(self, connection: sqlite3.Connection) -> Sequence[AppendResult | Exception]:
         outcomes: list[AppendResult | Exception | None] = [None] * len(self._batches)
         for numbers in self._together():
@@ -56,12 +69,26 @@ class Appends:
 
     def _written(self, connection: sqlite3.Connection, numbers: Sequence[int]) -> Sequence[int]:
         """Write batches of messages. Return the numbers of those that could be written."""
-        if _write_messages(connection, [value for number in numbers for value in self._values[number] or ()]):
+        if self._write(connection, numbers):
             return numbers
         if len(numbers) == 1:
             return ()
         half = len(numbers) // 2
         return [*self._written(connection, numbers[:half]), *self._written(connection, numbers[half:])]
+
+    def _write(self, connection: sqlite3.Connection, numbers: Sequence[int]) -> bool:
+        """Write batches of messages by one statement. Returns False if nothing was written."""
+        values = [value for number in numbers for value in self._values[number] or ()]
+        count = len(values) // statements.MESSAGE_COLUMNS
+        size = next(size for size in statements.WRITE_MESSAGES if size >= count)
+        values += [None] * ((size - count) * statements.MESSAGE_COLUMNS)
+        in_transaction = connection.in_transaction
+        try:
+            connection.execute(statements.WRITE_MESSAGES[size], values)
+        except Exception as error:  # noqa: BLE001  # raised again when the batch is appended by itself
+            _raise_if_lost(connection, error, in_transaction=in_transaction)
+            return False
+        return True
 
 
 def _message_values(batch: Sequence[Entry]) -> Sequence[object] | None:
@@ -78,19 +105,6 @@ def _is_message(entry: Entry) -> bool:
     return isinstance(entry.event, Message) and not entry.event.deleted and entry.opens is None
 
 
-def _write_messages(connection: sqlite3.Connection, values: list[object]) -> bool:
-    """Write messages. Returns False if nothing was written, and each batch should be tried by itself."""
-    count = len(values) // statements.MESSAGE_COLUMNS
-    size = next(size for size in statements.WRITE_MESSAGES if size >= count)
-    values += [None] * ((size - count) * statements.MESSAGE_COLUMNS)
-    try:
-        connection.execute(statements.WRITE_MESSAGES[size], values)
-    except Exception as error:  # noqa: BLE001  # raised again when the batch is appended by itself
-        _raise_if_lost(connection, error)
-        return False
-    return True
-
-
 def _outcome(connection: sqlite3.Connection, batch: Sequence[Entry]) -> AppendResult | Exception:
     """Append a batch in a savepoint, so that its error does not affect the others."""
     outcome: AppendResult | Exception
@@ -98,14 +112,14 @@ def _outcome(connection: sqlite3.Connection, batch: Sequence[Entry]) -> AppendRe
     try:
         outcome = Append(batch)(connection)
     except Exception as error:  # noqa: BLE001  # returned to the caller
-        _raise_if_lost(connection, error)
+        _raise_if_lost(connection, error, in_transaction=True)
         connection.execute("ROLLBACK TO append")
         outcome = error
     connection.execute("RELEASE append")
     return outcome
 
 
-def _raise_if_lost(connection: sqlite3.Connection, error: Exception) -> None:
+def _raise_if_lost(connection: sqlite3.Connection, error: Exception, *, in_transaction: bool) -> None:
     """Raise an error that concerns the whole transaction, not one batch."""
-    if driver_errors.is_temporary(error) or not connection.in_transaction:
+    if driver_errors.is_temporary(error) or connection.in_transaction != in_transaction:
         raise error

@@ -4,12 +4,11 @@ import sqlite3
 
 from chatcore.errors import Unavailable
 
-LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-"""Result codes while another connection has the database locked. This connection stays usable."""
+WITH_USABLE_CONNECTION = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
+"""Result codes after which the connection stays usable: another one has the lock, or there is no space."""
 
-TEMPORARY = LOCKED | {
+TEMPORARY = WITH_USABLE_CONNECTION | {
     sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_INTERRUPT,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_NOMEM,
@@ -23,8 +22,9 @@ def is_temporary(error: BaseException) -> bool:
     return _code(error) in TEMPORARY
 
 
-def is_locked(error: BaseException) -> bool:
-    return _code(error) in LOCKED
+def breaks_connection(error: BaseException) -> bool:
+    """Return whether a new connection may succeed where this one has failed."""
+    return _code(error) in TEMPORARY - WITH_USABLE_CONNECTION
 
 
 def is_io(error: BaseException) -> bool:

@@ -9,6 +9,7 @@ from queue import Empty
 from chatcore.errors import Unavailable
 
 from . import driver_errors, statements
+from .appends import Appends
 from .completions import AnyJob, Completions
 from .data_folder import Watch, connect_writer
 from .eraser import Eraser, truncate
@@ -25,6 +26,8 @@ class GroupCommitter(Worker):
     Each job runs in its own savepoint, so that its error does not affect the others. If the transaction of a group is
     lost before its commit, each job is tried again alone. A commit to files that were removed or replaced is not
     acknowledged.
+
+    An append that is a group by itself is one statement instead, if its entries are messages.
     """
 
     def __init__(self, completions: Completions, queue: Queue, watch: Watch, eraser: Eraser) -> None:
@@ -44,7 +47,7 @@ class GroupCommitter(Worker):
         return taken
 
     def _carry_out(self, jobs: Sequence[AnyJob]) -> None:
-        if jobs and not self._together(jobs):
+        if jobs and not (self._alone(jobs) or self._together(jobs)):
             for job in jobs:
                 if job.abandoned:
                     job.refuse()
@@ -52,6 +55,17 @@ class GroupCommitter(Worker):
                     self._together([job])
         if any(job.erases for job in jobs):
             self._eraser.note()
+
+    def _alone(self, jobs: Sequence[AnyJob]) -> bool:
+        """Run a single append without a transaction. Returns False if it wrote nothing and needs one."""
+        if len(jobs) > 1 or not isinstance(jobs[0].work, Appends):
+            return False
+        try:
+            jobs[0].result = jobs[0].work.alone(self._connection())
+        except (sqlite3.Error, Unavailable) as error:
+            self._drop_if_broken(error)
+            return fail_all(jobs, error)
+        return jobs[0].result is not None and self._confirm(jobs)
 
     def _together(self, jobs: Sequence[AnyJob]) -> bool:
         """Run one transaction. Returns False if it wrote nothing and each of its jobs should be tried alone."""
@@ -61,7 +75,7 @@ class GroupCommitter(Worker):
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
         except (sqlite3.Error, Unavailable) as error:
-            self._drop_unless_locked(error)
+            self._drop_if_broken(error)
             return fail_all(jobs, error)
         try:
             for job in jobs:
@@ -91,7 +105,7 @@ class GroupCommitter(Worker):
         try:
             self._eraser.attempt(self._confirmed)
         except (sqlite3.Error, Unavailable) as error:
-            self._drop_unless_locked(error)
+            self._drop_if_broken(error)
 
     def _end(self) -> None:
         with contextlib.suppress(sqlite3.Error, Unavailable):

@@ -72,8 +72,8 @@ class Worker(ABC):
             self._open.close()
             self._open = None
 
-    def _drop_unless_locked(self, error: BaseException) -> None:
-        if driver_errors.is_temporary(error) and not driver_errors.is_locked(error):
+    def _drop_if_broken(self, error: BaseException) -> None:
+        if driver_errors.breaks_connection(error):
             self._drop()
 
 
@@ -101,7 +101,7 @@ class Reader(Worker):
         except (sqlite3.Error, Unavailable) as error:
             job.error = job.error or error
         if job.error is not None:
-            self._drop_unless_locked(job.error)
+            self._drop_if_broken(job.error)
             job.error = driver_errors.translated(job.error)
 
 
