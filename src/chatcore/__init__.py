@@ -118,6 +118,7 @@ from .ports.room_views import Anchor as Anchor
 from .ports.room_views import FirstUnread as FirstUnread
 from .ports.room_views import Overview as Overview
 from .ports.room_views import RoomCatchUp as RoomCatchUp
+from .ports.room_views import RoomMembers as RoomMembers
 from .ports.room_views import RoomMembership as RoomMembership
 from .ports.room_views import RoomPage as RoomPage
 from .ports.room_views import RoomViews as RoomViews

@@ -8,6 +8,9 @@ SQLITE_APPENDS = "tests/integration/test_sqlite_appends.py"
 MONGO_FAULTS = "tests/integration/test_mongo_faults.py"
 MONGO_COMMANDS = "tests/integration/test_mongo_commands.py"
 IN_MONGO = "tests/integration/test_mongo_store.py"
+MONGO_PLANS = "tests/integration/test_mongo_store_plans.py"
+STATEMENTS = "tests/integration/test_sqlite_statement_counts.py"
+BOUNDED = "tests/unit/test_bounded_reads.py"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
     "`probe` fails where `append` would": (
@@ -195,6 +198,50 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "count(*) < {UNREAD_SCAN} OR",
             "count(*) >= 0 OR",
             "tests/integration/test_sqlite_statement_counts.py::test_unread_messages_above_many_own_messages_are_counted",
+        ),
+    ),
+    "The work of a read is bounded by what it returns": (
+        Fault(
+            "memory-deleted-messages-counted-one-by-one",
+            "chatcore.domain:RoomProjection.unread",
+            None,
+            "return sum(seq > above and self.entries[seq - 1].author != user for seq in self._unread)",
+            f"{BOUNDED}::test_work_of_unread_is_the_same_over_100_and_20000_deleted_and_own_messages",
+        ),
+        Fault(
+            "memory-page-of-members-reads-all",
+            "chatcore.domain:RoomProjection.users",
+            "users[first : first + limit]]",
+            "users][first : first + limit]",
+            f"{BOUNDED}::test_work_of_a_page_of_members_is_the_same_with_100_and_5000_members_and_bans",
+        ),
+        Fault(
+            "sqlite-page-of-members-reads-all",
+            "chatcore_sqlite:Snapshot.members",
+            "limit + 1)",
+            "1_000_000)",
+            f"{STATEMENTS}::test_page_of_members_takes_as_many_steps_with_100_and_5000_members_and_bans",
+        ),
+        Fault(
+            "sqlite-deleted-messages-counted",
+            "chatcore_sqlite:DROP_MESSAGE",
+            "AND seq = :seq",
+            "AND seq = :seq AND seq < 0",
+            f"{STATEMENTS}::test_unread_takes_as_many_steps_over_100_and_5000_deleted_messages",
+        ),
+        Fault(
+            "mongo-page-of-members-reads-all",
+            "chatcore_mongo:members_page",
+            "min(begin + limit // ROSTER_PART + 2, len(firsts))",
+            "len(firsts)",
+            f"{MONGO_PLANS}::test_page_of_members_examines_parts_of_the_roster_and_later_changes",
+        ),
+        Fault(
+            "mongo-unread-searched-amid-deleted-messages",
+            "chatcore_mongo.migrations:MESSAGES",
+            '("deleted", 1), ("seq", 1), ("author", 1)',
+            '("seq", 1), ("author", 1), ("deleted", 1)',
+            f"{MONGO_PLANS}::test_unread_over_many_deleted_messages_examines_few_keys",
         ),
     ),
     "`changes` returns changes that become visible late": (

@@ -104,6 +104,7 @@ class Plan:
 
     stages: list[Mapping[str, Any]] = field(factory=list)
     documents: int = 0
+    keys: int = 0
 
     @property
     def names(self) -> set[str]:
@@ -121,7 +122,8 @@ def explain(database: Database[Any], command: Mapping[str, Any]) -> Plan:
     decoding = CodecOptions[dict[str, Any]](unicode_decode_error_handler="replace")
     explained = database.command({"explain": dict(command), "verbosity": "executionStats"}, codec_options=decoding)
     stages = [stage for plan in _executed(explained) for stage in _stages(plan)]
-    return Plan(stages, sum(stage.get("docsExamined", 0) for stage in stages))
+    documents, keys = (sum(stage.get(name, 0) for stage in stages) for name in ("docsExamined", "keysExamined"))
+    return Plan(stages, documents, keys)
 
 
 def _executed(explained: object) -> Iterator[Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 """Every query uses an index."""
 
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -13,14 +13,14 @@ from pymongo.database import Database
 
 from chatcore.accounts import Session
 from chatcore.domain.entries import Edited, Reacted
-from chatcore.domain.state import MarkerUpdate
+from chatcore.domain.state import MEMBERS_MAX, MarkerUpdate
 from chatcore.ids import Seq
 from chatcore.ports.registry import SocketInfo
 from chatcore.ports.room_views import Anchor, FirstUnread
-from chatcore.testing.builders import NOON, conversation, entry, joined, message, opened, opens
+from chatcore.testing.builders import NOON, banned, conversation, entry, joined, message, opened, opens
 from chatcore.testing.logs import write
 from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore, queries
-from chatcore_mongo.documents import ENTRIES
+from chatcore_mongo.documents import ENTRIES, ERASE_MESSAGE
 from chatcore_mongo.queries import Query
 
 from .mongo_plans import Commands, Plan, explain
@@ -97,10 +97,9 @@ INDEXES: Sequence[tuple[Query, str, int]] = [
     (queries.entry_at("long", 5), "by_seq", 1),
     (queries.message_at("long", 5), "by_seq", 1),
     (queries.above("long", 100, LENGTH, 50), "by_seq", 50),
-    (queries.above("long", 100, LENGTH, 50, messages_only=True), "messages", 50),
     (queries.below("long", 9_000, 50), "by_seq", 50),
-    (queries.below("long", 9_000, 50, messages_only=True), "messages", 50),
-    (queries.message_beyond("long", {"$lt": 9_000}, -1, 50), "messages", 0),
+    *[(query, "messages_by_deletion", 50) for query in queries.messages_above("long", 100, LENGTH, 50)],
+    *[(query, "messages_by_deletion", 50) for query in queries.messages_below("long", 9_000, 50)],
     (queries.epoch(), "_id_", 1),
     (queries.markers(["room\0bob", "room\0alice"]), "_id_", 1),
     (queries.by_id([ObjectId(), ObjectId()]), "_id_", 0),
@@ -114,14 +113,14 @@ INDEXES: Sequence[tuple[Query, str, int]] = [
     (queries.room_parts(["long", "room", "room 1", "unborn"], ["bob"])[0], "by_seq", 3),
     (queries.room_parts_at({"long": ObjectId()}, ["bob"])[0], "_id_", 0),
     (queries.above_each({"long": (100, 150), "room": (5, 10)}), "by_seq", 55),
-    (queries.unread_between("bob", ["long", "room"], 20, 90), "messages", 0),
+    (queries.unread_between("bob", ["long", "room"], 20, 90), "messages_by_deletion", 0),
     (queries.room_membership_changes("room", 1, 300), "shapes", 100),
     (queries.last_changes("room", [1, 2, 3], 1_000), "changes", 3),
     (queries.last_changes("room", range(1, 4), 1_000), "changes", 3),
     (queries.reactions_of("room", ["user 7"], [2], 1_000), "reactions", 1),
     (queries.reactions_to("room", 2, 1_000), "changes", 50),
-    (queries.first_unread("long", "bob", 9_000, LENGTH, [9_001]), "messages", 0),
-    (queries.unread("long", "bob", 9_000, LENGTH, [9_001]), "messages", 0),
+    (queries.first_unread("long", "bob", 9_000, LENGTH, [9_001]), "messages_by_deletion", 0),
+    (queries.unread("long", "bob", 9_000, LENGTH, [9_001]), "messages_by_deletion", 0),
     (queries.newest_change(), "by_ts", 1),
     (queries.changes(Timestamp(0, 0), 10), "by_ts", 10),
     (queries.changes_between(*EVER), "by_ts", 0),
@@ -148,7 +147,7 @@ MIDDLE: Sequence[Anchor] = [LENGTH // 2, FirstUnread(user="bob", read=LENGTH // 
 
 @pytest.mark.parametrize("messages_only", [False, True])
 @pytest.mark.parametrize("anchor", MIDDLE, ids=["a seq", "first unread"])
-async def test_page_amid_long_room_examines_at_most_two_extra_documents(
+async def test_page_amid_long_room_examines_at_most_four_extra_documents(
     filled: str, database: Database[Any], anchor: Anchor, messages_only: bool
 ) -> None:
     commands = Commands()
@@ -160,4 +159,55 @@ async def test_page_amid_long_room_examines_at_most_two_extra_documents(
             seqs: list[Seq] = [entry.seq for entry in page.entries]
             assert len(seqs) == before + 1 + after
             examined = sum(explain(database, command).documents for command in commands.sent)
-            assert examined <= len(seqs) + 2
+            assert examined <= len(seqs) + 4
+
+
+@pytest.fixture
+def commands() -> Commands:
+    return Commands()
+
+
+@pytest.fixture
+async def store(filled: str, commands: Commands) -> AsyncGenerator[MongoStore]:
+    async with MongoStore(filled, event_listeners=[commands]) as store:
+        yield store
+
+
+def examined(database: Database[Any], commands: Commands) -> tuple[int, int]:
+    """Return how many keys of indexes, and how many documents, the commands examine."""
+    plans = [explain(database, command) for command in commands.sent]
+    return sum(plan.keys for plan in plans), sum(plan.documents for plan in plans)
+
+
+async def test_unread_over_many_deleted_messages_examines_few_keys(
+    database: Database[Any], store: MongoStore, commands: Commands
+) -> None:
+    await write(store, conversation("erased", LENGTH))
+    erased = database[ENTRIES].update_many({"room": "erased", "seq": {"$lte": LENGTH - 5}}, ERASE_MESSAGE)
+    assert erased.modified_count == LENGTH - 5
+    commands.sent.clear()
+    views = await store.views("erased", ["bob"])
+    window = await store.window("bob", "erased", FirstUnread(user="bob", read=0), 0, 0)
+    assert (views["bob"].unread, window.entries[0].seq) == (2, LENGTH - 3)
+    keys, documents = examined(database, commands)
+    assert keys <= 30
+    assert documents <= 15
+
+
+async def test_page_of_members_examines_parts_of_the_roster_and_later_changes(
+    database: Database[Any], store: MongoStore, commands: Commands
+) -> None:
+    users = [f"user {number:04}" for number in range(MEMBERS_MAX)]
+    await write(store, [opened("crowd", opens=opens("olga", "mia"))])
+    await write(store, [joined("crowd", seq, user) for seq, user in enumerate(users, start=2)])
+    await store.members("olga", "crowd", None, 1)  # stores the roster
+    for changes in (0, 100):
+        await write(store, [banned("crowd", MEMBERS_MAX + 2 + n, users[n]) for n in range(changes)])
+        for reader in ("olga", "mia"):
+            commands.sent.clear()
+            page = await store.members(reader, "crowd", users[999], 50)
+            assert [user for user, _ in page.users] == users[1_000:1_050]
+            keys, documents = examined(database, commands)
+            assert documents <= 6 + changes
+            assert keys <= 10 + changes
+            assert len(commands.sent) == 5  # queries, in two commands

@@ -3,12 +3,13 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 import pytest
 
-from chatcore.domain.state import MarkerUpdate
-from chatcore.testing.builders import conversation, message
+from chatcore.domain.entries import Deleted
+from chatcore.domain.state import MEMBERS_MAX, MarkerUpdate
+from chatcore.testing.builders import banned, conversation, entry, message, opened, opens
 from chatcore.testing.logs import write
 from chatcore_sqlite import SqliteStore
 from chatcore_sqlite.data_folder import connect_reader
@@ -16,6 +17,9 @@ from chatcore_sqlite.queries import Snapshot
 from chatcore_sqlite.statements import UNREAD_SCAN
 
 pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 ROOMS = 200
 
@@ -55,6 +59,48 @@ async def test_unread_total_of_many_rooms_is_one_statement(store: SqliteStore, r
     total, statements = counted(store, lambda snapshot: snapshot.unread_total("bob"))
     assert (total.rooms, total.messages) == (ROOMS, 5 * ROOMS)
     assert statements == 1
+
+
+def steps(store: SqliteStore, query: Callable[[Snapshot, *Ts], T], *args: *Ts) -> tuple[T, int]:
+    """Return the result of a query, and how many instructions SQLite's virtual machine has run for it."""
+    count = 0
+
+    def note() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    with closing(connect_reader(store.database.file)) as connection:
+        connection.set_progress_handler(note, 1)
+        return query(Snapshot(connection), *args), count
+
+
+async def test_page_of_members_takes_as_many_steps_with_100_and_5000_members_and_bans(store: SqliteStore) -> None:
+    work: list[int] = []
+    for room, count, bans in (("small", 100, 0), ("large", MEMBERS_MAX, 500)):
+        users = [f"user {number:04}" for number in range(count)]
+        await write(store, [opened(room, opens=opens(*users))])
+        await write(store, [banned(room, 2 + number, f"bad {number:04}") for number in range(bans)])
+        for reader, after in ((users[1], None), (users[1], users[-20]), (users[0], users[-20])):
+            page, taken = steps(store, Snapshot.members, reader, room, after, 50)
+            assert len(page.users) == (19 if after else 50)
+            work.append(taken)
+    assert work[3:] == work[:3]
+
+
+async def test_unread_takes_as_many_steps_over_100_and_5000_deleted_messages(store: SqliteStore) -> None:
+    work: list[int] = []
+    for room, count in (("small", 100), ("large", 5_000)):
+        user = f"user of {room}"
+        await write(store, [opened(room, opens=opens("alice", user))])
+        await write(store, [message(room, seq) for seq in range(2, count + 2)])
+        await write(store, [entry(Deleted(target=seq), room, count + seq) for seq in range(2, count + 2)])
+        await write(store, [message(room, 2 * count + 2)])
+        view, one = steps(store, Snapshot.views, room, [user])
+        total, two = steps(store, Snapshot.unread_total, user)
+        assert view[user].unread == total.messages == 1
+        work.append(one + two)
+    assert work[1] <= 1.02 * work[0]
 
 
 async def test_catch_up_without_new_entries_takes_two_statements_per_room(store: SqliteStore, rooms: list[str]) -> None:

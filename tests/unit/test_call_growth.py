@@ -4,10 +4,7 @@ The work is the number of lines of Python that run, each pass of a loop or a com
 on the machine.
 """
 
-import sys
 from contextlib import AsyncExitStack
-from types import FrameType
-from typing import Any
 
 import anyio
 import pytest
@@ -16,6 +13,7 @@ from chatcore import Bye, Chat, Push, Socket
 from chatcore.protocol import Object
 from chatcore.testing.builders import message, opened, opens
 from chatcore_memory import MemoryStore
+from tests.unit.work import Work
 
 ROUNDS = 3
 """The least of some rounds counts: background tasks may run in the others."""
@@ -43,27 +41,6 @@ class Client:
     async def drained(self) -> None: ...
 
 
-class Work:
-    """Counts the lines that run outside of this file."""
-
-    def __init__(self) -> None:
-        self.lines = 0
-
-    def __enter__(self) -> "Work":
-        self._before = sys.gettrace()
-        sys.settrace(self._trace)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.settrace(self._before)
-
-    def _trace(self, frame: FrameType, event: str, _: Any) -> Any:
-        if frame.f_code.co_filename == __file__:
-            return None
-        self.lines += event == "line"
-        return self._trace
-
-
 async def say(socket: Socket, room: str, key: str) -> None:
     """Send a message, and return once it is answered."""
     answered = anyio.Event()
@@ -81,7 +58,7 @@ async def work_of_message(socket: Socket, room: str) -> float:
     rounds: list[int] = []
     await say(socket, room, "first")
     for number in range(ROUNDS):
-        with Work() as work:
+        with Work(__file__) as work:
             for index in range(MESSAGES):
                 await say(socket, room, f"{number} {index}")
         rounds.append(work.lines)

@@ -7,9 +7,9 @@ from typing import Self
 from anyio.lowlevel import checkpoint
 from attrs import define, field
 
-from chatcore.domain.entries import Deleted, Entry
+from chatcore.domain.entries import Deleted, Edited, Entry
 from chatcore.domain.markers import StoredMarker, updated_marker
-from chatcore.domain.redaction import holds_text_of, redacted
+from chatcore.domain.redaction import redacted
 from chatcore.domain.state import MarkerUpdate
 from chatcore.errors import FeedReset
 from chatcore.ids import Key, RoomId, Seq, UserId, new_id
@@ -23,6 +23,8 @@ class _Log:
     entries: list[Entry] = field(factory=list)
     """The entries as written; seq n is at n - 1."""
     seqs: dict[tuple[UserId, Key], Seq] = field(factory=dict)
+    edits: dict[Seq, list[Seq]] = field(factory=dict)
+    """The entries that hold a text of each edited message, besides its own."""
 
     def find(self, key: tuple[UserId, Key]) -> Entry | None:
         seq = self.seqs.get(key)
@@ -31,11 +33,14 @@ class _Log:
     def write(self, entry: Entry) -> None:
         self.entries.append(entry)
         self.seqs[entry.author, entry.key] = entry.seq
-        if isinstance(entry.event, Deleted):
-            target = entry.event.target
-            for seq in range(target, entry.seq):
-                if holds_text_of(self.entries[seq - 1], target):
+        match entry.event:
+            case Edited(target=target):
+                self.edits.setdefault(target, []).append(entry.seq)
+            case Deleted(target=target):
+                for seq in (target, *self.edits.get(target, ())):
                     self.entries[seq - 1] = redacted(self.entries[seq - 1])
+            case _:
+                pass
 
 
 class MemoryStore(LogStore, EntryFeed):

@@ -13,7 +13,9 @@ document holds the summary of a room as of any seq, and no second write is neede
               deleted?: true,                             the message's text is erased
               pending?: true}                             the deletion's text is not erased yet
     markers  {_id: room NUL user, since, read, delivered, unread_from, muted}
-    rosters  {_id: room, upto, members: [[user, role, since, standing]]}    all memberships as of the seq upto
+    sorted_rosters  {_id: room, upto, count, firsts: [user]}               all memberships as of the seq upto, in parts:
+                    {_id: room NUL upto NUL number,                        in the order of user ids
+                     members: [[user, role, since, standing]]}
 """
 
 import hashlib
@@ -37,7 +39,7 @@ Document: TypeAlias = dict[str, Any]
 
 ENTRIES = "entries"
 MARKERS = "markers"
-ROSTERS = "rosters"
+ROSTERS = "sorted_rosters"
 META = "meta"
 ACCOUNTS = "accounts"
 SESSIONS = "sessions"
@@ -45,6 +47,9 @@ SOCKETS = "sockets"
 
 MEMBERS_LISTED = MARKERS_SHOWN_TO
 """The most members that an entry which changes memberships lists."""
+
+ROSTER_PART = 128
+"""Users in one document of a roster: more than a page of members mostly has."""
 
 _SERVER_TIME = Timestamp(0, 0)
 """The server replaces this value by its own time when it inserts the document."""
@@ -207,13 +212,21 @@ def read_message(document: Document) -> MessageSummary:
     return MessageSummary(version=message["version"], last_edit=message["edit"], reactions=reactions)
 
 
-def roster_document(room: RoomId, upto: Seq, members: Mapping[UserId, Membership]) -> Document:
-    rows = [[user, member.role, member.since, member.state] for user, member in members.items()]
-    return {"_id": room, "upto": upto, "members": rows}
+def roster_documents(room: RoomId, upto: Seq, members: Mapping[UserId, Membership]) -> tuple[Document, list[Document]]:
+    """Return the document of a roster, with the first user of each part, and its parts."""
+    rows = [[user, member.role, member.since, member.state] for user, member in sorted(members.items())]
+    parts = [rows[start : start + ROSTER_PART] for start in range(0, len(rows), ROSTER_PART)]
+    roster = {"_id": room, "upto": upto, "count": len(rows), "firsts": [part[0][0] for part in parts]}
+    return roster, [{"_id": roster_part_id(room, upto, n), "members": part} for n, part in enumerate(parts)]
 
 
-def read_roster(document: Document) -> dict[UserId, Membership]:
-    return {user: Membership(*row) for user, *row in document["members"]}
+def roster_part_id(room: RoomId, upto: Seq, number: int) -> str:
+    """Return the id of a part. Ids are in the order of ``upto``, then of the numbers."""
+    return f"{room}\0{upto:019}\0{number:06}"
+
+
+def read_roster(parts: Sequence[Document]) -> dict[UserId, Membership]:
+    return {user: Membership(*row) for part in parts for user, *row in part["members"]}
 
 
 def marker_id(room: RoomId, user: UserId) -> str:

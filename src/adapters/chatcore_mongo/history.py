@@ -42,17 +42,19 @@ async def window(session: ReadSession, request: PageRequest) -> Window:
         return Window(head=0, kind=None, member=None, entries=[], has_before=False, has_after=False)
     erased, head = messages_by_room(deletions).get(room, ()), head_entry["seq"]
     anchor = await _anchor_seq(session, request, head, erased)
-    changes, before, at, after, *rest = await session.fetch(
-        queries.membership_changes([user], [room], head),
-        *_page_queries(request, anchor, head),
-        *_further_queries(request, anchor, head),
+    changes, *results = await session.fetch(
+        queries.membership_changes([user], [room], head), *_page_queries(request, anchor, head)
     )
-    entries = read_entries([*reversed(before), *at, *after], erased)
     if request.messages_only:
-        last_changes, (has_before, has_after) = None, map(bool, rest)
+        last_changes = None
+        before, at, after = _in_order(*results[:2]), results[2], _in_order(*results[3:])
+        has_before, has_after = len(before) > request.before, len(after) > request.after
+        before, after = before[len(before) - request.before :] if has_before else before, after[: request.after]
     else:
-        (last_changes,) = rest
+        before, at, after, last_changes = results
+        before.reverse()
         has_before, has_after = anchor - 1 > request.before, head - anchor > request.after
+    entries = read_entries([*before, *at, *after], erased)
     return Window(
         head=head,
         kind=read_summary(head_entry).kind,
@@ -79,29 +81,31 @@ async def _anchor_seq(session: ReadSession, request: PageRequest, head: Seq, era
 
 
 def _page_queries(request: PageRequest, anchor: Seq, head: Seq) -> Sequence[Query | None]:
-    """Return the queries of the entries before the anchor, at the anchor, and after it."""
-    room, messages_only = request.room, request.messages_only
-    at = queries.message_at if messages_only else queries.entry_at
-    return [
-        queries.below(room, anchor, request.before, messages_only=messages_only) if request.before else None,
-        at(room, anchor) if anchor <= head else None,
-        queries.above(room, anchor, head, request.after, messages_only=messages_only) if request.after else None,
-    ]
+    """Return the queries of a page.
 
-
-def _further_queries(request: PageRequest, anchor: Seq, head: Seq) -> Sequence[Query]:
-    """Return the queries that `window` needs besides those of the page.
-
-    With ``messages_only`` they say whether there are more messages before and after the page. Otherwise the seqs of the
-    page are known, since seqs have no hole. So only the changes of its messages are queried.
+    With ``messages_only`` they find the messages before the anchor, at the anchor and after it, and on each side one
+    more, which says whether there are more. Otherwise the seqs of the page are known, since seqs have no hole: they
+    find the entries before, at and after the anchor, and the changes of the page's messages.
     """
-    room = request.room
-    if not request.messages_only:
-        return [queries.last_changes(room, range(anchor - request.before, anchor + request.after + 1), head)]
+    room, before, after = request.room, request.before, request.after
+    if request.messages_only:
+        return [
+            *queries.messages_below(room, anchor, before + 1),
+            queries.message_at(room, anchor) if anchor <= head else None,
+            *queries.messages_above(room, anchor, head, after + 1),
+        ]
     return [
-        queries.message_beyond(room, {"$lt": anchor}, -1, request.before),
-        queries.message_beyond(room, {"$gt": anchor, "$lte": head}, 1, request.after),
+        queries.below(room, anchor, before) if before else None,
+        queries.entry_at(room, anchor) if anchor <= head else None,
+        queries.above(room, anchor, head, after) if after else None,
+        queries.last_changes(room, range(anchor - before, anchor + after + 1), head),
     ]
+
+
+def _in_order(present: Sequence[Document], deleted: Sequence[Document]) -> list[Document]:
+    """Return messages in ascending order. A message that is erased between the two queries is in both."""
+    by_seq = {message["seq"]: message for message in (*present, *deleted)}
+    return [by_seq[seq] for seq in sorted(by_seq)]
 
 
 async def present(

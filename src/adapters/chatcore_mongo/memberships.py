@@ -1,22 +1,34 @@
 """Memberships and room states, computed from the entries that change memberships."""
 
 import contextlib
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import DocumentTooLarge, DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from chatcore.domain.memberships import apply_changes
+from chatcore.domain.permissions import sees_banned
 from chatcore.domain.state import Membership, RoomState
 from chatcore.errors import Unavailable
 from chatcore.ids import RoomId, Seq, UserId
-from chatcore.ports.room_views import RoomMembership
+from chatcore.ports.room_views import RoomMembers, RoomMembership
 
 from . import queries
 from .database import MongoDatabase
-from .documents import ROSTERS, Document, is_listed, read_affects, read_roster, read_summary, roster_document
+from .documents import (
+    ROSTER_PART,
+    ROSTERS,
+    Document,
+    is_listed,
+    read_affects,
+    read_roster,
+    read_summary,
+    roster_documents,
+    roster_part_id,
+)
 from .read_session import ReadSession, only
 
 Memberships: TypeAlias = Mapping[tuple[RoomId, UserId], Membership]
@@ -57,24 +69,26 @@ class Roster:
     """All memberships of a room as of a seq, computed from a stored roster and the later changes.
 
     Args:
-        stored: the stored roster; None to start from an empty room.
-        changes: documents of `queries.room_membership_changes`, ascending; those in the stored roster are ignored.
+        parts: the parts of the stored roster; none to start from an empty room.
+        upto: the seq of the stored roster; 0 without one.
+        changes: documents of `queries.room_membership_changes` above ``upto``, ascending.
     """
 
-    def __init__(self, stored: Document | None, changes: Sequence[Document]) -> None:
-        self.members: dict[UserId, Membership] = read_roster(stored) if stored else {}
-        self.upto: Seq = stored["upto"] if stored else 0
-        self._changes = 0
+    def __init__(self, parts: Sequence[Document], upto: Seq, changes: Sequence[Document]) -> None:
+        self.members: dict[UserId, Membership] = read_roster(parts)
+        self.upto: Seq = changes[-1]["seq"] if changes else upto
+        self._changes = len(changes)
         for change in changes:
-            if change["seq"] > self.upto:
-                self.upto = change["seq"]
-                self._changes += 1
-                apply_changes(self.members, read_affects(change))
+            apply_changes(self.members, read_affects(change))
 
     @property
     def should_be_stored(self) -> bool:
         """Whether so many changes have come since the stored roster that a newer one saves time."""
-        return self._changes >= max(ROSTER_INTERVAL, len(self.members) // 10)
+        return self._changes >= _roster_interval(len(self.members))
+
+
+def _roster_interval(members: int) -> int:
+    return max(ROSTER_INTERVAL, members // 10)
 
 
 async def roster_at(session: ReadSession, room: RoomId, upto: Seq) -> Roster:
@@ -101,25 +115,85 @@ async def room_state(database: MongoDatabase, room: RoomId) -> RoomState:
     return RoomState(room=room, head=head["seq"], kind=summary.kind, title=summary.title, members=roster.members)
 
 
+async def members_page(
+    session: ReadSession, user: UserId, room: RoomId, after: UserId | None, limit: int
+) -> RoomMembers | None:
+    """Return a page as `RoomViews.members` says, or None if the room has no roster that is recent enough."""
+    rosters, heads, own = await session.fetch(
+        queries.roster(room), queries.head(room), queries.membership_changes([user], [room])
+    )
+    stored, head = only(rosters), only(heads)
+    if stored is None or head is None or stored["upto"] > head["seq"]:
+        return None
+    member = memberships_at(own, {room: head["seq"]}).get((room, user))
+    firsts: Sequence[UserId] = stored["firsts"]
+    begin = 0 if after is None else max(bisect_right(firsts, after) - 1, 0)
+    listed: dict[UserId, Membership] = {}
+    changes: list[Document] | None = None
+    while True:
+        parts = range(begin, min(begin + limit // ROSTER_PART + 2, len(firsts)))
+        later = queries.room_membership_changes(room, stored["upto"], head["seq"]) if changes is None else None
+        found, more_changes = await session.fetch(queries.roster_parts(room, stored["upto"], parts), later)
+        changes = more_changes if changes is None else changes
+        if len(found) < len(parts) or len(changes) >= _roster_interval(stored["count"]):
+            return None  # another node has stored a newer roster, or this one gets too old
+        listed |= read_roster(found)
+        end = firsts[parts.stop] if parts.stop < len(firsts) else None
+        present = _changed(listed, changes, end)
+        users = sorted(
+            (other, membership)
+            for other, membership in present.items()
+            if (after is None or other > after) and (membership.state != "banned" or sees_banned(member))
+        )
+        if len(users) > limit or end is None:
+            kind = read_summary(head).kind
+            return RoomMembers(kind=kind, member=member, users=users[:limit], has_after=len(users) > limit)
+        begin = parts.stop
+
+
+def _changed(
+    members: Mapping[UserId, Membership], changes: Sequence[Document], end: UserId | None
+) -> Mapping[UserId, Membership]:
+    """Return the memberships of the users below ``end`` after the changes."""
+    changed = dict(members)
+    for change in changes:
+        affected = {user: member for user, member in read_affects(change).items() if end is None or user < end}
+        apply_changes(changed, affected)
+    return changed
+
+
 async def _roster(
     session: ReadSession, room: RoomId, upto: Seq, stored: Document | None, first_changes: Sequence[Document]
 ) -> Roster:
     """Return the roster as of ``upto``. Most rooms have no more than ``first_changes``, and need no further query."""
-    usable = stored if stored and stored["upto"] <= upto else None
-    if usable is None and len(first_changes) < ROSTER_INTERVAL:
-        return Roster(None, [change for change in first_changes if change["seq"] <= upto])
-    (changes,) = await session.fetch(queries.room_membership_changes(room, usable["upto"] if usable else 0, upto))
-    return Roster(usable, changes)
+    if stored and stored["upto"] <= upto:
+        parts, changes = await session.fetch(
+            queries.roster_parts(room, stored["upto"], range(len(stored["firsts"]))),
+            queries.room_membership_changes(room, stored["upto"], upto),
+        )
+        if len(parts) == len(stored["firsts"]):  # else another node has stored a newer roster, and removed this one
+            return Roster(parts, stored["upto"], changes)
+    elif len(first_changes) < ROSTER_INTERVAL:
+        return Roster([], 0, [change for change in first_changes if change["seq"] <= upto])
+    (changes,) = await session.fetch(queries.room_membership_changes(room, 0, upto))
+    return Roster([], 0, changes)
 
 
 async def _store_roster(database: MongoDatabase, room: RoomId, roster: Roster) -> None:
     """Store a roster unless a newer one is stored. A failure only makes later reads slower: the log has all changes."""
-    document = roster_document(room, roster.upto, roster.members)
+    document, parts = roster_documents(room, roster.upto, roster.members)
 
     async def work(mongo: AsyncDatabase[Document], session: AsyncClientSession) -> None:
+        # The parts first: a roster has all of its parts, until a newer one is stored. Every node stores the same parts,
+        # and those that a failed attempt left out are stored by the next one.
+        with contextlib.suppress(BulkWriteError):
+            if parts:
+                await mongo[ROSTERS].insert_many(parts, ordered=False, session=session)
         older = {"_id": room, "upto": {"$lt": roster.upto}}
-        with contextlib.suppress(DuplicateKeyError, DocumentTooLarge):
+        with contextlib.suppress(DuplicateKeyError):
             await mongo[ROSTERS].replace_one(older, document, upsert=True, session=session)
+        former = {"$gt": f"{room}\0", "$lt": roster_part_id(room, roster.upto, 0)}
+        await mongo[ROSTERS].delete_many({"_id": former}, session=session)
 
     with contextlib.suppress(Unavailable):
         await database.write(work)

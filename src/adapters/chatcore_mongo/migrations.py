@@ -28,11 +28,6 @@ LOG = [
 ]
 VIEWS = [
     IndexModel(
-        [("room", 1), ("kind", 1), ("seq", 1), ("author", 1), ("deleted", 1)],
-        name="messages",
-        partialFilterExpression={"kind": "message"},
-    ),
-    IndexModel(
         [("affects.user", 1), ("room", 1), ("seq", 1)],
         name="by_affected",
         partialFilterExpression={"affects.user": _EXISTS},
@@ -45,6 +40,13 @@ VIEWS = [
         partialFilterExpression={"kind": "reacted"},
     ),
     IndexModel([("pending", 1), ("room", 1)], name="pending", partialFilterExpression={"pending": True}),
+]
+MESSAGES = [
+    IndexModel(
+        [("room", 1), ("kind", 1), ("deleted", 1), ("seq", 1), ("author", 1)],
+        name="messages_by_deletion",
+        partialFilterExpression={"kind": "message"},
+    )
 ]
 BY_USER = [IndexModel([("user", 1)], name="by_user")]
 
@@ -74,6 +76,13 @@ async def _create_store(database: AsyncDatabase[Document]) -> None:
         await database[META].update_one(STORE, {"$setOnInsert": {"epoch": new_id()}}, upsert=True)
 
 
+async def _index_messages(database: AsyncDatabase[Document]) -> None:
+    await database[ENTRIES].create_indexes(MESSAGES)
+    if "messages" in await database[ENTRIES].index_information():  # of earlier versions: deleted messages were amid it
+        await database[ENTRIES].drop_index("messages")
+    await database.drop_collection("rosters")
+
+
 def _indexes(collection: str, indexes: Sequence[IndexModel]) -> Callable[[AsyncDatabase[Document]], Awaitable[Any]]:
     return lambda database: database[collection].create_indexes(list(indexes))
 
@@ -81,9 +90,10 @@ def _indexes(collection: str, indexes: Sequence[IndexModel]) -> Callable[[AsyncD
 MIGRATIONS: Sequence[Migration] = (
     Migration("give the store its epoch", _create_store),
     Migration("index the logs by seq, key and time", _indexes(ENTRIES, LOG)),
-    Migration("index messages, memberships and changes", _indexes(ENTRIES, VIEWS)),
+    Migration("index memberships and changes", _indexes(ENTRIES, VIEWS)),
     Migration("let sessions end", _indexes(SESSIONS, [_ending("ends_at")])),
     Migration("index sockets by user, and let them end", _indexes(SOCKETS, [*BY_USER, _ending("kept_until")])),
+    Migration("index messages apart from deleted ones", _index_messages),
 )
 """Step n brings a database from version n - 1 to version n. Released steps never change; new ones follow them."""
 

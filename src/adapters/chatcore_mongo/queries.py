@@ -8,7 +8,7 @@ from bson import ObjectId, Timestamp
 from chatcore.domain.state import UNREAD_MAX
 from chatcore.ids import Key, RoomId, Seq, UserId
 
-from .documents import ENTRIES, MARKERS, META, ROSTERS, Document, marker_id
+from .documents import ENTRIES, MARKERS, META, ROSTERS, Document, marker_id, roster_part_id
 from .migrations import STORE
 
 ROOMS_TOGETHER = 50
@@ -48,9 +48,14 @@ def message_at(room: RoomId, seq: Seq) -> Query:
     return _entries({"$match": {"room": room, "seq": seq, "kind": "message"}})
 
 
-def above(room: RoomId, seq: Seq, upto: Seq, limit: int, *, messages_only: bool = False) -> Query:
+def above(room: RoomId, seq: Seq, upto: Seq, limit: int) -> Query:
     """Query up to ``limit`` entries above ``seq``, up to ``upto``, ascending."""
-    return _in_order({"room": room, "seq": {"$gt": seq, "$lte": upto}}, 1, limit, messages_only)
+    return _in_order({"room": room, "seq": {"$gt": seq, "$lte": upto}}, 1, limit)
+
+
+def messages_above(room: RoomId, seq: Seq, upto: Seq, limit: int) -> Sequence[Query]:
+    """Query up to ``limit`` messages above ``seq``, up to ``upto``, ascending: those not deleted, and the deleted."""
+    return _messages_in_order({"room": room, "seq": {"$gt": seq, "$lte": upto}}, 1, limit)
 
 
 def above_each(ranges: Mapping[RoomId, tuple[Seq, Seq]]) -> Query:
@@ -61,35 +66,31 @@ def above_each(ranges: Mapping[RoomId, tuple[Seq, Seq]]) -> Query:
     )
 
 
-def below(room: RoomId, seq: Seq, limit: int, *, messages_only: bool = False) -> Query:
+def below(room: RoomId, seq: Seq, limit: int) -> Query:
     """Query up to ``limit`` entries below ``seq``, descending."""
-    return _in_order({"room": room, "seq": {"$lt": seq}}, -1, limit, messages_only)
+    return _in_order({"room": room, "seq": {"$lt": seq}}, -1, limit)
 
 
-def _in_order(match: Document, direction: int, limit: int, messages_only: bool) -> Query:
-    if messages_only:
-        order = {"room": direction, "kind": direction, "seq": direction}
-        return _entries({"$match": {**match, "kind": "message"}}, {"$sort": order}, {"$limit": limit}, _AS_WRITTEN)
+def messages_below(room: RoomId, seq: Seq, limit: int) -> Sequence[Query]:
+    """Query up to ``limit`` messages below ``seq``, descending: those not deleted, and the deleted."""
+    return _messages_in_order({"room": room, "seq": {"$lt": seq}}, -1, limit)
+
+
+def _in_order(match: Document, direction: int, limit: int) -> Query:
     return _entries({"$match": match}, {"$sort": {"room": direction, "seq": direction}}, {"$limit": limit}, _AS_WRITTEN)
 
 
-def message_beyond(room: RoomId, seq: Document, direction: int, count: int) -> Query:
-    """Query ``{seq}`` of the message behind the ``count`` nearest ones.
-
-    Args:
-        room: the room.
-        seq: a condition on the messages' seq, such as ``{"$gt": 5}``.
-        direction: 1 to count upwards, -1 to count downwards.
-        count: how many messages are skipped.
-    """
-    order = {"room": direction, "kind": direction, "seq": direction}
-    return _entries(
-        {"$match": {"room": room, "kind": "message", "seq": seq}},
-        {"$sort": order},
-        {"$skip": count},
-        {"$limit": 1},
-        {"$project": {"_id": 0, "seq": 1}},
-    )
+def _messages_in_order(match: Document, direction: int, limit: int) -> Sequence[Query]:
+    order = dict.fromkeys(("room", "kind", "deleted", "seq"), direction)
+    return [
+        _entries(
+            {"$match": {**match, "kind": "message", "deleted": deleted}},
+            {"$sort": order},
+            {"$limit": limit},
+            _AS_WRITTEN,
+        )
+        for deleted in ({"$ne": True}, True)
+    ]
 
 
 def by_id(ids: Collection[ObjectId]) -> Query:
@@ -224,7 +225,14 @@ def epoch() -> Query:
 
 
 def roster(room: RoomId) -> Query:
+    """Query the stored roster of a room, without its parts."""
     return Query(ROSTERS, [{"$match": {"_id": room}}])
+
+
+def roster_parts(room: RoomId, upto: Seq, parts: range) -> Query:
+    """Query these parts of the roster as of ``upto``."""
+    first, end = (roster_part_id(room, upto, number) for number in (parts.start, parts.stop))
+    return Query(ROSTERS, [{"$match": {"_id": {"$gte": first, "$lt": end}}}])
 
 
 def last_changes(room: RoomId, targets: Collection[Seq], upto: Seq) -> Query:
@@ -279,7 +287,8 @@ def _unread(room: RoomId, user: UserId, read: Seq, upto: Seq, erased: Collection
     }
     if erased:
         match["$nor"] = [{"seq": {"$in": list(erased)}}]
-    return [{"$match": match}, {"$sort": {"room": 1, "kind": 1, "seq": 1}}]
+    # `deleted` has one value: in this order the index yields messages by seq, without the deleted ones between them.
+    return [{"$match": match}, {"$sort": {"room": 1, "kind": 1, "deleted": 1, "seq": 1}}]
 
 
 def first_unread(room: RoomId, user: UserId, read: Seq, upto: Seq, erased: Collection[Seq]) -> Query:

@@ -10,7 +10,16 @@ from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.entry_feed import EntryFeed, FeedReader, FeedStart
 from chatcore.ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
-from chatcore.ports.room_views import Anchor, Overview, RoomCatchUp, RoomMembership, RoomPage, UnreadTotal, Window
+from chatcore.ports.room_views import (
+    Anchor,
+    Overview,
+    RoomCatchUp,
+    RoomMembers,
+    RoomMembership,
+    RoomPage,
+    UnreadTotal,
+    Window,
+)
 from chatcore.ports.store import Store
 
 from . import history, log_reads, markers, memberships, queries, room_views
@@ -80,6 +89,11 @@ class MongoStore(Store, EntryFeed):
 
     async def state(self, room: RoomId) -> RoomState:
         return await memberships.room_state(self.database, room)
+
+    async def members(self, user: UserId, room: RoomId, after: UserId | None, limit: int) -> RoomMembers:
+        async with self.database.read_session() as session:
+            page = await memberships.members_page(session, user, room, after, limit)
+        return page or await super().members(user, room, after, limit)  # reads the state, and stores a roster
 
     async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
         async with self.database.read_session() as session:

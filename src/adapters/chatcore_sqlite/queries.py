@@ -13,13 +13,23 @@ from chatcore.domain import message_projection
 from chatcore.domain.entries import Entry, Message, Reaction
 from chatcore.domain.message_projection import LastEdit
 from chatcore.domain.page_tokens import PageToken
+from chatcore.domain.permissions import sees_banned
 from chatcore.domain.serialization import text_bytes
 from chatcore.domain.state import UNREAD_MAX, Marker, Membership, RoomState, RoomView
 from chatcore.errors import FeedReset
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.entry_feed import FeedPage, FeedStart
 from chatcore.ports.entry_log import Changes, FeedPosition, LogSlice
-from chatcore.ports.room_views import Anchor, FirstUnread, RoomCatchUp, RoomMembership, RoomPage, UnreadTotal, Window
+from chatcore.ports.room_views import (
+    Anchor,
+    FirstUnread,
+    RoomCatchUp,
+    RoomMembers,
+    RoomMembership,
+    RoomPage,
+    UnreadTotal,
+    Window,
+)
 
 from . import statements
 from .rows import (
@@ -104,6 +114,16 @@ class Snapshot:
             return RoomState(room=room)
         members = {user: read_member(tuple(member)) for user, *member in self._all(statements.MEMBERS, row.id)}
         return RoomState(room=room, head=row.head, kind=row.kind, title=row.title, members=members)
+
+    def members(self, user: UserId, room: RoomId, after: UserId | None, limit: int) -> RoomMembers:
+        row = self.room(room)
+        if row is None:
+            return RoomMembers(kind=None, member=None, users=[], has_after=False)
+        member = self._member(row, user)
+        statement = statements.EVERYONE_ABOVE if sees_banned(member) else statements.MEMBERS_ABOVE
+        rows = self._all(statement, row.id, after or "", limit + 1)
+        users = [(other, read_member(tuple(other_row))) for other, *other_row in rows[:limit]]
+        return RoomMembers(kind=row.kind, member=member, users=users, has_after=len(rows) > limit)
 
     def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
         rows = self._all(statements.MEMBERSHIPS, user) if room is None else self._all(statements.MEMBERSHIP, user, room)

@@ -130,6 +130,10 @@ PROBES = """
 CREATE TABLE probes (id INTEGER PRIMARY KEY, space BLOB NOT NULL) STRICT;  -- empty after every transaction
 """
 
+LISTED = """
+CREATE INDEX members_listed ON members (room, user) WHERE standing != 'banned';
+"""
+
 
 @frozen
 class Migration:
@@ -143,6 +147,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("make the tables of rooms, their logs, accounts and sessions", ROOMS + ACCOUNTS),
     Migration("make the views of messages in their present state", PRESENT),
     Migration("make the table that checks of free space write to", PROBES),
+    Migration("index the members of each room that its list shows", LISTED),
 )
 """Step n brings a file from version n - 1 to version n. Released steps never change; new ones follow them."""
 

@@ -113,6 +113,11 @@ ROOM_NAMED = f"SELECT {ROOM} FROM rooms WHERE room = ?"
 ROOM_BY_ID = f"SELECT {ROOM} FROM rooms WHERE id = ?"
 MEMBER = "SELECT role, since, standing FROM members WHERE room = ? AND user = ?"
 MEMBERS = "SELECT user, role, since, standing FROM members WHERE room = ?"
+EVERYONE_ABOVE = f"{MEMBERS} AND user > ? ORDER BY user LIMIT ?"
+MEMBERS_ABOVE = """
+    SELECT user, role, since, standing FROM members INDEXED BY members_listed
+    WHERE room = ? AND user > ? AND standing != 'banned' ORDER BY user LIMIT ?
+"""
 
 # Its log.
 

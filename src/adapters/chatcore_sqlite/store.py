@@ -11,7 +11,7 @@ from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.entry_feed import EntryFeed, FeedPage, FeedReader, FeedStart, OrderedFeedReader
 from chatcore.ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
-from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, UnreadTotal, Window
+from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembers, RoomMembership, RoomPage, UnreadTotal, Window
 from chatcore.ports.store import Store
 
 from . import log_writer, view_rebuild
@@ -79,6 +79,9 @@ class SqliteStore(Store, EntryFeed):
 
     async def state(self, room: RoomId) -> RoomState:
         return await self._read(Snapshot.state, room)
+
+    async def members(self, user: UserId, room: RoomId, after: UserId | None, limit: int) -> RoomMembers:
+        return await self._read(Snapshot.members, user, room, after, limit)
 
     async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
         return await self._read(Snapshot.memberships, user, room)

@@ -244,18 +244,11 @@ class ListMembers(ReadingCommand[MemberPage]):
 
     async def handle(self, context: Context) -> MemberPage:
         after = None if self.after is None else _user_of(self.after)
-        state = await context.store.state(self.room)
-        refusal = permissions.refusal("read", state.kind, state.members.get(context.user), context.rights)
-        if refusal:
+        page = await context.store.members(context.user, self.room, after, self.limit)
+        if refusal := permissions.refusal("read", page.kind, page.member, context.rights):
             raise refusal
-        sees_bans = rank(state.members.get(context.user)) in permissions.LEADERS
-        rows = [
-            MemberRow(user=user, role=member.role, state=member.state)
-            for user, member in sorted(state.members.items())
-            if (after is None or user > after) and (sees_bans or member.state != "banned")
-        ]
-        more = len(rows) > self.limit
-        return MemberPage(members=rows[: self.limit], next=_page_token(rows[self.limit - 1].user) if more else None)
+        rows = [MemberRow(user=user, role=member.role, state=member.state) for user, member in page.users]
+        return MemberPage(members=rows, next=_page_token(rows[-1].user) if page.has_after else None)
 
 
 def _page_token(user: UserId) -> str:

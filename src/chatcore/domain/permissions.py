@@ -88,6 +88,11 @@ def rank(member: Membership | None) -> Rank:
     return member.role if member.state == "member" else member.state
 
 
+def sees_banned(member: Membership | None) -> bool:
+    """Return whether the list of members shows the banned users to a user with this membership."""
+    return rank(member) in LEADERS
+
+
 def may_delete(kind: RoomKind | None, member: Membership | None, *, is_author: bool) -> bool:
     """Return whether a member may delete a message.
 

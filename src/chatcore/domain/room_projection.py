@@ -1,15 +1,18 @@
 """The projection of one room's log: its state, its messages, and how a user sees it."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from ..ids import RoomId, Seq, UserId
 from .decider import evolve
 from .entries import Deleted, Edited, Entry, Message
 from .message_projection import MessageChanges, target_of
+from .permissions import sees_banned
 from .redaction import redacted
 from .state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Membership, RoomState, RoomView
+
+T = TypeVar("T", Seq, UserId)
 
 
 class RoomProjection:
@@ -22,6 +25,14 @@ class RoomProjection:
         self.messages: list[Seq] = []
         self.members: Mapping[UserId, Membership] = {}
         """The users who are members, without those who are invited or banned."""
+        self._users: list[UserId] = []
+        """The users with a membership, in the order of their ids."""
+        self._listed: list[UserId] = []
+        """The same without the banned users."""
+        self._unread: list[Seq] = []
+        """The messages that are not deleted."""
+        self._unread_by: dict[UserId, list[Seq]] = {}
+        """The same of each author."""
         self._changes: dict[Seq, MessageChanges] = {}
         self._edits: dict[Seq, list[Seq]] = {}
 
@@ -36,12 +47,20 @@ class RoomProjection:
         self.entries.append(entry)
         if entry.affects:
             self.members = {user: member for user, member in self.state.members.items() if member.state == "member"}
+            for user in entry.affects:
+                _put(self._users, user, present=user in self.state.members)
+                _put(self._listed, user, present=self.listed_member(user) is not None)
         match entry.event:
             case Message():
                 self.messages.append(entry.seq)
+                if not entry.event.deleted:
+                    self._unread.append(entry.seq)
+                    self._unread_by.setdefault(entry.author, []).append(entry.seq)
             case Edited(target=target):
                 self._edits.setdefault(target, []).append(entry.seq)
             case Deleted(target=target):
+                _put(self._unread, target, present=False)
+                _put(self._unread_by.get(self.entries[target - 1].author, []), target, present=False)
                 for seq in (target, *self._edits.get(target, ())):
                     self.entries[seq - 1] = redacted(self.entries[seq - 1])
             case _:
@@ -72,12 +91,32 @@ class RoomProjection:
         entries = [self.entries[seq - 1] for seq in seqs[first:last]] if messages_only else self.entries[first:last]
         return self.present(user, entries), first > 0, last < len(seqs)
 
-    def unread(self, user: UserId, above: Seq) -> Iterator[Seq]:
-        """Yield the seqs of the user's unread messages above a seq. A deleted message is not unread."""
-        for seq in islice(self.messages, bisect_right(self.messages, above), None):
-            entry = self.entries[seq - 1]
-            if entry.author != user and isinstance(entry.event, Message) and not entry.event.deleted:
-                yield seq
+    def users(
+        self, reader: UserId, after: UserId | None, limit: int
+    ) -> tuple[Sequence[tuple[UserId, Membership]], bool]:
+        """Return up to ``limit`` users with ids above ``after``, as ``reader`` sees them, and whether others follow."""
+        members = self.state.members
+        users = self._users if sees_banned(members.get(reader)) else self._listed
+        first = 0 if after is None else bisect_right(users, after)
+        return [(user, members[user]) for user in users[first : first + limit]], len(users) > first + limit
+
+    def first_unread(self, user: UserId, above: Seq) -> Seq | None:
+        """Return the seq of the user's first unread message above a seq. A deleted message is not unread."""
+        own = self._unread_by.get(user, [])
+        first, first_own = bisect_right(self._unread, above), bisect_right(own, above)
+
+        def is_others(index: int) -> bool:
+            # Up to the first message of another user, both lists have the same messages.
+            return own[first_own + index : first_own + index + 1] != self._unread[first + index : first + index + 1]
+
+        index = first + bisect_left(range(len(self._unread) - first), x=True, key=is_others)
+        return self._unread[index] if index < len(self._unread) else None
+
+    def unread(self, user: UserId, above: Seq) -> int:
+        """Return how many messages above a seq are unread, at most `UNREAD_MAX`."""
+        own = self._unread_by.get(user, [])
+        messages = len(self._unread) - bisect_right(self._unread, above)
+        return min(messages - len(own) + bisect_right(own, above), UNREAD_MAX)
 
     def view(self, user: UserId, markers: Mapping[UserId, Marker]) -> RoomView:
         """Return the room as ``user`` sees it.
@@ -95,7 +134,7 @@ class RoomProjection:
             last=self.entries[-1],
             member=state.members.get(user),
             marker=marker,
-            unread=sum(1 for _ in islice(self.unread(user, marker.counted_from), UNREAD_MAX)) if marker else 0,
+            unread=self.unread(user, marker.counted_from) if marker else 0,
             markers={member: markers[member] for member in self.members} if self.shows_markers else None,
         )
 
@@ -103,3 +142,10 @@ class RoomProjection:
     def shows_markers(self) -> bool:
         """Whether the room has so few members that the markers of all of them are shown."""
         return len(self.members) <= MARKERS_SHOWN_TO
+
+
+def _put(items: list[T], item: T, *, present: bool) -> None:
+    """Add ``item`` to a sorted list, or remove it, unless that is done."""
+    index = bisect_left(items, item)
+    if (items[index : index + 1] == [item]) != present:
+        items[index : index + (not present)] = [item] if present else []

@@ -14,7 +14,7 @@ from ..domain.serialization import milliseconds, text_bytes
 from ..domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from ..ids import RoomId, Seq, UserId
 from .entry_log import FeedPosition
-from .room_views import Anchor, FirstUnread, RoomCatchUp, RoomMembership, RoomPage, UnreadTotal, Window
+from .room_views import Anchor, FirstUnread, RoomCatchUp, RoomMembers, RoomMembership, RoomPage, UnreadTotal, Window
 from .store import Store
 
 READ_TOGETHER = 1_000
@@ -67,6 +67,12 @@ class LogStore(Store):
             has_before=has_before,
             has_after=has_after,
         )
+
+    async def members(self, user: UserId, room: RoomId, after: UserId | None, limit: int) -> RoomMembers:
+        projection = await self._read(room)
+        users, has_after = projection.users(user, after, limit)
+        state = projection.state
+        return RoomMembers(kind=state.kind, member=state.members.get(user), users=users, has_after=has_after)
 
     async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
         projections = await self._read_all(partial(self._rooms, user)) if room is None else [await self._read(room)]
@@ -228,7 +234,7 @@ def _place(projection: RoomProjection, anchor: Anchor) -> Seq:
         case "oldest":
             return 0
         case FirstUnread(user=user, read=read):
-            return next(projection.unread(user, read), newest)
+            return projection.first_unread(user, read) or newest
         case seq:
             return seq
 

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from attrs import frozen
 
 from ..domain.entries import Entry, Message, RoomKind
+from ..domain.permissions import sees_banned
 from ..domain.state import Membership, RoomState, RoomView
 from ..ids import RoomId, Seq, UserId
 
@@ -68,6 +69,23 @@ class RoomCatchUp:
 
 
 @frozen(kw_only=True)
+class RoomMembers:
+    """A page of a room's users, as of one snapshot.
+
+    Attributes:
+        kind: None for a room without entries.
+        member: the membership of the reading user.
+        users: the users and their memberships, in the order of user ids.
+        has_after: whether more users follow.
+    """
+
+    kind: RoomKind | None
+    member: Membership | None
+    users: Sequence[tuple[UserId, Membership]]
+    has_after: bool
+
+
+@frozen(kw_only=True)
 class RoomPage:
     """A page of a user's rooms. ``next`` is the page token of the next page; None on the last page."""
 
@@ -120,6 +138,21 @@ class RoomViews(ABC):
     @abstractmethod
     async def state(self, room: RoomId) -> RoomState:
         """Return the room's state as of its head; the empty state with head 0 for a room without entries."""
+
+    async def members(self, user: UserId, room: RoomId, after: UserId | None, limit: int) -> RoomMembers:
+        """Return up to ``limit`` members and invited users of the room with ids above ``after``; None for the first.
+
+        A leader of the room also gets the banned users (`permissions.sees_banned`). Override it if the store can read a
+        page without the whole state.
+        """
+        state = await self.state(room)
+        member = state.members.get(user)
+        users = sorted(
+            (other, membership)
+            for other, membership in state.members.items()
+            if (after is None or other > after) and (membership.state != "banned" or sees_banned(member))
+        )
+        return RoomMembers(kind=state.kind, member=member, users=users[:limit], has_after=len(users) > limit)
 
     @abstractmethod
     async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:

@@ -10,7 +10,7 @@ from ..domain.entries import RoomOpening
 from ..domain.state import Marker, MarkerUpdate, Membership, RoomView
 from ..errors import Invalid
 from ..ids import RoomId, UserId
-from ..ports.room_views import RoomViews, UnreadTotal
+from ..ports.room_views import RoomMembers, RoomViews, UnreadTotal
 from ..ports.store import Store
 from .builders import (
     NOON,
@@ -26,6 +26,7 @@ from .builders import (
     opens,
     reacted,
     removed,
+    role_changed,
     updated,
 )
 from .logs import HOSTILE_NAMES, say, write
@@ -285,6 +286,82 @@ class ViewsContract:
 
 
 @pytest.mark.anyio
+class MembersContract:
+    async def test_room_without_entries_has_no_members(self, log: Store, rooms: RoomViews) -> None:
+        await write(log, conversation())
+        for room in ("unborn", "", *HOSTILE_NAMES):
+            page = await rooms.members("alice", room, None, 10)
+            assert page == RoomMembers(kind=None, member=None, users=[], has_after=False)
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 200])
+    async def test_members_are_paged_in_the_order_of_their_ids(self, log: Store, rooms: RoomViews, limit: int) -> None:
+        users = sorted({"alice", "Alice", "ālice", "b", "ba", "z\U0001f600", "z\uffff", *HOSTILE_NAMES})
+        await write(log, [opened(opens=opens("alice"))])
+        joins = [joined("room", seq, user) for seq, user in enumerate([u for u in users[::-1] if u != "alice"], 2)]
+        await write(log, joins)
+        pages = await pages_of_members(rooms, "alice", limit)
+        assert [user for page in pages for user, _ in page.users] == users
+        assert [len(page.users) for page in pages[:-1]] == [limit] * (len(pages) - 1)
+        assert 1 <= len(pages[-1].users) <= limit
+
+    async def test_page_of_members_has_every_membership_as_the_state_has_it(self, log: Store, rooms: RoomViews) -> None:
+        entries = [opened(opens=opens("olga", "adam", "mia")), role_changed("room", 2, "adam", "admin")]
+        entries += [
+            invited("room", 3, "ina"),
+            banned("room", 4, "eve"),
+            joined("room", 5, "lea"),
+            left("room", 6, "lea"),
+        ]
+        await write(log, entries)
+        state = await log.state("room")
+        for reader, others in (
+            ("olga", ["adam", "eve", "ina", "mia", "olga"]),
+            ("adam", ["adam", "eve", "ina", "mia", "olga"]),
+            *((reader, ["adam", "ina", "mia", "olga"]) for reader in ("mia", "ina", "eve", "lea", "stranger")),
+        ):
+            assert await rooms.members(reader, "room", None, 200) == RoomMembers(
+                kind="group",
+                member=state.members.get(reader),
+                users=[(user, state.members[user]) for user in others],
+                has_after=False,
+            )
+            paged = await pages_of_members(rooms, reader, 1)
+            assert [user for page in paged for user, _ in page.users] == others
+
+    @pytest.mark.parametrize("after", ["", "a", "adam", "adan", "zoe", *HOSTILE_NAMES])
+    async def test_members_begin_above_any_id(self, log: Store, rooms: RoomViews, after: UserId) -> None:
+        await write(log, [opened(opens=opens("olga", "adam", "mia"))])
+        page = await rooms.members("mia", "room", after, 200)
+        assert [user for user, _ in page.users] == [user for user in ("adam", "mia", "olga") if user > after]
+
+    async def test_pages_of_a_large_room_follow_its_changes(self, log: Store, rooms: RoomViews) -> None:
+        users = [f"user {number:04}" for number in range(450)]
+        await write(log, [opened(opens=opens("olga"))])
+        await write(log, [joined("room", seq, user) for seq, user in enumerate(users, 2)])
+        await check_members(log, rooms, "olga")
+        await write(log, [banned("room", 452 + n, user) for n, user in enumerate(users[100:300])])
+        await check_members(log, rooms, "olga")
+        await check_members(log, rooms, users[0])
+        changes = [left("room", 652 + n, user) for n, user in enumerate(users[40:90])]
+        changes += [joined("room", 702 + n, f"user 0010 {n}") for n in range(100)]
+        await write(log, changes)
+        await check_members(log, rooms, "olga")
+        await check_members(log, rooms, users[0])
+
+
+async def check_members(log: Store, rooms: RoomViews, reader: UserId) -> None:
+    """Check that all pages together are the state, and that a page may begin anywhere."""
+    state = await log.state("room")
+    leads = state.members[reader].role == "owner"
+    shown = sorted((user, member) for user, member in state.members.items() if leads or member.state != "banned")
+    pages = await pages_of_members(rooms, reader, 60)
+    assert [row for page in pages for row in page.users] == shown
+    for start in (30, 99, 200):
+        page = await rooms.members(reader, "room", shown[start][0], 10)
+        assert (page.users, page.has_after) == (shown[start + 1 : start + 11], True)
+
+
+@pytest.mark.anyio
 class PeopleContract:
     async def test_user_without_rooms_has_nothing_unread_and_no_acquaintances(
         self, log: Store, rooms: RoomViews
@@ -329,7 +406,7 @@ class PeopleContract:
         assert await rooms.acquaintances("alice", ["dave", "eve"]) == {"dave"}
 
 
-class RoomViewsContract(PageContract, ViewsContract, PeopleContract):
+class RoomViewsContract(PageContract, ViewsContract, MembersContract, PeopleContract):
     """Subclass it, with the fixtures ``log``, an open and empty log, and ``rooms``, the views of the same store.
 
     Both may be the same object.
@@ -352,4 +429,12 @@ async def pages(rooms: RoomViews, user: UserId, limit: int) -> Sequence[Sequence
         page = await rooms.page(user, after, limit)
         paged.append([view.room for view in page.rooms])
         after = page.next
+    return paged
+
+
+async def pages_of_members(rooms: RoomViews, user: UserId, limit: int) -> Sequence[RoomMembers]:
+    """Return each page of the members of ``room``."""
+    paged: list[RoomMembers] = []
+    while not paged or paged[-1].has_after:
+        paged.append(await rooms.members(user, "room", paged[-1].users[-1][0] if paged else None, limit))
     return paged

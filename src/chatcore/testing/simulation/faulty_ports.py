@@ -20,7 +20,7 @@ from ...ports.bus import Bus, Hint, RevocationHint
 from ...ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
 from ...ports.pushes import ByeCode
 from ...ports.registry import LEASE_S, LeaseRenewal, SocketInfo, SocketRegistry
-from ...ports.room_views import Anchor, RoomCatchUp, RoomMembership, RoomPage, UnreadTotal, Window
+from ...ports.room_views import Anchor, RoomCatchUp, RoomMembers, RoomMembership, RoomPage, UnreadTotal, Window
 from ...ports.store import Store
 from .processes import Process
 from .world import World
@@ -208,6 +208,9 @@ class FaultyStore(Store):
 
     async def state(self, room: RoomId) -> RoomState:
         return await self._call(partial(self._inner.state, room))
+
+    async def members(self, user: UserId, room: RoomId, after: UserId | None, limit: int) -> RoomMembers:
+        return await self._call(partial(self._inner.members, user, room, after, limit))
 
     async def memberships(self, user: UserId, room: RoomId | None = None) -> Sequence[RoomMembership]:
         return await self._call(partial(self._inner.memberships, user, room))
