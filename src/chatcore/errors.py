@@ -1,5 +1,6 @@
 """The errors of the wire contract. Each has a stable code, and says whether a retry may succeed."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -104,6 +105,24 @@ class Unavailable(ChatError):
     code = "unavailable"
     temporary = True
     default_message = "The store is unavailable; repeat the command with the same key."
+
+
+ERRORS: Mapping[str, type[ChatError]] = {
+    error.code: error
+    for error in (
+        Invalid,
+        Unauthenticated,
+        Forbidden,
+        NotFound,
+        Conflict,
+        KeyReused,
+        TooLarge,
+        RateLimited,
+        Internal,
+        Unavailable,
+    )
+}
+"""All errors, by their codes."""
 
 
 class StoreError(Exception):

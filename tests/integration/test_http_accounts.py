@@ -11,7 +11,7 @@ from chatcore.errors import RateLimited
 from chatcore.ports.authenticator import Credentials
 from chatcore.testing import Recorder
 from chatcore_http import Endpoint, Request, Response
-from chatcore_http.account_routes import Refresh, SignIn, SignUp
+from chatcore_http.account_operations import Refresh, SignIn, SignUp
 from chatcore_http.urls import Segments
 from tests.integration.http_node import PASSWORD, HttpNode, http_node
 from tests.integration.http_world import stored_content

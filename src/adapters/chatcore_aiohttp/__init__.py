@@ -6,6 +6,7 @@ try:
 
     from .application import add_endpoints as add_endpoints
     from .application import add_guard as add_guard
+    from .application import add_pages as add_pages
     from .application import add_proxies as add_proxies
     from .application import add_socketio as add_socketio
     from .application import add_websocket as add_websocket

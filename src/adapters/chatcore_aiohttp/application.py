@@ -1,12 +1,13 @@
 """The HTTP API as the parts of an aiohttp application of its own, as the bundled server has it."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from chatcore.errors import Internal, Invalid, NotFound, TooLarge
-from chatcore_http.endpoints import PREFIX, Endpoints
+from chatcore_http.endpoints import PREFIX, Endpoint, Endpoints
 from chatcore_http.guard import Guard
 from chatcore_http.problems import method_not_allowed, problem
 from chatcore_http.proxies import Proxies
@@ -33,6 +34,17 @@ def add_endpoints(app: web.Application, endpoints: Endpoints) -> None:
 
     path = f"{PREFIX}/{{rest:(?s:.*)}}"  # any character, also a line break
     app.router.add_route("*", path, answer, expect_handler=defer_continue)
+
+
+def add_pages(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
+    """Serve endpoints whose paths have no fields, at the root."""
+    pages = Endpoints(endpoints, prefix="")
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return aiohttp_response(await pages.answer(pure_request(request)))
+
+    for endpoint in endpoints:
+        app.router.add_route("*", endpoint.path, answer, expect_handler=defer_continue)
 
 
 def add_guard(app: web.Application, guard: Guard) -> None:

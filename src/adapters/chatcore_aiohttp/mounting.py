@@ -7,6 +7,7 @@ from attrs import evolve
 
 from chatcore.chat import Chat
 from chatcore.ports.authenticator import Authenticator
+from chatcore_documents import document_endpoints
 from chatcore_http import HttpApi, Origins
 from chatcore_http.prefixes import check_prefix
 from chatcore_socketio import SocketioServer
@@ -60,7 +61,7 @@ def mount(
         raise RuntimeError(f"mount {prefix} before the application starts or is added: its routes are fixed after that")
     if any(resource.canonical == f"{prefix}/{{below}}" for resource in app.router.resources()):
         raise ValueError(f"{prefix} is mounted already: choose another prefix, or mount one Chat there")
-    api = HttpApi(chat, authenticate, origins=origins)
+    api = HttpApi(chat, authenticate, origins=origins, documents=document_endpoints)
     websockets = Websockets(chat, authenticate, origins=origins, limits=limits)
     socketio = SocketioServer(websockets)
     sockets: Mapping[str, SocketioServer | WebsocketServer] = {

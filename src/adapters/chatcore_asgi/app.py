@@ -9,6 +9,7 @@ from chatcore.chat import Chat
 from chatcore.errors import NotFound, Unavailable
 from chatcore.log_throttle import LogThrottle
 from chatcore.ports.authenticator import Authenticator
+from chatcore_documents import document_endpoints
 from chatcore_http import HttpApi, Origins, Response, problem
 from chatcore_http.guard import SECURITY_HEADERS
 from chatcore_http.prefixes import check_prefix
@@ -78,7 +79,7 @@ class ChatApp:
         self._prefix = prefix
         self._chat = chat
         self._other = other
-        self._api = HttpApi(chat, authenticate, origins=origins)
+        self._api = HttpApi(chat, authenticate, origins=origins, documents=document_endpoints)
         websockets = Websockets(chat, authenticate, origins=origins, limits=limits)
         self._socketio = SocketioServer(websockets)
         self._sockets: Mapping[str, SocketioServer | WebsocketServer] = {

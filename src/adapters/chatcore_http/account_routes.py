@@ -4,11 +4,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import attrs
-from attrs import field, frozen
+from attrs import frozen
 
 from chatcore.accounts import Accounts
 from chatcore.errors import Forbidden, Invalid, Unauthenticated
 
+from .account_operations import (
+    Refresh,
+    SignIn,
+    SignUp,
+    refresh_operation,
+    sign_in_operation,
+    sign_out_operation,
+    sign_up_operation,
+)
 from .bodies import read_nothing, read_object
 from .credentials import credentials
 from .endpoints import Endpoint
@@ -19,25 +28,6 @@ from .urls import Segments, refuse_query
 B = TypeVar("B", bound=attrs.AttrsInstance)
 
 QUERY_REFUSED = "Fields belong in the body, not in the query."
-
-
-@frozen(kw_only=True)
-class SignUp:
-    user: str
-    password: str = field(repr=False)
-    name: str | None = None
-
-
-@frozen(kw_only=True)
-class SignIn:
-    user: str
-    password: str = field(repr=False)
-    device: str | None = None
-
-
-@frozen(kw_only=True)
-class Refresh:
-    refresh_token: str = field(repr=False)
 
 
 @frozen
@@ -54,10 +44,10 @@ class AccountRoutes:
 
     def endpoints(self) -> Iterable[Endpoint]:
         return (
-            Endpoint("POST", "/accounts", self._sign_up),
-            Endpoint("POST", "/sessions", self._sign_in),
-            Endpoint("POST", "/sessions/refresh", self._refresh),
-            Endpoint("DELETE", "/sessions/current", self._sign_out),
+            Endpoint("POST", "/accounts", self._sign_up, sign_up_operation),
+            Endpoint("POST", "/sessions", self._sign_in, sign_in_operation),
+            Endpoint("POST", "/sessions/refresh", self._refresh, refresh_operation),
+            Endpoint("DELETE", "/sessions/current", self._sign_out, sign_out_operation),
         )
 
     async def _sign_up(self, request: Request, _: Segments) -> Response:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias, get_args
+from typing import Any, get_args
 
 import attrs
 from attrs import frozen
 
 from chatcore.chat import Chat
-from chatcore.commands.command import Command, Route
+from chatcore.commands.command import Command
 from chatcore.commands.fields import QUERY_NAME, wire_name
 from chatcore.commands.table import COMMANDS
 from chatcore.errors import Forbidden, Invalid
@@ -18,24 +18,15 @@ from chatcore.ports.authenticator import Authenticator
 from chatcore.protocol import answer_object, read_command
 
 from .bodies import read_nothing, read_object
+from .command_operations import SELF, USER, USER_FIELDS, WITHOUT_BODY, RoutedCommand, command_operation
 from .credentials import authenticated
 from .endpoints import Endpoint
 from .requests import Request
 from .responses import Response, json_response
 from .urls import Segments, Shape, path_fields, query_parameters, refuse_query, shape, single, undecodable_path
 
-SELF = "self"
-"""The field of a path that must name the user who sends the request."""
-USER = "user"
-"""The name in errors of the field that names a user in a path."""
-USER_FIELDS = ("to", "with")
-"""The names of that field in commands."""
-WITHOUT_BODY = ("GET", "HEAD", "DELETE")
-
 _DIGITS = re.compile(r"0|[1-9][0-9]{0,15}")
 """An integer as JSON writes it. An integer with more digits is out of every field's bounds."""
-
-RoutedCommand: TypeAlias = tuple[Route, type[Command[Any]]]
 
 
 @frozen(kw_only=True)
@@ -61,7 +52,7 @@ class CommandRoutes:
                 by_endpoint.setdefault((route.method, shape(route.path)), []).append((route, command))
         for (method, _), routed in by_endpoint.items():
             routed.sort(key=lambda candidate: f"{{{SELF}}}" not in candidate[0].path)
-            yield Endpoint(method, routed[0][0].path, partial(self._answer, routed))
+            yield Endpoint(method, routed[0][0].path, partial(self._answer, routed), partial(command_operation, routed))
 
     async def _answer(self, routed: Sequence[RoutedCommand], request: Request, segments: Segments) -> Response:
         user = (await authenticated(self.chat, self.authenticate, request)).user

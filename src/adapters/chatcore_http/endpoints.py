@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from attrs import frozen
 
 from chatcore.errors import NotFound
+from chatcore.protocol.schemas import Schemas
 
+from .operations import Operation
 from .problems import method_not_allowed
 from .requests import Request
 from .responses import Response
@@ -22,28 +24,36 @@ class Endpoint:
         method: the HTTP method. GET answers HEAD too.
         path: a template below the prefix, such as ``/rooms/{room}``.
         answer: takes the request and the segments of its path below the prefix.
+        describe: returns what the documents of the contract say about it; None for nothing.
     """
 
     method: str
     path: str
     answer: Callable[[Request, Segments], Awaitable[Response]]
+    describe: Callable[[Schemas], Operation] | None = None
 
 
 class Endpoints:
-    """All endpoints below ``prefix``.
+    """All endpoints below ``prefix``, which may be empty.
 
     Raises:
         ValueError: two endpoints have the same method and paths of one shape.
     """
 
     def __init__(self, endpoints: Iterable[Endpoint], prefix: str = PREFIX) -> None:
-        self._prefix = path_segments(prefix)
+        self._prefix = path_segments(prefix) if prefix else []
         self._methods: dict[Shape, dict[str, Endpoint]] = {}
         for endpoint in endpoints:
             methods = self._methods.setdefault(shape(endpoint.path), {})
             if endpoint.method in methods:
                 raise ValueError(f"{endpoint.method} {endpoint.path} is served twice")
             methods[endpoint.method] = endpoint
+
+    def serves(self, path: str) -> bool:
+        """Return whether there is an endpoint at ``path``, for any method."""
+        segments = path_segments(path)
+        below = len(self._prefix)
+        return segments[:below] == self._prefix and self._methods_at(segments[below:]) is not None
 
     async def answer(self, request: Request) -> Response:
         """Answer a request by its endpoint. Raises `NotFound`, and the errors of the endpoint."""

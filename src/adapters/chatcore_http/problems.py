@@ -5,7 +5,7 @@ from http import HTTPStatus
 from math import ceil
 
 from chatcore.errors import ChatError, Invalid
-from chatcore.protocol import error_object
+from chatcore.protocol import Object, error_object
 
 from .responses import Response, json_response
 
@@ -40,21 +40,26 @@ def problem(
         headers: further headers.
     """
     status = status or (HTTPStatus.REQUEST_TIMEOUT if isinstance(error, RequestTimeout) else STATUSES[error.code])
-    members = error_object(error)
-    details = {
-        "type": "about:blank",
-        "title": TITLES.get(status, status.phrase),
-        "status": status.value,
-        "code": members.pop("code"),
-        "detail": members.pop("message"),
-        **members,
-    }
     return json_response(
-        details,
+        problem_object(error_object(error), status),
         status=status,
         content_type="application/problem+json",
         headers={**_headers_of(error), **(headers or {})},
     )
+
+
+def problem_object(error: Object, status: HTTPStatus | None = None) -> Object:
+    """Return the problem details (RFC 9457) of an error's wire object."""
+    status = status or STATUSES[error["code"]]
+    others = {name: value for name, value in error.items() if name not in ("code", "message")}
+    return {
+        "type": "about:blank",
+        "title": TITLES.get(status, status.phrase),
+        "status": status.value,
+        "code": error["code"],
+        "detail": error["message"],
+        **others,
+    }
 
 
 def method_not_allowed(methods: Iterable[str]) -> Response:

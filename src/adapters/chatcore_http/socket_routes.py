@@ -14,6 +14,7 @@ from .credentials import authenticated
 from .endpoints import Endpoint
 from .requests import Request
 from .responses import Response, json_response
+from .socket_operations import close_operation, list_operation
 from .urls import Segments, path_fields, refuse_query, undecodable_path
 
 SOCKET = "/sockets/{id}"
@@ -28,8 +29,8 @@ class SocketRoutes:
 
     def endpoints(self) -> Iterable[Endpoint]:
         return (
-            Endpoint("GET", "/sockets", self._list),
-            Endpoint("DELETE", SOCKET, self._close),
+            Endpoint("GET", "/sockets", self._list, list_operation),
+            Endpoint("DELETE", SOCKET, self._close, close_operation),
         )
 
     async def _list(self, request: Request, _: Segments) -> Response:

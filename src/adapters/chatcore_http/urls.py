@@ -35,7 +35,7 @@ def decoded(text: str) -> str | None:
 
 def shape(template: str) -> Shape:
     """Return the shape of a template such as ``/rooms/{room}/messages``."""
-    return tuple(None if _field_name(part) else part for part in template.split("/")[1:])
+    return tuple(None if field_name(part) else part for part in template.split("/")[1:])
 
 
 def matches(shape: Shape, segments: Segments) -> bool:
@@ -47,7 +47,7 @@ def matches(shape: Shape, segments: Segments) -> bool:
 def path_fields(template: str, segments: Segments) -> Mapping[str, str | None]:
     """Return the fields of a template, by name, with their values in a path that matches its shape."""
     parts = zip(template.split("/")[1:], segments, strict=True)
-    return {name: value for part, value in parts if (name := _field_name(part))}
+    return {name: value for part, value in parts if (name := field_name(part))}
 
 
 def query_fields(raw_query: str) -> Mapping[str, str]:
@@ -89,5 +89,6 @@ def undecodable_path(field: str) -> Invalid:
     return Invalid("The path must be percent-encoded UTF-8.", field=field)
 
 
-def _field_name(part: str) -> str | None:
+def field_name(part: str) -> str | None:
+    """Return the name of the field that a part of a template is; None for a fixed part."""
     return part[1:-1] if part.startswith("{") else None

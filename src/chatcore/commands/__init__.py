@@ -1,5 +1,5 @@
 """The commands: a module for each family, with its command classes, answers and handlers.
 
-A new command needs a class in the module of its family, with checks from `fields`; a line in `table`; and the wire form
-of its answer in `chatcore.protocol.answers`.
+A new command needs a class in the module of its family, with checks from `fields`; a line in `table`; the wire form
+of its answer in `chatcore.protocol.answers`; and an example in `chatcore.protocol.examples`.
 """

@@ -1,11 +1,13 @@
 """The command that extends a socket's access."""
 
+from typing import ClassVar
+
 from attrs import field, frozen
 from attrs.validators import optional
 
 from ..errors import Invalid
 from . import fields
-from .command import Context, ReadingCommand
+from .command import Context, ReadingCommand, Refusals
 
 TOKEN_MAX = 16_384
 
@@ -22,10 +24,14 @@ class RefreshAuth(ReadingCommand[RefreshResult]):
     """Extend this socket's access.
 
     Attributes:
-        token: a new access token of the same user and session. If it is None, what opened the socket is checked again.
+        token: a new access token of the same user and session. Without it, what opened the socket is checked again.
     """
 
     name = "auth.refresh"
+    refusals: ClassVar[Refusals] = {
+        "unauthenticated": "the token, or the cookie, is not valid or not of the same user and session",
+        "invalid": "the token is missing on a socket that was opened with one",
+    }
 
     token: str | None = field(default=None, validator=optional(fields.text(1, TOKEN_MAX)), repr=False)
 

@@ -27,6 +27,18 @@ _CANONICAL_JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separator
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
+GENERAL_REFUSALS: Mapping[str, str] = {
+    "invalid": "a field is missing, unknown or out of bounds; `field` says which",
+    "unauthenticated": "the access token is missing, wrong, expired or revoked",
+    "too_large": "the message or body has more than 64 KiB",
+    "rate_limited": "too many requests; `retry_after_ms` says when to try again",
+    "internal": "the server has a defect; repeat the command with the same key",
+    "unavailable": "the store cannot be reached; repeat the command with the same key",
+}
+"""Codes of the errors that every command may be refused with, and when."""
+KEYED_REFUSALS: Mapping[str, str] = {"key_reused": "the key was used in this room with another content"}
+"""The same of every command that appends to a room."""
+
 
 @frozen
 class Route:
@@ -46,6 +58,9 @@ class Route:
 
 Routes: TypeAlias = tuple[Route, ...]
 UserFields: TypeAlias = tuple[str, ...]
+Refusals: TypeAlias = Mapping[str, str]
+"""Codes of errors, and when a command is refused with them."""
+Conditions: TypeAlias = tuple[fields.Keywords, ...]
 
 
 @frozen(kw_only=True)
@@ -62,6 +77,10 @@ class Command(ABC, Generic[Answer_co]):
     """The attributes that hold a user id or a list of user ids."""
     skips_impossible_users: ClassVar[bool] = False
     """Whether a list of users leaves out ids that no user can have. Otherwise they fail the command with `NotFound`."""
+    refusals: ClassVar[Refusals] = {}
+    """The refusals that are special to the command, beside `GENERAL_REFUSALS` and `KEYED_REFUSALS`."""
+    conditions: ClassVar[Conditions] = ()
+    """What the constructor requires of several fields together, as schemas (JSON Schema)."""
 
 
 class _DigestSlot:

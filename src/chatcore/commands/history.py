@@ -15,7 +15,7 @@ from ..ports.room_views import Anchor, FirstUnread, Window
 from ..ports.user_directory import UserDirectory
 from . import fields
 from .answer_sizes import ANSWER_BYTES_MAX, entry_size
-from .command import Context, ReadingCommand, Route, Routes, UserFields
+from .command import Conditions, Context, ReadingCommand, Refusals, Route, Routes, UserFields
 
 
 @frozen(kw_only=True)
@@ -38,7 +38,7 @@ class History(ReadingCommand[HistoryPage]):
     """Read the entries around an anchor in a room, or in the private room with the user ``with``.
 
     Args:
-        peer: the field ``with``. The private room may have no entries yet.
+        peer: the other user of a private room, which may have no entries yet; on the wire ``with``.
         anchor: ``newest``, ``oldest``, ``first_unread`` or a seq.
         before: most entries before the anchor; 0 if only ``after`` is given.
         after: most entries after the anchor; 0 if only ``before`` is given. ``before`` and ``after`` are at most 200
@@ -49,6 +49,10 @@ class History(ReadingCommand[HistoryPage]):
     name = "history"
     routes: ClassVar[Routes] = (Route("GET", "/rooms/{room}/entries"), Route("GET", "/users/{with}/entries"))
     user_fields: ClassVar[UserFields] = ("peer",)
+    refusals: ClassVar[Refusals] = {
+        "not_found": "the user is not a member of the room; the user in `with` does not exist",
+    }
+    conditions: ClassVar[Conditions] = ({"oneOf": [{"required": ["room"]}, {"required": ["with"]}]},)
 
     room: RoomId | None = field(default=None, validator=optional(fields.room))
     peer: UserId | None = field(default=None, validator=optional(fields.user), metadata={fields.WIRE_NAME: "with"})

@@ -11,7 +11,7 @@ from ..errors import Invalid, NotFound
 from ..ids import RoomId, Seq
 from ..ports.room_views import UnreadTotal
 from . import fields
-from .command import Context, ReadingCommand, Route, Routes
+from .command import Context, ReadingCommand, Refusals, Route, Routes
 
 
 @frozen(kw_only=True)
@@ -45,6 +45,10 @@ class Mark(ReadingCommand[MarkResult]):
 
     name = "mark"
     routes: ClassVar[Routes] = (Route("PUT", "/rooms/{room}/marker"),)
+    refusals: ClassVar[Refusals] = {
+        "not_found": "the user is not a member",
+        "invalid": "a position is above head",
+    }
 
     room: RoomId = field(validator=fields.room)
     read: Seq | None = field(default=None, validator=optional(fields.integer(0)))

@@ -16,7 +16,7 @@ from ..errors import ChatError, Forbidden, Invalid, NotFound
 from ..ids import RoomId, UserId
 from ..ports.rate_limiter import LimitName
 from . import fields
-from .command import ChangeCommand, Context, ReadingCommand, Route, Routes, UserFields
+from .command import ChangeCommand, Context, ReadingCommand, Refusals, Route, Routes, UserFields
 
 ROLES: Sequence[Role] = ("member", "admin", "owner")
 """All roles, from the lowest to the highest."""
@@ -32,6 +32,11 @@ class JoinRoom(ChangeCommand):
     name = "room.join"
     action: ClassVar[Action] = "join"
     routes: ClassVar[Routes] = (Route("PUT", "/rooms/{room}/members/{self}"),)
+    refusals: ClassVar[Refusals] = {
+        "not_found": "the user is banned, or is not invited to the group, or may not know of the room",
+        "forbidden": "a member of a private room; over HTTP, another user in the path",
+        "conflict": "the room is full",
+    }
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         return None if state.member(user) else Joined(user=user)
@@ -44,6 +49,10 @@ class LeaveRoom(ChangeCommand):
     name = "room.leave"
     action: ClassVar[Action] = "leave"
     routes: ClassVar[Routes] = (Route("DELETE", "/rooms/{room}/members/{self}"),)
+    refusals: ClassVar[Refusals] = {
+        "forbidden": "the last owner, while there are other members; a private room",
+        "not_found": "the user is neither a member nor invited",
+    }
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         if user not in state.members:
@@ -71,6 +80,11 @@ class InviteUser(UserCommand):
     name = "room.invite"
     action: ClassVar[Action] = "invite"
     routes: ClassVar[Routes] = (Route("PUT", "/rooms/{room}/invitations/{user}"),)
+    refusals: ClassVar[Refusals] = {
+        "forbidden": "the member is no admin or owner; `user` is banned; a private room",
+        "not_found": "the caller is not a member; `user` does not exist",
+        "rate_limited": "the limit of invitations",
+    }
 
     @property
     def counts(self) -> Mapping[LimitName, int]:
@@ -98,6 +112,11 @@ class RemoveUser(UserCommand):
         Route("DELETE", "/rooms/{room}/members/{user}"),
         Route("DELETE", "/rooms/{room}/invitations/{user}"),
     )
+    refusals: ClassVar[Refusals] = {
+        "forbidden": "the member has no right to it; a private room",
+        "invalid": "`user` is the caller",
+        "not_found": "the caller is not a member",
+    }
 
     reason: str | None = field(default=None, validator=optional(fields.reason))
 
@@ -115,6 +134,11 @@ class BanUser(UserCommand):
     name = "room.ban"
     action: ClassVar[Action] = "ban"
     routes: ClassVar[Routes] = (Route("PUT", "/rooms/{room}/bans/{user}"),)
+    refusals: ClassVar[Refusals] = {
+        "forbidden": "the member has no right to it; a private room",
+        "invalid": "`user` is the caller",
+        "not_found": "the caller is not a member; `user` does not exist",
+    }
 
     reason: str | None = field(default=None, validator=optional(fields.reason))
 
@@ -137,6 +161,10 @@ class UnbanUser(UserCommand):
     name = "room.unban"
     action: ClassVar[Action] = "unban"
     routes: ClassVar[Routes] = (Route("DELETE", "/rooms/{room}/bans/{user}"),)
+    refusals: ClassVar[Refusals] = {
+        "forbidden": "the member has no right to it; a private room",
+        "not_found": "the caller is not a member",
+    }
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
         member = state.members.get(self.user)
@@ -152,6 +180,11 @@ class ChangeRole(UserCommand):
     name = "room.role"
     action: ClassVar[Action] = "role"
     routes: ClassVar[Routes] = (Route("PATCH", "/rooms/{room}/members/{user}"),)
+    refusals: ClassVar[Refusals] = {
+        "forbidden": "the member is no owner; the last owner steps down; a private room",
+        "invalid": "`user` is the caller, and it is no step down",
+        "not_found": "the caller is not a member; `user` is not a member",
+    }
 
     role: Role = field(validator=fields.one_of(*ROLES))
 
@@ -237,6 +270,9 @@ class ListMembers(ReadingCommand[MemberPage]):
 
     name = "room.members"
     routes: ClassVar[Routes] = (Route("GET", "/rooms/{room}/members"),)
+    refusals: ClassVar[Refusals] = {
+        "not_found": "the user is not a member",
+    }
 
     room: RoomId = field(validator=fields.room)
     after: str | None = field(default=None, validator=optional(fields.text(1, 1024)))

@@ -14,7 +14,7 @@ from ..domain.state import RoomState
 from ..errors import ChatError, Conflict, Forbidden, Invalid, NotFound
 from ..ids import Key, RoomId, Seq, UserId, private_room_id
 from . import fields
-from .command import ChangeCommand, RoomCommand, Route, Routes, UserFields
+from .command import ChangeCommand, Conditions, Refusals, RoomCommand, Route, Routes, UserFields
 
 
 @frozen(kw_only=True)
@@ -44,6 +44,16 @@ class SendMessage(RoomCommand[SendResult]):
         Route("POST", "/users/{to}/messages", created=True),
     )
     user_fields: ClassVar[UserFields] = ("to", "mentions")
+    refusals: ClassVar[Refusals] = {
+        "not_found": "the user is not a member of the room; a user in `to` or `mentions` does not exist",
+        "invalid": "`reply_to` is not a message of the room",
+        "key_reused": "the key was used in this room with another content",
+        "rate_limited": "the limit of the user, or of the room",
+    }
+    conditions: ClassVar[Conditions] = (
+        {"oneOf": [{"required": ["room"]}, {"required": ["to"]}]},
+        {"anyOf": [{"required": ["data"]}, {"properties": {"body": {"minLength": 1}}}]},
+    )
 
     room: RoomId | None = field(default=None, validator=optional(fields.room))
     to: UserId | None = field(default=None, validator=optional(fields.user))
@@ -109,6 +119,11 @@ class EditMessage(RoomCommand[EditResult]):
     action: ClassVar[Action] = "edit"
     changes_target = True
     routes: ClassVar[Routes] = (Route("PATCH", "/rooms/{room}/messages/{seq}"),)
+    refusals: ClassVar[Refusals] = {
+        "not_found": "the user is not a member; `seq` is no message, or a deleted one",
+        "forbidden": "the member is not the author",
+        "conflict": "`version` is no longer the present one",
+    }
 
     room: RoomId = field(validator=fields.room)
     seq: Seq = field(validator=fields.seq)
@@ -148,6 +163,10 @@ class DeleteMessage(ChangeCommand):
     action: ClassVar[Action] = "delete"
     changes_target = True
     routes: ClassVar[Routes] = (Route("DELETE", "/rooms/{room}/messages/{seq}"),)
+    refusals: ClassVar[Refusals] = {
+        "not_found": "the user is not a member; `seq` is no message",
+        "forbidden": "the member is not the author, and no admin or owner of a group or public room",
+    }
 
     seq: Seq = field(validator=fields.seq)
 
@@ -176,6 +195,10 @@ class React(ChangeCommand):
         Route("PUT", "/rooms/{room}/messages/{seq}/reactions/{emoji}", fixed={"on": True}),
         Route("DELETE", "/rooms/{room}/messages/{seq}/reactions/{emoji}", fixed={"on": False}),
     )
+    refusals: ClassVar[Refusals] = {
+        "not_found": "the user is not a member; `seq` is no message, or a deleted one",
+        "conflict": "it would be the 21st different emoji on the message",
+    }
 
     seq: Seq = field(validator=fields.seq)
     emoji: str = field(validator=fields.emoji)

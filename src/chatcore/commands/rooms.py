@@ -19,7 +19,7 @@ from ..ports.room_views import RoomPage
 from ..ports.store import Store
 from . import fields
 from .answer_sizes import ANSWER_BYTES_MAX, room_size
-from .command import ChangeCommand, Context, ReadingCommand, RoomCommand, Route, Routes, UserFields
+from .command import ChangeCommand, Context, ReadingCommand, Refusals, RoomCommand, Route, Routes, UserFields
 
 FIRST_MEMBERS_MAX = 100
 """The most users that `CreateRoom` makes members besides the creator."""
@@ -36,6 +36,11 @@ class CreateRoom(RoomCommand[Room]):
     action: ClassVar[Action] = "create"
     routes: ClassVar[Routes] = (Route("POST", "/rooms", created=True),)
     user_fields: ClassVar[UserFields] = ("members",)
+    refusals: ClassVar[Refusals] = {
+        "not_found": "a user in `members` does not exist",
+        "key_reused": "the key was used with another content",
+        "rate_limited": "the limit of new rooms, or of invitations: each of `members` counts as one",
+    }
 
     kind: Literal["group", "public"] = field(validator=fields.one_of("group", "public"))
     title: str = field(validator=fields.title)
@@ -90,6 +95,10 @@ class UpdateRoom(ChangeCommand):
     name = "room.update"
     action: ClassVar[Action] = "update"
     routes: ClassVar[Routes] = (Route("PATCH", "/rooms/{room}"),)
+    refusals: ClassVar[Refusals] = {
+        "forbidden": "the member is no admin or owner; a private room",
+        "not_found": "the user is not a member",
+    }
 
     title: str = field(validator=fields.title)
 
@@ -103,6 +112,9 @@ class GetRoom(ReadingCommand[Room]):
 
     name = "room.get"
     routes: ClassVar[Routes] = (Route("GET", "/rooms/{room}"),)
+    refusals: ClassVar[Refusals] = {
+        "not_found": "the user may not know of the room",
+    }
 
     room: RoomId = field(validator=fields.room)
 

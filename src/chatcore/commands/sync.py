@@ -13,7 +13,7 @@ from ..ids import RoomId, Seq, UserId
 from ..ports.room_views import RoomCatchUp
 from . import fields
 from .answer_sizes import ANSWER_BYTES_MAX, Budget, entry_size, markers_size, synced_size
-from .command import Context, ReadingCommand, Route, Routes
+from .command import Conditions, Context, ReadingCommand, Refusals, Route, Routes
 
 CURSORS_MAX = 500
 EVENTS_MAX = 200
@@ -24,10 +24,13 @@ EVENTS_MAX = 200
 class Cursor:
     """The seq up to which a client has all entries of a room. 0 is for no entries, and needs no epoch."""
 
+    conditions: ClassVar[Conditions] = ({"anyOf": [{"required": ["epoch"]}, {"properties": {"seq": {"maximum": 0}}}]},)
+
     seq: Seq = field(validator=fields.integer(0))
     epoch: str | None = None
 
 
+@fields.bounded(type="object", maxProperties=CURSORS_MAX)
 def _check_cursors(_: object, __: object, cursors: Mapping[RoomId, Cursor]) -> None:
     if len(cursors) > CURSORS_MAX:
         raise Invalid(f"cursors must not name more than {CURSORS_MAX} rooms; send several.", field="cursors")
@@ -66,6 +69,7 @@ class Sync(ReadingCommand[SyncResult]):
 
     name = "sync"
     routes: ClassVar[Routes] = (Route("POST", "/sync"),)
+    refusals: ClassVar[Refusals] = {"invalid": "a seq above 0 without its epoch"}
 
     cursors: Mapping[RoomId, Cursor] = field(validator=_check_cursors)
 

@@ -33,7 +33,7 @@ class Reaction:
 
     Attributes:
         count: how many users gave it.
-        users: the first `REACTION_USERS_MAX` of them, in the order in which they gave it.
+        users: the first 20 of them, in the order in which they gave it.
         mine: whether the reading user gave it; not on the wire.
     """
 
@@ -71,7 +71,7 @@ class Edited:
 
 @frozen(kw_only=True)
 class Deleted:
-    """The author deleted a message: its text is erased, also from its `Edited` entries."""
+    """The author deleted a message: its text is erased, also from the entries of its edits."""
 
     target: Seq
 

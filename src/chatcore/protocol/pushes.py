@@ -8,10 +8,21 @@ from ..ports.pushes import Bye, Expiring, MarkerPush, Ready, Room, RoomGone
 from .objects import entry_object, room_object
 from .values import Object
 
+PUSHES: Mapping[str, type] = {
+    "ready": Ready,
+    "entry": Entry,
+    "room": Room,
+    "room.gone": RoomGone,
+    "marker": MarkerPush,
+    "auth.expiring": Expiring,
+    "bye": Bye,
+}
+"""The classes of the bodies of all pushes, by event."""
+
 
 def push_object(body: object) -> Object:
     """Return the wire object of a push's body."""
-    return _PUSHES[type(body)](body)
+    return _WRITERS[type(body)](body)
 
 
 def _expiring_object(expiring: Expiring) -> Object:
@@ -52,7 +63,7 @@ def _bye_object(bye: Bye) -> Object:
     return wire
 
 
-_PUSHES: Mapping[type, Callable[[Any], Object]] = {
+_WRITERS: Mapping[type, Callable[[Any], Object]] = {
     Entry: entry_object,
     Room: room_object,
     RoomGone: _room_gone_object,

@@ -1,12 +1,22 @@
 """The aiohttp application: the API, Socket.IO, the start page, and the health checks."""
 
 import asyncio
+from collections.abc import Mapping
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from chatcore.chat import Chat
-from chatcore_aiohttp import add_endpoints, add_guard, add_proxies, add_socketio, add_websocket, aiohttp_response
+from chatcore_aiohttp import (
+    add_endpoints,
+    add_guard,
+    add_pages,
+    add_proxies,
+    add_socketio,
+    add_websocket,
+    aiohttp_response,
+)
+from chatcore_documents import document_endpoints
 from chatcore_http import AccountRoutes, CommandRoutes, Endpoints, Guard, Hosts, Origins, Proxies, SocketRoutes
 from chatcore_http.responses import json_response
 from chatcore_socketio import SocketioServer
@@ -16,6 +26,11 @@ from .bootstrap import Components
 from .page import StartPage
 
 HEALTHZ, READYZ = "/healthz", "/readyz"
+PAGES: Mapping[str, str] = {
+    "/": "A page that says what runs here",
+    HEALTHZ: "Answers when the server is alive",
+    READYZ: "Answers whether the store takes writes, and has space for them",
+}
 NO_PROXIES = Proxies()
 
 
@@ -47,7 +62,9 @@ def build(
     app.middlewares.insert(0, _sent_within(sending_s))
     sockets = SocketRoutes(chat=chat, authenticate=accounts.authenticate)
     account_routes = AccountRoutes(accounts, is_sign_up_open)
-    add_endpoints(app, Endpoints([*account_routes.endpoints(), *sockets.endpoints(), *commands.endpoints()]))
+    endpoints = [*account_routes.endpoints(), *sockets.endpoints(), *commands.endpoints()]
+    add_endpoints(app, Endpoints(endpoints))
+    add_pages(app, document_endpoints(endpoints, PAGES))
     websockets = Websockets(
         chat, accounts.authenticate_socket, origins=origins, limits=connection_limits, limiter=components.limiter
     )

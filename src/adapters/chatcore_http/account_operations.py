@@ -1,0 +1,168 @@
+"""The operations of the bundled accounts over HTTP, and the objects that they take."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from chatcore.accounts import Tokens
+from chatcore.accounts.accounts import DEVICE_LENGTH, NAME_LENGTH, PASSWORD_LENGTH
+from chatcore.commands.command import GENERAL_REFUSALS
+from chatcore.commands.fields import KEYWORDS, LINE_PATTERN
+from chatcore.ids import USER_MAX
+from chatcore.protocol import Object
+from chatcore.protocol.examples import DEVICE, EXPIRES_IN, REFRESH_TOKEN, TOKEN
+from chatcore.protocol.schemas import Schemas, object_schema
+
+from .operations import HttpExample, Operation
+
+FAMILY = "accounts"
+PASSWORD = "correct horse battery"
+
+
+def _bounds(length: tuple[int, int], **others: object) -> Mapping[str, Any]:
+    return {KEYWORDS: {"type": "string", "minLength": length[0], "maxLength": length[1], **others}}
+
+
+_USER = _bounds((1, USER_MAX), pattern=LINE_PATTERN, format="user-name")
+_PASSWORD = _bounds(PASSWORD_LENGTH)
+
+
+@frozen(kw_only=True)
+class SignUp:
+    """A new account.
+
+    Attributes:
+        user: the name to sign in with. It is normalised (PRECIS UsernameCaseMapped), and has 1 to 32 characters then.
+        password: any characters; the server keeps a hash of it.
+    """
+
+    user: str = field(metadata=_USER)
+    password: str = field(repr=False, metadata=_PASSWORD)
+    name: str | None = field(default=None, metadata=_bounds(NAME_LENGTH, pattern=LINE_PATTERN))
+
+
+@frozen(kw_only=True)
+class SignIn:
+    """A user's name and password.
+
+    Attributes:
+        user: the name of the account.
+        device: the name of the device, one line; if it is missing the server makes one.
+    """
+
+    user: str = field(metadata=_USER)
+    password: str = field(repr=False, metadata=_PASSWORD)
+    device: str | None = field(default=None, metadata=_bounds(DEVICE_LENGTH, pattern=LINE_PATTERN))
+
+
+@frozen(kw_only=True)
+class Refresh:
+    """A refresh token.
+
+    Attributes:
+        refresh_token: the refresh token that was given last.
+    """
+
+    refresh_token: str = field(repr=False)
+
+
+def sign_up_operation(schemas: Schemas) -> Operation:
+    return Operation(
+        id="accounts.create",
+        family=FAMILY,
+        path="/accounts",
+        title="Sign up",
+        description="Create an account. The answer's `user` is the normalised name.",
+        body=schemas.sent(SignUp),
+        responses={201: object_schema(schemas.named(user=str))},
+        refusals={
+            **_WITHOUT_TOKEN,
+            "conflict": "the name is already taken",
+            "forbidden": "sign-up is closed (`CHATCORE_SIGNUP=closed`)",
+            "invalid": f"the name is not valid; {GENERAL_REFUSALS['invalid']}",
+        },
+        needs_token=False,
+        examples=[
+            HttpExample(
+                user=None,
+                method="POST",
+                path="/accounts",
+                body={"user": "Alice", "password": PASSWORD},
+                status=201,
+                answer={"user": "alice"},
+            )
+        ],
+    )
+
+
+def sign_in_operation(schemas: Schemas) -> Operation:
+    return Operation(
+        id="sessions.create",
+        family=FAMILY,
+        path="/sessions",
+        title="Sign in",
+        description="Start a session of one device.",
+        body=schemas.sent(SignIn),
+        responses={201: schemas.of(Tokens)},
+        refusals={**_WITHOUT_TOKEN, "unauthenticated": "a wrong name or password: one answer for both"},
+        needs_token=False,
+        examples=[
+            HttpExample(
+                user=None,
+                method="POST",
+                path="/sessions",
+                body={"user": "alice", "password": PASSWORD, "device": DEVICE},
+                status=201,
+                answer=_TOKENS,
+            )
+        ],
+    )
+
+
+def refresh_operation(schemas: Schemas) -> Operation:
+    return Operation(
+        id="sessions.refresh",
+        family=FAMILY,
+        path="/sessions/refresh",
+        title="Refresh a session",
+        description="Get new tokens for a refresh token.\n\nThe old token is spent. Within 5 s of its first use it "
+        "gives the same new refresh token again; a later use ends the session.",
+        body=schemas.sent(Refresh),
+        responses={200: schemas.of(Tokens)},
+        refusals={**_WITHOUT_TOKEN, "unauthenticated": "the refresh token is wrong, spent, or its session has ended"},
+        needs_token=False,
+        examples=[
+            HttpExample(
+                user=None,
+                method="POST",
+                path="/sessions/refresh",
+                body={"refresh_token": REFRESH_TOKEN},
+                status=200,
+                answer=_TOKENS,
+            )
+        ],
+    )
+
+
+def sign_out_operation(schemas: Schemas) -> Operation:
+    return Operation(
+        id="sessions.delete",
+        family=FAMILY,
+        path="/sessions/current",
+        title="Sign out",
+        description="End this session and its sockets, which get the push `bye` with `signed_out`.",
+        responses={204: None},
+        refusals=GENERAL_REFUSALS,
+        examples=[HttpExample(user="alice", method="DELETE", path="/sessions/current", status=204)],
+    )
+
+
+_WITHOUT_TOKEN = {code: when for code, when in GENERAL_REFUSALS.items() if code != "unauthenticated"}
+_TOKENS: Object = {
+    "access_token": TOKEN,
+    "refresh_token": REFRESH_TOKEN,
+    "expires_in": EXPIRES_IN,
+    "user": "alice",
+    "device": DEVICE,
+}
