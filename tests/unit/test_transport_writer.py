@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from chatcore_aiohttp.transport_writer import Flusher, TransportWriter
+from chatcore_aiohttp.transport_writer import FLUSHED_PER_TURN, Flusher, TransportWriter
 
 from .holding_transport import HoldingTransport, writer_over
 
@@ -61,6 +61,25 @@ async def test_failing_writer_is_aborted_and_other_writers_continue(
     await asyncio.sleep(0)
     assert (broken.aborted.is_set(), transport.pieces) == (True, [b"x"])
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+async def test_many_writers_are_flushed_over_several_turns_in_their_order() -> None:
+    """What another callback writes between two turns leaves with the batch that waits."""
+    flusher = Flusher()
+    transports = [HoldingTransport() for _ in range(2 * FLUSHED_PER_TURN + 1)]
+    writers = [writer_over(transport, flusher) for transport in transports]
+    for writer in writers:
+        writer.write(b"1")
+    flushed: list[int] = []
+    for _ in range(3):
+        await asyncio.sleep(0)
+        flushed.append(sum(bool(transport.pieces) for transport in transports))
+        writers[-1].write(b"2")
+    assert flushed == [FLUSHED_PER_TURN, 2 * FLUSHED_PER_TURN, len(writers)]
+    assert [transport.pieces for transport in transports[:-1]] == [[b"1"]] * (len(writers) - 1)
+    assert transports[-1].pieces == [b"122"]
+    await asyncio.sleep(0)
+    assert transports[-1].pieces == [b"122", b"2"]
 
 
 async def test_writer_with_more_than_1_mib_unsent_overflows(transport: HoldingTransport) -> None:

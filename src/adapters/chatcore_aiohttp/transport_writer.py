@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from typing import Final
 
 from aiohttp.abc import AbstractStreamWriter
@@ -12,6 +13,8 @@ from .frames import close_frame, ping_frame, pong_frame, text_frame
 
 BATCH_MAX = 64 * 1024
 """Bytes of a batch of frames; a larger batch is written before the end of the event loop's turn."""
+FLUSHED_PER_TURN = 64
+"""Writers that are flushed in one turn of the event loop."""
 
 log: Final = logging.getLogger(__name__)
 
@@ -19,28 +22,32 @@ log: Final = logging.getLogger(__name__)
 class Flusher:
     """Flushes the writers that have a batch at the end of the event loop's turn, with one system call for each batch.
 
-    So an answer and the entry that follows it are sent together, and so are all entries of a room's batch.
+    So an answer and the entry that follows it are sent together, and so are all entries of a room's batch. After
+    `FLUSHED_PER_TURN` writers the next turn continues: uvloop sends at the end of a turn, so the first of many
+    receivers would wait until the batches of all of them are made.
     """
 
     __slots__ = ("_writers",)
 
     def __init__(self) -> None:
-        self._writers: list[TransportWriter] = []
+        self._writers: deque[TransportWriter] = deque()
 
     def add(self, writer: "TransportWriter") -> None:
-        """Flush a writer at the end of this turn."""
+        """Flush a writer at the end of this turn, or after those that wait already."""
         if not self._writers:
             asyncio.get_running_loop().call_soon(self._flush)
         self._writers.append(writer)
 
     def _flush(self) -> None:
-        writers, self._writers = self._writers, []
-        for writer in writers:
+        for _ in range(min(len(self._writers), FLUSHED_PER_TURN)):
+            writer = self._writers.popleft()
             try:
                 writer.flush()
             except Exception:
                 log.exception("websocket write failed")
                 writer.abort()
+        if self._writers:
+            asyncio.get_running_loop().call_soon(self._flush)
 
 
 class TransportWriter(Writer):
