@@ -17,6 +17,7 @@ import attrs
 from anyio.lowlevel import checkpoint
 from anyio.to_thread import run_sync
 
+from chatcore.domain.blocks import BlockedPair, BlockList
 from chatcore.domain.entries import Deleted, Entry
 from chatcore.domain.markers import StoredMarker, updated_marker
 from chatcore.domain.redaction import holds_text_of, redacted
@@ -24,6 +25,7 @@ from chatcore.domain.serialization import read_entry, stored_entry
 from chatcore.domain.state import MarkerUpdate
 from chatcore.errors import StoreError, Unavailable
 from chatcore.ids import Key, RoomId, Seq, UserId, new_id
+from chatcore.ports.blocks import BlockPosition, NewBlocks
 from chatcore.ports.entry_log import AppendResult, Change, Changes, FeedPosition, LogSlice
 from chatcore.ports.log_store import LogStore, MarkerId
 
@@ -45,6 +47,7 @@ class JournalStore(LogStore):
         self._keys: dict[tuple[RoomId, UserId, Key], Seq] = {}
         self._changes: list[Change] = []
         self._markers: dict[MarkerId, StoredMarker] = {}
+        self._blocks = BlockList()
 
     async def __aenter__(self) -> Self:
         async with self._alone():
@@ -132,6 +135,30 @@ class JournalStore(LogStore):
             updated = self._markers[marker] = updated_marker(self._markers.get(marker), since, change)
             return updated
 
+    async def block(self, user: UserId, other: UserId, limit: int) -> None:
+        async with self._alone():
+            if self._blocks.is_new(user, other, limit):
+                await run_sync(self._write, {"block": [user, other]})
+                self._blocks.add(user, other)
+
+    async def unblock(self, user: UserId, other: UserId) -> None:
+        async with self._alone():
+            await run_sync(self._write, {"unblock": [user, other]})
+            self._blocks.remove(user, other)
+
+    async def blocks(self, user: UserId) -> Sequence[UserId]:
+        await checkpoint()
+        return self._blocks.of(user)
+
+    async def blocks_among(self, pairs: Collection[BlockedPair]) -> frozenset[BlockedPair]:
+        await checkpoint()
+        return self._blocks.among(pairs)
+
+    async def new_blocks(self, after: BlockPosition | None) -> NewBlocks:
+        await checkpoint()
+        position, pairs = self._blocks.since(after)
+        return NewBlocks(pairs=pairs, position=position)
+
     def _open(self) -> list[Line]:
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -164,5 +191,9 @@ class JournalStore(LogStore):
                 case {"marker": [room, user], "since": since, "change": change}:
                     stored = self._markers.get((room, user))
                     self._markers[room, user] = updated_marker(stored, since, MarkerUpdate(**change))
+                case {"block": [user, other]}:
+                    self._blocks.add(user, other)
+                case {"unblock": [user, other]}:
+                    self._blocks.remove(user, other)
                 case _:
                     pass

@@ -5,6 +5,11 @@ from .chat import Chat as Chat
 from .chat import Stats as Stats
 from .commands.auth import RefreshAuth as RefreshAuth
 from .commands.auth import RefreshResult as RefreshResult
+from .commands.blocks import BlockedUsers as BlockedUsers
+from .commands.blocks import BlockResult as BlockResult
+from .commands.blocks import BlockUser as BlockUser
+from .commands.blocks import ListBlocks as ListBlocks
+from .commands.blocks import UnblockUser as UnblockUser
 from .commands.command import ChangeResult as ChangeResult
 from .commands.command import Command as Command
 from .commands.command import ReadingCommand as ReadingCommand
@@ -87,6 +92,9 @@ from .outbox import Outbox as Outbox
 from .ports.authenticator import Authenticator as Authenticator
 from .ports.authenticator import Credentials as Credentials
 from .ports.authenticator import Principal as Principal
+from .ports.blocks import Blocks as Blocks
+from .ports.blocks import NewBlocks as NewBlocks
+from .ports.bus import BlockHint as BlockHint
 from .ports.bus import Bus as Bus
 from .ports.bus import Hint as Hint
 from .ports.bus import MarkerHint as MarkerHint

@@ -33,7 +33,7 @@ from .live.in_flight import InFlight
 from .live.leases import Leases
 from .live.user_lookup import UserLookup
 from .ports.authenticator import Principal, check_end, check_user_type
-from .ports.bus import Bus, Hint, MarkerHint, RevocationHint, RoomHint
+from .ports.bus import BlockHint, Bus, Hint, MarkerHint, RevocationHint, RoomHint
 from .ports.connection import Connection
 from .ports.registry import SocketInfo, SocketRegistry
 from .ports.store import Store
@@ -135,6 +135,7 @@ class Chat:
             now=clock,
             publish=self._publish,
             publish_marker=self._hints.put_one if bus else lambda _: None,
+            publish_block=self._hints.put_one if bus else lambda _: None,
             directory=lookup,
             rules=rules,
             uniform=uniform,
@@ -179,12 +180,13 @@ class Chat:
 
     async def _open(self) -> None:
         await self._entered.enter_async_context(self.store)
-        start = await self.store.changes(None, 1)
+        start, blocks = await self.store.changes(None, 1), await self.store.new_blocks(None)
         await self._entered.enter_async_context(self._background)
         if self._bus:
             await self._entered.enter_async_context(self._bus.subscribe(self._take_hint))
             self._background.repeat("publishing hints", partial(self._hints.publish, self._bus))
-        poller = ChangePoller(self.store, self._hub, start.changes[-1].position if start.changes else 0)
+        position = start.changes[-1].position if start.changes else 0
+        poller = ChangePoller(self.store, self._hub, position, blocks.position)
         self._background.repeat("polling the store for changes", poller.poll, pause=0)
         self._background.repeat("checking memberships", self._hub.memberships.check)
         self._background.repeat("expiring commands", self._hub.timeouts.expire)
@@ -424,3 +426,5 @@ class Chat:
                 self._hub.markers.take_hint(hint)
             case RevocationHint():
                 self._sockets.take_hint(hint)
+            case BlockHint():
+                self._hub.note_block(hint.user, hint.other)

@@ -10,10 +10,55 @@ MEMBERSHIP_PUSHES = "tests/unit/live/test_membership_pushes.py"
 INVITATIONS = "tests/unit/live/test_invitations.py"
 CONCURRENT_READS = "tests/unit/live/test_concurrent_reads.py"
 RECENT_HEADS = "tests/unit/live/test_recent_heads.py"
+BLOCKS = "tests/unit/test_blocks.py"
 CHAT = "tests/unit/test_chat.py"
 GROWTH = "tests/unit/test_call_growth.py"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
+    # Blocks.
+    "A new block makes its private room forget its state": (
+        Fault(
+            "block-not-noted-by-live-room",
+            "chatcore.live:LiveRoom.note_block",
+            None,
+            "pass",
+            f"{BLOCKS}::test_block_with_unknown_outcome_is_noticed",
+        ),
+        Fault(
+            "state-read-before-block-is-used",
+            "chatcore.live:LiveRoom._load",
+            "blocks_changes != self._blocks_changes",
+            "False",
+            f"{BLOCKS}::test_block_during_a_read_of_the_state_counts_for_later_messages",
+        ),
+    ),
+    "A block on another node is noticed by the change poller": (
+        Fault(
+            "new-blocks-not-polled",
+            "chatcore.live:ChangePoller.poll",
+            "self._hub.note_block(user, other)",
+            "pass",
+            f"{BLOCKS}::test_block_by_another_node_is_noticed_without_a_bus_within_two_polls",
+        ),
+    ),
+    "The end of a block is found before a command is refused": (
+        Fault(
+            "ended-block-refuses",
+            "chatcore.live:LiveRoom._settle",
+            "state.blocked and not await self._has_blocks(state)",
+            "False",
+            f"{BLOCKS}::test_unblocked_user_may_write_again",
+        ),
+    ),
+    "An invitation across a block is not pushed": (
+        Fault(
+            "invitation-pushed-to-blocker",
+            "chatcore.live:LiveRoom._hidden_invitations",
+            "blocks.isdisjoint({(user, inviter), (inviter, user)})",
+            "True",
+            f"{BLOCKS}::test_invitation_across_a_block_is_answered_and_listed_but_not_pushed",
+        ),
+    ),
     # The object.
     "A room is not dropped while a command is pending in it": (
         Fault(

@@ -33,6 +33,25 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             ("large-integer-is-taken", ", option=orjson.OPT_STRICT_INTEGER", ""),
         )
     ),
+    # Blocks.
+    "A blocked user cannot write in the private room": (
+        Fault(
+            "blocked-user-may-react",
+            "chatcore.domain.permissions:WRITING",
+            'frozenset({"send", "edit", "react"})',
+            'frozenset({"send", "edit"})',
+            OVER_SOCKETS,
+        ),
+    ),
+    "No room is created with a member who has blocked the creator": (
+        Fault(
+            "room-created-with-blocker",
+            "chatcore.commands.rooms:CreateRoom.event",
+            "facts.blocked_by and not facts.trusted",
+            "False",
+            "tests/unit/test_blocks.py::test_room_with_a_member_who_blocks_the_creator_is_forbidden",
+        ),
+    ),
     # Sessions.
     "A refresh token that is used again after 5 s revokes its session": (
         Fault(

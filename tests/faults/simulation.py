@@ -12,6 +12,15 @@ CANCELLATION = "tests/integration/test_simulation_cancellation.py"
 UNDER_STRESS = f"{SIMULATION}::test_stress_breaks_no_promise"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
+    "A block holds on the node that made it as soon as it is answered": (
+        Fault(
+            "block-answered-before-it-is-noted",
+            "chatcore.live:Hub.note_block",
+            None,
+            "pass",
+            SIMULATION,
+        ),
+    ),
     "An outcome without an entry is returned only after the store was read": (
         Fault(
             "unchanged-answered-without-read",

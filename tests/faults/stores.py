@@ -13,6 +13,31 @@ STATEMENTS = "tests/integration/test_sqlite_statement_counts.py"
 BOUNDED = "tests/unit/test_bounded_reads.py"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
+    "Blocks are bounded in number": (
+        Fault(
+            "mongo-blocks-counted-before-write",
+            "chatcore_mongo.blocks:block",
+            "len(found) > limit",
+            "False",
+            f"{IN_MONGO}::TestMongoBlocks::test_concurrent_blocks_stay_within_the_limit",
+        ),
+        Fault(
+            "sqlite-blocks-unbounded",
+            "chatcore_sqlite.blocks:block",
+            ">= limit",
+            "> limit",
+            "tests/integration/test_sqlite_store.py::TestSqliteBlocks::test_block_above_the_limit_is_conflict_and_changes_nothing",
+        ),
+    ),
+    "The state of a private room has its blocks": (
+        Fault(
+            "mongo-state-without-blocks",
+            "chatcore_mongo.memberships:room_state",
+            "queries.blocks(pairs) if pairs else None",
+            "None",
+            f"{IN_MONGO}::TestMongoBlocks::test_state_of_a_private_room_has_its_blocks",
+        ),
+    ),
     "`probe` fails where `append` would": (
         Fault(
             "sqlite-ready-without-space",

@@ -9,6 +9,8 @@ from tests.integration.http_node import PASSWORD
 from tests.integration.rights_requests import Fields
 from tests.integration.rights_rooms import Cast
 
+BLOCK, UNBLOCK = "PUT /blocks/{user}", "DELETE /blocks/{user}"
+
 
 @frozen(kw_only=True)
 class Asker:
@@ -70,6 +72,14 @@ def _profiles(whom: str) -> Elsewhere:
     )
 
 
+def _about(command: str, route: str, whom: str) -> Elsewhere:
+    return Elsewhere(
+        command=command,
+        routes=(route,),
+        fields=lambda asker: {"user": asker.user if whom == "oneself" else f"{whom}-{asker.cast.number}"},
+    )
+
+
 def _create(*members: str) -> Elsewhere:
     return Elsewhere(
         command="room.create",
@@ -96,6 +106,15 @@ ELSEWHERE: Mapping[str, Elsewhere] = {
     "unread": Elsewhere(command="unread", routes=("GET /unread",), fields=lambda _: {}),
     "profiles of a stranger": _profiles("other-stranger"),
     "profiles of nobody": _profiles("other-nobody"),
+    "block a stranger": _about("block", BLOCK, "other-stranger"),
+    "block nobody": _about("block", BLOCK, "other-nobody"),
+    "block oneself": _about("block", BLOCK, "oneself"),
+    "unblock a stranger": _about("unblock", UNBLOCK, "other-stranger"),
+    "unblock nobody": _about("unblock", UNBLOCK, "other-nobody"),
+    "blocks": Elsewhere(command="blocks", routes=("GET /blocks",), fields=lambda _: {}),
+    "message.send to a blocker": _send("other-admin"),
+    "history with a blocker": _history("other-admin"),
+    "room.create with a blocker": _create("other-stranger", "other-admin"),
     "room.create": _create(),
     "room.create with a stranger": _create("other-stranger"),
     "room.create with nobody": _create("other-stranger", "other-nobody"),

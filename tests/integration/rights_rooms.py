@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import field, frozen
 
 from chatcore.chat import Chat
+from chatcore.commands.blocks import BlockUser
 from chatcore.commands.membership import BanUser, ChangeRole, InviteUser, LeaveRoom, RemoveUser
 from chatcore.commands.messages import React, SendMessage
 from chatcore.commands.rooms import CreateRoom
@@ -94,9 +95,11 @@ class Cast:
         if unchanged := self._unchanged.get((kind, rank, owners, reacted)):
             return unchanged.pop()
         cell = await (self._private(rank, reacted) if kind == "private" else self._shared(kind, rank, owners, reacted))
-        if reacted and rank in ("member", "admin", "owner"):
+        if reacted and rank in ("member", "admin", "owner", "blocked"):
             react = React(room=cell.room, seq=cell.others, emoji=EMOJI, on=True)
             await self.node.chat.execute(cell.subject, react)
+        if rank == "blocked":
+            await self.node.chat.execute(cell.people["member"], BlockUser(user=cell.subject))
         return cell
 
     async def _shared(self, kind: Literal["group", "public"], rank: Rank, owners: Owners, reacted: bool) -> Cell:
@@ -134,7 +137,7 @@ class Cast:
 
     async def _private(self, rank: Rank, reacted: bool) -> Cell:
         subject = self.subject(rank)
-        member = subject if rank == "member" else self.other("member")
+        member = self.other("member") if rank == "stranger" else subject
         peer = await self._account(f"peer-{next(_numbers)}")
         await self.node.chat.execute(member, SendMessage(to=peer, key=new_id(), body="hi"))
         await self.node.chat.execute(peer, SendMessage(to=member, key=new_id(), body="ho"))
@@ -195,5 +198,5 @@ async def _place(chat: Chat, rank: Rank, room: RoomId, founder: UserId, subject:
             await chat.execute(founder, RemoveUser(room=room, user=subject))
         case "banned":
             await chat.execute(founder, BanUser(room=room, user=subject))
-        case "stranger" | "member":
+        case "stranger" | "member" | "blocked":
             pass

@@ -18,94 +18,101 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias, get_args
 
 Kind: TypeAlias = Literal["private", "group", "public"]
-Rank: TypeAlias = Literal["stranger", "invited", "member", "admin", "owner", "left", "removed", "banned"]
+Rank: TypeAlias = Literal["stranger", "invited", "member", "admin", "owner", "left", "removed", "banned", "blocked"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 RANKS: tuple[Rank, ...] = get_args(Rank)
-RANKS_OF: Mapping[Kind, tuple[Rank, ...]] = {"private": ("stranger", "member"), "group": RANKS, "public": RANKS}
+BLOCKED: Rank = "blocked"
+"""A member of a private room whom the other user has blocked."""
+SHARED_RANKS: tuple[Rank, ...] = tuple(rank for rank in RANKS if rank != BLOCKED)
+RANKS_OF: Mapping[Kind, tuple[Rank, ...]] = {
+    "private": ("stranger", "member", BLOCKED),
+    "group": SHARED_RANKS,
+    "public": SHARED_RANKS,
+}
 UNKNOWING: frozenset[Rank] = frozenset({"stranger", "invited", "left", "removed", "banned"})
 """The ranks that get the same ``not_found`` for a room as for an unborn room."""
 
 _IN_A_ROOM = """
                                      private   group              public
-                                     S M       S I M A O L R B    S I M A O L R B
+                                     S M B     S I M A O L R B    S I M A O L R B
 
-connect                              - +       - + + + + - - -    same
-message.send                         N +       N N + + + N N N    same
-message.edit own                     N +       N N + + + N N N    same
-message.edit another's               N F       N N F F F N N N    same
-message.delete own                   N +       N N + + + N N N    same
-message.delete another's             N F       N N F + + N N N    same
-message.react on                     N +       N N + + + N N N    same
-message.react off                    N +       N N + + + N N N    same
-history                              N +       N N + + + N N N    same
-sync                                 - +       - - + + + - - -    same
-rooms                                - +       - + + + + - - -    same
-room.members                         N +       N N + + + N N N    same
-mark                                 N +       N N + + + N N N    same
-room.get                             N +       N i + + + N N N    s i + + + s s N
-room.join                            N F       N + = = = N N N    + + = = = + + N
-room.join for another                F F       F F F F F F F F    same
-room.leave                           N F       N + + + + N N N    same
-room.leave, the only owner           . .       . . + + F . . .    same
-room.leave, alone                    . .       . . . . + . . .    same
-room.update                          N F       N N F + + N N N    same
-room.update to the same              N F       N N F = = N N N    same
+connect                              - + +     - + + + + - - -    same
+message.send                         N + F     N N + + + N N N    same
+message.edit own                     N + F     N N + + + N N N    same
+message.edit another's               N F F     N N F F F N N N    same
+message.delete own                   N + +     N N + + + N N N    same
+message.delete another's             N F F     N N F + + N N N    same
+message.react on                     N + F     N N + + + N N N    same
+message.react off                    N + F     N N + + + N N N    same
+history                              N + +     N N + + + N N N    same
+sync                                 - + +     - - + + + - - -    same
+rooms                                - + +     - + + + + - - -    same
+room.members                         N + +     N N + + + N N N    same
+mark                                 N + +     N N + + + N N N    same
+room.get                             N + +     N i + + + N N N    s i + + + s s N
+room.join                            N F F     N + = = = N N N    + + = = = + + N
+room.join for another                F F F     F F F F F F F F    same
+room.leave                           N F F     N + + + + N N N    same
+room.leave, the only owner           . . .     . . + + F . . .    same
+room.leave, alone                    . . .     . . . . + . . .    same
+room.update                          N F F     N N F + + N N N    same
+room.update to the same              N F F     N N F = = N N N    same
 
-room.invite oneself                  N F       N N F = = N N N    same
-room.invite stranger                 N F       N N F + + N N N    same
-room.invite invited                  . .       N N F = = N N N    same
-room.invite member                   N F       N N F = = N N N    same
-room.invite admin                    . .       N N F = = N N N    same
-room.invite owner                    . .       N N F = = N N N    same
-room.invite banned                   . .       N N F F F N N N    same
-room.invite nobody                   N F       N N F N N N N N    same
+room.invite oneself                  N F F     N N F = = N N N    same
+room.invite stranger                 N F F     N N F + + N N N    same
+room.invite invited                  . . .     N N F = = N N N    same
+room.invite member                   N F F     N N F = = N N N    same
+room.invite admin                    . . .     N N F = = N N N    same
+room.invite owner                    . . .     N N F = = N N N    same
+room.invite banned                   . . .     N N F F F N N N    same
+room.invite nobody                   N F F     N N F N N N N N    same
 
-room.remove oneself                  N F       N N F I I N N N    same
-room.remove stranger                 N F       N N F = = N N N    same
-room.remove invited                  . .       N N F + + N N N    same
-room.remove member                   N F       N N F + + N N N    same
-room.remove admin                    . .       N N F F + N N N    same
-room.remove owner                    . .       N N F F + N N N    same
-room.remove banned                   . .       N N F = = N N N    same
+room.remove oneself                  N F F     N N F I I N N N    same
+room.remove stranger                 N F F     N N F = = N N N    same
+room.remove invited                  . . .     N N F + + N N N    same
+room.remove member                   N F F     N N F + + N N N    same
+room.remove admin                    . . .     N N F F + N N N    same
+room.remove owner                    . . .     N N F F + N N N    same
+room.remove banned                   . . .     N N F = = N N N    same
 
-room.ban oneself                     N F       N N F I I N N N    same
-room.ban stranger                    N F       N N F + + N N N    same
-room.ban invited                     . .       N N F + + N N N    same
-room.ban member                      N F       N N F + + N N N    same
-room.ban admin                       . .       N N F F + N N N    same
-room.ban owner                       . .       N N F F + N N N    same
-room.ban banned                      . .       N N F = = N N N    same
-room.ban nobody                      N F       N N F N N N N N    same
+room.ban oneself                     N F F     N N F I I N N N    same
+room.ban stranger                    N F F     N N F + + N N N    same
+room.ban invited                     . . .     N N F + + N N N    same
+room.ban member                      N F F     N N F + + N N N    same
+room.ban admin                       . . .     N N F F + N N N    same
+room.ban owner                       . . .     N N F F + N N N    same
+room.ban banned                      . . .     N N F = = N N N    same
+room.ban nobody                      N F F     N N F N N N N N    same
 
-room.unban oneself                   N F       N N F F = N N N    same
-room.unban stranger                  N F       N N F = = N N N    same
-room.unban invited                   . .       N N F = = N N N    same
-room.unban member                    N F       N N F = = N N N    same
-room.unban admin                     . .       N N F F = N N N    same
-room.unban owner                     . .       N N F F = N N N    same
-room.unban banned                    . .       N N F + + N N N    same
+room.unban oneself                   N F F     N N F F = N N N    same
+room.unban stranger                  N F F     N N F = = N N N    same
+room.unban invited                   . . .     N N F = = N N N    same
+room.unban member                    N F F     N N F = = N N N    same
+room.unban admin                     . . .     N N F F = N N N    same
+room.unban owner                     . . .     N N F F = N N N    same
+room.unban banned                    . . .     N N F + + N N N    same
 
-room.role oneself owner              N F       N N I I = N N N    same
-room.role oneself admin              N F       N N I = + N N N    same
-room.role oneself member             N F       N N = + + N N N    same
-room.role oneself admin, the only owner    . .       . . I = F . . .    same
-room.role oneself member, the only owner   . .       . . = + F . . .    same
-room.role stranger member            N F       N N F F N N N N    same
-room.role stranger owner             N F       N N F F N N N N    same
-room.role invited member             . .       N N F F N N N N    same
-room.role invited admin              . .       N N F F N N N N    same
-room.role banned member              . .       N N F F N N N N    same
-room.role nobody member              N F       N N F F N N N N    same
-room.role member owner               N F       N N F F + N N N    same
-room.role member admin               N F       N N F F + N N N    same
-room.role member member              N F       N N F F = N N N    same
-room.role admin owner                . .       N N F F + N N N    same
-room.role admin admin                . .       N N F F = N N N    same
-room.role admin member               . .       N N F F + N N N    same
-room.role owner owner                . .       N N F F = N N N    same
-room.role owner admin                . .       N N F F + N N N    same
-room.role owner member               . .       N N F F + N N N    same
+room.role oneself owner              N F F     N N I I = N N N    same
+room.role oneself admin              N F F     N N I = + N N N    same
+room.role oneself member             N F F     N N = + + N N N    same
+room.role oneself admin, the only owner    . . .     . . I = F . . .    same
+room.role oneself member, the only owner   . . .     . . = + F . . .    same
+room.role stranger member            N F F     N N F F N N N N    same
+room.role stranger owner             N F F     N N F F N N N N    same
+room.role invited member             . . .     N N F F N N N N    same
+room.role invited admin              . . .     N N F F N N N N    same
+room.role banned member              . . .     N N F F N N N N    same
+room.role nobody member              N F F     N N F F N N N N    same
+room.role member owner               N F F     N N F F + N N N    same
+room.role member admin               N F F     N N F F + N N N    same
+room.role member member              N F F     N N F F = N N N    same
+room.role admin owner                . . .     N N F F + N N N    same
+room.role admin admin                . . .     N N F F = N N N    same
+room.role admin member               . . .     N N F F + N N N    same
+room.role owner owner                . . .     N N F F = N N N    same
+room.role owner admin                . . .     N N F F + N N N    same
+room.role owner member               . . .     N N F F + N N N    same
 """
 
 _ANYWHERE = """
@@ -118,6 +125,15 @@ history with nobody                  U           U         N
 unread                               U           U         +
 profiles of a stranger               U           U         +
 profiles of nobody                   U           U         +
+block a stranger                     U           U         +
+block nobody                         U           U         N
+block oneself                        U           U         I
+unblock a stranger                   U           U         +
+unblock nobody                       U           U         +
+blocks                               U           U         +
+message.send to a blocker            U           U         F
+history with a blocker               U           U         +
+room.create with a blocker           U           U         F
 room.create                          U           U         +
 room.create with a stranger          U           U         +
 room.create with nobody              U           U         N

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Generator
 
 import pytest
 
+from chatcore.testing.blocks import BlocksContract
 from chatcore.testing.entry_feed import EntryFeedContract
 from chatcore.testing.entry_log import EntryLogContract
 from chatcore.testing.markers import MarkersContract
@@ -58,6 +59,9 @@ class TestMongoRooms(MongoFixtures, RoomViewsContract): ...
 
 
 class TestMongoMarkers(MongoFixtures, MarkersContract): ...
+
+
+class TestMongoBlocks(MongoFixtures, BlocksContract): ...
 
 
 class TestMongoHistories(MongoFixtures, HistoriesContract):

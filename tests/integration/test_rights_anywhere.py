@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chatcore.commands.blocks import BlockUser
 from chatcore.commands.table import COMMANDS
 from chatcore_http.urls import shape
 from tests.integration.http_hosts import ON_AIOHTTP, ON_ASGI, WHOLE, endpoints_of
@@ -14,7 +15,7 @@ from tests.integration.rights_anywhere import ELSEWHERE, Asker
 from tests.integration.rights_asking import Response, expired_token, over_http, over_socket
 from tests.integration.rights_requests import http_request, question
 from tests.integration.rights_rooms import Cast
-from tests.integration.rights_table import ANYWHERE, IN_A_ROOM, RANKS, Rank
+from tests.integration.rights_table import ANYWHERE, IN_A_ROOM, SHARED_RANKS, Rank
 from tests.integration.socket_clients import WIRES, SocketClient, SocketClients, Wire, socket_clients
 
 pytestmark = pytest.mark.anyio
@@ -40,7 +41,7 @@ OVER_SOCKETS = [(host, row) for host in HOSTS for row in ANYWHERE if ELSEWHERE[r
 
 def ranks(host: str) -> Sequence[Rank]:
     """Return the ranks that users have in a group while they ask: a sample on a host that is not in `WHOLE`."""
-    return RANKS if host in WHOLE else ["member"]
+    return SHARED_RANKS if host in WHOLE else ["member"]
 
 
 @pytest.fixture
@@ -71,8 +72,9 @@ async def cast(node: HttpNode) -> Cast:
     cast = Cast(node)
     await cast.enter()
     await node.sign_in(somebody_else(cast))
-    for rank in RANKS:
+    for rank in SHARED_RANKS:
         await cast.cell("group", rank)
+        await node.chat.execute(cast.other("admin"), BlockUser(user=cast.subject(rank)))
     return cast
 
 
@@ -101,7 +103,7 @@ async def enter(cast: Cast, clients: SocketClients, user: str) -> tuple[Asker, S
 async def held(node: HttpNode) -> Any:
     """Return everything that a refused question could have changed."""
     accounts = {name: copy.deepcopy(value) for name, value in vars(node.accounts_store).items()}
-    return await node.store.changes(0, 1_000_000), accounts
+    return await node.store.changes(0, 1_000_000), await node.store.new_blocks(0), accounts
 
 
 def letter(response: Response) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chatcore.testing.blocks import BlocksContract
 from chatcore.testing.builders import NOON, message
 from chatcore.testing.entry_feed import EntryFeedContract
 from chatcore.testing.entry_log import EntryLogContract
@@ -42,6 +43,9 @@ class TestSqliteRooms(SqliteFixtures, RoomViewsContract): ...
 
 
 class TestSqliteMarkers(SqliteFixtures, MarkersContract): ...
+
+
+class TestSqliteBlocks(SqliteFixtures, BlocksContract): ...
 
 
 class TestSqliteHistories(SqliteFixtures, HistoriesContract): ...

@@ -7,12 +7,14 @@ from typing import Self
 from anyio.lowlevel import checkpoint
 from attrs import define, field
 
+from chatcore.domain.blocks import BlockedPair, BlockList
 from chatcore.domain.entries import Deleted, Edited, Entry
 from chatcore.domain.markers import StoredMarker, updated_marker
 from chatcore.domain.redaction import redacted
 from chatcore.domain.state import MarkerUpdate
 from chatcore.errors import FeedReset
 from chatcore.ids import Key, RoomId, Seq, UserId, new_id
+from chatcore.ports.blocks import BlockPosition, NewBlocks
 from chatcore.ports.entry_feed import EntryFeed, FeedPage, FeedReader, FeedStart, OrderedFeedReader
 from chatcore.ports.entry_log import AppendResult, Change, Changes, FeedPosition, LogSlice
 from chatcore.ports.log_store import LogStore, MarkerId
@@ -56,6 +58,7 @@ class MemoryStore(LogStore, EntryFeed):
         self._logs: dict[RoomId, _Log] = {}
         self._changes: list[Change] = []  # the n-th is at position n
         self._markers: dict[MarkerId, StoredMarker] = {}
+        self._blocks = BlockList()
 
     async def __aenter__(self) -> Self:
         return self
@@ -128,3 +131,27 @@ class MemoryStore(LogStore, EntryFeed):
         updated = self._markers[marker] = updated_marker(self._markers.get(marker), since, change)
         await checkpoint()
         return updated
+
+    async def block(self, user: UserId, other: UserId, limit: int) -> None:
+        await checkpoint()
+        if self._blocks.is_new(user, other, limit):
+            self._blocks.add(user, other)
+        await checkpoint()
+
+    async def unblock(self, user: UserId, other: UserId) -> None:
+        await checkpoint()
+        self._blocks.remove(user, other)
+        await checkpoint()
+
+    async def blocks(self, user: UserId) -> Sequence[UserId]:
+        await checkpoint()
+        return self._blocks.of(user)
+
+    async def blocks_among(self, pairs: Collection[BlockedPair]) -> frozenset[BlockedPair]:
+        await checkpoint()
+        return self._blocks.among(pairs)
+
+    async def new_blocks(self, after: BlockPosition | None) -> NewBlocks:
+        await checkpoint()
+        position, pairs = self._blocks.since(after)
+        return NewBlocks(pairs=pairs, position=position)

@@ -16,6 +16,7 @@ document holds the summary of a room as of any seq, and no second write is neede
     sorted_rosters  {_id: room, upto, count, firsts: [user]}               all memberships as of the seq upto, in parts:
                     {_id: room NUL upto NUL number,                        in the order of user ids
                      members: [[user, role, since, standing]]}
+    blocks   {_id: user NUL other, user, other, ts}
 """
 
 import hashlib
@@ -40,6 +41,7 @@ Document: TypeAlias = dict[str, Any]
 ENTRIES = "entries"
 MARKERS = "markers"
 ROSTERS = "sorted_rosters"
+BLOCKS = "blocks"
 META = "meta"
 ACCOUNTS = "accounts"
 SESSIONS = "sessions"
@@ -231,6 +233,14 @@ def read_roster(parts: Sequence[Document]) -> dict[UserId, Membership]:
 
 def marker_id(room: RoomId, user: UserId) -> str:
     return f"{room}\0{user}"
+
+
+def block_id(user: UserId, other: UserId) -> str:
+    return f"{user}\0{other}"
+
+
+def block_document(user: UserId, other: UserId) -> Document:
+    return {"_id": block_id(user, other), "user": user, "other": other, "ts": _SERVER_TIME}
 
 
 def marker_document(room: RoomId, user: UserId, since: Seq) -> Document:

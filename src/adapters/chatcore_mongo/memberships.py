@@ -9,6 +9,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from chatcore.domain.blocks import private_room_pairs
 from chatcore.domain.memberships import apply_changes
 from chatcore.domain.permissions import sees_banned
 from chatcore.domain.state import Membership, RoomState
@@ -102,17 +103,28 @@ async def roster_at(session: ReadSession, room: RoomId, upto: Seq) -> Roster:
 async def room_state(database: MongoDatabase, room: RoomId) -> RoomState:
     """Return a room's state as of its head. Store its roster if the stored one is much older."""
     async with database.read_session() as session:
-        stored, heads, changes = await session.fetch(
-            queries.roster(room), queries.head(room), queries.room_membership_changes(room, 0, SEQ_MAX, ROSTER_INTERVAL)
+        pairs = private_room_pairs(room)
+        stored, heads, changes, found = await session.fetch(
+            queries.roster(room),
+            queries.head(room),
+            queries.room_membership_changes(room, 0, SEQ_MAX, ROSTER_INTERVAL),
+            queries.blocks(pairs) if pairs else None,
         )
-        head = only(heads)
+        head, blocked = only(heads), frozenset(block["other"] for block in found)
         if head is None:
-            return RoomState(room=room)
+            return RoomState(room=room, blocked=blocked)
         roster = await _roster(session, room, head["seq"], only(stored), changes)
     if roster.should_be_stored:
         await _store_roster(database, room, roster)
     summary = read_summary(head)
-    return RoomState(room=room, head=head["seq"], kind=summary.kind, title=summary.title, members=roster.members)
+    return RoomState(
+        room=room,
+        head=head["seq"],
+        kind=summary.kind,
+        title=summary.title,
+        members=roster.members,
+        blocked=blocked,
+    )
 
 
 async def members_page(

@@ -13,7 +13,7 @@ from pymongo.errors import DuplicateKeyError
 from chatcore.errors import StoreError
 from chatcore.ids import new_id
 
-from .documents import ENTRIES, META, SESSIONS, SOCKETS, Document
+from .documents import BLOCKS, ENTRIES, META, SESSIONS, SOCKETS, Document
 
 OLDEST_SERVER = (6, 0)
 STORE = {"_id": "store"}
@@ -47,6 +47,10 @@ MESSAGES = [
         name="messages_by_deletion",
         partialFilterExpression={"kind": "message"},
     )
+]
+BLOCKED = [
+    IndexModel([("user", 1), ("other", 1)], name="by_user"),
+    IndexModel([("ts", 1)], name="by_ts"),
 ]
 BY_USER = [IndexModel([("user", 1)], name="by_user")]
 
@@ -94,6 +98,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("let sessions end", _indexes(SESSIONS, [_ending("ends_at")])),
     Migration("index sockets by user, and let them end", _indexes(SOCKETS, [*BY_USER, _ending("kept_until")])),
     Migration("index messages apart from deleted ones", _index_messages),
+    Migration("index blocks by user and time", _indexes(BLOCKS, BLOCKED)),
 )
 """Step n brings a database from version n - 1 to version n. Released steps never change; new ones follow them."""
 

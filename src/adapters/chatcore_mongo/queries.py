@@ -5,10 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from attrs import frozen
 from bson import ObjectId, Timestamp
 
+from chatcore.domain.blocks import BlockedPair
 from chatcore.domain.state import UNREAD_MAX
 from chatcore.ids import Key, RoomId, Seq, UserId
 
-from .documents import ENTRIES, MARKERS, META, ROSTERS, Document, marker_id, roster_part_id
+from .documents import BLOCKS, ENTRIES, MARKERS, META, ROSTERS, Document, block_id, marker_id, roster_part_id
 from .migrations import STORE
 
 ROOMS_TOGETHER = 50
@@ -334,6 +335,25 @@ def unread_between(user: UserId, rooms: Collection[RoomId], read: Seq, upto: Seq
 
 def markers(ids: Collection[str]) -> Query:
     return Query(MARKERS, [{"$match": {"_id": {"$in": list(ids)}}}])
+
+
+def blocks(pairs: Collection[BlockedPair]) -> Query:
+    """Query those of ``pairs`` that are blocks."""
+    return Query(BLOCKS, [{"$match": {"_id": {"$in": [block_id(*pair) for pair in pairs]}}}])
+
+
+def blocks_of(user: UserId, limit: int | None = None) -> Query:
+    """Query ``{other}`` of the blocks of a user. The index alone answers this query."""
+    limited: list[Document] = [] if limit is None else [{"$limit": limit}]
+    return Query(BLOCKS, [{"$match": {"user": user}}, *limited, {"$project": {"_id": 0, "other": 1}}])
+
+
+def blocks_above(time: Timestamp) -> Query:
+    return Query(BLOCKS, [{"$match": {"ts": {"$gt": time}}}])
+
+
+def newest_block() -> Query:
+    return Query(BLOCKS, [{"$sort": {"ts": -1}}, {"$limit": 1}])
 
 
 _CHANGES: Document = {

@@ -4,10 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from chatcore.domain.blocks import BlockedPair
 from chatcore.domain.entries import Entry
 from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
+from chatcore.ports.blocks import BlockPosition, NewBlocks
 from chatcore.ports.entry_feed import EntryFeed, FeedReader, FeedStart
 from chatcore.ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
 from chatcore.ports.room_views import (
@@ -22,7 +24,7 @@ from chatcore.ports.room_views import (
 )
 from chatcore.ports.store import Store
 
-from . import history, log_reads, markers, memberships, queries, room_views
+from . import blocks, history, log_reads, markers, memberships, queries, room_views
 from .change_feed import ChangeFeed
 from .database import MongoDatabase
 from .entry_feed import MongoFeedReader
@@ -144,3 +146,21 @@ class MongoStore(Store, EntryFeed):
 
     async def mark(self, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
         return await markers.mark(self.database, user, room, change)
+
+    async def block(self, user: UserId, other: UserId, limit: int) -> None:
+        await blocks.block(self.database, user, other, limit)
+
+    async def unblock(self, user: UserId, other: UserId) -> None:
+        await blocks.unblock(self.database, user, other)
+
+    async def blocks(self, user: UserId) -> Sequence[UserId]:
+        async with self.database.read_session() as session:
+            return await blocks.blocks(session, user)
+
+    async def blocks_among(self, pairs: Collection[BlockedPair]) -> frozenset[BlockedPair]:
+        async with self.database.read_session() as session:
+            return await blocks.blocks_among(session, pairs)
+
+    async def new_blocks(self, after: BlockPosition | None) -> NewBlocks:
+        async with self.database.read_session() as session:
+            return await blocks.new_blocks(session, after)

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import evolve
 
 from chatcore.domain import message_projection
+from chatcore.domain.blocks import BlockedPair, private_room_pairs
 from chatcore.domain.entries import Entry, Message, Reaction
 from chatcore.domain.message_projection import LastEdit
 from chatcore.domain.page_tokens import PageToken
@@ -18,6 +19,7 @@ from chatcore.domain.serialization import text_bytes
 from chatcore.domain.state import UNREAD_MAX, Marker, Membership, RoomState, RoomView
 from chatcore.errors import FeedReset
 from chatcore.ids import Key, RoomId, Seq, UserId
+from chatcore.ports.blocks import BlockPosition, NewBlocks
 from chatcore.ports.entry_feed import FeedPage, FeedStart
 from chatcore.ports.entry_log import Changes, FeedPosition, LogSlice
 from chatcore.ports.room_views import (
@@ -109,11 +111,11 @@ class Snapshot:
                 return min(seq, newest)
 
     def state(self, room: RoomId) -> RoomState:
-        row = self.room(room)
+        row, blocked = self.room(room), frozenset(other for _, other in self.blocks_among(private_room_pairs(room)))
         if row is None:
-            return RoomState(room=room)
+            return RoomState(room=room, blocked=blocked)
         members = {user: read_member(tuple(member)) for user, *member in self._all(statements.MEMBERS, row.id)}
-        return RoomState(room=room, head=row.head, kind=row.kind, title=row.title, members=members)
+        return RoomState(room=room, head=row.head, kind=row.kind, title=row.title, members=members, blocked=blocked)
 
     def members(self, user: UserId, room: RoomId, after: UserId | None, limit: int) -> RoomMembers:
         row = self.room(room)
@@ -195,6 +197,18 @@ class Snapshot:
         if row is None:
             return {}
         return {user: marker for user in users if (marker := self._marker(row, user))}
+
+    def blocks(self, user: UserId) -> Sequence[UserId]:
+        return [blocked for (blocked,) in self._all(statements.BLOCKS_OF, user)]
+
+    def blocks_among(self, pairs: Collection[BlockedPair]) -> frozenset[BlockedPair]:
+        return frozenset(pair for pair in pairs if self._one(statements.BLOCK, *pair))
+
+    def new_blocks(self, after: BlockPosition | None) -> NewBlocks:
+        if after is None:
+            return NewBlocks(pairs=[], position=self._one(statements.NEWEST_BLOCK)[0])
+        rows = self._all(statements.NEW_BLOCKS, after)
+        return NewBlocks(pairs=[(user, blocked) for _, user, blocked in rows], position=rows[-1][0] if rows else after)
 
     def _view(self, row: Row, user: UserId) -> RoomView:
         """Return a view from a row of `statements.VIEW` or `statements.PAGE`."""

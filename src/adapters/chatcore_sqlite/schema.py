@@ -134,6 +134,15 @@ LISTED = """
 CREATE INDEX members_listed ON members (room, user) WHERE standing != 'banned';
 """
 
+BLOCKS = """
+CREATE TABLE blocks (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given out again
+    user TEXT NOT NULL,
+    blocked TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX blocks_by_user ON blocks (user, blocked);
+"""
+
 
 @frozen
 class Migration:
@@ -148,6 +157,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("make the views of messages in their present state", PRESENT),
     Migration("make the table that checks of free space write to", PROBES),
     Migration("index the members of each room that its list shows", LISTED),
+    Migration("make the table of blocked users", BLOCKS),
 )
 """Step n brings a file from version n - 1 to version n. Released steps never change; new ones follow them."""
 

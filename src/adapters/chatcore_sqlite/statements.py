@@ -107,6 +107,16 @@ MARKER = """
     WHERE room = ? AND user = ? AND standing = 'member'
 """
 
+# Blocks, which are no view of the log.
+
+ADD_BLOCK = "INSERT INTO blocks (user, blocked) VALUES (?, ?)"
+DROP_BLOCK = "DELETE FROM blocks WHERE user = ? AND blocked = ?"
+BLOCK = "SELECT user, blocked FROM blocks WHERE user = ? AND blocked = ?"
+BLOCKS_COUNT = "SELECT count(*) FROM blocks WHERE user = ?"
+BLOCKS_OF = "SELECT blocked FROM blocks WHERE user = ? ORDER BY blocked"
+NEWEST_BLOCK = "SELECT coalesce(max(position), 0) FROM blocks"
+NEW_BLOCKS = "SELECT position, user, blocked FROM blocks WHERE position > ? ORDER BY position"
+
 # One room.
 
 ROOM_NAMED = f"SELECT {ROOM} FROM rooms WHERE room = ?"

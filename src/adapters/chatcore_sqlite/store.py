@@ -6,15 +6,17 @@ from sqlite3 import Connection
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
+from chatcore.domain.blocks import BlockedPair
 from chatcore.domain.entries import Entry
 from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
+from chatcore.ports.blocks import BlockPosition, NewBlocks
 from chatcore.ports.entry_feed import EntryFeed, FeedPage, FeedReader, FeedStart, OrderedFeedReader
 from chatcore.ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
 from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembers, RoomMembership, RoomPage, UnreadTotal, Window
 from chatcore.ports.store import Store
 
-from . import log_writer, view_rebuild
+from . import blocks, log_writer, view_rebuild
 from .appends import Appends
 from .database import SqliteDatabase
 from .queries import Snapshot
@@ -115,6 +117,21 @@ class SqliteStore(Store, EntryFeed):
         if change == MarkerUpdate():
             return (await self.views(room, [user])).get(user)
         return await self._write(lambda connection: log_writer.mark(connection, user, room, change))
+
+    async def block(self, user: UserId, other: UserId, limit: int) -> None:
+        await self._write(lambda connection: blocks.block(connection, user, other, limit))
+
+    async def unblock(self, user: UserId, other: UserId) -> None:
+        await self._write(lambda connection: blocks.unblock(connection, user, other))
+
+    async def blocks(self, user: UserId) -> Sequence[UserId]:
+        return await self._read(Snapshot.blocks, user)
+
+    async def blocks_among(self, pairs: Collection[BlockedPair]) -> frozenset[BlockedPair]:
+        return await self._read(Snapshot.blocks_among, pairs)
+
+    async def new_blocks(self, after: BlockPosition | None) -> NewBlocks:
+        return await self._read(Snapshot.new_blocks, after)
 
     async def rebuild_views(self) -> None:
         """Delete all views, and compute them again from the logs.

@@ -48,6 +48,7 @@ class SendMessage(RoomCommand[SendResult]):
         "not_found": "the user is not a member of the room; a user in `to` or `mentions` does not exist",
         "invalid": "`reply_to` is not a message of the room",
         "key_reused": "the key was used in this room with another content",
+        "forbidden": "the other user of the private room has blocked the user",
         "rate_limited": "the limit of the user, or of the room",
     }
     conditions: ClassVar[Conditions] = (
@@ -121,7 +122,7 @@ class EditMessage(RoomCommand[EditResult]):
     routes: ClassVar[Routes] = (Route("PATCH", "/rooms/{room}/messages/{seq}"),)
     refusals: ClassVar[Refusals] = {
         "not_found": "the user is not a member; `seq` is no message, or a deleted one",
-        "forbidden": "the member is not the author",
+        "forbidden": "the member is not the author; the other user of the private room has blocked the user",
         "conflict": "`version` is no longer the present one",
     }
 
@@ -197,6 +198,7 @@ class React(ChangeCommand):
     )
     refusals: ClassVar[Refusals] = {
         "not_found": "the user is not a member; `seq` is no message, or a deleted one",
+        "forbidden": "the other user of the private room has blocked the user",
         "conflict": "it would be the 21st different emoji on the message",
     }
 

@@ -11,7 +11,7 @@ from ..domain.decider import Facts
 from ..domain.entries import Entry, Event, Opened, RoomOpening, Updated
 from ..domain.permissions import Action
 from ..domain.state import MARKERS_SHOWN_TO, Marker, Membership, RoomState, RoomView
-from ..errors import ChatError, NotFound
+from ..errors import ChatError, Forbidden, NotFound
 from ..ids import Key, RoomId, UserId, created_room_id
 from ..ports.pushes import Room
 from ..ports.rate_limiter import LimitName
@@ -38,9 +38,11 @@ class CreateRoom(RoomCommand[Room]):
     user_fields: ClassVar[UserFields] = ("members",)
     refusals: ClassVar[Refusals] = {
         "not_found": "a user in `members` does not exist",
+        "forbidden": "a user in `members` has blocked the creator",
         "key_reused": "the key was used with another content",
         "rate_limited": "the limit of new rooms, or of invitations: each of `members` counts as one",
     }
+    heeds_blocks = True
 
     kind: Literal["group", "public"] = field(validator=fields.one_of("group", "public"))
     title: str = field(validator=fields.title)
@@ -66,7 +68,9 @@ class CreateRoom(RoomCommand[Room]):
         )
 
     def event(self, state: RoomState, facts: Facts, user: UserId) -> Event | ChatError | None:
-        return NotFound() if facts.unknown_users else Opened()
+        if facts.unknown_users:
+            return NotFound()
+        return Forbidden() if facts.blocked_by and not facts.trusted else Opened()
 
     def answer(self, entry: Entry, *, duplicate: bool, epoch: str) -> Room:
         opens = entry.opens or self.opens(entry.author)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .auth import RefreshAuth
+from .blocks import BlockUser, ListBlocks, UnblockUser
 from .command import Command
 from .history import History
 from .markers import Mark, Unread
@@ -46,6 +47,9 @@ COMMANDS: Mapping[str, type[Command[Any]]] = {
         Mark,
         Unread,
         Profiles,
+        BlockUser,
+        UnblockUser,
+        ListBlocks,
         RefreshAuth,
     )
 }

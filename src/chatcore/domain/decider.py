@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from attrs import frozen
 
-from ..errors import ChatError, Conflict, Invalid
+from ..errors import ChatError, Conflict, Forbidden, Invalid
 from ..ids import Key, Seq, UserId
 from . import permissions
 from .entries import Deleted, Edited, Entry, Event, Joined, Message, Opened, Reacted, RoomKind, RoomOpening, Updated
@@ -25,12 +25,15 @@ class Facts:
         as_of: the head at which ``target`` was read; None if it was not read.
         unknown_users: the users that the command names and that do not exist.
         trusted: whether the host carries out the command past the table of rights.
+        blocked_by: the users that the command names and that have blocked its author. They are only looked up for
+            commands with ``heeds_blocks``.
     """
 
     target: Entry | None = None
     as_of: Seq | None = None
     unknown_users: frozenset[UserId] = frozenset()
     trusted: bool = False
+    blocked_by: frozenset[UserId] = frozenset()
 
     def message(self) -> tuple[Entry, Message] | None:
         """Return the target and its message, or None if the target is no message or is deleted."""
@@ -74,6 +77,9 @@ class AppendCommand(ABC):
 
     changes_target: ClassVar[bool] = False
     """Whether the command changes its target. Later commands about the same message wait for its outcome."""
+
+    heeds_blocks: ClassVar[bool] = False
+    """Whether the command depends on blocks of its author by the users that it names."""
 
     @property
     @abstractmethod
@@ -121,6 +127,8 @@ def decide(
         )
         if refusal is not None:
             return refusal
+    if user in state.blocked and command.action in permissions.WRITING and not facts.trusted:
+        return Forbidden()
     event = command.event(state, facts, user)
     if event is None or isinstance(event, ChatError):
         return event
@@ -162,4 +170,4 @@ def evolve(state: RoomState, entry: Entry) -> RoomState:
             title = new
         case _:
             members = evolve_members(members, entry)
-    return RoomState(room=state.room, head=entry.seq, kind=kind, title=title, members=members)
+    return RoomState(room=state.room, head=entry.seq, kind=kind, title=title, members=members, blocked=state.blocked)

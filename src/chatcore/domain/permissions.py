@@ -24,6 +24,8 @@ LEADERS: frozenset[Rank] = frozenset({"owner", "admin"})
 INVITED: frozenset[Rank] = frozenset({"invited"})
 STRANGERS: frozenset[Rank] = frozenset({"stranger"})
 NO_RANK: frozenset[Rank] = frozenset()
+WRITING: frozenset[Action] = frozenset({"send", "edit", "react"})
+"""What a user may not do in the private room with a user who has blocked that user."""
 
 
 def _row(private: frozenset[Rank], group: frozenset[Rank], public: frozenset[Rank]) -> Row:

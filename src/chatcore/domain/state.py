@@ -46,6 +46,7 @@ class RoomState:
         kind: None for a room without entries.
         members: the memberships of all members, invited and banned users. States share the mapping: only an entry that
             changes a membership makes another one.
+        blocked: of a private room: the users whom the other user has blocked. It is not part of the log.
     """
 
     room: RoomId
@@ -53,6 +54,7 @@ class RoomState:
     kind: RoomKind | None = None
     title: str | None = None
     members: Mapping[UserId, Membership] = field(default=_NO_MEMBERS, repr=False)
+    blocked: frozenset[UserId] = frozenset()
 
     def member(self, user: UserId) -> Membership | None:
         """Return the user's membership, or None if the user is not a member."""

@@ -2,7 +2,9 @@
 
 import anyio
 
-from ..ports.entry_log import EntryLog, FeedPosition
+from ..ports.blocks import BlockPosition
+from ..ports.entry_log import FeedPosition
+from ..ports.store import Store
 from .hub import Hub
 
 POLL_S = 2
@@ -11,12 +13,18 @@ CHANGES_MAX = 1_000
 
 
 class ChangePoller:
-    """Polls a store's change feed every 2 s, from position ``after``, and hands the changes to the hub as hints."""
+    """Polls a store every 2 s, and hands its changes to the hub as hints.
 
-    def __init__(self, store: EntryLog, hub: Hub, after: FeedPosition) -> None:
+    Args:
+        after: the position in the store's change feed to start from.
+        blocks_after: the position among its blocks to start from.
+    """
+
+    def __init__(self, store: Store, hub: Hub, after: FeedPosition, blocks_after: BlockPosition) -> None:
         self._store = store
         self._hub = hub
         self._after = after
+        self._blocks_after = blocks_after
 
     async def poll(self) -> None:
         """Wait until the next poll is due, then read all changes since the last one. Raises `Unavailable`."""
@@ -28,3 +36,7 @@ class ChangePoller:
                 self._after = change.position
                 self._hub.take_hint(change.room, change.seq, change.affects)
             more = page.more
+        new = await self._store.new_blocks(self._blocks_after)
+        for user, other in new.pairs:
+            self._hub.note_block(user, other)
+        self._blocks_after = new.position

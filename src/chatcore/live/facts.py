@@ -25,7 +25,7 @@ async def gather_facts(
     command that names users is replaced by the error of the user directory if the directory fails. Raises
     `Unavailable` if the store cannot be reached.
     """
-    await _name(commands, state, directory)
+    await _name(commands, state, store, directory)
     seen = state.head
     changed: set[Seq] = set()
     for pending in commands:
@@ -48,22 +48,22 @@ def note_facts(commands: Sequence[PendingCommand], state: RoomState, directory: 
     for pending in commands:
         if pending.facts is not None or isinstance(pending.command, ChatError):
             continue
-        if directory is None or not pending.command.required_users(state):
+        if (directory is None and not pending.command.heeds_blocks) or not pending.command.required_users(state):
             pending.facts = TRUSTED if pending.trusted else NOTHING_KNOWN
 
 
-async def _name(commands: Sequence[PendingCommand], state: RoomState, directory: UserDirectory | None) -> None:
-    """Note for commands without facts which of the users that they name do not exist."""
+async def _name(
+    commands: Sequence[PendingCommand], state: RoomState, store: Store, directory: UserDirectory | None
+) -> None:
+    """Note for commands without facts which of the users that they name do not exist, or have blocked the author."""
     note_facts(commands, state, directory)
-    if directory is None:
-        return
     named = {
         pending: frozenset(pending.command.required_users(state))
         for pending in commands
         if pending.facts is None and not isinstance(pending.command, ChatError)
     }
     if named:
-        await _look_up(directory, named)
+        await _look_up(store, directory, named)
 
 
 def facts_hold(pending: PendingCommand, head: Seq) -> bool:
@@ -74,12 +74,26 @@ def facts_hold(pending: PendingCommand, head: Seq) -> bool:
     return facts.as_of is not None and facts.as_of <= head
 
 
-async def _look_up(directory: UserDirectory, named: Mapping[PendingCommand, frozenset[UserId]]) -> None:
+async def _look_up(
+    store: Store, directory: UserDirectory | None, named: Mapping[PendingCommand, frozenset[UserId]]
+) -> None:
+    users = frozenset[UserId]().union(*named.values())
     try:
-        exist = (await directory(frozenset[UserId]().union(*named.values()))).keys()
+        exist = (await directory(users)).keys() if directory else users
     except ChatError as failure:
         for pending in named:
             pending.command = failure
         return
+    asked = [
+        (other, pending.user)
+        for pending, names in named.items()
+        if not isinstance(pending.command, ChatError) and pending.command.heeds_blocks
+        for other in names
+    ]
+    blocks = await store.blocks_among(asked) if asked else frozenset()
     for pending, names in named.items():
-        pending.facts = Facts(unknown_users=names - exist, trusted=pending.trusted)
+        pending.facts = Facts(
+            unknown_users=names - exist,
+            trusted=pending.trusted,
+            blocked_by=frozenset(other for other, user in blocks if user == pending.user) & names,
+        )

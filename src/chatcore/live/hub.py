@@ -7,8 +7,8 @@ from ..domain.decider import Rules
 from ..domain.entries import Entry
 from ..domain.state import RoomView
 from ..errors import ChatError, NotFound, Unavailable
-from ..ids import RoomId, Seq, UserId, is_room_id
-from ..ports.bus import MarkerHint
+from ..ids import RoomId, Seq, UserId, is_room_id, private_room_id
+from ..ports.bus import BlockHint, MarkerHint
 from ..ports.pushes import MarkerPush
 from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
@@ -39,11 +39,13 @@ class Hub:
         now: Callable[[], datetime],
         publish: Callable[[Sequence[Entry]], None],
         publish_marker: Callable[[MarkerHint], None],
+        publish_block: Callable[[BlockHint], None],
         directory: UserDirectory | None,
         rules: Rules,
         uniform: Callable[[float, float], float],
         room_refusal: Callable[[RoomId], ChatError | None],
     ) -> None:
+        self._publish_block = publish_block
         self.open = False
         """Whether commands are carried out. While False the tasks of rooms do not run, or are ending."""
         self._rooms: dict[RoomId, LiveRoom] = {}
@@ -199,6 +201,16 @@ class Hub:
         if live is None or live.started is None or seq <= live.started:
             for user in affects:
                 self.memberships.check_soon(user, room)
+
+    def note_block(self, user: UserId, other: UserId) -> None:
+        """Note that ``user`` may have blocked ``other`` since their private room was read."""
+        if live := self._rooms.get(private_room_id(user, other)):
+            live.note_block()
+
+    def block_changed(self, user: UserId, other: UserId) -> None:
+        """Take a block that ``user`` has made here, and tell other nodes."""
+        self.note_block(user, other)
+        self._publish_block(BlockHint(user=user, other=other))
 
     def marker_will_change(self, user: UserId, view: RoomView) -> None:
         """Prepare the push of a change to a user's marker. ``view`` shows the marker before the change."""

@@ -10,10 +10,11 @@ from typing import Final
 import anyio
 from attrs import evolve as changed
 
+from ..domain.blocks import private_room_pairs
 from ..domain.decider import AppendCommand, Facts, decide, evolve
-from ..domain.entries import Deleted, Edited, Entry, Reacted
+from ..domain.entries import Deleted, Edited, Entry, Invited, Reacted
 from ..domain.idempotency import CommandDone, outcome_of_used_key
-from ..domain.state import RoomState
+from ..domain.state import RoomState, RoomView
 from ..errors import ChatError, Internal, Unavailable
 from ..ids import Key, RoomId, Seq, UserId
 from ..ports.entry_log import AppendResult
@@ -71,6 +72,7 @@ class LiveRoom:
         self._working = False
         """Whether the room's task runs, or the appender has the room."""
         self._pause = PAUSE_MIN_S
+        self._blocks_changes = 0
 
     # Called by other tasks.
 
@@ -112,6 +114,11 @@ class LiveRoom:
             self.known = seq
             self._hinted = entry
             self._wake()
+
+    def note_block(self) -> None:
+        """Forget the state: one of the two users of this private room may have blocked the other since it was read."""
+        self._blocks_changes += 1
+        self._state = self._state_ahead = None
 
     def push_marker(self, push: MarkerPush, *, everyone: bool, but: LiveSocket | None) -> None:
         """Push a marker to its user's sockets except ``but``; if ``everyone``, to others without ``unread``."""
@@ -227,10 +234,13 @@ class LiveRoom:
                 self.known = above.head
 
     async def _load(self) -> RoomState | None:
-        """Return the state as of head; None if the store is ahead of head, so that the room has to catch up first."""
+        """Return the state as of head; None if the room has to catch up first, or to read the state again."""
         if self._state is not None:
             return self._state
+        blocks_changes = self._blocks_changes
         state = await self._context.store.state(self.room)
+        if blocks_changes != self._blocks_changes:
+            return None
         if self.head is None:
             self.head = self.started = state.head
         if state.head < self.head:
@@ -273,10 +283,34 @@ class LiveRoom:
             return {}
         store = self._context.store
         views = await store.views(self.room, joining)
+        hidden = await self._hidden_invitations(entries, views)
         return {
             user: Room(user=user, epoch=store.epoch, view=view)
             for user, view in views.items()
-            if view.member and view.member.state != "banned"
+            if view.member and view.member.state != "banned" and user not in hidden
+        }
+
+    async def _hidden_invitations(
+        self, entries: Sequence[Entry], views: Mapping[UserId, RoomView]
+    ) -> Container[UserId]:
+        """Return the users of ``views`` whose invitation by one of ``entries`` a block hides, in either direction.
+
+        An invitation by a later entry is announced with that entry.
+        """
+        inviters = {entry.seq: entry.author for entry in entries if isinstance(entry.event, Invited)}
+        invited = {
+            user: inviters.get(view.member.since)
+            for user, view in views.items()
+            if view.member and view.member.state == "invited"
+        }
+        known = [(user, inviter) for user, inviter in invited.items() if inviter is not None]
+        if not invited:
+            return ()
+        blocks = await self._context.store.blocks_among([*known, *((inviter, user) for user, inviter in known)])
+        return {
+            user
+            for user, inviter in invited.items()
+            if inviter is None or not blocks.isdisjoint({(user, inviter), (inviter, user)})
         }
 
     def _advance(self, entry: Entry) -> None:
@@ -459,6 +493,8 @@ class LiveRoom:
         if self._refuse_first():
             return
         commands = self._commands.all()[:BATCH_MAX]
+        if state.blocked and not await self._has_blocks(state):
+            return
         keys = list({(pending.user, pending.key): None for pending in commands})
         above = await self._context.store.read_on(self.room, state.head, MISSING_MAX, keys)
         self.known = max(self.known, above.head)
@@ -477,6 +513,17 @@ class LiveRoom:
             if isinstance(outcome, Entry):
                 return
             self._commands.finish(pending, outcome or CommandDone(None))
+
+    async def _has_blocks(self, state: RoomState) -> bool:
+        """Return whether the blocks of ``state`` are those of the store; if not, forget the state.
+
+        A new block is noted (`note_block`), the end of one is not: it is found here, before a command is refused.
+        """
+        blocks = await self._context.store.blocks_among(private_room_pairs(self.room))
+        if state.blocked == {other for _, other in blocks}:
+            return True
+        self._state = None
+        return False
 
     def _refuse_first(self) -> bool:
         """Answer the refused commands at the front of the queue. Returns whether there were any."""

@@ -58,7 +58,15 @@ class MarkerHint:
     everyone: bool
 
 
-Hint: TypeAlias = RoomHint | MarkerHint | RevocationHint
+@frozen(kw_only=True)
+class BlockHint:
+    """``user`` has blocked ``other``. A node forgets what it remembers of their private room."""
+
+    user: UserId
+    other: UserId
+
+
+Hint: TypeAlias = RoomHint | MarkerHint | RevocationHint | BlockHint
 
 
 class Bus(ABC):

@@ -6,7 +6,9 @@ from functools import partial
 from typing import TypeAlias
 
 import anyio
+from attrs import evolve
 
+from ..domain.blocks import private_room_pairs
 from ..domain.markers import StoredMarker, current_marker
 from ..domain.page_tokens import PageToken
 from ..domain.room_projection import RoomProjection
@@ -51,7 +53,10 @@ class LogStore(Store):
         """
 
     async def state(self, room: RoomId) -> RoomState:
-        return (await self._read(room)).state
+        state = (await self._read(room)).state
+        pairs = private_room_pairs(room)
+        blocks = await self.blocks_among(pairs) if pairs else ()
+        return evolve(state, blocked=frozenset(other for _, other in blocks)) if blocks else state
 
     async def window(
         self, user: UserId, room: RoomId, anchor: Anchor, before: int, after: int, *, messages_only: bool = False

@@ -137,7 +137,10 @@ class RoomViews(ABC):
 
     @abstractmethod
     async def state(self, room: RoomId) -> RoomState:
-        """Return the room's state as of its head; the empty state with head 0 for a room without entries."""
+        """Return the room's state as of its head; the empty state with head 0 for a room without entries.
+
+        Of a private room, also of one without entries, it has the blocks between its two users.
+        """
 
     async def members(self, user: UserId, room: RoomId, after: UserId | None, limit: int) -> RoomMembers:
         """Return up to ``limit`` members and invited users of the room with ids above ``after``; None for the first.

@@ -4,12 +4,13 @@ from abc import abstractmethod
 from types import TracebackType
 from typing import Self
 
+from .blocks import Blocks
 from .entry_log import EntryLog
 from .markers import Markers
 from .room_views import RoomViews
 
 
-class Store(EntryLog, RoomViews, Markers):
+class Store(EntryLog, RoomViews, Markers, Blocks):
     """A database. Several Chats may enter a store: it opens with the first and closes with the last one."""
 
     epoch: str

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from ..commands.auth import RefreshResult
+from ..commands.blocks import BlockedUsers, BlockResult
 from ..commands.command import ChangeResult
 from ..commands.history import HistoryPage
 from ..commands.markers import MarkResult
@@ -102,6 +103,8 @@ _ANSWERS: Mapping[type, Callable[[Any], Object]] = {
     MarkResult: _marks_object,
     UnreadTotal: attrs.asdict,
     ProfilesResult: _profiles_object,
+    BlockResult: attrs.asdict,
+    BlockedUsers: lambda blocked: {"users": list(blocked.users)},
     RefreshResult: _refreshed_object,
     MemberPage: _member_page_object,
     HistoryPage: _page_object,

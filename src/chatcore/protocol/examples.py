@@ -241,6 +241,9 @@ EXAMPLES: Sequence[Example] = (
         answer=_changed(11),
         path="/rooms/{room}/members/{user}",
     ),
+    Example(command="block", fields={"user": "carol"}, answer={}),
+    Example(command="blocks", fields={}, answer={"users": ["carol"]}),
+    Example(command="unblock", fields={"user": "carol"}, answer={}),
     Example(command="auth.refresh", fields={"token": TOKEN}, answer={"expires_in": EXPIRES_IN}),
 )
 

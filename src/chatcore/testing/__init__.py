@@ -11,6 +11,7 @@ try:
             pytest.register_assert_rewrite(_module.name)
 
     from .account_store import AccountStoreContract as AccountStoreContract
+    from .blocks import BlocksContract as BlocksContract
     from .bus import BusContract as BusContract
     from .entry_feed import EntryFeedContract as EntryFeedContract
     from .entry_log import EntryLogContract as EntryLogContract

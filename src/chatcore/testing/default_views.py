@@ -4,17 +4,19 @@ from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+from ..domain.blocks import BlockedPair
 from ..domain.entries import Entry
 from ..domain.markers import StoredMarker
 from ..domain.state import MarkerUpdate
 from ..ids import Key, RoomId, Seq, UserId
+from ..ports.blocks import BlockPosition, NewBlocks
 from ..ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
 from ..ports.log_store import LogStore, MarkerId
 from ..ports.store import Store
 
 
 class DefaultViews(LogStore):
-    """A store with the log and markers of the open ``store``, and the views of `LogStore` instead of its own."""
+    """The log, markers and blocks of the open ``store``, with the views of `LogStore` instead of its own."""
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -54,3 +56,18 @@ class DefaultViews(LogStore):
         room, user = marker
         await self._store.mark(user, room, change)
         return (await self.stored_markers([marker]))[marker]
+
+    async def block(self, user: UserId, other: UserId, limit: int) -> None:
+        await self._store.block(user, other, limit)
+
+    async def unblock(self, user: UserId, other: UserId) -> None:
+        await self._store.unblock(user, other)
+
+    async def blocks(self, user: UserId) -> Sequence[UserId]:
+        return await self._store.blocks(user)
+
+    async def blocks_among(self, pairs: Collection[BlockedPair]) -> frozenset[BlockedPair]:
+        return await self._store.blocks_among(pairs)
+
+    async def new_blocks(self, after: BlockPosition | None) -> NewBlocks:
+        return await self._store.new_blocks(after)

@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from ..domain.state import Marker, MarkerUpdate
+from ..ids import private_room_id
 from ..ports.store import Store
 from .builders import conversation, deleted, edited, joined, reacted
 from .histories import marks_of
@@ -83,6 +84,18 @@ class StoreContract:
             await store.mark("bob", "room", change)
         async with stores() as store:
             await check(store, entries, marks)
+
+    async def test_reopened_store_has_the_same_blocks(self, stores: Stores) -> None:
+        async with stores() as store:
+            for other in ("bob", "carol", "dave"):
+                await store.block("alice", other, 10)
+            await store.unblock("alice", "carol")
+            position = (await store.new_blocks(None)).position
+        async with stores() as store:
+            assert await store.blocks("alice") == ["bob", "dave"]
+            assert (await store.state(private_room_id("alice", "dave"))).blocked == frozenset({"dave"})
+            await store.block("alice", "eve", 10)
+            assert ("alice", "eve") in (await store.new_blocks(position)).pairs
 
     async def test_store_is_open_until_its_last_user_leaves(self, stores: Stores) -> None:
         store = stores()

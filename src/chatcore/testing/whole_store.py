@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from ..ports.store import Store
+from .blocks import BlocksContract
 from .entry_log import EntryLogContract
 from .markers import MarkersContract
 from .room_histories import HistoriesContract
@@ -12,7 +13,9 @@ from .room_views import RoomViewsContract
 from .store import StoreContract, Stores
 
 
-class WholeStoreContract(EntryLogContract, RoomViewsContract, MarkersContract, HistoriesContract, StoreContract):
+class WholeStoreContract(
+    EntryLogContract, RoomViewsContract, MarkersContract, BlocksContract, HistoriesContract, StoreContract
+):
     """Subclass it, with the fixtures ``stores`` and ``another`` of `StoreContract`; the other fixtures use these.
 
     Every test runs on each backend of the fixture ``anyio_backend``; override it for a store that runs on

@@ -4,19 +4,25 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
+from attrs import evolve as changed
+
 from ...chat import Chat
 from ...commands.command import ChangeCommand, Command, ReadingCommand, RoomCommand
 from ...commands.history import History
-from ...commands.rooms import GetRoom
+from ...commands.messages import SendMessage
+from ...commands.rooms import CreateRoom, GetRoom
+from ...domain.blocks import private_room_pairs
 from ...domain.decider import decide
 from ...domain.entries import Deleted, Entry
+from ...domain.permissions import WRITING
 from ...domain.redaction import holds_text_of
 from ...domain.state import RoomState
-from ...errors import ChatError
+from ...errors import ChatError, Forbidden
 from ...ids import Key, RoomId, Seq, UserId, is_room_id, private_room_id
 from ...protocol import KINDS, Object, answer_object, entry_object, error_object
 from .clients import Client
 from .processes import Process
+from .profile import UNKNOWN_USER
 from .read_checker import ANSWER_BYTES_MAX, READ_CHECKS, size_of
 from .reference_log import StoredLog, StoredLogs
 from .world import NOON, Attempt, PushedEntry, World
@@ -157,7 +163,7 @@ def _check_room_answer(
     if command.key is None and "seq" in answer:
         entry = _own_entry(log, attempt, answer["seq"])
     if entry is None or (isinstance(command, ChangeCommand) and "seq" not in answer):
-        return _check_no_change(log, attempt, command, answer, entry)
+        return _check_no_change(world, log, attempt, command, answer, entry)
     if not _may_match(world, log, attempt, command, entry):
         return f"expected key_reused: the key is that of {entry}"
     expected = answer_object(command.answer(entry, duplicate=answer["duplicate"], epoch=answer.get("epoch", "")))
@@ -165,6 +171,8 @@ def _check_room_answer(
         return f"expected {expected}"
     if answer.get("epoch", world.epoch) not in world.epochs:
         return "the store never had this epoch"
+    if not answer["duplicate"] and (wrong := _check_not_blocked(world, attempt, command, log)):
+        return wrong
     return _check_duplicate(world, attempt, entry, answer)
 
 
@@ -209,12 +217,12 @@ def _check_duplicate(world: World, attempt: Attempt, entry: Entry, answer: Objec
 
 
 def _check_no_change(
-    log: StoredLog, attempt: Attempt, command: RoomCommand[object], answer: Object, entry: Entry | None
+    world: World, log: StoredLog, attempt: Attempt, command: RoomCommand[object], answer: Object, entry: Entry | None
 ) -> str | None:
     """Check the success of a command that wrote nothing: the room was already as the command wants it."""
     if entry and entry.seq <= attempt.heads_before.get(log.room, 0):
         return f"the key is that of {entry}"
-    if any(outcome is None for outcome in _outcomes(log, attempt, command)) and "seq" not in answer:
+    if any(outcome is None for outcome in _outcomes(world, log, attempt, command)) and "seq" not in answer:
         return None
     return "the log has no such entry"
 
@@ -236,17 +244,66 @@ def _check_refusal(
     if not is_room_id(log.room) and code == "not_found":
         world.tolerate("not found: the room is not a room id")
         return None
-    for outcome in _outcomes(log, attempt, command):
+    for outcome in _outcomes(world, log, attempt, command):
         if isinstance(outcome, ChatError) and answer == _refusal(outcome):
             return None
     return "no state of the room refuses this"
 
 
-def _outcomes(log: StoredLog, attempt: Attempt, command: RoomCommand[object]) -> Iterator[Entry | ChatError | None]:
+def _outcomes(
+    world: World, log: StoredLog, attempt: Attempt, command: RoomCommand[object]
+) -> Iterator[Entry | ChatError | None]:
     """Yield the result of the command in each state that the room may have had while the node had the command."""
     for state in attempt.states_of(log):
-        facts = log.facts(state, attempt.user, command.target, list(command.required_users(state)))
+        named = list(command.required_users(state))
+        facts = log.facts(state, attempt.user, command.target, named)
         yield decide(state, facts, attempt.user, command, command.key or "", NOON)
+        blockers = _possible_blockers(world, attempt, named)
+        peers = [other for other, user in private_room_pairs(log.room) if user == attempt.user]
+        blocked = frozenset({attempt.user} if _possible_blockers(world, attempt, peers) else ())
+        if blockers or blocked:
+            facts = changed(facts, blocked_by=frozenset(blockers))
+            yield decide(changed(state, blocked=blocked), facts, attempt.user, command, command.key or "", NOON)
+
+
+def _possible_blockers(world: World, attempt: Attempt, others: Sequence[UserId]) -> Sequence[UserId]:
+    """Return those of ``others`` who may have blocked the user while the node had the command."""
+    start, end = attempt.started_at, attempt.started_at + attempt.took_s
+    return [other for other in others if world.blocks.may_be((other, attempt.user), start, end, on=True)]
+
+
+def _check_not_blocked(world: World, attempt: Attempt, command: RoomCommand[object], log: StoredLog) -> str | None:
+    """Check a command that wrote an entry: no user whose block forbids it had blocked the author all the time.
+
+    A block that another node has made is noticed later, and so is only checked at the end (`check_blocks`).
+    """
+    attempts = world.attempts_by_key.get((attempt.user, command.key)) if command.key else None
+    if attempts not in (None, [attempt]):
+        return None  # an earlier attempt may have written the entry, before the block
+    if isinstance(command, CreateRoom):
+        pairs = [(other, attempt.user) for other in command.members if other != attempt.user]
+    elif command.action in WRITING:
+        pairs = [pair for pair in private_room_pairs(log.room) if pair[1] == attempt.user]
+        pairs = [pair for pair in pairs if world.blocks.made_by(pair, attempt.process, attempt.started_at)]
+    else:
+        return None
+    start, end = attempt.started_at, attempt.started_at + attempt.took_s
+    blocking = [pair for pair in pairs if not world.blocks.may_be(pair, start, end, on=False)]
+    return f"expected forbidden: {blocking}" if blocking else None
+
+
+async def check_blocks(world: World, chats: Sequence[Chat]) -> None:
+    """Check that every node refuses the messages of users who are certainly blocked."""
+    for blocker, user in world.blocks.pairs():
+        if user == UNKNOWN_USER or world.blocks.may_be((blocker, user), world.now, world.now, on=False):
+            continue
+        for chat in chats:
+            try:
+                sent = await chat.execute(user, SendMessage(to=blocker, body="blocked", key=world.new_id()))
+            except Forbidden:
+                world.counts["check: a blocked user is refused"] += 1
+            else:
+                world.violation(f"{user}, whom {blocker} has blocked, sent {sent}")
 
 
 # Recovery.
@@ -292,6 +349,11 @@ def check_pushes(world: World, logs: StoredLogs) -> None:
     for user, room, seq in sorted(world.announced_joins):
         if not (seq <= logs[room].head and logs[room].states[seq].member(user)):
             world.violation(f"{user} got the push room for {room} at {seq}, where the user does not join")
+    for at, user, room, seq in world.announced_invitations:
+        inviter, written_at = logs[room].entries[seq - 1].author, world.reference.written_at[room, seq]
+        for pair in ((user, inviter), (inviter, user)):
+            if not world.blocks.may_be(pair, written_at, at, on=False):
+                world.violation(f"{user} got the invitation {room} {seq} in spite of the block {pair}")
 
 
 def _check_pushed_entry(world: World, log: StoredLog, pushed: PushedEntry, deletions: list[Seq]) -> str | None:
@@ -327,7 +389,7 @@ async def check_clients(world: World, chat: Chat, clients: Sequence[Client], log
             world.violation(f"{client.user} has no answer of {number}: {data}")
     fresh = {user: await _read_rooms(world, chat, user, logs) for user in dict.fromkeys(c.user for c in online)}
     for client in online:
-        _check_client(world, client, fresh[client.user])
+        _check_client(world, client, fresh[client.user], logs)
         if _rooms_with_other_markers(client, fresh[client.user]):
             world.tolerate("a marker differs until the next sync: its hint may have been lost")
         client.sync([])
@@ -369,8 +431,11 @@ async def _read_history(chat: Chat, user: UserId, room: RoomId) -> dict[Seq, Obj
         anchor = page.entries[-1].seq
 
 
-def _check_client(world: World, client: Client, fresh: Mapping[RoomId, FreshRoom]) -> None:
+def _check_client(world: World, client: Client, fresh: Mapping[RoomId, FreshRoom], logs: StoredLogs) -> None:
     for name in sorted(fresh.keys() ^ client.rooms.keys()):
+        if name in fresh and _may_be_hidden(world, client.user, logs[name]):
+            world.tolerate("an invitation between users of whom one has blocked the other is not pushed")
+            continue
         shown = client.rooms[name].fields if name in client.rooms else "nothing"
         world.violation(f"{client.device} shows {name} as {shown}, expected {fresh.get(name, 'nothing')}")
     for name in sorted(fresh.keys() & client.rooms.keys()):
@@ -386,6 +451,16 @@ def _check_client(world: World, client: Client, fresh: Mapping[RoomId, FreshRoom
             room["me"][field] for field in ("role", "state")
         ]:
             world.violation(f"{client.device} shows me in {name} as {shown_room['me']}, expected {room['me']}")
+
+
+def _may_be_hidden(world: World, user: UserId, log: StoredLog) -> bool:
+    """Return whether the user is invited, and a block may have kept the invitation from the user's clients."""
+    member = log.states[-1].members[user]
+    if member.state != "invited":
+        return False
+    inviter, written_at = log.entries[member.since - 1].author, world.reference.written_at[log.room, member.since]
+    pairs = (user, inviter), (inviter, user)
+    return any(world.blocks.may_be(pair, written_at, world.now, on=True) for pair in pairs)
 
 
 def _rooms_with_other_markers(client: Client, fresh: Mapping[RoomId, FreshRoom]) -> list[RoomId]:

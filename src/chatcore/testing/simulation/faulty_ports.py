@@ -12,10 +12,12 @@ from typing import Any, Self, TypeAlias, TypeVar
 
 from attrs import define
 
+from ...domain.blocks import BlockedPair
 from ...domain.entries import Entry
 from ...domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from ...errors import Unavailable
 from ...ids import Key, RoomId, Seq, UserId
+from ...ports.blocks import BlockPosition, NewBlocks
 from ...ports.bus import Bus, Hint, RevocationHint
 from ...ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
 from ...ports.pushes import ByeCode
@@ -240,6 +242,21 @@ class FaultyStore(Store):
 
     async def mark(self, user: UserId, room: RoomId, change: MarkerUpdate) -> RoomView | None:
         return await self._call(partial(self._inner.mark, user, room, change), STORE_WRITE_FAULTS)
+
+    async def block(self, user: UserId, other: UserId, limit: int) -> None:
+        await self._call(partial(self._inner.block, user, other, limit), STORE_WRITE_FAULTS)
+
+    async def unblock(self, user: UserId, other: UserId) -> None:
+        await self._call(partial(self._inner.unblock, user, other), STORE_WRITE_FAULTS)
+
+    async def blocks(self, user: UserId) -> Sequence[UserId]:
+        return await self._call(partial(self._inner.blocks, user))
+
+    async def blocks_among(self, pairs: Collection[BlockedPair]) -> frozenset[BlockedPair]:
+        return await self._call(partial(self._inner.blocks_among, pairs))
+
+    async def new_blocks(self, after: BlockPosition | None) -> NewBlocks:
+        return await self._call(partial(self._inner.new_blocks, after))
 
 
 @define

@@ -90,6 +90,9 @@ class SocketInvariants:
             self._violation(f"got the push room again for {room}, at {head}")
         if head is None:
             self._invited.add(room)
+            if pushed.view.member:
+                invitation = self._world.now, self._user, room, pushed.view.member.since
+                self._world.announced_invitations.append(invitation)
             return
         self._invited.discard(room)
         self._next[room] = head + 1

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ...commands.auth import RefreshAuth
+from ...commands.blocks import BlockUser, ListBlocks, UnblockUser
 from ...commands.history import History
 from ...commands.markers import Mark, Unread
 from ...commands.membership import ListMembers
@@ -397,6 +398,31 @@ def _check_profiles(world: World, attempt: Attempt, command: Profiles, answer: O
     return None
 
 
+# Blocks.
+
+
+def _check_block(
+    world: World, attempt: Attempt, command: BlockUser | UnblockUser, answer: Object, logs: StoredLogs
+) -> str | None:
+    blocks = isinstance(command, BlockUser)
+    if blocks and command.user == attempt.user:
+        return None if answer.get("error", {}).get("field") == "user" else "a user blocked themselves"
+    if blocks and command.user == UNKNOWN_USER:
+        return None if answer == NOT_FOUND else "an unknown user was blocked"
+    return None if answer == {"ok": True} else "the user may block"
+
+
+def _check_blocks(world: World, attempt: Attempt, command: ListBlocks, answer: Object, logs: StoredLogs) -> str | None:
+    start, end = attempt.started_at, attempt.started_at + attempt.took_s
+    listed = set(answer["users"])
+    named = [pair for pair in world.blocks.pairs() if pair[0] == attempt.user]
+    possible = {pair[1] for pair in named if world.blocks.may_be(pair, start, end, on=True)}
+    certain = {pair[1] for pair in named if not world.blocks.may_be(pair, start, end, on=False)}
+    if not certain <= listed <= possible or answer["users"] != sorted(listed):
+        return f"expected {sorted(certain)} and at most {sorted(possible)}"
+    return None
+
+
 # Access.
 
 
@@ -420,6 +446,9 @@ READ_CHECKS: Mapping[str, ReadCheck] = {
     "mark": _check_mark,
     "unread": _check_unread_total,
     "profiles": _check_profiles,
+    "block": _check_block,
+    "unblock": _check_block,
+    "blocks": _check_blocks,
     "auth.refresh": _check_refresh,
 }
 """The check of each command that reads, by its name."""

@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from attrs import define, evolve, field
 
+from ...domain.blocks import BlockedPair
 from ...domain.decider import Facts
 from ...domain.decider import evolve as evolve_state
 from ...domain.entries import Deleted, Edited, Entry, Joined, Message, Reacted, Reaction
@@ -138,6 +140,63 @@ def _seq(data: Mapping[Any, object], name: str) -> Seq:
     return value if isinstance(value, int) else 0
 
 
+@define(eq=False)
+class _BlockChange:
+    """A `block` (``on``) or an `unblock`: it takes effect between its start and its end, if it does."""
+
+    on: bool
+    process: Process
+    started_at: float
+    number: float
+    """Its start among the starts and ends of all changes: much happens at the same virtual time."""
+    ended_at: float = inf
+    ended_number: float = inf
+    succeeded: bool = False
+
+
+@define(eq=False)
+class BlockTimes:
+    """When users may have had others blocked, and when they certainly had."""
+
+    _changes: dict[BlockedPair, list[_BlockChange]] = field(factory=dict)
+    _number: int = 0
+
+    def started(self, pair: BlockedPair, process: Process, now: float, *, on: bool) -> None:
+        self._number += 1
+        self._changes.setdefault(pair, []).append(_BlockChange(on, process, now, self._number))
+
+    def ended(self, pair: BlockedPair, process: Process, started_at: float, now: float, *, succeeded: bool) -> None:
+        """Note the end of a change. A change that failed may have taken effect before its end."""
+        for change in self._changes.get(pair, ()):
+            if (change.process, change.started_at, change.ended_at) == (process, started_at, inf):
+                self._number += 1
+                change.ended_at, change.ended_number, change.succeeded = now, self._number, succeeded
+                return
+
+    def may_be(self, pair: BlockedPair, low: float, high: float, *, on: bool) -> bool:
+        """Return whether the block may have been ``on``, or off, at some moment from ``low`` to ``high``."""
+        changes = self._changes.get(pair, ())
+        candidates = [(change.started_at, change.ended_number) for change in changes if change.on == on]
+        if not on:
+            candidates.append((-inf, -inf))
+        undone = [change for change in changes if change.on != on and change.succeeded]
+        return any(
+            not any(ended < other.number and other.ended_at < max(low, started_at) for other in undone)
+            for started_at, ended in candidates
+            if started_at <= high
+        )
+
+    def made_by(self, pair: BlockedPair, process: Process, before: float) -> bool:
+        """Return whether ``process`` carried out the last successful `block` before a moment."""
+        made = [change for change in self._changes.get(pair, ()) if change.on and change.succeeded]
+        made = [change for change in made if change.ended_at <= before]
+        return bool(made) and max(made, key=lambda change: change.ended_at).process is process
+
+    def pairs(self) -> Sequence[BlockedPair]:
+        """Return the pairs that a command named."""
+        return list(self._changes)
+
+
 class ReferenceMessages:
     """The messages of one log at each of its heads, computed without the library's own projection.
 
@@ -247,15 +306,23 @@ class StoredLog:
         """Return the seq at which the user last joined, as of ``head``; 0 if the user never joined."""
         return max((seq for seq in self.joins.get(user, ()) if seq <= head), default=0)
 
-    def facts(self, state: RoomState, user: UserId, target: Seq | None, named_users: Sequence[UserId]) -> Facts:
+    def facts(
+        self,
+        state: RoomState,
+        user: UserId,
+        target: Seq | None,
+        named_users: Sequence[UserId],
+        blocked_by: frozenset[UserId] = frozenset(),
+    ) -> Facts:
         """Return the facts on which a command of ``user`` is decided at ``state``.
 
         Args:
             target: The message that the command is about, if any.
             named_users: The users that the command needs to exist.
+            blocked_by: The users among them that have blocked the author.
         """
         entry = self.messages.presented(target, state.head, user) if target and target <= state.head else None
-        return Facts(target=entry, unknown_users=frozenset(named_users) & {UNKNOWN_USER})
+        return Facts(target=entry, unknown_users=frozenset(named_users) & {UNKNOWN_USER}, blocked_by=blocked_by)
 
 
 class StoredLogs:

@@ -15,7 +15,7 @@ from attrs import frozen
 from ...ports.registry import LEASE_S, SocketRegistry
 from ...ports.store import Store
 from ..clock import ShuffledLoop, Stuck
-from .checker import check_answers, check_clients, check_logs, check_pushes, check_recovery
+from .checker import check_answers, check_blocks, check_clients, check_logs, check_pushes, check_recovery
 from .cluster import RENEWAL_CLOSES_S, Cluster, Node
 from .driver import EVENTS, FREQUENT_EVENTS, Driver
 from .processes import CancelAt, assign_tasks, current_process, numbered_scopes
@@ -194,6 +194,7 @@ async def _check(driver: Driver, logs: StoredLogs) -> None:
         if missing_gone and not connection.raised:
             world.violation(f"{connection} did not get room.gone for {missing_gone}")
     await check_clients(world, cluster.running[0].chat, driver.clients, logs)
+    await check_blocks(world, [node.chat for node in cluster.running])
 
 
 async def _check_registry(world: World, cluster: Cluster) -> None:

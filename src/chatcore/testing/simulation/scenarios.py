@@ -294,6 +294,31 @@ def _flood(driver: Driver) -> int:
     return FLOOD + 2
 
 
+# Blocks.
+
+
+def _blocked_amid_messages(driver: Driver) -> int:
+    """A user blocks another one, invites, and is invited, while both write. Sometimes the block ends again."""
+    user, peer = _two_users(driver)
+    world, node = driver.world, driver.cluster.any_node()
+
+    def blocked(_: Object) -> None:
+        for at in (node, None, None):
+            driver.call(peer, "message.send", _new_message(driver, to=user), at=at)
+        driver.call(user, "message.send", _new_message(driver, to=peer))
+        for owner, invited in ((user, peer), (peer, user)):
+            room, data = _new_group(driver, owner, owner)
+            invitation: Request = ("room.invite", {"room": room, "user": invited})
+            _run_in_order(driver, [(owner, ("room.create", data)), (owner, invitation)])
+        if world.random.random() < 0.5:
+            _soon(driver, lambda: driver.call(user, "unblock", {"user": peer}))
+
+    for _ in range(2):
+        driver.call(peer, "message.send", _new_message(driver, to=user), at=node)
+    _soon(driver, lambda: driver.call(user, "block", {"user": peer}, at=node, on_success=blocked))
+    return 12
+
+
 # Sockets.
 
 
@@ -363,6 +388,7 @@ SCENARIOS: Mapping[str, tuple[float, Scenario]] = {
     "changed at once": (2, _changed_at_once),
     "edited and deleted": (1, _edited_and_deleted),
     "marked at once": (1, _marked_at_once),
+    "blocked amid messages": (1, _blocked_amid_messages),
     "closed while connecting": (1.5, _closed_while_connecting),
     "expired unseen": (2.5, _expired_unseen),
     "blocked while stopping": (1.5, _blocked_while_stopping),

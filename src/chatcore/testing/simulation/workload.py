@@ -281,6 +281,14 @@ def _profiles(work: Workload, _: UserId) -> Object:
     return {"users": [work.user() for _ in range(work.random.randint(1, 5))]}
 
 
+def _block(work: Workload, _: UserId) -> Object:
+    return {"user": work.user()}
+
+
+def _blocks(_: Workload, __: UserId) -> Object:
+    return {}
+
+
 def _refresh(work: Workload, _: UserId) -> Object:
     return {"token": work.random.choice(TOKENS)}
 
@@ -310,6 +318,9 @@ GENERATORS: Mapping[str, tuple[float, Generator]] = {
     "mark": (2, _mark),
     "unread": (0.3, _unread),
     "profiles": (0.4, _profiles),
+    "block": (0.3, _block),
+    "unblock": (0.6, _block),
+    "blocks": (0.2, _blocks),
     "auth.refresh": (1.5, _refresh),
 }
 """How often each command is given, relative to the others, and its generator. A new command needs a row here."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from ...commands.blocks import BlockUser, UnblockUser
 from ...commands.command import Command, RoomCommand
 from ...commands.table import COMMANDS
 from ...domain.entries import Entry
@@ -20,7 +21,7 @@ from ...protocol import Object, read_command
 from ..clock import ShuffledLoop
 from .processes import CancelAt, Cancellation, Process
 from .profile import FaultInjector, InjectedError, InjectedRuntimeError, InjectedValueError, WorldProfile
-from .reference_log import MarkerBounds, ReferenceLog, StoredLog
+from .reference_log import BlockTimes, MarkerBounds, ReferenceLog, StoredLog
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -112,7 +113,10 @@ class World:
         self.attempts_by_key: dict[tuple[UserId, Key], list[Attempt]] = defaultdict(list)
         self.reference: ReferenceLog = ReferenceLog()
         self.markers: MarkerBounds = MarkerBounds()
+        self.blocks: BlockTimes = BlockTimes()
         self.pushed: list[PushedEntry] = []
+        self.announced_invitations: list[tuple[float, UserId, RoomId, Seq]] = []
+        """The invitations that the push `room` has announced: when, to whom, the room, and the invitation's seq."""
         self.announced_joins: set[tuple[UserId, RoomId, Seq]] = set()
         """The joins that the push `room` has announced: user, room, and the seq of the join."""
         self.blocked_nodes = 0
@@ -183,6 +187,8 @@ class World:
         """Record that a node receives a command now."""
         command = _command(name, data)
         self.markers.command_started(user, name, data)
+        if isinstance(command, BlockUser | UnblockUser):
+            self.blocks.started((user, command.user), process, self.now, on=isinstance(command, BlockUser))
         attempt = Attempt(
             user=user,
             name=name,
@@ -210,6 +216,9 @@ class World:
         attempt.error_injected = self.error_injected(attempt.process, attempt.started_at)
         attempt.port_failed = attempt.process.port_failed_at >= attempt.started_at
         attempt.took_s = self.now - attempt.started_at
+        if isinstance(attempt.command, BlockUser | UnblockUser):
+            pair = attempt.user, attempt.command.user
+            self.blocks.ended(pair, attempt.process, attempt.started_at, self.now, succeeded=answer["ok"])
         attempt.heads_after = dict(self.reference.heads_max)
         attempt.markers_after = dict(self.markers.highest.get(attempt.user, {}))
         if answer["ok"]:
