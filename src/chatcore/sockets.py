@@ -31,9 +31,9 @@ from .socket import Socket
 
 ROOMS_READY = 50
 """The most rooms that `ready` shows."""
-GREETINGS_MAX = 4
+GREETINGS_MAX = 16
 """Sockets whose rooms are read at the same time. After a restart all clients connect at once: each read that begins
-finishes in time, while the other sockets wait for their turn."""
+finishes in time, and the store may answer some of them together, while the other sockets wait for their turn."""
 TURN_S = 10
 """Seconds that a socket waits for its turn until it is refused as `unavailable`."""
 

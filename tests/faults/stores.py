@@ -105,6 +105,43 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "not rooms",
             f"{MONGO_COMMANDS}::test_connect_and_sync_take_fixed_number_of_commands",
         ),
+        Fault(
+            "mongo-views-of-a-connect-read-again",
+            "chatcore_mongo:KnownViews.take",
+            "len(taken) == len(rooms)",
+            "not rooms",
+            f"{MONGO_COMMANDS}::test_sync_after_connect_takes_one_command_if_nothing_changed",
+        ),
+        Fault(
+            "mongo-sockets-that-open-at-once-written-one-by-one",
+            "chatcore_mongo:_SharedWrites._run",
+            "min(len(self._waiting), OPERATIONS_MAX)",
+            "1",
+            f"{MONGO_COMMANDS}::test_sockets_that_open_at_once_share_commands_and_a_refused_one_fails_alone",
+        ),
+    ),
+    "A view that is kept is shown only while it is right": (
+        Fault(
+            "mongo-kept-view-shown-with-old-markers",
+            "chatcore_mongo:KnownView.is_present",
+            "markers.get(identity) == self.markers.get(identity)",
+            "identity",
+            f"{MONGO_COMMANDS}::test_sync_after_connect_sees_what_has_changed",
+        ),
+        Fault(
+            "mongo-kept-view-shown-with-old-head",
+            "chatcore_mongo:KnownView.is_present",
+            "head == self.view.head",
+            "head",
+            f"{MONGO_COMMANDS}::test_sync_after_connect_sees_what_has_changed",
+        ),
+        Fault(
+            "mongo-membership-of-before-the-head-shown",
+            "chatcore_mongo:_overview_of_few",
+            "memberships_at(changes, seqs) != {",
+            "changes and False or {} == {",
+            f"{MONGO_COMMANDS}::test_membership_that_changes_while_rooms_are_read_is_shown_as_of_the_head",
+        ),
     ),
     "A deletion takes effect at once, and an interrupted erasure is finished": (
         Fault(

@@ -1,27 +1,30 @@
 """The commands to MongoDB: their grouping, and their read and write concerns."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 from bson import Timestamp, encode
 from pymongo import MongoClient, monitoring
 from pymongo.errors import OperationFailure
 
-from chatcore import Chat, Cursor, Sync
+from chatcore import Chat, Cursor, Sync, Unavailable
 from chatcore.domain.state import MarkerUpdate
 from chatcore.ids import RoomId
 from chatcore.ports.entry_log import AppendResult, Change
+from chatcore.ports.registry import SocketInfo
 from chatcore.testing import Recorder
-from chatcore.testing.builders import conversation, deleted, joined, message
+from chatcore.testing.builders import NOON, conversation, deleted, joined, left, message, role_changed
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
-from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore
+from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore, database, room_views
 from chatcore_mongo.documents import ENTRIES
 from chatcore_mongo.group_commit import COMMAND_BYTES_MAX, COMMAND_ENTRIES_MAX
 from chatcore_mongo.queries import Query
+from chatcore_mongo.read_session import Results
 
 from .mongo_database import empty
 
@@ -243,6 +246,101 @@ async def test_connect_and_sync_take_fixed_number_of_commands(
     assert len(read) <= most
 
 
+async def test_users_who_connect_at_once_take_at_most_two_requests_each(store: MongoStore, sent: SentCommands) -> None:
+    users = [f"user {number}" for number in range(40)]
+    pairs = [(user, users[(number + step) % len(users)]) for number, user in enumerate(users) for step in range(1, 6)]
+    await store.append_all([conversation(f"{one} {other}", 3, users=(one, other)) for one, other in pairs])
+    async with Chat(store, registry=MongoRegistry(store.database)) as chat:
+
+        async def connect(user: str) -> int:
+            recorder = Recorder()
+            async with chat.connect(recorder, user=user):
+                cursors = {room.room: Cursor(seq=2, epoch=store.epoch) for room in recorder.ready.rooms}
+                synced = await chat.execute(user, Sync(cursors=cursors))
+            return sum(len(room.entries or ()) for room in synced.rooms.values())
+
+        sent.commands.clear()
+        assert await at_once([partial(connect, user) for user in users]) == [10] * len(users)
+    polls = [command for command in sent.of({"aggregate"}) if is_poll(command)]
+    assert len(sent.commands) - len(polls) <= 2 * len(users)
+
+
+@pytest.mark.parametrize("missed", [0, 1, 3])
+async def test_sync_after_connect_takes_one_command_if_nothing_changed(
+    store: MongoStore, sent: SentCommands, missed: int
+) -> None:
+    names = [f"room {number}" for number in range(20)]
+    await store.append_all([conversation(room, 5) for room in names])
+    await store.mark("alice", names[3], MarkerUpdate(read=4))
+    cursors = dict.fromkeys(names, 5 - missed)
+    read = await store.catch_up("bob", cursors, 200, 10_000)
+    page = (await store.overview("bob", 50)).page
+    sent.commands.clear()
+    again = await store.catch_up("bob", cursors, 200, 10_000)
+    assert len(sent.of({"aggregate"})) == 1
+    assert again == read
+    assert {view.room: view for view in page.rooms} == {room: each.view for room, each in again.items()}
+    assert {len(each.entries or ()) for each in again.values()} == {missed}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda other: other.append([message("room", 6)]),
+        lambda other: other.append([deleted(6, 4)]),
+        lambda other: other.append([left("room", 6, "bob")]),
+        lambda other: other.mark("bob", "room", MarkerUpdate(read=3)),
+        lambda other: other.mark("alice", "room", MarkerUpdate(delivered=3)),
+    ],
+    ids=["message", "deletion", "end of the membership", "own marker", "marker of another member"],
+)
+async def test_sync_after_connect_sees_what_has_changed(
+    store: MongoStore, other: MongoStore, change: Callable[[MongoStore], Awaitable[object]]
+) -> None:
+    await store.append_all([conversation("room", 5), conversation("quiet", 5)])
+    await store.overview("bob", 50)
+    await change(other)
+    cursors = {"room": 2, "quiet": 2}
+    assert await store.catch_up("bob", cursors, 200, 10_000) == await other.catch_up("bob", cursors, 200, 10_000)
+
+
+async def test_membership_that_changes_while_rooms_are_read_is_shown_as_of_the_head(
+    store: MongoStore, other: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.append_all([conversation("room", 3), conversation("other", 3)])
+
+    async with store.database.read_session() as session:
+        fetch = session.fetch
+        fetches = 0
+
+        async def late_change(*wanted: Query | None) -> Results:
+            nonlocal fetches
+            fetches += 1
+            if fetches == 2:  # between the user's changes and the heads
+                await other.append([role_changed("room", 4, "bob", "admin"), message("room", 5)])
+            return await fetch(*wanted)
+
+        monkeypatch.setattr(session, "fetch", late_change)
+        overview, _ = await room_views.overview(session, "bob", None, 50)
+    assert overview == await other.overview("bob", 50)
+    assert {row.room: (row.head, row.member.role) for row in overview.memberships} == {
+        "room": (5, "admin"),
+        "other": (3, "member"),
+    }
+
+
+async def test_memberships_that_others_have_changed_later_are_read_with_their_members(store: MongoStore) -> None:
+    await store.append_all([[*conversation("group", 3), joined("group", 4, "carol")], conversation("pair", 3)])
+    await store.mark("carol", "group", MarkerUpdate(read=4))
+    page = (await store.overview("bob", 50)).page
+    for view in page.rooms:
+        assert view == (await store.views(view.room, ["bob"]))["bob"]
+    assert {view.room: sorted(view.markers or ()) for view in page.rooms} == {
+        "group": ["alice", "bob", "carol"],
+        "pair": ["alice", "bob"],
+    }
+
+
 def is_poll(command: Mapping[str, Any]) -> bool:
     """Return whether the command is of `Store.changes`, which the Chat calls again and again."""
     return "'coll': 'meta'" in repr(command["pipeline"]) or "'ts'" in repr(command["pipeline"][0])
@@ -285,3 +383,36 @@ async def test_pending_erasures_are_read_between_the_head_and_the_entries(
         head, pending = text.index("'$limit': 1}"), text.index("'pending': True")
         entries = [place for place in range(len(text)) if text.startswith("'seq': {'$", place)]
         assert head < pending < min(entries)
+
+
+async def test_sockets_that_open_at_once_share_commands_and_a_refused_one_fails_alone(
+    store: MongoStore, sent: SentCommands
+) -> None:
+    registry = MongoRegistry(store.database)
+    sockets = [SocketInfo(id=f"s{n}", user="bob", device="", node="", since=NOON) for n in range(30)]
+    wrong = evolve(sockets[0], id="wrong", device="\ud800")
+    sent.commands.clear()
+    await at_once([partial(registry.add, socket) for socket in sockets])
+    assert len(sent.of({"update"})) <= 2
+    assert await registry.of_user("bob") == sorted(sockets, key=lambda socket: socket.id)
+
+    async def is_refused() -> None:
+        with pytest.raises(UnicodeError):
+            await registry.add(wrong)
+
+    calls: list[Callable[[], Awaitable[None]]] = [partial(registry.remove, socket) for socket in sockets[:29]]
+    await at_once([is_refused, *calls])
+    assert await registry.of_user("bob") == sockets[29:]
+
+
+async def test_read_that_waits_too_long_for_its_turn_is_unavailable(
+    store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "TURN_S", 0.05)
+    async with AsyncExitStack() as reads:
+        for _ in range(database.READ_SESSIONS_MAX):
+            await reads.enter_async_context(store.database.read_session())
+        with pytest.raises(Unavailable) as failure:
+            await store.page("bob", None, 10)
+        assert "took longer than 0.05 s" in str(failure.value.__cause__)
+    assert (await store.page("bob", None, 10)).rooms == []

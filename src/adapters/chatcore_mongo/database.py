@@ -39,8 +39,10 @@ OPEN_TIMEOUT_S = 5
 DEFAULT_NAME = "chatcore"
 """The database's name if the connection string has none."""
 
-READ_SESSIONS_MAX = 32
-"""Read sessions at the same time. Under overload these finish in time, while the others wait until `Unavailable`."""
+READ_SESSIONS_MAX = 64
+"""Read sessions at the same time. Under overload these finish in time, while the others wait for their turn."""
+TURN_S = 0.9
+"""Seconds that a read waits for its turn until it fails: without enough time left it would only delay the others."""
 
 INVALID = (
     "The database at {} is not the one that was opened: it was dropped or replaced. Everything is refused from now on; "
@@ -168,7 +170,7 @@ class MongoDatabase:
         connection = self._connected()
         async with (
             self.time_limit(faults=self._read_faults),
-            connection.read_sessions,
+            connection.turn(),
             connection.client_session() as session,
         ):
             yield ReadSession(connection.database, session, connection.read_groups)
@@ -262,10 +264,23 @@ class _Connection:
         self.database = database
         self.epoch = epoch
         self.invalid = False
-        self.read_sessions = asyncio.Semaphore(READ_SESSIONS_MAX)
+        self._read_sessions = asyncio.Semaphore(READ_SESSIONS_MAX)
         self.read_groups = ReadGroups(database, self.client_session, self.start)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._last_session: AsyncClientSession | None = None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[None]:
+        """Wait for the turn of a read session. Raises `Unavailable` after `TURN_S`."""
+        try:
+            async with asyncio.timeout(TURN_S):
+                await self._read_sessions.acquire()
+        except TimeoutError:
+            raise Unavailable from TimeoutError(f"{READ_SESSIONS_MAX} reads took longer than {TURN_S} s")
+        try:
+            yield
+        finally:
+            self._read_sessions.release()
 
     @asynccontextmanager
     async def client_session(self) -> AsyncGenerator[AsyncClientSession]:

@@ -30,6 +30,12 @@ _WITH_SUMMARY: Document = {"$project": {"_id": 0, "ts": 0, "became": 0, "affects
 """The same, and the summary of the message that the entry changes."""
 _WITH_TIME: Document = {"$project": {"_id": 0, "became": 0, "affects": 0, "members": 0, "message": 0}}
 """As written, and the server's time of the entry."""
+_LAST_OF_EACH: Sequence[Document] = (
+    {"$sort": {"room": -1, "seq": -1}},
+    {"$group": {"_id": "$room", "entry": {"$first": "$$ROOT"}}},
+    {"$replaceRoot": {"newRoot": "$entry"}},
+)
+"""Keeps the last entry of each room, which the server finds in the index without a look at the others."""
 
 
 def _entries(*stages: Document) -> Query:
@@ -113,6 +119,26 @@ def heads(rooms: Collection[RoomId]) -> Query:
     )
 
 
+def seqs(rooms: Collection[RoomId]) -> Query:
+    """Query ``{_id: room, seq}`` of the last entry of each room. The index alone answers this query."""
+    return _entries(
+        {"$match": {"room": {"$in": list(rooms)}}},
+        {"$sort": {"room": -1, "seq": -1}},
+        {"$group": {"_id": "$room", "seq": {"$first": "$seq"}}},
+    )
+
+
+def last_entries(rooms: Collection[RoomId]) -> Query:
+    """Query the last entry of each room."""
+    return _entries({"$match": {"room": {"$in": list(rooms)}}}, *_LAST_OF_EACH)
+
+
+def own_changes(user: UserId, limit: int) -> Query:
+    """Query ``{_id, room, seq, affects, members}`` of up to ``limit`` entries that changed memberships of a user."""
+    match, project = membership_changes([user], None).stages
+    return _entries(match, {"$limit": limit}, {"$project": {**project["$project"], "members": 1}})
+
+
 def rooms_of(user: UserId) -> Query:
     """Query ``{_id: room}`` of each room with a membership change of a user. The index alone answers this query."""
     return _entries({"$match": {"affects.user": user}}, {"$group": {"_id": "$room"}})
@@ -124,15 +150,7 @@ def room_parts(rooms: Collection[RoomId], users: Collection[UserId]) -> Sequence
     A document ``{entries, listings, markers}`` has the last entries of up to `ROOMS_TOGETHER` rooms, the last entries
     that changed their memberships, and the markers of the members that these list and of ``users``.
     """
-    last: list[Document] = [
-        {"$sort": {"room": -1, "seq": -1}},
-        {"$group": {"_id": "$room", "entry": {"$first": "$$ROOT"}}},
-        {"$replaceRoot": {"newRoot": "$entry"}},
-    ]
-    return [
-        _room_parts([{"$match": {"room": {"$in": some}}}, *last], some, users)
-        for some in _groups(list(rooms), ROOMS_TOGETHER)
-    ]
+    return [_room_parts(last_entries(some).stages, some, users) for some in _groups(list(rooms), ROOMS_TOGETHER)]
 
 
 def room_parts_at(entries: Mapping[RoomId, ObjectId], users: Collection[UserId]) -> Sequence[Query]:

@@ -23,9 +23,12 @@ from .documents import (
     read_members,
     read_summary,
 )
-from .memberships import Memberships, listed_rooms, memberships_at, rooms_of
+from .memberships import Memberships, listed_rooms, memberships_at
 from .queries import Query
 from .read_session import PendingErasures, ReadSession, Results, complete, messages_by_room
+
+CHANGES_PER_ROOM = 2
+"""So many membership changes of a user are read for each room of a page. Most users have only joined."""
 
 RoomUser: TypeAlias = tuple[RoomId, UserId]
 MembersSince: TypeAlias = Mapping[RoomId, Mapping[UserId, Seq]]
@@ -34,34 +37,99 @@ MembersSince: TypeAlias = Mapping[RoomId, Mapping[UserId, Seq]]
 
 async def page(session: ReadSession, user: UserId, after: PageToken | None, limit: int) -> RoomPage:
     """Return a page of a user's rooms, as `RoomViews.page` says."""
-    return (await overview(session, user, after, limit)).page
+    read, _ = await overview(session, user, after, limit)
+    return read.page
 
 
-async def overview(session: ReadSession, user: UserId, after: PageToken | None, limit: int) -> Overview:
-    """Return all memberships of a user and a page of the rooms, as `RoomViews.overview` and `RoomViews.page` say."""
-    rooms = await rooms_of(session, user)
-    if len(rooms) <= limit:
-        builder = await read_parts(session, queries.room_parts(rooms, [user]), rooms, [user])
-        memberships, entries = builder.memberships, builder.entries
-        heads: Sequence[Document] = [
-            {"_id": room, "seq": entry["seq"], "at": entry["at"]}
-            for room, entry in entries.items()
-            if is_listed(memberships.get((room, user)))
-        ]
-        shown, token = _shown(heads, after, limit)
-    else:
-        heads, memberships = await listed_rooms(session, user, rooms)
-        shown, token = _shown(heads, after, limit)
-        ids = {head["_id"]: head["entry"] for head in shown}
-        builder = await read_parts(session, queries.room_parts_at(ids, [user]), list(ids), [user])
-        complete(list(builder.entries.values()), len(ids))
-        builder = evolve(builder, memberships=memberships)
-    views, _ = await builder.build(session, [builder.entries[head["_id"]] for head in shown], [user])
+async def overview(
+    session: ReadSession, user: UserId, after: PageToken | None, limit: int
+) -> tuple[Overview, Mapping[str, Document]]:
+    """Return all memberships of a user and a page of the rooms, as `RoomViews.overview` and `RoomViews.page` say.
+
+    Returns the documents of the page's markers too, by ``_id``.
+    """
+    (changes,) = await session.fetch(queries.own_changes(user, CHANGES_PER_ROOM * limit))
+    rooms, is_cut = {change["room"] for change in changes}, len(changes) == CHANGES_PER_ROOM * limit
+    if len(rooms) <= limit and not is_cut:
+        return await _overview_of_few(session, user, after, limit, changes)
+    heads, memberships = await listed_rooms(session, user, None if is_cut else list(rooms))
+    shown, token = _shown(heads, after, limit)
+    ids = {head["_id"]: head["entry"] for head in shown}
+    builder = await read_parts(session, queries.room_parts_at(ids, [user]), list(ids), [user])
+    complete(list(builder.entries.values()), len(ids))
+    builder = evolve(builder, memberships=memberships)
+    entries = [builder.entries[head["_id"]] for head in shown]
+    views, _ = await builder.build(session, entries, [user])
+    return _overview(user, heads, memberships, [views[head["_id"], user] for head in shown], token), builder.markers
+
+
+async def _overview_of_few(
+    session: ReadSession, user: UserId, after: PageToken | None, limit: int, own_changes: Sequence[Document]
+) -> tuple[Overview, Mapping[str, Document]]:
+    """Return the `overview` of a user with at most ``limit`` rooms.
+
+    In most rooms the user's own last change is the last of all: its entry lists the members. Only of the others are
+    the members read, together with the user's memberships, which may have changed since they were read first.
+
+    Args:
+        own_changes: documents of `queries.own_changes`, all that there are.
+    """
+    last_own = {change["room"]: change for change in sorted(own_changes, key=lambda change: change["seq"])}
+    ids = {
+        marker_id(room, member)
+        for room, change in last_own.items()
+        for member in (user, *(row["user"] for row in change.get("members", ())))
+    }
+    # After the heads: an erasure of a deletion up to a head is pending still, or has ended before the next query.
+    last, deletions, markers = await session.fetch(
+        queries.last_entries(list(last_own)), queries.pending_erasures(list(last_own)), queries.markers(list(ids))
+    )
+    entries = {entry["room"]: entry for entry in last}
+    seqs = {room: entry["seq"] for room, entry in entries.items()}
+    memberships = memberships_at(own_changes, seqs)
+    changed = {
+        room: entry["_id"] for room, entry in entries.items() if entry["became"]["shaped"] != last_own[room]["_id"]
+    }
+    builder = RoomViewBuilder(
+        entries=entries,
+        listings={change["_id"]: change for change in last_own.values() if "members" in change},
+        markers={marker["_id"]: marker for marker in markers},
+        erasures=messages_by_room(deletions),
+        memberships=memberships,
+    )
+    heads: Sequence[Document] = [
+        {"_id": room, "seq": entry["seq"], "at": entry["at"]}
+        for room, entry in entries.items()
+        if is_listed(memberships.get((room, user)))
+    ]
+    shown, token = _shown(heads, after, limit)
+    shown_entries = [entries[head["_id"]] for head in shown]
+    unread = builder.unread(shown_entries, [user])
+    *results, changes = await session.fetch(
+        *unread.queries,
+        *queries.room_parts_at(changed, [user]),
+        queries.membership_changes([user], list(changed)) if changed else None,
+    )
+    if memberships_at(changes, seqs) != {key: member for key, member in memberships.items() if key[0] in changed}:
+        return await overview(session, user, after, limit)
+    counts = unread.counts(results[: len(unread.queries)])
+    builder = builder.with_parts([document for documents in results[len(unread.queries) :] for document in documents])
+    views = builder.views(shown_entries, [user], counts)
+    return _overview(user, heads, memberships, [views[head["_id"], user] for head in shown], token), builder.markers
+
+
+def _overview(
+    user: UserId,
+    heads: Sequence[Document],
+    memberships: Memberships,
+    views: Sequence[RoomView],
+    token: str | None,
+) -> Overview:
     return Overview(
         memberships=[
             RoomMembership(room=head["_id"], head=head["seq"], member=memberships[head["_id"], user]) for head in heads
         ],
-        page=RoomPage(rooms=[views[head["_id"], user] for head in shown], next=token),
+        page=RoomPage(rooms=views, next=token),
     )
 
 
@@ -69,7 +137,7 @@ def _shown(heads: Sequence[Document], after: PageToken | None, limit: int) -> tu
     """Return the rooms of a page, newest first, and the token of the next page."""
     places = {head["_id"]: page_token(head["_id"], head["at"]) for head in heads}
     below = [head for head in heads if after is None or places[head["_id"]] < after]
-    below.sort(key=lambda head: places[head["_id"]], reverse=True)
+    below.sort(key=lambda head: (head["at"], places[head["_id"]].number), reverse=True)
     shown = below[:limit]
     return shown, places[shown[-1]["_id"]].encoded() if len(below) > limit else None
 
@@ -91,7 +159,7 @@ async def unread_total(session: ReadSession, user: UserId) -> UnreadTotal:
     markers = _read_markers(since, {document["_id"]: document for document in documents})
     loud = {room_user: marker for room_user, marker in markers.items() if not marker.muted}
     seqs = {head["_id"]: head["seq"] for head in heads}
-    unread = _Unread(seqs, [user], loud, messages_by_room(deletions))
+    unread = Unread(seqs, [user], loud, messages_by_room(deletions))
     counts = unread.counts(await session.fetch(*unread.queries)).values()
     return UnreadTotal(rooms=sum(count > 0 for count in counts), messages=sum(counts))
 
@@ -111,7 +179,9 @@ async def read_parts(
     """Return what ``parts``, queries of `queries.room_parts`, find, with the memberships of ``users`` in the rooms."""
     # After the heads: an erasure of a deletion up to a head is pending still, or has ended before the next query.
     *found, deletions, changes = await session.fetch(
-        *parts, queries.pending_erasures(rooms), queries.membership_changes(users, rooms)
+        *parts,
+        queries.pending_erasures(rooms) if rooms else None,
+        queries.membership_changes(users, rooms) if rooms else None,
     )
     documents = [document for documents in found for document in documents]
     entries = {entry["room"]: entry for document in documents for entry in document["entries"]}
@@ -153,18 +223,32 @@ class RoomViewBuilder:
             users: the users who view, whether or not they are members.
             further: a query that needs the rooms' heads.
         """
+        unread = self.unread(entries, users)
+        *results, documents = await session.fetch(*unread.queries, further)
+        return self.views(entries, users, unread.counts(results)), documents
+
+    def with_parts(self, documents: Sequence[Document]) -> "RoomViewBuilder":
+        """Return a builder with the listings, and the markers it lacks, of documents of `queries.room_parts`."""
+        listings = {listing["_id"]: listing for document in documents for listing in document["listings"]}
+        markers = {marker["_id"]: marker for document in documents for marker in document["markers"]}
+        return evolve(self, listings={**self.listings, **listings}, markers={**markers, **self.markers})
+
+    def unread(self, entries: Sequence[Document], users: Sequence[UserId]) -> "Unread":
+        """Return the queries of the numbers of unread messages. They need no listing of members."""
+        seqs = {entry["room"]: entry["seq"] for entry in entries}
+        return Unread(seqs, users, self._markers(entries, users, {}), self.erasures)
+
+    def views(
+        self, entries: Sequence[Document], users: Sequence[UserId], unread: Mapping[RoomUser, int]
+    ) -> Mapping[RoomUser, RoomView]:
+        """Return each room as each user sees it, with these numbers of unread messages."""
         members = self._members_since(entries)
         markers = self._markers(entries, users, members)
-        seqs = {entry["room"]: entry["seq"] for entry in entries}
-        unread = _Unread(seqs, users, markers, self.erasures)
-        *results, documents = await session.fetch(*unread.queries, further)
-        counts = unread.counts(results)
-        views = {
-            (entry["room"], user): self._view(entry, user, members, markers, counts)
+        return {
+            (entry["room"], user): self._view(entry, user, members, markers, unread)
             for entry in entries
             for user in users
         }
-        return views, documents
 
     def member(self, room: RoomId, user: UserId) -> Membership | None:
         """Return the membership of a user who is a member, not only invited or banned."""
@@ -217,7 +301,7 @@ def _read_markers(since: Mapping[RoomUser, Seq], documents: Mapping[str, Documen
     return {room_user: read_marker(documents.get(marker_id(*room_user)), seq) for room_user, seq in since.items()}
 
 
-class _Unread:
+class Unread:
     """The numbers of unread messages of users in rooms.
 
     A room with at most `UNREAD_MAX` entries above the marker is counted together with others with about the same seqs:

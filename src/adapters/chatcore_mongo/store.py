@@ -28,6 +28,7 @@ from . import blocks, history, log_reads, markers, memberships, queries, room_vi
 from .change_feed import ChangeFeed
 from .database import MongoDatabase
 from .entry_feed import MongoFeedReader
+from .known_views import KnownViews
 from .log_writer import LogWriter
 
 
@@ -47,15 +48,17 @@ class MongoStore(Store, EntryFeed):
         self.epoch = ""
         self._log_writer = LogWriter(self.database)
         self._change_feed = ChangeFeed()
+        self._known_views = KnownViews()
 
     async def __aenter__(self) -> Self:
         await self.database.__aenter__()
         try:
             if self.epoch != self.database.epoch:
                 self.epoch: str = self.database.epoch
-                # The old objects remember heads and positions of another database's logs.
+                # The old objects remember heads, positions and views of another database's logs.
                 self._log_writer = LogWriter(self.database)
                 self._change_feed = ChangeFeed()
+                self._known_views = KnownViews()
             await self._log_writer.erase_pending()
         except BaseException:
             await self.database.__aexit__(None, None, None)
@@ -105,7 +108,8 @@ class MongoStore(Store, EntryFeed):
         self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
     ) -> Mapping[RoomId, RoomCatchUp]:
         async with self.database.read_session() as session:
-            return await log_reads.catch_up(session, user, cursors, limit, size)
+            known = self._known_views.take(user, cursors)
+            return await log_reads.catch_up(session, user, cursors, limit, size, known)
 
     async def changes(self, after: FeedPosition | None, limit: int) -> Changes:
         async with self.database.read_session() as session:
@@ -126,7 +130,9 @@ class MongoStore(Store, EntryFeed):
 
     async def overview(self, user: UserId, limit: int) -> Overview:
         async with self.database.read_session() as session:
-            return await room_views.overview(session, user, None, limit)
+            read, markers = await room_views.overview(session, user, None, limit)
+        self._known_views.keep(user, read.page.rooms, markers)
+        return read
 
     async def unread_total(self, user: UserId) -> UnreadTotal:
         async with self.database.read_session() as session:
