@@ -38,6 +38,9 @@ from .commands.messages import EditResult as EditResult
 from .commands.messages import React as React
 from .commands.messages import SendMessage as SendMessage
 from .commands.messages import SendResult as SendResult
+from .commands.people import FindPeople as FindPeople
+from .commands.people import PeopleResult as PeopleResult
+from .commands.people import Person as Person
 from .commands.profiles import Profiles as Profiles
 from .commands.profiles import ProfilesResult as ProfilesResult
 from .commands.rate_limits import CommandLimits as CommandLimits
@@ -135,4 +138,5 @@ from .ports.room_views import Window as Window
 from .ports.store import Store as Store
 from .ports.user_directory import Profile as Profile
 from .ports.user_directory import UserDirectory as UserDirectory
+from .ports.user_directory import UserSearch as UserSearch
 from .socket import Socket as Socket

@@ -31,13 +31,13 @@ from .live.hint_queue import HintQueue
 from .live.hub import Hub
 from .live.in_flight import InFlight
 from .live.leases import Leases
-from .live.user_lookup import UserLookup
+from .live.user_lookup import UserFinder, UserLookup
 from .ports.authenticator import Principal, check_end, check_user_type
 from .ports.bus import BlockHint, Bus, Hint, MarkerHint, RevocationHint, RoomHint
 from .ports.connection import Connection
 from .ports.registry import SocketInfo, SocketRegistry
 from .ports.store import Store
-from .ports.user_directory import UserDirectory
+from .ports.user_directory import UserDirectory, UserSearch
 from .socket import Socket
 from .sockets import Authenticate, Sockets
 
@@ -83,6 +83,7 @@ class Chat:
         bus: carries hints between nodes. Without one, other nodes on the same store see changes within 2 s.
         registry: knows every user's sockets on all nodes. Without one, only sockets of this node can be closed.
         directory: knows which users exist. Without one, every valid user id exists.
+        people: finds users by the start of their id or name, for `people`. Without one, nobody is found.
         rules: the rights of members, and how many members a room may have.
         canonical: returns the canonical spelling of a user id, or None for an id that no user can have. If it raises,
             the command fails with `internal` and the exception is logged.
@@ -106,6 +107,7 @@ class Chat:
         bus: Bus | None = None,
         registry: SocketRegistry | None = None,
         directory: UserDirectory | None = None,
+        people: UserSearch | None = None,
         canonical: Callable[[UserId], UserId | None] | None = None,
         rules: Rules | None = None,
         limits: CommandLimits | None = None,
@@ -145,6 +147,7 @@ class Chat:
             store=store,
             hub=self._hub,
             directory=lookup,
+            people=UserFinder(people) if people else None,
             rights=rules.rights,
             canonical=canonical,
             new_id=new_id,

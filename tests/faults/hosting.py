@@ -189,7 +189,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
         Fault(
             "stranger-in-the-answer-of-a-directory",
-            "chatcore.live:UserLookup._checked",
+            "chatcore.live:HostCallback._checked",
             "{user: answer[user] for user in users if user in answer}",
             "dict(answer)",
             f"{PEOPLE}::test_strangers_in_the_answer_of_a_directory_are_ignored",
@@ -198,7 +198,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A directory that returns something else is `unavailable`, and the log says what to do": (
         Fault(
             "answer-of-a-directory-that-is-no-mapping",
-            "chatcore.live:UserLookup._checked",
+            "chatcore.live:HostCallback._checked",
             "isinstance(answer, Mapping)",
             "True",
             f"{PEOPLE}::test_fault_of_a_directory_is_unavailable_and_logged_once",

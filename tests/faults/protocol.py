@@ -43,6 +43,24 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             OVER_SOCKETS,
         ),
     ),
+    "A blocked user does not find the user who blocks": (
+        Fault(
+            "people-finds-blocker",
+            "chatcore.commands.people:FindPeople.handle",
+            "if (user, context.user) not in blocks",
+            "",
+            "tests/unit/test_find_people.py::test_user_who_blocks_is_not_found_by_the_blocked_user",
+        ),
+    ),
+    "People are found whatever the case": (
+        Fault(
+            "prefix-compared-as-written",
+            "chatcore.commands.people:FindPeople.handle",
+            "search_form(self.prefix)",
+            "self.prefix",
+            "tests/unit/test_find_people.py::test_case_and_width_of_the_prefix_make_no_difference",
+        ),
+    ),
     "No room is created with a member who has blocked the creator": (
         Fault(
             "room-created-with-blocker",

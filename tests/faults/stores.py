@@ -29,6 +29,15 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "tests/integration/test_sqlite_store.py::TestSqliteBlocks::test_block_above_the_limit_is_conflict_and_changes_nothing",
         ),
     ),
+    "A search returns at most the limit, and each user once": (
+        Fault(
+            "sqlite-finds-too-few",
+            "chatcore_sqlite.accounts:SqliteAccounts.find",
+            "FORMS * limit",
+            "limit",
+            "tests/integration/test_sqlite_accounts.py::TestSqliteAccounts::test_find_returns_each_user_once_and_at_most_the_limit",
+        ),
+    ),
     "The state of a private room has its blocks": (
         Fault(
             "mongo-state-without-blocks",

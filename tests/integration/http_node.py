@@ -116,7 +116,9 @@ async def http_node(
 
     hasher = Argon2Hasher(argon2.profiles.CHEAPEST)
     accounts = Accounts(accounts_store, hasher, JwtTokens(SECRET), canonical, on_ended=end)
-    chat = Chat(store, directory=accounts.directory, canonical=accounts.canonical, limits=limits)
+    chat = Chat(
+        store, directory=accounts.directory, people=accounts.people, canonical=accounts.canonical, limits=limits
+    )
     admitted = origins if isinstance(origins, Origins) else Origins.parse(origins)
     parts = Parts(chat, accounts, authenticate or accounts.authenticate, admitted, more)
     async with present_host()(parts) as url, ClientSession() as client:

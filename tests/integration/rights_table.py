@@ -125,6 +125,7 @@ history with nobody                  U           U         N
 unread                               U           U         +
 profiles of a stranger               U           U         +
 profiles of nobody                   U           U         +
+people                               U           U         +
 block a stranger                     U           U         +
 block nobody                         U           U         N
 block oneself                        U           U         I

@@ -94,13 +94,16 @@ async def test_blocking_user_and_groups_are_not_affected() -> None:
 
 
 async def test_unblocked_user_may_write_again() -> None:
-    async with Chat(MemoryStore()) as chat, Chat(chat.store) as elsewhere:
-        await chat.execute("alice", BlockUser(user="bob"))
-        for node in (chat, elsewhere):
-            assert await refused(node, "bob", to("alice", "1"))
-        await chat.execute("alice", UnblockUser(user="bob"))
-        for number, node in enumerate((elsewhere, chat), start=1):
-            assert (await node.execute("bob", to("alice", str(number)))).seq == number
+    store = MemoryStore()
+    async with Chat(store) as chat, Chat(store) as elsewhere:
+        await chat.execute("alice", to("bob", "0"))
+        async with chat.connect(Recorder(), user="bob"), elsewhere.connect(Recorder(), user="bob"):
+            await chat.execute("alice", BlockUser(user="bob"))
+            for node in (chat, elsewhere):
+                assert await refused(node, "bob", to("alice", "1"))
+            await chat.execute("alice", UnblockUser(user="bob"))
+            for number, node in enumerate((elsewhere, chat), start=2):
+                assert (await node.execute("bob", to("alice", str(number)))).seq == number
 
 
 async def test_retry_of_a_message_from_before_the_block_gets_its_first_answer() -> None:

@@ -1,14 +1,17 @@
 """Accounts in this process's memory."""
 
 import time
+from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
+from itertools import islice
 
 import attrs
 from anyio.lowlevel import checkpoint
 from attrs import define, frozen
 
 from chatcore.accounts.ports import AccountStore, Rotation, Session
+from chatcore.domain.names import search_forms
 from chatcore.errors import Conflict
 from chatcore.ids import UserId
 from chatcore.ports.user_directory import Profile
@@ -35,12 +38,17 @@ class MemoryAccounts(AccountStore):
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._names: list[tuple[str, UserId]] = []  # sorted
         self._accounts: dict[UserId, _Account] = {}
         self._sessions: dict[str, _Open] = {}  # the least recently rotated session comes first
 
     async def create(self, user: UserId, password_hash: str, name: str | None) -> None:
         await checkpoint()
-        account = self._accounts.setdefault(user, _Account(password_hash, Profile(name=name)))
+        if user not in self._accounts:
+            self._accounts[user] = _Account(password_hash, Profile(name=name))
+            for form in search_forms(user, name):
+                insort(self._names, (form, user))
+        account = self._accounts[user]
         if account.password_hash != password_hash:
             raise Conflict
 
@@ -52,6 +60,15 @@ class MemoryAccounts(AccountStore):
     async def profiles(self, users: Collection[UserId]) -> Mapping[UserId, Profile]:
         await checkpoint()
         return {user: self._accounts[user].profile for user in users if user in self._accounts}
+
+    async def find(self, prefix: str, limit: int) -> Mapping[UserId, Profile]:
+        await checkpoint()
+        found: dict[UserId, Profile] = {}
+        for form, user in islice(self._names, bisect_left(self._names, (prefix, "")), None):
+            if not form.startswith(prefix) or len(found) == limit:
+                break
+            found[user] = self._accounts[user].profile
+        return found
 
     async def open_session(self, session: Session, lifetime: timedelta) -> None:
         await checkpoint()

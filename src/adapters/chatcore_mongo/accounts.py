@@ -9,6 +9,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
 from chatcore.accounts.ports import AccountStore, Rotation, Session
+from chatcore.domain.names import LAST, search_forms
 from chatcore.errors import Conflict, Unavailable
 from chatcore.ids import UserId
 from chatcore.ports.user_directory import Profile
@@ -33,7 +34,7 @@ class MongoAccounts(AccountStore):
         self._database = database
 
     async def create(self, user: UserId, password_hash: str, name: str | None) -> None:
-        account = {"_id": user, "password_hash": password_hash, "name": name}
+        account = {"_id": user, "password_hash": password_hash, "name": name, "forms": search_forms(user, name)}
 
         async def work(mongo: AsyncDatabase[Document], session: AsyncClientSession) -> None:
             try:
@@ -53,6 +54,13 @@ class MongoAccounts(AccountStore):
 
     async def profiles(self, users: Collection[UserId]) -> Mapping[UserId, Profile]:
         stages: list[Document] = [{"$match": {"_id": {"$in": list(users)}}}, {"$project": {"name": 1}}]
+        async with self._database.read_session() as session:
+            (accounts,) = await session.fetch(Query(ACCOUNTS, stages))
+        return {account["_id"]: Profile(name=account["name"]) for account in accounts}
+
+    async def find(self, prefix: str, limit: int) -> Mapping[UserId, Profile]:
+        begins = {"forms": {"$elemMatch": {"$gte": prefix, "$lt": prefix + LAST}}}
+        stages: list[Document] = [{"$match": begins}, {"$limit": limit}, {"$project": {"name": 1}}]
         async with self._database.read_session() as session:
             (accounts,) = await session.fetch(Query(ACCOUNTS, stages))
         return {account["_id"]: Profile(name=account["name"]) for account in accounts}

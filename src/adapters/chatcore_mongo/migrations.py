@@ -6,16 +6,18 @@ from typing import Any
 
 from attrs import frozen
 from bson import Int64
-from pymongo import IndexModel
+from pymongo import IndexModel, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
+from chatcore.domain.names import search_forms
 from chatcore.errors import StoreError
 from chatcore.ids import new_id
 
-from .documents import BLOCKS, ENTRIES, META, SESSIONS, SOCKETS, Document
+from .documents import ACCOUNTS, BLOCKS, ENTRIES, META, SESSIONS, SOCKETS, Document
 
 OLDEST_SERVER = (6, 0)
+UPDATES_TOGETHER = 1_000
 STORE = {"_id": "store"}
 
 _EXISTS = {"$exists": True}
@@ -91,6 +93,20 @@ def _indexes(collection: str, indexes: Sequence[IndexModel]) -> Callable[[AsyncD
     return lambda database: database[collection].create_indexes(list(indexes))
 
 
+async def _note_forms(database: AsyncDatabase[Document]) -> None:
+    """Add the forms of names to accounts that have none, and index them."""
+    accounts, updates = database[ACCOUNTS], list[UpdateOne]()
+    async for account in accounts.find({"forms": {"$exists": False}}, {"name": 1}):
+        forms = search_forms(account["_id"], account["name"])
+        updates.append(UpdateOne({"_id": account["_id"]}, {"$set": {"forms": forms}}))
+        if len(updates) == UPDATES_TOGETHER:
+            await accounts.bulk_write(updates)
+            updates.clear()
+    if updates:
+        await accounts.bulk_write(updates)
+    await accounts.create_indexes([IndexModel([("forms", 1)], name="by_form")])
+
+
 MIGRATIONS: Sequence[Migration] = (
     Migration("give the store its epoch", _create_store),
     Migration("index the logs by seq, key and time", _indexes(ENTRIES, LOG)),
@@ -99,6 +115,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("index sockets by user, and let them end", _indexes(SOCKETS, [*BY_USER, _ending("kept_until")])),
     Migration("index messages apart from deleted ones", _index_messages),
     Migration("index blocks by user and time", _indexes(BLOCKS, BLOCKED)),
+    Migration("index accounts by the forms of their names", _note_forms),
 )
 """Step n brings a database from version n - 1 to version n. Released steps never change; new ones follow them."""
 

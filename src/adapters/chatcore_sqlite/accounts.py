@@ -4,15 +4,18 @@ import json
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
+from itertools import islice
 from sqlite3 import Connection
 
 import attrs
 
 from chatcore.accounts.ports import AccountStore, Rotation, Session
+from chatcore.domain.names import FORMS, LAST, search_forms
 from chatcore.errors import Conflict
 from chatcore.ids import UserId
 from chatcore.ports.user_directory import Profile
 
+from . import statements
 from .database import SqliteDatabase
 
 SPENDS_KEPT = 16
@@ -27,12 +30,15 @@ class SqliteAccounts(AccountStore):
 
     async def create(self, user: UserId, password_hash: str, name: str | None) -> None:
         def work(connection: Connection) -> None:
-            connection.execute(
+            inserted = connection.execute(
                 "INSERT INTO accounts (user, password_hash, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 (user, password_hash, name),
             )
             if _password_hash(connection, user) != password_hash:
                 raise Conflict
+            if inserted.rowcount:
+                forms = [(form, user) for form in search_forms(user, name)]
+                connection.executemany(statements.ADD_NAME, forms)
 
         await self._database.write(work)
 
@@ -44,6 +50,11 @@ class SqliteAccounts(AccountStore):
         wanted = json.dumps(list(users))
         rows = await self._database.read(lambda connection: connection.execute(query, (wanted,)).fetchall())
         return {user: Profile(name=name) for user, name in rows}
+
+    async def find(self, prefix: str, limit: int) -> Mapping[UserId, Profile]:
+        bounds = prefix, prefix + LAST, FORMS * limit  # some users are found by each of their forms
+        rows = await self._database.read(lambda connection: connection.execute(statements.FIND, bounds).fetchall())
+        return dict(islice({user: Profile(name=name) for user, name in rows}.items(), limit))
 
     async def open_session(self, session: Session, lifetime: timedelta) -> None:
         def work(connection: Connection) -> None:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
+from chatcore.domain.names import search_form
 from chatcore.errors import StoreError
 
 APPLICATION_ID = 0x63686174  # "chat"
@@ -143,6 +144,16 @@ CREATE TABLE blocks (
 CREATE UNIQUE INDEX blocks_by_user ON blocks (user, blocked);
 """
 
+NAMES = """
+CREATE TABLE account_names (
+    form TEXT NOT NULL,  -- of the user id or of the name: chatcore.domain.names
+    user TEXT NOT NULL,
+    PRIMARY KEY (form, user)
+) STRICT, WITHOUT ROWID;
+INSERT OR IGNORE INTO account_names SELECT search_form(user), user FROM accounts;
+INSERT OR IGNORE INTO account_names SELECT search_form(name), user FROM accounts WHERE name IS NOT NULL;
+"""
+
 
 @frozen
 class Migration:
@@ -158,6 +169,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("make the table that checks of free space write to", PROBES),
     Migration("index the members of each room that its list shows", LISTED),
     Migration("make the table of blocked users", BLOCKS),
+    Migration("make the table by which users are found", NAMES),
 )
 """Step n brings a file from version n - 1 to version n. Released steps never change; new ones follow them."""
 
@@ -199,6 +211,7 @@ def _version(connection: sqlite3.Connection, file: Path) -> int:
 
 
 def _apply(connection: sqlite3.Connection, number: int, script: str) -> None:
+    connection.create_function("search_form", 1, search_form, deterministic=True)
     pragmas = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number};"
     try:
         connection.executescript(f"BEGIN IMMEDIATE; {script} {pragmas} COMMIT;")

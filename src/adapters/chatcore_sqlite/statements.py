@@ -117,6 +117,14 @@ BLOCKS_OF = "SELECT blocked FROM blocks WHERE user = ? ORDER BY blocked"
 NEWEST_BLOCK = "SELECT coalesce(max(position), 0) FROM blocks"
 NEW_BLOCKS = "SELECT position, user, blocked FROM blocks WHERE position > ? ORDER BY position"
 
+# The users by the forms of their names.
+
+ADD_NAME = "INSERT OR IGNORE INTO account_names (form, user) VALUES (?, ?)"
+FIND = """
+    SELECT accounts.user, accounts.name FROM account_names JOIN accounts ON accounts.user = account_names.user
+    WHERE form >= ? AND form < ? ORDER BY form, account_names.user LIMIT ?
+"""
+
 # One room.
 
 ROOM_NAMED = f"SELECT {ROOM} FROM rooms WHERE room = ?"

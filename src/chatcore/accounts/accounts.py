@@ -203,6 +203,10 @@ class Accounts:
         """Return the profiles of the ``users`` who have an account. ``users`` are ids as `canonical` returns them."""
         return await self._store.profiles(users)
 
+    async def people(self, prefix: str, limit: int) -> Mapping[UserId, Profile]:
+        """Return users whose id or name begins with ``prefix``: a `UserSearch`."""
+        return await self._store.find(prefix, limit)
+
     def canonical(self, name: str) -> UserId | None:
         """Return the user id of a user name in a command; None if no account can have that name."""
         return self._normalise(name)

@@ -83,6 +83,13 @@ class AccountStore(ABC):
         """Return the profiles of the ``users`` who have an account, as of one snapshot."""
 
     @abstractmethod
+    async def find(self, prefix: str, limit: int) -> Mapping[UserId, Profile]:
+        """Return up to ``limit`` users whose id or name begins with ``prefix``, in the order of the form that matches.
+
+        ``prefix``, ids and names are compared as `chatcore.domain.names.search_form` returns them.
+        """
+
+    @abstractmethod
     async def open_session(self, session: Session, lifetime: timedelta) -> None:
         """Create a session, under an id that was never used. The session ends after ``lifetime`` without a rotation."""
 

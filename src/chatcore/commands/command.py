@@ -19,7 +19,7 @@ from ..live.hub import Hub
 from ..live.live_sockets import LiveSocket
 from ..ports.rate_limiter import LimitName
 from ..ports.store import Store
-from ..ports.user_directory import UserDirectory
+from ..ports.user_directory import UserDirectory, UserSearch
 from . import fields
 
 Answer_co = TypeVar("Answer_co", covariant=True)
@@ -189,6 +189,7 @@ class Context:
     store: Store
     hub: Hub
     directory: UserDirectory | None
+    people: UserSearch | None
     rights: Rights
     socket: LiveSocket | None
 

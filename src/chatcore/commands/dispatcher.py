@@ -17,7 +17,7 @@ from ..live.hub import Hub
 from ..live.in_flight import InFlight
 from ..live.live_sockets import LiveSocket
 from ..ports.store import Store
-from ..ports.user_directory import UserDirectory
+from ..ports.user_directory import UserDirectory, UserSearch
 from .command import Command, Context, ReadingCommand, RoomCommand
 from .gate import HostChecks, Via
 from .rate_limits import CommandLimits
@@ -56,6 +56,7 @@ class CommandDispatcher:
     store: Store
     hub: Hub
     directory: UserDirectory | None
+    people: UserSearch | None
     rights: Rights
     canonical: Callable[[UserId], UserId | None] | None
     new_id: Callable[[], str]
@@ -86,6 +87,7 @@ class CommandDispatcher:
                 store=self.store,
                 hub=self.hub,
                 directory=self.directory,
+                people=self.people,
                 rights=self.rights,
                 socket=socket,
             )

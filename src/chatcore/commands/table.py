@@ -19,6 +19,7 @@ from .membership import (
     UnbanUser,
 )
 from .messages import DeleteMessage, EditMessage, React, SendMessage
+from .people import FindPeople
 from .profiles import Profiles
 from .rooms import CreateRoom, GetRoom, ListRooms, UpdateRoom
 from .sync import Sync
@@ -50,6 +51,7 @@ COMMANDS: Mapping[str, type[Command[Any]]] = {
         BlockUser,
         UnblockUser,
         ListBlocks,
+        FindPeople,
         RefreshAuth,
     )
 }

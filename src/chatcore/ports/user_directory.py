@@ -53,3 +53,9 @@ class Profile:
 
 UserDirectory: TypeAlias = Callable[[Collection[UserId]], Awaitable[Mapping[UserId, Profile]]]
 """Returns the profiles of those users who exist. Without a user directory every valid user id exists."""
+
+UserSearch: TypeAlias = Callable[[str, int], Awaitable[Mapping[UserId, Profile]]]
+"""Returns users whose id or name begins with a prefix, at most as many as a number, in the order to show them.
+
+The prefix is as `chatcore.domain.names.search_form` returns it: ids and names are compared in that form.
+"""

@@ -12,6 +12,7 @@ from ..commands.history import HistoryPage
 from ..commands.markers import MarkResult
 from ..commands.membership import MemberPage
 from ..commands.messages import EditResult, SendResult
+from ..commands.people import PeopleResult
 from ..commands.profiles import ProfilesResult
 from ..commands.rooms import RoomList
 from ..commands.sync import RoomSync, SyncResult
@@ -83,6 +84,10 @@ def _profiles_object(result: ProfilesResult) -> Object:
     return {"profiles": profiles} | ({"rest": list(result.rest)} if result.rest else {})
 
 
+def _people_object(result: PeopleResult) -> Object:
+    return {"people": [attrs.asdict(person, filter=lambda _, value: value is not None) for person in result.people]}
+
+
 def _member_page_object(page: MemberPage) -> Object:
     wire: Object = {"members": [attrs.asdict(row) for row in page.members]}
     return wire | ({"next": page.next} if page.next else {})
@@ -103,6 +108,7 @@ _ANSWERS: Mapping[type, Callable[[Any], Object]] = {
     MarkResult: _marks_object,
     UnreadTotal: attrs.asdict,
     ProfilesResult: _profiles_object,
+    PeopleResult: _people_object,
     BlockResult: attrs.asdict,
     BlockedUsers: lambda blocked: {"users": list(blocked.users)},
     RefreshResult: _refreshed_object,

@@ -241,6 +241,7 @@ EXAMPLES: Sequence[Example] = (
         answer=_changed(11),
         path="/rooms/{room}/members/{user}",
     ),
+    Example(command="people", fields={"prefix": "Ca"}, answer={"people": [{"user": "carol"}]}),
     Example(command="block", fields={"user": "carol"}, answer={}),
     Example(command="blocks", fields={}, answer={"users": ["carol"]}),
     Example(command="unblock", fields={"user": "carol"}, answer={}),

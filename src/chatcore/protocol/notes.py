@@ -41,6 +41,8 @@ NOTES: Mapping[str, str] = {
     "on": "true adds, false takes back.",
     "password": "The password.",
     "peer": "Of a private room: the other user.",
+    "people": "The users who were found, in the order to show them.",
+    "prefix": "The start of a user id or of a name; case makes no difference.",
     "protocol": "The version of the contract.",
     "read": "The seq up to which the user has read.",
     "reason": "A text for people.",

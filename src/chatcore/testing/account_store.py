@@ -7,6 +7,7 @@ from typing import TypeAlias, TypeVar
 import pytest
 
 from ..accounts import AccountStore, Rotation, Session
+from ..domain.names import search_form
 from ..errors import Conflict
 from ..ports.user_directory import Profile
 from .logs import ALMOST_EQUAL, HOSTILE_NAMES
@@ -98,6 +99,42 @@ class AccountStoreContract:
         asked = [f"user{number}" for number in range(500)] + ["alice", "bob", "bob"]
         assert await store.profiles(asked) == {"alice": Profile(name="Alice"), "bob": Profile()}
         assert await store.profiles([]) == {}
+
+    async def test_find_returns_users_by_the_start_of_id_or_name(self, store: AccountStore) -> None:
+        names = {
+            "bob": "Robert",
+            "bo": None,
+            "alice": "bob's sister",
+            "robin": "Bo",
+            "carl": "\uff22\uff2f\uff22",
+            "zoe": "Zoë",
+        }
+        for user, name in names.items():
+            await store.create(user, "$hash$", name)
+        found = await store.find("bo", 10)
+        assert list(found) == ["bo", "robin", "bob", "carl", "alice"]
+        assert found["robin"] == Profile(name="Bo")
+        assert list(await store.find("rob", 10)) == ["bob", "robin"]
+        assert list(await store.find("zoë", 10)) == ["zoe"]
+        assert await store.find("ob", 10) == {}
+
+    @pytest.mark.parametrize("limit", [1, 2, 5, 40])
+    async def test_find_returns_each_user_once_and_at_most_the_limit(self, store: AccountStore, limit: int) -> None:
+        for number in range(20):
+            await store.create(f"user{number:02}", "$hash$", f"User{number:02}!")
+        assert list(await store.find("user", limit)) == [f"user{number:02}" for number in range(20)][:limit]
+
+    async def test_find_after_a_repeated_create_finds_the_first_name(self, store: AccountStore) -> None:
+        for name in ("Bob", "Robert"):
+            await store.create("user", "$hash$", name)
+        assert list(await store.find("bob", 10)) == ["user"]
+        assert await store.find("robert", 10) == {}
+
+    @pytest.mark.parametrize("user", HOSTILE_NAMES)
+    async def test_find_takes_every_name(self, store: AccountStore, user: str) -> None:
+        await store.create("plain", "$hash$", None)
+        await store.create(user, "$hash$", None)
+        assert user in await store.find(search_form(user), 10)
 
     async def test_session_is_stored_as_it_was_opened(self, store: AccountStore) -> None:
         await store.open_session(session_of(device="Bob's 📱"), DAY)

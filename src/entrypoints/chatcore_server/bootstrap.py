@@ -64,6 +64,7 @@ def bootstrap(settings: Settings) -> Components:
         store,
         registry=registry,
         directory=accounts.directory,
+        people=accounts.people,
         canonical=accounts.canonical,
         rules=rules,
         limits=_command_limits(settings, limiter),

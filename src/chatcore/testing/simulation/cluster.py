@@ -14,7 +14,7 @@ from ...ports.registry import SocketRegistry
 from ...ports.store import Store
 from .connection import Frame, SimulatedConnection
 from .faulty_ports import FaultyBus, FaultyRegistry, FaultyStore, SharedBus, SharedRegistry, SharedStore
-from .host import authenticate, canonical, directory
+from .host import authenticate, canonical, directory, people
 from .processes import Process, hold_back
 from .profile import InjectedError
 from .world import World
@@ -50,6 +50,7 @@ class Node:
             bus=FaultyBus(bus, self.process),
             registry=self.registry,
             directory=partial(directory, world, self.process),
+            people=partial(people, world, self.process),
             canonical=partial(canonical, world, self.process),
             clock=self.clock,
             new_id=world.new_id,

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import anyio
 
+from ...domain.names import search_form
 from ...errors import Unavailable
 from ...ids import UserId
 from ...ports.authenticator import Principal
@@ -27,6 +28,13 @@ async def directory(world: World, process: Process, users: Collection[UserId]) -
     """Return the profiles of ``users``. Every user exists except `UNKNOWN_USER`."""
     await _apply_fault(world, process, world.faults.draw(DIRECTORY_FAULTS), slow_max_s=1.9)
     return {user: Profile() for user in users if user != UNKNOWN_USER}
+
+
+async def people(world: World, process: Process, prefix: str, limit: int) -> Mapping[UserId, Profile]:
+    """Return users whose id begins with ``prefix``."""
+    await _apply_fault(world, process, world.faults.draw(DIRECTORY_FAULTS), slow_max_s=1.9)
+    found = sorted(user for user in (*world.users, STRANGER) if search_form(user).startswith(prefix))
+    return {user: Profile() for user in found[:limit]}
 
 
 def canonical(world: World, process: Process, user: UserId) -> UserId:

@@ -9,18 +9,20 @@ from ...commands.blocks import BlockUser, ListBlocks, UnblockUser
 from ...commands.history import History
 from ...commands.markers import Mark, Unread
 from ...commands.membership import ListMembers
+from ...commands.people import FindPeople
 from ...commands.profiles import Profiles
 from ...commands.rooms import GetRoom, ListRooms
 from ...commands.sync import Cursor, Sync
 from ...domain import permissions
 from ...domain.entries import Message
+from ...domain.names import search_form
 from ...domain.serialization import compact_json
 from ...domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, RoomState
 from ...errors import NotFound, Unauthenticated
 from ...ids import Seq, UserId, private_room_id
 from ...protocol import Object, entry_object, error_object
 from .host import REFRESHED_S, VALID_TOKEN
-from .profile import UNKNOWN_USER
+from .profile import STRANGER, UNKNOWN_USER
 from .reference_log import POSITIONS, StoredLog, StoredLogs
 from .world import Attempt, World
 
@@ -423,6 +425,19 @@ def _check_blocks(world: World, attempt: Attempt, command: ListBlocks, answer: O
     return None
 
 
+def _check_people(world: World, attempt: Attempt, command: FindPeople, answer: Object, logs: StoredLogs) -> str | None:
+    start, end = attempt.started_at, attempt.started_at + attempt.took_s
+    form = search_form(command.prefix)
+    matching = sorted(user for user in (*world.users, STRANGER) if search_form(user).startswith(form))
+    may_block = {user for user in matching if world.blocks.may_be((user, attempt.user), start, end, on=True)}
+    may_show = {user for user in matching if world.blocks.may_be((user, attempt.user), start, end, on=False)}
+    shown = [person["user"] for person in answer["people"]]
+    if shown != sorted(set(shown) & may_show) or len(shown) > command.limit:
+        return f"expected only {sorted(may_show)}"
+    missing = set(matching) - may_block - set(shown)
+    return f"{missing} are missing" if missing and len(shown) < command.limit else None
+
+
 # Access.
 
 
@@ -449,6 +464,7 @@ READ_CHECKS: Mapping[str, ReadCheck] = {
     "block": _check_block,
     "unblock": _check_block,
     "blocks": _check_blocks,
+    "people": _check_people,
     "auth.refresh": _check_refresh,
 }
 """The check of each command that reads, by its name."""

@@ -38,6 +38,7 @@ RETRIED_WARNINGS = (
 )
 CALLBACK_TIMEOUTS = (
     "user directory failed: reason=the directory took more than 2 s",
+    "user search failed: reason=the search took more than 2 s",
     "authentication failed: reason=authenticate took more than 2 s",
 )
 NEVER_AWAITED = "coroutine 'Background._carry_out' was never awaited"

@@ -289,6 +289,10 @@ def _blocks(_: Workload, __: UserId) -> Object:
     return {}
 
 
+def _people(work: Workload, _: UserId) -> Object:
+    return {"prefix": work.user()[: work.random.choice((1, 2))], "limit": work.random.choice((1, 2, 50))}
+
+
 def _refresh(work: Workload, _: UserId) -> Object:
     return {"token": work.random.choice(TOKENS)}
 
@@ -321,6 +325,7 @@ GENERATORS: Mapping[str, tuple[float, Generator]] = {
     "block": (0.3, _block),
     "unblock": (0.6, _block),
     "blocks": (0.2, _blocks),
+    "people": (0.3, _people),
     "auth.refresh": (1.5, _refresh),
 }
 """How often each command is given, relative to the others, and its generator. A new command needs a row here."""
