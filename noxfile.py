@@ -175,6 +175,7 @@ def soak(session: nox.Session) -> None:
     session.run("pytest", "tests/integration/test_feed_kill.py", env={"CHATCORE_TEST_FEED_KILLS": "50"})
     session.run("pytest", "tests/integration/test_cutting_proxy.py", env={"CHATCORE_TEST_CUTS": "1000"})
     session.run("pytest", "tests/integration/socketio/test_memory.py", env={"CHATCORE_TEST_CONNECTIONS": "100000"})
+    session.run("pytest", "tests/integration/test_http_contract.py", env={"CHATCORE_TEST_CONTRACT_REQUESTS": "300"})
     everywhere = {"CHATCORE_TEST_ALL_HOSTS": "1"}
     suites = "test_http_ or test_rights_ or test_socket_input or test_conversation or test_error_codes"
     session.run("pytest", "tests/integration", "-k", suites, "-n", "4", "--dist", "loadscope", env=everywhere)

@@ -5,11 +5,78 @@ from collections.abc import Mapping, Sequence
 from .fault import Fault
 
 HISTORY = "tests/unit/test_history.py"
+DOCUMENTS = "tests/unit/test_documents.py"
 CODEC = "tests/unit/test_http_codec.py"
 OVER_HTTP = "tests/integration/test_rights_matrix.py::test_every_user_gets_answer_of_table_over_http"
 OVER_SOCKETS = "tests/integration/test_rights_matrix.py::test_every_user_gets_answer_of_table_over_socket"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
+    # The documents.
+    "The documents say what the contract says": tuple(
+        Fault(name, symbol, right, wrong, f"{DOCUMENTS}::{test}")
+        for name, symbol, right, wrong, test in (
+            (
+                "bound-of-first-members-changed",
+                "chatcore.commands:FIRST_MEMBERS_MAX",
+                "100",
+                "99",
+                "test_bounds_of_lists_are_stated_in_section_of_command",
+            ),
+            (
+                "bound-of-title-changed",
+                "chatcore.commands.fields:title",
+                "200",
+                "100",
+                "test_bounds_of_fields_are_those_of_contract",
+            ),
+            (
+                "refusal-of-stale-edit-not-documented",
+                "chatcore.commands:EditMessage",
+                '"conflict":',
+                '"not_found":',
+                "test_refusals_of_command_are_those_of_contract",
+            ),
+            (
+                "room-without-peer-in-documents",
+                "chatcore.protocol:_room_properties",
+                "peer=str, ",
+                "",
+                "test_room_and_entries_have_fields_of_contract",
+            ),
+            (
+                "push-not-documented",
+                "chatcore.protocol:PUSHES",
+                '"room.gone": RoomGone,',
+                "",
+                "test_documents_have_exactly_the_pushes_of_contract",
+            ),
+            (
+                "path-example-of-another-type",
+                "chatcore_http:_path_value",
+                "example.fields[name]",
+                "str(example.fields[name])",
+                "test_examples_fit_their_schemas_and_have_no_other_fields",
+            ),
+        )
+    ),
+    "Clients keep a document, and ask again": (
+        Fault(
+            "kept-document-is-sent-again",
+            "chatcore_documents:_has",
+            "tag in tags or",
+            "False or",
+            "tests/integration/test_document_addresses.py::test_document_is_kept_by_clients_and_asked_for_again",
+        ),
+    ),
+    "The examples of the documents are answered as shown": (
+        Fault(
+            "example-with-another-answer",
+            "chatcore.protocol.examples:EXAMPLES",
+            'answer={"rooms": 1, "messages": 1}',
+            'answer={"rooms": 1, "messages": 2}',
+            "tests/integration/test_document_examples.py::test_frames_of_page_are_answered_as_shown",
+        ),
+    ),
     # Values, answers and errors.
     "Equal refusals are equal byte for byte": (
         Fault(

@@ -15,8 +15,10 @@ from attrs import frozen
 from chatcore.accounts import Accounts
 from chatcore.chat import Chat
 from chatcore.ports.authenticator import Authenticator
-from chatcore_aiohttp import add_endpoints, add_guard, add_socketio, add_websocket, mount
+from chatcore_aiohttp import add_endpoints, add_guard, add_pages, add_socketio, add_websocket, mount
+from chatcore_documents import document_endpoints
 from chatcore_http import AccountRoutes, CommandRoutes, Endpoint, Endpoints, Guard, Origins, SocketRoutes
+from chatcore_server.app import PAGES as SERVER_PAGES
 from chatcore_socketio import SocketioServer
 from chatcore_websocket import Websockets, WebsocketServer
 
@@ -87,7 +89,9 @@ def endpoints_of(chat: Chat, accounts: Accounts, authenticate: Authenticator | N
 async def server(node: Parts) -> AsyncGenerator[str]:
     app = web.Application()
     add_guard(app, Guard(node.origins))
-    add_endpoints(app, Endpoints([*endpoints_of(node.chat, node.accounts, node.authenticate), *node.endpoints]))
+    endpoints = [*endpoints_of(node.chat, node.accounts, node.authenticate), *node.endpoints]
+    add_endpoints(app, Endpoints(endpoints))
+    add_pages(app, document_endpoints(endpoints, SERVER_PAGES))
     websockets = Websockets(node.chat, node.authenticate, origins=node.origins)
     add_socketio(app, SocketioServer(websockets))
     add_websocket(app, WebsocketServer(websockets))

@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
+import jsonschema_rs
 import pytest
 
 from chatcore.commands.table import COMMANDS
 from chatcore.protocol.events import EVENTS
 from chatcore.protocol.examples import EXAMPLES, PUSH_EXAMPLES
 from chatcore.protocol.pushes import PUSHES
+from chatcore_http.account_operations import NEW_USER_MAX
 from tests import contract_page as page
 from tests.contract_documents import (
     asyncapi_document,
@@ -135,6 +137,9 @@ def test_refusals_of_command_are_those_of_contract(command: str) -> None:
     expected = page.refusals_of(command) | page.general_refusals()
     if "key" in page.fields_of(command):
         expected.add("key_reused")
+    if COMMANDS[command].user_fields and not COMMANDS[command].skips_impossible_users:
+        assert "no account\n  can have is unknown: `not_found`" in page.section("Users")
+        expected.add("not_found")
     for channel in CHANNELS:
         schema = payload(f"{command}.error", channel)
         error = schema["properties"]["answer"] if channel == "websocket" else schema
@@ -266,6 +271,9 @@ def test_bounds_of_fields_are_those_of_contract() -> None:
         expected = dict(rules.get(name, {}))
         if schema.get("type") == "array" and "maxItems" not in expected:
             continue  # `user` in a query may be repeated
+        if (where, name) == ("POST /accounts", "user"):
+            expected["maxLength"] = NEW_USER_MAX
+            assert f"1-{NEW_USER_MAX} characters" in page.bounds()["user"]
         if " " in where and where.split()[0] in ("GET", "DELETE") and expected.get("minLength") == 0:
             expected["minLength"] = 1  # nothing in a query is empty
         actual = {keyword: schema.get(keyword) for keyword in expected}
@@ -328,6 +336,40 @@ def test_commands_are_the_same_on_both_channels() -> None:
         assert without_notes(framed["data"]) == without_notes(payload(command))
         answered = payload(f"{command}.answer", "websocket")["properties"]["answer"]
         assert without_notes(answered) == without_notes(payload(f"{command}.answer"))
+
+
+def closed(schema: Json) -> Json:
+    """Return a schema in which objects have no other fields than those that it names."""
+    match schema:
+        case Mapping():
+            inner = {name: value if name == "allOf" else closed(value) for name, value in schema.items()}
+            is_open = isinstance(schema.get("properties"), Mapping) and "additionalProperties" not in schema
+            return {**inner, "additionalProperties": False} if is_open and "required" in schema else inner
+        case list():
+            return [closed(item) for item in schema]
+        case _:
+            return schema
+
+
+def faults(document: Json, schema: Json, value: Json) -> list[str]:
+    whole = {**closed(schema), "components": closed(document["components"])}
+    return [str(fault) for fault in jsonschema_rs.Draft202012Validator(whole).iter_errors(value)]
+
+
+def test_examples_fit_their_schemas_and_have_no_other_fields() -> None:
+    document = asyncapi_document()
+    for name, described in document["components"]["messages"].items():
+        for example in described.get("examples", ()):
+            assert faults(document, described["payload"], example["payload"]) == [], name
+    document = openapi_document()
+    for method, path, operation in operations():
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        for content in (content for body in bodies for content in body.get("content", {}).values()):
+            for example in content.get("examples", {}).values():
+                assert faults(document, content["schema"], example["value"]) == [], f"{method} {path}"
+        for parameter in operation.get("parameters", ()):
+            for example in parameter.get("examples", {}).values():
+                assert faults(document, parameter["schema"], example["value"]) == [], f"{method} {path}"
 
 
 def test_every_command_push_and_route_has_an_example() -> None:

@@ -8,7 +8,7 @@ from chatcore.commands.command import Command
 from chatcore.commands.table import COMMANDS
 from chatcore.protocol import Object
 from chatcore.protocol.docstrings import description
-from chatcore.protocol.examples import EXAMPLES, PUSH_EXAMPLES, Example
+from chatcore.protocol.examples import PUSH_EXAMPLES, Example, step_name, steps_of
 from chatcore.protocol.pushes import PUSHES
 from chatcore.protocol.schemas import Schemas, object_schema, refusals_of
 from chatcore_http.command_operations import family_of
@@ -22,7 +22,8 @@ Channel: TypeAlias = Literal["socketio", "websocket"]
 DESCRIPTION = (
     "A chat server. Every command but `auth.refresh` is also an HTTP request: see `openapi.json`. The server receives "
     "commands, answers each of them, and sends pushes. Where `x-bytes-max` is given, it bounds the bytes in UTF-8 of a "
-    "text, or of an object as compact JSON."
+    "text, or of an object as compact JSON. The examples are one story: their names are its steps, their summaries the "
+    "users."
 )
 CHANNELS: Mapping[Channel, Object] = {
     "socketio": {
@@ -115,7 +116,7 @@ def _connection(channel: Channel) -> Object:
 
 def _command_messages(channel: Channel, name: str, command: type[Command[Any]], schemas: Schemas) -> Object:
     summary, _, rest = description(command).partition("\n\n")
-    examples = [example for example in EXAMPLES if example.command == name]
+    steps = steps_of(name)
     refusals = refusals_of(command)
     ok: Object = {"ok": {"type": "boolean", "const": True}}
     answer = _with_properties(ok, schemas.answer(command), schemas)
@@ -127,35 +128,35 @@ def _command_messages(channel: Channel, name: str, command: type[Command[Any]], 
             **({"description": rest} if rest else {}),
             "tags": [{"name": family_of(command)}],
             "payload": _command_frame(channel, name, schemas.sent(command)),
-            **_examples(_sent(channel, example) for example in examples),
+            **_examples((step, example.user, _sent(channel, example)) for step, example in steps),
         },
         f"{name}.answer": {
             "name": f"{name}.answer",
             "title": f"the answer to {name}",
             "payload": _answer_frame(channel, answer),
-            **_examples(_answered(channel, example) for example in examples if example.error is None),
+            **_examples((step, e.user, _answered(channel, e)) for step, e in steps if e.error is None),
         },
         f"{name}.error": {
             "name": f"{name}.error",
             "title": f"the refusal of {name}",
             "description": "\n".join(f"- `{code}`: {when}" for code, when in refusals.items()),
             "payload": _answer_frame(channel, _refusal(list(refusals), schemas)),
-            **_examples(_answered(channel, example) for example in examples if example.error is not None),
+            **_examples((step, e.user, _answered(channel, e)) for step, e in steps if e.error is not None),
         },
     }
 
 
 def _push_message(channel: Channel, event: str, schemas: Schemas) -> Object:
-    body = schemas.push(event)
-    payload = body if channel == "socketio" else _event(event, body)
+    schema = schemas.push(event)
     shown = [PUSH_EXAMPLES[event]] if event in PUSH_EXAMPLES else []
+    examples = [{"payload": body if channel == "socketio" else {"event": event, "data": body}} for body in shown]
     return {
         "name": event,
         "title": event,
         "summary": description(PUSHES[event]).partition("\n\n")[0],
         "tags": [{"name": "pushes"}],
-        "payload": payload,
-        **_examples(example if channel == "socketio" else {"event": event, "data": example} for example in shown),
+        "payload": schema if channel == "socketio" else _event(event, schema),
+        **({"examples": examples} if examples else {}),
     }
 
 
@@ -228,6 +229,6 @@ def _answered(channel: Channel, example: Example) -> Object:
     return answer if channel == "socketio" else {"id": ID, "answer": answer}
 
 
-def _examples(payloads: Iterable[Object]) -> Object:
-    examples = [{"payload": payload} for payload in payloads]
+def _examples(steps: Iterable[tuple[int, str, Object]]) -> Object:
+    examples = [{"name": step_name(step), "summary": user, "payload": payload} for step, user, payload in steps]
     return {"examples": examples} if examples else {}

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 
 from chatcore.protocol import Object
+from chatcore.protocol.examples import step_name
 from chatcore.protocol.schemas import ERROR_OPTIONAL, Schemas, object_schema
 from chatcore_http.endpoints import PREFIX, Endpoint
 from chatcore_http.operations import HttpExample, Operation, Parameter
@@ -12,7 +13,7 @@ from chatcore_http.problems import STATUSES
 DESCRIPTION = (
     "A chat server. Every command over HTTP is also an event over sockets: see `asyncapi.json`. "
     "Errors are problem details (RFC 9457) with a stable `code`. Where `x-bytes-max` is given, it bounds the bytes in "
-    "UTF-8 of a text, or of an object as compact JSON."
+    "UTF-8 of a text, or of an object as compact JSON. The examples are one story: their names are its steps."
 )
 ORIGIN = "the request comes from a web page of another origin"
 NOT_OF_COMMANDS: Mapping[int, str] = {
@@ -110,8 +111,8 @@ def _operation(operation: Operation, problem: Object) -> Object:
 def _parameter(parameter: Parameter, examples: Sequence[HttpExample]) -> Object:
     schema = {name: value for name, value in parameter.schema.items() if name != "description"}
     values = {
-        f"{number}": {"value": example.values[parameter.name]}
-        for number, example in enumerate(examples, 1)
+        step_name(example.step): {"value": example.values[parameter.name]}
+        for example in examples
         if parameter.name in example.values
     }
     return {
@@ -126,11 +127,15 @@ def _parameter(parameter: Parameter, examples: Sequence[HttpExample]) -> Object:
 
 def _examples(values: Iterable[Object | None], operation: Operation) -> Object:
     named = {
-        f"{number}": {"summary": f"{example.method} {example.path}", "value": value}
-        for number, (example, value) in enumerate(zip(operation.examples, values, strict=True), 1)
+        step_name(example.step): {"summary": _summary(example), "value": value}
+        for example, value in zip(operation.examples, values, strict=True)
         if value is not None
     }
     return {"examples": named} if named else {}
+
+
+def _summary(example: HttpExample) -> str:
+    return f"{example.user or 'without a token'}: {example.method} {example.path}"
 
 
 def _answers(operation: Operation) -> Object:
@@ -163,7 +168,8 @@ def _errors(operation: Operation, problem: Object) -> Object:
     for status, example in ((example.status, example) for example in operation.examples):
         if str(status) in errors:
             content = errors[str(status)]["content"][_PROBLEM]
-            content["examples"] = {"1": {"summary": f"{example.method} {example.path}", "value": example.answer}}
+            shown = content.setdefault("examples", {})
+            shown[step_name(example.step)] = {"summary": _summary(example), "value": example.answer}
     for status, when in NOT_OF_COMMANDS.items():
         if status != 408 or operation.body is not None:
             errors[str(status)] = _error(["invalid"], when, status, problem)

@@ -9,12 +9,14 @@ from importlib import resources
 from importlib.metadata import version
 from typing import Any
 
+from attrs import frozen
+
 from chatcore.commands.command import GENERAL_REFUSALS, KEYED_REFUSALS, Command
 from chatcore.commands.table import COMMANDS
 from chatcore.errors import ERRORS
 from chatcore.protocol import Object
 from chatcore.protocol.docstrings import description
-from chatcore.protocol.examples import EXAMPLES, PUSH_EXAMPLES
+from chatcore.protocol.examples import PUSH_EXAMPLES, step_name, steps_of
 from chatcore.protocol.pushes import PUSHES
 from chatcore.protocol.schemas import REF, REFERENCE, Schemas, refusals_of
 from chatcore_http.command_operations import family_of
@@ -46,6 +48,26 @@ _FRAME_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"(\s*:)?')
 """A string of JSON; with a colon it is a name."""
 
 
+@frozen
+class _Objects:
+    """The objects that stand in fields of others, which have a part of the page of their own."""
+
+    schemas: Schemas
+    names: Sequence[str]
+
+    @classmethod
+    def of(cls, schemas: Schemas, operations: Iterable[Operation]) -> "_Objects":
+        whole = [
+            *(schemas.sent(command) for command in COMMANDS.values()),
+            *(schemas.answer(command) for command in COMMANDS.values()),
+            *(schemas.push(event) for event in PUSHES),
+            *(schema for operation in operations for schema in operation.responses.values()),
+        ]
+        inner = [schema for schema in whole if schema is not None and REF not in schema]
+        names = {name: None for schema in [*inner, *schemas.components.values()] for name in _references(schema)}
+        return cls(schemas, [name for name in names if {"properties", "oneOf"} & schemas.components[name].keys()])
+
+
 def reference(endpoints: Iterable[Endpoint]) -> str:
     """Return the page.
 
@@ -55,44 +77,43 @@ def reference(endpoints: Iterable[Endpoint]) -> str:
     schemas = Schemas()
     by_path = described(endpoints, schemas)
     operations = [(method, operation) for served in by_path.values() for method, operation in served]
+    objects = _Objects.of(schemas, [operation for _, operation in operations])
     families: dict[str, list[str]] = {}
     contents: dict[str, list[tuple[str, str]]] = {}
 
     for method, operation in operations:
         if not operation.commands:
             contents.setdefault(operation.family, []).append((operation.title, operation.id))
-            families.setdefault(operation.family, []).append(_operation(method, operation, schemas))
+            families.setdefault(operation.family, []).append(_operation(method, operation, objects))
     for name, command in COMMANDS.items():
         served = [(method, operation) for method, operation in operations if name in operation.commands]
         family = family_of(command)
         contents.setdefault(family, []).append((_code(name), name))
-        families.setdefault(family, []).append(_command(name, command, served, schemas))
-    families["pushes"] = [_push(event, schemas) for event in PUSHES]
+        families.setdefault(family, []).append(_command(name, command, served, objects))
+    families["pushes"] = [_push(event, objects) for event in PUSHES]
     contents["pushes"] = [(_code(event), f"push-{event}") for event in PUSHES]
     sections = [
-        f'<section aria-labelledby="{family}"><h2 id="{family}">{_title(family)}</h2>{"".join(articles)}</section>'
+        f'<section><h2 id="section-{family}">{_title(family)}</h2>{"".join(articles)}</section>'
         for family, articles in families.items()
     ]
-    names = _inner_objects(schemas)
-    objects = _objects(schemas, names)
-    contents["errors"] = [("all errors", "errors")]
-    contents["objects"] = [(_code(name), name) for name in names]
-    return _page("".join([*sections, _errors(), objects]), contents)
+    contents["errors"] = [("All errors", "section-errors")]
+    contents["objects"] = [(_code(name), name) for name in objects.names]
+    return _page("".join([*sections, _errors(), _object_section(objects)]), contents)
 
 
-def _command(name: str, command: type[Command[Any]], served: Sequence[tuple[str, Operation]], schemas: Schemas) -> str:
-    sent, answer = schemas.sent(command), schemas.answer(command)
+def _command(name: str, command: type[Command[Any]], served: Sequence[tuple[str, Operation]], objects: _Objects) -> str:
+    sent, answer = objects.schemas.sent(command), objects.schemas.answer(command)
     words = [
         _routes(served),
         _paragraphs(description(command)),
-        _fields("Fields", sent, schemas, needed=True),
-        _fields("Answer", answer, schemas),
+        _fields("Fields", sent, objects, needed=True),
+        _fields("Answer", answer, objects),
         _refusals(refusals_of(command)),
     ]
-    examples = [example for example in EXAMPLES if example.command == name]
+    steps = steps_of(name)
     shown = [
-        *(_figure("socketio", socketio_frames(e), e.user, e.error is not None) for e in examples),
-        *(_figure("websocket", plain_frames(e), e.user, e.error is not None) for e in examples),
+        *(_figure("socketio", step, socketio_frames(e), e.user, e.error is not None) for step, e in steps),
+        *(_figure("websocket", step, plain_frames(e), e.user, e.error is not None) for step, e in steps),
         *_http_figures([operation for _, operation in served], name),
     ]
     if not served:
@@ -100,15 +121,15 @@ def _command(name: str, command: type[Command[Any]], served: Sequence[tuple[str,
     return _article(_code(name), name, words, shown)
 
 
-def _operation(method: str, operation: Operation, schemas: Schemas) -> str:
+def _operation(method: str, operation: Operation, objects: _Objects) -> str:
     words = [
         _routes([(method, operation)]),
         _paragraphs(operation.description),
-        _fields("Fields", _taken(operation), schemas, needed=True),
-        *(_fields("Answer", schema, schemas) for schema in operation.responses.values() if schema is not None),
+        _fields("Fields", _taken(operation), objects, needed=True),
+        *(_fields("Answer", schema, objects) for schema in operation.responses.values() if schema is not None),
         _refusals(operation.refusals),
     ]
-    shown = [_figure("", http_messages(e), e.user, e.status >= 400) for e in operation.examples]
+    shown = [_figure("http-alone", e.step, http_messages(e), e.user, e.status >= 400) for e in operation.examples]
     return _article(operation.title, operation.id, words, shown)
 
 
@@ -120,9 +141,9 @@ def _taken(operation: Operation) -> Object:
     return {"properties": {**in_url, **body["properties"]}, "required": [*required, *body.get("required", ())]}
 
 
-def _push(event: str, schemas: Schemas) -> str:
-    body = schemas.push(event)
-    words = [_paragraphs(description(PUSHES[event])), _fields("Fields", body, schemas)]
+def _push(event: str, objects: _Objects) -> str:
+    body = objects.schemas.push(event)
+    words = [_paragraphs(description(PUSHES[event])), _fields("Fields", body, objects)]
     shown: list[str] = []
     if event in PUSH_EXAMPLES:
         example = PUSH_EXAMPLES[event]
@@ -152,14 +173,14 @@ def _routes(served: Iterable[tuple[str, Operation]]) -> str:
     )
 
 
-def _fields(title: str, schema: Object, schemas: Schemas, *, needed: bool = False) -> str:
+def _fields(title: str, schema: Object, objects: _Objects, *, needed: bool = False) -> str:
     name = schema.get(REF, "").removeprefix(REFERENCE)
-    if name in _inner_objects(schemas):
+    if name in objects.names:
         return f"<h4>{title}</h4><p>{'An' if name[0] in 'AEIOU' else 'A'} {_object_link(name)}.</p>"
-    schema = schemas.components[name] if name else schema
+    schema = objects.schemas.components[name] if name else schema
     rows = "".join(
         f'<tr><th scope="row"><code>{escape(field)}</code>{_need(field, schema, needed=needed)}</th>'
-        f"<td>{_meaning(inner, schemas)}</td></tr>"
+        f"<td>{_meaning(inner, objects)}</td></tr>"
         for field, inner in schema["properties"].items()
     )
     if not rows:
@@ -176,14 +197,14 @@ def _need(field: str, schema: Object, *, needed: bool) -> str:
     return '<span class="need">optional</span>'
 
 
-def _meaning(schema: Object, schemas: Schemas) -> str:
-    note = schema.get("description") or _component(schema, schemas).get("description", "")
-    kind = _linked(kind_of(schema), schemas)
+def _meaning(schema: Object, objects: _Objects) -> str:
+    note = schema.get("description") or _component(schema, objects).get("description", "")
+    kind = _linked(kind_of(schema), objects)
     return f'<span class="kind">{kind}</span>' + (f'<span class="note">{_inline(note)}</span>' if note else "")
 
 
-def _component(schema: Object, schemas: Schemas) -> Object:
-    component: Object = schemas.components.get(schema.get(REF, "").removeprefix(REFERENCE), {})
+def _component(schema: Object, objects: _Objects) -> Object:
+    component: Object = objects.schemas.components.get(schema.get(REF, "").removeprefix(REFERENCE), {})
     return component
 
 
@@ -212,7 +233,7 @@ def _errors() -> str:
         for code, error in ERRORS.items()
     )
     table = f"<table>{_head('error', 'meaning')}<tbody>{rows}</tbody></table>"
-    return f'<section aria-labelledby="errors"><h2 id="errors">Errors</h2>{table}</section>'
+    return f'<section><h2 id="section-errors">Errors</h2>{table}</section>'
 
 
 def _head(*names: str) -> str:
@@ -223,15 +244,17 @@ def _http_figures(operations: Iterable[Operation], command: str) -> Iterator[str
     for operation in operations:
         for example in operation.examples:
             if example.command in (None, command):
-                yield _figure("http", http_messages(example), example.user, example.status >= 400)
+                yield _figure("http", example.step, http_messages(example), example.user, example.status >= 400)
 
 
-def _figure(transport: str, texts: tuple[str, str], user: str | None, is_refused: bool) -> str:
+def _figure(transport: str, step: int, texts: tuple[str, str], user: str | None, is_refused: bool) -> str:
     sent, received = texts
     who = f"<b>{user}</b>" if user else "without a token"
     refused = '<span class="refused">refused</span>' if is_refused else ""
-    opening = f'<figure class="{transport}">' if transport else "<figure>"
-    return f"{opening}<figcaption>{who}{refused}</figcaption>{_pre('sent', sent)}{_pre('received', received)}</figure>"
+    return (
+        f'<figure class="{transport}" data-step="{step_name(step)}"><figcaption>{who}{refused}</figcaption>'
+        f"{_pre('sent', sent)}{_pre('received', received)}</figure>"
+    )
 
 
 def _pre(kind: str, text: str) -> str:
@@ -250,23 +273,17 @@ def _highlighted(text: str) -> str:
     return "".join(parts) + escape(text[end:], quote=False)
 
 
-def _objects(schemas: Schemas, names: Iterable[str]) -> str:
+def _object_section(objects: _Objects) -> str:
     articles: list[str] = []
-    for name in names:
-        schema = schemas.components[name]
+    for name in objects.names:
+        schema = objects.schemas.components[name]
         if "oneOf" in schema:
             kinds = ", ".join(_object_link(kind[REF].removeprefix(REFERENCE)) for kind in schema["oneOf"])
             body = f"<p>One of {kinds}: <code>kind</code> says which. Clients ignore kinds that they do not know.</p>"
         else:
-            body = _paragraphs(schema.get("description", "")) + _fields("Fields", schema, schemas)
+            body = _paragraphs(schema.get("description", "")) + _fields("Fields", schema, objects)
         articles.append(_article(_code(name), name, [body], []))
-    return f'<section aria-labelledby="objects"><h2 id="objects">Objects</h2>{"".join(articles)}</section>'
-
-
-def _inner_objects(schemas: Schemas) -> Sequence[str]:
-    """Return the names of the objects that stand in others."""
-    names = {name: None for schema in schemas.components.values() for name in _references(schema)}
-    return [name for name in names if schemas.components[name].get("properties") or "oneOf" in schemas.components[name]]
+    return f'<section><h2 id="section-objects">Objects</h2>{"".join(articles)}</section>'
 
 
 def _references(schema: object) -> Iterator[str]:
@@ -287,10 +304,9 @@ def _object_link(name: str) -> str:
     return f'<a href="#{name}">{name}</a>'
 
 
-def _linked(kind: str, schemas: Schemas) -> str:
+def _linked(kind: str, objects: _Objects) -> str:
     def link(name: re.Match[str]) -> str:
-        is_shown = "properties" in schemas.components[name[1]] or "oneOf" in schemas.components[name[1]]
-        return _object_link(name[1]) if is_shown else "object"
+        return _object_link(name[1]) if name[1] in objects.names else "object"
 
     return re.sub(r"\{(\w+)\}", link, _inline(kind))
 
@@ -336,7 +352,7 @@ def _page(main: str, contents: Mapping[str, Sequence[tuple[str, str]]]) -> str:
 <body>
 <a class="skip" href="#main">Skip to the contract</a>
 <div class="bar">
-<a class="brand" href="./"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="{_SHAPE}"/></svg>chatcore
+<a class="brand" href="#top"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="{_SHAPE}"/></svg>chatcore
 <small>{escape(version("chatcore"))}</small></a>
 <a class="menu" href="#contents">Contents</a>
 <fieldset class="switch"><legend>Show examples over</legend>{choices}</fieldset>

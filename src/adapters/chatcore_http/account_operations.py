@@ -18,13 +18,16 @@ from .operations import HttpExample, Operation
 
 FAMILY = "accounts"
 PASSWORD = "correct horse battery"
+NEW_USER_MAX = 32
+"""The most characters of a name at sign-up. It bounds the normalised name, which is seldom shorter."""
 
 
 def _bounds(length: tuple[int, int], **others: object) -> Mapping[str, Any]:
     return {KEYWORDS: {"type": "string", "minLength": length[0], "maxLength": length[1], **others}}
 
 
-_USER = _bounds((1, USER_MAX), pattern=LINE_PATTERN, format="user-name")
+_USER = _bounds((1, USER_MAX), pattern=LINE_PATTERN)
+_NEW_USER = _bounds((1, NEW_USER_MAX), pattern=LINE_PATTERN, format="user-name")
 _PASSWORD = _bounds(PASSWORD_LENGTH)
 
 
@@ -33,11 +36,11 @@ class SignUp:
     """A new account.
 
     Attributes:
-        user: the name to sign in with. It is normalised (PRECIS UsernameCaseMapped), and has 1 to 32 characters then.
+        user: the name to sign in with, without spaces. It is normalised (PRECIS UsernameCaseMapped).
         password: any characters; the server keeps a hash of it.
     """
 
-    user: str = field(metadata=_USER)
+    user: str = field(metadata=_NEW_USER)
     password: str = field(repr=False, metadata=_PASSWORD)
     name: str | None = field(default=None, metadata=_bounds(NAME_LENGTH, pattern=LINE_PATTERN))
 
@@ -85,6 +88,7 @@ def sign_up_operation(schemas: Schemas) -> Operation:
         needs_token=False,
         examples=[
             HttpExample(
+                step=1,
                 user=None,
                 method="POST",
                 path="/accounts",
@@ -109,6 +113,7 @@ def sign_in_operation(schemas: Schemas) -> Operation:
         needs_token=False,
         examples=[
             HttpExample(
+                step=2,
                 user=None,
                 method="POST",
                 path="/sessions",
@@ -134,6 +139,7 @@ def refresh_operation(schemas: Schemas) -> Operation:
         needs_token=False,
         examples=[
             HttpExample(
+                step=3,
                 user=None,
                 method="POST",
                 path="/sessions/refresh",
@@ -154,7 +160,7 @@ def sign_out_operation(schemas: Schemas) -> Operation:
         description="End this session and its sockets, which get the push `bye` with `signed_out`.",
         responses={204: None},
         refusals=GENERAL_REFUSALS,
-        examples=[HttpExample(user="alice", method="DELETE", path="/sessions/current", status=204)],
+        examples=[HttpExample(step=103, user="alice", method="DELETE", path="/sessions/current", status=204)],
     )
 
 

@@ -11,7 +11,7 @@ from chatcore.commands.fields import QUERY_NAME, keywords_of, user, wire_name
 from chatcore.errors import ERRORS
 from chatcore.protocol import Object
 from chatcore.protocol.docstrings import description, summary
-from chatcore.protocol.examples import EXAMPLES, Example
+from chatcore.protocol.examples import Example, steps_of
 from chatcore.protocol.schemas import Schemas, refusals_of
 
 from .operations import HttpExample, Operation, Parameter
@@ -56,7 +56,8 @@ def family_of(command: type[Command[Any]]) -> str:
 def _operation(route: Route, command: type[Command[Any]], schemas: Schemas) -> Operation:
     sent = schemas.sent(command)
     in_path = [name for part in route.path.split("/") if (name := field_name(part))]
-    rest = {name: schema for name, schema in sent["properties"].items() if name not in (*in_path, *route.fixed)}
+    elsewhere = {*in_path, *route.fixed, *_alternatives(sent, in_path)}
+    rest = {name: schema for name, schema in sent["properties"].items() if name not in elsewhere}
     required = [name for name in sent.get("required", ()) if name in rest]
     parameters = [_path_parameter(name, sent["properties"].get(name)) for name in in_path]
     body: Object | None = None
@@ -129,6 +130,14 @@ def _in_query(schema: Object) -> Object:
     return {**schema, "minLength": schema.get("minLength") or 1} if schema.get("type") == "string" else schema
 
 
+def _alternatives(sent: Object, given: Collection[str]) -> Iterable[str]:
+    """Return the fields that must be missing because one of ``given`` is there."""
+    for condition in sent.get("allOf", ()):
+        names = {name for option in condition.get("oneOf", ()) for name in option.get("required", ())}
+        if not names.isdisjoint(given):
+            yield from names.difference(given)
+
+
 def _mentions(condition: object, names: Collection[str]) -> bool:
     """Return whether a schema names one of some fields."""
     match condition:
@@ -142,20 +151,21 @@ def _mentions(condition: object, names: Collection[str]) -> bool:
 
 def _examples(route: Route, command: type[Command[Any]]) -> Iterable[HttpExample]:
     names = _query_names(command)
-    for example in EXAMPLES:
-        if example.command != command.name or not _fits(example, route):
+    for step, example in steps_of(command.name):
+        if not _fits(example, route):
             continue
-        in_path = {name: _path_text(example, name) for part in route.path.split("/") if (name := field_name(part))}
+        in_path = {name: _path_value(example, name) for part in route.path.split("/") if (name := field_name(part))}
         rest = {
             name: value for name, value in example.fields.items() if name not in in_path and name not in route.fixed
         }
         path = "/".join(
-            quote(in_path[name], safe="") if (name := field_name(part)) else part for part in route.path.split("/")
+            quote(str(in_path[name]), safe="") if (name := field_name(part)) else part for part in route.path.split("/")
         )
         has_body = route.method not in WITHOUT_BODY
         query = {names.get(name, name): value for name, value in rest.items()}
         yield HttpExample(
             command=command.name,
+            step=step,
             user=example.user,
             method=route.method,
             path=path if has_body or not query else f"{path}?{urlencode(_texts(query), doseq=True)}",
@@ -178,8 +188,8 @@ def _fits(example: Example, route: Route) -> bool:
     )
 
 
-def _path_text(example: Example, name: str) -> str:
-    return example.user if name == SELF else str(example.fields[name])
+def _path_value(example: Example, name: str) -> object:
+    return example.user if name == SELF else example.fields[name]
 
 
 def _texts(query: Mapping[str, object]) -> Mapping[str, object]:

@@ -24,6 +24,7 @@ class HttpExample:
 
     Attributes:
         command: the command that the request carries, if it carries one.
+        step: its place among the examples of all endpoints, which are one story.
         user: the user whose access token it carries; None for a request without a token.
         path: the path below the API's prefix, percent-encoded, with its query.
         values: the values of the parameters, by name.
@@ -32,6 +33,7 @@ class HttpExample:
     """
 
     command: str | None = None
+    step: int
     user: str | None
     method: str
     path: str

@@ -24,6 +24,7 @@ def list_operation(schemas: Schemas) -> Operation:
         refusals=GENERAL_REFUSALS,
         examples=[
             HttpExample(
+                step=101,
                 user="alice",
                 method="GET",
                 path="/sockets",
@@ -46,6 +47,8 @@ def close_operation(schemas: Schemas) -> Operation:
         responses={204: None},
         refusals={"not_found": "the id is no socket of the user", **GENERAL_REFUSALS},
         examples=[
-            HttpExample(user="alice", method="DELETE", path=f"/sockets/{SOCKET}", values={"id": SOCKET}, status=204)
+            HttpExample(
+                step=102, user="alice", method="DELETE", path=f"/sockets/{SOCKET}", values={"id": SOCKET}, status=204
+            )
         ],
     )

@@ -38,6 +38,8 @@ GENERAL_REFUSALS: Mapping[str, str] = {
 """Codes of the errors that every command may be refused with, and when."""
 KEYED_REFUSALS: Mapping[str, str] = {"key_reused": "the key was used in this room with another content"}
 """The same of every command that appends to a room."""
+NAMING_REFUSALS: Mapping[str, str] = {"not_found": "no account can have the user id"}
+"""The same of every command that names users."""
 
 
 @frozen

@@ -248,6 +248,20 @@ EXAMPLES: Sequence[Example] = (
     Example(command="auth.refresh", fields={"token": TOKEN}, answer={"expires_in": EXPIRES_IN}),
 )
 
+FIRST_STEP = 10
+"""The number of the first of `EXAMPLES` in the story. Users sign up and sign in before, and out after it."""
+
+
+def steps_of(command: str) -> Sequence[tuple[int, Example]]:
+    """Return the examples of a command, each with its number in the story."""
+    return [(step, example) for step, example in enumerate(EXAMPLES, FIRST_STEP) if example.command == command]
+
+
+def step_name(step: int) -> str:
+    """Return a name for a step by which steps can be sorted."""
+    return f"{step:03}"
+
+
 PUSH_EXAMPLES: Mapping[str, Object] = {
     "ready": {
         "protocol": 1,

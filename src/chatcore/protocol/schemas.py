@@ -10,7 +10,15 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
 import attrs
 
-from ..commands.command import GENERAL_REFUSALS, KEYED_REFUSALS, Command, Conditions, Refusals, RoomCommand
+from ..commands.command import (
+    GENERAL_REFUSALS,
+    KEYED_REFUSALS,
+    NAMING_REFUSALS,
+    Command,
+    Conditions,
+    Refusals,
+    RoomCommand,
+)
 from ..commands.fields import KEYWORDS, data, keywords_of, wire_name
 from ..commands.profiles import ProfilesResult
 from ..commands.sync import RoomSync, Status, SyncResult
@@ -52,6 +60,8 @@ _OMITTED_IF_EMPTY = ((ProfilesResult, "rest"),)
 def refusals_of(command: type[Command[Any]]) -> Refusals:
     """Return the codes of all errors that a command may be refused with, and when."""
     general = {**(KEYED_REFUSALS if issubclass(command, RoomCommand) else {}), **GENERAL_REFUSALS}
+    if command.user_fields and not command.skips_impossible_users:
+        general = {**NAMING_REFUSALS, **general}
     own = {
         code: f"{when}; {general[code]}" if code in ("invalid", "unauthenticated") else when
         for code, when in command.refusals.items()
