@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from precis_i18n import get_profile
 
 from chatcore.ids import is_user_id
 from chatcore_security import canonical_username
@@ -50,3 +51,9 @@ def test_canonical_username_of_any_text_is_a_stable_user_id_or_none(name: str) -
         assert is_user_id(canonical)
         assert 1 <= len(canonical) <= 32
         assert canonical_username(canonical) == canonical
+
+
+@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=32))
+def test_canonical_form_of_ascii_names_is_that_of_the_profile(name: str) -> None:
+    canonical = get_profile("UsernameCaseMapped").enforce(name)
+    assert canonical_username(name) == (canonical if is_user_id(canonical) else None)
