@@ -7,7 +7,6 @@ import base64
 import hashlib
 import re
 import secrets
-import unicodedata
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -21,7 +20,11 @@ KEY_MAX = 64
 DEVICE_MAX = 64
 
 _ROOM_ID = re.compile(r"(?:pvt-[A-Za-z0-9._~]+-[A-Za-z0-9._~]+|room-[a-z2-7]{26})")
+_PLAIN_PRIVATE_ROOM = re.compile(rf"pvt-([A-Za-z0-9._]{{1,{USER_MAX}}})-([A-Za-z0-9._]{{1,{USER_MAX}}})")
+"""A private room of users whose ids need no escape."""
+_DOTS = frozenset({".", ".."})
 _USER_ID = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{USER_MAX}}}")  # categories Cc and Cs
+_DEVICE = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{DEVICE_MAX}}}")
 _TO_ESCAPE = re.compile(rb"[^A-Za-z0-9._]")
 _ESCAPED = re.compile(r"~([0-9A-F]{2})")
 
@@ -32,12 +35,12 @@ def is_user_id(value: str) -> bool:
     A user id has 1 to 128 code points, none of category Cc, and no lone surrogate. ``.`` and ``..`` are no user ids:
     HTTP clients resolve these segments of URL paths.
     """
-    return _USER_ID.fullmatch(value) is not None and value not in (".", "..")
+    return _USER_ID.fullmatch(value) is not None and value not in _DOTS
 
 
 def is_device(value: str) -> bool:
     """Return whether ``value`` is a device name: 1 to 64 code points, none of category Cc, no lone surrogate."""
-    return 1 <= len(value) <= DEVICE_MAX and not any(unicodedata.category(char) in ("Cc", "Cs") for char in value)
+    return _DEVICE.fullmatch(value) is not None
 
 
 def private_room_id(user: UserId, peer: UserId) -> RoomId:
@@ -51,6 +54,9 @@ def private_room_id(user: UserId, peer: UserId) -> RoomId:
 
 def private_room_users(room: RoomId) -> tuple[UserId, UserId] | None:
     """Return the two users of a private room id, or None if no pair of valid user ids has this room id."""
+    if plain := _PLAIN_PRIVATE_ROOM.fullmatch(room):
+        first, second = plain.groups()
+        return (first, second) if first <= second and not {first, second} & _DOTS else None
     if not room.startswith("pvt-") or not is_room_id(room):
         return None
     first, _, second = room.removeprefix("pvt-").partition("-")

@@ -7,13 +7,13 @@ from functools import partial
 from typing import TypeAlias
 
 import anyio
-from attrs import evolve
 
 from .authentication import Authentication
 from .commands.dispatcher import CommandDispatcher
 from .commands.rooms import page_that_fits
+from .domain.state import RoomView
 from .errors import NotFound, Unauthenticated, Unavailable
-from .ids import UserId
+from .ids import RoomId, Seq, UserId
 from .live.access_expiry import AccessExpiry
 from .live.background import Background
 from .live.event_loop import LoopGuard
@@ -26,7 +26,7 @@ from .ports.bus import RevocationHint
 from .ports.connection import Connection
 from .ports.pushes import Bye, ByeCode, Expiring, Push, Ready, Room
 from .ports.registry import SocketInfo
-from .ports.room_views import Overview, RoomPage
+from .ports.room_views import Overview, RoomMembership, RoomPage
 from .socket import Socket
 
 ROOMS_READY = 50
@@ -117,30 +117,39 @@ class Sockets:
                 await self._leases.remove(info)
 
     async def _greet(self, live: LiveSocket, info: SocketInfo, expires_at: datetime | None) -> None:
-        overview = await self._overview(info.user)
-        page = overview.page
+        overview, page = await self._overview(info.user)
         if self.leaving:
             raise Unavailable
         # No await from here on: `ready` is the first push, and each subscription starts at the head that it shows.
         live.connection.send(Push("ready", self._ready(info, page, expires_at)))
         # If the page, which is not older, is the whole list, a membership that it does not show has ended.
-        rows = {row.room: (row.head, row.member) for row in overview.memberships} if page.next else {}
-        rows |= {view.room: (view.head, view.member) for view in page.rooms if view.member}
-        live.invited = {room: member.since for room, (_, member) in rows.items() if member.state == "invited"}
-        heads = {room: head for room, (head, member) in rows.items() if member.state == "member"}
+        rows: list[RoomMembership | RoomView] = [*overview.memberships, *overview.page.rooms] if page.next else []
+        latest = {row.room: row for row in [*rows, *page.rooms]}
+        heads: dict[RoomId, Seq] = {}
+        for room, row in latest.items():
+            if (member := row.member) and member.state == "member":
+                heads[room] = row.head
+            elif member and member.state == "invited":
+                live.invited[room] = member.since
         self._hub.subscribe_connected(live, heads)
         if expires_at:
             self._access_expiry.set(info.id, expires_at)
 
-    async def _overview(self, user: UserId) -> Overview:
-        """Read what a socket shows and subscribes to, in turn with other sockets that open."""
-        with anyio.move_on_after(TURN_S) as waiting:
-            await self._turns.acquire()
-        if waiting.cancelled_caught:
-            raise Unavailable
+    async def _overview(self, user: UserId) -> tuple[Overview, RoomPage]:
+        """Read what a socket shows and subscribes to, in turn with other sockets that open.
+
+        Returns the overview, and the page to show: its own, or a later one with fewer rooms that fits into a push.
+        """
+        try:
+            self._turns.acquire_nowait()
+        except anyio.WouldBlock:
+            with anyio.move_on_after(TURN_S) as waiting:
+                await self._turns.acquire()
+            if waiting.cancelled_caught:
+                raise Unavailable from None
         try:
             overview = await self._store.overview(user, ROOMS_READY)
-            return evolve(overview, page=await page_that_fits(self._store, user, None, overview.page))
+            return overview, await page_that_fits(self._store, user, None, overview.page)
         finally:
             self._turns.release()
 

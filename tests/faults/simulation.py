@@ -150,17 +150,17 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "rooms-beyond-ready-not-subscribed",
             "chatcore:Sockets._greet",
-            "for row in overview.memberships}",
-            "for row in overview.memberships[:0]}",
+            "*overview.memberships, ",
+            "",
             f"{UNDER_STRESS}[many-rooms]",
         ),
     ),
     "Every subscription below the head is filled": (
         Fault(
             "only-eight-subscriptions-filled",
-            "chatcore.live:LiveRoom.__init__",
-            "= deque()",
-            "= deque(maxlen=8)",
+            "chatcore.live:LiveRoom.subscribe",
+            "self._behind.append(subscription)",
+            "self._behind = [*self._behind, subscription][-8:]",
             f"{UNDER_STRESS}[many-sockets]",
         ),
     ),

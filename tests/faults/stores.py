@@ -152,6 +152,15 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{MONGO_COMMANDS}::test_membership_that_changes_while_rooms_are_read_is_shown_as_of_the_head",
         ),
     ),
+    "SQLite reads what a connecting user shows once": (
+        Fault(
+            "sqlite-memberships-read-beside-all-rooms",
+            "chatcore_sqlite:Snapshot.overview",
+            " if page.next else ()",
+            "",
+            "tests/integration/test_connect_calls.py",
+        ),
+    ),
     "A deletion takes effect at once, and an interrupted erasure is finished": (
         Fault(
             "mongo-text-shown-until-erased",

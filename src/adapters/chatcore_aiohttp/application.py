@@ -17,7 +17,7 @@ from chatcore_socketio.server import PATH
 from chatcore_websocket import WebsocketServer
 from chatcore_websocket.plain import PATH as WEBSOCKET
 
-from .requests import aiohttp_response, defer_continue, pure_request
+from .requests import aiohttp_response, defer_continue, drop_pure_request, keep_pure_request, pure_request
 from .transport_writer import Flusher
 from .websocket_upgrade import TransportUpgrade
 
@@ -52,10 +52,10 @@ def add_guard(app: web.Application, guard: Guard) -> None:
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-        pure = pure_request(request)
-        if response := guard.first_response(pure):
-            return aiohttp_response(response)
+        pure = keep_pure_request(request)
         try:
+            if response := guard.first_response(pure):
+                return aiohttp_response(response)
             return await handler(request)
         except web.HTTPException as error:
             if error.status < HTTPStatus.BAD_REQUEST:
@@ -63,6 +63,8 @@ def add_guard(app: web.Application, guard: Guard) -> None:
             return aiohttp_response(_problem_of_http_error(error.with_traceback(None)))
         except Exception as error:  # noqa: BLE001
             return aiohttp_response(guard.error_response(pure, error))
+        finally:
+            drop_pure_request(request)
 
     async def add_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
         for name, value in guard.headers(pure_request(request)).items():

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from weakref import ReferenceType, ref
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -10,11 +11,28 @@ from chatcore.errors import Invalid
 from chatcore_http.requests import Disconnected, Headers, Request
 from chatcore_http.responses import Response
 
+_KEPT: web.RequestKey[tuple[ReferenceType[web.BaseRequest], Request]] = web.RequestKey("kept", tuple)
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
+
+
+def keep_pure_request(request: web.BaseRequest) -> Request:
+    """Let `pure_request` return one object for this request, until `drop_pure_request`. Returns the object."""
+    pure = pure_request(request)
+    request[_KEPT] = ref(request), pure
+    return pure
+
+
+def drop_pure_request(request: web.BaseRequest) -> None:
+    """Undo `keep_pure_request`: the object refers to the request, which would stay a reference cycle."""
+    del request[_KEPT]
 
 
 def pure_request(request: web.BaseRequest) -> Request:
     """Return a request of aiohttp without aiohttp."""
+    if _KEPT in request:
+        kept_for, pure = request[_KEPT]
+        if kept_for() is request:  # not a clone, which has a copy of what its original keeps
+            return pure
     absolute = _ABSOLUTE.match(request.raw_path)
     return Request(
         method=request.method,

@@ -31,6 +31,8 @@ class Cookies:
 
 def parse_cookies(request: Request) -> Cookies:
     """Return the cookies in the fields ``Cookie`` of a request (RFC 6265, section 5.4)."""
+    if "Cookie" not in request.headers:
+        return Cookies()
     values: dict[str, str] = {}
     ambiguous: set[str] = set()
     fault = None

@@ -32,6 +32,8 @@ class Proxies:
 
     def trusts(self, address: str | None) -> bool:
         """Return whether an address is of a trusted proxy."""
+        if not self.trusted:
+            return False
         parsed = _parse_address(address or "")
         return parsed is not None and any(parsed in network for network in self.trusted)
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 
-from anyio.lowlevel import checkpoint
 from attrs import define
 
 from chatcore.ids import UserId
@@ -18,7 +17,7 @@ class _Lease:
 
 
 class MemoryRegistry(SocketRegistry):
-    """A registry in memory. ``clock`` returns seconds and never goes back."""
+    """A registry in memory, whose methods never wait. ``clock`` returns seconds and never goes back."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -27,18 +26,15 @@ class MemoryRegistry(SocketRegistry):
         self._revoked: dict[str, tuple[float, ByeCode]] = {}  # time and code of each revocation, oldest first
 
     async def add(self, socket: SocketInfo) -> None:
-        await checkpoint()
         if socket.id not in self._revoked:
             self._leases[socket.id] = _Lease(socket, self._clock() + LEASE_S)
             self._of_user.setdefault(socket.user, set()).add(socket.id)
 
     async def remove(self, socket: SocketInfo) -> None:
-        await checkpoint()
         self._end(socket)
         self._revoked.pop(socket.id, None)
 
     async def renew(self, node: str, sockets: Sequence[SocketInfo]) -> LeaseRenewal:
-        await checkpoint()
         self._forget()
         lost: set[str] = set()
         to_close: dict[str, ByeCode] = {}
@@ -52,14 +48,12 @@ class MemoryRegistry(SocketRegistry):
         return LeaseRenewal(lost=frozenset(lost), to_close=to_close)
 
     async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
-        await checkpoint()
         leases = [self._leases[socket] for socket in self._of_user.get(user, ())]
         now = self._clock()
         sockets = [lease.socket for lease in leases if lease.ends_at > now]
         return sorted(sockets, key=lambda socket: (socket.since, socket.id))
 
     async def revoke(self, sockets: Sequence[SocketInfo], code: ByeCode) -> None:
-        await checkpoint()
         for socket in sockets:
             self._end(socket)
             self._revoked.setdefault(socket.id, (self._clock(), code))

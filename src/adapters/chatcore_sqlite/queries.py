@@ -25,6 +25,7 @@ from chatcore.ports.entry_log import Changes, FeedPosition, LogSlice
 from chatcore.ports.room_views import (
     Anchor,
     FirstUnread,
+    Overview,
     RoomCatchUp,
     RoomMembers,
     RoomMembership,
@@ -173,6 +174,10 @@ class Snapshot:
             rooms=[self._view(row, user) for row in rows[:limit]],
             next=RoomRow(*rows[limit - 1][:ROOM_COLUMNS]).place.encoded() if len(rows) > limit else None,
         )
+
+    def overview(self, user: UserId, limit: int) -> Overview:
+        page = self.page(user, None, limit)
+        return Overview(memberships=self.memberships(user) if page.next else (), page=page)
 
     def unread_total(self, user: UserId) -> UnreadTotal:
         counts: list[int] = []

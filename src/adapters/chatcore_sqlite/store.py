@@ -13,7 +13,16 @@ from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.blocks import BlockPosition, NewBlocks
 from chatcore.ports.entry_feed import EntryFeed, FeedPage, FeedReader, FeedStart, OrderedFeedReader
 from chatcore.ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
-from chatcore.ports.room_views import Anchor, RoomCatchUp, RoomMembers, RoomMembership, RoomPage, UnreadTotal, Window
+from chatcore.ports.room_views import (
+    Anchor,
+    Overview,
+    RoomCatchUp,
+    RoomMembers,
+    RoomMembership,
+    RoomPage,
+    UnreadTotal,
+    Window,
+)
 from chatcore.ports.store import Store
 
 from . import blocks, log_writer, view_rebuild
@@ -100,6 +109,9 @@ class SqliteStore(Store, EntryFeed):
 
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
         return await self._read(Snapshot.page, user, after, limit)
+
+    async def overview(self, user: UserId, limit: int) -> Overview:
+        return await self._read(Snapshot.overview, user, limit)
 
     async def unread_total(self, user: UserId) -> UnreadTotal:
         return await self._read(Snapshot.unread_total, user)

@@ -151,16 +151,7 @@ class Websockets:
 
     def counting_authenticator(self, request: Request) -> Authenticator:
         """Return the authenticator for a websocket, which counts the connection when it is first asked."""
-        is_counted = False
-
-        def authenticate(credentials: Credentials) -> Awaitable[Principal | None]:
-            nonlocal is_counted
-            if not is_counted:
-                is_counted = True
-                self.count_connection(request)
-            return self.authenticate(credentials)
-
-        return authenticate
+        return _CountingAuthenticator(self, request)
 
     def count_connection(self, request: Request) -> None:
         """Count a connection of the client's address. Raises `RateLimited`."""
@@ -169,3 +160,19 @@ class Websockets:
             if self._limit_log_throttle.admits(network):
                 log.warning("connection limit reached: limit=connect address=%s", network)
             raise RateLimited("Too many connections; try again later.", retry_after_ms=wait_ms)
+
+
+class _CountingAuthenticator:
+    """The authenticator for one websocket, which counts the connection when it is first asked."""
+
+    __slots__ = ("_request", "_websockets")
+
+    def __init__(self, websockets: Websockets, request: Request) -> None:
+        self._websockets = websockets
+        self._request: Request | None = request
+
+    def __call__(self, credentials: Credentials) -> Awaitable[Principal | None]:
+        request, self._request = self._request, None
+        if request is not None:
+            self._websockets.count_connection(request)
+        return self._websockets.authenticate(credentials)

@@ -44,6 +44,18 @@ def room_size(view: RoomView) -> int:
     return size + markers_size(view)
 
 
+def room_size_at_most(view: RoomView) -> int:
+    """Return a number that is not below `room_size`: without encoding anything if the last entry is a plain message."""
+    last = view.last
+    event = last.event
+    if not isinstance(event, Message) or event.data is not None or event.mentions or event.reactions or last.opens:
+        return room_size(view)
+    users = view.markers or ()
+    characters = len(last.author) + len(last.key) + len(view.title or "") + sum(map(len, users))
+    text = min(len(event.body), LAST_BODY_BYTES_MAX) + characters
+    return 3 * _FIELDS + 5 * len(view.room) + _ESCAPED * text + (_FIELDS // 4 + 2) * len(users)
+
+
 def synced_size(room: RoomId) -> int:
     """Return an upper bound of the bytes of a room in the answer of `sync`, without its entries and markers.
 

@@ -18,7 +18,7 @@ from ..ports.rate_limiter import LimitName
 from ..ports.room_views import RoomPage
 from ..ports.store import Store
 from . import fields
-from .answer_sizes import ANSWER_BYTES_MAX, room_size
+from .answer_sizes import ANSWER_BYTES_MAX, room_size, room_size_at_most
 from .command import ChangeCommand, Context, ReadingCommand, Refusals, RoomCommand, Route, Routes, UserFields
 
 FIRST_MEMBERS_MAX = 100
@@ -163,6 +163,11 @@ async def page_of_rooms(store: Store, user: UserId, after: str | None, limit: in
 
 async def page_that_fits(store: Store, user: UserId, after: str | None, page: RoomPage) -> RoomPage:
     """Return ``page``, or read one with fewer rooms until it fits into one answer."""
-    while len(page.rooms) > 1 and sum(map(room_size, page.rooms)) > ANSWER_BYTES_MAX:
+    while len(page.rooms) > 1 and _is_too_large(page.rooms):
         page = await store.page(user, after, len(page.rooms) // 2)
     return page
+
+
+def _is_too_large(rooms: Sequence[RoomView]) -> bool:
+    at_most = sum(map(room_size_at_most, rooms))
+    return at_most > ANSWER_BYTES_MAX and sum(map(room_size, rooms)) > ANSWER_BYTES_MAX

@@ -1,12 +1,14 @@
 """The networks by which rate limits group the addresses of clients."""
 
 import ipaddress
+from functools import lru_cache
 
 IPV6_PREFIX = 64
 """Bits of an IPv6 address that identify one site (RFC 6177)."""
 UNKNOWN = "unknown"
 
 
+@lru_cache(4096)  # each connection asks several times
 def client_network(address: str | None) -> str:
     """Return the network that limits count a client's address under.
 

@@ -67,6 +67,8 @@ class PendingCommand:
 class CommandQueue:
     """A room's pending commands: first in, first out. An entry of the log may answer a command out of turn."""
 
+    __slots__ = ("_by_key", "_by_socket", "_pending")
+
     def __init__(self) -> None:
         self._pending: OrderedDict[PendingCommand, None] = OrderedDict()
         self._by_key: dict[tuple[UserId, Key], list[PendingCommand]] = {}

@@ -175,8 +175,11 @@ class Hub:
     def subscribe_connected(self, socket: LiveSocket, heads: Mapping[RoomId, Seq]) -> None:
         """Subscribe a new socket to its user's rooms from ``heads``, which `ready` shows, and to rooms joined since."""
         socket.connecting = False
-        subscriptions = {room: Subscription(socket, head, member=True) for room, head in heads.items()}
-        self.resubscribe(socket, list(dict.fromkeys((*subscriptions, *socket.deferred_joins))), subscriptions)
+        joined, socket.deferred_joins = socket.deferred_joins, {}
+        for room, head in heads.items():
+            self.subscribe(room, Subscription(socket, head, member=True), known=joined.pop(room, 0))
+        for room, seq in joined.items():
+            self.subscribe(room, Subscription(socket, seq - 1, member=False), known=seq)
         self.memberships.check_invitations(socket)
 
     def abandon(self) -> None:
@@ -227,9 +230,10 @@ class Hub:
         self.markers.put(MarkerDelivery(marker=push, everyone=view.markers is not None, by=by))
 
     def _room(self, room: RoomId) -> LiveRoom:
-        if room not in self._rooms:
-            self._rooms[room] = LiveRoom(room, self._context)
-        return self._rooms[room]
+        live = self._rooms.get(room)
+        if live is None:
+            live = self._rooms[room] = LiveRoom(room, self._context)
+        return live
 
     def _watch(self, room: RoomId) -> None:
         self.timeouts.watch(self._rooms[room])

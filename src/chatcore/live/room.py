@@ -1,7 +1,6 @@
 """A live room: it appends, catches up and pushes. ``docs/live.md`` has the rules."""
 
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -52,8 +51,28 @@ class LiveRoom:
         known: the highest seq that a hint, a command or the store has reported.
     """
 
+    __slots__ = (
+        "_batch",
+        "_behind",
+        "_blocks_changes",
+        "_commands",
+        "_context",
+        "_hinted",
+        "_pause",
+        "_recent_entries",
+        "_state",
+        "_state_ahead",
+        "_subscriptions",
+        "_unsure",
+        "_working",
+        "head",
+        "known",
+        "room",
+        "started",
+    )
+
     def __init__(self, room: RoomId, context: RoomContext) -> None:
-        self.room = room
+        self.room: RoomId = room
         self.head: Seq | None = None
         self.started: Seq | None = None
         self.known: Seq = 0
@@ -63,7 +82,7 @@ class LiveRoom:
         self._state_ahead: RoomState | None = None
         self._recent_entries = EntryBuffer()
         self._commands = CommandQueue()
-        self._behind: deque[Subscription] = deque()
+        self._behind: list[Subscription] = []
         self._hinted: Entry | None = None
         self._unsure = False
         """Whether the outcome of a write is unknown."""
@@ -94,13 +113,15 @@ class LiveRoom:
             known: the highest reported seq, not below the subscription's.
         """
         self._subscriptions.add(subscription)
-        if self.head is None:
-            self.head = self.started = subscription.seq
-        elif subscription.seq < self.head:
+        head, seq = self.head, subscription.seq
+        if head is None:
+            head = self.head = self.started = seq
+        elif seq < head:
             self._behind.append(subscription)
-        if known > self.known or subscription.seq > self.known:
-            self.known, self._hinted = max(subscription.seq, known), None
-        self._wake()
+        if known > self.known or seq > self.known:
+            self.known, self._hinted = max(seq, known), None
+        if self._behind or head < self.known:
+            self._wake()
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription."""
@@ -335,7 +356,7 @@ class LiveRoom:
             subscription = self._behind[0]
             if subscription in self._subscriptions:
                 await self._fill_one(subscription, head)
-            self._behind.popleft()
+            del self._behind[0]
 
     async def _fill_one(self, subscription: Subscription, head: Seq) -> None:
         if head - subscription.seq > MISSING_MAX:

@@ -13,6 +13,8 @@ from .live_sockets import LiveSocket, Subscription
 class Subscriptions:
     """The subscriptions to a room. A socket that subscribes again gets a new subscription."""
 
+    __slots__ = ("_by_socket", "_room")
+
     def __init__(self, room: RoomId) -> None:
         self._room = room
         self._by_socket: dict[LiveSocket, Subscription] = {}

@@ -98,7 +98,8 @@ class Overview:
     """What a socket shows and subscribes to when it opens.
 
     Attributes:
-        memberships: as `RoomViews.memberships` returns them, not newer than the page.
+        memberships: as `RoomViews.memberships` returns them, not newer than the page. They may be empty if the page has
+            no ``next``: it shows all rooms then.
         page: the first page of the user's rooms.
     """
 

@@ -167,6 +167,7 @@ def _protocol(runner: web.AppRunner, open_connections: OpenConnections, timeouts
         open_connections,
         loop=asyncio.get_running_loop(),
         auto_decompress=False,  # `read_bytes` refuses encoded bodies; to decode a broken body fails outside of handlers
+        access_log=None,  # otherwise each connection has a logger that writes nothing
         keepalive_timeout=timeouts.idle,
         lingering_time=timeouts.lingering,
     )
