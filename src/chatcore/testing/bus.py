@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
-from ..ports.bus import Bus, Hint, MarkerHint, RevocationHint, RoomHint
+from ..ports.bus import BlockHint, Bus, Hint, MarkerHint, RevocationHint, RoomHint
 from .builders import message, opened, opens
 from .logs import HOSTILE_NAMES
 
@@ -22,6 +22,7 @@ HINTS: Sequence[Hint] = [
     RevocationHint(sockets=frozenset()),
     MarkerHint(node="n1", room="room", user="bob", read=2**53, delivered=2**53, unread=100, everyone=True),
     MarkerHint(node="n1", room="room", user="bob", read=0, delivered=0, unread=0, everyone=False),
+    BlockHint(user="alice", other="'Täg'"),
     *(RoomHint(room=name, seq=1, affects=(name,), entry=message(name, 2, name)) for name in HOSTILE_NAMES),
 ]
 
