@@ -17,10 +17,20 @@ from chatcore.ids import RoomId
 from chatcore.ports.entry_log import AppendResult, Change
 from chatcore.ports.registry import SocketInfo
 from chatcore.testing import Recorder
-from chatcore.testing.builders import NOON, conversation, deleted, joined, left, message, role_changed
+from chatcore.testing.builders import (
+    NOON,
+    conversation,
+    deleted,
+    edited,
+    joined,
+    left,
+    message,
+    reacted,
+    role_changed,
+)
 from chatcore.testing.logs import everything, write
 from chatcore.testing.tasks import at_once
-from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore, database, room_views
+from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore, database, history, room_views
 from chatcore_mongo.documents import ENTRIES
 from chatcore_mongo.group_commit import COMMAND_BYTES_MAX, COMMAND_ENTRIES_MAX
 from chatcore_mongo.queries import Query
@@ -344,6 +354,39 @@ async def test_memberships_that_others_have_changed_later_are_read_with_their_me
 def is_poll(command: Mapping[str, Any]) -> bool:
     """Return whether the command is of `Store.changes`, which the Chat calls again and again."""
     return "'coll': 'meta'" in repr(command["pipeline"]) or "'ts'" in repr(command["pipeline"][0])
+
+
+async def test_newest_page_takes_one_command_and_shows_changed_messages(store: MongoStore, sent: SentCommands) -> None:
+    await write(store, conversation("room", 60))
+    await write(store, [reacted(61, "bob", target=55), edited(62, 59), deleted(63, 60), reacted(64, "bob", target=3)])
+    sent.commands.clear()
+    page = await store.window("alice", "room", "newest", 50, 0)
+    assert len(sent.of({"aggregate"})) == 2  # the last one reads the text of the edit
+    assert page == evolve(await store.window("alice", "room", 65, 50, 0), has_after=False)
+    assert [entry.seq for entry in page.entries] == list(range(15, 65))
+    sent.commands.clear()
+    assert (await store.window("alice", "room", "newest", 2, 0)).head == 64
+    assert len(sent.of({"aggregate"})) == 1
+
+
+@pytest.mark.parametrize("late", [1, 60])
+async def test_newest_page_is_whole_although_entries_come_while_it_is_read(
+    store: MongoStore, other: MongoStore, monkeypatch: pytest.MonkeyPatch, late: int
+) -> None:
+    await write(store, conversation("room", 60))
+    async with store.database.read_session() as session:
+        fetch = session.fetch
+
+        async def in_two_steps(*wanted: Query | None) -> Results:
+            monkeypatch.setattr(session, "fetch", fetch)
+            head = await fetch(wanted[0])
+            await write(other, conversation("room", 60 + late)[60:])
+            return [*head, *await fetch(*wanted[1:])]
+
+        monkeypatch.setattr(session, "fetch", in_two_steps)
+        request = history.PageRequest(user="bob", room="room", anchor="newest", before=50, after=0, messages_only=False)
+        page = await history.window(session, request)
+    assert [entry.seq for entry in page.entries] == list(range(page.head - 49, page.head + 1))
 
 
 async def test_reads_that_wait_share_commands(store: MongoStore, sent: SentCommands) -> None:

@@ -98,6 +98,7 @@ INDEXES: Sequence[tuple[Query, str, int]] = [
     (queries.message_at("long", 5), "by_seq", 1),
     (queries.above("long", 100, LENGTH, 50), "by_seq", 50),
     (queries.below("long", 9_000, 50), "by_seq", 50),
+    (queries.newest("long", 50), "by_seq", 50),
     *[(query, "messages_by_deletion", 50) for query in queries.messages_above("long", 100, LENGTH, 50)],
     *[(query, "messages_by_deletion", 50) for query in queries.messages_below("long", 9_000, 50)],
     (queries.epoch(), "_id_", 1),

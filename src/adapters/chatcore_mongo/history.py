@@ -36,6 +36,8 @@ class PageRequest:
 async def window(session: ReadSession, request: PageRequest) -> Window:
     """Return the entries around an anchor, as `RoomViews.window` says."""
     room, user = request.room, request.user
+    if request.anchor == "newest" and not request.messages_only and (newest := await _newest(session, request)):
+        return newest
     heads, deletions = await session.fetch(queries.head(room), queries.pending_erasures([room]))
     head_entry = only(heads)
     if head_entry is None:
@@ -63,6 +65,44 @@ async def window(session: ReadSession, request: PageRequest) -> Window:
         has_before=has_before,
         has_after=has_after,
     )
+
+
+async def _newest(session: ReadSession, request: PageRequest) -> Window | None:
+    """Return the newest entries, which one command reads; None if so many came meanwhile that some are missing."""
+    room, user = request.room, request.user
+    heads, deletions, changes, documents = await session.fetch(
+        queries.head(room),
+        queries.pending_erasures([room]),
+        queries.membership_changes([user], [room]),
+        queries.newest(room, request.before) if request.before else None,
+    )
+    head_entry = only(heads)
+    if head_entry is None:
+        return Window(head=0, kind=None, member=None, entries=[], has_before=False, has_after=False)
+    head = head_entry["seq"]
+    page = [document for document in reversed(documents) if document["seq"] <= head]
+    if len(page) < min(request.before, head):
+        return None
+    entries = read_entries(page, messages_by_room(deletions).get(room, ()))
+    return Window(
+        head=head,
+        kind=read_summary(head_entry).kind,
+        member=memberships_at(changes, {room: head}).get((room, user)),
+        entries=await present(session, user, entries, {room: head}, changes_in(page)),
+        has_before=head > request.before,
+        has_after=False,
+    )
+
+
+def changes_in(documents: Sequence[Document]) -> Sequence[Document]:
+    """Return documents as `queries.last_changes` finds them, from those of all entries above some seq, ascending."""
+    last = {document["about"]: document for document in documents if "about" in document}
+    seqs = {document["seq"] for document in documents}
+    return [
+        {"_id": about, "room": document["room"], "message": document["message"]}
+        for about, document in last.items()
+        if about in seqs
+    ]
 
 
 async def _anchor_seq(session: ReadSession, request: PageRequest, head: Seq, erased: Collection[Seq]) -> Seq:

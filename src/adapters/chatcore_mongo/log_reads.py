@@ -12,7 +12,7 @@ from chatcore.ports.room_views import RoomCatchUp
 
 from . import queries
 from .documents import Document, read_entries
-from .history import present
+from .history import changes_in, present
 from .known_views import KnownView
 from .queries import Query
 from .read_session import PendingErasures, ReadSession, complete, messages_by_room, only
@@ -170,17 +170,14 @@ async def _entries_in(
     """
     entries: dict[RoomId, list[Entry]] = {}
     written: list[Entry] = []
-    last_changes: dict[tuple[RoomId, Seq], Document] = {}
+    last_changes: list[Document] = []
     for room, (after, head) in batch.items():
         entries[room] = [views[room].last] if head - after == 1 else []
         if head - after <= 1:
             continue
         written += read_entries(complete(read.get(room, ()), head - after), erasures.get(room, ()))
-        for document in read[room]:
-            if document.get("about", 0) > after:
-                changed: Document = {"_id": document["about"], "room": room, "message": document["message"]}
-                last_changes[room, document["about"]] = changed
+        last_changes += changes_in(read[room])
     heads = {room: head for room, (_, head) in batch.items()}
-    for entry in await present(session, user, written, heads, list(last_changes.values())):
+    for entry in await present(session, user, written, heads, last_changes):
         entries[entry.room].append(entry)
     return entries

@@ -34,7 +34,6 @@ from .read_session import ReadSession, only
 
 Memberships: TypeAlias = Mapping[tuple[RoomId, UserId], Membership]
 
-SEQ_MAX = 2**63 - 1
 ROSTER_INTERVAL = 200
 """The fewest membership changes after which a room's roster is stored again. In large rooms it takes more: a tenth of
 the members."""
@@ -107,7 +106,7 @@ async def room_state(database: MongoDatabase, room: RoomId) -> RoomState:
         stored, heads, changes, found = await session.fetch(
             queries.roster(room),
             queries.head(room),
-            queries.room_membership_changes(room, 0, SEQ_MAX, ROSTER_INTERVAL),
+            queries.room_membership_changes(room, 0, queries.SEQ_MAX, ROSTER_INTERVAL),
             queries.blocks(pairs) if pairs else None,
         )
         head, blocked = only(heads), frozenset(block["other"] for block in found)

@@ -12,6 +12,7 @@ from chatcore.ids import Key, RoomId, Seq, UserId
 from .documents import BLOCKS, ENTRIES, MARKERS, META, ROSTERS, Document, block_id, marker_id, roster_part_id
 from .migrations import STORE
 
+SEQ_MAX = 2**63 - 1
 ROOMS_TOGETHER = 50
 """The most rooms in one document of `room_parts`: their last entries must not exceed the size of a document."""
 
@@ -68,9 +69,7 @@ def messages_above(room: RoomId, seq: Seq, upto: Seq, limit: int) -> Sequence[Qu
 def above_each(ranges: Mapping[RoomId, tuple[Seq, Seq]]) -> Query:
     """Query the entries of several rooms above a seq and up to another, in any order."""
     some = [{"room": room, "seq": {"$gt": after, "$lte": upto}} for room, (after, upto) in ranges.items()]
-    return _entries(
-        {"$match": {"$or": some}}, {"$project": {"_id": 0, "ts": 0, "became": 0, "affects": 0, "members": 0}}
-    )
+    return _entries({"$match": {"$or": some}}, _WITH_SUMMARY)
 
 
 def below(room: RoomId, seq: Seq, limit: int) -> Query:
@@ -83,8 +82,13 @@ def messages_below(room: RoomId, seq: Seq, limit: int) -> Sequence[Query]:
     return _messages_in_order({"room": room, "seq": {"$lt": seq}}, -1, limit)
 
 
-def _in_order(match: Document, direction: int, limit: int) -> Query:
-    return _entries({"$match": match}, {"$sort": {"room": direction, "seq": direction}}, {"$limit": limit}, _AS_WRITTEN)
+def newest(room: RoomId, limit: int) -> Query:
+    """Query up to ``limit`` entries at the end of a room, descending, with what they change."""
+    return _in_order({"room": room, "seq": {"$lt": SEQ_MAX}}, -1, limit, _WITH_SUMMARY)
+
+
+def _in_order(match: Document, direction: int, limit: int, fields: Document = _AS_WRITTEN) -> Query:
+    return _entries({"$match": match}, {"$sort": {"room": direction, "seq": direction}}, {"$limit": limit}, fields)
 
 
 def _messages_in_order(match: Document, direction: int, limit: int) -> Sequence[Query]:
