@@ -65,7 +65,7 @@ static struct option options[] = {
     {"rooms", 50},      /* of each seeded user */
     {"messages", 1},    /* in each seeded room */
     {"warm", 200},      /* users that are connected before the others */
-    {"connecting", 32}, /* users that connect at a time */
+    {"connecting", 32}, /* users that connect, or are seeded, at a time */
     {"idle", 2},        /* seconds before the memory of connected users is read */
     {"missed", 0},      /* entries of each room that `sync` asks for */
 };
@@ -774,7 +774,9 @@ static void run_seed(void) {
     users_count = total; /* the last users write to the first */
     seeding = true;
     struct counts from = count("begin");
-    send_each(senders, total, messages);
+    /* Some senders at a time: each first message opens a room, and a thousand at once are an overload, not a seed. */
+    for (int first = 0, each = (int)option("connecting"); first < total; first += each)
+        send_each(senders + first, first + each < total ? each : total - first, messages);
     struct counts to = count("end");
     printf("{\"mode\": \"seed\", \"messages_s\": %.1f", (double)sent / ((double)(to.at - from.at) / 1e9));
     print_shares(&from, &to);

@@ -83,11 +83,11 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "A read is one snapshot": (
         Fault(
-            "mongo-page-with-entries-above-head",
-            "chatcore_mongo:_page_queries",
-            "queries.below(room, anchor,",
-            "queries.below(room, 2**53,",
-            f"{IN_MONGO}::TestMongoLog::test_window_is_consistent_during_writes",
+            "mongo-newest-page-with-entries-above-head",
+            "chatcore_mongo:_newest",
+            'if document["seq"] <= head',
+            "if head",
+            f"{MONGO_COMMANDS}::test_newest_page_is_whole_although_entries_come_while_it_is_read",
         ),
     ),
     "Reads that wait share a command": (
