@@ -181,3 +181,8 @@ def soak(session: nox.Session) -> None:
     session.run("pytest", "tests/integration", "-k", suites, "-n", "4", "--dist", "loadscope", env=everywhere)
     length = {"CHATCORE_TEST_LOG_LENGTH": "1000000"}
     session.run("pytest", "tests/integration/test_mongo_store_plans.py", "--timeout=3600", env=length)
+    sizes = length | {"CHATCORE_TEST_ROOMS": "100000", "CHATCORE_TEST_MEMBERS": "5000"}
+    counts = ["tests/unit/test_call_growth.py", "tests/integration/test_sqlite_written_bytes.py"]
+    counts.append("tests/integration/socketio/test_transport_writes.py")
+    session.run("pytest", *counts, "--timeout=3600", env=sizes)
+    session.run("pytest", "tests/integration/test_flat_memory.py", env={"CHATCORE_TEST_MESSAGES": "1000000"})

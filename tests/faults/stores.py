@@ -280,6 +280,22 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "tests/integration/test_sqlite_statement_counts.py::test_unread_messages_above_many_own_messages_are_counted",
         ),
     ),
+    "A message writes few bytes, whatever the sizes of the log, the room and the chat": (
+        Fault(
+            "sqlite-another-index-of-entries",
+            "chatcore_sqlite:LISTED",
+            "WHERE standing != 'banned';",
+            "WHERE standing != 'banned';\nCREATE INDEX entries_by_author ON entries (author, digest);",
+            "tests/integration/test_sqlite_written_bytes.py::test_message_writes_at_most_7_and_a_half_pages",
+        ),
+        Fault(
+            "mongo-document-grows-with-members",
+            "chatcore_mongo:entry_document",
+            '"title": summary.title,',
+            '"title": summary.title or "x" * summary.members_count,',
+            f"{MONGO_COMMANDS}::test_bytes_of_an_insert_do_not_depend_on_entries_rooms_and_members",
+        ),
+    ),
     "The work of a read is bounded by what it returns": (
         Fault(
             "memory-deleted-messages-counted-one-by-one",

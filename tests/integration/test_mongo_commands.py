@@ -25,6 +25,8 @@ from chatcore.testing.builders import (
     joined,
     left,
     message,
+    opened,
+    opens,
     reacted,
     role_changed,
 )
@@ -184,6 +186,35 @@ async def test_commands_are_bounded_in_entries_and_bytes(store: MongoStore, sent
 
 def size_of(document: Mapping[str, Any]) -> int:
     return len(encode(document))
+
+
+@pytest.mark.parametrize("size", [{"entries": 10_000}, {"rooms": 1_000}, {"members": 1_000}], ids=str)
+async def test_bytes_of_an_insert_do_not_depend_on_entries_rooms_and_members(
+    store: MongoStore, sent: SentCommands, size: Mapping[str, int]
+) -> None:
+    """The bytes of the documents of a message of 200 bytes, and of those of 63 rooms together."""
+    single, together = await bytes_of_inserts(store, sent, "small")
+    assert await bytes_of_inserts(store, sent, "large", **size) == (single, together)
+    assert single <= 480
+    assert together == 63 * single
+
+
+async def bytes_of_inserts(
+    store: MongoStore, sent: SentCommands, name: str, *, entries: int = 1, rooms: int = 65, members: int = 2
+) -> tuple[int, int]:
+    users = [f"user {number:04}" for number in range(members)]
+    names = [f"{name} {number:04}" for number in range(rooms)]
+    await store.append_all([[opened(room, users[0], opens=opens(*users))] for room in names])
+    await write(store, [message(names[0], seq, users[0]) for seq in range(2, entries + 1)])
+    batches = [[message(room, 2, users[0], key="k" * 32, body="x" * 200)] for room in names[1:65]]
+    batches[0] = [message(names[0], entries + 1, users[0], key="k" * 32, body="x" * 200)]
+    sizes: list[int] = []
+    for some in (batches[:1], batches[1:]):
+        sent.commands.clear()
+        assert await store.append_all(some) == [AppendResult(written=1)] * len(some)
+        (insert,) = sent.inserts()
+        sizes.append(sum(len(encode(document)) for document in insert["documents"]))
+    return sizes[0], sizes[1]
 
 
 async def test_late_visible_changes_are_returned_once_by_next_calls(
