@@ -510,7 +510,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore.live:Subscriptions.deliver",
             "if subscription.member:",
             "if subscription.member and [other for other in self if other is subscription]:",
-            f"{GROWTH}::test_cost_of_a_message_for_each_receiver_is_the_same_with_10_and_many_members",
+            f"{GROWTH}::test_cost_of_a_message_for_each_receiver_is_the_same_with_100_and_many_members",
         ),
         Fault(
             "every-frame-written-alone",

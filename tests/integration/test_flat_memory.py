@@ -1,6 +1,5 @@
 """A process keeps nothing of the messages that have passed through it, on the embedded store."""
 
-import asyncio
 import gc
 import os
 import sys
@@ -8,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from chatcore import Bye, Chat, Push, Socket
-from chatcore.protocol import Object
+from chatcore import Chat
 from chatcore_sqlite import SqliteStore
+from tests.counting_client import CountingClient
 
 pytestmark = pytest.mark.anyio
 
@@ -34,38 +33,6 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class Client:
-    """A connection that only counts pushes."""
-
-    def __init__(self, user: str) -> None:
-        self.id = user
-        self.pushed = 0
-        self._awaited = 0
-        self._answered = asyncio.Event()
-
-    def send(self, push: Push) -> None:
-        self.pushed += 1
-
-    def close(self, bye: Bye) -> None:
-        raise AssertionError(bye)
-
-    async def drained(self) -> None: ...
-
-    def take(self, answer: Object) -> None:
-        assert answer["ok"], answer
-        self._awaited -= 1
-        if not self._awaited:
-            self._answered.set()
-
-    async def talk(self, socket: Socket, to: str, key: str, count: int) -> None:
-        """Send messages, and return once all of them are answered."""
-        self._awaited = count
-        self._answered.clear()
-        for number in range(count):
-            await socket.receive("message.send", {"to": to, "key": f"{key} {number}", "body": "x" * 200}, self.take)
-        await self._answered.wait()
-
-
 def blocks() -> int:
     gc.collect()
     return sys.getallocatedblocks()
@@ -73,7 +40,7 @@ def blocks() -> int:
 
 @pytest.mark.timeout(max(300, MESSAGES // 200))
 async def test_memory_is_flat_over_many_messages_in_rooms_that_stay_come_and_go(tmp_path: Path) -> None:
-    alice, bob = Client("alice"), Client("bob")
+    alice, bob = CountingClient("alice"), CountingClient("bob")
     async with (
         SqliteStore(tmp_path) as store,
         Chat(store) as chat,
@@ -84,7 +51,7 @@ async def test_memory_is_flat_over_many_messages_in_rooms_that_stay_come_and_go(
         for number in range(MESSAGES // ROUND):
             if number == WARM_UP // ROUND:
                 warm = blocks()
-            guest = Client(f"guest {number % GUESTS}")
+            guest = CountingClient(f"guest {number % GUESTS}")
             async with chat.connect(guest, user=guest.id) as guest_socket:
                 await alice.talk(socket, "bob", f"round {number}", ROUND // 2)
                 await guest.talk(guest_socket, "host", f"round {number}", ROUND // 2)

@@ -5,12 +5,12 @@ from collections import Counter
 from types import FrameType
 from typing import Any
 
-import anyio
 import pytest
 
-from chatcore import Ask, Bye, Chat, Command, Gate, Push, Socket
-from chatcore.protocol import Object
+from chatcore import Ask, Chat, Command, Gate
 from chatcore_memory import MemoryStore
+from tests import counting_client
+from tests.counting_client import CountingClient
 
 CALLS_MAX = 80
 GATE_CALLS_MAX = 10
@@ -24,36 +24,6 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class Client:
-    """A connection that counts pushes and awaited answers."""
-
-    def __init__(self, user: str) -> None:
-        self.id = user
-        self.pushed = 0
-        self.awaited = 0
-        self.all_answered = anyio.Event()
-
-    def send(self, push: Push) -> None:
-        self.pushed += 1
-
-    def close(self, bye: Bye) -> None: ...
-
-    async def drained(self) -> None: ...
-
-    def take(self, answer: Object) -> None:
-        assert answer["ok"]
-        self.awaited -= 1
-        if not self.awaited:
-            self.all_answered.set()
-
-    async def talk(self, socket: Socket, key: str) -> None:
-        """Send messages, and return once all of them are answered."""
-        self.awaited, self.all_answered = MESSAGES, anyio.Event()
-        for number in range(MESSAGES):
-            await socket.receive("message.send", {"to": "bob", "key": f"{key} {number}", "body": "hello"}, self.take)
-        await self.all_answered.wait()
-
-
 async def passes(ask: Ask) -> Command[Any]:
     return ask.command
 
@@ -65,18 +35,18 @@ async def test_message_between_two_users_takes_at_most_80_calls_and_10_for_a_gat
     calls: Counter[str] = Counter()
 
     def count(frame: FrameType, event: str, _: Any) -> None:
-        if event == "call" and frame.f_code.co_filename != __file__:
+        if event == "call" and frame.f_code.co_filename not in (__file__, counting_client.__file__):
             calls[frame.f_code.co_qualname] += 1
 
-    alice, bob = Client("alice"), Client("bob")
+    alice, bob = CountingClient("alice"), CountingClient("bob")
     async with (
         Chat(MemoryStore(), gate=gate) as chat,
         chat.connect(alice, user="alice") as socket,
         chat.connect(bob, user="bob"),
     ):
-        await alice.talk(socket, "before the room is live")
+        await alice.talk(socket, "bob", "before the room is live", MESSAGES)
         sys.setprofile(count)
-        await alice.talk(socket, "counted")
+        await alice.talk(socket, "bob", "counted", MESSAGES)
         sys.setprofile(None)
         assert bob.pushed >= 2 * MESSAGES
     assert calls.total() <= most * MESSAGES, [(name, count / MESSAGES) for name, count in calls.most_common(100)]

@@ -11,10 +11,12 @@ import anyio
 import pytest
 from attrs import frozen
 
-from chatcore import Bye, Chat, Push, Socket
+from chatcore import Chat, Socket
 from chatcore.protocol import Object
 from chatcore.testing.builders import message, opened, opens
 from chatcore_memory import MemoryStore
+from tests import counting_client
+from tests.counting_client import CountingClient
 from tests.unit.work import Work
 
 ENTRIES = int(os.environ.get("CHATCORE_TEST_LOG_LENGTH", "10000"))
@@ -34,21 +36,6 @@ BYTES_MAX = 37_000
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-class Client:
-    """A connection that counts pushes."""
-
-    def __init__(self, user: str) -> None:
-        self.id = user
-        self.pushed = 0
-
-    def send(self, push: Push) -> None:
-        self.pushed += 1
-
-    def close(self, bye: Bye) -> None: ...
-
-    async def drained(self) -> None: ...
 
 
 async def say(socket: Socket, room: str, key: str) -> None:
@@ -76,7 +63,7 @@ async def cost_of_message(socket: Socket, room: str) -> Cost:
     works: list[Work] = []
     await say(socket, room, "first")
     for number in range(MESSAGES):
-        with Work(__file__) as work:
+        with Work(__file__, counting_client.__file__) as work:
             await say(socket, room, str(number))
         works.append(work)
     return Cost(lines=min(work.lines for work in works), bytes=min(work.bytes for work in works))
@@ -103,10 +90,10 @@ async def cost_after(*, entries: int = 1, rooms: int = 1, members: int = 2) -> C
     written = [message(room_id(0), seq, users[0]) for seq in range(2, entries + 1)]
     assert not written or (await store.append(written)).written == len(written)
     async with Chat(store) as chat, AsyncExitStack() as connected:
-        clients = [Client(user) for user in users]
+        clients = [CountingClient(user) for user in users]
         sockets = [
             await connected.enter_async_context(chat.connect(client, user=client.id))
-            for client in (*clients, *map(Client, others))
+            for client in (*clients, *map(CountingClient, others))
         ]
         cost = await cost_of_message(sockets[0], room_id(0))
         assert chat.stats().rooms == rooms
@@ -138,7 +125,7 @@ async def test_cost_of_a_message_is_the_same_beside_10_and_many_rooms() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.timeout(3600)
-async def test_cost_of_a_message_for_each_receiver_is_the_same_with_10_and_many_members() -> None:
-    none, few, many = [await cost_after(members=members) for members in (2, 10, MEMBERS)]
-    assert (many.lines - none.lines) / (MEMBERS - 2) <= SPARE * (few.lines - none.lines) / 8
-    assert (many.bytes - none.bytes) / (MEMBERS - 2) <= 1.1 * (few.bytes - none.bytes) / 8
+async def test_cost_of_a_message_for_each_receiver_is_the_same_with_100_and_many_members() -> None:
+    none, few, many = [await cost_after(members=members) for members in (2, 100, MEMBERS)]
+    assert (many.lines - none.lines) / (MEMBERS - 2) <= SPARE * (few.lines - none.lines) / 98
+    assert (many.bytes - none.bytes) / (MEMBERS - 2) <= 1.1 * (few.bytes - none.bytes) / 98

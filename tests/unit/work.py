@@ -13,14 +13,14 @@ class Work:
     Memory counts if it is still in use when its line ends. The garbage collector rests meanwhile.
 
     Args:
-        file: the file of the test, which is left out.
+        files: the files of the test, which are left out.
     """
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, *files: str) -> None:
         self.lines = 0
         self.bytes = 0
         self._in_use = 0
-        self._left_out = (file, __file__)
+        self._left_out = (*files, __file__)
 
     def __enter__(self) -> Self:
         gc.disable()
