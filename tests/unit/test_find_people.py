@@ -67,6 +67,21 @@ async def test_users_who_block_take_no_place_of_others() -> None:
         assert await found(chat, "user", limit=20) == [f"user{number}" for number in range(20, 30)]
 
 
+async def test_search_looks_at_no_more_than_1600_users() -> None:
+    asked: list[int] = []
+
+    async def endless(prefix: str, limit: int) -> Mapping[UserId, Profile]:
+        asked.append(limit)
+        return {f"user{number}": Profile() for number in range(limit)}
+
+    store = MemoryStore()
+    for number in range(2_000):
+        await store.block(f"user{number}", "asker", 1)
+    async with Chat(store, people=endless) as chat:
+        assert await found(chat, "user", limit=200) == []
+    assert asked == [200, 400, 800, 1_600]
+
+
 async def test_without_a_search_nobody_is_found() -> None:
     async with Chat(MemoryStore()) as chat:
         assert await found(chat, "a") == []

@@ -11,6 +11,8 @@ from . import fields
 from .command import Context, ReadingCommand, Route, Routes
 
 PREFIX_MAX = 32
+ASKED_MAX = 1_600
+"""The most users that a search looks at. Whoever is blocked by most of them finds fewer than there are."""
 
 
 @frozen(kw_only=True)
@@ -49,7 +51,7 @@ class FindPeople(ReadingCommand[PeopleResult]):
             found = await context.people(search_form(self.prefix), asked)
             blocks = await context.store.blocks_among([(user, context.user) for user in found])
             shown = [user for user in found if (user, context.user) not in blocks]
-            if len(shown) >= self.limit or len(found) < asked:
+            if len(shown) >= self.limit or len(found) < asked or asked >= ASKED_MAX:
                 people = [Person(user=user, name=found[user].name) for user in shown[: self.limit]]
                 return PeopleResult(people=people)
             asked *= 2
