@@ -178,6 +178,10 @@ SAMPLES = (
         in_path={"room": PRIVATE},
         fields={"read": 1},
     ),
+    Sample(command="people", method="GET", path="/users", fields={"prefix": "b"}),
+    Sample(command="block", method="PUT", path="/blocks/{user}", in_path={"user": "bob"}),
+    Sample(command="unblock", method="DELETE", path="/blocks/{user}", in_path={"user": "bob"}),
+    Sample(command="blocks", method="GET", path="/blocks"),
 )
 SOCKET_ONLY: Mapping[str, Mapping[str, Json]] = {"auth.refresh": {"token": "a token"}}
 """The fields of the commands without a route."""
@@ -293,6 +297,13 @@ WRONG: Mapping[str, Mapping[str, Sequence[Json]]] = {
         "unread_from": (0, 3, 2**53, *NUMBERS),
         "muted": NO_BOOLEANS,
     },
+    "people": {
+        "prefix": ("", "x" * 33, "%F0%9F%98%80" * 33, "%ff", "%zz", "%", "%ed%a0%80"),
+        "limit": (*NO_INTEGERS, "0", "201"),
+    },
+    "block": {"user": (*NO_USER_SEGMENTS, "alice")},
+    "unblock": {"user": NO_USER_SEGMENTS},
+    "blocks": {},
     "auth.refresh": {"token": (*NO_TEXTS, "", "x" * 16_385)},
 }  # fmt: skip
 WRONG_IN_QUERY: Mapping[str, Sequence[str]] = {
@@ -342,7 +353,8 @@ def _with(sample: Sample, name: str, value: Json, title: str) -> Request:
         path, body = path_of(sample, **{name: value}) + _query(sample), _body(sample)
         name = "user" if name in ("to", "with") else name
     elif sample.in_query:
-        path, body = f"{path_of(sample)}?{name}={value}", None
+        others = query_of({other: given for other, given in sample.fields.items() if other != name})
+        path, body = f"{path_of(sample)}{others}{'&' if others else '?'}{name}={value}", None
     else:
         path, body = path_of(sample), {**sample.fields, name: value}
     return Request(title, sample.method, path, body, name)

@@ -100,11 +100,7 @@ async def test_unknown_path_is_not_found_with_or_without_token(
 
 async def test_command_not_served_yet_is_404_or_405(node: HttpNode) -> None:
     for method, path, status in [
-        ("GET", "/users?prefix=b", 404),
         ("GET", "/presence?user=bob", 404),
-        ("GET", "/blocks", 404),
-        ("PUT", "/blocks/bob", 404),
-        ("DELETE", "/blocks/bob", 404),
         ("PUT", f"/rooms/{GROUP}/typing", 404),
         ("PUT", "/auth/refresh", 404),
     ]:

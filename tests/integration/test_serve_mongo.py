@@ -9,6 +9,9 @@ import pytest
 from aiohttp import ClientSession
 from pymongo import MongoClient
 
+from chatcore_mongo import migrations
+from chatcore_sqlite import schema
+
 from .mongo_database import a_database
 from .mongod import Mongod, a_mongod, free_port
 from .serving import TIMEOUT_S, Server, launch, serving
@@ -94,9 +97,9 @@ async def test_migration_is_announced_then_done_then_not_needed(url: str, tmp_pa
     made = await run(tmp_path, "migrate", environment=settings_for(url))
     again = [await run(tmp_path, "migrate", *flags, environment=settings_for(url)) for flags in ((), ("--dry-run",))]
     assert [outcome.process.returncode for outcome in (announced, made, *again)] == [0] * 4
-    assert announced.printed[0] == "1/5 give the store its epoch"
-    assert len(announced.printed) == 5
-    assert "5/5 done" in made.printed[-1]
+    assert announced.printed[0] == f"1/{len(migrations.MIGRATIONS)} give the store its epoch"
+    assert len(announced.printed) == len(migrations.MIGRATIONS)
+    assert f"{len(migrations.MIGRATIONS)}/{len(migrations.MIGRATIONS)} done" in made.printed[-1]
     assert all(
         outcome.printed == ["There is nothing to do: the database is as this version wants it."] for outcome in again
     )
@@ -108,8 +111,9 @@ async def test_sqlite_folder_is_migrated_by_same_command(tmp_path: Path) -> None
     assert not (tmp_path / "chatcore-data").exists()
     made = await run(tmp_path, "migrate", environment={})
     again = await run(tmp_path, "migrate", "--dry-run", environment={})
-    assert [line.split()[0] for line in announced.printed] == ["1/3", "2/3", "3/3"]
-    assert "3/3 done" in made.printed[-1]
+    count = len(schema.MIGRATIONS)
+    assert [line.split()[0] for line in announced.printed] == [f"{number}/{count}" for number in range(1, count + 1)]
+    assert f"{count}/{count} done" in made.printed[-1]
     assert again.printed == ["There is nothing to do: the database is as this version wants it."]
 
 

@@ -23,7 +23,7 @@ from chatcore_sqlite.schema import MIGRATIONS
 
 pytestmark = pytest.mark.anyio
 
-LOG = {"entries", "store", "markers", "accounts", "sessions", "rooms", "probes"}
+LOG = {"entries", "store", "markers", "accounts", "account_names", "sessions", "rooms", "probes", "blocks"}
 """The tables that are no views. Of `rooms`, only id and name."""
 
 TO_VERSION_1 = """
@@ -31,7 +31,7 @@ TO_VERSION_1 = """
     DROP INDEX entries_of_messages; DROP INDEX entries_of_edits;
     ALTER TABLE store DROP COLUMN views; ALTER TABLE store DROP COLUMN folded;
     ALTER TABLE markers DROP COLUMN unread_from; ALTER TABLE markers DROP COLUMN muted;
-    DROP TABLE probes;
+    DROP TABLE probes; DROP TABLE blocks; DROP TABLE account_names; DROP INDEX members_listed;
     PRAGMA user_version = 1;
 """
 
