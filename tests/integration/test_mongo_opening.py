@@ -10,7 +10,7 @@ from pymongo import MongoClient
 
 from chatcore.errors import StoreError, Unavailable
 from chatcore_mongo import MongoStore, migrations
-from chatcore_mongo.documents import ENTRIES
+from chatcore_mongo.documents import ACCOUNTS, BLOCKS, ENTRIES, MARKERS, META, ROSTERS, SESSIONS, SOCKETS
 from chatcore_mongo.log_writer import LogWriter
 
 pytestmark = pytest.mark.anyio
@@ -32,6 +32,15 @@ async def test_too_old_server_is_refused_with_needed_version_and_unchanged(
             async with MongoStore(mongo_url):
                 pass
         assert client.get_default_database().list_collection_names() == []
+
+
+async def test_opening_makes_every_collection(mongo_url: str) -> None:
+    """The server refuses reads of a collection for a moment after a write has made it."""
+    with MongoClient[Any](mongo_url) as client:
+        client.drop_database(client.get_default_database().name)
+        async with MongoStore(mongo_url):
+            made = set(client.get_default_database().list_collection_names())
+    assert made == {ACCOUNTS, BLOCKS, ENTRIES, MARKERS, META, ROSTERS, SESSIONS, SOCKETS}
 
 
 async def enter(store: MongoStore) -> None:

@@ -14,7 +14,7 @@ from chatcore.domain.names import search_forms
 from chatcore.errors import StoreError
 from chatcore.ids import new_id
 
-from .documents import ACCOUNTS, BLOCKS, ENTRIES, META, SESSIONS, SOCKETS, Document
+from .documents import ACCOUNTS, BLOCKS, ENTRIES, MARKERS, META, ROSTERS, SESSIONS, SOCKETS, Document
 
 OLDEST_SERVER = (6, 0)
 UPDATES_TOGETHER = 1_000
@@ -55,6 +55,9 @@ BLOCKED = [
     IndexModel([("ts", 1)], name="by_ts"),
 ]
 BY_USER = [IndexModel([("user", 1)], name="by_user")]
+BY_ID = [IndexModel([("_id", 1)], name="_id_")]
+"""The index that every collection has. To make it makes the collection, which otherwise the first write does: for a
+moment after that the server refuses reads of the collection."""
 
 
 def _ending(field: str) -> IndexModel:
@@ -116,6 +119,8 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("index messages apart from deleted ones", _index_messages),
     Migration("index blocks by user and time", _indexes(BLOCKS, BLOCKED)),
     Migration("index accounts by the forms of their names", _note_forms),
+    Migration("make the collection of markers", _indexes(MARKERS, BY_ID)),
+    Migration("make the collection of member lists", _indexes(ROSTERS, BY_ID)),
 )
 """Step n brings a database from version n - 1 to version n. Released steps never change; new ones follow them."""
 
