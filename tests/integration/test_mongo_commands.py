@@ -269,7 +269,7 @@ async def test_reader_far_behind_does_not_look_back_with_each_page(store: MongoS
     assert (pages, len(looked_back) <= 4) == (6, True)
 
 
-@pytest.mark.parametrize(("rooms", "most"), [(3, 5), (50, 5), (60, 6)])
+@pytest.mark.parametrize(("rooms", "most"), [(3, 4), (50, 4), (60, 6)])
 async def test_connect_and_sync_take_fixed_number_of_commands(
     store: MongoStore, sent: SentCommands, rooms: int, most: int
 ) -> None:
