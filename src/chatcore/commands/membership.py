@@ -258,7 +258,12 @@ class MemberRow:
 
 @frozen(kw_only=True)
 class MemberPage:
-    """The answer of `ListMembers`, in the order of user ids. ``next`` is the ``after`` of the next page."""
+    """The answer of `ListMembers`.
+
+    Attributes:
+        members: in the order of user ids.
+        next: the ``after`` of the next page; None if there is none.
+    """
 
     members: Sequence[MemberRow]
     next: str | None = None
