@@ -53,7 +53,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "An invitation across a block is not pushed": (
         Fault(
             "invitation-pushed-to-blocker",
-            "chatcore.live:LiveRoom._hidden_invitations",
+            "chatcore.live:_hidden_invitations",
             "blocks.isdisjoint({(user, inviter), (inviter, user)})",
             "True",
             f"{BLOCKS}::test_invitation_across_a_block_is_answered_and_listed_but_not_pushed",

@@ -1,7 +1,7 @@
 """A live room: it appends, catches up and pushes. ``docs/live.md`` has the rules."""
 
 import logging
-from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -11,13 +11,14 @@ from attrs import evolve as changed
 
 from ..domain.blocks import private_room_pairs
 from ..domain.decider import AppendCommand, Facts, decide, evolve
-from ..domain.entries import Deleted, Edited, Entry, Invited, Reacted
+from ..domain.entries import Deleted, Edited, Entry, Reacted
 from ..domain.idempotency import CommandDone, outcome_of_used_key
-from ..domain.state import RoomState, RoomView
+from ..domain.state import RoomState
 from ..errors import ChatError, Internal, Unavailable
 from ..ids import Key, RoomId, Seq, UserId
 from ..ports.entry_log import AppendResult
 from ..ports.pushes import Bye, MarkerPush, Push, Room
+from .announcements import announcements
 from .command_queue import CommandQueue, PendingCommand
 from .entry_buffer import EntryBuffer
 from .event_loop import current_time
@@ -279,7 +280,7 @@ class LiveRoom:
         if changes := [entry for entry in entries if entry.affects]:
             self._admit(changes)
             # For all users with sockets here: a socket that connects or ends a `sync` may subscribe during this read.
-            rooms = await self._announcements(changes, self._context.users)
+            rooms = await announcements(self._context.store, self.room, changes, self._context.users)
         self._deliver(entries, rooms)
 
     def _deliver(self, entries: Sequence[Entry], rooms: Mapping[UserId, Room]) -> None:
@@ -296,43 +297,6 @@ class LiveRoom:
                     for socket in tuple(live.sockets.values()):
                         if not socket.defer_join(self.room, entry.seq) and self.room not in socket.subscriptions:
                             self.subscribe(Subscription(socket, entry.seq - 1, member=False), known=entry.seq)
-
-    async def _announcements(self, entries: Sequence[Entry], users: Container[UserId]) -> Mapping[UserId, Room]:
-        """Return the present view of each affected user of ``users`` who is a member or invited."""
-        joining = sorted({user for entry in entries for user in entry.affects if user in users})
-        if not joining:
-            return {}
-        store = self._context.store
-        views = await store.views(self.room, joining)
-        hidden = await self._hidden_invitations(entries, views)
-        return {
-            user: Room(user=user, epoch=store.epoch, view=view)
-            for user, view in views.items()
-            if view.member and view.member.state != "banned" and user not in hidden
-        }
-
-    async def _hidden_invitations(
-        self, entries: Sequence[Entry], views: Mapping[UserId, RoomView]
-    ) -> Container[UserId]:
-        """Return the users of ``views`` whose invitation by one of ``entries`` a block hides, in either direction.
-
-        An invitation by a later entry is announced with that entry.
-        """
-        inviters = {entry.seq: entry.author for entry in entries if isinstance(entry.event, Invited)}
-        invited = {
-            user: inviters.get(view.member.since)
-            for user, view in views.items()
-            if view.member and view.member.state == "invited"
-        }
-        known = [(user, inviter) for user, inviter in invited.items() if inviter is not None]
-        if not invited:
-            return ()
-        blocks = await self._context.store.blocks_among([*known, *((inviter, user) for user, inviter in known)])
-        return {
-            user
-            for user, inviter in invited.items()
-            if inviter is None or not blocks.isdisjoint({(user, inviter), (inviter, user)})
-        }
 
     def _advance(self, entry: Entry) -> None:
         self.head = entry.seq
@@ -363,7 +327,7 @@ class LiveRoom:
             subscription.socket.connection.close(Bye(code="slow"))
             return
         missing = await self._between(subscription.seq, head)
-        rooms = await self._announcements(missing, (subscription.socket.user,))
+        rooms = await announcements(self._context.store, self.room, missing, (subscription.socket.user,))
         self._subscriptions.fill(subscription, missing, rooms)
 
     async def _between(self, after: Seq, upto: Seq) -> Sequence[Entry]:
