@@ -3,7 +3,8 @@
 import base64
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from functools import cache
+
+from anyio import to_thread
 
 from chatcore_http.codec import encode
 from chatcore_http.endpoints import Endpoint
@@ -27,7 +28,7 @@ NO_PAGES: Mapping[str, str] = {}
 def document_endpoints(endpoints: Iterable[Endpoint], pages: Mapping[str, str] = NO_PAGES) -> Sequence[Endpoint]:
     """Return the endpoints of the documents, whose paths are beside the API's prefix.
 
-    A document is made when it is requested first.
+    A document is made in another thread when it is requested first.
 
     Args:
         endpoints: the endpoints below the API's prefix.
@@ -65,18 +66,22 @@ def document_endpoints(endpoints: Iterable[Endpoint], pages: Mapping[str, str] =
 def _document(
     make: Callable[[], bytes], headers: Mapping[str, str]
 ) -> Callable[[Request, Segments], Awaitable[Response]]:
-    @cache
+    made: Response | None = None
+
     def full() -> Response:
         body = make()
         tag = base64.urlsafe_b64encode(hashlib.sha256(body).digest()[:12]).decode()
         return Response(200, body, {**headers, "Cache-Control": "no-cache", "ETag": f'"{tag}"'})
 
     async def answer(request: Request, _: Segments) -> Response:
-        response = full()
-        if _has(request, response.headers["ETag"]):
-            kept = {name: value for name, value in response.headers.items() if name != "Content-Type"}
+        nonlocal made
+        if made is None:
+            # Messages do not wait while a document is made. Requests that come meanwhile may make it too.
+            made = await to_thread.run_sync(full)
+        if _has(request, made.headers["ETag"]):
+            kept = {name: value for name, value in made.headers.items() if name != "Content-Type"}
             return Response(304, headers=kept)
-        return response
+        return made
 
     return answer
 
