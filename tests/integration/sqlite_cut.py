@@ -33,7 +33,11 @@ from chatcore.testing.builders import (
 )
 from chatcore_sqlite import SqliteStore
 
-THERE = [*conversation(count=5, users=["alice", "bob", "carol"]), edited(6, 2, "a secret"), reacted(7, "bob", target=2)]
+THERE = [
+    *conversation(count=5, users=["alice", "bob", "carol"], kind="public"),
+    edited(6, 2, "a secret"),
+    reacted(7, "bob", target=2),
+]
 """The log of `room` before the write."""
 
 MORE = [
@@ -52,7 +56,7 @@ MORE = [
 ]
 """The entries that one call appends to `room`."""
 
-BORN = [opened("born", opens=opens("alice", "erin", title="title")), message("born", 2)]
+BORN = [opened("born", opens=opens("alice", "erin", kind="public", title="title")), message("born", 2)]
 """The entries that the next call appends to an unborn room."""
 
 

@@ -13,11 +13,12 @@ from pymongo.database import Database
 
 from chatcore.accounts import Session
 from chatcore.domain.entries import Edited, Reacted
+from chatcore.domain.page_tokens import TitlePlace
 from chatcore.domain.state import MEMBERS_MAX, MarkerUpdate
 from chatcore.ids import Seq
 from chatcore.ports.registry import SocketInfo
-from chatcore.ports.room_views import Anchor, FirstUnread
-from chatcore.testing.builders import NOON, banned, conversation, entry, joined, message, opened, opens
+from chatcore.ports.room_views import PUBLIC_ROOMS_LOOKED_AT, Anchor, FirstUnread
+from chatcore.testing.builders import NOON, banned, conversation, entry, joined, left, message, opened, opens, updated
 from chatcore.testing.logs import write
 from chatcore_mongo import MongoAccounts, MongoRegistry, MongoStore, queries
 from chatcore_mongo.documents import ENTRIES, ERASE_MESSAGE
@@ -50,6 +51,9 @@ async def filled(mongo_url: str, anyio_backend: str) -> str:
         await write(store, [entry(event, seq=51 + n, author=f"user {n}") for n, event in enumerate(thumb)])
         await write(store, [entry(Edited(target=1, version=2 + n, body="x"), seq=151 + n) for n in range(50)])
         await write(store, [joined("room", 201 + n, f"user {n}") for n in range(300)])
+        for number in range(100):
+            await write(store, [opened(f"public {number}", opens=opens("alice", kind="public", title=f"t{number:02}"))])
+        await write(store, [updated("public 7", 2 + number, f"u{number}") for number in range(50)])
         await store.state("room")
         await store.mark("bob", "room", MarkerUpdate(read=7))
         accounts, socket = MongoAccounts(store.database), SocketInfo(id="s", user="bob", device="", node="", since=NOON)
@@ -132,6 +136,9 @@ INDEXES: Sequence[tuple[Query, str, int]] = [
     (queries.entries_by_time(Timestamp(0, 0), 10), "by_ts", 10),
     (queries.entries_between("long", 100, 150), "by_seq", 50),
     (queries.rooms_between(*EVER), "by_ts", 0),
+    *[(query, "public_by_title", 0) for query in queries.public_rooms("t", TitlePlace("t30", "public 30"), 50)],
+    *[(query, "public_by_title", 0) for query in queries.public_rooms("", TitlePlace("", ""), 50)],
+    (Query(ENTRIES, [{"$match": queries.former_titles("public 7", 51)}]), "public", 0),
 ]
 
 
@@ -215,3 +222,51 @@ async def test_page_of_members_examines_parts_of_the_roster_and_later_changes(
             assert documents <= 6 + changes
             assert keys <= 10 + changes
             assert len(commands.sent) == 5  # queries, in two commands
+
+
+@pytest.mark.parametrize("bans", [0, 1_000])
+async def test_page_of_public_rooms_examines_a_bounded_number_of_keys(
+    database: Database[Any], store: MongoStore, commands: Commands, bans: int
+) -> None:
+    title = f"many {bans}"
+    names = [f"{title} {number:04}" for number in range(1_200)]
+    batches = [[opened(room, opens=opens("alice", kind="public", title=title))] for room in names]
+    for room, batch in zip(names[:bans], batches[:bans], strict=True):
+        batch.append(banned(room, 2, "eve"))
+    await store.append_all(batches)
+    shown, after, pages = list[str](), None, 0
+    while pages == 0 or (after and not shown):
+        commands.sent.clear()
+        page = await store.public_rooms("eve", title, after, 50)
+        keys, documents = examined(database, commands)
+        assert keys <= 3 * PUBLIC_ROOMS_LOOKED_AT
+        assert documents <= 2 * PUBLIC_ROOMS_LOOKED_AT
+        shown, after, pages = [view.room for view in page.rooms], page.next, pages + 1
+    assert shown == names[bans : bans + 50]
+    assert pages == 1 + bans // PUBLIC_ROOMS_LOOKED_AT
+
+
+async def test_title_that_a_crash_left_in_the_index_is_left_out_and_removed(
+    database: Database[Any], store: MongoStore
+) -> None:
+    await write(store, [opened("torn", opens=opens("alice", kind="public", title="torn 1"))])
+    await write(store, [updated("torn", 2, "torn 2"), updated("torn", 3, "torn 1"), updated("torn", 4, "torn 3")])
+    await write(store, [opened("left", opens=opens("alice", kind="public", title="torn 4")), left("left", 2, "alice")])
+    listed = {("torn", 1): "torn 1", ("torn", 2): "torn 2", ("torn", 3): "torn 1", ("left", 1): "torn 4"}
+    for (room, seq), form in listed.items():
+        restored = database[ENTRIES].update_one({"room": room, "seq": seq}, {"$set": {"listed": form}})
+        assert restored.matched_count == 1
+    for _ in range(2):
+        page = await store.public_rooms("bob", "torn", None, 10)
+        assert [(view.room, view.title) for view in page.rooms] == [("torn", "torn 3")]
+        left_in = database[ENTRIES].find({"listed": {"$gte": "torn", "$lt": "torp"}}, {"room": 1, "seq": 1})
+        assert [(entry["room"], entry["seq"]) for entry in left_in] == [("torn", 4)]
+
+
+async def test_titles_that_a_room_had_are_not_in_the_index(database: Database[Any], store: MongoStore) -> None:
+    await write(store, [opened("renamed", opens=opens("alice", kind="public", title="renamed"))])
+    await write(store, [updated("renamed", seq, f"renamed {seq % 7}") for seq in range(2, 100)])
+    await write(store, [joined("renamed", 100, "bob"), left("renamed", 101, "alice"), left("renamed", 102, "bob")])
+    assert database[ENTRIES].count_documents({"room": "renamed", "listed": {"$gte": ""}}) == 0
+    await write(store, [joined("renamed", 103, "bob")])
+    assert database[ENTRIES].count_documents({"room": "renamed", "listed": {"$gte": ""}}) == 1

@@ -35,6 +35,7 @@ BOUNDED = {
     "SET_VIEWS": ONE_ROW,
     "NEWEST_CHANGE": {"SCAN entries"},  # one row, from the end of the table
     "PAGE": {"SCAN listed", "SCAN (subquery-2)"},  # the rooms of the page, and a bounded number of messages
+    "PUBLIC_ROOMS": {"SCAN listed", "SCAN looked_at", "SCAN (subquery-2)"},  # bounded numbers of rooms and messages
     "VIEW": {"SCAN (subquery-2)"},  # a bounded number of messages
     "UNREAD_ROOMS": {"SCAN (subquery-2)"},  # a bounded number of messages
     "LAST_ROOM_OF": {"SCAN (subquery-1)"},  # as many rows as a step of a rebuild has
@@ -55,6 +56,8 @@ INDEXES = {
     "MESSAGES_BELOW": "entries_of_messages",
     "EDITS_OF": "entries_of_edits",
     "COUNT_REACTION": "reactors_in_order",
+    "PUBLIC_ROOMS": "COVERING INDEX rooms_by_title ((form,room)>(?,?) AND form<?)",
+    "LAST_LOOKED_AT": "COVERING INDEX rooms_by_title ((form,room)>(?,?) AND form<?)",
     "UNREAD_FROM": "PRIMARY KEY (room=? AND (run,seq)>(?,?))",
     "RUN_AT": "PRIMARY KEY (room=? AND run<?)",
 }

@@ -88,6 +88,25 @@ async def test_page_of_members_takes_as_many_steps_with_100_and_5000_members_and
     assert work[3:] == work[:3]
 
 
+async def test_page_of_public_rooms_takes_a_bounded_number_of_steps(store: SqliteStore) -> None:
+    work: dict[str, list[int]] = {"carol": [], "eve": []}
+    for count in (1_000, 5_000):
+        title = f"tea of {count}"
+        names = [f"{title} {number:04}" for number in range(count)]
+        opening = opens("alice", kind="public", title=title)
+        for start in range(0, count, 500):
+            some = names[start : start + 500]
+            await store.append_all([[opened(name, opens=opening), banned(name, 2, "eve")] for name in some])
+        for user, taken_before in work.items():
+            page, taken = steps(store, Snapshot.public_rooms, user, title, None, 50)
+            assert [view.room for view in page.rooms] == ([] if user == "eve" else names[:50])
+            assert page.next
+            taken_before.append(taken)
+    assert all(large <= 1.02 * small for small, large in work.values()), work
+    page, statements = counted(store, lambda snapshot: snapshot.public_rooms("carol", "tea", None, 50))
+    assert (len(page.rooms), statements) == (50, 1)
+
+
 async def test_unread_takes_as_many_steps_over_100_and_5000_deleted_messages(store: SqliteStore) -> None:
     work: list[int] = []
     for room, count in (("small", 100), ("large", 5_000)):

@@ -32,6 +32,7 @@ TO_VERSION_1 = """
     ALTER TABLE store DROP COLUMN views; ALTER TABLE store DROP COLUMN folded;
     ALTER TABLE markers DROP COLUMN unread_from; ALTER TABLE markers DROP COLUMN muted;
     DROP TABLE probes; DROP TABLE blocks; DROP TABLE account_names; DROP INDEX members_listed;
+    DROP INDEX rooms_by_title; ALTER TABLE rooms DROP COLUMN form;
     PRAGMA user_version = 1;
 """
 
@@ -101,7 +102,9 @@ async def test_deleted_views_are_rebuilt_from_log(tmp_path: Path) -> None:
         def lose(connection: sqlite3.Connection) -> None:
             for table in before.keys() - LOG:
                 connection.execute(f"DELETE FROM {table}")
-            connection.execute("UPDATE rooms SET kind = '', title = 'wrong', head = 0, at = 0, members_count = 77")
+            connection.execute(
+                "UPDATE rooms SET kind = '', title = 'wrong', form = 'wrong', head = 0, at = 0, members_count = 77"
+            )
 
         await store.database.write(lose)
         await store.rebuild_views()
@@ -161,6 +164,7 @@ async def test_calls_during_rebuild_are_unavailable(tmp_path: Path) -> None:
             lambda: store.catch_up("bob", {"room": 0}, 10, 10),
             lambda: store.changes(None, 1),
             lambda: store.page("bob", None, 10),
+            lambda: store.public_rooms("bob", "", None, 10),
             lambda: store.views("room", ["bob"]),
             lambda: store.markers("room", ["bob"]),
             lambda: store.mark("bob", "room", MarkerUpdate(read=1)),

@@ -9,11 +9,12 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
 from chatcore.accounts.ports import AccountStore, Rotation, Session
-from chatcore.domain.names import LAST, search_forms
+from chatcore.domain.names import search_forms
 from chatcore.errors import Conflict, Unavailable
 from chatcore.ids import UserId
 from chatcore.ports.user_directory import Profile
 
+from . import queries
 from .database import MongoDatabase
 from .documents import ACCOUNTS, SESSIONS, Document
 from .queries import Query
@@ -59,7 +60,7 @@ class MongoAccounts(AccountStore):
         return {account["_id"]: Profile(name=account["name"]) for account in accounts}
 
     async def find(self, prefix: str, limit: int) -> Mapping[UserId, Profile]:
-        begins = {"forms": {"$elemMatch": {"$gte": prefix, "$lt": prefix + LAST}}}
+        begins = {"forms": {"$elemMatch": queries.begins_with(prefix)}}
         stages: list[Document] = [{"$match": begins}, {"$limit": limit}, {"$project": {"name": 1}}]
         async with self._database.read_session() as session:
             (accounts,) = await session.fetch(Query(ACCOUNTS, stages))

@@ -10,6 +10,9 @@ document holds the summary of a room as of any seq, and no second write is neede
               members?: [{user, since}],                  all members, if there are at most `MEMBERS_LISTED`
               about?: seq,                                the message that the entry changes
               message?: {version, edit, reactions},       `MessageSummary`; edit: _id of the last edited entry
+              listed?: str | None,                        form of the title under which a public room is found from
+                                                          this entry on; None if it is not found any more. A later
+                                                          entry with `listed` takes it out of this one
               deleted?: true,                             the message's text is erased
               pending?: true}                             the deletion's text is not erased yet
     markers  {_id: room NUL user, since, read, delivered, unread_from, muted}
@@ -30,6 +33,7 @@ from bson import Int64, ObjectId, Timestamp
 from chatcore.domain import serialization
 from chatcore.domain.entries import Entry, Reaction, RoomKind
 from chatcore.domain.message_projection import LastEdit
+from chatcore.domain.names import title_form
 from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.redaction import holds_text_of, redacted
 from chatcore.domain.serialization import from_milliseconds
@@ -157,6 +161,10 @@ ERASE_MESSAGE: Document = {
 """`chatcore.domain.redaction.redacted` as an update of a message's document."""
 
 
+UNLIST: Document = {"$unset": {"listed": ""}}
+"""Takes an entry's document out of the index of public rooms."""
+
+
 def read_summary(document: Document) -> RoomSummary:
     """Return the room as of an entry."""
     became = document["became"]
@@ -166,6 +174,24 @@ def read_summary(document: Document) -> RoomSummary:
         members_count=became["count"],
         last_membership_change=became["shaped"],
     )
+
+
+def listing_document(before: RoomSummary | None, after: RoomSummary) -> Document:
+    """Return ``listed`` of an entry, or nothing if the entry changes nothing in the list of public rooms.
+
+    Args:
+        before: the room below the entry; None if the entry opens the room.
+        after: the room as of the entry.
+    """
+    title = _public_title(after)
+    if title == (_public_title(before) if before else None):
+        return {}
+    return {"listed": None if title is None else title_form(title)}
+
+
+def _public_title(summary: RoomSummary) -> str | None:
+    """Return the title under which a room is found; None for a room that is not public or has no members."""
+    return (summary.title or "") if summary.kind == "public" and summary.members_count else None
 
 
 def affects_document(members: Mapping[UserId, Membership | None]) -> list[Document]:

@@ -25,6 +25,7 @@ from .documents import (
     RoomSummary,
     affects_document,
     entry_document,
+    listing_document,
     members_document,
     message_document,
     read_members,
@@ -62,11 +63,16 @@ def plain_documents(entries: Sequence[Entry], head: RoomHead) -> tuple[list[Docu
         entries: entries for which `is_plain` holds, ascending.
         head: the room's head below the first entry.
     """
+    documents: list[Document] = []
     heads: list[RoomHead] = []
     for entry in entries:
-        head = _plain_head(head, entry)
+        before, head = head, _plain_head(head, entry)
+        document = entry_document(entry, head.summary)
+        if head.summary is not before.summary:
+            document |= listing_document(before.summary, head.summary)
+        documents.append(document)
         heads.append(head)
-    return [entry_document(entry, head.summary) for entry, head in zip(entries, heads, strict=True)], heads
+    return documents, heads
 
 
 def _plain_head(head: RoomHead, entry: Entry) -> RoomHead:
@@ -148,9 +154,9 @@ class DocumentBuilder:
     def _plain_document(self, entry: Entry, identity: ObjectId) -> Document:
         if self._head is None:
             raise ValueError("the first entry of a log must open the room")
-        head = _plain_head(self._head, entry)
+        before, head = self._head, _plain_head(self._head, entry)
         self._advance(head)
-        return entry_document(entry, head.summary, identity)
+        return entry_document(entry, head.summary, identity) | listing_document(before.summary, head.summary)
 
     async def _membership_document(self, entry: Entry, identity: ObjectId) -> Document:
         """Return the document of an entry that changes memberships or roles."""
@@ -159,7 +165,8 @@ class DocumentBuilder:
         after = evolve(before, entry)
         if after.kind is None:
             raise ValueError("the first entry of a log must open the room")
-        count = (self._head.summary.members_count if self._head else 0) + after.count() - before.count()
+        earlier = self._head.summary if self._head else None
+        count = (earlier.members_count if earlier else 0) + after.count() - before.count()
         for user in users:
             self._members.pop(user, None)
         self._members.update(after.members)
@@ -167,6 +174,7 @@ class DocumentBuilder:
         summary = RoomSummary(kind=after.kind, title=after.title, members_count=count, last_membership_change=identity)
         self._advance(RoomHead(entry.seq, summary, listed))
         document = entry_document(entry, summary, identity)
+        document |= listing_document(earlier, summary)
         document["shape"] = True
         document["affects"] = affects_document({user: after.members.get(user) for user in users})
         if listed is not None:

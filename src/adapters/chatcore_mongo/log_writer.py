@@ -1,4 +1,4 @@
-"""Appends to the logs of rooms, and the erasure of deleted texts."""
+"""Appends to the logs of rooms, and what follows from them: texts are erased, and public rooms lose former titles."""
 
 import contextlib
 from asyncio import gather
@@ -20,7 +20,7 @@ from chatcore.ports.entry_log import AppendResult
 
 from . import queries
 from .database import MongoDatabase
-from .documents import ENTRIES, ERASE_MESSAGE, ERASE_TEXT, Document, read_entries, read_summary
+from .documents import ENTRIES, ERASE_MESSAGE, ERASE_TEXT, UNLIST, Document, read_entries, read_summary
 from .entry_documents import DocumentBuilder, RoomHead, is_plain, plain_documents
 from .group_commit import GroupCommit
 from .read_session import ReadSession, messages_by_room
@@ -112,7 +112,7 @@ class LogWriter:
         except Unavailable as error:
             return [error] * len(batches)
         outcomes: list[AppendOutcome] = []
-        deletions: list[Document] = []
+        unfinished: list[Document] = []
         refused: dict[int, Entry] = {}
         for batch, result in zip(batches, results, strict=True):
             if isinstance(result, Exception):
@@ -121,11 +121,15 @@ class LogWriter:
             written = result.written
             if written:
                 self._heads.put(batch.entries[0].room, batch.heads[written - 1])
-                deletions += [document for document in batch.documents[:written] if "pending" in document]
+                unfinished += [
+                    document
+                    for document in batch.documents[:written]
+                    if "pending" in document or ("listed" in document and document["seq"] > 1)
+                ]
             if result.conflict == "key":
                 refused[len(outcomes)] = batch.entries[written]
             outcomes.append(AppendResult(written=written))
-        await self._erase(deletions)
+        await self._finish(unfinished)
         for index, holder in zip(refused, await self._holders([*refused.values()]), strict=True):
             written = refused[index].seq - batches[index].entries[0].seq
             outcomes[index] = holder if isinstance(holder, Exception) else AppendResult(written=written, taken=holder)
@@ -149,14 +153,15 @@ class LogWriter:
             for entry, found in zip(entries, holders, strict=True)
         ]
 
-    async def _erase(self, deletions: Sequence[Document]) -> None:
-        """Erase the text that new deletions refer to.
+    async def _finish(self, documents: Sequence[Document]) -> None:
+        """Erase the texts that new deletions refer to, and take public rooms out of their former places in the list.
 
-        Until that succeeds, here or in `erase_pending`, reads leave the text out because the deletion is pending.
+        Until the first succeeds, here or in `erase_pending`, reads leave the text out because the deletion is pending.
+        Until the second does, here or after a read, reads leave the room out because its title is another one by now.
         """
-        if deletions:
+        if documents:
             with contextlib.suppress(Unavailable):
-                await self._database.write(lambda mongo, session: _erase(mongo, session, deletions))
+                await self._database.write(lambda mongo, session: _finish(mongo, session, documents))
 
     async def erase_pending(self) -> None:
         """Erase texts that the writers of their deletions did not erase, because of a crash or a fault."""
@@ -164,7 +169,7 @@ class LogWriter:
         async def work(mongo: AsyncDatabase[Document], session: AsyncClientSession) -> None:
             async with self._database.read_session() as reads:
                 (deletions,) = await reads.fetch(queries.all_pending_erasures(ERASED_TOGETHER))
-            await _erase(mongo, session, deletions)
+            await _finish(mongo, session, deletions)
 
         with contextlib.suppress(Unavailable):
             await self._database.write(work)
@@ -194,22 +199,28 @@ class _HeadCache:
                 self._heads.popitem(last=False)
 
 
-async def _erase(mongo: AsyncDatabase[Document], session: AsyncClientSession, deletions: Sequence[Document]) -> None:
+async def _finish(mongo: AsyncDatabase[Document], session: AsyncClientSession, documents: Sequence[Document]) -> None:
     """Erase the text of deleted messages and of their edits: the only change to a written entry. It is idempotent.
+
+    Take public rooms out of the list under titles that they had, which also is idempotent.
 
     Args:
         mongo: the database.
         session: the session of the write.
-        deletions: documents of deletions, with at least ``{_id, room, about}``.
+        documents: documents of deletions, with at least ``{_id, room, about}``, and of entries with ``listed``.
     """
     operations: list[UpdateOne | UpdateMany] = []
-    for deletion in deletions:
-        room, message = deletion["room"], deletion["about"]
+    for document in documents:
+        room = document["room"]
+        if "listed" in document:
+            operations.append(UpdateMany(queries.former_titles(room, document["seq"]), UNLIST))
+            continue
+        message = document["about"]
         operations += [
             UpdateOne({"room": room, "seq": message, "kind": "message"}, ERASE_MESSAGE),
             UpdateMany({"room": room, "about": message, "kind": "edited"}, ERASE_TEXT),
             # Last: a deletion stays pending until nothing is left to erase.
-            UpdateOne({"_id": deletion["_id"]}, {"$unset": {"pending": ""}}),
+            UpdateOne({"_id": document["_id"]}, {"$unset": {"pending": ""}}),
         ]
     if operations:
         await mongo[ENTRIES].bulk_write(operations, session=session)

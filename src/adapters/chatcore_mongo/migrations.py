@@ -10,7 +10,7 @@ from pymongo import IndexModel, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
-from chatcore.domain.names import search_forms
+from chatcore.domain.names import search_forms, title_form
 from chatcore.errors import StoreError
 from chatcore.ids import new_id
 
@@ -49,6 +49,14 @@ MESSAGES = [
         name="messages_by_deletion",
         partialFilterExpression={"kind": "message"},
     )
+]
+PUBLIC = [
+    IndexModel(
+        [("listed", 1), ("room", 1), ("seq", 1), ("became.title", 1)],
+        name="public_by_title",
+        partialFilterExpression={"listed": {"$gte": ""}},
+    ),
+    IndexModel([("room", 1), ("seq", 1)], name="public", partialFilterExpression={"listed": {"$gte": ""}}),
 ]
 BLOCKED = [
     IndexModel([("user", 1), ("other", 1)], name="by_user"),
@@ -110,6 +118,25 @@ async def _note_forms(database: AsyncDatabase[Document]) -> None:
     await accounts.create_indexes([IndexModel([("forms", 1)], name="by_form")])
 
 
+async def _list_public_rooms(database: AsyncDatabase[Document]) -> None:
+    """Index public rooms by their titles: those that are there by the last entry of each, later ones by their own."""
+    entries, updates = database[ENTRIES], list[UpdateOne]()
+    await entries.create_indexes(PUBLIC)
+    last: list[Document] = [
+        {"$sort": {"room": -1, "seq": -1}},
+        {"$group": {"_id": "$room", "entry": {"$first": "$_id"}, "became": {"$first": "$became"}}},
+        {"$match": {"became.kind": "public", "became.count": {"$gt": 0}}},
+    ]
+    async for room in await entries.aggregate(last):
+        listed = {"listed": title_form(room["became"]["title"] or "")}
+        updates.append(UpdateOne({"_id": room["entry"]}, {"$set": listed}))
+        if len(updates) == UPDATES_TOGETHER:
+            await entries.bulk_write(updates)
+            updates.clear()
+    if updates:
+        await entries.bulk_write(updates)
+
+
 MIGRATIONS: Sequence[Migration] = (
     Migration("give the store its epoch", _create_store),
     Migration("index the logs by seq, key and time", _indexes(ENTRIES, LOG)),
@@ -121,6 +148,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("index accounts by the forms of their names", _note_forms),
     Migration("make the collection of markers", _indexes(MARKERS, BY_ID)),
     Migration("make the collection of member lists", _indexes(ROSTERS, BY_ID)),
+    Migration("index public rooms by their titles", _list_public_rooms),
 )
 """Step n brings a database from version n - 1 to version n. Released steps never change; new ones follow them."""
 

@@ -6,6 +6,8 @@ from attrs import frozen
 from bson import ObjectId, Timestamp
 
 from chatcore.domain.blocks import BlockedPair
+from chatcore.domain.names import end_of_prefix
+from chatcore.domain.page_tokens import TitlePlace
 from chatcore.domain.state import UNREAD_MAX
 from chatcore.ids import Key, RoomId, Seq, UserId
 
@@ -353,6 +355,41 @@ def unread_between(user: UserId, rooms: Collection[RoomId], read: Seq, upto: Seq
         "deleted": {"$ne": True},
     }
     return _entries({"$match": match}, {"$group": {"_id": "$room", "seqs": {"$push": "$seq"}}})
+
+
+def begins_with(prefix: str) -> Document:
+    """Return the condition on a text to begin with ``prefix``."""
+    return {"$gte": prefix, **_below_end(prefix)}
+
+
+def _below_end(prefix: str) -> Document:
+    end = end_of_prefix(prefix)
+    return {} if end is None else {"$lt": end}
+
+
+def public_rooms(prefix: str, start: TitlePlace, limit: int) -> Sequence[Query]:
+    """Query ``{listed, room, seq, title}`` of up to ``limit`` rooms with each query, ascending, above ``start``.
+
+    The rooms of the first query are below those of the second. A room may come more than once, also under titles that
+    it had. The index alone answers these queries.
+    """
+    matches: list[Document] = [{"listed": {"$gt" if start.room else "$gte": start.form, **_below_end(prefix)}}]
+    if start.room and start.form.startswith(prefix):
+        matches.insert(0, {"listed": start.form, "room": {"$gt": start.room}})
+    return [
+        _entries(
+            {"$match": match},
+            {"$sort": {"listed": 1, "room": 1, "seq": 1}},
+            {"$limit": limit},
+            {"$project": {"_id": 0, "listed": 1, "room": 1, "seq": 1, "title": "$became.title"}},
+        )
+        for match in matches
+    ]
+
+
+def former_titles(room: RoomId, below: Seq) -> Document:
+    """Return the condition on entries of a room below a seq that have the room in the index of titles."""
+    return {"room": room, "seq": {"$lt": below}, "listed": {"$gte": ""}}
 
 
 def markers(ids: Collection[str]) -> Query:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from chatcore.domain.blocks import BlockedPair
 from chatcore.domain.entries import Entry
-from chatcore.domain.page_tokens import PageToken
+from chatcore.domain.page_tokens import PageToken, TitlePlace
 from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.blocks import BlockPosition, NewBlocks
@@ -24,7 +24,7 @@ from chatcore.ports.room_views import (
 )
 from chatcore.ports.store import Store
 
-from . import blocks, history, log_reads, markers, memberships, queries, room_views
+from . import blocks, history, log_reads, markers, memberships, public_rooms, queries, room_views
 from .change_feed import ChangeFeed
 from .database import MongoDatabase
 from .entry_feed import MongoFeedReader
@@ -127,6 +127,9 @@ class MongoStore(Store, EntryFeed):
         place = None if after is None else PageToken.decoded(after)
         async with self.database.read_session() as session:
             return await room_views.page(session, user, place, limit)
+
+    async def public_rooms(self, user: UserId, prefix: str, after: str | None, limit: int) -> RoomPage:
+        return await public_rooms.page(self.database, user, prefix, TitlePlace.start(prefix, after), limit)
 
     async def overview(self, user: UserId, limit: int) -> Overview:
         async with self.database.read_session() as session:

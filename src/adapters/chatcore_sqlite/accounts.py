@@ -10,7 +10,7 @@ from sqlite3 import Connection
 import attrs
 
 from chatcore.accounts.ports import AccountStore, Rotation, Session
-from chatcore.domain.names import FORMS, LAST, search_forms
+from chatcore.domain.names import FORMS, end_of_prefix, search_forms
 from chatcore.errors import Conflict
 from chatcore.ids import UserId
 from chatcore.ports.user_directory import Profile
@@ -52,7 +52,8 @@ class SqliteAccounts(AccountStore):
         return {user: Profile(name=name) for user, name in rows}
 
     async def find(self, prefix: str, limit: int) -> Mapping[UserId, Profile]:
-        bounds = prefix, prefix + LAST, FORMS * limit  # some users are found by each of their forms
+        end = end_of_prefix(prefix) or statements.ABOVE_TEXT
+        bounds = prefix, end, FORMS * limit  # some users are found by each of their forms
         rows = await self._database.read(lambda connection: connection.execute(statements.FIND, bounds).fetchall())
         return dict(islice({user: Profile(name=name) for user, name in rows}.items(), limit))
 

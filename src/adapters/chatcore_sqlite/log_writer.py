@@ -10,6 +10,7 @@ from chatcore.domain.decider import evolve
 from chatcore.domain.entries import Deleted, Edited, Entry, Message, Reacted
 from chatcore.domain.markers import starting_markers
 from chatcore.domain.memberships import affected_users
+from chatcore.domain.names import title_form
 from chatcore.domain.redaction import redacted
 from chatcore.domain.serialization import event_json, milliseconds
 from chatcore.domain.state import Marker, MarkerUpdate, Membership, RoomState, RoomView
@@ -181,7 +182,9 @@ class _ViewUpdate:
         for user in users:
             self._set_member(user, after.members.get(user))
         more = after.count() - before.count()
-        self._connection.execute(statements.CHANGE_ROOM, (after.kind, after.title, more, self._room.id))
+        form = title_form(after.title or "") if after.kind == "public" else None
+        changes = {"id": self._room.id, "kind": after.kind, "title": after.title, "form": form, "more": more}
+        self._connection.execute(statements.CHANGE_ROOM, changes)
         return after
 
     def _member(self, user: UserId) -> Membership | None:

@@ -13,7 +13,8 @@ from chatcore.domain import message_projection
 from chatcore.domain.blocks import BlockedPair, private_room_pairs
 from chatcore.domain.entries import Entry, Message, Reaction
 from chatcore.domain.message_projection import LastEdit
-from chatcore.domain.page_tokens import PageToken
+from chatcore.domain.names import end_of_prefix
+from chatcore.domain.page_tokens import PageToken, TitlePlace
 from chatcore.domain.permissions import sees_banned
 from chatcore.domain.serialization import text_bytes
 from chatcore.domain.state import UNREAD_MAX, Marker, Membership, RoomState, RoomView
@@ -178,6 +179,16 @@ class Snapshot:
     def overview(self, user: UserId, limit: int) -> Overview:
         page = self.page(user, None, limit)
         return Overview(memberships=self.memberships(user) if page.next else (), page=page)
+
+    def public_rooms(self, user: UserId, prefix: str, after: str | None, limit: int) -> RoomPage:
+        start, end = TitlePlace.start(prefix, after), end_of_prefix(prefix) or statements.ABOVE_TEXT
+        place = {"form": start.form, "room": start.room, "end": end}
+        rows = self._all_named(statements.PUBLIC_ROOMS, user=user, limit=limit + 1, **place)
+        rooms = [self._view(row[:-1], user) for row in rows[:limit]]
+        if len(rows) > limit:
+            return RoomPage(rooms=rooms, next=TitlePlace(rows[limit - 1][-1], rooms[-1].room).encoded())
+        last = self._all_named(statements.LAST_LOOKED_AT, **place)
+        return RoomPage(rooms=rooms, next=TitlePlace(*last[0][1:]).encoded() if last else None)
 
     def unread_total(self, user: UserId) -> UnreadTotal:
         counts: list[int] = []

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from chatcore.domain.names import search_form
+from chatcore.domain.names import search_form, title_form
 from chatcore.errors import StoreError
 
 APPLICATION_ID = 0x63686174  # "chat"
@@ -154,6 +154,12 @@ INSERT OR IGNORE INTO account_names SELECT search_form(user), user FROM accounts
 INSERT OR IGNORE INTO account_names SELECT search_form(name), user FROM accounts WHERE name IS NOT NULL;
 """
 
+TITLES = """
+ALTER TABLE rooms ADD COLUMN form TEXT;  -- of the title of a public room with members: chatcore.domain.names
+UPDATE rooms SET form = title_form(ifnull(title, '')) WHERE kind = 'public' AND members_count > 0;
+CREATE INDEX rooms_by_title ON rooms (form, room) WHERE form IS NOT NULL;
+"""
+
 
 @frozen
 class Migration:
@@ -170,6 +176,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("index the members of each room that its list shows", LISTED),
     Migration("make the table of blocked users", BLOCKS),
     Migration("make the table by which users are found", NAMES),
+    Migration("index the public rooms by their titles", TITLES),
 )
 """Step n brings a file from version n - 1 to version n. Released steps never change; new ones follow them."""
 
@@ -211,7 +218,8 @@ def _version(connection: sqlite3.Connection, file: Path) -> int:
 
 
 def _apply(connection: sqlite3.Connection, number: int, script: str) -> None:
-    connection.create_function("search_form", 1, search_form, deterministic=True)
+    for form in (search_form, title_form):
+        connection.create_function(form.__name__, 1, form, deterministic=True)
     pragmas = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number};"
     try:
         connection.executescript(f"BEGIN IMMEDIATE; {script} {pragmas} COMMIT;")

@@ -2,6 +2,7 @@
 
 from chatcore.domain.entries import REACTION_USERS_MAX
 from chatcore.domain.state import MARKERS_SHOWN_TO, UNREAD_MAX
+from chatcore.ports.room_views import PUBLIC_ROOMS_LOOKED_AT
 
 ENTRY = "seq, author, key, at, digest, kind, event, opens"
 ROOM = "rooms.id, rooms.room, rooms.kind, rooms.title, rooms.head, rooms.at, rooms.members_count"
@@ -23,7 +24,10 @@ REWRITE_ENTRY = "UPDATE entries SET digest = ?, event = ? WHERE room = ? AND seq
 # Applying the log to its views.
 
 MOVE_HEAD = "UPDATE rooms SET head = ?, at = ? WHERE id = ?"
-CHANGE_ROOM = "UPDATE rooms SET kind = ?, title = ?, members_count = members_count + ? WHERE id = ?"
+CHANGE_ROOM = """
+    UPDATE rooms SET kind = :kind, title = :title, members_count = members_count + :more,
+    form = CASE WHEN members_count + :more > 0 THEN :form END WHERE id = :id
+"""
 SET_MEMBER = "INSERT OR REPLACE INTO members (room, user, role, since, standing) VALUES (?, ?, ?, ?, ?)"
 DROP_MEMBER = "DELETE FROM members WHERE room = ? AND user = ?"
 LAST_RUN = "SELECT run, author FROM messages WHERE room = ? ORDER BY run DESC LIMIT 1"
@@ -119,6 +123,9 @@ NEW_BLOCKS = "SELECT position, user, blocked FROM blocks WHERE position > ? ORDE
 
 # The users by the forms of their names.
 
+ABOVE_TEXT = b""
+"""A value that is above every text."""
+
 ADD_NAME = "INSERT OR IGNORE INTO account_names (form, user) VALUES (?, ?)"
 FIND = """
     SELECT accounts.user, accounts.name FROM account_names JOIN accounts ON accounts.user = account_names.user
@@ -212,6 +219,22 @@ PAGE = f"""
     ORDER BY rooms.at DESC, rooms.id DESC
 """
 
+# Public rooms as one user sees them, in the order of their titles.
+
+_PUBLIC = """
+    SELECT id, form, room FROM rooms WHERE (form, room) > (:form, :room) AND form < :end ORDER BY form, room
+"""
+PUBLIC_ROOMS = f"""
+    SELECT {_VIEW}, form FROM (
+        SELECT id FROM ({_PUBLIC} LIMIT {PUBLIC_ROOMS_LOOKED_AT}) AS looked_at WHERE NOT EXISTS (
+            SELECT 1 FROM members WHERE members.room = looked_at.id AND user = :user AND standing = 'banned'
+        ) LIMIT :limit
+    ) AS listed CROSS JOIN rooms ON rooms.id = listed.id {_PARTS}
+    ORDER BY form, rooms.room
+"""
+LAST_LOOKED_AT = f"{_PUBLIC} LIMIT 1 OFFSET {PUBLIC_ROOMS_LOOKED_AT - 1}"
+"""The last room that `PUBLIC_ROOMS` looks at, if there are as many."""
+
 # Across rooms.
 
 MEMBERSHIPS = """
@@ -251,4 +274,6 @@ VIEWS_FOLDED = "SELECT views, folded FROM store"
 SET_VIEWS = "UPDATE store SET views = ?, folded = ?"
 LOG_FROM = f"SELECT position, entries.room, {ENTRY} FROM entries WHERE position > ? ORDER BY position LIMIT ?"
 LAST_ROOM_OF = "SELECT max(id) FROM (SELECT id FROM rooms WHERE id > ? ORDER BY id LIMIT ?)"
-UNFOLD_ROOMS = "UPDATE rooms SET head = 0, at = 0, title = NULL, members_count = 0 WHERE id > ? AND id <= ?"
+UNFOLD_ROOMS = """
+    UPDATE rooms SET head = 0, at = 0, title = NULL, form = NULL, members_count = 0 WHERE id > ? AND id <= ?
+"""

@@ -110,6 +110,9 @@ class SqliteStore(Store, EntryFeed):
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
         return await self._read(Snapshot.page, user, after, limit)
 
+    async def public_rooms(self, user: UserId, prefix: str, after: str | None, limit: int) -> RoomPage:
+        return await self._read(Snapshot.public_rooms, user, prefix, after, limit)
+
     async def overview(self, user: UserId, limit: int) -> Overview:
         return await self._read(Snapshot.overview, user, limit)
 

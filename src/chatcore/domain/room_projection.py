@@ -6,8 +6,10 @@ from typing import TypeVar
 
 from ..ids import RoomId, Seq, UserId
 from .decider import evolve
-from .entries import Deleted, Edited, Entry, Message
+from .entries import Deleted, Edited, Entry, Message, Updated
 from .message_projection import MessageChanges, target_of
+from .names import title_form
+from .page_tokens import TitlePlace
 from .permissions import sees_banned
 from .redaction import redacted
 from .state import MARKERS_SHOWN_TO, UNREAD_MAX, Marker, Membership, RoomState, RoomView
@@ -25,6 +27,7 @@ class RoomProjection:
         self.messages: list[Seq] = []
         self.members: Mapping[UserId, Membership] = {}
         """The users who are members, without those who are invited or banned."""
+        self._title_form = ""
         self._users: list[UserId] = []
         """The users with a membership, in the order of their ids."""
         self._listed: list[UserId] = []
@@ -45,6 +48,8 @@ class RoomProjection:
     def _apply(self, entry: Entry) -> None:
         self.state = evolve(self.state, entry)
         self.entries.append(entry)
+        if entry.opens or isinstance(entry.event, Updated):
+            self._title_form = title_form(self.state.title or "")
         if entry.affects:
             self.members = {user: member for user, member in self.state.members.items() if member.state == "member"}
             for user in entry.affects:
@@ -72,6 +77,16 @@ class RoomProjection:
         """Return the user's membership if the user is a member or invited: lists of rooms show only these."""
         member = self.state.members.get(user)
         return member if member and member.state != "banned" else None
+
+    def has_banned(self, user: UserId) -> bool:
+        """Return whether the user is banned."""
+        member = self.state.members.get(user)
+        return member is not None and member.state == "banned"
+
+    @property
+    def public_place(self) -> TitlePlace | None:
+        """The room's place in the list of public rooms; None for a room that is not public or has no members."""
+        return TitlePlace(self._title_form, self.state.room) if self.state.kind == "public" and self.members else None
 
     def present(self, user: UserId, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Return the entries with messages in their present state."""

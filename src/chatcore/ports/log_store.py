@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import TypeAlias
 
 import anyio
@@ -10,7 +11,7 @@ from attrs import evolve
 
 from ..domain.blocks import private_room_pairs
 from ..domain.markers import StoredMarker, current_marker
-from ..domain.page_tokens import PageToken
+from ..domain.page_tokens import PageToken, TitlePlace
 from ..domain.room_projection import RoomProjection
 from ..domain.serialization import milliseconds, text_bytes
 from ..domain.state import Marker, MarkerUpdate, RoomState, RoomView
@@ -111,6 +112,24 @@ class LogStore(Store):
         return RoomPage(
             rooms=[projection.view(user, markers[projection.state.room]) for _, projection in below[:limit]],
             next=below[limit - 1][0].encoded() if len(below) > limit else None,
+        )
+
+    async def public_rooms(self, user: UserId, prefix: str, after: str | None, limit: int) -> RoomPage:
+        start = TitlePlace.start(prefix, after)
+
+        async def read() -> Sequence[RoomProjection]:
+            rooms = await self._read_all(lambda: self._heads)
+            listed = [(place, room) for room in rooms if (place := room.public_place)]
+            above = [(place, room) for place, room in listed if place > start and place.form.startswith(prefix)]
+            above.sort(key=lambda placed: placed[0])
+            return list(islice((room for _, room in above if not room.has_banned(user)), limit + 1))
+
+        projections, markers = await self._read_views(read, [user])
+        shown = projections[:limit]
+        last = shown[-1].public_place if len(projections) > limit else None
+        return RoomPage(
+            rooms=[projection.view(user, markers[projection.state.room]) for projection in shown],
+            next=last.encoded() if last else None,
         )
 
     async def unread_total(self, user: UserId) -> UnreadTotal:

@@ -11,6 +11,9 @@ from ..domain.permissions import sees_banned
 from ..domain.state import Membership, RoomState, RoomView
 from ..ids import RoomId, Seq, UserId
 
+PUBLIC_ROOMS_LOOKED_AT = 400
+"""The most rooms that a page of public rooms looks at: a user may be banned from any number of them."""
+
 
 @frozen(kw_only=True)
 class FirstUnread:
@@ -87,7 +90,7 @@ class RoomMembers:
 
 @frozen(kw_only=True)
 class RoomPage:
-    """A page of a user's rooms. ``next`` is the page token of the next page; None on the last page."""
+    """A page of rooms as a user sees them. ``next`` is the page token of the next page; None on the last page."""
 
     rooms: Sequence[RoomView]
     next: str | None
@@ -179,6 +182,22 @@ class RoomViews(ABC):
         """Return up to ``limit`` rooms in which the user is a member or invited, newest last entry first.
 
         ``after`` is the ``next`` of a page. Raises `Invalid` (field ``after``) for a string that is no page token.
+        """
+
+    @abstractmethod
+    async def public_rooms(self, user: UserId, prefix: str, after: str | None, limit: int) -> RoomPage:
+        """Return up to ``limit`` public rooms with a title that begins with ``prefix``, as the user sees them.
+
+        They are in the order of the forms of their titles (`title_form`), then of their ids. Rooms without members, and
+        those from which the user is banned, are left out. A call looks at `PUBLIC_ROOMS_LOOKED_AT` rooms at most: a
+        page may have fewer rooms than ``limit``, or none, and a ``next`` all the same.
+
+        Args:
+            user: the user, who need not be a member of the rooms.
+            prefix: the form of the first characters of the titles; empty for all public rooms.
+            after: the ``next`` of a page with any prefix; None for the first page. Raises `Invalid` (field ``after``)
+                for a string that is no page token.
+            limit: the most rooms.
         """
 
     async def overview(self, user: UserId, limit: int) -> Overview:

@@ -136,6 +136,13 @@ class AccountStoreContract:
         await store.create(user, "$hash$", None)
         assert user in await store.find(search_form(user), 10)
 
+    async def test_find_takes_every_character_after_the_prefix(self, store: AccountStore) -> None:
+        await store.create("one", "$hash$", "a\U0010ffff")
+        await store.create("two", "$hash$", "b")
+        assert list(await store.find("a", 10)) == ["one"]
+        assert list(await store.find("a\U0010ffff", 10)) == ["one"]
+        assert await store.find("\U0010ffff", 10) == {}
+
     async def test_session_is_stored_as_it_was_opened(self, store: AccountStore) -> None:
         await store.open_session(session_of(device="Bob's 📱"), DAY)
         assert await store.session("s1") == session_of(device="Bob's 📱")

@@ -71,7 +71,7 @@ CHANGES = st.lists(
 
 def history(room: RoomId, moves: Sequence[Move]) -> Sequence[Entry]:
     """Return the entries of the moves. A move that is not valid is left out."""
-    entries = [entry(Message(body="message 1"), room, opens=opens("alice", "bob"))]
+    entries = [entry(Message(body="message 1"), room, opens=opens("alice", "bob", kind="public", title="title 1"))]
     for move in moves:
         event = _event(move, state_of(entries), _Messages(entries))
         if event is not None:

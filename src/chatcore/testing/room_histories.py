@@ -19,6 +19,7 @@ from .default_views import DefaultViews
 from .histories import CHANGES, MOVES, SIZES, USERS, Move, history
 from .logs import everything
 from .model import MemberMarkers, as_present, as_written, state_of, unread_of, view_of
+from .public_rooms import public_pages
 from .tasks import at_once
 
 WIDE = 10_000_000
@@ -114,6 +115,9 @@ async def _check_for(store: Store, entries: Sequence[Entry], user: UserId, marke
     rows = [RoomMembership(room=room, head=view.head, member=view.member)] if view.member and listed else []
     assert await store.memberships(user, room) == rows
     assert [other for other in (await store.page(user, None, 10_000)).rooms if other.room == room] == [view] * len(rows)
+    is_public = view.kind == "public" and view.members_count > 0 and (listed or view.member is None)
+    found = [other for page in await public_pages(store, user, view.title or "", 200) for other in page]
+    assert [other for other in found if other.room == room] == [view] * is_public
     caught_up = await store.catch_up(user, {room: 0}, 200, WIDE)
     assert set(caught_up) == ({room} if view.marker else set())
     if view.marker:

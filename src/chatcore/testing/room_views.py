@@ -30,6 +30,7 @@ from .builders import (
     updated,
 )
 from .logs import HOSTILE_NAMES, say, write
+from .public_rooms import PublicRoomsContract
 from .tasks import meanwhile
 
 MALFORMED_TOKENS = [
@@ -406,7 +407,7 @@ class PeopleContract:
         assert await rooms.acquaintances("alice", ["dave", "eve"]) == {"dave"}
 
 
-class RoomViewsContract(PageContract, ViewsContract, MembersContract, PeopleContract):
+class RoomViewsContract(PageContract, ViewsContract, MembersContract, PeopleContract, PublicRoomsContract):
     """Subclass it, with the fixtures ``log``, an open and empty log, and ``rooms``, the views of the same store.
 
     Both may be the same object.

@@ -228,6 +228,9 @@ class FaultyStore(Store):
     async def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
         return await self._call(partial(self._inner.page, user, after, limit))
 
+    async def public_rooms(self, user: UserId, prefix: str, after: str | None, limit: int) -> RoomPage:
+        return await self._call(partial(self._inner.public_rooms, user, prefix, after, limit))
+
     async def unread_total(self, user: UserId) -> UnreadTotal:
         return await self._call(partial(self._inner.unread_total, user))
 
