@@ -47,6 +47,7 @@ from .commands.rate_limits import CommandLimits as CommandLimits
 from .commands.rate_limits import SendRates as SendRates
 from .commands.rooms import CreateRoom as CreateRoom
 from .commands.rooms import GetRoom as GetRoom
+from .commands.rooms import ListPublicRooms as ListPublicRooms
 from .commands.rooms import ListRooms as ListRooms
 from .commands.rooms import RoomList as RoomList
 from .commands.rooms import UpdateRoom as UpdateRoom

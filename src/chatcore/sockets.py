@@ -149,7 +149,7 @@ class Sockets:
                 raise Unavailable from None
         try:
             overview = await self._store.overview(user, ROOMS_READY)
-            return overview, await page_that_fits(self._store, user, None, overview.page)
+            return overview, await page_that_fits(overview.page, lambda fewer: self._store.page(user, None, fewer))
         finally:
             self._turns.release()
 

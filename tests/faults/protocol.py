@@ -128,6 +128,47 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "tests/unit/test_find_people.py::test_case_and_width_of_the_prefix_make_no_difference",
         ),
     ),
+    "Public rooms are found whatever the case of their titles": (
+        Fault(
+            "title-prefix-compared-as-written",
+            "chatcore.commands.rooms:ListPublicRooms.handle",
+            'title_form(self.prefix or "")',
+            'self.prefix or ""',
+            "tests/unit/test_public_rooms.py::test_public_rooms_are_listed_to_strangers_by_title",
+        ),
+    ),
+    "`rooms.public` shows no room that `room.get` refuses": (
+        Fault(
+            "public-rooms-beyond-the-rights",
+            "chatcore.commands.rooms:ListPublicRooms.handle",
+            'if not permissions.refusal("get", view.kind, view.member, context.rights)',
+            "",
+            "tests/unit/test_public_rooms.py::test_room_that_room_get_refuses_by_the_rules_of_the_host_is_missing",
+        ),
+        Fault(
+            "public-rooms-with-bans",
+            "chatcore.ports.log_store:LogStore.public_rooms",
+            "if not room.has_banned(user)",
+            "",
+            "tests/unit/test_memory_store.py::TestMemoryRooms::test_user_banned_from_many_rooms_gets_short_pages_to_the_end",
+        ),
+    ),
+    "A page of public rooms fits into an answer": (
+        Fault(
+            "public-rooms-of-any-size",
+            "chatcore.commands.rooms:ListPublicRooms.handle",
+            "await page_that_fits(await read(self.limit), read)",
+            "await read(self.limit)",
+            "tests/unit/test_public_rooms.py::test_page_of_large_rooms_fits_into_an_answer_and_the_next_goes_on",
+        ),
+        Fault(
+            "public-rooms-of-strangers-measured-as-of-members",
+            "chatcore.commands.answer_sizes:room_size",
+            "view.member is None",
+            "False",
+            "tests/unit/test_public_rooms.py::test_page_of_large_rooms_fits_into_an_answer_and_the_next_goes_on",
+        ),
+    ),
     "No room is created with a member who has blocked the creator": (
         Fault(
             "room-created-with-blocker",

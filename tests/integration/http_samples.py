@@ -77,6 +77,7 @@ SAMPLES = (
     Sample(command="history", method="GET", path="/users/{with}/entries", in_path={"with": "bob"}),
     Sample(command="sync", method="POST", path="/sync", fields={"cursors": {PRIVATE: {"seq": 0}}}),
     Sample(command="rooms", method="GET", path="/rooms"),
+    Sample(command="rooms.public", method="GET", path="/public-rooms"),
     Sample(command="unread", method="GET", path="/unread"),
     Sample(command="profiles", method="GET", path="/profiles", fields={"user": "bob"}),
     Sample(command="room.get", method="GET", path="/rooms/{room}", in_path={"room": GROUP}),
@@ -242,6 +243,11 @@ WRONG: Mapping[str, Mapping[str, Sequence[Json]]] = {
     },
     "rooms": {
         "after": ("x", "%22", "null", "e30", "AAAA", "%F0%9F%98%80", "x" * 1025, "x" * 5000),
+        "limit": (*NO_INTEGERS, "0", "201"),
+    },
+    "rooms.public": {
+        "prefix": ("", "x" * 33, "%F0%9F%98%80" * 33, "%ff", "%zz", "%", "%ed%a0%80"),
+        "after": ("x", "%22", "null", "e30", "WzEsMV0", "WyJhIl0", "%F0%9F%98%80", "x" * 4097),
         "limit": (*NO_INTEGERS, "0", "201"),
     },
     "unread": {},

@@ -115,7 +115,8 @@ def questions(rooms: Sequence[str]) -> Sequence[Question]:
         *("/rooms/{}", "/rooms/{}/members", "/rooms/{}/entries?anchor=oldest&after=200"),
         *("/rooms/{}/entries?anchor=first_unread&before=1&after=1", "/rooms/{}/entries?messages_only=true"),
     )
-    pages = ["/rooms", "/rooms?limit=1", *(path.format(room) for room in rooms for path in of_rooms)]
+    lists = ("/rooms", "/rooms?limit=1", "/public-rooms", "/public-rooms?prefix=for")
+    pages = [*lists, *(path.format(room) for room in rooms for path in of_rooms)]
     cursors = [{room: {"seq": seq} for room in rooms} for seq in (0, 3)]
     return (
         *((user, "GET", page, None) for user in PASSWORDS for page in pages),

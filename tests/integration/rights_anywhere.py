@@ -106,6 +106,7 @@ ELSEWHERE: Mapping[str, Elsewhere] = {
     "unread": Elsewhere(command="unread", routes=("GET /unread",), fields=lambda _: {}),
     "profiles of a stranger": _profiles("other-stranger"),
     "profiles of nobody": _profiles("other-nobody"),
+    "rooms.public": Elsewhere(command="rooms.public", routes=("GET /public-rooms",), fields=lambda _: {}),
     "people": Elsewhere(command="people", routes=("GET /users",), fields=lambda _: {"prefix": "other"}),
     "block a stranger": _about("block", BLOCK, "other-stranger"),
     "block nobody": _about("block", BLOCK, "other-nobody"),

@@ -126,6 +126,7 @@ unread                               U           U         +
 profiles of a stranger               U           U         +
 profiles of nobody                   U           U         +
 people                               U           U         +
+rooms.public                         U           U         +
 block a stranger                     U           U         +
 block nobody                         U           U         N
 block oneself                        U           U         I

@@ -39,16 +39,25 @@ def entry_size(entry: Entry, body_max: int = BODY_BYTES_MAX) -> int:
 
 
 def room_size(view: RoomView) -> int:
-    """Return an upper bound of a Room's bytes on the wire."""
-    size = _FIELDS + 4 * len(view.room) + _json_size(view.title) + entry_size(view.last, LAST_BODY_BYTES_MAX)
-    return size + markers_size(view)
+    """Return an upper bound of a Room's bytes on the wire. Strangers see neither the last entry nor markers."""
+    size = _FIELDS + 4 * len(view.room) + _json_size(view.title)
+    if view.member is None:
+        return size
+    return size + entry_size(view.last, LAST_BODY_BYTES_MAX) + markers_size(view)
 
 
 def room_size_at_most(view: RoomView) -> int:
     """Return a number that is not below `room_size`: without encoding anything if the last entry is a plain message."""
     last = view.last
     event = last.event
-    if not isinstance(event, Message) or event.data is not None or event.mentions or event.reactions or last.opens:
+    if (
+        view.member is None
+        or not isinstance(event, Message)
+        or event.data is not None
+        or event.mentions
+        or event.reactions
+        or last.opens
+    ):
         return room_size(view)
     users = view.markers or ()
     characters = len(last.author) + len(last.key) + len(view.title or "") + sum(map(len, users))

@@ -139,6 +139,7 @@ def integer(least: int, most: int = INTEGER_MAX) -> Check:
 
 seq: Check = integer(1)
 title: Check = line(1, 200)
+prefix: Check = text(1, 32)
 reason: Check = text(0, 500)
 
 

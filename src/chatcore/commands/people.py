@@ -10,7 +10,6 @@ from ..ids import UserId
 from . import fields
 from .command import Context, ReadingCommand, Route, Routes
 
-PREFIX_MAX = 32
 ASKED_MAX = 1_600
 """The most users that a search looks at. Whoever is blocked by most of them finds fewer than there are."""
 
@@ -40,7 +39,7 @@ class FindPeople(ReadingCommand[PeopleResult]):
     name = "people"
     routes: ClassVar[Routes] = (Route("GET", "/users"),)
 
-    prefix: str = field(validator=fields.text(1, PREFIX_MAX))
+    prefix: str = field(validator=fields.prefix)
     limit: int = field(default=50, validator=fields.integer(1, fields.PAGE_MAX))
 
     async def handle(self, context: Context) -> PeopleResult:

@@ -1,6 +1,6 @@
 """Commands that create, update, read and list rooms."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from attrs import field, frozen
@@ -9,6 +9,7 @@ from attrs.validators import optional
 from ..domain import permissions
 from ..domain.decider import Facts
 from ..domain.entries import Entry, Event, Opened, RoomOpening, Updated
+from ..domain.names import title_form
 from ..domain.permissions import Action
 from ..domain.state import MARKERS_SHOWN_TO, Marker, Membership, RoomState, RoomView
 from ..errors import ChatError, Forbidden, NotFound
@@ -23,6 +24,8 @@ from .command import ChangeCommand, Context, ReadingCommand, Refusals, RoomComma
 
 FIRST_MEMBERS_MAX = 100
 """The most users that `CreateRoom` makes members besides the creator."""
+PUBLIC_TOKEN_MAX = 4_096
+"""Characters. A place in the list of public rooms has a title in it."""
 
 
 @frozen(kw_only=True)
@@ -134,7 +137,7 @@ class GetRoom(ReadingCommand[Room]):
 
 @frozen(kw_only=True)
 class RoomList:
-    """The answer of `ListRooms`: the newest last entry first. ``next`` is the ``after`` of the next page."""
+    """The answer of `ListRooms` and `ListPublicRooms`. ``next`` is the ``after`` of the next page."""
 
     rooms: Sequence[Room]
     next: str | None = None
@@ -142,7 +145,7 @@ class RoomList:
 
 @frozen(kw_only=True)
 class ListRooms(ReadingCommand[RoomList]):
-    """List the rooms in which the user is a member or invited."""
+    """List the rooms in which the user is a member or invited, the newest last entry first."""
 
     name = "rooms"
     routes: ClassVar[Routes] = (Route("GET", "/rooms"),)
@@ -156,15 +159,45 @@ class ListRooms(ReadingCommand[RoomList]):
         return RoomList(rooms=[Room(user=context.user, epoch=epoch, view=view) for view in page.rooms], next=page.next)
 
 
+@frozen(kw_only=True)
+class ListPublicRooms(ReadingCommand[RoomList]):
+    """Find public rooms by the start of their title, each as `room.get` shows it to the user.
+
+    They are sorted by title. Case, width and composition of characters make no difference. Rooms without members, and
+    those from which the user is banned, are left out. A page may have fewer rooms than ``limit``, or none, although it
+    has a ``next``.
+
+    Attributes:
+        prefix: the start of the titles; without it all public rooms are listed.
+    """
+
+    name = "rooms.public"
+    routes: ClassVar[Routes] = (Route("GET", "/public-rooms"),)
+
+    prefix: str | None = field(default=None, validator=optional(fields.prefix))
+    after: str | None = field(default=None, validator=optional(fields.text(1, PUBLIC_TOKEN_MAX)))
+    limit: int = field(default=50, validator=fields.integer(1, fields.PAGE_MAX))
+
+    async def handle(self, context: Context) -> RoomList:
+        store, user, prefix = context.store, context.user, title_form(self.prefix or "")
+
+        async def read(limit: int) -> RoomPage:
+            return await store.public_rooms(user, prefix, self.after, limit)
+
+        page = await page_that_fits(await read(self.limit), read)
+        shown = [view for view in page.rooms if not permissions.refusal("get", view.kind, view.member, context.rights)]
+        return RoomList(rooms=[Room(user=user, epoch=store.epoch, view=view) for view in shown], next=page.next)
+
+
 async def page_of_rooms(store: Store, user: UserId, after: str | None, limit: int) -> RoomPage:
     """Return a page of the user's rooms that fits into one answer: fewer rooms if they are large."""
-    return await page_that_fits(store, user, after, await store.page(user, after, limit))
+    return await page_that_fits(await store.page(user, after, limit), lambda fewer: store.page(user, after, fewer))
 
 
-async def page_that_fits(store: Store, user: UserId, after: str | None, page: RoomPage) -> RoomPage:
-    """Return ``page``, or read one with fewer rooms until it fits into one answer."""
+async def page_that_fits(page: RoomPage, read: Callable[[int], Awaitable[RoomPage]]) -> RoomPage:
+    """Return ``page``, or ``read`` one with fewer rooms until it fits into one answer."""
     while len(page.rooms) > 1 and _is_too_large(page.rooms):
-        page = await store.page(user, after, len(page.rooms) // 2)
+        page = await read(len(page.rooms) // 2)
     return page
 
 

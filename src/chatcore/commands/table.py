@@ -21,7 +21,7 @@ from .membership import (
 from .messages import DeleteMessage, EditMessage, React, SendMessage
 from .people import FindPeople
 from .profiles import Profiles
-from .rooms import CreateRoom, GetRoom, ListRooms, UpdateRoom
+from .rooms import CreateRoom, GetRoom, ListPublicRooms, ListRooms, UpdateRoom
 from .sync import Sync
 
 COMMANDS: Mapping[str, type[Command[Any]]] = {
@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, type[Command[Any]]] = {
         History,
         Sync,
         ListRooms,
+        ListPublicRooms,
         GetRoom,
         CreateRoom,
         UpdateRoom,

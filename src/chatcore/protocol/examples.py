@@ -21,8 +21,10 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.f3zQ0vUu7m2S"
 REFRESH_TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzaWQiOiJ5N0sifQ.Kp4sWm9xE2tR"
 EXPIRES_IN = 900
 LUNCH_KEY, REPLY_KEY, TEA_KEY = "0c9e1f6ab34d7258", "7b1d40e95a8c62f3", "e2a8640d97b1c35f"
+CAKE_KEY = "5d07b2f8c94e613a"
 PRIVATE = private_room_id("alice", "bob")
 TEA = created_room_id("alice", TEA_KEY)
+CAKE = created_room_id("bob", CAKE_KEY)
 
 
 @frozen(kw_only=True)
@@ -75,6 +77,21 @@ _TEA: Object = {
     "me": {"role": "owner", "state": "member", **_START, "unread": 0, "muted": False},
     "last": _OPENED,
     "markers": {"alice": _START, "bob": _START},
+}
+_CAKE: Object = {"room": CAKE, "epoch": EPOCH, "kind": "public", "title": "Cake", "head": 1, "members_count": 1}
+_BOBS_CAKE: Object = {
+    **_CAKE,
+    "me": {"role": "owner", "state": "member", **_START, "unread": 0, "muted": False},
+    "last": {
+        "room": CAKE,
+        "seq": 1,
+        "kind": "opened",
+        "author": "bob",
+        "at": AT,
+        "key": CAKE_KEY,
+        "opens": {"kind": "public", "members": {"bob": "owner"}, "title": "Cake"},
+    },
+    "markers": {"bob": _START},
 }
 
 
@@ -241,6 +258,13 @@ EXAMPLES: Sequence[Example] = (
         answer=_changed(11),
         path="/rooms/{room}/members/{user}",
     ),
+    Example(
+        command="room.create",
+        user="bob",
+        fields={"kind": "public", "title": "Cake", "key": CAKE_KEY},
+        answer={**_BOBS_CAKE, "duplicate": False},
+    ),
+    Example(command="rooms.public", fields={"prefix": "Ca"}, answer={"rooms": [_CAKE]}),
     Example(command="people", fields={"prefix": "Ca"}, answer={"people": [{"user": "carol"}]}),
     Example(command="block", fields={"user": "carol"}, answer={}),
     Example(command="blocks", fields={}, answer={"users": ["carol"]}),

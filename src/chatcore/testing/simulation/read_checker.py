@@ -11,11 +11,12 @@ from ...commands.markers import Mark, Unread
 from ...commands.membership import ListMembers
 from ...commands.people import FindPeople
 from ...commands.profiles import Profiles
-from ...commands.rooms import GetRoom, ListRooms
+from ...commands.rooms import GetRoom, ListPublicRooms, ListRooms
 from ...commands.sync import Cursor, Sync
 from ...domain import permissions
 from ...domain.entries import Message
-from ...domain.names import search_form
+from ...domain.names import search_form, title_form
+from ...domain.page_tokens import TitlePlace
 from ...domain.serialization import compact_json
 from ...domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, RoomState
 from ...errors import NotFound, Unauthenticated
@@ -292,6 +293,43 @@ def _check_rooms(world: World, attempt: Attempt, command: ListRooms, answer: Obj
     return None
 
 
+def _check_public_rooms(
+    world: World, attempt: Attempt, command: ListPublicRooms, answer: Object, logs: StoredLogs
+) -> str | None:
+    if not answer["ok"]:
+        return "rooms.public is never refused"
+    prefix, start = search_form(command.prefix or ""), TitlePlace.start("", command.after)
+    listed = [TitlePlace(title_form(room["title"]), room["room"]) for room in answer["rooms"]]
+    if listed != sorted(set(listed)) or len(listed) > command.limit or (listed and listed[0] <= start):
+        return "the page is not sorted, or too long"
+    if not all(place.form.startswith(prefix) for place in listed):
+        return "a title does not begin with the prefix"
+    for room in answer["rooms"]:
+        if room["kind"] != "public" or not room["members_count"]:
+            return f"{room['room']} is not public, or has no members"
+        if wrong := _check_room_object(world, logs[room["room"]], attempt, room):
+            return f"{room['room']}: {wrong}"
+    if "next" in answer and (len(listed) < command.limit or answer["next"] != listed[-1].encoded()):
+        return "next is not the last room of a full page"
+    certain = {place for log in logs if (place := _certain_place(attempt, log))}
+    missing = [
+        place
+        for place in certain - set(listed)
+        if place > start and place.form.startswith(prefix) and ("next" not in answer or place < listed[-1])
+    ]
+    return f"{missing} are missing" if missing else None
+
+
+def _certain_place(attempt: Attempt, log: StoredLog) -> TitlePlace | None:
+    """Return the only place that a room had in the user's list of public rooms meanwhile; None if it may have moved."""
+    places: set[TitlePlace | None] = set()
+    for state in attempt.states_of(log):
+        member = state.members.get(attempt.user)
+        is_listed = state.kind == "public" and state.count() > 0 and not (member and member.state == "banned")
+        places.add(TitlePlace(title_form(state.title or ""), log.room) if is_listed else None)
+    return places.pop() if len(places) == 1 else None
+
+
 def _check_get(world: World, attempt: Attempt, command: GetRoom, answer: Object, logs: StoredLogs) -> str | None:
     log = logs[command.room]
     if answer["ok"]:
@@ -456,6 +494,7 @@ READ_CHECKS: Mapping[str, ReadCheck] = {
     "history": _check_history,
     "sync": _check_sync,
     "rooms": _check_rooms,
+    "rooms.public": _check_public_rooms,
     "room.get": _check_get,
     "room.members": _check_members,
     "mark": _check_mark,

@@ -118,8 +118,8 @@ def _markers_in(name: str, data: object, answer: Object) -> Iterator[tuple[RoomI
             markers = [(room, answer)]
         case "sync", _:
             markers = [(room, synced["me"]) for room, synced in answer["rooms"].items() if "me" in synced]
-        case "rooms", _:
-            markers = [(room["room"], room["me"]) for room in answer["rooms"]]
+        case "rooms" | "rooms.public", _:
+            markers = [(room["room"], room.get("me", {})) for room in answer["rooms"]]
         case "room.get", _:
             markers = [(answer["room"], answer.get("me", {}))]
         case _:

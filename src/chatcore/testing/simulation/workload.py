@@ -5,6 +5,8 @@ from random import Random
 from typing import TypeAlias
 
 from ...domain.entries import MembershipState
+from ...domain.names import title_form
+from ...domain.page_tokens import TitlePlace
 from ...domain.permissions import LEADERS, rank
 from ...domain.state import RoomState
 from ...ids import RoomId, Seq, UserId, created_room_id, private_room_id
@@ -259,6 +261,18 @@ def _rooms(work: Workload, _: UserId) -> Object:
     return {"limit": work.random.choice((1, 2, 50))}
 
 
+def _public_rooms(work: Workload, user: UserId) -> Object:
+    data: Object = {"limit": work.random.choice((1, 2, 50))}
+    if work.random.random() < 0.4:
+        data["prefix"] = work.random.choice(("w", "W1", "w2", "the"))
+    if work.random.random() < 0.4:
+        room = work.room(user)
+        state = work.world.reference.states.get(room)
+        title = state.title if state and state.title else work.word()
+        data["after"] = TitlePlace(title_form(title), room).encoded()
+    return data
+
+
 def _get(work: Workload, user: UserId) -> Object:
     return {"room": work.room(user)}
 
@@ -318,6 +332,7 @@ GENERATORS: Mapping[str, tuple[float, Generator]] = {
     "history": (1, _history),
     "sync": (1, _sync),
     "rooms": (0.5, _rooms),
+    "rooms.public": (0.5, _public_rooms),
     "room.get": (1, _get),
     "mark": (2, _mark),
     "unread": (0.3, _unread),
