@@ -55,6 +55,8 @@ from .commands.sync import Cursor as Cursor
 from .commands.sync import RoomSync as RoomSync
 from .commands.sync import Sync as Sync
 from .commands.sync import SyncResult as SyncResult
+from .commands.typing import SetTyping as SetTyping
+from .commands.typing import TypingResult as TypingResult
 from .domain.decider import Rules as Rules
 from .domain.entries import Banned as Banned
 from .domain.entries import Deleted as Deleted
@@ -104,6 +106,7 @@ from .ports.bus import Hint as Hint
 from .ports.bus import MarkerHint as MarkerHint
 from .ports.bus import RevocationHint as RevocationHint
 from .ports.bus import RoomHint as RoomHint
+from .ports.bus import TypingHint as TypingHint
 from .ports.connection import Connection as Connection
 from .ports.entry_feed import EntryFeed as EntryFeed
 from .ports.entry_feed import FeedPage as FeedPage
@@ -121,6 +124,7 @@ from .ports.pushes import Push as Push
 from .ports.pushes import Ready as Ready
 from .ports.pushes import Room as Room
 from .ports.pushes import RoomGone as RoomGone
+from .ports.pushes import TypingPush as TypingPush
 from .ports.rate_limiter import Rate as Rate
 from .ports.rate_limiter import RateLimiter as RateLimiter
 from .ports.registry import LeaseRenewal as LeaseRenewal

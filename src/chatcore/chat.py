@@ -33,7 +33,7 @@ from .live.in_flight import InFlight
 from .live.leases import Leases
 from .live.user_lookup import UserFinder, UserLookup
 from .ports.authenticator import Principal, check_end, check_user_type
-from .ports.bus import BlockHint, Bus, Hint, MarkerHint, RevocationHint, RoomHint
+from .ports.bus import BlockHint, Bus, Hint, MarkerHint, RevocationHint, RoomHint, TypingHint
 from .ports.connection import Connection
 from .ports.registry import SocketInfo, SocketRegistry
 from .ports.store import Store
@@ -138,6 +138,7 @@ class Chat:
             publish=self._publish,
             publish_marker=self._hints.put_one if bus else lambda _: None,
             publish_block=self._hints.put_one if bus else lambda _: None,
+            publish_typing=self._hints.put_one if bus else lambda _: None,
             directory=lookup,
             rules=rules,
             uniform=uniform,
@@ -193,6 +194,7 @@ class Chat:
         self._background.repeat("polling the store for changes", poller.poll, pause=0)
         self._background.repeat("checking memberships", self._hub.memberships.check)
         self._background.repeat("expiring commands", self._hub.timeouts.expire)
+        self._background.repeat("watching who types", self._hub.typing.run)
         self._sockets.start_tasks(self._background)
 
     async def __aexit__(
@@ -431,3 +433,5 @@ class Chat:
                 self._sockets.take_hint(hint)
             case BlockHint():
                 self._hub.note_block(hint.user, hint.other)
+            case TypingHint():
+                self._hub.take_typing_hint(hint)

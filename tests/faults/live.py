@@ -11,10 +11,200 @@ INVITATIONS = "tests/unit/live/test_invitations.py"
 CONCURRENT_READS = "tests/unit/live/test_concurrent_reads.py"
 RECENT_HEADS = "tests/unit/live/test_recent_heads.py"
 BLOCKS = "tests/unit/test_blocks.py"
+TYPING = "tests/unit/live/test_typing.py"
 CHAT = "tests/unit/test_chat.py"
 GROWTH = "tests/unit/test_call_growth.py"
 
 PROMISES: Mapping[str, Sequence[Fault]] = {
+    # Typing.
+    "Typing ends 6 s after the last `on`": (
+        Fault(
+            "typing-never-ends-by-itself",
+            "chatcore.live:Typing._look",
+            "typist.until <= now",
+            "False",
+            f"{TYPING}::test_typing_ends_6_s_after_the_last_on",
+        ),
+        Fault(
+            "repeated-on-does-not-extend-typing",
+            "chatcore.live:Typing._begin",
+            "typist.by, typist.until = by, now + TYPING_S",
+            "typist.by, typist.until = by, max(now, typist.until) if typist.until > now else now + TYPING_S",
+            f"{TYPING}::test_typing_ends_6_s_after_the_last_on",
+        ),
+    ),
+    "Typing ends with a message, with its socket, and with the membership": (
+        Fault(
+            "message-does-not-end-typing",
+            "chatcore.live:Typing.take_entry",
+            "(entry.author,)",
+            "()",
+            f"{TYPING}::test_typing_ends_with_a_message_of_the_user_over_whatever_way",
+        ),
+        Fault(
+            "removal-does-not-end-typing",
+            "chatcore.live:Typing.take_entry",
+            "ended = entry.affects",
+            "ended = ()",
+            f"{TYPING}::test_typing_ends_when_the_user_leaves_or_is_removed",
+        ),
+        Fault(
+            "socket-does-not-end-typing",
+            "chatcore.live:Hub.leave",
+            "self.typing.leave(socket)",
+            "self.typing.sockets.pop(socket)",
+            f"{TYPING}::test_typing_ends_with_the_socket_that_said_it",
+        ),
+        Fault(
+            "any-socket-ends-typing",
+            "chatcore.live:Typing.leave",
+            " and typist.by is socket",
+            "",
+            f"{TYPING}::test_end_of_another_socket_of_the_user_does_not_end_typing",
+        ),
+        Fault(
+            "ended-socket-begins-to-type",
+            "chatcore.live:Typing.say",
+            "by is not None and by.ended",
+            "False",
+            f"{TYPING}::test_socket_that_ended_while_its_membership_was_read_types_no_more",
+        ),
+    ),
+    "A user types only as a member": (
+        Fault(
+            "invited-user-types",
+            "chatcore.commands:SetTyping._is_member",
+            'row.member.state == "member"',
+            "True",
+            f"{TYPING}::test_who_is_not_a_member_gets_not_found_as_for_an_unborn_room",
+        ),
+    ),
+    "A room is pushed who types at most once in 500 ms": (
+        Fault(
+            "typing-pushed-with-each-change",
+            "chatcore.live:Typing._look",
+            "found.pushes_from = now + INTERVAL_S",
+            "pass",
+            f"{TYPING}::test_pushes_of_a_room_are_500_ms_apart_and_end_with_the_newest",
+        ),
+    ),
+    "At most 5 users are shown as typing, never the own one": (
+        Fault(
+            "six-typists-shown",
+            "chatcore.live:SHOWN_MAX",
+            "5",
+            "6",
+            f"{TYPING}::test_at_most_five_are_shown_those_who_began_first",
+        ),
+        Fault(
+            "own-user-shown-as-typing",
+            "chatcore.live:Typing._push",
+            "found.typists.keys() | ",
+            "",
+            f"{TYPING}::test_typing_is_pushed_to_other_members_at_once_and_not_to_oneself",
+        ),
+    ),
+    "Typing costs a hint per user and 500 ms, and a read of blocks per typist": (
+        Fault(
+            "hint-with-each-typing",
+            "chatcore.live:Typing._hint",
+            "typist.hinted, typist.hints_from = on, now + INTERVAL_S",
+            "typist.hinted = on",
+            f"{TYPING}::test_flood_of_typing_costs_one_read_and_one_hint_per_500_ms",
+        ),
+        Fault(
+            "blocks-read-with-each-typing",
+            "chatcore.live:Typing._known",
+            "found.known[user] = typist",
+            "found.known[user], typist.asked = typist, 0",
+            f"{TYPING}::test_blocks_are_asked_once_per_typist_and_not_per_push",
+        ),
+        Fault(
+            "blocks-read-without-chunks",
+            "chatcore.live:PAIRS_MAX",
+            "1_000",
+            "1_000_000",
+            f"{TYPING}::test_blocks_in_a_large_room_are_read_in_chunks",
+        ),
+    ),
+    "A block hides typing in both directions, also one that is made meanwhile": (
+        Fault(
+            "typing-shown-before-blocks-are-read",
+            "chatcore.live:_Typist.is_shown_to",
+            "return subscription.number <= self.asked or self.user in subscription.typists",
+            "return True",
+            f"{TYPING}::test_block_hides_typing_in_both_directions_and_changes_no_answer",
+        ),
+        Fault(
+            "blocks-by-receivers-not-asked",
+            "chatcore.live:_chunks",
+            ", *((other, user) for other in some)",
+            "",
+            f"{TYPING}::test_block_hides_typing_in_both_directions_and_changes_no_answer",
+        ),
+        Fault(
+            "new-block-does-not-hide-typing",
+            "chatcore.live:Hub.note_block",
+            "self.typing.note_block(user, other)",
+            "pass",
+            f"{TYPING}::test_block_made_while_a_user_types_takes_effect_with_the_next_push",
+        ),
+    ),
+    "Who comes while a user types is told, and a sync repeats nothing": (
+        Fault(
+            "new-subscription-not-told-who-types",
+            "chatcore.live:Hub.subscribe",
+            "subscription.typists or room in self.typing.rooms",
+            "False",
+            f"{TYPING}::test_socket_that_connects_is_pushed_who_types",
+        ),
+        Fault(
+            "typists-forgotten-with-a-sync",
+            "chatcore.live:Hub.end_sync",
+            "typists=shown.get(room, ())",
+            "typists=()",
+            f"{TYPING}::test_end_of_typing_during_a_sync_is_pushed_after_it",
+        ),
+        Fault(
+            "filled-subscription-not-told-who-types",
+            "chatcore.live:LiveRoom._fill_one",
+            "self._context.typing.subscribed(self.room)",
+            "pass",
+            f"{TYPING}::test_join_that_the_store_alone_reports_is_followed_by_who_types",
+        ),
+    ),
+    "Nodes end the typing of others by themselves, and ignore late hints": (
+        Fault(
+            "late-hint-of-typing-taken",
+            "chatcore.live:Typing.take_hint",
+            "hint.number <= number",
+            "False",
+            f"{TYPING}::test_hint_that_comes_after_a_later_one_is_ignored",
+        ),
+        Fault(
+            "end-of-typing-not-hinted",
+            "chatcore.live:Typing._end",
+            "typist.hint_due = is_told and typist.hinted",
+            "typist.hint_due = False",
+            f"{TYPING}::test_other_nodes_are_told_every_end",
+        ),
+    ),
+    "Typing leaves nothing behind, and is bounded": (
+        Fault(
+            "rooms-without-typists-kept",
+            "chatcore.live:Typing._look",
+            "self._drop(found)",
+            "pass",
+            f"{TYPING}::test_nothing_is_left_once_nobody_types_and_sockets_have_ended",
+        ),
+        Fault(
+            "socket-types-in-any-number-of-rooms",
+            "chatcore.live:Typing._may_say",
+            "return False",
+            "return True",
+            f"{TYPING}::test_socket_begins_to_type_in_at_most_ten_rooms_in_500_ms",
+        ),
+    ),
     # Blocks.
     "A new block makes its private room forget its state": (
         Fault(

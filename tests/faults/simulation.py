@@ -119,6 +119,24 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             SIMULATION,
         ),
     ),
+    "A user whose typing another user must not see is not shown": (
+        Fault(
+            "typing-shown-across-blocks",
+            "chatcore.live:_Typist.is_shown_to",
+            " or user in self.blocked",
+            "",
+            SIMULATION,
+        ),
+    ),
+    "Typing of users on other nodes ends there by itself": (
+        Fault(
+            "typing-of-other-nodes-never-ends",
+            "chatcore.live:Typing._look",
+            "typist.until <= now",
+            "typist.until <= now and not isinstance(typist.by, str)",
+            SIMULATION,
+        ),
+    ),
     "A busy room carries out its commands in batches": (
         Fault(
             "batch-of-one-command",

@@ -184,7 +184,10 @@ SAMPLES = (
     Sample(command="unblock", method="DELETE", path="/blocks/{user}", in_path={"user": "bob"}),
     Sample(command="blocks", method="GET", path="/blocks"),
 )
-SOCKET_ONLY: Mapping[str, Mapping[str, Json]] = {"auth.refresh": {"token": "a token"}}
+SOCKET_ONLY: Mapping[str, Mapping[str, Json]] = {
+    "typing": {"room": PRIVATE, "on": True},
+    "auth.refresh": {"token": "a token"},
+}
 """The fields of the commands without a route."""
 
 # Invalid values of fields: JSON in a body, texts in a query, segments as they are sent in a path.
@@ -310,6 +313,7 @@ WRONG: Mapping[str, Mapping[str, Sequence[Json]]] = {
     "block": {"user": (*NO_USER_SEGMENTS, "alice")},
     "unblock": {"user": NO_USER_SEGMENTS},
     "blocks": {},
+    "typing": {"room": NO_TEXTS, "on": NO_BOOLEANS},
     "auth.refresh": {"token": (*NO_TEXTS, "", "x" * 16_385)},
 }  # fmt: skip
 WRONG_IN_QUERY: Mapping[str, Sequence[str]] = {

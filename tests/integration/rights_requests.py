@@ -111,6 +111,10 @@ def _reading(command: str, route: str, **more: Json) -> Callable[[], Question]:
     )
 
 
+def _on_socket(command: str, **more: Json) -> Callable[[], Question]:
+    return lambda: Question(command=command, routes=(), fields=lambda cell: {"room": cell.room, **more}, appends=False)
+
+
 def _sync() -> Question:
     return Question(
         command="sync",
@@ -169,6 +173,7 @@ _QUESTIONS: Mapping[str, Callable[..., Question]] = {
     "rooms": _rooms,
     "room.members": _reading("room.members", "GET /rooms/{room}/members"),
     "mark": _reading("mark", "PUT /rooms/{room}/marker", muted=True),
+    "typing": _on_socket("typing", on=True),
     "room.get": _reading("room.get", "GET /rooms/{room}"),
     "room.join": _join,
     "room.leave": _change("room.leave", "DELETE /rooms/{room}/members/{self}"),

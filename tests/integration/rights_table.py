@@ -50,6 +50,7 @@ sync                                 - + +     - - + + + - - -    same
 rooms                                - + +     - + + + + - - -    same
 room.members                         N + +     N N + + + N N N    same
 mark                                 N + +     N N + + + N N N    same
+typing                               N + +     N N + + + N N N    same
 room.get                             N + +     N i + + + N N N    s i + + + s s N
 room.join                            N F F     N + = = = N N N    + + = = = + + N
 room.join for another                F F F     F F F F F F F F    same

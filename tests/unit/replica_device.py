@@ -15,6 +15,7 @@ from chatcore.replica import (
     SendCommand,
     Settled,
     Timeline,
+    Typists,
     Wait,
 )
 from tests.unit.replica_server import Server
@@ -50,7 +51,7 @@ class Device:
                     self.shown.pop(effect.room, None)
                 case Wait():
                     self.waits.append(effect.ms)
-                case Missed() | Settled():
+                case Missed() | Settled() | Typists():
                     pass
         return effects
 

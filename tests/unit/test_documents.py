@@ -194,11 +194,11 @@ def test_push_has_fields_of_contract(push: str) -> None:
     what = page.pushes()[push]
     if "](#" in what and "[Room] (" not in what:
         component = {"entry": "Entry", "room": "Room"}[push]
-        assert message(push)["payload"] == {"$ref": f"#/components/schemas/{component}"}
+        assert message(f"{push}.push")["payload"] == {"$ref": f"#/components/schemas/{component}"}
         return
-    check_shape(push, page.shape(what), payload(push), asyncapi_document())
+    check_shape(push, page.shape(what), payload(f"{push}.push"), asyncapi_document())
     for name, values in re.findall(r'(\w+): ("\w+"(?: \\\| "\w+")*)', what):
-        assert payload(push)["properties"][name]["enum"] == re.findall(r'"(\w+)"', values)
+        assert payload(f"{push}.push")["properties"][name]["enum"] == re.findall(r'"(\w+)"', values)
 
 
 def test_room_and_entries_have_fields_of_contract() -> None:
@@ -207,7 +207,7 @@ def test_room_and_entries_have_fields_of_contract() -> None:
     kinds = page.entry_kinds()
     schemas = {
         schema["properties"]["kind"]["const"]: schema
-        for schema in (resolved(asyncapi_document(), kind) for kind in payload("entry")["oneOf"])
+        for schema in (resolved(asyncapi_document(), kind) for kind in payload("entry.push")["oneOf"])
     }
     assert set(kinds) == set(schemas) == set(EVENTS)
     for kind, schema in schemas.items():

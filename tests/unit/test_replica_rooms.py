@@ -4,7 +4,7 @@ import pytest
 
 from chatcore import BanUser, InviteUser, JoinRoom, RemoveUser
 from chatcore.protocol import Object, entry_object
-from chatcore.replica import Entries, Forget, Missed, Replica, RoomCursor, RoomFields
+from chatcore.replica import Entries, Forget, Missed, Replica, RoomCursor, RoomFields, Typists
 from tests.unit.replica_device import Device, events, kinds, seqs
 from tests.unit.replica_server import NOT_FOUND, UNAVAILABLE, Server
 
@@ -53,9 +53,31 @@ def test_skipped_entries_are_reported_and_paged(server: Server, alice: Device) -
     assert alice.settle().held() == server.logs("alice")
 
 
-@pytest.mark.parametrize("event", ["typing", "marker", "presence", "auth.expiring", "applause"])
+@pytest.mark.parametrize("event", ["marker", "presence", "auth.expiring", "applause"])
 def test_push_that_is_not_about_the_log_is_ignored(alice: Device, event: str) -> None:
     assert alice.receive(event, {"room": ROOM, "user": "bob"}) == []
+
+
+def test_typing_replaces_the_typists_of_its_room_also_before_a_sync(alice: Device) -> None:
+    alice.replica.sync([ROOM])
+    for users in (["bob"], ["bob", "carol"], []):
+        assert alice.receive("typing", {"room": ROOM, "users": users}) == [Typists(ROOM, users)]
+    assert [effect for effect in alice.replica.disconnected() if isinstance(effect, Typists)] == []
+
+
+def test_typists_are_forgotten_with_the_connection(alice: Device) -> None:
+    for room, users in ((ROOM, ["bob"]), ("b", ["carol"]), ("c", ["dave"])):
+        alice.receive("typing", {"room": room, "users": users})
+    alice.receive("typing", {"room": "c", "users": []})
+    assert alice.replica.disconnected() == [Typists("b", []), Typists(ROOM, [])]
+    alice.connect()
+    assert alice.replica.disconnected() == []
+
+
+def test_typists_of_a_forgotten_room_are_not_named_again(alice: Device) -> None:
+    alice.receive("typing", {"room": ROOM, "users": ["bob"]})
+    assert alice.receive("room.gone", {"room": ROOM})[0] == Forget(ROOM)
+    assert alice.replica.disconnected() == []
 
 
 def test_new_room_gets_its_first_entry_from_the_next_push(server: Server) -> None:

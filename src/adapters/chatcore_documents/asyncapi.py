@@ -19,11 +19,12 @@ from .frames import ID, answer_of
 
 Channel: TypeAlias = Literal["socketio", "websocket"]
 
+REFUSED = "connect_error"
+
 DESCRIPTION = (
-    "A chat server. Every command but `auth.refresh` is also an HTTP request: see `openapi.json`. The server receives "
-    "commands, answers each of them, and sends pushes. Where `x-bytes-max` is given, it bounds the bytes in UTF-8 of a "
-    "text, or of an object as compact JSON. The examples are one story: their names are its steps, their summaries the "
-    "users."
+    "A chat server. Almost every command is also an HTTP request: see `openapi.json`. The server receives commands, "
+    "answers each of them, and sends pushes. Where `x-bytes-max` is given, it bounds the bytes in UTF-8 of a text, or "
+    "of an object as compact JSON. The examples are one story: their names are its steps, their summaries the users."
 )
 CHANNELS: Mapping[Channel, Object] = {
     "socketio": {
@@ -53,7 +54,7 @@ def asyncapi(commands: Mapping[str, type[Command[Any]]] = COMMANDS) -> Object:
         for name, command in commands.items():
             named |= _command_messages(channel, name, command, schemas)
         for event in PUSHES:
-            named[event] = _push_message(channel, event, schemas)
+            named[_push_id(event)] = _push_message(channel, event, schemas)
         messages |= {f"{channel}.{name}": message for name, message in named.items()}
         channels[channel] = {
             **described,
@@ -103,12 +104,12 @@ def _connection(channel: Channel) -> Object:
             "summary": "The first frame, within 10 s; without a token where a cookie authenticates",
             "payload": object_schema({"event": {"type": "string", "const": "connect"}, "data": token}, ("data",)),
         },
-        "connect_error": {
-            "name": "connect_error",
-            "title": "connect_error",
+        REFUSED: {
+            "name": REFUSED,
+            "title": REFUSED,
             "summary": "The connection is refused; the server then closes it with 1008",
             "payload": object_schema(
-                {"event": {"type": "string", "const": "connect_error"}, "data": {"$ref": "#/components/schemas/Error"}}
+                {"event": {"type": "string", "const": REFUSED}, "data": {"$ref": "#/components/schemas/Error"}}
             ),
         },
     }
@@ -160,6 +161,11 @@ def _push_message(channel: Channel, event: str, schemas: Schemas) -> Object:
     }
 
 
+def _push_id(event: str) -> str:
+    """Return the id of a push among the messages: a command may have the same event."""
+    return f"{event}.push"
+
+
 def _operations(channel: Channel, commands: Iterable[str]) -> Object:
     def messages(*names: str) -> list[Object]:
         return [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in names]
@@ -174,11 +180,12 @@ def _operations(channel: Channel, commands: Iterable[str]) -> Object:
         }
         for name in commands
     }
-    pushed = [*PUSHES] if channel == "socketio" else [*PUSHES, "connect_error"]
     sent: Object = {
-        f"{channel}.push.{event}": {"action": "send", "channel": place, "messages": messages(event)} for event in pushed
+        f"{channel}.push.{event}": {"action": "send", "channel": place, "messages": messages(_push_id(event))}
+        for event in PUSHES
     }
     if channel == "websocket":
+        sent[f"{channel}.push.{REFUSED}"] = {"action": "send", "channel": place, "messages": messages(REFUSED)}
         received[f"{channel}.connect"] = {"action": "receive", "channel": place, "messages": messages("connect")}
     return {**received, **sent}
 

@@ -23,6 +23,7 @@ from .people import FindPeople
 from .profiles import Profiles
 from .rooms import CreateRoom, GetRoom, ListPublicRooms, ListRooms, UpdateRoom
 from .sync import Sync
+from .typing import SetTyping
 
 COMMANDS: Mapping[str, type[Command[Any]]] = {
     command.name: command
@@ -53,6 +54,7 @@ COMMANDS: Mapping[str, type[Command[Any]]] = {
         UnblockUser,
         ListBlocks,
         FindPeople,
+        SetTyping,
         RefreshAuth,
     )
 }

@@ -8,7 +8,7 @@ from ..domain.entries import Entry
 from ..domain.state import RoomView
 from ..errors import ChatError, NotFound, Unavailable
 from ..ids import RoomId, Seq, UserId, is_room_id, private_room_id
-from ..ports.bus import BlockHint, MarkerHint
+from ..ports.bus import BlockHint, MarkerHint, TypingHint
 from ..ports.pushes import MarkerPush
 from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
@@ -22,6 +22,7 @@ from .memberships import Memberships
 from .recent_heads import RecentHeads
 from .room import LiveRoom
 from .room_context import RoomContext
+from .typing import Typing
 
 
 class Hub:
@@ -40,11 +41,13 @@ class Hub:
         publish: Callable[[Sequence[Entry]], None],
         publish_marker: Callable[[MarkerHint], None],
         publish_block: Callable[[BlockHint], None],
+        publish_typing: Callable[[TypingHint], None],
         directory: UserDirectory | None,
         rules: Rules,
         uniform: Callable[[float, float], float],
         room_refusal: Callable[[RoomId], ChatError | None],
     ) -> None:
+        self._node = node
         self._publish_block = publish_block
         self.open = False
         """Whether commands are carried out. While False the tasks of rooms do not run, or are ending."""
@@ -53,10 +56,12 @@ class Hub:
         self._recent_heads = RecentHeads()
         self.timeouts: CommandTimeouts = CommandTimeouts()
         self.memberships: Memberships = Memberships(store, self._users, self.subscribe)
+        self.typing: Typing = Typing(background, store, node, self._members, publish_typing)
         self._context = RoomContext(
             store=store,
             appender=Appender(store, background.start),
             users=self._users,
+            typing=self.typing,
             now=now,
             start=background.start,
             publish=publish,
@@ -101,6 +106,8 @@ class Hub:
         """Subscribe a socket to a room; see `LiveRoom.subscribe`. Does nothing if the socket has ended."""
         if self.open and not subscription.socket.ended:
             self._room(room).subscribe(subscription, max(known, self._recent_heads.seq(room)))
+            if subscription.typists or room in self.typing.rooms:
+                self.typing.subscribed(room, subscription.typists)
 
     def enter(self, socket: LiveSocket) -> None:
         """Add a socket to its user. Until `subscribe_connected`, the user's joins are deferred for the socket."""
@@ -114,6 +121,8 @@ class Hub:
         del user.sockets[socket.connection.id]
         if not user.sockets:
             del self._users[socket.user]
+        if socket in self.typing.sockets:
+            self.typing.leave(socket)
         for room in tuple(socket.subscriptions):
             self._unsubscribe(socket, room)
 
@@ -141,7 +150,7 @@ class Hub:
         for room in rooms:
             joined = socket.deferred_joins.pop(room, 0)
             if subscription := held.get(room):
-                again = Subscription(socket, subscription.seq, subscription.member)
+                again = Subscription(socket, subscription.seq, subscription.member, subscription.typists)
                 self.subscribe(room, again, known=joined)
             elif joined:
                 self.subscribe(room, Subscription(socket, joined - 1, member=False), known=joined)
@@ -163,7 +172,11 @@ class Hub:
             held: the subscriptions that `begin_sync` ended.
             heads: the heads of the answer. The socket is subscribed from there.
         """
-        self.resubscribe(socket, rooms, {room: Subscription(socket, head, member=True) for room, head in heads.items()})
+        shown = {room: subscription.typists for room, subscription in held.items()}
+        again = {
+            room: Subscription(socket, head, member=True, typists=shown.get(room, ())) for room, head in heads.items()
+        }
+        self.resubscribe(socket, rooms, again)
         for room in rooms:
             if room in heads:
                 socket.invited.pop(room, None)
@@ -206,7 +219,8 @@ class Hub:
                 self.memberships.check_soon(user, room)
 
     def note_block(self, user: UserId, other: UserId) -> None:
-        """Note that ``user`` may have blocked ``other`` since their private room was read."""
+        """Note that ``user`` may have blocked ``other`` since their private room was read, or one of the two typed."""
+        self.typing.note_block(user, other)
         if live := self._rooms.get(private_room_id(user, other)):
             live.note_block()
 
@@ -214,6 +228,11 @@ class Hub:
         """Take a block that ``user`` has made here, and tell other nodes."""
         self.note_block(user, other)
         self._publish_block(BlockHint(user=user, other=other))
+
+    def take_typing_hint(self, hint: TypingHint) -> None:
+        """Take the hint of another node that a user types in a room, or has ended. Own hints are ignored."""
+        if self.open and hint.node != self._node and hint.room in self._rooms:
+            self.typing.take_hint(hint)
 
     def marker_will_change(self, user: UserId, view: RoomView) -> None:
         """Prepare the push of a change to a user's marker. ``view`` shows the marker before the change."""
@@ -229,6 +248,10 @@ class Hub:
         )
         self.markers.put(MarkerDelivery(marker=push, everyone=view.markers is not None, by=by))
 
+    def _members(self, room: RoomId) -> Sequence[Subscription]:
+        live = self._rooms.get(room)
+        return live.members() if live else ()
+
     def _room(self, room: RoomId) -> LiveRoom:
         live = self._rooms.get(room)
         if live is None:
@@ -241,4 +264,5 @@ class Hub:
     def _drop(self, room: RoomId) -> None:
         live = self._rooms.pop(room)
         self.timeouts.forget(live)
+        self.typing.restart(room)
         self._recent_heads.note(room, live.known)

@@ -1,6 +1,6 @@
 """A user's sockets on this node, and their subscriptions to rooms."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from attrs import define, field
 
@@ -60,11 +60,15 @@ class Subscription:
     Attributes:
         seq: the seq up to which nothing is left to push.
         member: whether the user is a member as of ``seq``.
+        typists: the users who type, as the socket has been pushed last.
+        number: grows from subscription to subscription of the room.
     """
 
     socket: LiveSocket
     seq: Seq
     member: bool
+    typists: Sequence[UserId] = ()
+    number: int = 0
 
 
 @define(eq=False)

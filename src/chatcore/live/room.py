@@ -142,6 +142,10 @@ class LiveRoom:
         self._blocks_changes += 1
         self._state = self._state_ahead = None
 
+    def members(self) -> Sequence[Subscription]:
+        """Return the subscriptions of members, oldest first."""
+        return [subscription for subscription in self._subscriptions if subscription.member]
+
     def push_marker(self, push: MarkerPush, *, everyone: bool, but: LiveSocket | None) -> None:
         """Push a marker to its user's sockets except ``but``; if ``everyone``, to others without ``unread``."""
         own, others = Push("marker", push), Push("marker", changed(push, unread=None))
@@ -284,10 +288,13 @@ class LiveRoom:
         self._deliver(entries, rooms)
 
     def _deliver(self, entries: Sequence[Entry], rooms: Mapping[UserId, Room]) -> None:
+        typing = self._context.typing
         for entry in entries:
             self._commands.finish_by_key(entry)
             self._advance(entry)
             self._subscriptions.deliver(entry, rooms)
+            if self.room in typing.rooms:
+                typing.take_entry(entry)
 
     def _admit(self, entries: Sequence[Entry]) -> None:
         """Subscribe the sockets of users who become members or invited, or defer the join."""
@@ -329,6 +336,8 @@ class LiveRoom:
         missing = await self._between(subscription.seq, head)
         rooms = await announcements(self._context.store, self.room, missing, (subscription.socket.user,))
         self._subscriptions.fill(subscription, missing, rooms)
+        if self.room in self._context.typing.rooms:
+            self._context.typing.subscribed(self.room)
 
     async def _between(self, after: Seq, upto: Seq) -> Sequence[Entry]:
         """Return the entries above ``after`` up to ``upto``, which is not above head: from memory or from the store."""

@@ -14,6 +14,7 @@ from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
 from .appender import Appender
 from .live_sockets import LiveUser
+from .typing import Typing
 
 
 @frozen(kw_only=True)
@@ -23,6 +24,7 @@ class RoomContext:
     store: Store
     appender: Appender
     users: Mapping[UserId, LiveUser]
+    typing: Typing
     now: Callable[[], datetime]
     start: Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
     publish: Callable[[Sequence[Entry]], None]

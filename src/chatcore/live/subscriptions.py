@@ -13,11 +13,12 @@ from .live_sockets import LiveSocket, Subscription
 class Subscriptions:
     """The subscriptions to a room. A socket that subscribes again gets a new subscription."""
 
-    __slots__ = ("_by_socket", "_room")
+    __slots__ = ("_by_socket", "_number", "_room")
 
     def __init__(self, room: RoomId) -> None:
         self._room = room
         self._by_socket: dict[LiveSocket, Subscription] = {}
+        self._number = 0
 
     def __len__(self) -> int:
         return len(self._by_socket)
@@ -31,6 +32,8 @@ class Subscriptions:
 
     def add(self, subscription: Subscription) -> None:
         """Add a subscription."""
+        self._number += 1
+        subscription.number = self._number
         self._by_socket[subscription.socket] = subscription
         subscription.socket.subscriptions[self._room] = subscription
 
@@ -85,6 +88,7 @@ def _change_membership(subscription: Subscription, entry: Entry, push: Push, roo
             if subscription.member or entry.room in socket.invited:
                 _push_gone(socket, entry)
             subscription.member = False
+            subscription.typists = ()
         case Invited() if room and room.state == "invited":
             socket.invited[entry.room] = entry.seq
             socket.connection.send(Push("room", room))

@@ -66,7 +66,24 @@ class BlockHint:
     other: UserId
 
 
-Hint: TypeAlias = RoomHint | MarkerHint | RevocationHint | BlockHint
+@frozen(kw_only=True)
+class TypingHint:
+    """A user types in a room, still types there, or has ended. A lost end costs 6 s: each node ends typing by itself.
+
+    Attributes:
+        node: the node on which the user types. It ignores its own hints, which the bus may return to it.
+        on: whether the user types.
+        number: grows from hint to hint of the node. A hint that comes after a later one about the user is ignored.
+    """
+
+    node: str
+    room: RoomId
+    user: UserId
+    on: bool
+    number: int
+
+
+Hint: TypeAlias = RoomHint | MarkerHint | RevocationHint | BlockHint | TypingHint
 
 
 class Bus(ABC):

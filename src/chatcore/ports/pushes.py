@@ -82,6 +82,17 @@ class MarkerPush:
     unread: int | None = None
 
 
+@frozen(kw_only=True)
+class TypingPush:
+    """Who types in a room now, in the order in which they began: at most 5 users. It replaces what was pushed before.
+
+    A socket never gets its own user, nor a user who has blocked, or is blocked by, its user.
+    """
+
+    room: RoomId
+    users: Sequence[UserId]
+
+
 @frozen
 class Expiring:
     """The socket's access ends in ``expires_in`` seconds."""
@@ -113,7 +124,7 @@ class Ready:
     features: Sequence[str] = ()
 
 
-PushBody: TypeAlias = Entry | Room | RoomGone | MarkerPush | Expiring | Ready | Bye
+PushBody: TypeAlias = Entry | Room | RoomGone | MarkerPush | TypingPush | Expiring | Ready | Bye
 
 
 @define(eq=False)

@@ -16,6 +16,7 @@ from ..commands.people import PeopleResult
 from ..commands.profiles import ProfilesResult
 from ..commands.rooms import RoomList
 from ..commands.sync import RoomSync, SyncResult
+from ..commands.typing import TypingResult
 from ..ports.pushes import Room
 from ..ports.room_views import UnreadTotal
 from .objects import entry_objects, membership_object, room_object
@@ -110,6 +111,7 @@ _ANSWERS: Mapping[type, Callable[[Any], Object]] = {
     ProfilesResult: _profiles_object,
     PeopleResult: _people_object,
     BlockResult: attrs.asdict,
+    TypingResult: attrs.asdict,
     BlockedUsers: lambda blocked: {"users": list(blocked.users)},
     RefreshResult: _refreshed_object,
     MemberPage: _member_page_object,

@@ -219,6 +219,7 @@ EXAMPLES: Sequence[Example] = (
         fields={"room": PRIVATE, "seq": 2},
         answer=_changed(6),
     ),
+    Example(command="typing", fields={"room": PRIVATE, "on": True}, answer={}),
     Example(command="profiles", fields={"users": ["bob"]}, answer={"profiles": {"bob": {}}}),
     Example(
         command="room.create",
@@ -311,6 +312,7 @@ PUSH_EXAMPLES: Mapping[str, Object] = {
     },
     "room.gone": {"room": TEA},
     "marker": {"room": PRIVATE, "user": "alice", "read": 2, "delivered": 2},
+    "typing": {"room": PRIVATE, "users": ["alice"]},
     "auth.expiring": {"expires_in": 60},
     "bye": {"code": "kicked", "resumable": False},
 }

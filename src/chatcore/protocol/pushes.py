@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..domain.entries import Entry
-from ..ports.pushes import Bye, Expiring, MarkerPush, Ready, Room, RoomGone
+from ..ports.pushes import Bye, Expiring, MarkerPush, Ready, Room, RoomGone, TypingPush
 from .objects import entry_object, room_object
 from .values import Object
 
@@ -14,6 +14,7 @@ PUSHES: Mapping[str, type] = {
     "room": Room,
     "room.gone": RoomGone,
     "marker": MarkerPush,
+    "typing": TypingPush,
     "auth.expiring": Expiring,
     "bye": Bye,
 }
@@ -36,6 +37,10 @@ def _room_gone_object(gone: RoomGone) -> Object:
 def _marker_object(marker: MarkerPush) -> Object:
     wire: Object = {"room": marker.room, "user": marker.user, "read": marker.read, "delivered": marker.delivered}
     return wire if marker.unread is None else wire | {"unread": marker.unread}
+
+
+def _typing_object(typing: TypingPush) -> Object:
+    return {"room": typing.room, "users": list(typing.users)}
 
 
 def _ready_object(ready: Ready) -> Object:
@@ -68,6 +73,7 @@ _WRITERS: Mapping[type, Callable[[Any], Object]] = {
     Room: room_object,
     RoomGone: _room_gone_object,
     MarkerPush: _marker_object,
+    TypingPush: _typing_object,
     Expiring: _expiring_object,
     Ready: _ready_object,
     Bye: _bye_object,

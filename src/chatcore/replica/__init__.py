@@ -25,6 +25,7 @@ from .effects import Object as Object
 from .effects import RoomFields as RoomFields
 from .effects import SendCommand as SendCommand
 from .effects import Settled as Settled
+from .effects import Typists as Typists
 from .effects import Wait as Wait
 from .replica import Replica as Replica
 from .timeline import Timeline as Timeline

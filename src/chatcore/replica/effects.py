@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from attrs import frozen
 
-from ..ids import RoomId, Seq
+from ..ids import RoomId, Seq, UserId
 
 Object: TypeAlias = dict[str, Any]
 """A JSON object of the wire."""
@@ -45,6 +45,14 @@ class Forget:
 
 
 @frozen
+class Typists:
+    """The users who type in a room now, in place of those that the client knew."""
+
+    room: RoomId
+    users: Sequence[UserId]
+
+
+@frozen
 class Settled:
     """The final answer to a command of the user.
 
@@ -72,5 +80,5 @@ class Wait:
     ms: int
 
 
-Effect: TypeAlias = SendCommand | Entries | RoomFields | Forget | Settled | Missed | Wait
+Effect: TypeAlias = SendCommand | Entries | RoomFields | Forget | Typists | Settled | Missed | Wait
 Effects: TypeAlias = list[Effect]

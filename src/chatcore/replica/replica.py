@@ -60,8 +60,7 @@ class Replica:
     def disconnected(self) -> Effects:
         """End the connection: nothing more arrives on it."""
         self._online, self._query = False, None
-        self._rooms.disconnected()
-        return self._unanswered.disconnected()
+        return [*self._rooms.disconnected(), *self._unanswered.disconnected()]
 
     def retry(self) -> Effects:
         """Send again what failed temporarily, after the time of a `Wait`."""

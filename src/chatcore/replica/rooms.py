@@ -7,7 +7,7 @@ from attrs import define, evolve, field, frozen
 
 from ..ids import RoomId, Seq
 from .cursor import Hole, RoomCursor
-from .effects import Effects, Entries, Forget, Missed, Object, RoomFields
+from .effects import Effects, Entries, Forget, Missed, Object, RoomFields, Typists
 
 PAGE_MAX = 200
 CURSORS_MAX = 500
@@ -49,6 +49,8 @@ class Rooms:
     """Rooms without a cursor to ask `room.get` for, each with the highest seq that was pushed. The server does not push
     the entries up to that seq again."""
     _invited: set[RoomId] = field(factory=set, init=False)
+    _typed: set[RoomId] = field(factory=set, init=False)
+    """The rooms in which users type."""
     _list_token: str | None = field(default=None, init=False)
     """The page token of the next page of the list of rooms; None when the list is complete."""
 
@@ -58,9 +60,12 @@ class Rooms:
         invited, self._invited = self._invited - self.cursors.keys(), set()
         return [Forget(room) for room in sorted(invited)]
 
-    def disconnected(self) -> None:
+    def disconnected(self) -> Effects:
+        """ "When the connection ends, forget all these lists" of users who type."""
         self._list_token = None
         self._unknown.clear()
+        typed, self._typed = self._typed, set()
+        return [Typists(room, []) for room in sorted(typed)]
 
     def mark_stale(self, rooms: Iterable[RoomId]) -> None:
         """Trust nothing about these rooms until a `sync` that names them is answered."""
@@ -82,6 +87,8 @@ class Rooms:
                 return self._room_pushed(body)
             case "room.gone":
                 return self._forget(body["room"])
+            case "typing":
+                return self._typing_pushed(body)
             case _:
                 return []
 
@@ -134,6 +141,15 @@ class Rooms:
                 return []
         return [RoomFields(room, body)]
 
+    def _typing_pushed(self, body: Object) -> Effects:
+        """ "Replace the list of those who type in that room, at any time, also before the answer of `sync`." """
+        room, users = body["room"], body["users"]
+        if users:
+            self._typed.add(room)
+        else:
+            self._typed.discard(room)
+        return [Typists(room, users)]
+
     def _is_older_than_join(self, body: Object) -> bool:
         """ "A Room that shows `me.state: "invited"`, with a `head` not above the client's cursor …, is older." """
         cursor = self.cursors.get(body["room"])
@@ -143,6 +159,7 @@ class Rooms:
         """ "`room.gone`: forget the cursor." """
         self._unknown.pop(room, None)
         self._invited.discard(room)
+        self._typed.discard(room)
         self.cursors.pop(room, None)
         return [Forget(room)]
 

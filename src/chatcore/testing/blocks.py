@@ -73,6 +73,15 @@ class BlocksContract:
         await store.unblock(*pairs[0])
         assert await store.blocks_among(pairs[:1]) == frozenset()
 
+    async def test_blocks_among_a_thousand_pairs_are_found(self, store: Store) -> None:
+        """As many are asked for when a user begins to type in a large room."""
+        users = [f"user {number}" for number in range(500)]
+        made: list[BlockedPair] = [("alice", users[7]), (users[7], "alice"), (users[499], "alice")]
+        for pair in [*made, ("alice", "elsewhere"), (users[1], users[2])]:
+            await store.block(*pair, 1_000)
+        pairs = [*(("alice", user) for user in users), *((user, "alice") for user in users)]
+        assert await store.blocks_among(pairs) == frozenset(made)
+
     @pytest.mark.parametrize("other", ["bob", *HOSTILE_NAMES])
     async def test_state_of_a_private_room_has_its_blocks(self, store: Store, other: UserId) -> None:
         room = private_room_id("alice", other)

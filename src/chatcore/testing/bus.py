@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
-from ..ports.bus import BlockHint, Bus, Hint, MarkerHint, RevocationHint, RoomHint
+from ..ports.bus import BlockHint, Bus, Hint, MarkerHint, RevocationHint, RoomHint, TypingHint
 from .builders import message, opened, opens
 from .logs import HOSTILE_NAMES
 
@@ -23,6 +23,8 @@ HINTS: Sequence[Hint] = [
     MarkerHint(node="n1", room="room", user="bob", read=2**53, delivered=2**53, unread=100, everyone=True),
     MarkerHint(node="n1", room="room", user="bob", read=0, delivered=0, unread=0, everyone=False),
     BlockHint(user="alice", other="'Täg'"),
+    TypingHint(node="n1", room="room", user="'Täg'", on=True, number=1),
+    TypingHint(node="n1", room="room", user="'Täg'", on=False, number=2**53),
     *(RoomHint(room=name, seq=1, affects=(name,), entry=message(name, 2, name)) for name in HOSTILE_NAMES),
 ]
 

@@ -11,7 +11,7 @@ from ...commands.command import ChangeCommand, Command, ReadingCommand, RoomComm
 from ...commands.history import History
 from ...commands.messages import SendMessage
 from ...commands.rooms import CreateRoom, GetRoom
-from ...domain.blocks import private_room_pairs
+from ...domain.blocks import BlockedPair, private_room_pairs
 from ...domain.decider import decide
 from ...domain.entries import Deleted, Entry
 from ...domain.permissions import WRITING
@@ -32,6 +32,11 @@ COMMAND_TIMEOUT_S = 4.9
 RECOVERY_S = 1
 """The contract: within 1 s of the store's return a room carries out commands again."""
 SYNC_S = 1
+TYPING_SHOWN_S, TYPING_ENDS_S = 1, 7
+TYPING_LATE_S = 30
+"""Seconds after which a node knows of the removals and blocks by other nodes, whatever its faults."""
+TYPED_ROOMS = 10
+CLOCK_S = 1e-6
 ENTRY_FIELDS = ("kind", "title", "peer", "head")
 """The fields of a Room object that entries keep up to date at a client."""
 
@@ -373,6 +378,75 @@ def _check_pushed_entry(world: World, log: StoredLog, pushed: PushedEntry, delet
     if any(holds_text_of(entry, target) for target in deletions):
         return "the node had pushed the deletion of its text"
     return None
+
+
+# Typing.
+
+
+def check_pushed_typing(world: World, logs: StoredLogs) -> None:
+    """Check that users who were pushed as typing were members, and that no block has been there for long.
+
+    A node may learn late of a removal or block by another node. Its own blocks it knows at once.
+    """
+    for pushed in world.pushed_typing:
+        for typist in pushed.users:
+            if not _was_member(world, logs[pushed.room], typist, pushed.at - TYPING_LATE_S):
+                world.violation(f"{pushed}: {typist} was not a member")
+            for pair in ((typist, pushed.user), (pushed.user, typist)):
+                is_own = world.blocks.made_by(pair, pushed.process, pushed.at)
+                since = pushed.at - (CLOCK_S if is_own else TYPING_LATE_S)
+                if not world.blocks.may_be(pair, since, pushed.at, on=False):
+                    world.violation(f"{pushed} in spite of the block {pair}")
+
+
+def _was_member(world: World, log: StoredLog, user: UserId, since: float) -> bool:
+    """Return whether the user was a member in a state that the room may have had at ``since`` or later."""
+    return any(
+        state.member(user) and (state.head == log.head or world.reference.written_at[log.room, state.head + 1] >= since)
+        for state in log.states
+    )
+
+
+async def check_typing(world: World, clients: Sequence[Client], logs: StoredLogs) -> None:
+    """Let a member of each of some rooms type. Check that the others show it, and that after 7 s all show nobody.
+
+    A client that loses its connection meanwhile need not show it: its access may end.
+    """
+    connections = {client: client.connection for client in clients if client.connection}
+    typing: dict[RoomId, Client] = {}
+    for log in logs:
+        if len(typing) < TYPED_ROOMS and (
+            members := [client for client in connections if log.states[-1].member(client.user)]
+        ):
+            typing[log.room] = members[0]
+    for room, typist in typing.items():
+        typist.command("typing", {"room": room, "on": True})
+    await asyncio.sleep(TYPING_SHOWN_S)
+    connected = [client for client, connection in connections.items() if client.connection is connection]
+    for room, typist in typing.items():
+        members = [client for client in connected if logs[room].states[-1].member(client.user)]
+        for client in members if typist in connected else ():
+            _check_shown(world, client, typist.user, room)
+    await asyncio.sleep(TYPING_ENDS_S)
+    for client in clients:
+        if any(client.typists.values()):
+            world.violation(f"{client.device} shows {client.typists}, though nobody types")
+
+
+def _check_shown(world: World, client: Client, typist: UserId, room: RoomId) -> None:
+    pairs = (client.user, typist), (typist, client.user)
+    shows = typist in client.typists.get(room, ())
+    is_own = client.user == typist
+    if is_own and shows:
+        world.violation(f"{client.device} shows its own user typing in {room}")
+    if not (is_own or shows or any(_may_hide(world, pair) for pair in pairs)):
+        world.violation(f"{client.device} shows {client.typists.get(room)}, while {typist} types in {room}")
+    world.counts["check: typing is shown"] += shows
+
+
+def _may_hide(world: World, pair: BlockedPair) -> bool:
+    """Return whether there may be a block, or one that ended so late that a node may still know it."""
+    return world.blocks.may_be(pair, world.now - TYPING_LATE_S, world.now, on=True)
 
 
 # Clients.

@@ -1,6 +1,6 @@
 """The clients of a run: devices with connections that break, the rooms that they show, and callers without a socket."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import anyio
@@ -8,7 +8,19 @@ import anyio
 from ...errors import ChatError, Internal
 from ...ids import RoomId, Seq, UserId
 from ...protocol import Object, answer_object, error_object, read_command
-from ...replica import Effects, Entries, Forget, Missed, Replica, RoomFields, SendCommand, Settled, Timeline, Wait
+from ...replica import (
+    Effects,
+    Entries,
+    Forget,
+    Missed,
+    Replica,
+    RoomFields,
+    SendCommand,
+    Settled,
+    Timeline,
+    Typists,
+    Wait,
+)
 from .cluster import RETRY_S, Cluster, Node
 from .connection import Frame, SimulatedConnection
 from .profile import InjectedError
@@ -30,6 +42,8 @@ class Client:
         self.replica: Replica = Replica(user, page=world.random.choice((3, 20, 100)))
         self.rooms: dict[RoomId, ClientRoom] = {}
         """The rooms as the device shows them."""
+        self.typists: dict[RoomId, Sequence[UserId]] = {}
+        """The users whom the device shows as typing, by room."""
         self.pending: dict[int, Object] = {}
         """The commands without an answer, by their number."""
         self._world = world
@@ -127,10 +141,13 @@ class Client:
                     self._add_entries(effect)
                 case Forget():
                     self.rooms.pop(effect.room, None)
+                    self.typists.pop(effect.room, None)
                 case Missed():
                     self._world.violation(f"{self.user} did not get {effect.room} {effect.first} to {effect.last}")
                 case RoomFields(fields={"me": _}):
                     self._room(effect.room).update(effect.fields)
+                case Typists():
+                    self.typists[effect.room] = effect.users
                 case Settled():
                     self.pending.pop(effect.number, None)
                 case Wait():

@@ -5,10 +5,14 @@ from collections.abc import Sequence
 from ...domain.entries import Banned, Entry, Left, Removed
 from ...domain.state import MARKERS_SHOWN_TO
 from ...ids import RoomId, Seq, UserId
-from ...ports.pushes import MarkerPush, Push, Ready, Room, RoomGone
+from ...ports.pushes import MarkerPush, Push, Ready, Room, RoomGone, TypingPush
 from ...protocol import Object
 from .processes import Process
-from .world import Attempt, PushedEntry, World
+from .world import Attempt, PushedEntry, PushedTyping, World
+
+TYPING_INTERVAL_S = 0.5
+TYPING_SHOWN_MAX = 5
+CLOCK_S = 1e-6
 
 
 class SocketInvariants:
@@ -81,6 +85,8 @@ class SocketInvariants:
                 self._gone_pushed(gone)
             case MarkerPush() as moved:
                 self._marker_pushed(moved)
+            case TypingPush() as typing:
+                self._typing_pushed(typing)
             case _:
                 pass
 
@@ -112,6 +118,20 @@ class SocketInvariants:
             self._violation(f"got {moved} of another user in a large room")
         if moved.unread is not None and moved.user != self._user:
             self._violation(f"got the unread count of another user: {moved}")
+
+    def _typing_pushed(self, typing: TypingPush) -> None:
+        """The contract: at most 5 users, never the own one; a node pushes once per room and 500 ms, to all sockets."""
+        world, users = self._world, list(typing.users)
+        if self._ready_is_complete and typing.room not in self._next:
+            self._violation(f"got {typing} for a room to which it is not subscribed")
+        if len(users) > TYPING_SHOWN_MAX or len(users) != len(set(users)) or self._user in users:
+            self._violation(f"got {typing}")
+        last = world.typing_pushed_at.get((self._process, typing.room))
+        if last is not None and CLOCK_S < world.now - last < TYPING_INTERVAL_S - CLOCK_S:
+            self._violation(f"got {typing} {world.now - last:.3f} s after the last push of who types there")
+        world.typing_pushed_at[self._process, typing.room] = world.now
+        world.pushed_typing.append(PushedTyping(world.now, self._process, self._user, typing.room, users))
+        world.counts["push: somebody types" if users else "push: nobody types"] += 1
 
     def _sync_answered(self, answer: Object) -> None:
         """After the answer of a `sync`, each of its rooms continues above the head in the answer."""

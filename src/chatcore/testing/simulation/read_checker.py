@@ -13,6 +13,7 @@ from ...commands.people import FindPeople
 from ...commands.profiles import Profiles
 from ...commands.rooms import GetRoom, ListPublicRooms, ListRooms
 from ...commands.sync import Cursor, Sync
+from ...commands.typing import SetTyping
 from ...domain import permissions
 from ...domain.entries import Message
 from ...domain.names import search_form, title_form
@@ -476,6 +477,25 @@ def _check_people(world: World, attempt: Attempt, command: FindPeople, answer: O
     return f"{missing} are missing" if missing and len(shown) < command.limit else None
 
 
+# Typing.
+
+
+def _check_typing(world: World, attempt: Attempt, command: SetTyping, answer: Object, logs: StoredLogs) -> str | None:
+    log = logs[command.room]
+    states = attempt.states_of(log)
+    if not answer["ok"]:
+        is_refused = answer == NOT_FOUND and not all(state.member(attempt.user) for state in states)
+        return None if is_refused else "no state of the room refuses this"
+    if answer != {"ok": True}:
+        return "expected no fields"
+    if any(state.member(attempt.user) for state in states):
+        return None
+    if attempt.over_socket and any(state.member(attempt.user) for state in log.states[: states[-1].head]):
+        world.tolerate("typing of a former member: the node of the socket does not know of the removal yet")
+        return None
+    return "the user is not a member"
+
+
 # Access.
 
 
@@ -504,6 +524,7 @@ READ_CHECKS: Mapping[str, ReadCheck] = {
     "unblock": _check_block,
     "blocks": _check_blocks,
     "people": _check_people,
+    "typing": _check_typing,
     "auth.refresh": _check_refresh,
 }
 """The check of each command that reads, by its name."""

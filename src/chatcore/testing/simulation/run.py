@@ -15,7 +15,16 @@ from attrs import frozen
 from ...ports.registry import LEASE_S, SocketRegistry
 from ...ports.store import Store
 from ..clock import ShuffledLoop, Stuck
-from .checker import check_answers, check_blocks, check_clients, check_logs, check_pushes, check_recovery
+from .checker import (
+    check_answers,
+    check_blocks,
+    check_clients,
+    check_logs,
+    check_pushed_typing,
+    check_pushes,
+    check_recovery,
+    check_typing,
+)
 from .cluster import RENEWAL_CLOSES_S, Cluster, Node
 from .driver import EVENTS, FREQUENT_EVENTS, Driver
 from .processes import CancelAt, assign_tasks, current_process, numbered_scopes
@@ -30,7 +39,7 @@ SCENARIO_SHARE = 0.25
 HEAL_S = 5
 """Seconds between the end of the faults and the checks."""
 LIMIT_S = 3_600
-IDLE_TASKS = 8
+IDLE_TASKS = 9
 """The most tasks of a node without sockets, beside the idle ones of its background work."""
 RETRIED_WARNINGS = (
     "background work failed, is repeated: work=%r reason=%s",
@@ -196,6 +205,8 @@ async def _check(driver: Driver, logs: StoredLogs) -> None:
             world.violation(f"{connection} did not get room.gone for {missing_gone}")
     await check_clients(world, cluster.running[0].chat, driver.clients, logs)
     await check_blocks(world, [node.chat for node in cluster.running])
+    await check_typing(world, driver.clients, logs)
+    check_pushed_typing(world, logs)
 
 
 async def _check_registry(world: World, cluster: Cluster) -> None:

@@ -307,6 +307,10 @@ def _people(work: Workload, _: UserId) -> Object:
     return {"prefix": work.user()[: work.random.choice((1, 2))], "limit": work.random.choice((1, 2, 50))}
 
 
+def _typing(work: Workload, user: UserId) -> Object:
+    return {"room": work.room(user), "on": work.random.random() < 0.8}
+
+
 def _refresh(work: Workload, _: UserId) -> Object:
     return {"token": work.random.choice(TOKENS)}
 
@@ -341,6 +345,7 @@ GENERATORS: Mapping[str, tuple[float, Generator]] = {
     "unblock": (0.6, _block),
     "blocks": (0.2, _blocks),
     "people": (0.3, _people),
+    "typing": (2, _typing),
     "auth.refresh": (1.5, _refresh),
 }
 """How often each command is given, relative to the others, and its generator. A new command needs a row here."""

@@ -36,6 +36,17 @@ class PushedEntry:
     entry: Entry
 
 
+@frozen
+class PushedTyping:
+    """The users whom a node pushed to a socket of ``user`` as typing in a room."""
+
+    at: float
+    process: Process
+    user: UserId
+    room: RoomId
+    users: Sequence[UserId]
+
+
 @define(eq=False, kw_only=True)
 class Attempt:
     """One delivery of a command to one node, and its answer."""
@@ -115,6 +126,9 @@ class World:
         self.markers: MarkerBounds = MarkerBounds()
         self.blocks: BlockTimes = BlockTimes()
         self.pushed: list[PushedEntry] = []
+        self.pushed_typing: list[PushedTyping] = []
+        self.typing_pushed_at: dict[tuple[Process, RoomId], float] = {}
+        """When each process pushed last who types in a room."""
         self.announced_invitations: list[tuple[float, UserId, RoomId, Seq]] = []
         """The invitations that the push `room` has announced: when, to whom, the room, and the invitation's seq."""
         self.announced_joins: set[tuple[UserId, RoomId, Seq]] = set()
