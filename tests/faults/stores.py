@@ -345,12 +345,28 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{SQLITE_APPENDS}::test_no_batch_is_appended_while_views_are_rebuilt",
         ),
     ),
+    "A slow read delays no other read": (
+        Fault(
+            "sqlite-reads-wait-for-slow-read",
+            "chatcore_sqlite:ReadQueue.wake",
+            "now - turn.began < SLOW_S",
+            "turn.began",
+            "tests/integration/test_sqlite_groups.py::test_slow_read_delays_neither_writers_nor_other_readers",
+        ),
+        Fault(
+            "sqlite-result-waits-for-slow-read-after-it",
+            "chatcore_sqlite:Completions._check",
+            "self._wake()",
+            "self._done",
+            "tests/integration/test_sqlite_groups.py::test_result_of_read_does_not_wait_for_the_slow_read_after_it",
+        ),
+    ),
     "Views of many rooms are read by few statements": (
         Fault(
             "sqlite-counts-unread-of-each-room",
-            "chatcore_sqlite:Snapshot._view",
-            "row[UNREAD] is not None or view.marker is None",
-            "view.marker is None",
+            "chatcore_sqlite:Snapshot._views",
+            "row[UNREAD] is not None",
+            "row[UNREAD] == 0",
             "tests/integration/test_sqlite_statement_counts.py::test_page_of_rooms_is_one_statement",
         ),
         Fault(

@@ -190,6 +190,21 @@ async def test_slow_read_delays_neither_writers_nor_other_readers(database: Sqli
         release.set()
 
 
+async def test_result_of_read_does_not_wait_for_the_slow_read_after_it(database: SqliteDatabase) -> None:
+    together, release = threading.Event(), threading.Event()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(database.read, lambda _: together.wait(5))
+        await anyio.wait_all_tasks_blocked()
+        async with anyio.create_task_group() as first:
+            first.start_soon(things, database)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(database.read, lambda _: release.wait(5))
+            await anyio.wait_all_tasks_blocked()
+            together.set()
+        release.set()
+
+
 async def test_cancelled_caller_does_not_affect_other_callers(database: SqliteDatabase) -> None:
     outcomes: list[object] = []
 

@@ -42,7 +42,8 @@ def _decoded_plain(text: str | bytes, depth: int) -> object | None:
         return None
     if encoded != (text.encode() if isinstance(text, str) else text):
         return None
-    return value if encoded.count(b"[") + encoded.count(b"{") <= depth else None
+    is_shallow = encoded.count(b"[") + encoded.count(b"{") <= depth  # counting is the faster test
+    return value if is_shallow or _is_within(value, depth) else None
 
 
 def _decoded_strictly(text: str | bytes, depth: int) -> object:
@@ -51,7 +52,7 @@ def _decoded_strictly(text: str | bytes, depth: int) -> object:
         value = _DECODER.decode(unicode)
     except (json.JSONDecodeError, RecursionError):  # the latter for thousands of levels
         raise Invalid("The text is not valid JSON.") from None
-    if unicode.count("[") + unicode.count("{") > depth and not _is_within(value, depth):  # counting is the faster test
+    if unicode.count("[") + unicode.count("{") > depth and not _is_within(value, depth):
         raise Invalid(f"JSON must not be nested deeper than {JSON_DEPTH_MAX} levels.")
     if "\\u" in unicode and _has_lone_surrogates(value):  # in UTF-8 only an escape can make a lone surrogate
         raise Invalid("JSON strings must not contain lone surrogates.")

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
@@ -83,13 +84,15 @@ class Completions:
     results, and a stopped process runs no thread. So that time says nothing about the database.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_check: Callable[[], None]) -> None:
         loop: Any = current_token().native_token  # an asyncio event loop or a trio token
         self._soon: Callable[..., object] = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
         self._event: Callable[[], Event] = asyncio.Event if isinstance(loop, asyncio.AbstractEventLoop) else anyio.Event
+        self._done: deque[AnyJob] = deque()
         self._waiting: dict[AnyJob, None] = {}  # in the order of their calls
         self._ran = 0.0  # seconds in which the loop ran while calls waited
         self._checked = 0.0  # when `_ran` was last updated, on the monotonic clock
+        self._on_check = on_check
         self._closed = threading.Event()
         threading.Thread(target=self._tick, name="chatcore-sqlite-clock", daemon=True).start()
 
@@ -110,11 +113,13 @@ class Completions:
             del self._waiting[job]
         return job.outcome()
 
-    def settle(self, jobs: Sequence[AnyJob]) -> None:
-        """Mark jobs as done and wake their callers."""
+    def settle(self, jobs: Sequence[AnyJob], *, wakes: bool = True) -> None:
+        """Mark jobs as done, and wake their callers: now, or with a later call or the next check of waiting calls."""
         for job in jobs:
-            job.done = True
-        self._call(_wake, jobs)
+            job.done = not job.abandoned
+        self._done.extend(jobs)
+        if wakes:
+            self._call(self._wake)
 
     def close(self) -> None:
         self._closed.set()
@@ -128,9 +133,15 @@ class Completions:
     def _tick(self) -> None:
         while not self._closed.wait(TICK_S):
             if self._waiting:
-                self._call(self._give_up)
+                self._call(self._check)
 
-    def _give_up(self) -> None:
+    def _wake(self) -> None:
+        while self._done:
+            self._done.popleft().settled.set()
+
+    def _check(self) -> None:
+        self._wake()
+        self._on_check()
         now = time.monotonic()
         passed, self._checked = now - self._checked, now
         self._ran += passed if passed < STALL_S else TICK_S
@@ -145,8 +156,3 @@ def _late() -> Unavailable:
     error = Unavailable()
     error.__cause__ = TimeoutError(f"there was no answer within {LIMIT_S} s")
     return error
-
-
-def _wake(jobs: Sequence[AnyJob]) -> None:
-    for job in jobs:
-        job.settled.set()

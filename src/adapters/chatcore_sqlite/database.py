@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -19,11 +20,9 @@ from .completions import Completions, Job, Work
 from .data_folder import LOST, FolderLock, Watch, connect_reader, connect_writer
 from .eraser import Eraser, Gate
 from .group_commit import GroupCommitter
-from .workers import Queue, Reader
+from .workers import READERS, Queue, Reader, ReadQueue
 
 T = TypeVar("T")
-
-READERS = 4
 
 log: Final = logging.getLogger(__name__)
 
@@ -105,16 +104,16 @@ class SqliteDatabase:
         is unknown then, as it is after a cancellation.
         """
         session = self._opened()
-        return await self._wait(session, Job(work, erases=erases), session.writes, self._write_faults)
+        return await self._wait(session, Job(work, erases=erases), session.writes.put, self._write_faults)
 
     async def read(self, work: Work[T]) -> T:
         """Run ``work`` on one snapshot, in a thread, and return its result. Raises `Unavailable` like `write`."""
         session = self._opened()
-        return await self._wait(session, Job(work), session.reads, self._read_faults)
+        return await self._wait(session, Job(work), session.reads.put, self._read_faults)
 
-    async def _wait(self, session: "_Session", job: Job[T], queue: Queue, faults: FaultLog) -> T:
+    async def _wait(self, session: "_Session", job: Job[T], put: Callable[[Job[T]], None], faults: FaultLog) -> T:
         try:
-            result = await session.completions.wait(job, queue.put)
+            result = await session.completions.wait(job, put)
         except Unavailable as fault:
             if not session.watch.lost:  # the watch has logged it
                 faults.note(fault)
@@ -145,9 +144,9 @@ class _Session:
     def __init__(self, lock: FolderLock, watch: Watch, erased_within: float) -> None:
         self._lock = lock
         self.watch = watch
-        self.completions = Completions()
+        self.reads = ReadQueue()
+        self.completions = Completions(self.reads.wake)
         self.writes: Queue = SimpleQueue()
-        self.reads: Queue = SimpleQueue()
         gate = Gate()
         eraser = Eraser(gate, erased_within)
         self._writer = GroupCommitter(self.completions, self.writes, watch, eraser)
@@ -163,8 +162,7 @@ class _Session:
         if self.watch.hinders_closing():
             self.completions.close()
             return
-        for _ in self._readers:
-            self.reads.put(None)
+        self.reads.close()
         for reader in self._readers:
             reader.join()
         self.writes.put(None)

@@ -31,11 +31,24 @@ class GroupCommitter(Worker):
     """
 
     def __init__(self, completions: Completions, queue: Queue, watch: Watch, eraser: Eraser) -> None:
+        self._queue = queue
         self._eraser = eraser
-        super().__init__(completions, queue, watch)
+        super().__init__(completions, watch)
 
     def _connect(self) -> sqlite3.Connection:
         return self._watch.connect(_connect)
+
+    def _run(self) -> None:
+        taken: list[AnyJob | None] = []
+        while None not in taken:
+            taken = self._next()
+            jobs = [job for job in taken if job is not None and not job.abandoned]
+            if self._watch.lost:
+                fail_all(jobs, Unavailable())
+            else:
+                self._carry_out(jobs)
+            self._completions.settle(jobs)
+        self._end()
 
     def _next(self) -> list[AnyJob | None]:
         self._erase()

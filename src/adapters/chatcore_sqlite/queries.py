@@ -37,16 +37,20 @@ from chatcore.ports.room_views import (
 
 from . import statements
 from .rows import (
+    PLACE,
     ROOM_COLUMNS,
+    TITLE_PLACE,
     UNREAD,
     RoomRow,
     Row,
+    ViewRow,
     read_change,
     read_edit,
     read_entry,
     read_marker,
     read_member,
     read_view,
+    read_view_rows,
 )
 
 SEQ_MAX = 2**63 - 1
@@ -136,21 +140,26 @@ class Snapshot:
     def catch_up(
         self, user: UserId, cursors: Mapping[RoomId, Seq], limit: int, size: int
     ) -> Mapping[RoomId, RoomCatchUp]:
+        rows = self._view_rows(statements.VIEWS_OF, rooms=json.dumps(list(cursors)), user=user)
+        found = {view.room: (view, row) for view, row in zip(self._views(rows, user), rows, strict=True)}
         caught_up: dict[RoomId, RoomCatchUp] = {}
         left = size
         for name, after in cursors.items():
-            for row in self._all_named(statements.VIEW, room=name, user=user):
-                view = self._view(row, user)
-                if view.member and view.member.state == "member":
-                    room = RoomRow(*row[:ROOM_COLUMNS])
-                    entries = None if left < 0 else self._all_above(room, user, after, limit)
-                    left -= sum(map(text_bytes, entries or ()))
-                    caught_up[name] = RoomCatchUp(view=view, entries=entries)
+            if name not in found:
+                continue
+            view, row = found[name]
+            if view.member and view.member.state == "member":
+                entries = None if left < 0 else self._all_above(RoomRow(*row[:ROOM_COLUMNS]), view, user, after, limit)
+                left -= sum(map(text_bytes, entries or ()))
+                caught_up[name] = RoomCatchUp(view=view, entries=entries)
         return caught_up
 
-    def _all_above(self, room: RoomRow, user: UserId, after: Seq, limit: int) -> Sequence[Entry] | None:
-        if room.head - after > limit:
+    def _all_above(self, room: RoomRow, view: RoomView, user: UserId, after: Seq, limit: int) -> Sequence[Entry] | None:
+        missing = view.head - after
+        if missing > limit:
             return None
+        if missing <= 1:  # the last entry is in its present state: what changes a message is above it
+            return [view.last] if missing == 1 else []
         return self._present(room, user, self._entries(room, statements.ENTRIES_ABOVE, after, limit))
 
     def changes(self, after: FeedPosition | None, limit: int) -> Changes:
@@ -170,9 +179,10 @@ class Snapshot:
 
     def page(self, user: UserId, after: str | None, limit: int) -> RoomPage:
         place = TOP if after is None else PageToken.decoded(after)
-        rows = self._all_named(statements.PAGE, user=user, at=place.at_ms, id=place.number, limit=limit + 1)
+        rows = self._view_rows(statements.PAGE, user=user, at=place.at_ms, id=place.number, limit=limit + 1)
+        rows.sort(key=PLACE, reverse=True)
         return RoomPage(
-            rooms=[self._view(row, user) for row in rows[:limit]],
+            rooms=self._views(rows[:limit], user),
             next=RoomRow(*rows[limit - 1][:ROOM_COLUMNS]).place.encoded() if len(rows) > limit else None,
         )
 
@@ -183,10 +193,11 @@ class Snapshot:
     def public_rooms(self, user: UserId, prefix: str, after: str | None, limit: int) -> RoomPage:
         start, end = TitlePlace.start(prefix, after), end_of_prefix(prefix) or statements.ABOVE_TEXT
         place = {"form": start.form, "room": start.room, "end": end}
-        rows = self._all_named(statements.PUBLIC_ROOMS, user=user, limit=limit + 1, **place)
-        rooms = [self._view(row[:-1], user) for row in rows[:limit]]
+        rows = self._view_rows(statements.PUBLIC_ROOMS, user=user, limit=limit + 1, **place)
+        rows.sort(key=TITLE_PLACE)
+        rooms = self._views([row[:-1] for row in rows[:limit]], user)
         if len(rows) > limit:
-            return RoomPage(rooms=rooms, next=TitlePlace(rows[limit - 1][-1], rooms[-1].room).encoded())
+            return RoomPage(rooms=rooms, next=TitlePlace(*TITLE_PLACE(rows[limit - 1])).encoded())
         last = self._all_named(statements.LAST_LOOKED_AT, **place)
         return RoomPage(rooms=rooms, next=TitlePlace(*last[0][1:]).encoded() if last else None)
 
@@ -203,9 +214,9 @@ class Snapshot:
 
     def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
         return {
-            user: self._view(row, user)
+            user: view
             for user in users
-            for row in self._all_named(statements.VIEW, room=room, user=user)
+            for view in self._views(self._view_rows(statements.VIEWS_OF, rooms=json.dumps([room]), user=user), user)
         }
 
     def markers(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, Marker]:
@@ -226,11 +237,16 @@ class Snapshot:
         rows = self._all(statements.NEW_BLOCKS, after)
         return NewBlocks(pairs=[(user, blocked) for _, user, blocked in rows], position=rows[-1][0] if rows else after)
 
-    def _view(self, row: Row, user: UserId) -> RoomView:
-        """Return a view from a row of `statements.VIEW` or `statements.PAGE`."""
+    def _view_rows(self, statement: str, **values: object) -> list[ViewRow]:
+        return read_view_rows(self._connection.execute(statement, values).fetchone()[0])
+
+    def _views(self, rows: Sequence[ViewRow], user: UserId) -> list[RoomView]:
+        return [read_view(row) if row[UNREAD] is not None else self._counted(row, user) for row in rows]
+
+    def _counted(self, row: ViewRow, user: UserId) -> RoomView:
+        """Return the view of a row with the unread messages, of which there may be too many for the statement."""
         view = read_view(row)
-        if row[UNREAD] is not None or view.marker is None:
-            return view
+        assert view.marker
         return evolve(view, unread=self._unread(RoomRow(*row[:ROOM_COLUMNS]), user, view.marker))
 
     def _unread(self, room: RoomRow, user: UserId, marker: Marker) -> int:

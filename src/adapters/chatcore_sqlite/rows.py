@@ -3,15 +3,17 @@
 import json
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from attrs import frozen
 
-from chatcore.domain.entries import Edited, Entry, RoomKind, RoomOpening
+from chatcore.domain.entries import Edited, Entry, MembershipState, Role, RoomKind, RoomOpening
 from chatcore.domain.message_projection import LastEdit
 from chatcore.domain.page_tokens import PageToken
 from chatcore.domain.serialization import (
     STORED_KINDS,
+    Object,
     compact_json,
     event_json,
     from_milliseconds,
@@ -20,13 +22,19 @@ from chatcore.domain.serialization import (
     stored_opening,
 )
 from chatcore.domain.state import Marker, Membership, RoomView
-from chatcore.ids import RoomId, Seq
+from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.entry_log import Change
 
 Row: TypeAlias = tuple[Any, ...]
+ViewRow: TypeAlias = list[Any]
+"""A row of `statements.PAGE` or `statements.VIEWS_OF`: a room as a user sees it."""
 
 ROOM_COLUMNS = 7
 """The columns `statements.ROOM`, with which a row of a view begins."""
+PLACE = itemgetter(5, 0)
+"""The columns of a view's row by which lists of rooms are sorted."""
+TITLE_PLACE = itemgetter(-1, 1)
+"""The columns of a row of `statements.PUBLIC_ROOMS` by which it is sorted."""
 UNREAD = 14
 """The column of a view's unread messages. Those after it are the markers of all members, and the last entry."""
 
@@ -61,6 +69,20 @@ def read_edit(at: int, event: str) -> LastEdit:
 def read_entry(room: RoomId, row: Sequence[Any]) -> Entry:
     """Return an entry from the columns `statements.ENTRY`."""
     seq, author, key, at, digest, kind, event, opens = row
+    return _entry(room, seq, author, key, at, digest, kind, _decode(event)[0], _decode(opens)[0] if opens else None)
+
+
+def _entry(
+    room: RoomId,
+    seq: Seq,
+    author: UserId,
+    key: Key,
+    at: int,
+    digest: str | None,
+    kind: str,
+    event: Object,
+    opens: Object | None,
+) -> Entry:
     return Entry(
         room=room,
         seq=seq,
@@ -68,13 +90,13 @@ def read_entry(room: RoomId, row: Sequence[Any]) -> Entry:
         at=from_milliseconds(at),
         key=key,
         digest=digest,
-        event=read_event(kind, _decode(event)[0]),
-        opens=RoomOpening(**_decode(opens)[0]) if opens else None,
+        event=read_event(kind, event),
+        opens=RoomOpening(**opens) if opens else None,
     )
 
 
-def read_view(row: Row) -> RoomView:
-    """Return a view from a row of `statements.VIEW`; its ``unread`` is 0 if the row does not have it."""
+def read_view(row: ViewRow) -> RoomView:
+    """Return the view of a row; its ``unread`` is 0 if the row does not have it."""
     _, room, kind, title, head, _, members_count, role, since, standing, read, *marker = row[:UNREAD]
     unread, markers, *last = row[UNREAD:]
     return RoomView(
@@ -83,12 +105,18 @@ def read_view(row: Row) -> RoomView:
         title=title,
         head=head,
         members_count=members_count,
-        last=read_entry(room, last),
-        member=None if standing is None else Membership(role, since, standing),
+        last=_entry(room, *last),
+        member=None if standing is None else _membership(role, since, standing),
         marker=None if read is None else _marker(read, *marker),
         unread=unread or 0,
-        markers=None if markers is None else {user: _marker(*shown) for user, *shown in _decode(markers)[0]},
+        markers=None if markers is None else {user: _marker(*shown) for user, *shown in markers},
     )
+
+
+def read_view_rows(views: str) -> list[ViewRow]:
+    """Return the rows of the JSON that `statements.PAGE` and `statements.VIEWS_OF` return."""
+    rows: list[ViewRow] = _decode(views)[0]
+    return rows
 
 
 def read_change(row: Row) -> Change:
@@ -97,12 +125,16 @@ def read_change(row: Row) -> Change:
 
 
 def read_member(row: Row) -> Membership:
-    role, since, standing = row
-    return Membership(role, since, standing)
+    return _membership(*row)
 
 
 def read_marker(row: Sequence[Any]) -> Marker:
     return _marker(*row)
+
+
+@lru_cache(4096)  # as of markers, below
+def _membership(role: Role, since: Seq, standing: MembershipState) -> Membership:
+    return Membership(role, since, standing)
 
 
 @lru_cache(4096)  # a marker cannot change, and those of most rooms are alike

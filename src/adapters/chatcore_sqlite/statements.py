@@ -174,7 +174,8 @@ UNREAD_FROM = """
     SELECT run, seq, author FROM messages WHERE room = ? AND (run, seq) > (?, ?) ORDER BY run, seq LIMIT ?
 """
 
-# Rooms as one user sees them. One row has a whole view: before each row the thread gives up the interpreter's lock.
+# Rooms as one user sees them. One row of JSON has all of them: for each row the thread gives up the interpreter's lock,
+# and a busy event loop gives it back late.
 
 UNREAD_SCAN = 128
 """Messages of a room that are counted together with its other columns. The user may have written most of them."""
@@ -199,25 +200,27 @@ _MARKERS = f"""
         FROM members JOIN markers AS shown USING (room, user) WHERE members.room = rooms.id AND standing = 'member'
     ) END
 """
-_LAST = ", ".join(f"last.{column}" for column in ENTRY.split(", "))
+_LAST = "last.seq, last.author, last.key, last.at, last.digest, last.kind, json(last.event), json(last.opens)"
 _VIEW = f"""
     {ROOM}, mine.role, mine.since, mine.standing,
-    markers.read, markers.delivered, markers.unread_from, markers.muted, {_UNREAD}, {_MARKERS}, {_LAST}
+    markers.read, markers.delivered, markers.unread_from, markers.muted, {_UNREAD}, json({_MARKERS}), {_LAST}
 """
+_VIEWS = f"json_group_array(json_array({_VIEW}))"
 _PARTS = """
     JOIN entries AS last ON last.room = rooms.id AND last.seq = rooms.head
     LEFT JOIN members AS mine ON mine.room = rooms.id AND mine.user = :user
     LEFT JOIN markers ON markers.room = rooms.id AND markers.user = :user AND mine.standing = 'member'
 """
-VIEW = f"SELECT {_VIEW} FROM rooms {_PARTS} WHERE rooms.room = :room"
+VIEWS_OF = f"SELECT {_VIEWS} FROM rooms {_PARTS} WHERE rooms.room IN (SELECT value FROM json_each(:rooms))"
+"""The rooms with these ids, in any order."""
 PAGE = f"""
-    SELECT {_VIEW} FROM (
+    SELECT {_VIEWS} FROM (
         SELECT rooms.id FROM members JOIN rooms ON rooms.id = members.room
         WHERE user = :user AND standing IN ('member', 'invited') AND (at, rooms.id) < (:at, :id)
         ORDER BY at DESC, rooms.id DESC LIMIT :limit
     ) AS listed CROSS JOIN rooms ON rooms.id = listed.id {_PARTS}
-    ORDER BY rooms.at DESC, rooms.id DESC
 """
+"""The rooms of a page, in any order: SQLite promises none to an aggregate."""
 
 # Public rooms as one user sees them, in the order of their titles.
 
@@ -225,13 +228,13 @@ _PUBLIC = """
     SELECT id, form, room FROM rooms WHERE (form, room) > (:form, :room) AND form < :end ORDER BY form, room
 """
 PUBLIC_ROOMS = f"""
-    SELECT {_VIEW}, form FROM (
+    SELECT json_group_array(json_array({_VIEW}, form)) FROM (
         SELECT id FROM ({_PUBLIC} LIMIT {PUBLIC_ROOMS_LOOKED_AT}) AS looked_at WHERE NOT EXISTS (
             SELECT 1 FROM members WHERE members.room = looked_at.id AND user = :user AND standing = 'banned'
         ) LIMIT :limit
     ) AS listed CROSS JOIN rooms ON rooms.id = listed.id {_PARTS}
-    ORDER BY form, rooms.room
 """
+"""Bounded numbers of public rooms, in any order; after its view each row has the form."""
 LAST_LOOKED_AT = f"{_PUBLIC} LIMIT 1 OFFSET {PUBLIC_ROOMS_LOOKED_AT - 1}"
 """The last room that `PUBLIC_ROOMS` looks at, if there are as many."""
 

@@ -2,10 +2,14 @@
 
 import sqlite3
 import threading
+import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Sequence
 from queue import SimpleQueue
 from typing import TypeAlias
+
+from attrs import define
 
 from chatcore.errors import Unavailable
 
@@ -15,18 +19,23 @@ from .data_folder import Watch, connect_reader
 from .eraser import Gate
 
 Queue: TypeAlias = SimpleQueue[AnyJob | None]
-"""The jobs of a thread. None ends the thread."""
+"""The jobs of the thread that writes. None ends the thread."""
+
+READERS = 4
+SLOW_S = 0.05
+"""Seconds that a reader is at one job before another reader begins the next."""
+TOGETHER_S = 0.02
+"""Seconds for which a reader that has more jobs keeps results back, to wake the event loop once for several of them."""
 
 END_S = 5
 """Seconds that closing waits for a thread that hangs in a call of the disk."""
 
 
 class Worker(ABC):
-    """A thread with its own connection that carries out the jobs of a queue."""
+    """A thread with its own connection that carries out jobs."""
 
-    def __init__(self, completions: Completions, queue: Queue, watch: Watch) -> None:
+    def __init__(self, completions: Completions, watch: Watch) -> None:
         self._completions = completions
-        self._queue = queue
         self._watch = watch
         self._open: sqlite3.Connection | None = None
         self._thread = threading.Thread(target=self._run, name="chatcore-sqlite", daemon=True)
@@ -40,26 +49,8 @@ class Worker(ABC):
         """Open a connection. Raises `Unavailable` and `sqlite3.Error`."""
 
     @abstractmethod
-    def _carry_out(self, jobs: Sequence[AnyJob]) -> None:
-        """Give every job its result or its error."""
-
-    def _next(self) -> list[AnyJob | None]:
-        return [self._queue.get()]
-
     def _run(self) -> None:
-        taken: list[AnyJob | None] = []
-        while None not in taken:
-            taken = self._next()
-            jobs = [job for job in taken if job is not None and not job.abandoned]
-            if self._watch.lost:
-                fail_all(jobs, Unavailable())
-            else:
-                self._carry_out(jobs)
-            self._completions.settle(jobs)
-        self._end()
-
-    def _end(self) -> None:
-        self._drop()
+        """Give every job its result or its error, until the thread ends."""
 
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
@@ -77,18 +68,84 @@ class Worker(ABC):
             self._drop()
 
 
+@define(eq=False)
+class Turn:
+    """The time for which a reader is awake. ``began`` is when its present job began, on the monotonic clock."""
+
+    began: float
+
+
+class ReadQueue:
+    """The reads that wait for a reader. As few readers as possible are awake: two at once fight for Python's lock."""
+
+    def __init__(self) -> None:
+        self._jobs: deque[AnyJob] = deque()
+        self._lock = threading.Lock()
+        self.turns: SimpleQueue[Turn | None] = SimpleQueue()
+        """The turns of readers, which wait for them. None ends a reader."""
+        self._awake: set[Turn] = set()
+
+    def put(self, job: AnyJob) -> None:
+        self._jobs.append(job)
+        self.wake()
+
+    def wake(self) -> None:
+        """Wake a reader if jobs wait, and no reader is awake or all that are awake have slow jobs."""
+        with self._lock:
+            now = time.monotonic()
+            if not self._jobs or len(self._awake) == READERS:
+                return
+            for turn in self._awake:
+                if now - turn.began < SLOW_S:
+                    return
+            turn = Turn(now)
+            self._awake.add(turn)
+        self.turns.put(turn)
+
+    def take(self, turn: Turn) -> AnyJob | None:
+        """Return the first job. Returns None if there is none: then the turn has ended."""
+        with self._lock:
+            if not self._jobs:
+                self._awake.remove(turn)
+                return None
+            turn.began = time.monotonic()
+            return self._jobs.popleft()
+
+    def close(self) -> None:
+        """End all readers once no job waits."""
+        for _ in range(READERS):
+            self.turns.put(None)
+
+
 class Reader(Worker):
     """Carries out reads one after the other, each on its own snapshot."""
 
-    def __init__(self, completions: Completions, queue: Queue, watch: Watch, gate: Gate) -> None:
+    def __init__(self, completions: Completions, queue: ReadQueue, watch: Watch, gate: Gate) -> None:
+        self._queue = queue
         self._gate = gate
-        super().__init__(completions, queue, watch)
+        super().__init__(completions, watch)
 
     def _connect(self) -> sqlite3.Connection:
         return self._watch.connect(connect_reader)
 
-    def _carry_out(self, jobs: Sequence[AnyJob]) -> None:
-        for job in jobs:
+    def _run(self) -> None:
+        while turn := self._queue.turns.get():
+            woken_at = turn.began
+            job = self._queue.take(turn)
+            while job:
+                if not job.abandoned:
+                    self._carry_out(job)
+                following = self._queue.take(turn)
+                wakes = following is None or turn.began - woken_at > TOGETHER_S
+                self._completions.settle([job], wakes=wakes)
+                woken_at = turn.began if wakes else woken_at
+                job = following
+        self._drop()
+
+    def _carry_out(self, job: AnyJob) -> None:
+        if self._watch.lost:
+            job.error = Unavailable()
+        else:
             with self._gate.inside():
                 self._read(job)
 

@@ -1,5 +1,7 @@
 """Upper bounds, in bytes, of the size of entries and rooms on the wire: an answer has at most 512 KiB."""
 
+from collections.abc import Sequence
+
 from attrs import define
 
 from ..domain.entries import Banned, Edited, Entry, Message, Removed
@@ -14,6 +16,8 @@ LAST_BODY_BYTES_MAX = 256
 """The most bytes of the body that a Room shows of its last message."""
 _ESCAPED = 6
 """The bytes of a control character in JSON; in UTF-8 it has one."""
+_QUOTES = 4
+"""The bytes of the quotes of a string, or of null."""
 _FIELDS = 512
 """The bytes of an entry's or room's field names, numbers and times."""
 
@@ -48,21 +52,25 @@ def room_size(view: RoomView) -> int:
 
 def room_size_at_most(view: RoomView) -> int:
     """Return a number that is not below `room_size`: without encoding anything if the last entry is a plain message."""
-    last = view.last
-    event = last.event
-    if (
-        view.member is None
-        or not isinstance(event, Message)
-        or event.data is not None
-        or event.mentions
-        or event.reactions
-        or last.opens
-    ):
+    if view.member is None:
         return room_size(view)
+    size = _FIELDS + 4 * len(view.room) + _ESCAPED * len(view.title or "") + _QUOTES
+    return size + entry_size_at_most(view.last, LAST_BODY_BYTES_MAX) + markers_size_at_most(view)
+
+
+def entry_size_at_most(entry: Entry, body_max: int = BODY_BYTES_MAX) -> int:
+    """Return a number that is not below `entry_size`: without encoding anything if the entry is a plain message."""
+    event = entry.event
+    if not isinstance(event, Message) or event.data is not None or event.mentions or event.reactions or entry.opens:
+        return entry_size(entry, body_max)
+    text = min(len(event.body), body_max) + len(entry.author) + len(entry.key)
+    return _FIELDS + len(entry.room) + _ESCAPED * text + 3 * _QUOTES
+
+
+def markers_size_at_most(view: RoomView) -> int:
+    """Return a number that is not below `markers_size`, without encoding anything."""
     users = view.markers or ()
-    characters = len(last.author) + len(last.key) + len(view.title or "") + sum(map(len, users))
-    text = min(len(event.body), LAST_BODY_BYTES_MAX) + characters
-    return 3 * _FIELDS + 5 * len(view.room) + _ESCAPED * text + (_FIELDS // 4 + 2) * len(users)
+    return _ESCAPED * sum(map(len, users)) + (_FIELDS // 4 + _QUOTES) * len(users)
 
 
 def synced_size(room: RoomId) -> int:
@@ -71,6 +79,12 @@ def synced_size(room: RoomId) -> int:
     ``room`` may be any string that a cursor names: the answer repeats a string that is no room id as `gone`.
     """
     return _FIELDS // 2 + _json_size(room)
+
+
+def synced_size_at_most(room: RoomId, view: RoomView | None, entries: Sequence[Entry]) -> int:
+    """Return a number that is not below the bytes of a room in the answer of `sync`, with its entries and markers."""
+    size = _FIELDS // 2 + _ESCAPED * len(room) + _QUOTES + sum(map(entry_size_at_most, entries))
+    return size if view is None else size + markers_size_at_most(view)
 
 
 def markers_size(view: RoomView) -> int:

@@ -12,7 +12,7 @@ from ..errors import Invalid
 from ..ids import RoomId, Seq, UserId
 from ..ports.room_views import RoomCatchUp
 from . import fields
-from .answer_sizes import ANSWER_BYTES_MAX, Budget, entry_size, markers_size, synced_size
+from .answer_sizes import ANSWER_BYTES_MAX, Budget, entry_size, markers_size, synced_size, synced_size_at_most
 from .command import Conditions, Context, ReadingCommand, Refusals, Route, Routes
 
 CURSORS_MAX = 500
@@ -94,8 +94,11 @@ class Sync(ReadingCommand[SyncResult]):
             room: cursor.seq if cursor.epoch in (None, epoch) else INTEGER_MAX for room, cursor in self.cursors.items()
         }
         missed = await context.store.catch_up(context.user, seqs, EVENTS_MAX, ANSWER_BYTES_MAX)
-        budget = Budget(left=ANSWER_BYTES_MAX - sum(map(synced_size, seqs)))
-        rooms = {room: _within(budget, _sync_of(missed.get(room), after)) for room, after in seqs.items()}
+        rooms = {room: _sync_of(missed.get(room), after) for room, after in seqs.items()}
+        at_most = sum(synced_size_at_most(room, sync.view, sync.entries or ()) for room, sync in rooms.items())
+        if at_most > ANSWER_BYTES_MAX:
+            budget = Budget(left=ANSWER_BYTES_MAX - sum(map(synced_size, seqs)))
+            rooms = {room: _within(budget, sync) for room, sync in rooms.items()}
         return SyncResult(user=context.user, epoch=epoch, rooms=rooms)
 
 

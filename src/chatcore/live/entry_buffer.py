@@ -17,14 +17,12 @@ class EntryBuffer:
     __slots__ = ("_entries",)
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] | None = None  # most rooms get no entry while they are live
+        self._entries: deque[Entry] = deque(maxlen=ENTRIES_MAX)
 
     def append(self, entry: Entry) -> None:
         """Append the entry that follows the buffered ones. A deletion redacts the buffered entries of its target."""
         if isinstance(entry.event, Deleted):
             self._redact(entry.event.target)
-        if self._entries is None:
-            self._entries = deque(maxlen=ENTRIES_MAX)
         self._entries.append(entry)
 
     def between(self, after: Seq, upto: Seq) -> Sequence[Entry] | None:
@@ -34,8 +32,6 @@ class EntryBuffer:
         return [entry for entry in self._entries if after < entry.seq <= upto]
 
     def _redact(self, target: Seq) -> None:
-        if self._entries is None:
-            return
         for index, entry in enumerate(self._entries):
             if holds_text_of(entry, target):
                 self._entries[index] = redacted(entry)

@@ -36,6 +36,9 @@ STEP_S = 5
 2 s: a longer step means that the store breaks its contract."""
 PAUSE_MIN_S, PAUSE_MAX_S = 0.02, 0.5
 """The shortest and the longest pause after a failed step, in seconds."""
+_NO_COMMANDS: Final = CommandQueue()
+_NO_ENTRIES: Final = EntryBuffer()
+"""What all rooms share that had no command, or no entry, while they were live: most of those with subscriptions."""
 
 log: Final = logging.getLogger(__name__)
 
@@ -81,8 +84,8 @@ class LiveRoom:
         self._context = context
         self._state: RoomState | None = None
         self._state_ahead: RoomState | None = None
-        self._recent_entries = EntryBuffer()
-        self._commands = CommandQueue()
+        self._recent_entries = _NO_ENTRIES
+        self._commands = _NO_COMMANDS
         self._behind: list[Subscription] = []
         self._hinted: Entry | None = None
         self._unsure = False
@@ -98,6 +101,8 @@ class LiveRoom:
 
     def submit(self, pending: PendingCommand) -> None:
         """Queue a command. It is answered exactly once."""
+        if self._commands is _NO_COMMANDS:
+            self._commands = CommandQueue()
         if self._commands.append(pending) == 1:
             self._context.has_commands(self.room)
         if not self._working:
@@ -313,6 +318,8 @@ class LiveRoom:
                 self._commands.forget(entry.event.target, entry.seq)
             case _:
                 pass
+        if self._recent_entries is _NO_ENTRIES:
+            self._recent_entries = EntryBuffer()
         self._recent_entries.append(entry)
         if self._state is not None:
             self._state = evolve(self._state, entry)

@@ -6,7 +6,7 @@ from ..commands.answer_sizes import LAST_BODY_BYTES_MAX
 from ..domain.entries import Entry, Message, Opened
 from ..domain.state import RoomView
 from ..errors import ChatError
-from ..ids import UserId, private_room_users
+from ..ids import private_room_users
 from ..ports.pushes import Room
 from .events import KINDS, event_object, opens_object
 from .values import Object, timestamp
@@ -42,7 +42,8 @@ def room_object(room: Room) -> Object:
     if view.title is not None:
         wire["title"] = view.title
     if view.kind == "private":
-        wire["peer"] = _peer(view, room.user)
+        first, second = private_room_users(view.room) or (room.user, room.user)
+        wire["peer"] = second if first == room.user else first
     wire |= membership_object(view)
     if room.announced_at is not None:
         wire["me"].pop("unread", None)
@@ -71,11 +72,6 @@ def membership_object(view: RoomView) -> Object:
         return {"me": me}
     markers = {user: {"read": marker.read, "delivered": marker.delivered} for user, marker in view.markers.items()}
     return {"me": me, "markers": markers}
-
-
-def _peer(view: RoomView, user: UserId) -> UserId:
-    first, second = private_room_users(view.room) or (user, user)
-    return second if first == user else first
 
 
 def _last_object(entry: Entry) -> Object:
