@@ -148,7 +148,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "public-rooms-with-bans",
             "chatcore.ports.log_store:LogStore.public_rooms",
-            "if not room.has_banned(user)",
+            "if not placed[1].has_banned(user)",
             "",
             "tests/unit/test_memory_store.py::TestMemoryRooms::test_user_banned_from_many_rooms_gets_short_pages_to_the_end",
         ),

@@ -21,6 +21,15 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             SIMULATION,
         ),
     ),
+    "Public rooms are found at the place of their present title": (
+        Fault(
+            "public-room-keeps-its-first-place",
+            "chatcore.domain.room_projection:RoomProjection._apply",
+            "if entry.opens or isinstance(entry.event, Updated):",
+            "if entry.opens:",
+            f"{SIMULATION}::test_campaign_breaks_no_promise_and_everything_occurs_often",
+        ),
+    ),
     "An outcome without an entry is returned only after the store was read": (
         Fault(
             "unchanged-answered-without-read",

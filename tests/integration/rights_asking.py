@@ -94,6 +94,9 @@ def _letter(question: Question, cell: Cell, body: Mapping[str, Any], before: int
     match question.command:
         case "room.get":
             return _view(body)
+        case "rooms.public":
+            (room,) = body["rooms"] or [None]
+            return "-" if room is None else _view(room)
         case "rooms":
             return "+" if cell.room in [room["room"] for room in body["rooms"]] else "-"
         case "sync":

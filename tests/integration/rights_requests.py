@@ -10,13 +10,14 @@ from urllib.parse import quote, urlencode
 
 from attrs import evolve, frozen
 
-from tests.integration.rights_rooms import EMOJI, TITLE, Cell, Owners, Whom
+from tests.integration.rights_rooms import EMOJI, Cell, Owners, Whom
 
 Json: TypeAlias = Any
 Fields: TypeAlias = Mapping[str, Json]
 
 ON_MEMBERS = "DELETE /rooms/{room}/members/{user}"
 ON_INVITATIONS = "DELETE /rooms/{room}/invitations/{user}"
+PREFIX_MAX = 32
 OWNERS: Mapping[str, Owners] = {"": "two", "the only owner": "one", "alone": "alone"}
 
 
@@ -128,6 +129,15 @@ def _rooms() -> Question:
     return Question(command="rooms", routes=("GET /rooms",), fields=lambda _: {"limit": 200}, appends=False)
 
 
+def _public_rooms() -> Question:
+    return Question(
+        command="rooms.public",
+        routes=("GET /public-rooms",),
+        fields=lambda cell: {"prefix": cell.title[:PREFIX_MAX], "limit": 1},
+        appends=False,
+    )
+
+
 def _join(*for_another: str) -> Question:
     if for_another:
         route = "PUT /rooms/{room}/members/{user}"
@@ -138,7 +148,11 @@ def _join(*for_another: str) -> Question:
 
 
 def _update(*to_the_same: str) -> Question:
-    return _change("room.update", "PATCH /rooms/{room}", title=TITLE if to_the_same else "Cake")()
+    return Question(
+        command="room.update",
+        routes=("PATCH /rooms/{room}",),
+        fields=lambda cell: {"room": cell.room, "title": cell.title if to_the_same else "Cake"},
+    )
 
 
 def _change(command: str, route: str, **more: Json) -> Callable[[], Question]:
@@ -171,6 +185,7 @@ _QUESTIONS: Mapping[str, Callable[..., Question]] = {
     "history": _reading("history", "GET /rooms/{room}/entries"),
     "sync": _sync,
     "rooms": _rooms,
+    "rooms.public": _public_rooms,
     "room.members": _reading("room.members", "GET /rooms/{room}/members"),
     "mark": _reading("mark", "PUT /rooms/{room}/marker", muted=True),
     "typing": _on_socket("typing", on=True),

@@ -20,7 +20,8 @@ Owners: TypeAlias = Literal["two", "one", "alone"]
 """Whether the room has two owners, one owner, or one owner and no other member."""
 WITH_ACCOUNTS: tuple[Whom, ...] = ("stranger", "invited", "member", "admin", "owner", "banned")
 NOBODY: Whom = "nobody"
-TITLE = "Tea"
+TITLE = "Tea {}"
+"""The title of a group or public room, in which the key of its creation stands."""
 EMOJI = "\N{THUMBS UP SIGN}"
 NO_MEMBERS_YET: frozenset[Rank] = frozenset({"stranger", "invited"})
 
@@ -41,6 +42,8 @@ class Cell:
     """The id of a room of this kind that does not exist."""
     subject: UserId
     people: Mapping[Whom, UserId]
+    title: str
+    """The title, which no other room has; of a private room one that no room has."""
     own: Seq = 1
     """A message of the subject, if the subject has been a member."""
     others: Seq = 2
@@ -108,7 +111,8 @@ class Cast:
         chat, room = self.node.chat, created_room_id(founder, key)
         first = [] if owners == "alone" else [self.other(whom) for whom in ("admin", "member", "banned")]
         first += [] if rank in NO_MEMBERS_YET else [subject]
-        await chat.execute(founder, CreateRoom(kind=kind, title=TITLE, key=key, members=first))
+        title = TITLE.format(key)
+        await chat.execute(founder, CreateRoom(kind=kind, title=title, key=key, members=first))
         own = others = 1
         if owners != "alone":
             others = await _say(chat, self.other("member"), room)
@@ -127,6 +131,7 @@ class Cast:
             unborn=unborn,
             subject=subject,
             people=self._others(),
+            title=title,
             own=own,
             others=others,
         )
@@ -150,6 +155,7 @@ class Cast:
             unborn=private_room_id(self.other("owner"), peer),
             subject=subject,
             people={**self._others(), "member": peer},
+            title=TITLE.format(peer),
         )
 
     async def _place_others(self, room: RoomId, founder: UserId) -> None:

@@ -48,6 +48,7 @@ message.react off                    N + F     N N + + + N N N    same
 history                              N + +     N N + + + N N N    same
 sync                                 - + +     - - + + + - - -    same
 rooms                                - + +     - + + + + - - -    same
+rooms.public                         - - -     - - - - - - - -    s i + + + s s -
 room.members                         N + +     N N + + + N N N    same
 mark                                 N + +     N N + + + N N N    same
 typing                               N + +     N N + + + N N N    same

@@ -1,7 +1,8 @@
 """A store that projects its views from its log."""
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import TypeAlias
@@ -39,6 +40,9 @@ class LogStore(Store):
         self._heads: dict[RoomId, Seq] = {}
         self._rooms_of: dict[UserId, dict[RoomId, None]] = {}
         """The rooms in which the user is, or was, a member, invited or banned; in the same order in every run."""
+        self._public = _PublicPlaces()
+        self._unlisted: dict[RoomId, None] = {}
+        """The rooms that have changed since their places in ``_public`` were noted."""
         self._position: FeedPosition = 0
         self._reading = anyio.Lock(fast_acquire=True)
 
@@ -118,11 +122,15 @@ class LogStore(Store):
         start = TitlePlace.start(prefix, after)
 
         async def read() -> Sequence[RoomProjection]:
-            rooms = await self._read_all(lambda: self._heads)
-            listed = [(place, room) for room in rooms if (place := room.public_place)]
-            above = [(place, room) for place, room in listed if place > start and place.form.startswith(prefix)]
-            above.sort(key=lambda placed: placed[0])
-            return list(islice((room for _, room in above if not room.has_banned(user)), limit + 1))
+            while True:
+                for room in await self._read_all(lambda: self._unlisted):
+                    self._public.put(room.state.room, room.public_place)
+                self._unlisted.clear()
+                above = ((place, self._projections[place.room]) for place in self._public.above(start, prefix))
+                found = list(islice((placed for placed in above if not placed[1].has_banned(user)), limit + 1))
+                # Else another call has just read a later entry. The next read of the changes names its room.
+                if all(room.public_place == place for place, room in found):
+                    return [room for _, room in found]
 
         projections, markers = await self._read_views(read, [user])
         shown = projections[:limit]
@@ -206,6 +214,7 @@ class LogStore(Store):
                 for change in page.changes:
                     self._position = max(self._position, change.position)
                     self._heads[change.room] = max(self._heads.get(change.room, 0), change.seq)
+                    self._unlisted[change.room] = None
                     for user in change.affects:
                         self._rooms_of.setdefault(user, {})[change.room] = None
                 more = page.more
@@ -231,6 +240,30 @@ class LogStore(Store):
                 return projections, {
                     projection.state.room: _markers(projection, users, stored) for projection in projections
                 }
+
+
+class _PublicPlaces:
+    """The places of public rooms, sorted."""
+
+    def __init__(self) -> None:
+        self._places: list[TitlePlace] = []
+        self._by_room: dict[RoomId, TitlePlace] = {}
+
+    def put(self, room: RoomId, place: TitlePlace | None) -> None:
+        """Note the place of a room, or None for a room that has none."""
+        former = self._by_room.pop(room, None)
+        if former is not None:
+            del self._places[bisect_left(self._places, former)]
+        if place is not None:
+            self._by_room[room] = place
+            insort(self._places, place)
+
+    def above(self, start: TitlePlace, prefix: str) -> Iterator[TitlePlace]:
+        """Yield the places above ``start`` with forms that begin with ``prefix``."""
+        for place in islice(self._places, bisect_right(self._places, start), None):
+            if not place.form.startswith(prefix):
+                return
+            yield place
 
 
 def _heads(projections: Iterable[RoomProjection]) -> Mapping[RoomId, Seq]:

@@ -319,6 +319,33 @@ def _blocked_amid_messages(driver: Driver) -> int:
     return 12
 
 
+# Public rooms.
+
+
+def _found_amid_changes(driver: Driver) -> int:
+    """Users look for a public room, which gets another title, bans one of them, and loses and gets its last member."""
+    owner, other = _two_users(driver)
+    key, titles = driver.workload.key(), [driver.workload.word() for _ in range(2)]
+    room = created_room_id(owner, key)
+
+    def look() -> None:
+        for user in (owner, other):
+            for prefix in titles:
+                driver.call(user, "rooms.public", {"prefix": prefix})
+
+    steps: Sequence[tuple[UserId, Request]] = [
+        (owner, ("room.create", {"key": key, "kind": "public", "title": titles[0]})),
+        (owner, ("room.update", {"room": room, "title": titles[1]})),
+        (owner, ("room.ban", {"room": room, "user": other})),
+        (owner, ("room.unban", {"room": room, "user": other})),
+        (owner, ("room.leave", {"room": room})),
+        (other, ("room.join", {"room": room})),
+        (other, ("room.leave", {"room": room})),
+    ]
+    _run_in_order(driver, steps, look)
+    return 5 * len(steps)
+
+
 # Sockets.
 
 
@@ -389,6 +416,7 @@ SCENARIOS: Mapping[str, tuple[float, Scenario]] = {
     "edited and deleted": (1, _edited_and_deleted),
     "marked at once": (1, _marked_at_once),
     "blocked amid messages": (1, _blocked_amid_messages),
+    "found amid changes": (1, _found_amid_changes),
     "closed while connecting": (1.5, _closed_while_connecting),
     "expired unseen": (2.5, _expired_unseen),
     "blocked while stopping": (1.5, _blocked_while_stopping),
