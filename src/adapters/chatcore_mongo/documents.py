@@ -25,13 +25,14 @@ document holds the summary of a room as of any seq, and no second write is neede
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from attrs import field, frozen
 from bson import Int64, ObjectId, Timestamp
 
 from chatcore.domain import serialization
-from chatcore.domain.entries import Entry, Reaction, RoomKind
+from chatcore.domain.entries import Entry, MembershipState, Reaction, Role, RoomKind
 from chatcore.domain.message_projection import LastEdit
 from chatcore.domain.names import title_form
 from chatcore.domain.page_tokens import PageToken
@@ -123,6 +124,8 @@ def entry_document(entry: Entry, summary: RoomSummary, identity: ObjectId | None
 
 def read_entry(document: Document) -> Entry:
     stored: Document = document["event"]
+    if "data" not in stored and "opens" not in document and Int64 not in map(type, stored.values()):
+        return serialization.read_entry(document)
     event: Document = {name: int(value) if isinstance(value, Int64) else value for name, value in stored.items()}
     if "data" in event:
         event["data"] = json.loads(event["data"])
@@ -211,9 +214,14 @@ def affects_document(members: Mapping[UserId, Membership | None]) -> list[Docume
 def read_affects(document: Document) -> Mapping[UserId, Membership | None]:
     """Return the memberships that an entry changed, as of the entry; None for a user who has left."""
     return {
-        row["user"]: Membership(row["role"], row["since"], row["standing"]) if row["standing"] else None
+        row["user"]: _membership(row["role"], row["since"], row["standing"]) if row["standing"] else None
         for row in document["affects"]
     }
+
+
+@lru_cache(4096)  # a membership cannot change, and those of most rooms are alike
+def _membership(role: Role, since: Seq, state: MembershipState) -> Membership:
+    return Membership(role, since, state)
 
 
 def members_document(members: Mapping[UserId, Seq]) -> list[Document]:
@@ -279,8 +287,13 @@ def marker_document(room: RoomId, user: UserId, since: Seq) -> Document:
 def read_marker(document: Document | None, since: Seq) -> Marker:
     """Return the marker of a member since ``since``. A document from an earlier membership does not count."""
     if document is None or document["since"] != since:
-        return Marker(_first_position(since), _first_position(since))
+        return _first_marker(since)
     return Marker(document["read"], document["delivered"], document["unread_from"], document["muted"])
+
+
+@lru_cache(4096)  # as of memberships
+def _first_marker(since: Seq) -> Marker:
+    return Marker(_first_position(since), _first_position(since))
 
 
 def _first_position(since: Seq) -> Seq:

@@ -15,6 +15,7 @@ from . import queries
 from .documents import (
     MEMBERS_LISTED,
     Document,
+    RoomSummary,
     is_listed,
     marker_id,
     page_token,
@@ -242,11 +243,12 @@ class RoomViewBuilder:
         self, entries: Sequence[Document], users: Sequence[UserId], unread: Mapping[RoomUser, int]
     ) -> Mapping[RoomUser, RoomView]:
         """Return each room as each user sees it, with these numbers of unread messages."""
-        members = self._members_since(entries)
+        summaries = [read_summary(entry) for entry in entries]
+        members = self._members_since(summaries)
         markers = self._markers(entries, users, members)
         return {
-            (entry["room"], user): self._view(entry, user, members, markers, unread)
-            for entry in entries
+            (entry["room"], user): self._view(entry, summary, user, members, markers, unread)
+            for entry, summary in zip(entries, summaries, strict=True)
             for user in users
         }
 
@@ -255,8 +257,7 @@ class RoomViewBuilder:
         member = self.memberships.get((room, user))
         return member if member and member.state == "member" else None
 
-    def _members_since(self, entries: Sequence[Document]) -> MembersSince:
-        summaries = [read_summary(entry) for entry in entries]
+    def _members_since(self, summaries: Sequence[RoomSummary]) -> MembersSince:
         ids = [summary.last_membership_change for summary in summaries if summary.members_count <= MEMBERS_LISTED]
         listings = [self.listings[identity] for identity in ids if identity in self.listings]
         return {listing["room"]: read_members(listing) for listing in complete(listings, len(ids))}
@@ -275,13 +276,15 @@ class RoomViewBuilder:
     def _view(
         self,
         entry: Document,
+        summary: RoomSummary,
         user: UserId,
         members: MembersSince,
         markers: Mapping[RoomUser, Marker],
         unread: Mapping[RoomUser, int],
     ) -> RoomView:
-        room, summary = entry["room"], read_summary(entry)
-        is_member = self.member(room, user) is not None
+        room = entry["room"]
+        member = self.memberships.get((room, user))
+        is_member = member is not None and member.state == "member"
         listed = members.get(room)
         return RoomView(
             room=room,
@@ -290,7 +293,7 @@ class RoomViewBuilder:
             head=entry["seq"],
             members_count=summary.members_count,
             last=read_entry(entry),
-            member=self.memberships.get((room, user)),
+            member=member,
             marker=markers.get((room, user)) if is_member else None,
             unread=unread.get((room, user), 0) if is_member else 0,
             markers=None if listed is None else {member: markers[room, member] for member in listed},
