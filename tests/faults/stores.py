@@ -69,7 +69,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         ),
         Fault(
             "mongo-earlier-databases-without-titles",
-            "chatcore_mongo.migrations:_list_public_rooms",
+            "chatcore_mongo.migrations:list_public_rooms",
             "if updates:",
             "if not updates:",
             "tests/integration/test_kept_databases.py::test_mongodb_database_of_earlier_version_gives_same_answers",

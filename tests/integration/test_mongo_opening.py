@@ -9,6 +9,8 @@ import pytest
 from pymongo import MongoClient
 
 from chatcore.errors import StoreError, Unavailable
+from chatcore.testing.builders import left, message, opened, opens, updated
+from chatcore.testing.logs import write
 from chatcore_mongo import MongoStore, migrations
 from chatcore_mongo.documents import ACCOUNTS, BLOCKS, ENTRIES, MARKERS, META, ROSTERS, SESSIONS, SOCKETS
 from chatcore_mongo.log_writer import LogWriter
@@ -41,6 +43,32 @@ async def test_opening_makes_every_collection(mongo_url: str) -> None:
         async with MongoStore(mongo_url):
             made = set(client.get_default_database().list_collection_names())
     assert made == {ACCOUNTS, BLOCKS, ENTRIES, MARKERS, META, ROSTERS, SESSIONS, SOCKETS}
+
+
+async def test_public_rooms_of_earlier_versions_are_found_however_often_the_step_runs(mongo_url: str) -> None:
+    version = 1 + [migration.apply for migration in migrations.MIGRATIONS].index(migrations.list_public_rooms)
+
+    async def titles() -> list[str | None]:
+        async with MongoStore(mongo_url) as store:
+            return [view.title for view in (await store.public_rooms("eve", "", None, 100)).rooms]
+
+    async with MongoStore(mongo_url) as store:
+        for title in ("Tea", "Cake", "Empty"):
+            await write(store, [opened(title, opens=opens("alice", kind="public", title=title))])
+        await write(store, [updated("Cake", 2, "Wine"), message("Cake", 3)])
+        await write(store, [left("Empty", 2, "alice")])
+        await write(store, [opened("Group", opens=opens("alice", title="Group")), updated("Group", 2, "Our group")])
+    with MongoClient[Any](mongo_url) as client:
+        database = client.get_default_database()
+        database[ENTRIES].update_many({}, {"$unset": {"listed": ""}})
+        for index in ("public", "public_by_title"):
+            database[ENTRIES].drop_index(index)
+        for seq, title, before in ((4, "Beer", ["Tea", "Wine"]), (5, "Water", ["Beer", "Tea"])):
+            database[META].update_one(migrations.STORE, {"$set": {"version": version - 1}})
+            assert await titles() == before
+            async with MongoStore(mongo_url) as store:
+                await write(store, [updated("Cake", seq, title)])
+        assert await titles() == ["Tea", "Water"]
 
 
 async def enter(store: MongoStore) -> None:

@@ -118,7 +118,7 @@ async def _note_forms(database: AsyncDatabase[Document]) -> None:
     await accounts.create_indexes([IndexModel([("forms", 1)], name="by_form")])
 
 
-async def _list_public_rooms(database: AsyncDatabase[Document]) -> None:
+async def list_public_rooms(database: AsyncDatabase[Document]) -> None:
     """Index public rooms by their titles: those that are there by the last entry of each, later ones by their own."""
     entries, updates = database[ENTRIES], list[UpdateOne]()
     await entries.create_indexes(PUBLIC)
@@ -148,7 +148,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("index accounts by the forms of their names", _note_forms),
     Migration("make the collection of markers", _indexes(MARKERS, BY_ID)),
     Migration("make the collection of member lists", _indexes(ROSTERS, BY_ID)),
-    Migration("index public rooms by their titles", _list_public_rooms),
+    Migration("index public rooms by their titles", list_public_rooms),
 )
 """Step n brings a database from version n - 1 to version n. Released steps never change; new ones follow them."""
 
