@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -30,6 +31,7 @@ from chatcore.ports.entry_log import AppendResult, Change, Changes, FeedPosition
 from chatcore.ports.log_store import LogStore, MarkerId
 
 Line: TypeAlias = dict[str, Any]
+BEFORE = datetime.min.replace(tzinfo=UTC)
 
 
 class JournalStore(LogStore):
@@ -48,6 +50,7 @@ class JournalStore(LogStore):
         self._changes: list[Change] = []
         self._markers: dict[MarkerId, StoredMarker] = {}
         self._blocks = BlockList()
+        self._last_seen: dict[UserId, datetime] = {}
 
     async def __aenter__(self) -> Self:
         async with self._alone():
@@ -159,6 +162,16 @@ class JournalStore(LogStore):
         position, pairs = self._blocks.since(after)
         return NewBlocks(pairs=pairs, position=position)
 
+    async def note_last_seen(self, times: Mapping[UserId, datetime]) -> None:
+        async with self._alone():
+            later = {user: at for user, at in times.items() if at > self._last_seen.get(user, BEFORE)}
+            await run_sync(self._write, {"seen": {user: at.isoformat() for user, at in later.items()}})
+            self._last_seen |= later
+
+    async def last_seen(self, users: Collection[UserId]) -> Mapping[UserId, datetime]:
+        await checkpoint()
+        return {user: self._last_seen[user] for user in users if user in self._last_seen}
+
     def _open(self) -> list[Line]:
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -195,5 +208,7 @@ class JournalStore(LogStore):
                     self._blocks.add(user, other)
                 case {"unblock": [user, other]}:
                     self._blocks.remove(user, other)
+                case {"seen": times}:
+                    self._last_seen |= {user: datetime.fromisoformat(at) for user, at in times.items()}
                 case _:
                     pass

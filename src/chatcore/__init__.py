@@ -128,6 +128,7 @@ from .ports.pushes import TypingPush as TypingPush
 from .ports.rate_limiter import Rate as Rate
 from .ports.rate_limiter import RateLimiter as RateLimiter
 from .ports.registry import LeaseRenewal as LeaseRenewal
+from .ports.registry import SeenUser as SeenUser
 from .ports.registry import SocketInfo as SocketInfo
 from .ports.registry import SocketRegistry as SocketRegistry
 from .ports.room_views import Anchor as Anchor

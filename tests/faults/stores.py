@@ -29,6 +29,40 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "tests/integration/test_sqlite_store.py::TestSqliteBlocks::test_block_above_the_limit_is_conflict_and_changes_nothing",
         ),
     ),
+    "An earlier time at which a user was seen changes nothing": (
+        Fault(
+            "mongo-last-seen-goes-back",
+            "chatcore_mongo.last_seen:note",
+            '"$max"',
+            '"$set"',
+            f"{IN_MONGO}::TestMongoLastSeen::test_earlier_last_seen_changes_nothing_and_a_later_one_counts",
+        ),
+    ),
+    "An invited user is no fellow member": (
+        Fault(
+            "mongo-invited-users-are-fellows",
+            "chatcore_mongo.memberships:fellow_members",
+            "is_member",
+            "is_listed",
+            f"{IN_MONGO}::TestMongoRooms::test_fellow_members_are_both_members_of_a_room",
+        ),
+    ),
+    "A lease that ended by itself is no socket that has just ended": (
+        Fault(
+            "mongo-killed-node-has-grace",
+            "chatcore_mongo.registry:ENDED",
+            '{"$cond": [IS_RUNNING, NOW, {"$ifNull": ["$ended", None]}]}',
+            '{"$ifNull": ["$ended", NOW]}',
+            "tests/integration/test_mongo_accounts.py::TestMongoRegistry::test_lease_that_ends_by_itself_does_not_count_any_more",
+        ),
+        Fault(
+            "memory-killed-node-has-grace",
+            "chatcore_memory.registry:MemoryRegistry._end",
+            "lease.ends_at > now",
+            "True",
+            "tests/unit/test_memory_registry.py::TestMemoryRegistry::test_lease_that_ends_by_itself_does_not_count_any_more",
+        ),
+    ),
     "A search returns at most the limit, and each user once": (
         Fault(
             "sqlite-finds-too-few",

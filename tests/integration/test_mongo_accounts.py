@@ -14,7 +14,7 @@ from .mongo_contracts import RecordedSuite
 from .mongo_database import empty
 from .mongo_plans import Commands
 
-TIMES = {"sessions": ("ends_at", "spent_at"), "sockets": ("ends_at", "kept_until")}
+TIMES = {"sessions": ("ends_at", "spent_at"), "sockets": ("ends_at", "kept_until", "ended")}
 
 
 class TimedFixtures(RecordedSuite):

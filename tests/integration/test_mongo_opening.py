@@ -12,7 +12,7 @@ from chatcore.errors import StoreError, Unavailable
 from chatcore.testing.builders import left, message, opened, opens, updated
 from chatcore.testing.logs import write
 from chatcore_mongo import MongoStore, migrations
-from chatcore_mongo.documents import ACCOUNTS, BLOCKS, ENTRIES, MARKERS, META, ROSTERS, SESSIONS, SOCKETS
+from chatcore_mongo.documents import ACCOUNTS, BLOCKS, ENTRIES, LAST_SEEN, MARKERS, META, ROSTERS, SESSIONS, SOCKETS
 from chatcore_mongo.log_writer import LogWriter
 
 pytestmark = pytest.mark.anyio
@@ -42,7 +42,7 @@ async def test_opening_makes_every_collection(mongo_url: str) -> None:
         client.drop_database(client.get_default_database().name)
         async with MongoStore(mongo_url):
             made = set(client.get_default_database().list_collection_names())
-    assert made == {ACCOUNTS, BLOCKS, ENTRIES, MARKERS, META, ROSTERS, SESSIONS, SOCKETS}
+    assert made == {ACCOUNTS, BLOCKS, ENTRIES, LAST_SEEN, MARKERS, META, ROSTERS, SESSIONS, SOCKETS}
 
 
 async def test_public_rooms_of_earlier_versions_are_found_however_often_the_step_runs(mongo_url: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from chatcore.testing.blocks import BlocksContract
 from chatcore.testing.entry_feed import EntryFeedContract
 from chatcore.testing.entry_log import EntryLogContract
+from chatcore.testing.last_seen import LastSeenContract
 from chatcore.testing.markers import MarkersContract
 from chatcore.testing.room_histories import HistoriesContract, every_answer
 from chatcore.testing.room_views import RoomViewsContract
@@ -62,6 +63,9 @@ class TestMongoMarkers(MongoFixtures, MarkersContract): ...
 
 
 class TestMongoBlocks(MongoFixtures, BlocksContract): ...
+
+
+class TestMongoLastSeen(MongoFixtures, LastSeenContract): ...
 
 
 class TestMongoHistories(MongoFixtures, HistoriesContract):

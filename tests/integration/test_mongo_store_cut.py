@@ -150,6 +150,8 @@ async def marks_and_accounts(store: MongoStore, progress: Progress) -> None:
     await store.block("bob", "mallory", 2)
     await store.block("bob", "carol", 2)
     await store.unblock("bob", "carol")
+    await store.note_last_seen({"bob": NOON, "carol": NOON})
+    assert await store.last_seen(["bob"]) == {"bob": NOON}
     await accounts.create("erin", "$hash$", "Erin")
     await accounts.open_session(Session(id="s1", user="erin", device="phone", generation=1), DAY)
     rotation = await accounts.rotate("s1", 1, DAY)
@@ -180,6 +182,7 @@ async def test_write_repeated_after_cut_gives_same_result(mongod: str, mongo_url
             accounts, registry = MongoAccounts(store.database), MongoRegistry(store.database)
             assert await store.markers("room", ["bob"]) == {"bob": Marker(4, 4)}
             assert await store.blocks("bob") == ["mallory"]
+            assert await store.last_seen(["bob"]) == {"bob": NOON}
             assert await accounts.password_hash("erin") == "$hash$"
             assert await accounts.session("s1") == Session(id="s1", user="erin", device="phone", generation=2)
             assert await registry.of_user("erin") == []

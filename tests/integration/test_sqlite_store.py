@@ -10,6 +10,7 @@ from chatcore.testing.blocks import BlocksContract
 from chatcore.testing.builders import NOON, message
 from chatcore.testing.entry_feed import EntryFeedContract
 from chatcore.testing.entry_log import EntryLogContract
+from chatcore.testing.last_seen import LastSeenContract
 from chatcore.testing.markers import MarkersContract
 from chatcore.testing.room_histories import HistoriesContract
 from chatcore.testing.room_views import RoomViewsContract
@@ -46,6 +47,9 @@ class TestSqliteMarkers(SqliteFixtures, MarkersContract): ...
 
 
 class TestSqliteBlocks(SqliteFixtures, BlocksContract): ...
+
+
+class TestSqliteLastSeen(SqliteFixtures, LastSeenContract): ...
 
 
 class TestSqliteHistories(SqliteFixtures, HistoriesContract): ...

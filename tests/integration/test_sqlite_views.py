@@ -23,7 +23,7 @@ from chatcore_sqlite.schema import MIGRATIONS
 
 pytestmark = pytest.mark.anyio
 
-LOG = {"entries", "store", "markers", "accounts", "account_names", "sessions", "rooms", "probes", "blocks"}
+LOG = {"entries", "store", "markers", "accounts", "account_names", "sessions", "rooms", "probes", "blocks", "last_seen"}
 """The tables that are no views. Of `rooms`, only id and name."""
 
 TO_VERSION_1 = """
@@ -31,7 +31,7 @@ TO_VERSION_1 = """
     DROP INDEX entries_of_messages; DROP INDEX entries_of_edits;
     ALTER TABLE store DROP COLUMN views; ALTER TABLE store DROP COLUMN folded;
     ALTER TABLE markers DROP COLUMN unread_from; ALTER TABLE markers DROP COLUMN muted;
-    DROP TABLE probes; DROP TABLE blocks; DROP TABLE account_names; DROP INDEX members_listed;
+    DROP TABLE probes; DROP TABLE blocks; DROP TABLE last_seen; DROP TABLE account_names; DROP INDEX members_listed;
     DROP INDEX rooms_by_title; ALTER TABLE rooms DROP COLUMN form;
     PRAGMA user_version = 1;
 """

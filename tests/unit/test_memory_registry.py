@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from chatcore.domain.presence import GRACE_S
 from chatcore.ports.registry import LEASE_S, REVOKED_S
 from chatcore.testing.registry import PassTime, SocketRegistryContract, lost, socket, to_close
 from chatcore_memory import MemoryRegistry
@@ -65,3 +66,15 @@ async def test_expired_sockets_leave_no_memory(clock: Clock, registry: MemoryReg
     assert not registry._leases
     assert not registry._of_user
     assert not registry._revoked
+
+
+@pytest.mark.anyio
+async def test_removed_sockets_leave_no_memory(clock: Clock, registry: MemoryRegistry) -> None:
+    for number in range(100):
+        ended = socket(f"s{number}", user=f"user {number % 7}", node=f"node {number % 3}")
+        await registry.add(ended)
+        await (registry.revoke([ended], "kicked") if number % 2 else registry.remove(ended))
+        await registry.remove(ended)
+    clock.now += GRACE_S
+    await registry.renew("node", [])
+    assert not any(value for name, value in vars(registry).items() if name != "_clock")

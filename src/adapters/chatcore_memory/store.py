@@ -1,6 +1,7 @@
 """A store in this process's memory: for tests, and for chats that may be lost."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -59,6 +60,7 @@ class MemoryStore(LogStore, EntryFeed):
         self._changes: list[Change] = []  # the n-th is at position n
         self._markers: dict[MarkerId, StoredMarker] = {}
         self._blocks = BlockList()
+        self._last_seen: dict[UserId, datetime] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -155,3 +157,13 @@ class MemoryStore(LogStore, EntryFeed):
         await checkpoint()
         position, pairs = self._blocks.since(after)
         return NewBlocks(pairs=pairs, position=position)
+
+    async def note_last_seen(self, times: Mapping[UserId, datetime]) -> None:
+        await checkpoint()
+        for user, at in times.items():
+            self._last_seen[user] = max(at, self._last_seen.get(user, at))
+        await checkpoint()
+
+    async def last_seen(self, users: Collection[UserId]) -> Mapping[UserId, datetime]:
+        await checkpoint()
+        return {user: self._last_seen[user] for user in users if user in self._last_seen}

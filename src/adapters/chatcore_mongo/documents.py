@@ -20,6 +20,7 @@ document holds the summary of a room as of any seq, and no second write is neede
                     {_id: room NUL upto NUL number,                        in the order of user ids
                      members: [[user, role, since, standing]]}
     blocks   {_id: user NUL other, user, other, ts}
+    last_seen  {_id: user, at}
 """
 
 import hashlib
@@ -47,6 +48,7 @@ ENTRIES = "entries"
 MARKERS = "markers"
 ROSTERS = "sorted_rosters"
 BLOCKS = "blocks"
+LAST_SEEN = "last_seen"
 META = "meta"
 ACCOUNTS = "accounts"
 SESSIONS = "sessions"

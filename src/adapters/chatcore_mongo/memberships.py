@@ -2,7 +2,7 @@
 
 import contextlib
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -218,13 +218,32 @@ async def memberships_of(session: ReadSession, user: UserId, room: RoomId | None
 
 async def acquaintances(session: ReadSession, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
     """Return the users who share a room with a user, as `RoomViews.acquaintances` says."""
-    heads, _ = await listed_rooms(session, user)
-    if not heads or not others:
+    return await _sharing(session, user, others, is_listed)
+
+
+async def fellow_members(session: ReadSession, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
+    """Return the users who are members of a room of the user, as `RoomViews.fellow_members` says."""
+    return await _sharing(session, user, others, is_member)
+
+
+def is_member(member: Membership | None) -> bool:
+    """Return whether the user is a member."""
+    return member is not None and member.state == "member"
+
+
+async def _sharing(
+    session: ReadSession, user: UserId, others: Collection[UserId], shares: Callable[[Membership | None], bool]
+) -> frozenset[UserId]:
+    """Return those of ``others`` who share a room with a user: ``shares`` holds for both of their memberships."""
+    if not others:
         return frozenset()
-    seqs = {head["_id"]: head["seq"] for head in heads}
+    heads, mine = await listed_rooms(session, user)
+    seqs = {head["_id"]: head["seq"] for head in heads if shares(mine.get((head["_id"], user)))}
+    if not seqs:
+        return frozenset()
     (changes,) = await session.fetch(queries.membership_changes(sorted(others), list(seqs)))
     shared = memberships_at(changes, seqs)
-    return frozenset(other for (_, other), member in shared.items() if is_listed(member) and other in others)
+    return frozenset(other for (_, other), member in shared.items() if shares(member) and other in others)
 
 
 async def rooms_of(session: ReadSession, user: UserId) -> Sequence[RoomId]:

@@ -14,7 +14,7 @@ from chatcore.domain.names import search_forms, title_form
 from chatcore.errors import StoreError
 from chatcore.ids import new_id
 
-from .documents import ACCOUNTS, BLOCKS, ENTRIES, MARKERS, META, ROSTERS, SESSIONS, SOCKETS, Document
+from .documents import ACCOUNTS, BLOCKS, ENTRIES, LAST_SEEN, MARKERS, META, ROSTERS, SESSIONS, SOCKETS, Document
 
 OLDEST_SERVER = (6, 0)
 UPDATES_TOGETHER = 1_000
@@ -149,6 +149,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("make the collection of markers", _indexes(MARKERS, BY_ID)),
     Migration("make the collection of member lists", _indexes(ROSTERS, BY_ID)),
     Migration("index public rooms by their titles", list_public_rooms),
+    Migration("make the collection of when users were last seen", _indexes(LAST_SEEN, BY_ID)),
 )
 """Step n brings a database from version n - 1 to version n. Released steps never change; new ones follow them."""
 

@@ -11,7 +11,7 @@ from chatcore.domain.page_tokens import TitlePlace
 from chatcore.domain.state import UNREAD_MAX
 from chatcore.ids import Key, RoomId, Seq, UserId
 
-from .documents import BLOCKS, ENTRIES, MARKERS, META, ROSTERS, Document, block_id, marker_id, roster_part_id
+from .documents import BLOCKS, ENTRIES, LAST_SEEN, MARKERS, META, ROSTERS, Document, block_id, marker_id, roster_part_id
 from .migrations import STORE
 
 SEQ_MAX = 2**63 - 1
@@ -409,6 +409,10 @@ def blocks_of(user: UserId, limit: int | None = None) -> Query:
 
 def blocks_above(time: Timestamp) -> Query:
     return Query(BLOCKS, [{"$match": {"ts": {"$gt": time}}}])
+
+
+def last_seen(users: Collection[UserId]) -> Query:
+    return Query(LAST_SEEN, [{"$match": {"_id": {"$in": list(users)}}}])
 
 
 def newest_block() -> Query:

@@ -2,26 +2,24 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Collection, Mapping, Sequence
 
 from attrs import define
-from pymongo import DeleteOne, UpdateOne
+from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
+from chatcore.domain.presence import GRACE_S
 from chatcore.domain.serialization import from_milliseconds, milliseconds
 from chatcore.errors import Unavailable
 from chatcore.ids import UserId
 from chatcore.ports.pushes import ByeCode
-from chatcore.ports.registry import LEASE_S, REVOKED_S, LeaseRenewal, SocketInfo, SocketRegistry
+from chatcore.ports.registry import LEASE_S, REVOKED_S, LeaseRenewal, SeenUser, SocketInfo, SocketRegistry
 
 from .database import MongoDatabase
 from .documents import SOCKETS, Document
 from .queries import Query
 from .read_session import ReadSession
-
-Operation: TypeAlias = UpdateOne | DeleteOne
 
 OPERATIONS_MAX = 500
 """The most sockets in one command."""
@@ -31,6 +29,10 @@ IS_KEPT: Document = {"$gt": ["$kept_until", NOW]}
 """An expression. The server deletes documents some time after ``kept_until``; until then they are ignored."""
 IS_OPEN: Document = {"revoked": None, "$expr": {"$gt": ["$ends_at", NOW]}}
 """A condition: the lease runs, and the socket is not revoked."""
+IS_RUNNING: Document = {"$and": [{"$eq": [{"$ifNull": ["$revoked", None]}, None]}, {"$gt": ["$ends_at", NOW]}]}
+"""The same as an expression, also for a document that is not there yet."""
+ENDED: Document = {"$cond": [IS_RUNNING, NOW, {"$ifNull": ["$ended", None]}]}
+"""An expression: when the socket was removed or revoked, None if its lease had ended by itself before."""
 IS_REVOKED: Document = {"$and": [IS_KEPT, {"$gt": ["$revoked", None]}]}
 """An expression."""
 
@@ -38,8 +40,9 @@ IS_REVOKED: Document = {"$and": [IS_KEPT, {"$gt": ["$revoked", None]}]}
 class MongoRegistry(SocketRegistry):
     """The registry in an open database, such as a `MongoStore`'s.
 
-    A socket is a document: ``{_id, user, device, node, since, session, ends_at, revoked, kept_until}``. ``revoked`` is
-    the code that the node must send to the client, or None.
+    A socket is a document: ``{_id, user, device, node, since, session, away, ends_at, revoked, kept_until, ended?,
+    removed?}``. ``revoked`` is the code that the node must send to the client, or None. A removed socket stays for
+    `GRACE_S`, if its lease had not ended by itself; ``ended`` is the time of its removal or revocation.
     """
 
     def __init__(self, database: MongoDatabase) -> None:
@@ -52,7 +55,11 @@ class MongoRegistry(SocketRegistry):
         await self._writes.write(_put_unless_revoked(socket.id, open_socket))
 
     async def remove(self, socket: SocketInfo) -> None:
-        await self._writes.write(DeleteOne({"_id": socket.id}))
+        remove: list[Document] = [
+            {"$set": {"ended": ENDED}},
+            {"$set": {"ends_at": NOW, "revoked": None, "removed": True, "kept_until": _after_end(GRACE_S)}},
+        ]
+        await self._writes.write(UpdateOne({"_id": socket.id}, remove))
 
     async def renew(self, node: str, sockets: Sequence[SocketInfo]) -> LeaseRenewal:
         ids = [socket.id for socket in sockets]
@@ -64,7 +71,7 @@ class MongoRegistry(SocketRegistry):
             match: Document = {"_id": {"$in": ids}}
             pipeline = [{"$set": {"ends_at": ends_at, "kept_until": ends_at}}]
             await mongo[SOCKETS].update_many({**match, **IS_OPEN}, pipeline, session=session)
-            kept = Query(SOCKETS, [{"$match": {**match, "$expr": IS_KEPT}}])
+            kept = Query(SOCKETS, [{"$match": {**match, "removed": None, "$expr": IS_KEPT}}])
             (documents,) = await ReadSession(mongo, session).fetch(kept)
             return documents
 
@@ -79,8 +86,23 @@ class MongoRegistry(SocketRegistry):
             (documents,) = await session.fetch(Query(SOCKETS, [{"$match": {"user": user, **IS_OPEN}}]))
         return sorted(map(_read_socket, documents), key=lambda socket: (socket.since, socket.id))
 
+    async def presence(self, users: Collection[UserId], but: str) -> Mapping[UserId, SeenUser]:
+        if not users:
+            return {}
+        since_end = {"$subtract": [NOW, "$ended"]}
+        counts = {"$or": [IS_RUNNING, {"$gt": ["$ended", _from_now(-GRACE_S)]}]}
+        ended_ms = {"$cond": [IS_RUNNING, None, since_end]}
+        match: Document = {"user": {"$in": list(users)}, "node": {"$ne": but}, "$expr": counts}
+        shown: Document = {"_id": 0, "user": 1, "away": 1, "ended_ms": ended_ms}
+        async with self._database.read_session() as session:
+            (documents,) = await session.fetch(Query(SOCKETS, [{"$match": match}, {"$project": shown}]))
+        by_user: dict[UserId, list[Document]] = {}
+        for document in documents:
+            by_user.setdefault(document["user"], []).append(document)
+        return {user: _seen(sockets) for user, sockets in by_user.items()}
+
     async def revoke(self, sockets: Sequence[SocketInfo], code: ByeCode) -> None:
-        revoked = {"ends_at": NOW, "revoked": {"$literal": code}, "kept_until": _from_now(REVOKED_S)}
+        revoked = {"ended": ENDED, "ends_at": NOW, "revoked": {"$literal": code}, "kept_until": _from_now(REVOKED_S)}
         puts = [_put_unless_revoked(socket.id, {**_document(socket), **revoked}) for socket in sockets]
 
         async def work(mongo: AsyncDatabase[Document], session: AsyncClientSession) -> None:
@@ -92,7 +114,7 @@ class MongoRegistry(SocketRegistry):
 
 @define(eq=False)
 class _Waiting:
-    operation: Operation
+    operation: UpdateOne
     done: asyncio.Future[None]
 
 
@@ -107,7 +129,7 @@ class _SharedWrites:
         self._waiting: deque[_Waiting] = deque()
         self._runs = False
 
-    async def write(self, operation: Operation) -> None:
+    async def write(self, operation: UpdateOne) -> None:
         """Carry out an operation. Raises `Unavailable`; the outcome is unknown then."""
         waiting = _Waiting(operation, asyncio.get_running_loop().create_future())
         if not self._runs:
@@ -162,7 +184,16 @@ def _document(socket: SocketInfo) -> Document:
         "_id": {"$literal": socket.id},
         **{name: {"$literal": text} for name, text in texts.items()},
         "since": milliseconds(socket.since),
+        "away": socket.away,
     }
+
+
+def _seen(documents: Sequence[Document]) -> SeenUser:
+    """Return the presence of a user by documents of open sockets, and of sockets that ended a moment ago."""
+    if open_ones := [document for document in documents if document["ended_ms"] is None]:
+        return SeenUser(state="away" if all(document.get("away") for document in open_ones) else "online")
+    last = min(documents, key=lambda document: document["ended_ms"])
+    return SeenUser(state="away" if last.get("away") else "online", ended_s=last["ended_ms"] / 1000)
 
 
 def _read_socket(document: Document) -> SocketInfo:
@@ -173,8 +204,14 @@ def _read_socket(document: Document) -> SocketInfo:
         node=document["node"],
         since=from_milliseconds(document["since"]),
         session=document["session"],
+        away=document.get("away", False),
     )
 
 
 def _from_now(seconds: int) -> Document:
     return {"$add": [NOW, seconds * 1000]}
+
+
+def _after_end(seconds: int) -> Document:
+    """Return so many seconds after ``ended``, or now if that is None."""
+    return {"$cond": [{"$eq": ["$ended", None]}, NOW, {"$add": ["$ended", seconds * 1000]}]}

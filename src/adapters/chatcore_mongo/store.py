@@ -1,6 +1,7 @@
 """The store of a chat on many machines: rooms, their logs and markers in one MongoDB database."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,7 +25,7 @@ from chatcore.ports.room_views import (
 )
 from chatcore.ports.store import Store
 
-from . import blocks, history, log_reads, markers, memberships, public_rooms, queries, room_views
+from . import blocks, history, last_seen, log_reads, markers, memberships, public_rooms, queries, room_views
 from .change_feed import ChangeFeed
 from .database import MongoDatabase
 from .entry_feed import MongoFeedReader
@@ -145,6 +146,10 @@ class MongoStore(Store, EntryFeed):
         async with self.database.read_session() as session:
             return await memberships.acquaintances(session, user, others)
 
+    async def fellow_members(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
+        async with self.database.read_session() as session:
+            return await memberships.fellow_members(session, user, others)
+
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
         async with self.database.read_session() as session:
             return await room_views.views(session, room, users)
@@ -173,3 +178,10 @@ class MongoStore(Store, EntryFeed):
     async def new_blocks(self, after: BlockPosition | None) -> NewBlocks:
         async with self.database.read_session() as session:
             return await blocks.new_blocks(session, after)
+
+    async def note_last_seen(self, times: Mapping[UserId, datetime]) -> None:
+        await last_seen.note(self.database, times)
+
+    async def last_seen(self, users: Collection[UserId]) -> Mapping[UserId, datetime]:
+        async with self.database.read_session() as session:
+            return await last_seen.last_seen(session, users)

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -16,7 +17,7 @@ from chatcore.domain.message_projection import LastEdit
 from chatcore.domain.names import end_of_prefix
 from chatcore.domain.page_tokens import PageToken, TitlePlace
 from chatcore.domain.permissions import sees_banned
-from chatcore.domain.serialization import text_bytes
+from chatcore.domain.serialization import from_milliseconds, text_bytes
 from chatcore.domain.state import UNREAD_MAX, Marker, Membership, RoomState, RoomView
 from chatcore.errors import FeedReset
 from chatcore.ids import Key, RoomId, Seq, UserId
@@ -211,6 +212,13 @@ class Snapshot:
 
     def acquaintances(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
         return frozenset(other for other in others if self._one(statements.ACQUAINTED, user, other))
+
+    def fellow_members(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
+        return frozenset(other for other in others if self._one(statements.FELLOW, user, other))
+
+    def last_seen(self, users: Collection[UserId]) -> Mapping[UserId, datetime]:
+        found = {user: self._one(statements.LAST_SEEN, user) for user in users}
+        return {user: from_milliseconds(row[0]) for user, row in found.items() if row}
 
     def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
         return {

@@ -160,6 +160,13 @@ UPDATE rooms SET form = title_form(ifnull(title, '')) WHERE kind = 'public' AND 
 CREATE INDEX rooms_by_title ON rooms (form, room) WHERE form IS NOT NULL;
 """
 
+LAST_SEEN = """
+CREATE TABLE last_seen (
+    user TEXT PRIMARY KEY,
+    at INTEGER NOT NULL  -- milliseconds since 1970, UTC
+) STRICT, WITHOUT ROWID;
+"""
+
 
 @frozen
 class Migration:
@@ -177,6 +184,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("make the table of blocked users", BLOCKS),
     Migration("make the table by which users are found", NAMES),
     Migration("index the public rooms by their titles", TITLES),
+    Migration("make the table of when users were last seen", LAST_SEEN),
 )
 """Step n brings a file from version n - 1 to version n. Released steps never change; new ones follow them."""
 

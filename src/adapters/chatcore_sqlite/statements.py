@@ -121,6 +121,13 @@ BLOCKS_OF = "SELECT blocked FROM blocks WHERE user = ? ORDER BY blocked"
 NEWEST_BLOCK = "SELECT coalesce(max(position), 0) FROM blocks"
 NEW_BLOCKS = "SELECT position, user, blocked FROM blocks WHERE position > ? ORDER BY position"
 
+# When users were last seen, which is no view of the log.
+
+NOTE_LAST_SEEN = """
+    INSERT INTO last_seen (user, at) VALUES (?, ?) ON CONFLICT (user) DO UPDATE SET at = max(at, excluded.at)
+"""
+LAST_SEEN = "SELECT at FROM last_seen WHERE user = ?"
+
 # The users by the forms of their names.
 
 ABOVE_TEXT = b""
@@ -255,6 +262,10 @@ ACQUAINTED = """
     SELECT 1 FROM members AS theirs JOIN members AS mine ON mine.room = theirs.room AND mine.user = ?
     WHERE theirs.user = ? AND theirs.standing IN ('member', 'invited') AND mine.standing IN ('member', 'invited')
     LIMIT 1
+"""
+FELLOW = """
+    SELECT 1 FROM members AS theirs JOIN members AS mine ON mine.room = theirs.room AND mine.user = ?
+    WHERE theirs.user = ? AND theirs.standing = 'member' AND mine.standing = 'member' LIMIT 1
 """
 CHANGES = """
     SELECT position, rooms.room, seq, affects FROM entries JOIN rooms ON rooms.id = entries.room

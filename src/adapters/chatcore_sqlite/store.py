@@ -1,6 +1,7 @@
 """The store of an embedded chat: rooms, their logs and markers in one SQLite file."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
@@ -8,6 +9,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from chatcore.domain.blocks import BlockedPair
 from chatcore.domain.entries import Entry
+from chatcore.domain.serialization import milliseconds
 from chatcore.domain.state import Marker, MarkerUpdate, RoomState, RoomView
 from chatcore.ids import Key, RoomId, Seq, UserId
 from chatcore.ports.blocks import BlockPosition, NewBlocks
@@ -25,7 +27,7 @@ from chatcore.ports.room_views import (
 )
 from chatcore.ports.store import Store
 
-from . import blocks, log_writer, view_rebuild
+from . import blocks, log_writer, statements, view_rebuild
 from .appends import Appends
 from .database import SqliteDatabase
 from .queries import Snapshot
@@ -122,6 +124,9 @@ class SqliteStore(Store, EntryFeed):
     async def acquaintances(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
         return await self._read(Snapshot.acquaintances, user, others)
 
+    async def fellow_members(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
+        return await self._read(Snapshot.fellow_members, user, others)
+
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
         return await self._read(Snapshot.views, room, users)
 
@@ -147,6 +152,13 @@ class SqliteStore(Store, EntryFeed):
 
     async def new_blocks(self, after: BlockPosition | None) -> NewBlocks:
         return await self._read(Snapshot.new_blocks, after)
+
+    async def note_last_seen(self, times: Mapping[UserId, datetime]) -> None:
+        rows = [(user, milliseconds(at)) for user, at in times.items()]
+        await self._write(lambda connection: connection.executemany(statements.NOTE_LAST_SEEN, rows))
+
+    async def last_seen(self, users: Collection[UserId]) -> Mapping[UserId, datetime]:
+        return await self._read(Snapshot.last_seen, users)
 
     async def rebuild_views(self) -> None:
         """Delete all views, and compute them again from the logs.

@@ -150,6 +150,10 @@ class LogStore(Store):
         rooms = [room for room in await self._read_all(partial(self._rooms, user)) if room.listed_member(user)]
         return frozenset(other for other in others if any(room.listed_member(other) for room in rooms))
 
+    async def fellow_members(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
+        rooms = [room for room in await self._read_all(partial(self._rooms, user)) if user in room.members]
+        return frozenset(other for other in others if any(other in room.members for room in rooms))
+
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
         projections, markers = await self._read_views(partial(self._read_one, room), users)
         return {user: projection.view(user, markers[room]) for projection in projections for user in users}

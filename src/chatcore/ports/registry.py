@@ -1,11 +1,12 @@
 """The port that knows all sockets of a user, on all devices and nodes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from attrs import frozen
 
+from ..domain.presence import ActiveState
 from ..ids import UserId
 from .pushes import ByeCode
 
@@ -18,7 +19,12 @@ REVOKED_S = 86_400
 
 @frozen(kw_only=True)
 class SocketInfo:
-    """An open socket. ``session`` is the host's or the bundled accounts' session of the user, if there is one."""
+    """An open socket.
+
+    Attributes:
+        session: the host's or the bundled accounts' session of the user, if there is one.
+        away: whether the socket's client has said that its user is away.
+    """
 
     id: str
     user: UserId
@@ -26,6 +32,12 @@ class SocketInfo:
     node: str
     since: datetime
     session: str | None = None
+    away: bool = False
+
+    @property
+    def presence(self) -> ActiveState:
+        """What the socket says about its user."""
+        return "away" if self.away else "online"
 
 
 @frozen(kw_only=True)
@@ -41,6 +53,24 @@ class LeaseRenewal:
     to_close: Mapping[str, ByeCode]
 
 
+@frozen(kw_only=True)
+class SeenUser:
+    """The presence of a user by sockets.
+
+    Attributes:
+        state: ``away`` if all open sockets are. Without open ones, what the socket said that ended last.
+        ended_s: the seconds since that end; None with an open socket.
+    """
+
+    state: ActiveState
+    ended_s: float | None = None
+
+
+def seen_user(sockets: Collection[SocketInfo]) -> SeenUser:
+    """Return the presence of a user with the open ``sockets``, of which there is one at least."""
+    return SeenUser(state="away" if all(socket.away for socket in sockets) else "online")
+
+
 class SocketRegistry(ABC):
     """The leases of sockets. A lease ends on `remove`, and `LEASE_S` after its last renewal.
 
@@ -50,7 +80,10 @@ class SocketRegistry(ABC):
 
     @abstractmethod
     async def add(self, socket: SocketInfo) -> None:
-        """Add a socket, or add it again: its lease starts now. A revoked socket stays revoked."""
+        """Add a socket, or add it again: its lease starts now. A revoked socket stays revoked.
+
+        A socket that is added again may have another value of ``away``.
+        """
 
     @abstractmethod
     async def remove(self, socket: SocketInfo) -> None:
@@ -63,6 +96,20 @@ class SocketRegistry(ABC):
     @abstractmethod
     async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
         """Return the user's sockets with a running lease, oldest first. Revoked sockets are left out."""
+
+    async def presence(self, users: Collection[UserId], but: str) -> Mapping[UserId, SeenUser]:
+        """Return the presence of ``users`` by the sockets of all nodes except the node ``but``.
+
+        For a user without open sockets, a socket with a running lease that was removed or revoked less than `GRACE_S`
+        ago still counts. A lease that ends by itself, because its node was killed, does not. Others are left out.
+
+        The default asks `of_user` for each user, and knows nothing of ended sockets.
+        """
+        seen: dict[UserId, SeenUser] = {}
+        for user in users:
+            if sockets := [socket for socket in await self.of_user(user) if socket.node != but]:
+                seen[user] = seen_user(sockets)
+        return seen
 
     @abstractmethod
     async def revoke(self, sockets: Sequence[SocketInfo], code: ByeCode) -> None:

@@ -214,5 +214,9 @@ class RoomViews(ABC):
         """Return those of ``others`` with whom the user shares a room: both are members or invited."""
 
     @abstractmethod
+    async def fellow_members(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
+        """Return those of ``others`` who are members of a room of which the user is a member."""
+
+    @abstractmethod
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
         """Return the room as each of ``users`` sees it, members or not; empty for a room without entries."""

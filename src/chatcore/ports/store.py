@@ -6,11 +6,12 @@ from typing import Self
 
 from .blocks import Blocks
 from .entry_log import EntryLog
+from .last_seen import LastSeen
 from .markers import Markers
 from .room_views import RoomViews
 
 
-class Store(EntryLog, RoomViews, Markers, Blocks):
+class Store(EntryLog, RoomViews, Markers, Blocks, LastSeen):
     """A database. Several Chats may enter a store: it opens with the first and closes with the last one."""
 
     epoch: str

@@ -1,6 +1,7 @@
 """The default views of `LogStore` over any store."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -16,7 +17,7 @@ from ..ports.store import Store
 
 
 class DefaultViews(LogStore):
-    """The log, markers and blocks of the open ``store``, with the views of `LogStore` instead of its own."""
+    """The open ``store`` with the views of `LogStore` instead of its own."""
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -71,3 +72,9 @@ class DefaultViews(LogStore):
 
     async def new_blocks(self, after: BlockPosition | None) -> NewBlocks:
         return await self._store.new_blocks(after)
+
+    async def note_last_seen(self, times: Mapping[UserId, datetime]) -> None:
+        await self._store.note_last_seen(times)
+
+    async def last_seen(self, users: Collection[UserId]) -> Mapping[UserId, datetime]:
+        return await self._store.last_seen(users)

@@ -6,8 +6,9 @@ from typing import TypeAlias
 
 import pytest
 
+from ..domain.presence import GRACE_S
 from ..ids import UserId
-from ..ports.registry import LEASE_S, REVOKED_S, LeaseRenewal, SocketInfo, SocketRegistry
+from ..ports.registry import LEASE_S, REVOKED_S, LeaseRenewal, SeenUser, SocketInfo, SocketRegistry
 from .builders import NOON
 from .logs import ALMOST_EQUAL, HOSTILE_NAMES
 
@@ -15,6 +16,9 @@ PassTime: TypeAlias = Callable[[timedelta], Awaitable[None]]
 
 ALMOST = timedelta(seconds=LEASE_S - 1)
 LEASE = timedelta(seconds=LEASE_S)
+IN_GRACE, GRACE = timedelta(seconds=GRACE_S - 2), timedelta(seconds=GRACE_S)
+ONLINE, AWAY = SeenUser(state="online"), SeenUser(state="away")
+ELSEWHERE = "the node that asks"
 NOTHING = LeaseRenewal(lost=frozenset(), to_close={})
 
 
@@ -26,10 +30,11 @@ def socket(
     node: str = "node",
     opened: int = 0,
     session: str | None = None,
+    away: bool = False,
 ) -> SocketInfo:
     """Return a socket that was opened ``opened`` seconds after noon."""
     since = NOON + timedelta(seconds=opened)
-    return SocketInfo(id=name, user=user, device=device, node=node, since=since, session=session)
+    return SocketInfo(id=name, user=user, device=device, node=node, since=since, session=session, away=away)
 
 
 def lost(*sockets: SocketInfo) -> LeaseRenewal:
@@ -178,3 +183,94 @@ class SocketRegistryContract:
         await registry.revoke([after], "kicked")
         await pass_time(pause - LEASE)
         assert await registry.renew("node", [before, after]) == to_close(before, after)
+
+    async def test_socket_that_is_added_again_may_be_away(self, registry: SocketRegistry) -> None:
+        for away in (True, False, True):
+            await registry.add(socket(away=away))
+            assert await registry.of_user("bob") == [socket(away=away)]
+        assert await registry.renew("node", [socket()]) == NOTHING
+        assert await registry.of_user("bob") == [socket(away=True)]
+
+    async def test_user_is_online_while_a_socket_is_not_away(self, registry: SocketRegistry) -> None:
+        await registry.add(socket("s1", away=True))
+        await registry.add(socket("s2", "alice"))
+        assert await registry.presence(["bob", "alice", "carol"], ELSEWHERE) == {"bob": AWAY, "alice": ONLINE}
+        await registry.add(socket("s3", node="another", away=True))
+        assert await registry.presence(["bob"], ELSEWHERE) == {"bob": AWAY}
+        await registry.add(socket("s4", node="another"))
+        assert await registry.presence(["bob"], ELSEWHERE) == {"bob": ONLINE}
+        assert await registry.presence([], ELSEWHERE) == {}
+
+    @pytest.mark.parametrize("user", [*HOSTILE_NAMES, *ALMOST_EQUAL])
+    async def test_presence_is_of_the_users_that_are_asked_for(self, registry: SocketRegistry, user: UserId) -> None:
+        await registry.add(socket("s1", user))
+        await registry.add(socket("s2", "another"))
+        assert await registry.presence([user], ELSEWHERE) == {user: ONLINE}
+        assert await registry.presence([*HOSTILE_NAMES, *ALMOST_EQUAL], ELSEWHERE) == {user: ONLINE}
+
+    async def test_presence_leaves_out_the_sockets_of_one_node(self, registry: SocketRegistry) -> None:
+        await registry.add(socket("s1", node="a"))
+        await registry.add(socket("s2", node="b", away=True))
+        await registry.add(socket("s3", "alice", node="$a"))
+        assert await registry.presence(["bob", "alice"], "a") == {"bob": AWAY, "alice": ONLINE}
+        assert await registry.presence(["bob", "alice"], "$a") == {"bob": ONLINE}
+        await registry.remove(socket("s2", node="b"))
+        assert await registry.presence(["bob"], "b") == {"bob": ONLINE}
+        await registry.remove(socket("s1", node="a"))
+        assert (await registry.presence(["bob"], "a"))["bob"].state == "away"
+        assert (await registry.presence(["bob"], "b"))["bob"].state == "online"
+
+    @pytest.mark.parametrize("away", [False, True])
+    async def test_removed_socket_counts_for_10_s(
+        self, registry: SocketRegistry, pass_time: PassTime, away: bool
+    ) -> None:
+        await registry.add(socket(away=away))
+        await registry.remove(socket())
+        for passed in (timedelta(0), IN_GRACE):
+            await pass_time(passed)
+            seen = (await registry.presence(["bob"], ELSEWHERE))["bob"]
+            assert seen.state == ("away" if away else "online")
+            assert seen.ended_s is not None
+            assert 0 <= seen.ended_s - passed.total_seconds() < 2
+        await registry.remove(socket())
+        await pass_time(GRACE - IN_GRACE)
+        assert await registry.presence(["bob"], ELSEWHERE) == {}
+        assert await registry.renew("node", [socket()]) == lost(socket())
+
+    async def test_open_socket_counts_before_removed_ones(self, registry: SocketRegistry, pass_time: PassTime) -> None:
+        await registry.add(socket("s1"))
+        await registry.add(socket("s2", node="another", away=True))
+        await registry.remove(socket("s1"))
+        assert await registry.presence(["bob"], ELSEWHERE) == {"bob": AWAY}
+        await pass_time(IN_GRACE)
+        await registry.remove(socket("s2"))
+        seen = (await registry.presence(["bob"], ELSEWHERE))["bob"]
+        assert seen.state == "away"
+        assert seen.ended_s is not None
+        assert seen.ended_s < 2
+        await registry.add(socket("s3"))
+        assert await registry.presence(["bob"], ELSEWHERE) == {"bob": ONLINE}
+
+    async def test_lease_that_ends_by_itself_does_not_count_any_more(
+        self, registry: SocketRegistry, pass_time: PassTime
+    ) -> None:
+        await registry.add(socket())
+        await pass_time(ALMOST)
+        assert await registry.presence(["bob"], ELSEWHERE) == {"bob": ONLINE}
+        await pass_time(LEASE - ALMOST)
+        assert await registry.presence(["bob"], ELSEWHERE) == {}
+        await registry.remove(socket())
+        assert await registry.presence(["bob"], ELSEWHERE) == {}
+
+    async def test_revoked_socket_counts_for_10_s_from_its_revocation(
+        self, registry: SocketRegistry, pass_time: PassTime
+    ) -> None:
+        await registry.add(socket())
+        await registry.revoke([socket()], "kicked")
+        await registry.revoke([socket()], "kicked")
+        assert (await registry.presence(["bob"], ELSEWHERE))["bob"].ended_s is not None
+        await pass_time(IN_GRACE)
+        await registry.remove(socket())
+        assert (await registry.presence(["bob"], ELSEWHERE))["bob"].state == "online"
+        await pass_time(GRACE - IN_GRACE)
+        assert await registry.presence(["bob"], ELSEWHERE) == {}

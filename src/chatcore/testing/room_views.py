@@ -406,6 +406,22 @@ class PeopleContract:
         await write(log, [joined("b", 2, "alice")])
         assert await rooms.acquaintances("alice", ["dave", "eve"]) == {"dave"}
 
+    async def test_fellow_members_are_both_members_of_a_room(self, log: Store, rooms: RoomViews) -> None:
+        await write(log, [opened("a", opens=opens("alice", "bob")), invited("a", 2, "ina"), banned("a", 3, "eve")])
+        await write(log, [joined("a", 4, "lea"), left("a", 5, "lea")])
+        await write(log, [opened("b", opens=opens("carol", "dave")), invited("b", 2, "alice")])
+        everyone = ["alice", "bob", "ina", "eve", "lea", "carol", "dave", "ghost", *HOSTILE_NAMES]
+        assert await rooms.fellow_members("alice", everyone) == {"alice", "bob"}
+        assert await rooms.fellow_members("carol", everyone) == {"carol", "dave"}
+        for stranger in ("ina", "eve", "lea", "ghost", *HOSTILE_NAMES):
+            assert await rooms.fellow_members(stranger, everyone) == frozenset()
+            assert await rooms.fellow_members("alice", [stranger]) == frozenset()
+        assert await rooms.fellow_members("alice", []) == frozenset()
+        await write(log, [joined("b", 3, "alice")])
+        await write(log, [left("a", 6, "bob")])
+        assert await rooms.fellow_members("alice", ["bob", "dave", "eve"]) == {"dave"}
+        assert await rooms.fellow_members("dave", everyone) == {"alice", "carol", "dave"}
+
 
 class RoomViewsContract(PageContract, ViewsContract, MembersContract, PeopleContract, PublicRoomsContract):
     """Subclass it, with the fixtures ``log``, an open and empty log, and ``rooms``, the views of the same store.

@@ -1,6 +1,7 @@
 """Tests of a `Store` beside its ports: opening, closing and the epoch."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import TypeAlias
 
@@ -10,13 +11,14 @@ import pytest
 from ..domain.state import Marker, MarkerUpdate
 from ..ids import private_room_id
 from ..ports.store import Store
-from .builders import conversation, deleted, edited, joined, reacted
+from .builders import NOON, conversation, deleted, edited, joined, reacted
 from .histories import marks_of
 from .logs import everything, write
 from .model import state_of
 from .room_histories import check
 from .tasks import at_once
 
+HOUR = timedelta(hours=1)
 Stores: TypeAlias = Callable[[], Store]
 
 
@@ -96,6 +98,14 @@ class StoreContract:
             assert (await store.state(private_room_id("alice", "dave"))).blocked == frozenset({"dave"})
             await store.block("alice", "eve", 10)
             assert ("alice", "eve") in (await store.new_blocks(position)).pairs
+
+    async def test_reopened_store_knows_when_users_were_last_seen(self, stores: Stores) -> None:
+        async with stores() as store:
+            await store.note_last_seen({"alice": NOON, "bob": NOON})
+            await store.note_last_seen({"bob": NOON + HOUR})
+        async with stores() as store:
+            await store.note_last_seen({"bob": NOON})
+            assert await store.last_seen(["alice", "bob", "carol"]) == {"alice": NOON, "bob": NOON + HOUR}
 
     async def test_store_is_open_until_its_last_user_leaves(self, stores: Stores) -> None:
         store = stores()

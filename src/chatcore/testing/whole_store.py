@@ -7,6 +7,7 @@ import pytest
 from ..ports.store import Store
 from .blocks import BlocksContract
 from .entry_log import EntryLogContract
+from .last_seen import LastSeenContract
 from .markers import MarkersContract
 from .room_histories import HistoriesContract
 from .room_views import RoomViewsContract
@@ -14,7 +15,13 @@ from .store import StoreContract, Stores
 
 
 class WholeStoreContract(
-    EntryLogContract, RoomViewsContract, MarkersContract, BlocksContract, HistoriesContract, StoreContract
+    EntryLogContract,
+    RoomViewsContract,
+    MarkersContract,
+    BlocksContract,
+    LastSeenContract,
+    HistoriesContract,
+    StoreContract,
 ):
     """Subclass it, with the fixtures ``stores`` and ``another`` of `StoreContract`; the other fixtures use these.
 

@@ -6,6 +6,7 @@ and a `FaultyBus` of its own.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar
@@ -21,7 +22,7 @@ from ...ports.blocks import BlockPosition, NewBlocks
 from ...ports.bus import Bus, Hint, RevocationHint
 from ...ports.entry_log import AppendResult, Changes, FeedPosition, LogSlice
 from ...ports.pushes import ByeCode
-from ...ports.registry import LEASE_S, LeaseRenewal, SocketInfo, SocketRegistry
+from ...ports.registry import LEASE_S, LeaseRenewal, SeenUser, SocketInfo, SocketRegistry
 from ...ports.room_views import Anchor, RoomCatchUp, RoomMembers, RoomMembership, RoomPage, UnreadTotal, Window
 from ...ports.store import Store
 from .processes import Process
@@ -237,6 +238,9 @@ class FaultyStore(Store):
     async def acquaintances(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
         return await self._call(partial(self._inner.acquaintances, user, others))
 
+    async def fellow_members(self, user: UserId, others: Collection[UserId]) -> frozenset[UserId]:
+        return await self._call(partial(self._inner.fellow_members, user, others))
+
     async def views(self, room: RoomId, users: Sequence[UserId]) -> Mapping[UserId, RoomView]:
         return await self._call(partial(self._inner.views, room, users))
 
@@ -260,6 +264,12 @@ class FaultyStore(Store):
 
     async def new_blocks(self, after: BlockPosition | None) -> NewBlocks:
         return await self._call(partial(self._inner.new_blocks, after))
+
+    async def note_last_seen(self, times: Mapping[UserId, datetime]) -> None:
+        await self._call(partial(self._inner.note_last_seen, times), STORE_WRITE_FAULTS)
+
+    async def last_seen(self, users: Collection[UserId]) -> Mapping[UserId, datetime]:
+        return await self._call(partial(self._inner.last_seen, users))
 
 
 @define
@@ -358,6 +368,9 @@ class FaultyRegistry(SocketRegistry):
 
     async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
         return await self._call(partial(self._shared.inner.of_user, user))
+
+    async def presence(self, users: Collection[UserId], but: str) -> Mapping[UserId, SeenUser]:
+        return await self._call(partial(self._shared.inner.presence, users, but))
 
     async def revoke(self, sockets: Sequence[SocketInfo], code: ByeCode) -> None:
         await self._call(partial(self._shared.revoke, sockets, code))
