@@ -41,6 +41,10 @@ from .commands.messages import SendResult as SendResult
 from .commands.people import FindPeople as FindPeople
 from .commands.people import PeopleResult as PeopleResult
 from .commands.people import Person as Person
+from .commands.presence import GetPresence as GetPresence
+from .commands.presence import PresenceResult as PresenceResult
+from .commands.presence import PresenceSet as PresenceSet
+from .commands.presence import SetPresence as SetPresence
 from .commands.profiles import Profiles as Profiles
 from .commands.profiles import ProfilesResult as ProfilesResult
 from .commands.rate_limits import CommandLimits as CommandLimits
@@ -75,6 +79,7 @@ from .domain.entries import RoomOpening as RoomOpening
 from .domain.entries import Unbanned as Unbanned
 from .domain.entries import Updated as Updated
 from .domain.permissions import RIGHTS as RIGHTS
+from .domain.presence import UserPresence as UserPresence
 from .domain.state import Marker as Marker
 from .domain.state import MarkerUpdate as MarkerUpdate
 from .domain.state import Membership as Membership
@@ -104,6 +109,7 @@ from .ports.bus import BlockHint as BlockHint
 from .ports.bus import Bus as Bus
 from .ports.bus import Hint as Hint
 from .ports.bus import MarkerHint as MarkerHint
+from .ports.bus import PresenceHint as PresenceHint
 from .ports.bus import RevocationHint as RevocationHint
 from .ports.bus import RoomHint as RoomHint
 from .ports.bus import TypingHint as TypingHint
@@ -120,6 +126,7 @@ from .ports.markers import Markers as Markers
 from .ports.pushes import Bye as Bye
 from .ports.pushes import Expiring as Expiring
 from .ports.pushes import MarkerPush as MarkerPush
+from .ports.pushes import PresencePush as PresencePush
 from .ports.pushes import Push as Push
 from .ports.pushes import Ready as Ready
 from .ports.pushes import Room as Room

@@ -33,7 +33,7 @@ from .live.in_flight import InFlight
 from .live.leases import Leases
 from .live.user_lookup import UserFinder, UserLookup
 from .ports.authenticator import Principal, check_end, check_user_type
-from .ports.bus import BlockHint, Bus, Hint, MarkerHint, RevocationHint, RoomHint, TypingHint
+from .ports.bus import BlockHint, Bus, Hint, MarkerHint, PresenceHint, RevocationHint, RoomHint, TypingHint
 from .ports.connection import Connection
 from .ports.registry import SocketInfo, SocketRegistry
 from .ports.store import Store
@@ -62,6 +62,7 @@ class Stats:
         rooms: rooms that are live: with subscriptions or pending commands.
         users: users with open sockets.
         sockets: open sockets, including those that still connect.
+        watched: users of whom a socket of this node watches the presence.
         in_flight: commands that are pending at their rooms.
         idle_tasks: background tasks that wait for work.
     """
@@ -69,6 +70,7 @@ class Stats:
     rooms: int
     users: int
     sockets: int
+    watched: int
     in_flight: int
     idle_tasks: int
 
@@ -94,7 +96,8 @@ class Chat:
         gate_s: seconds that the gate has; they count for the 5 s of a command.
         gate_open: what happens if the gate fails or is too slow: True lets the command pass, and logs it; False answers
             `unavailable`.
-        clock: returns the UTC time of entries.
+        presence: whether users see who of their rooms is online; False: everybody is offline.
+        clock: returns the UTC time of entries, and at which users are last seen.
         new_id: returns a fresh id of at least 64 random bits.
         uniform: returns a random number between its two arguments. A node that lost a seq to another node waits that
             many seconds.
@@ -114,6 +117,7 @@ class Chat:
         gate: Gate | None = None,
         gate_s: float = GATE_S,
         gate_open: bool = False,
+        presence: bool = True,
         clock: Callable[[], datetime] = utc_now,
         new_id: Callable[[], str] = ids.new_id,
         uniform: Callable[[float, float], float] = random.uniform,
@@ -139,6 +143,9 @@ class Chat:
             publish_marker=self._hints.put_one if bus else lambda _: None,
             publish_block=self._hints.put_one if bus else lambda _: None,
             publish_typing=self._hints.put_one if bus else lambda _: None,
+            publish_presence=self._hints.put_one if bus else None,
+            registry=registry,
+            presence=presence,
             directory=lookup,
             rules=rules,
             uniform=uniform,
@@ -196,6 +203,7 @@ class Chat:
         self._background.repeat("expiring commands", self._hub.timeouts.expire)
         self._background.repeat("watching who types", self._hub.typing.run)
         self._sockets.start_tasks(self._background)
+        self._hub.presence.start_tasks(self._background)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -208,6 +216,7 @@ class Chat:
         self._feeds.leave()
         with anyio.move_on_after(DRAIN_S, shield=True):
             await self._dispatcher.in_flight.at_most(0)
+        await self._hub.presence.finish()
         self._hub.open = False
         try:
             await self._entered.__aexit__(kind, error, traceback)
@@ -413,12 +422,16 @@ class Chat:
             rooms=self._hub.rooms_count,
             users=self._hub.users_count,
             sockets=len(self._sockets.here),
+            watched=self._hub.presence.watched_count,
             in_flight=self._dispatcher.in_flight.count,
             idle_tasks=self._background.idle,
         )
 
     def _publish(self, entries: Sequence[Entry]) -> None:
         self._feeds.note_entries()
+        if self._hub.presence.is_watched:
+            for entry in entries:
+                self._hub.presence.note_memberships(entry.affects)
         if self._bus:
             self._hints.put_entries(entries)
 
@@ -435,3 +448,5 @@ class Chat:
                 self._hub.note_block(hint.user, hint.other)
             case TypingHint():
                 self._hub.take_typing_hint(hint)
+            case PresenceHint():
+                self._hub.presence.take_hint(hint)

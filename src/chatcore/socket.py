@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeAlias
 
+from attrs import evolve
+
 from .commands.command import Command, ReadingCommand, RoomCommand
 from .commands.dispatcher import CommandDispatcher
 from .commands.table import COMMANDS
@@ -74,6 +76,10 @@ class Socket:
                 _answer(answer, await self._read(command))
             else:
                 raise TypeError(f"{type(command).__name__} neither reads nor appends")
+
+    def note_away(self, away: bool) -> None:
+        """Note what the client has said about its user in ``info``."""
+        self.info = evolve(self.info, away=away)
 
     def send(self, push: Push) -> None:
         """Send a push to this socket alone."""

@@ -79,6 +79,7 @@ class Sockets:
         background.repeat("watching deadlines", self._access_expiry.watch)
         if self._leases:
             background.repeat("renewing leases", partial(self._leases.renew, self._close))
+            background.repeat("telling the registry who is away", self._leases.write_changes)
 
     def leave(self) -> None:
         """Close all sockets with `bye shutdown`, and open no further ones."""
@@ -100,6 +101,7 @@ class Sockets:
         if authenticate:
             live.refresh = partial(self._refresh, info, authenticate)
         socket = Socket(self._dispatcher, live, info, self._loop)
+        live.note_away = socket.note_away if self._leases is None else partial(self._note_away, socket, self._leases)
         self._hub.enter(live)
         self.here[info.id] = socket
         try:
@@ -112,7 +114,9 @@ class Sockets:
             del self.here[info.id]
             self._access_expiry.forget(info.id)
             socket.end()
-            live.refresh = None  # it refers to the transport, which refers to the socket: a cycle
+            live.refresh = live.note_away = (
+                None  # they refer to the socket, and to the transport that refers to it: cycles
+            )
             if self._leases:
                 await self._leases.remove(info)
 
@@ -157,6 +161,7 @@ class Sockets:
         epoch = self._store.epoch
         return Ready(
             epoch=epoch,
+            features=self._hub.presence.features,
             user=info.user,
             device=info.device,
             socket=info.id,
@@ -177,6 +182,10 @@ class Sockets:
             return None
         self._access_expiry.set(info.id, principal.expires_at)
         return self._seconds_until(principal.expires_at)
+
+    def _note_away(self, socket: Socket, leases: Leases, away: bool) -> None:
+        socket.note_away(away)
+        leases.change(socket.info)
 
     def _seconds_until(self, moment: datetime) -> int:
         return max(0, int((moment - self._clock()).total_seconds()))

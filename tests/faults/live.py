@@ -12,6 +12,7 @@ CONCURRENT_READS = "tests/unit/live/test_concurrent_reads.py"
 RECENT_HEADS = "tests/unit/live/test_recent_heads.py"
 BLOCKS = "tests/unit/test_blocks.py"
 TYPING = "tests/unit/live/test_typing.py"
+PRESENCE, NODES = "tests/unit/test_presence.py", "tests/unit/test_presence_nodes.py"
 CHAT = "tests/unit/test_chat.py"
 GROWTH = "tests/unit/test_call_growth.py"
 
@@ -247,6 +248,97 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "blocks.isdisjoint({(user, inviter), (inviter, user)})",
             "True",
             f"{BLOCKS}::test_invitation_across_a_block_is_answered_and_listed_but_not_pushed",
+        ),
+    ),
+    # Presence.
+    "A user is present for 10 s after the last socket": (
+        Fault(
+            "offline-at-once",
+            "chatcore.live.presence:Presence._evaluate",
+            "watched.ended_at + GRACE_S",
+            "watched.ended_at",
+            f"{PRESENCE}::test_user_who_comes_back_within_10_s_is_online_throughout",
+        ),
+    ),
+    "The registry is asked before a user is offline": (
+        Fault(
+            "offline-without-a-question",
+            "chatcore.live.presence:Presence._evaluate",
+            "held_until > read_at or seen",
+            "held_until > current_time()",
+            f"{NODES}::test_user_who_moves_between_nodes_is_online_throughout",
+        ),
+    ),
+    "An answer to an earlier question does not undo a later one": (
+        Fault(
+            "stale-answer-of-registry-counts",
+            "chatcore.live.presence:Presence._read_elsewhere",
+            "number > watched.question",
+            "True",
+            f"{NODES}::test_answer_of_an_earlier_question_does_not_undo_a_later_one",
+        ),
+    ),
+    "Visibility is read again when a membership changes": (
+        Fault(
+            "memberships-not-noted-for-presence",
+            "chatcore.live.presence:Presence.note_memberships",
+            "self._changed(pair)",
+            "pass",
+            f"{PRESENCE}::test_user_is_hidden_once_no_room_is_shared",
+        ),
+    ),
+    "A visibility that was read before a change does not count": (
+        Fault(
+            "stale-visibility-counts",
+            "chatcore.live.presence:Presence._read_visibility",
+            "pair.changes == changes[pair] and self._is_live(pair)",
+            "self._is_live(pair)",
+            f"{PRESENCE}::test_block_during_a_read_is_not_overlooked",
+        ),
+    ),
+    "What changes during a command is pushed after its answer": (
+        Fault(
+            "change-during-command-pushed-first",
+            "chatcore.live.presence:Presence._send",
+            "pair.shown is None or",
+            "",
+            f"{PRESENCE}::test_change_during_the_command_follows_its_answer",
+        ),
+    ),
+    "A command that fails leaves the former users watched": (
+        Fault(
+            "failed-command-ends-watch",
+            "chatcore.live.presence:Presence.read",
+            "self._watches.setdefault(socket, []).append(watch)",
+            "for former in self._watches.get(socket, ()):\n    self._detach(former)\nself._watches[socket] = [watch]",
+            f"{PRESENCE}::test_command_that_fails_leaves_the_former_set",
+        ),
+    ),
+    "A stranger who watches costs no reads": (
+        Fault(
+            "strangers-read-at-each-change",
+            "chatcore.live.presence:Presence._push",
+            "if pair.visible is None and self._is_live(pair)",
+            "if not pair.visible and self._is_live(pair)",
+            f"{PRESENCE}::test_stranger_who_watches_costs_no_reads_when_states_change",
+        ),
+    ),
+    "A clean stop writes when connected users were last seen": (
+        Fault(
+            "stop-forgets-connected-users",
+            "chatcore.live.presence:Presence.finish",
+            "self._users if self.enabled else ()",
+            "()",
+            f"{PRESENCE}::test_clean_stop_writes_when_connected_users_were_last_seen",
+        ),
+    ),
+    "A watch ends with its socket": (
+        Fault(
+            "watch-outlives-socket",
+            "chatcore.live.presence:Presence.closed",
+            "self._detach(watch)",
+            "pass",
+            f"{PRESENCE}::test_watches_leave_nothing_after_their_sockets",
         ),
     ),
     # The object.

@@ -119,6 +119,33 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "tests/unit/test_find_people.py::test_user_who_blocks_is_not_found_by_the_blocked_user",
         ),
     ),
+    "A block hides presence in both directions": (
+        Fault(
+            "blocker-sees-blocked-user",
+            "chatcore.live.presence:Presence._blocks_between",
+            "((user, other), (other, user))",
+            "((user, other),)",
+            "tests/unit/test_presence.py::test_strangers_unknown_users_and_blocked_users_are_equal",
+        ),
+    ),
+    "Only members of a common room see each other": (
+        Fault(
+            "invited-user-sees-presence",
+            "chatcore.ports.log_store:LogStore.fellow_members",
+            "any(other in room.members for room in rooms)",
+            "any(room.listed_member(other) for room in rooms)",
+            "tests/unit/test_presence.py::test_user_is_shown_once_a_room_is_shared_and_not_while_invited",
+        ),
+    ),
+    "Presence can be switched off": (
+        Fault(
+            "presence-stays-on",
+            "chatcore.live.presence:Presence.read",
+            "not self.enabled",
+            "False",
+            "tests/unit/test_presence.py::test_presence_switched_off_shows_everybody_offline_and_stores_nothing",
+        ),
+    ),
     "People are found whatever the case": (
         Fault(
             "prefix-compared-as-written",

@@ -183,10 +183,12 @@ SAMPLES = (
     Sample(command="block", method="PUT", path="/blocks/{user}", in_path={"user": "bob"}),
     Sample(command="unblock", method="DELETE", path="/blocks/{user}", in_path={"user": "bob"}),
     Sample(command="blocks", method="GET", path="/blocks"),
+    Sample(command="presence", method="GET", path="/presence", fields={"user": "bob"}),
 )
 SOCKET_ONLY: Mapping[str, Mapping[str, Json]] = {
     "typing": {"room": PRIVATE, "on": True},
     "auth.refresh": {"token": "a token"},
+    "presence.set": {"state": "away"},
 }
 """The fields of the commands without a route."""
 
@@ -314,6 +316,8 @@ WRONG: Mapping[str, Mapping[str, Sequence[Json]]] = {
     "unblock": {"user": NO_USER_SEGMENTS},
     "blocks": {},
     "typing": {"room": NO_TEXTS, "on": NO_BOOLEANS},
+    "presence": {"users": ("bob", "%5B%22bob%22%5D", "x")},  # as of `profiles`
+    "presence.set": {"state": (*NO_TEXTS, "", "offline", "Online", "away ")},
     "auth.refresh": {"token": (*NO_TEXTS, "", "x" * 16_385)},
 }  # fmt: skip
 WRONG_IN_QUERY: Mapping[str, Sequence[str]] = {

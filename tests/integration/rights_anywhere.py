@@ -72,6 +72,14 @@ def _profiles(whom: str) -> Elsewhere:
     )
 
 
+def _presence(whom: str) -> Elsewhere:
+    return Elsewhere(
+        command="presence",
+        routes=("GET /presence",),
+        fields=lambda asker: {"users": [f"{whom}-{asker.cast.number}"]},
+    )
+
+
 def _about(command: str, route: str, whom: str) -> Elsewhere:
     return Elsewhere(
         command=command,
@@ -114,6 +122,10 @@ ELSEWHERE: Mapping[str, Elsewhere] = {
     "unblock a stranger": _about("unblock", UNBLOCK, "other-stranger"),
     "unblock nobody": _about("unblock", UNBLOCK, "other-nobody"),
     "blocks": Elsewhere(command="blocks", routes=("GET /blocks",), fields=lambda _: {}),
+    "presence of a stranger": _presence("other-stranger"),
+    "presence of nobody": _presence("other-nobody"),
+    "presence of a blocker": _presence("other-admin"),
+    "presence.set": Elsewhere(command="presence.set", fields=lambda _: {"state": "online"}),
     "message.send to a blocker": _send("other-admin"),
     "history with a blocker": _history("other-admin"),
     "room.create with a blocker": _create("other-stranger", "other-admin"),

@@ -135,6 +135,10 @@ block oneself                        U           U         I
 unblock a stranger                   U           U         +
 unblock nobody                       U           U         +
 blocks                               U           U         +
+presence of a stranger               U           U         +
+presence of nobody                   U           U         +
+presence of a blocker                U           U         +
+presence.set                         .           .         +
 message.send to a blocker            U           U         F
 history with a blocker               U           U         +
 room.create with a blocker           U           U         F

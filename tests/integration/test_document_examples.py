@@ -173,6 +173,8 @@ async def carry_out_requests(server: Server, steps: Sequence[Step]) -> None:
     for step in steps:
         if step.sent.path == "/sockets":
             opened.append(await Socket.connect(server, "alice", is_plain=True))
+        if step.sent.path.startswith("/presence"):
+            opened.append(await Socket.connect(server, "bob", is_plain=True))
         path, body = values.fill_path(step.sent.path), values.fill(step.sent.body)
         status, answer = await server.request(step.user, step.sent.method, path, body)
         assert status == step.answer.status, f"{step.sent}: {status} {answer}"
@@ -212,6 +214,8 @@ async def check_pushes(server: Server, sockets: Mapping[str, Socket]) -> None:
     for user, socket in sockets.items():
         await socket.call('{"id": 1, "event": "unread", "data": {}}' if socket.is_plain else '421["unread", {}]')
         assert socket.pushes, user
+    if not any(event == "presence" for event, _ in sockets["alice"].pushes):
+        await sockets["alice"].until("presence")  # changes are collected for a moment
     ready = next(body for event, body in sockets["alice"].pushes if event == "ready")
     status, _ = await server.request("alice", "DELETE", f"/sockets/{ready['socket']}", None)
     assert status == 204

@@ -100,7 +100,6 @@ async def test_unknown_path_is_not_found_with_or_without_token(
 
 async def test_command_not_served_yet_is_404_or_405(node: HttpNode) -> None:
     for method, path, status in [
-        ("GET", "/presence?user=bob", 404),
         ("PUT", f"/rooms/{GROUP}/typing", 404),
         ("PUT", "/auth/refresh", 404),
     ]:

@@ -9,7 +9,7 @@ from chatcore.commands.table import COMMANDS
 from tests.integration.protocol_examples import PAGE, Play, examples
 from tests.integration.serving import serving
 
-PUSHES = {"ready", "room", "entry", "room.gone", "marker", "typing", "auth.expiring", "bye"}
+PUSHES = {"ready", "room", "entry", "room.gone", "marker", "typing", "presence", "auth.expiring", "bye"}
 SHORT_LIVED = "CHATCORE_ACCESS_TOKEN_S=30"
 
 

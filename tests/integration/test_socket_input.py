@@ -103,7 +103,7 @@ NAMING = [
     (command, fields, name)
     for command, fields in REQUESTS
     for attribute in COMMANDS[command].user_fields
-    if not COMMANDS[command].skips_impossible_users
+    if COMMANDS[command].impossible_users == "refused"
     if (name := wire_name(getattr(attrs.fields(COMMANDS[command]), attribute))) in {*fields, *LISTS}
 ]
 

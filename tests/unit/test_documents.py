@@ -137,7 +137,7 @@ def test_refusals_of_command_are_those_of_contract(command: str) -> None:
     expected = page.refusals_of(command) | page.general_refusals()
     if "key" in page.fields_of(command):
         expected.add("key_reused")
-    if COMMANDS[command].user_fields and not COMMANDS[command].skips_impossible_users:
+    if COMMANDS[command].user_fields and COMMANDS[command].impossible_users == "refused":
         assert "no account\n  can have is unknown: `not_found`" in page.section("Users")
         expected.add("not_found")
     for channel in CHANNELS:

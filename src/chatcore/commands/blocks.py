@@ -59,6 +59,7 @@ class UnblockUser(ReadingCommand[BlockResult]):
 
     async def handle(self, context: Context) -> BlockResult:
         await context.store.unblock(context.user, self.user)
+        context.hub.presence.note_block(context.user, self.user)
         return BlockResult()
 
 

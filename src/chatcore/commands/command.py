@@ -77,8 +77,9 @@ class Command(ABC, Generic[Answer_co]):
     routes: ClassVar[Routes] = ()
     user_fields: ClassVar[UserFields] = ()
     """The attributes that hold a user id or a list of user ids."""
-    skips_impossible_users: ClassVar[bool] = False
-    """Whether a list of users leaves out ids that no user can have. Otherwise they fail the command with `NotFound`."""
+    impossible_users: ClassVar[Literal["refused", "skipped", "kept"]] = "refused"
+    """What is done with ids that no user can have: the command fails with `NotFound`, or a list leaves them out, or has
+    them as they are."""
     refusals: ClassVar[Refusals] = {}
     """The refusals that are special to the command, beside `GENERAL_REFUSALS` and `KEYED_REFUSALS`."""
     conditions: ClassVar[Conditions] = ()

@@ -72,11 +72,7 @@ class CommandDispatcher:
         if self.canonical is None:
             return command
         named = {name: getattr(command, name) for name in command.user_fields}
-        users = {
-            name: self._canonical_users(value, skips=command.skips_impossible_users)
-            for name, value in named.items()
-            if value is not None
-        }
+        users = {name: self._canonical_users(value, command) for name, value in named.items() if value is not None}
         return evolve(command, **users) if users else command
 
     async def read(self, user: UserId, command: ReadingCommand[A], socket: LiveSocket | None) -> A:
@@ -209,10 +205,12 @@ class CommandDispatcher:
             log.exception("canonical failed")
             raise Internal from None
 
-    def _canonical_users(self, value: UserId | Sequence[UserId], *, skips: bool) -> UserId | Sequence[UserId]:
+    def _canonical_users(self, value: UserId | Sequence[UserId], command: Command[object]) -> UserId | Sequence[UserId]:
         if isinstance(value, str):
             return self._canonical_user(value)
-        if skips:
+        if command.impossible_users == "kept":
+            return [self.canonical_user(user) or user for user in value]
+        if command.impossible_users == "skipped":
             return [canonical for user in value if (canonical := self.canonical_user(user)) is not None]
         return [self._canonical_user(user) for user in value]
 

@@ -1,7 +1,7 @@
 """The command that reads the profiles of users."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from attrs import field, frozen
 
@@ -36,7 +36,7 @@ class Profiles(ReadingCommand[ProfilesResult]):
     name = "profiles"
     routes: ClassVar[Routes] = (Route("GET", "/profiles"),)
     user_fields: ClassVar[UserFields] = ("users",)
-    skips_impossible_users: ClassVar[bool] = True
+    impossible_users: ClassVar[Literal["refused", "skipped", "kept"]] = "skipped"
 
     users: Sequence[UserId] = field(
         converter=fields.ids, validator=fields.users(USERS_MAX), metadata={fields.QUERY_NAME: "user"}

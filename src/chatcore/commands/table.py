@@ -20,6 +20,7 @@ from .membership import (
 )
 from .messages import DeleteMessage, EditMessage, React, SendMessage
 from .people import FindPeople
+from .presence import GetPresence, SetPresence
 from .profiles import Profiles
 from .rooms import CreateRoom, GetRoom, ListPublicRooms, ListRooms, UpdateRoom
 from .sync import Sync
@@ -55,6 +56,8 @@ COMMANDS: Mapping[str, type[Command[Any]]] = {
         ListBlocks,
         FindPeople,
         SetTyping,
+        SetPresence,
+        GetPresence,
         RefreshAuth,
     )
 }

@@ -8,8 +8,9 @@ from ..domain.entries import Entry
 from ..domain.state import RoomView
 from ..errors import ChatError, NotFound, Unavailable
 from ..ids import RoomId, Seq, UserId, is_room_id, private_room_id
-from ..ports.bus import BlockHint, MarkerHint, TypingHint
+from ..ports.bus import BlockHint, MarkerHint, PresenceHint, TypingHint
 from ..ports.pushes import MarkerPush
+from ..ports.registry import SocketRegistry
 from ..ports.store import Store
 from ..ports.user_directory import UserDirectory
 from .appender import Appender
@@ -19,6 +20,7 @@ from .command_timeouts import CommandTimeouts
 from .live_sockets import LiveSocket, LiveUser, Subscription
 from .marker_pushes import MarkerDelivery, MarkerPushes
 from .memberships import Memberships
+from .presence import Presence
 from .recent_heads import RecentHeads
 from .room import LiveRoom
 from .room_context import RoomContext
@@ -42,6 +44,9 @@ class Hub:
         publish_marker: Callable[[MarkerHint], None],
         publish_block: Callable[[BlockHint], None],
         publish_typing: Callable[[TypingHint], None],
+        publish_presence: Callable[[PresenceHint], None] | None,
+        registry: SocketRegistry | None,
+        presence: bool,
         directory: UserDirectory | None,
         rules: Rules,
         uniform: Callable[[float, float], float],
@@ -57,6 +62,15 @@ class Hub:
         self.timeouts: CommandTimeouts = CommandTimeouts()
         self.memberships: Memberships = Memberships(store, self._users, self.subscribe)
         self.typing: Typing = Typing(background, store, node, self._members, publish_typing)
+        self.presence: Presence = Presence(
+            store,
+            self._users,
+            registry=registry,
+            node=node,
+            clock=now,
+            publish=publish_presence,
+            enabled=presence,
+        )
         self._context = RoomContext(
             store=store,
             appender=Appender(store, background.start),
@@ -125,6 +139,7 @@ class Hub:
             self.typing.leave(socket)
         for room in tuple(socket.subscriptions):
             self._unsubscribe(socket, room)
+        self.presence.closed(socket)
 
     def _unsubscribe(self, socket: LiveSocket, room: RoomId) -> Subscription:
         subscription = socket.subscriptions[room]
@@ -194,6 +209,7 @@ class Hub:
         for room, seq in joined.items():
             self.subscribe(room, Subscription(socket, seq - 1, member=False), known=seq)
         self.memberships.check_invitations(socket)
+        self.presence.opened(socket)
 
     def abandon(self) -> None:
         """Fail all pending commands with `Unavailable`, once no task runs that would answer them."""
@@ -209,6 +225,7 @@ class Hub:
         """
         if not self.open:
             return
+        self.presence.note_memberships(affects)
         live = self._rooms.get(room)
         if live is not None:
             live.raise_known(seq, entry)
@@ -219,8 +236,9 @@ class Hub:
                 self.memberships.check_soon(user, room)
 
     def note_block(self, user: UserId, other: UserId) -> None:
-        """Note that ``user`` may have blocked ``other`` since their private room was read, or one of the two typed."""
+        """Note that a block of ``user`` may be new: to private room, typing and presence of the two."""
         self.typing.note_block(user, other)
+        self.presence.note_block(user, other)
         if live := self._rooms.get(private_room_id(user, other)):
             live.note_block()
 

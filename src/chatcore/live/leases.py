@@ -15,6 +15,8 @@ from ..ports.registry import SocketInfo, SocketRegistry
 
 RENEWAL_S = 10
 """Seconds between two renewals."""
+CHANGES_S = 0.5
+"""Seconds for which changes of sockets are collected before they are written."""
 TIMEOUT_S = 1
 """The most seconds for which opening or closing a socket waits for the registry."""
 
@@ -29,6 +31,8 @@ class Leases:
         self._node = node
         self._sockets: dict[str, SocketInfo] = {}
         self._requested = anyio.Event()
+        self._changed: dict[str, None] = {}
+        self._any_changed = anyio.Event()
 
     async def add(self, socket: SocketInfo) -> None:
         """Add a socket. An error of the registry is logged."""
@@ -41,6 +45,28 @@ class Leases:
         del self._sockets[socket.id]
         with anyio.move_on_after(TIMEOUT_S, shield=True), _tolerated():
             await self._registry.remove(socket)
+
+    def change(self, socket: SocketInfo) -> None:
+        """Let `write_changes` write a socket whose ``away`` has changed."""
+        if socket.id in self._sockets:
+            self._sockets[socket.id] = socket
+            self._changed[socket.id] = None
+            self._any_changed.set()
+
+    async def write_changes(self) -> None:
+        """Wait for changed sockets, and write them. Raises `Unavailable`."""
+        await self._any_changed.wait()
+        await anyio.sleep(CHANGES_S)
+        while self._changed:
+            changed = next(iter(self._changed))
+            # Before the write: the socket may change again meanwhile.
+            del self._changed[changed]
+            try:
+                await self._add_again(changed)
+            except BaseException:
+                self._changed[changed] = None
+                raise
+        self._any_changed = anyio.Event()
 
     async def of_user(self, user: UserId) -> Sequence[SocketInfo]:
         """Return the user's sockets on all nodes, oldest first. Raises `Unavailable`."""

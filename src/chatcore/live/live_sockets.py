@@ -23,6 +23,10 @@ class LiveSocket:
     """Counts the socket's commands that are not answered."""
     refresh: Callable[[str | None], Awaitable[int | None]] | None = None
     """Extends the socket's access with a token. Returns the seconds left, or None. Raises `Unauthenticated`."""
+    away: bool = False
+    """Whether the client has said that its user is away."""
+    note_away: Callable[[bool], None] | None = None
+    """Tells the registry of sockets that ``away`` has changed."""
     connecting: bool = True
     ended: bool = False
     syncing_rooms: set[RoomId] = field(factory=set)

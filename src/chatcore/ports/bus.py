@@ -83,7 +83,15 @@ class TypingHint:
     number: int
 
 
-Hint: TypeAlias = RoomHint | MarkerHint | RevocationHint | BlockHint | TypingHint
+@frozen(kw_only=True)
+class PresenceHint:
+    """Sockets of ``users`` were opened on ``node``, or their clients have said whether the users are away."""
+
+    node: str
+    users: frozenset[UserId]
+
+
+Hint: TypeAlias = RoomHint | MarkerHint | RevocationHint | BlockHint | TypingHint | PresenceHint
 
 
 class Bus(ABC):

@@ -1,11 +1,13 @@
 """Pushes to sockets, and their bodies other than entries."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 from attrs import define, field, frozen
 
 from ..domain.entries import Entry, MembershipState
+from ..domain.presence import PresenceState
 from ..domain.state import RoomView
 from ..ids import RoomId, Seq, UserId
 
@@ -93,6 +95,15 @@ class TypingPush:
     users: Sequence[UserId]
 
 
+@frozen(kw_only=True)
+class PresencePush:
+    """The presence of a user whom the socket watches. ``last_seen`` is the end of the user's last socket."""
+
+    user: UserId
+    state: PresenceState
+    last_seen: datetime | None = None
+
+
 @frozen
 class Expiring:
     """The socket's access ends in ``expires_in`` seconds."""
@@ -124,7 +135,7 @@ class Ready:
     features: Sequence[str] = ()
 
 
-PushBody: TypeAlias = Entry | Room | RoomGone | MarkerPush | TypingPush | Expiring | Ready | Bye
+PushBody: TypeAlias = Entry | Room | RoomGone | MarkerPush | TypingPush | PresencePush | Expiring | Ready | Bye
 
 
 @define(eq=False)

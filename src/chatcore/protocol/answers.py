@@ -13,13 +13,14 @@ from ..commands.markers import MarkResult
 from ..commands.membership import MemberPage
 from ..commands.messages import EditResult, SendResult
 from ..commands.people import PeopleResult
+from ..commands.presence import PresenceResult, PresenceSet
 from ..commands.profiles import ProfilesResult
 from ..commands.rooms import RoomList
 from ..commands.sync import RoomSync, SyncResult
 from ..commands.typing import TypingResult
 from ..ports.pushes import Room
 from ..ports.room_views import UnreadTotal
-from .objects import entry_objects, membership_object, room_object
+from .objects import entry_objects, membership_object, room_object, user_presence_object
 from .values import Object, timestamp
 
 
@@ -89,6 +90,10 @@ def _people_object(result: PeopleResult) -> Object:
     return {"people": [attrs.asdict(person, filter=lambda _, value: value is not None) for person in result.people]}
 
 
+def _presence_object(result: PresenceResult) -> Object:
+    return {"presence": {user: user_presence_object(shown) for user, shown in result.presence.items()}}
+
+
 def _member_page_object(page: MemberPage) -> Object:
     wire: Object = {"members": [attrs.asdict(row) for row in page.members]}
     return wire | ({"next": page.next} if page.next else {})
@@ -110,6 +115,8 @@ _ANSWERS: Mapping[type, Callable[[Any], Object]] = {
     UnreadTotal: attrs.asdict,
     ProfilesResult: _profiles_object,
     PeopleResult: _people_object,
+    PresenceSet: attrs.asdict,
+    PresenceResult: _presence_object,
     BlockResult: attrs.asdict,
     TypingResult: attrs.asdict,
     BlockedUsers: lambda blocked: {"users": list(blocked.users)},

@@ -267,6 +267,12 @@ EXAMPLES: Sequence[Example] = (
     ),
     Example(command="rooms.public", fields={"prefix": "Ca"}, answer={"rooms": [_CAKE]}),
     Example(command="people", fields={"prefix": "Ca"}, answer={"people": [{"user": "carol"}]}),
+    Example(
+        command="presence",
+        fields={"users": ["bob", "carol"]},
+        answer={"presence": {"bob": {"state": "online"}, "carol": {"state": "offline"}}},
+    ),
+    Example(command="presence.set", user="bob", fields={"state": "away"}, answer={}),
     Example(command="block", fields={"user": "carol"}, answer={}),
     Example(command="blocks", fields={}, answer={"users": ["carol"]}),
     Example(command="unblock", fields={"user": "carol"}, answer={}),
@@ -290,7 +296,7 @@ def step_name(step: int) -> str:
 PUSH_EXAMPLES: Mapping[str, Object] = {
     "ready": {
         "protocol": 1,
-        "features": [],
+        "features": ["presence"],
         "epoch": EPOCH,
         "user": "alice",
         "device": DEVICE,
@@ -313,6 +319,7 @@ PUSH_EXAMPLES: Mapping[str, Object] = {
     "room.gone": {"room": TEA},
     "marker": {"room": PRIVATE, "user": "alice", "read": 2, "delivered": 2},
     "typing": {"room": PRIVATE, "users": ["alice"]},
+    "presence": {"user": "bob", "state": "away"},
     "auth.expiring": {"expires_in": 60},
     "bye": {"code": "kicked", "resumable": False},
 }

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from ..commands.answer_sizes import LAST_BODY_BYTES_MAX
 from ..domain.entries import Entry, Message, Opened
+from ..domain.presence import UserPresence
 from ..domain.state import RoomView
 from ..errors import ChatError
 from ..ids import private_room_users
-from ..ports.pushes import Room
+from ..ports.pushes import PresencePush, Room
 from .events import KINDS, event_object, opens_object
 from .values import Object, timestamp
 
@@ -27,6 +28,12 @@ def entry_object(entry: Entry) -> Object:
     if entry.opens:
         wire["opens"] = opens_object(entry.opens)
     return wire
+
+
+def user_presence_object(presence: UserPresence | PresencePush) -> Object:
+    """Return the wire object of what is shown of a user."""
+    wire: Object = {"state": presence.state}
+    return wire if presence.last_seen is None else wire | {"last_seen": timestamp(presence.last_seen)}
 
 
 def room_object(room: Room) -> Object:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..domain.entries import Entry
-from ..ports.pushes import Bye, Expiring, MarkerPush, Ready, Room, RoomGone, TypingPush
-from .objects import entry_object, room_object
+from ..ports.pushes import Bye, Expiring, MarkerPush, PresencePush, Ready, Room, RoomGone, TypingPush
+from .objects import entry_object, room_object, user_presence_object
 from .values import Object
 
 PUSHES: Mapping[str, type] = {
@@ -15,6 +15,7 @@ PUSHES: Mapping[str, type] = {
     "room.gone": RoomGone,
     "marker": MarkerPush,
     "typing": TypingPush,
+    "presence": PresencePush,
     "auth.expiring": Expiring,
     "bye": Bye,
 }
@@ -41,6 +42,10 @@ def _marker_object(marker: MarkerPush) -> Object:
 
 def _typing_object(typing: TypingPush) -> Object:
     return {"room": typing.room, "users": list(typing.users)}
+
+
+def _presence_object(presence: PresencePush) -> Object:
+    return {"user": presence.user, **user_presence_object(presence)}
 
 
 def _ready_object(ready: Ready) -> Object:
@@ -74,6 +79,7 @@ _WRITERS: Mapping[type, Callable[[Any], Object]] = {
     RoomGone: _room_gone_object,
     MarkerPush: _marker_object,
     TypingPush: _typing_object,
+    PresencePush: _presence_object,
     Expiring: _expiring_object,
     Ready: _ready_object,
     Bye: _bye_object,

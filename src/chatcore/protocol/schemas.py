@@ -60,7 +60,7 @@ _OMITTED_IF_EMPTY = ((ProfilesResult, "rest"),)
 def refusals_of(command: type[Command[Any]]) -> Refusals:
     """Return the codes of all errors that a command may be refused with, and when."""
     general = {**(KEYED_REFUSALS if issubclass(command, RoomCommand) else {}), **GENERAL_REFUSALS}
-    if command.user_fields and not command.skips_impossible_users:
+    if command.user_fields and command.impossible_users == "refused":
         general = {**NAMING_REFUSALS, **general}
     own = {
         code: f"{when}; {general[code]}" if code in ("invalid", "unauthenticated") else when

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
-from ..ports.bus import BlockHint, Bus, Hint, MarkerHint, RevocationHint, RoomHint, TypingHint
+from ..ports.bus import BlockHint, Bus, Hint, MarkerHint, PresenceHint, RevocationHint, RoomHint, TypingHint
 from .builders import message, opened, opens
 from .logs import HOSTILE_NAMES
 
@@ -25,6 +25,7 @@ HINTS: Sequence[Hint] = [
     BlockHint(user="alice", other="'Täg'"),
     TypingHint(node="n1", room="room", user="'Täg'", on=True, number=1),
     TypingHint(node="n1", room="room", user="'Täg'", on=False, number=2**53),
+    PresenceHint(node="n1", users=frozenset({"alice", *HOSTILE_NAMES})),
     *(RoomHint(room=name, seq=1, affects=(name,), entry=message(name, 2, name)) for name in HOSTILE_NAMES),
 ]
 

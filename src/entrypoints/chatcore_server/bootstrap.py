@@ -68,6 +68,7 @@ def bootstrap(settings: Settings) -> Components:
         canonical=accounts.canonical,
         rules=rules,
         limits=_command_limits(settings, limiter),
+        presence=settings.presence == "on",
     )
     return Components(chat, accounts, limiter)
 

@@ -55,6 +55,10 @@ def signup(raw: str) -> str:
     return _one_of(raw, "open", "closed")
 
 
+def presence(raw: str) -> str:
+    return _one_of(raw, "on", "off")
+
+
 def limits(raw: str) -> str:
     return _one_of(raw, "on", "off")
 

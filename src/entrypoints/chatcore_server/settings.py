@@ -134,6 +134,14 @@ class Settings(StoreSettings):
         Literal["open", "closed"],
         _setting("SIGNUP", converters.signup, "Whether clients of the server may create accounts: open or closed."),
     ] = "open"
+    presence: Annotated[
+        Literal["on", "off"],
+        _setting(
+            "PRESENCE",
+            converters.presence,
+            "Whether users see who of their rooms is online. off: everybody is offline.",
+        ),
+    ] = "on"
     trusted_proxies: Annotated[
         Proxies,
         _setting(

@@ -10,6 +10,7 @@ from ...chat import Chat
 from ...commands.command import ChangeCommand, Command, ReadingCommand, RoomCommand
 from ...commands.history import History
 from ...commands.messages import SendMessage
+from ...commands.presence import GetPresence
 from ...commands.rooms import CreateRoom, GetRoom
 from ...domain.blocks import BlockedPair, private_room_pairs
 from ...domain.decider import decide
@@ -21,8 +22,9 @@ from ...errors import ChatError, Forbidden
 from ...ids import Key, RoomId, Seq, UserId, is_room_id, private_room_id
 from ...protocol import KINDS, Object, answer_object, entry_object, error_object
 from .clients import Client
+from .cluster import Cluster
 from .processes import Process
-from .profile import UNKNOWN_USER
+from .profile import STRANGER, UNKNOWN_USER
 from .read_checker import ANSWER_BYTES_MAX, READ_CHECKS, size_of
 from .reference_log import StoredLog, StoredLogs
 from .world import NOON, Attempt, PushedEntry, World
@@ -37,6 +39,7 @@ TYPING_LATE_S = 30
 """Seconds after which a node knows of the removals and blocks by other nodes, whatever its faults."""
 TYPED_ROOMS = 10
 CLOCK_S = 1e-6
+HIDDEN: Object = {"state": "offline"}
 ENTRY_FIELDS = ("kind", "title", "peer", "head")
 """The fields of a Room object that entries keep up to date at a client."""
 
@@ -525,6 +528,42 @@ def _check_client(world: World, client: Client, fresh: Mapping[RoomId, FreshRoom
             room["me"][field] for field in ("role", "state")
         ]:
             world.violation(f"{client.device} shows me in {name} as {shown_room['me']}, expected {room['me']}")
+
+
+async def check_presence(world: World, cluster: Cluster, clients: Sequence[Client], logs: StoredLogs) -> None:
+    """Check that every node, and every client that watches, shows who is online."""
+    connections = [connection for node in cluster.running for connection in node.connections]
+    away = {user: [c.away for c in connections if c.user == user] for user in (*world.users, STRANGER)}
+    for watcher in away:
+        users = [user for user in away if _visible_at_end(world, watcher, user, logs) is not None]
+        hidden = [user for user in users if not _visible_at_end(world, watcher, user, logs)]
+        answers = [
+            answer_object(await node.chat.execute(watcher, GetPresence(users=users)))["presence"]
+            for node in cluster.running
+        ]
+        for user in users:
+            state = "offline" if user in hidden or not away[user] else "away" if all(away[user]) else "online"
+            expected = [answer[user] for answer in answers]
+            if {shown["state"] for shown in expected} != {state} or (user in hidden and expected[0] != HIDDEN):
+                world.violation(f"{watcher} is shown {user} as {expected}, expected {state}")
+            if any(shown != expected[0] for shown in expected):
+                world.violation(f"nodes show {user} to {watcher} differently: {expected}")
+            for client in clients:
+                if client.user == watcher and client.watched.get(user, expected[0]) != expected[0]:
+                    world.violation(f"{client.device} shows {user} as {client.watched[user]}, expected {expected[0]}")
+                world.counts["presence: compared"] += client.user == watcher and user in client.watched
+
+
+def _visible_at_end(world: World, watcher: UserId, user: UserId, logs: StoredLogs) -> bool | None:
+    """Return whether a user sees another one at the end of a run; None if a block may have been made or not."""
+    pairs = (watcher, user), (user, watcher)
+    may_be_blocked = any(world.blocks.may_be(pair, world.now, world.now, on=True) for pair in pairs)
+    may_be_free = all(world.blocks.may_be(pair, world.now, world.now, on=False) for pair in pairs)
+    if watcher == user:
+        return True
+    if not any(log.states[-1].member(watcher) and log.states[-1].member(user) for log in logs):
+        return False
+    return None if may_be_blocked and may_be_free else may_be_free
 
 
 def _may_be_hidden(world: World, user: UserId, log: StoredLog) -> bool:

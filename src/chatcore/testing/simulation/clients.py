@@ -46,6 +46,10 @@ class Client:
         """The users whom the device shows as typing, by room."""
         self.pending: dict[int, Object] = {}
         """The commands without an answer, by their number."""
+        self.watched: dict[UserId, Object] = {}
+        """What the device shows of the users whose presence it watches."""
+        self._watching: set[int] = set()
+        """The numbers of the commands that watch users."""
         self._world = world
         self._cluster = cluster
 
@@ -84,6 +88,8 @@ class Client:
         """Give a command."""
         number, effects = self.replica.send(name, data)
         self.pending[number] = data
+        if name == "presence":
+            self._watching.add(number)
         self._apply(effects)
 
     def sync(self, rooms: list[RoomId]) -> None:
@@ -115,8 +121,12 @@ class Client:
             case ("push", event, body):
                 if event == "marker" and body["room"] in self.rooms:
                     self.rooms[body["room"]].apply_marker(body)
+                elif event == "presence":
+                    self._presence_pushed(body)
                 self._apply(self.replica.pushed(event, body))
             case ("answer", number, answer):
+                if number in self._watching and answer["ok"]:
+                    self.watched = dict(answer["presence"])
                 self._apply(self.replica.answered(number, answer))
             case _:
                 self._disconnected()
@@ -127,6 +137,7 @@ class Client:
         self._world.trace("%s has lost %s", self.device, self.connection.id)
         self.connection.cut()
         self.connection = None
+        self.watched = {}
         self._apply(self.replica.disconnected())
         if self.wants_online:
             self._connect_later()
@@ -155,6 +166,15 @@ class Client:
                     self._world.call_later(seconds, self._retry, self.connection)
                 case _:
                     pass
+
+    def _presence_pushed(self, body: Object) -> None:
+        user = body["user"]
+        pushed = {name: value for name, value in body.items() if name != "user"}
+        if user not in self.watched:
+            self._world.violation(f"{self.device} got the presence of {user}, whom it does not watch")
+        elif pushed == self.watched[user]:
+            self._world.violation(f"{self.device} got {pushed} of {user} twice")
+        self.watched[user] = pushed
 
     def _retry(self, connection: SimulatedConnection | None) -> None:
         if connection is self.connection:

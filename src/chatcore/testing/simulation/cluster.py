@@ -245,7 +245,7 @@ class Cluster:
                         await world.cancellation.run(f"receive: {name}", receiving)
                         attempt.queued = True
                 finally:
-                    connection.is_left = True
+                    connection.left()
         except (ChatError, InjectedError) as error:
             failed = process.port_failed_at >= started_at or world.error_injected(process, started_at)
             if not (process.stopping or failed):

@@ -8,12 +8,14 @@ from typing import Any, TypeAlias
 
 import anyio
 
+from ...commands.presence import SetPresence
 from ...domain.entries import Entry
 from ...ids import UserId
 from ...ports.pushes import Bye, Push, Ready
 from ...protocol import Object, push_object
 from .invariants import SocketInvariants
 from .processes import Process
+from .reference_log import SocketTimes
 from .world import Attempt, World
 
 Frame: TypeAlias = tuple[Any, ...]
@@ -78,6 +80,8 @@ class SimulatedConnection:
         """Whether `send` has raised. The node must not push to it any more."""
         self.is_left: bool = False
         """Whether the transport has left the block of its socket, whose end may still wait for the registry."""
+        self.away: bool = False
+        """Whether the last `presence.set` that was answered said so."""
         self.access_s: float | None = (
             world.random.uniform(*ACCESS_S) if world.faults.occurs("connection: access expires") else access_s
         )
@@ -91,6 +95,8 @@ class SimulatedConnection:
         self._to_client = Pipe(world, partial(receive, self))
         self._to_node = Pipe(world, self._command_arrived)
         self._commands: list[Frame] = []
+        self._times = SocketTimes(user, process, world.now)
+        world.sockets.append(self._times)
         self._changed = anyio.Event()
 
     def __repr__(self) -> str:
@@ -113,6 +119,8 @@ class SimulatedConnection:
         return not (self.bye or self.ended)
 
     def send(self, push: Push) -> None:
+        if isinstance(push.body, Ready):
+            self._times.ready_at = self._world.now
         if not self.is_open:
             return
         if self.raised:
@@ -169,6 +177,8 @@ class SimulatedConnection:
         self.invariants.answer_sent(attempt, answer)
         if attempt.name == "auth.refresh":
             self.expires_at = None
+        if isinstance(attempt.command, SetPresence) and answer["ok"]:
+            self.away = attempt.command.state == "away"
         if self.is_open:
             self._to_client.put(("answer", number, answer))
 
@@ -179,6 +189,13 @@ class SimulatedConnection:
         if not self.ended and (abruptly or self.bye is None):
             self._to_client.put(("end",))
         self.ended = True
+        self.left()
+
+    def left(self) -> None:
+        """Note that the node has left the socket."""
+        self.is_left = True
+        if self._times.left_at == inf:
+            self._times.left_at = self._world.now
 
     def _command_arrived(self, command: Frame) -> None:
         self._commands.append(command)

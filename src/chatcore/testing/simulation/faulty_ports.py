@@ -370,7 +370,11 @@ class FaultyRegistry(SocketRegistry):
         return await self._call(partial(self._shared.inner.of_user, user))
 
     async def presence(self, users: Collection[UserId], but: str) -> Mapping[UserId, SeenUser]:
-        return await self._call(partial(self._shared.inner.presence, users, but))
+        try:
+            return await self._call(partial(self._shared.inner.presence, users, but))
+        except Unavailable:
+            self._process.port_failed_at = self._world.now
+            raise
 
     async def revoke(self, sockets: Sequence[SocketInfo], code: ByeCode) -> None:
         await self._call(partial(self._shared.revoke, sockets, code))

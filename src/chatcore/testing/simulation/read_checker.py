@@ -10,6 +10,7 @@ from ...commands.history import History
 from ...commands.markers import Mark, Unread
 from ...commands.membership import ListMembers
 from ...commands.people import FindPeople
+from ...commands.presence import GetPresence, SetPresence
 from ...commands.profiles import Profiles
 from ...commands.rooms import GetRoom, ListPublicRooms, ListRooms
 from ...commands.sync import Cursor, Sync
@@ -18,6 +19,7 @@ from ...domain import permissions
 from ...domain.entries import Message
 from ...domain.names import search_form, title_form
 from ...domain.page_tokens import TitlePlace
+from ...domain.presence import GRACE_S
 from ...domain.serialization import compact_json
 from ...domain.state import MARKERS_SHOWN_TO, UNREAD_MAX, RoomState
 from ...errors import NotFound, Unauthenticated
@@ -35,6 +37,9 @@ ANSWER_BYTES_MAX = 512 * 1024
 ANSWER_BYTES_FULL = 440 * 1024
 """From here on an answer may end early: a node counts at least the bytes that each entry has."""
 SYNC_EVENTS_MAX = 200
+MOMENT_S = 0.01
+ELSEWHERE_S = 60
+"""Seconds after the end of a socket for which other nodes may take its user for present: a lease, 10 s, late calls."""
 NOT_FOUND: Object = {"ok": False, "error": error_object(NotFound())}
 
 
@@ -496,6 +501,75 @@ def _check_typing(world: World, attempt: Attempt, command: SetTyping, answer: Ob
     return "the user is not a member"
 
 
+# Presence.
+
+
+def _check_presence(
+    world: World, attempt: Attempt, command: GetPresence, answer: Object, logs: StoredLogs
+) -> str | None:
+    if not answer["ok"]:
+        return "presence is never refused"
+    presence = answer["presence"]
+    if list(presence) != list(dict.fromkeys(command.users)):
+        return "the answer has other users"
+    for user, shown in presence.items():
+        if wrong := _check_shown(world, attempt, user, shown, logs):
+            return f"{user}: {wrong}"
+    return None
+
+
+def _check_shown(world: World, attempt: Attempt, user: UserId, shown: Object, logs: StoredLogs) -> str | None:
+    may_see, must_see = visibility(world, attempt, user, logs)
+    if not may_see and shown != {"state": "offline"}:
+        return "the user is not visible"
+    if shown["state"] == "offline":
+        must_be_present = must_see and not attempt.node_stopped and _is_certainly_present(world, attempt, user)
+        return "is online on the node" if must_be_present else None
+    return None if _may_be_present(world, attempt, user) else "has had no socket for long"
+
+
+def visibility(world: World, attempt: Attempt, user: UserId, logs: StoredLogs) -> tuple[bool, bool]:
+    """Return whether the attempt's user may have seen ``user`` while the node had the command, and must have."""
+    watcher, start, end = attempt.user, attempt.started_at, attempt.started_at + attempt.took_s
+    if watcher == user:
+        return True, True
+    shared = [[bool(state.member(watcher) and state.member(user)) for state in attempt.states_of(log)] for log in logs]
+    pairs = (watcher, user), (user, watcher)
+    may_see = any(map(any, shared)) and all(world.blocks.may_be(pair, start, end, on=False) for pair in pairs)
+    must_see = any(map(all, shared)) and not any(world.blocks.may_be(pair, start, end, on=True) for pair in pairs)
+    return may_see, must_see
+
+
+def _is_certainly_present(world: World, attempt: Attempt, user: UserId) -> bool:
+    """Return whether the attempt's node knew a socket of the user that was open, or had ended less than 10 s before."""
+    end = attempt.started_at + attempt.took_s
+    return any(
+        socket.process is attempt.process
+        and socket.ready_at < attempt.started_at
+        and socket.left_at + GRACE_S > end + MOMENT_S
+        for socket in world.sockets
+        if socket.user == user
+    )
+
+
+def _may_be_present(world: World, attempt: Attempt, user: UserId) -> bool:
+    """Return whether the node may take the user for present. Sockets of other nodes may outlive their leases."""
+    start, end = attempt.started_at, attempt.started_at + attempt.took_s
+    sockets = [socket for socket in world.sockets if socket.user == user and socket.began_at <= end]
+    here, elsewhere = GRACE_S + MOMENT_S, ELSEWHERE_S
+    return any(
+        socket.left_at + (here if socket.process is attempt.process else elsewhere) >= start for socket in sockets
+    )
+
+
+def _check_set_presence(
+    world: World, attempt: Attempt, command: SetPresence, answer: Object, logs: StoredLogs
+) -> str | None:
+    if not attempt.over_socket:
+        return None if answer.get("error", {}).get("code") == "invalid" else "expected invalid without a socket"
+    return None if answer == {"ok": True} else "presence.set is never refused"
+
+
 # Access.
 
 
@@ -525,6 +599,8 @@ READ_CHECKS: Mapping[str, ReadCheck] = {
     "blocks": _check_blocks,
     "people": _check_people,
     "typing": _check_typing,
+    "presence": _check_presence,
+    "presence.set": _check_set_presence,
     "auth.refresh": _check_refresh,
 }
 """The check of each command that reads, by its name."""

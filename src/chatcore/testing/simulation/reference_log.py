@@ -197,6 +197,17 @@ class BlockTimes:
         return list(self._changes)
 
 
+@define(eq=False)
+class SocketTimes:
+    """When a socket of a user was open: it began to connect, its node pushed `ready`, and its node left it."""
+
+    user: UserId
+    process: Process
+    began_at: float
+    ready_at: float = inf
+    left_at: float = inf
+
+
 class ReferenceMessages:
     """The messages of one log at each of its heads, computed without the library's own projection.
 

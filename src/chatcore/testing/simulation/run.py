@@ -20,6 +20,7 @@ from .checker import (
     check_blocks,
     check_clients,
     check_logs,
+    check_presence,
     check_pushed_typing,
     check_pushes,
     check_recovery,
@@ -39,11 +40,12 @@ SCENARIO_SHARE = 0.25
 HEAL_S = 5
 """Seconds between the end of the faults and the checks."""
 LIMIT_S = 3_600
-IDLE_TASKS = 9
+IDLE_TASKS = 14
 """The most tasks of a node without sockets, beside the idle ones of its background work."""
 RETRIED_WARNINGS = (
     "background work failed, is repeated: work=%r reason=%s",
     "socket registry not reached: reason=%s. The next renewal repairs it.",
+    "presence not stored: users=%s reason=%s",
 )
 CALLBACK_TIMEOUTS = (
     "user directory failed: reason=the directory took more than 2 s",
@@ -140,7 +142,10 @@ async def _play(
         await _heal(driver)
         logs = await StoredLogs.read(store, world.reference.entries)
         await _check(driver, logs)
+        _change_presence(driver)
         await _check_registry(world, cluster)
+        logs = await StoredLogs.read(store, world.reference.entries)  # clients that came online had commands to repeat
+        await check_presence(world, cluster, driver.clients, logs)
         await _end(driver)
 
 
@@ -209,6 +214,22 @@ async def _check(driver: Driver, logs: StoredLogs) -> None:
     check_pushed_typing(world, logs)
 
 
+def _change_presence(driver: Driver) -> None:
+    """Let all clients watch everybody, while some of them go offline, come online, or are away."""
+    world, users = driver.world, [*driver.world.users, STRANGER]
+    for client in driver.clients:
+        client.command("presence", {"users": users})
+        match world.random.choice(("stays", "goes", "comes", "away", "online")):
+            case "goes":
+                world.call_later(world.random.random(), client.go_offline)
+            case "comes":
+                world.call_later(world.random.random(), client.go_online)
+            case "away" | "online" as state:
+                world.call_later(world.random.random(), client.command, "presence.set", {"state": state})
+            case _:
+                pass
+
+
 async def _check_registry(world: World, cluster: Cluster) -> None:
     """Check that the registry lists the open sockets, and those of crashed nodes only while their leases last."""
     await asyncio.sleep(LEASE_S + RENEWAL_CLOSES_S)
@@ -224,7 +245,7 @@ async def _end(driver: Driver) -> None:
     world, cluster = driver.world, driver.cluster
     for client in driver.clients:
         client.go_offline()
-    await asyncio.sleep(10)
+    await asyncio.sleep(20)
     for node in cluster.running:
         for leftover in _leftovers(node):
             world.violation(f"node {node.number} keeps {leftover!r}")
@@ -239,7 +260,7 @@ async def _end(driver: Driver) -> None:
 def _leftovers(node: Node) -> Generator[object]:
     """Yield everything that a node without sockets should not keep."""
     stats = node.chat.stats()
-    if stats.rooms or stats.users or stats.sockets or stats.in_flight:
+    if stats.rooms or stats.users or stats.sockets or stats.in_flight or stats.watched:
         yield stats
     yield from node.connections
     tasks = node.process.running_tasks()

@@ -18,6 +18,7 @@ OFFLINE_S = 3
 FLOOD = 220
 """Messages of a flood: more than the answer of a `sync` holds."""
 CRASH_SHARE = 0.2
+AWAY_MAX_S = 4
 COMMANDS_AT_STOP = 3
 SHORT_ACCESS_S, LONG_ACCESS_S = 4, 600
 
@@ -346,6 +347,28 @@ def _found_amid_changes(driver: Driver) -> int:
     return 5 * len(steps)
 
 
+# Presence.
+
+
+def _watched_while_leaving(driver: Driver) -> int:
+    """A user watches another one, whose devices leave, come back at other nodes, and are away; perhaps with a block."""
+    watcher, watched = _two_users(driver)
+    world = driver.world
+    for client in driver.clients_of(watcher):
+        client.command("presence", {"users": [watched, watcher]})
+    driver.call(watched, "message.send", _new_message(driver, to=watcher))
+    for client in driver.clients_of(watched):
+        if world.random.random() < 0.5:
+            _soon(driver, lambda client=client: client.command("presence.set", {"state": "away"}))  # type: ignore[misc]
+        else:
+            client.go_offline()
+            world.call_later(world.random.uniform(0, AWAY_MAX_S), client.go_online)
+    if world.random.random() < 0.3:
+        _soon(driver, lambda: driver.call(watched, "block", {"user": watcher}))
+        world.call_later(world.random.uniform(0, AWAY_MAX_S), driver.call, watched, "unblock", {"user": watcher})
+    return 3
+
+
 # Sockets.
 
 
@@ -417,6 +440,7 @@ SCENARIOS: Mapping[str, tuple[float, Scenario]] = {
     "marked at once": (1, _marked_at_once),
     "blocked amid messages": (1, _blocked_amid_messages),
     "found amid changes": (1, _found_amid_changes),
+    "watched while leaving": (1, _watched_while_leaving),
     "closed while connecting": (1.5, _closed_while_connecting),
     "expired unseen": (2.5, _expired_unseen),
     "blocked while stopping": (1.5, _blocked_while_stopping),

@@ -311,6 +311,14 @@ def _typing(work: Workload, user: UserId) -> Object:
     return {"room": work.room(user), "on": work.random.random() < 0.8}
 
 
+def _presence(work: Workload, _: UserId) -> Object:
+    return {"users": [work.user() for _ in range(work.random.randint(0, 5))]}
+
+
+def _set_presence(work: Workload, _: UserId) -> Object:
+    return {"state": work.random.choice(("online", "away"))}
+
+
 def _refresh(work: Workload, _: UserId) -> Object:
     return {"token": work.random.choice(TOKENS)}
 
@@ -346,6 +354,8 @@ GENERATORS: Mapping[str, tuple[float, Generator]] = {
     "blocks": (0.2, _blocks),
     "people": (0.3, _people),
     "typing": (2, _typing),
+    "presence": (0.8, _presence),
+    "presence.set": (0.6, _set_presence),
     "auth.refresh": (1.5, _refresh),
 }
 """How often each command is given, relative to the others, and its generator. A new command needs a row here."""

@@ -21,7 +21,7 @@ from ...protocol import Object, read_command
 from ..clock import ShuffledLoop
 from .processes import CancelAt, Cancellation, Process
 from .profile import FaultInjector, InjectedError, InjectedRuntimeError, InjectedValueError, WorldProfile
-from .reference_log import BlockTimes, MarkerBounds, ReferenceLog, StoredLog
+from .reference_log import BlockTimes, MarkerBounds, ReferenceLog, SocketTimes, StoredLog
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -125,6 +125,7 @@ class World:
         self.reference: ReferenceLog = ReferenceLog()
         self.markers: MarkerBounds = MarkerBounds()
         self.blocks: BlockTimes = BlockTimes()
+        self.sockets: list[SocketTimes] = []
         self.pushed: list[PushedEntry] = []
         self.pushed_typing: list[PushedTyping] = []
         self.typing_pushed_at: dict[tuple[Process, RoomId], float] = {}
