@@ -144,6 +144,13 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{TYPING}::test_block_hides_typing_in_both_directions_and_changes_no_answer",
         ),
         Fault(
+            "blocks-kept-for-a-room-that-is-live-again",
+            "chatcore.live:Typing.restart",
+            "typist.asked = 0",
+            "pass",
+            f"{TYPING}::test_blocks_of_a_room_that_is_live_again_are_asked_anew",
+        ),
+        Fault(
             "new-block-does-not-hide-typing",
             "chatcore.live:Hub.note_block",
             "self.typing.note_block(user, other)",

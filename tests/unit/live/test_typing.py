@@ -558,6 +558,21 @@ async def test_blocks_are_asked_once_per_typist_and_not_per_push() -> None:
             assert store.asked == [4, 2]
 
 
+async def test_blocks_of_a_room_that_is_live_again_are_asked_anew() -> None:
+    async with Chat(MemoryStore()) as chat:
+        room_id = await group(chat, ["alice", "bob", "carol"])
+        await chat.execute("carol", BlockUser(user="alice"))
+        async with connected(chat, room_id, ["alice", "bob"]) as room:
+            await room.say("alice")
+            await anyio.sleep(1)
+            assert room.shown("bob") == [["alice"]]
+        assert chat.stats().rooms == 0
+        async with connected(chat, room_id, ["carol", "bob", "alice"]) as room:
+            await room.say("alice")
+            await anyio.sleep(1)
+            assert (room.shown("carol"), room.shown("bob")) == ([], [["alice"]])
+
+
 async def test_end_of_a_block_shows_typing_that_begins_10_s_after_the_last() -> None:
     async with opened("alice", "bob") as room:
         await room.chat.execute("alice", BlockUser(user="bob"))
@@ -583,6 +598,29 @@ async def test_blocks_in_a_large_room_are_read_in_chunks() -> None:
         assert store.asked == [PAIRS_MAX, PAIRS_MAX, 2]
         assert room.shown(users[-1]) == room.shown(users[0]) == []
         assert all(room.shown(user) == [["alice"]] for user in users[1:-1])
+
+
+async def test_reading_of_blocks_ends_with_the_typing_that_it_is_for() -> None:
+    class Held(AskedStore):
+        async def blocks_among(self, pairs: Collection[BlockedPair]) -> frozenset[BlockedPair]:
+            found = await super().blocks_among(pairs)
+            await read_on.wait()
+            return found
+
+    store, users, read_on = Held(), [f"u{number}" for number in range(PAIRS_MAX)], anyio.Event()
+    async with Chat(store) as chat, connected(chat, LARGE, ["alice", *users]) as room:
+        await store.append([message_opening(LARGE, "alice", opens=opens("alice", *users))])
+        await anyio.sleep(POLL_S + 1)
+        await room.say("alice")
+        await anyio.sleep(SOON)
+        await room.say("alice", on=False)
+        read_on.set()
+        await anyio.sleep(1)
+        assert store.asked == [PAIRS_MAX]
+        await room.say("alice")
+        await anyio.sleep(1)
+        assert store.asked == [PAIRS_MAX, PAIRS_MAX, PAIRS_MAX]
+        assert room.shown("u0") == [["alice"]]
 
 
 async def test_nobody_is_shown_while_blocks_cannot_be_read_but_typing_ends() -> None:

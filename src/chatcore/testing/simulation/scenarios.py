@@ -20,6 +20,7 @@ FLOOD = 220
 CRASH_SHARE = 0.2
 AWAY_MAX_S = 4
 COMMANDS_AT_STOP = 3
+TYPING_STEPS = 4
 SHORT_ACCESS_S, LONG_ACCESS_S = 4, 600
 
 
@@ -369,6 +370,39 @@ def _watched_while_leaving(driver: Driver) -> int:
     return 3
 
 
+# Typing.
+
+
+def _typed_meanwhile(driver: Driver) -> int:
+    """Two members type in a new group while devices sync or connect, and while one writes, is blocked or removed."""
+    owner, member = _two_users(driver)
+    room, data = _new_group(driver, owner, member)
+    random, target = driver.world.random, {"user": member}
+    steps: list[Callable[[], None]] = [
+        lambda: _say_typing(driver, owner, room, on=True),
+        lambda: _say_typing(driver, member, room, on=True),
+        lambda: _say_typing(driver, member, room, on=False),
+        lambda: _sync_one(driver, owner, room),
+        lambda: _reconnect_one(driver, owner, room),
+        lambda: driver.call(member, "message.send", _new_message(driver, room=room)),
+        lambda: driver.call(owner, "block", target),
+        lambda: driver.call(owner, "room.remove", {"room": room, "key": driver.workload.key(), **target}),
+    ]
+
+    def type_on(_: Object) -> None:
+        _say_typing(driver, member, room, on=True)
+        for step in random.sample(steps, TYPING_STEPS):
+            driver.world.call_later(random.random(), step)
+
+    driver.call(owner, "room.create", data, on_success=type_on)
+    return 2 + TYPING_STEPS
+
+
+def _say_typing(driver: Driver, user: UserId, room: RoomId, *, on: bool) -> None:
+    for client in driver.clients_of(user):
+        client.command("typing", {"room": room, "on": on})
+
+
 # Sockets.
 
 
@@ -441,6 +475,7 @@ SCENARIOS: Mapping[str, tuple[float, Scenario]] = {
     "blocked amid messages": (1, _blocked_amid_messages),
     "found amid changes": (1, _found_amid_changes),
     "watched while leaving": (1, _watched_while_leaving),
+    "typed meanwhile": (2, _typed_meanwhile),
     "closed while connecting": (1.5, _closed_while_connecting),
     "expired unseen": (2.5, _expired_unseen),
     "blocked while stopping": (1.5, _blocked_while_stopping),
