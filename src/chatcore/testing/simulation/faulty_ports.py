@@ -26,6 +26,7 @@ from ...ports.registry import LEASE_S, LeaseRenewal, SeenUser, SocketInfo, Socke
 from ...ports.room_views import Anchor, RoomCatchUp, RoomMembers, RoomMembership, RoomPage, UnreadTotal, Window
 from ...ports.store import Store
 from .processes import Process
+from .profile import InjectedError
 from .world import World
 
 T = TypeVar("T")
@@ -188,6 +189,13 @@ class FaultyStore(Store):
         except BaseException:
             self._world.reference.append_failed(self._process, entries, self._world.now)
             raise
+
+    async def append_all(self, batches: Sequence[Sequence[Entry]]) -> Sequence[AppendResult | Exception]:
+        """Append the batches. An error of one of them reaches its room with the last outcome, and counts until then."""
+        outcomes = await super().append_all(batches)
+        if any(isinstance(outcome, InjectedError) for outcome in outcomes):
+            self._world.note_injected(self._process)
+        return outcomes
 
     async def _append(self, entries: Sequence[Entry]) -> AppendResult:
         if self._world.faults.occurs("store: applied late"):

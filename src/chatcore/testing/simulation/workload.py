@@ -356,6 +356,6 @@ GENERATORS: Mapping[str, tuple[float, Generator]] = {
     "typing": (2, _typing),
     "presence": (0.8, _presence),
     "presence.set": (0.6, _set_presence),
-    "auth.refresh": (1.5, _refresh),
+    "auth.refresh": (2.5, _refresh),
 }
 """How often each command is given, relative to the others, and its generator. A new command needs a row here."""

@@ -163,8 +163,12 @@ class World:
 
     def injected_error(self, process: Process) -> InjectedError:
         """Return an error for a port or a callback of ``process`` to raise, and note the time."""
-        self._injected_at[process] = self.now
+        self.note_injected(process)
         return self.random.choice((InjectedValueError, InjectedRuntimeError))("injected")
+
+    def note_injected(self, process: Process) -> None:
+        """Note that an injected error reaches ``process`` now."""
+        self._injected_at[process] = self.now
 
     def error_injected(self, process: Process, since: float) -> bool:
         """Return whether an error was injected into ``process`` at ``since`` or later."""
