@@ -748,6 +748,19 @@ async def test_hint_that_comes_after_a_later_one_is_ignored() -> None:
         assert there.shown("bob") == [["alice"], []]
 
 
+async def test_end_by_its_deadline_is_not_hinted() -> None:
+    bus = HeldBus()
+    async with two_nodes(bus) as (here, _):
+        bus.lose()
+        await here.say("alice")
+        await anyio.sleep(TYPING_S + 1)
+        await here.say("alice")
+        await here.say("alice", on=False)
+        await anyio.sleep(1)
+        hints = [hint.on for hint in bus.hints if isinstance(hint, TypingHint)]
+        assert hints == [True]
+
+
 async def test_hint_for_a_room_that_is_not_live_is_ignored() -> None:
     bus = HeldBus()
     async with Chat(MemoryStore(), bus=bus) as chat:
@@ -813,9 +826,8 @@ async def test_users_and_rooms_that_are_remembered_are_bounded() -> None:
                 if number % 1_000 == 0:
                     await anyio.sleep(SOON)
             await anyio.sleep(SOON)
-            typing.say("last", "alice", None, on=True)
-            typing.say("last", "alice", None, on=False)
-            assert len(typing._idle) <= IDLE_MAX + 1_000
+            assert len(typing._idle) == IDLE_MAX
+            assert next(iter(typing.rooms)) != room
 
 
 async def test_connection_that_raises_gets_no_further_push_and_others_do() -> None:
