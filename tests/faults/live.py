@@ -71,6 +71,15 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{TYPING}::test_socket_that_ended_while_its_membership_was_read_types_no_more",
         ),
     ),
+    "Who types is pushed again after a message, with which clients may have taken its author off the list": (
+        Fault(
+            "typing-after-a-message-not-pushed",
+            "chatcore.live:Typing._push",
+            " and found.wrote.isdisjoint(users)",
+            "",
+            f"{TYPING}::test_typing_right_after_a_message_is_pushed_again",
+        ),
+    ),
     "A user types only as a member": (
         Fault(
             "invited-user-types",

@@ -92,6 +92,7 @@ class _Room:
         typists: those who type, in the order in which they began.
         known: the typists, and further users whose blocks are known, the last beginner last.
         changed: whether subscriptions may lack a push.
+        wrote: users who have written or left while a push was due. It is empty while none is.
         pushes_from: the time from which the next push may be sent.
         unasked: whether blocks have to be read before all typists are shown to all subscriptions.
         asking: whether blocks are being read.
@@ -103,6 +104,7 @@ class _Room:
     typists: dict[UserId, _Typist] = field(factory=dict)
     known: dict[UserId, _Typist] = field(factory=dict)
     changed: bool = False
+    wrote: set[UserId] = field(factory=set)
     pushes_from: float = -inf
     unasked: bool = False
     asking: bool = False
@@ -200,6 +202,8 @@ class Typing:
         for user in ended:
             if typist := found.typists.get(user):
                 self._end(found, typist, is_told=True)
+        if found.changed:
+            found.wrote.update(ended)
 
     def subscribed(self, room: RoomId, shown: Collection[UserId] = ()) -> None:
         """Let a member who subscribed to ``room``, or whose subscription became a member's, know who types there.
@@ -358,6 +362,7 @@ class Typing:
             found.changed = False
             if self._push(found):
                 found.pushes_from = now + INTERVAL_S
+            found.wrote.clear()
         found.unasked = found.unasked and bool(found.typists)
         if found.unasked and not found.asking and found.asks_from <= now:
             found.unasked, found.asking = False, True
@@ -388,7 +393,11 @@ class Typing:
             )
 
     def _push(self, found: _Room) -> bool:
-        """Push who types to the subscriptions that show something else. Returns whether there were any."""
+        """Push who types to the subscriptions that show something else. Returns whether there were any.
+
+        A client may take a user off its list with the user's message. So the same list is pushed again if one of its
+        users has written, and types again, since the last push.
+        """
         typists = list(found.typists.values())
         everyone = tuple(typist.user for typist in typists[:SHOWN_MAX])
         apart = found.typists.keys() | set[UserId]().union(*(typist.blocked for typist in typists))
@@ -400,7 +409,7 @@ class Typing:
                 users = tuple(islice(shown, SHOWN_MAX))
             else:
                 users = everyone
-            if users == subscription.typists:
+            if users == subscription.typists and found.wrote.isdisjoint(users):
                 continue
             subscription.typists = users
             push = pushes.get(users)

@@ -287,6 +287,24 @@ async def test_typing_ends_with_a_message_of_the_user_over_whatever_way() -> Non
         assert [push.event for push in last] == ["entry", "typing"]
 
 
+@pytest.mark.parametrize("off_first", [False, True])
+async def test_typing_right_after_a_message_is_pushed_again(off_first: bool) -> None:
+    async with opened("alice", "bob", "carol") as room:
+        await room.say("alice")
+        await anyio.sleep(SOON)
+        if off_first:
+            await room.say("alice", on=False)
+        await room.send("alice")
+        await room.send("carol")
+        await room.say("alice")
+        await anyio.sleep(1)
+        assert room.shown("bob") == [["alice"], ["alice"]]
+        await room.say("carol")
+        await anyio.sleep(1)
+        assert room.shown("alice") == [["carol"]]
+        assert room.shown("bob") == [["alice"], ["alice"], ["alice", "carol"]]
+
+
 async def test_message_in_another_room_does_not_end_typing() -> None:
     async with opened("alice", "bob") as room:
         await room.say("alice")
