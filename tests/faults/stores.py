@@ -382,7 +382,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A slow read delays no other read": (
         Fault(
             "sqlite-reads-wait-for-slow-read",
-            "chatcore_sqlite:ReadQueue.wake",
+            "chatcore_sqlite:ReadQueue.put",
             "now - turn.began < SLOW_S",
             "turn.began",
             "tests/integration/test_sqlite_groups.py::test_slow_read_delays_neither_writers_nor_other_readers",

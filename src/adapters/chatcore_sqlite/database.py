@@ -145,7 +145,7 @@ class _Session:
         self._lock = lock
         self.watch = watch
         self.reads = ReadQueue()
-        self.completions = Completions(self.reads.wake)
+        self.completions = Completions(self.reads.put)
         self.writes: Queue = SimpleQueue()
         gate = Gate()
         eraser = Eraser(gate, erased_within)

@@ -45,13 +45,13 @@ from .rows import (
     RoomRow,
     Row,
     ViewRow,
+    decode,
     read_change,
     read_edit,
     read_entry,
     read_marker,
     read_member,
     read_view,
-    read_view_rows,
 )
 
 SEQ_MAX = 2**63 - 1
@@ -246,7 +246,8 @@ class Snapshot:
         return NewBlocks(pairs=[(user, blocked) for _, user, blocked in rows], position=rows[-1][0] if rows else after)
 
     def _view_rows(self, statement: str, **values: object) -> list[ViewRow]:
-        return read_view_rows(self._connection.execute(statement, values).fetchone()[0])
+        rows: list[ViewRow] = decode(self._connection.execute(statement, values).fetchone()[0])[0]
+        return rows
 
     def _views(self, rows: Sequence[ViewRow], user: UserId) -> list[RoomView]:
         return [read_view(row) if row[UNREAD] is not None else self._counted(row, user) for row in rows]

@@ -69,7 +69,7 @@ def read_edit(at: int, event: str) -> LastEdit:
 def read_entry(room: RoomId, row: Sequence[Any]) -> Entry:
     """Return an entry from the columns `statements.ENTRY`."""
     seq, author, key, at, digest, kind, event, opens = row
-    return _entry(room, seq, author, key, at, digest, kind, _decode(event)[0], _decode(opens)[0] if opens else None)
+    return _entry(room, seq, author, key, at, digest, kind, decode(event)[0], decode(opens)[0] if opens else None)
 
 
 def _entry(
@@ -113,12 +113,6 @@ def read_view(row: ViewRow) -> RoomView:
     )
 
 
-def read_view_rows(views: str) -> list[ViewRow]:
-    """Return the rows of the JSON that `statements.PAGE` and `statements.VIEWS_OF` return."""
-    rows: list[ViewRow] = _decode(views)[0]
-    return rows
-
-
 def read_change(row: Row) -> Change:
     position, room, seq, affects = row
     return Change(position=position, room=room, seq=seq, affects=tuple(json.loads(affects)) if affects else ())
@@ -142,7 +136,7 @@ def _marker(read: Seq, delivered: Seq, unread_from: Seq | None, muted: int) -> M
     return Marker(read, delivered, unread_from, bool(muted))
 
 
-_decode = json.JSONDecoder().raw_decode
+decode = json.JSONDecoder().raw_decode
 """Decodes JSON without spaces around it; `json.loads` takes twice as long to look for them."""
 
 

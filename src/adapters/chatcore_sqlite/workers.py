@@ -85,12 +85,9 @@ class ReadQueue:
         """The turns of readers, which wait for them. None ends a reader."""
         self._awake: set[Turn] = set()
 
-    def put(self, job: AnyJob) -> None:
-        self._jobs.append(job)
-        self.wake()
-
-    def wake(self) -> None:
-        """Wake a reader if jobs wait, and no reader is awake or all that are awake have slow jobs."""
+    def put(self, *jobs: AnyJob) -> None:
+        """Add jobs, if any. Wake a reader if jobs wait, and no reader is awake or all that are awake have slow jobs."""
+        self._jobs.extend(jobs)
         with self._lock:
             now = time.monotonic()
             if not self._jobs or len(self._awake) == READERS:
