@@ -29,7 +29,7 @@ from chatcore.domain.presence import GRACE_S, HIDDEN
 from chatcore.errors import Unavailable
 from chatcore.fault_log import reason
 from chatcore.ids import UserId
-from chatcore.live import presence
+from chatcore.live import departures, presence
 from chatcore.live.change_poller import POLL_S
 from chatcore.live.event_loop import current_time
 from chatcore.testing import Recorder, virtual_time
@@ -102,7 +102,7 @@ async def chat(request: pytest.FixtureRequest, store: SeenStore) -> AsyncGenerat
 
 def leftovers(chat: Chat) -> dict[str, Any]:
     """Return the collections of the Chat's presence that are not empty."""
-    held = vars(chat._hub.presence)
+    held = vars(chat._hub.presence) | vars(chat._hub.presence._departures)
     return {name: value for name, value in held.items() if isinstance(value, dict) and value and name != "_users"}
 
 
@@ -503,7 +503,7 @@ async def test_stop_with_a_store_that_fails_ends_and_is_logged(
 
 
 async def test_unwritten_times_are_bounded(store: SeenStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presence, "UNSAVED_MAX", 3)
+    monkeypatch.setattr(departures, "UNSAVED_MAX", 3)
     store.fails = True
     async with Chat(store, clock=clock) as chat:
         for number in range(5):

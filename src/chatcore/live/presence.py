@@ -1,25 +1,22 @@
-"""The presence of users: who is online, which clients watch whom, and when users were last seen."""
+"""The presence of users: who is online, and which clients watch whom."""
 
-import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from math import inf
-from typing import Final, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import anyio
 from anyio.lowlevel import checkpoint
 from attrs import define, field
 
 from ..domain.presence import GRACE_S, HIDDEN, ActiveState, PresenceState, UserPresence
-from ..errors import ChatError
-from ..fault_log import reason
 from ..ids import UserId
 from ..ports.bus import PresenceHint
 from ..ports.pushes import PresencePush, Push
 from ..ports.registry import SeenUser, SocketRegistry
 from ..ports.store import Store
 from .background import Background
+from .departures import Departures
 from .event_loop import current_time
 from .live_sockets import LiveSocket, LiveUser
 
@@ -27,23 +24,14 @@ QUESTION_S = 2
 """Seconds between two questions to the registry for all users that are watched here."""
 COALESCED_S = 0.25
 """Seconds for which changes are collected before they are pushed, published or asked for."""
-NOTED_S = 1
-"""Seconds for which the times of users are collected before they are written."""
 BLOCKS_CHECKED_S = 20
 """Seconds between two reads of the blocks that hide a user: their end is not reported."""
 USERS_TOGETHER = 500
 """The most users in one call of the store or the registry, and in one hint."""
 SENT_TOGETHER = 1_000
 """The most pushes in one turn of the event loop."""
-UNSAVED_MAX = 10_000
-"""The most users whose times wait to be written. The oldest times are dropped if the store fails for long."""
-FINISH_S = 2
-"""Seconds that a Chat waits at its end for the times to be written."""
-
-TOO_SLOW = f"the store took more than {FINISH_S} s"
 
 T = TypeVar("T")
-log: Final = logging.getLogger(__name__)
 
 
 @define(eq=False)
@@ -96,7 +84,6 @@ class _Watched:
     ended_at: float = -inf
 
 
-_Ended: TypeAlias = tuple[float, ActiveState]
 _Visibility: TypeAlias = Mapping[_Pair, bool]
 
 
@@ -134,16 +121,13 @@ class Presence:
         self._users = users
         self._registry = registry
         self._node = node
-        self._clock = clock
+        self._departures = Departures(store, clock)
         self._publish = publish
         self._finished = False
         self._watched: dict[UserId, _Watched] = {}
         self._watches: dict[LiveSocket, list[Watch]] = {}
         """The watches of a socket: the present one, and those of commands that are being answered."""
         self._blocked: dict[_Pair, None] = {}
-        self._ended: dict[UserId, _Ended] = {}
-        """When the last socket on this node of each user ended, and what it said; the oldest first, for 10 s."""
-        self._unsaved: dict[UserId, datetime] = {}
         self._holds: dict[UserId, float] = {}
         """The watched users without open sockets, and until when they are present all the same."""
         self._asked: dict[UserId, None] = {}
@@ -153,7 +137,7 @@ class Presence:
         self._changed_pairs: dict[_Pair, None] = {}
         self._questions = 0
         self._poll_at = self._blocks_at = -inf
-        self._any_changed, self._any_asked, self._any_hinted, self._any_ended = (anyio.Event() for _ in range(4))
+        self._any_changed, self._any_asked, self._any_hinted = (anyio.Event() for _ in range(3))
 
     @property
     def is_watched(self) -> bool:
@@ -175,7 +159,7 @@ class Presence:
         if self.enabled:
             background.repeat("asking for the presence of users", self._ask)
             background.repeat("pushing the presence of users", self._push)
-            background.repeat("noting when users were last seen", self._note_last_seen)
+            background.repeat("noting when users were last seen", self._departures.write)
             if self._publish:
                 background.repeat("publishing the presence of users", self._publish_hints)
 
@@ -184,7 +168,7 @@ class Presence:
     def opened(self, socket: LiveSocket) -> None:
         """Note that a socket has got its `ready`."""
         if self.enabled:
-            self._ended.pop(socket.user, None)
+            self._departures.recent.pop(socket.user, None)
             self._sockets_changed(socket.user)
             self._hint(socket.user)
 
@@ -196,13 +180,9 @@ class Presence:
             return
         user = socket.user
         if self._here(user) is None:
-            now = current_time()
-            self._ended.pop(user, None)
-            self._ended[user] = now, "away" if socket.away else "online"
-            self._saved_later(user)
+            departure = self._departures.add(user, "away" if socket.away else "online")
             if watched := self._watched.get(user):
-                watched.ended_at = now
-            self._any_ended.set()
+                watched.ended_at = departure.at
         self._sockets_changed(user)
 
     def set_away(self, socket: LiveSocket, *, away: bool) -> None:
@@ -254,13 +234,15 @@ class Presence:
             visible = await self._read_visibility(watch.pairs)
             seen = [pair.watched for pair in watch.pairs if visible[pair]]
             await self._read_elsewhere(seen)
-            last_seen = await self._read_last_seen([watched.user for watched in seen if watched.state == "offline"])
+            last_seen = await self._departures.read_last_seen(
+                [watched.user for watched in seen if watched.state == "offline"]
+            )
         except BaseException:
             self._end(watch)
             raise
         for pair in watch.pairs:
             watched = pair.watched
-            pair.shown = UserPresence(watched.state, self._seen(watched, last_seen)) if visible[pair] else HIDDEN
+            pair.shown = UserPresence(watched.state, self._last_seen(watched, last_seen)) if visible[pair] else HIDDEN
             if self._is_live(pair) and pair.visible != visible[pair]:
                 self._changed(pair)
             elif visible[pair] and watched.state == "offline" and watched.user not in last_seen:
@@ -277,20 +259,8 @@ class Presence:
 
     async def finish(self) -> None:
         """Write when the users of this node were last seen: now, since their sockets end with the Chat."""
-        for user in self._users if self.enabled else ():
-            self._saved_later(user)
         self._finished = True
-        self._ended.clear()
-        with anyio.move_on_after(FINISH_S, shield=True) as finishing:
-            try:
-                while self._unsaved:
-                    await self._write_last_seen()
-            except ChatError as error:
-                log.warning("presence not stored: users=%s reason=%s", len(self._unsaved), reason(error))
-            except Exception:
-                log.exception("presence not stored: users=%s", len(self._unsaved))
-        if finishing.cancelled_caught:
-            log.warning("presence not stored: users=%s reason=%s", len(self._unsaved), TOO_SLOW)
+        await self._departures.finish(self._users if self.enabled else ())
 
     # Watches.
 
@@ -298,8 +268,8 @@ class Presence:
         watched = self._watched.get(user)
         if watched is None:
             watched = self._watched[user] = _Watched(user)
-            if ended := self._ended.get(user):
-                watched.ended_at = ended[0]
+            if departure := self._departures.recent.get(user):
+                watched.ended_at = departure.at
             self._evaluate(watched)
             self._any_asked.set()
         pair = _Pair(watch, watched)
@@ -402,8 +372,8 @@ class Presence:
         """Return the state of a user before the last socket ended."""
         if watched.state != "offline":
             return watched.state
-        if ended := self._ended.get(watched.user):
-            return ended[1]
+        if departure := self._departures.recent.get(watched.user):
+            return departure.state
         return watched.elsewhere.state if watched.elsewhere else "offline"
 
     def _is_fresh(self, read_at: float) -> bool:
@@ -497,7 +467,7 @@ class Presence:
             await self._send(pairs, {})
             await self._read_visibility([pair for pair in pairs if pair.visible is None and self._is_live(pair)])
             offline = {pair.watched.user for pair in pairs if pair.visible and pair.watched.state == "offline"}
-            await self._send(pairs, await self._read_last_seen(sorted(offline)))
+            await self._send(pairs, await self._departures.read_last_seen(sorted(offline)))
         except BaseException:
             self._changed_pairs |= {pair: None for pair in pairs if self._is_live(pair)}
             self._any_changed.set()
@@ -521,7 +491,7 @@ class Presence:
                     continue
                 if pair.watched.state == "offline" and user not in last_seen:
                     continue
-                shown = UserPresence(pair.watched.state, self._seen(pair.watched, last_seen))
+                shown = UserPresence(pair.watched.state, self._last_seen(pair.watched, last_seen))
             if shown != pair.shown:
                 pair.shown = shown
                 push = pushes.get((user, shown))
@@ -529,6 +499,11 @@ class Presence:
                     body = PresencePush(user=user, state=shown.state, last_seen=shown.last_seen)
                     push = pushes[user, shown] = Push("presence", body)
                 pair.watch.socket.connection.send(push)
+
+    def _last_seen(self, watched: _Watched, stored: Mapping[UserId, datetime | None]) -> datetime | None:
+        if watched.state != "offline":
+            return None
+        return self._departures.last_seen(watched.user, stored.get(watched.user))
 
     async def _read_visibility(self, pairs: Collection[_Pair]) -> _Visibility:
         """Read which of ``pairs`` may see each other. Raises `Unavailable`.
@@ -557,48 +532,6 @@ class Presence:
         pairs = [pair for other in others for pair in ((user, other), (other, user))]
         blocks = await self._store.blocks_among(pairs) if pairs else ()
         return frozenset(blocked if blocker == user else blocker for blocker, blocked in blocks)
-
-    # Last seen.
-
-    def _seen(self, watched: _Watched, last_seen: Mapping[UserId, datetime | None]) -> datetime | None:
-        """Return when an offline user was last seen: as stored, or later where that is not stored yet."""
-        if watched.state != "offline":
-            return None
-        times = [at for at in (last_seen.get(watched.user), self._unsaved.get(watched.user)) if at]
-        return max(times, default=None)
-
-    async def _read_last_seen(self, users: Sequence[UserId]) -> Mapping[UserId, datetime | None]:
-        found: dict[UserId, datetime | None] = dict.fromkeys(users)
-        for chunk in _in_parts(users):
-            found |= await self._store.last_seen(chunk)
-        return found
-
-    def _saved_later(self, user: UserId) -> None:
-        self._unsaved.pop(user, None)
-        self._unsaved[user] = self._clock()
-        if len(self._unsaved) > UNSAVED_MAX:
-            del self._unsaved[next(iter(self._unsaved))]
-
-    async def _note_last_seen(self) -> None:
-        """Wait until users have left, and write when. Forget after 10 s that they have. Raises `Unavailable`."""
-        await self._any_ended.wait()
-        await anyio.sleep(NOTED_S)
-        while self._unsaved:
-            await self._write_last_seen()
-        before = current_time() - GRACE_S
-        for user, (at, _) in tuple(self._ended.items()):
-            if at > before:
-                break
-            del self._ended[user]
-        if not self._ended and not self._unsaved:
-            self._any_ended = anyio.Event()
-
-    async def _write_last_seen(self) -> None:
-        times = dict(islice(self._unsaved.items(), USERS_TOGETHER))
-        await self._store.note_last_seen(times)
-        for user, at in times.items():
-            if self._unsaved.get(user) == at:
-                del self._unsaved[user]
 
 
 def _in_parts(values: Sequence[T]) -> Iterable[Sequence[T]]:
