@@ -172,6 +172,7 @@ def soak(session: nox.Session) -> None:
     # One worker per chunk, since each chunk runs for the full time.
     session.run("pytest", "tests/integration/test_simulation.py", "-n", "4", "--dist", "loadscope", env=fresh)
     session.run("pytest", "tests/integration/test_kill.py", env={"CHATCORE_TEST_KILLS": "50"})
+    session.run("pytest", "tests/integration/test_presence_crowd.py", env={"CHATCORE_TEST_PRESENCE_USERS": "2000"})
     session.run("pytest", "tests/integration/test_feed_kill.py", env={"CHATCORE_TEST_FEED_KILLS": "50"})
     session.run("pytest", "tests/integration/test_cutting_proxy.py", env={"CHATCORE_TEST_CUTS": "1000"})
     session.run("pytest", "tests/integration/socketio/test_memory.py", env={"CHATCORE_TEST_CONNECTIONS": "100000"})

@@ -278,11 +278,20 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     ),
     "The registry is asked before a user is offline": (
         Fault(
-            "offline-without-a-question",
+            "end-of-hold-not-noticed",
+            "chatcore.live.presence:Presence._ask",
+            "if until <= now",
+            "if until < 0",
+            f"{PRESENCE}::test_user_is_online_with_the_first_socket_and_offline_10_s_after_the_last",
+        ),
+    ),
+    "A socket that ended on another node counts for 10 s": (
+        Fault(
+            "no-grace-for-sockets-elsewhere",
             "chatcore.live.presence:Presence._evaluate",
             "held_until > read_at or seen",
-            "held_until > current_time()",
-            f"{NODES}::test_user_who_moves_between_nodes_is_online_throughout",
+            "watched.ended_at + GRACE_S > read_at",
+            f"{NODES}::test_socket_on_another_node_is_found_by_polling",
         ),
     ),
     "An answer to an earlier question does not undo a later one": (

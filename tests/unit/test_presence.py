@@ -35,7 +35,7 @@ from chatcore.live.event_loop import current_time
 from chatcore.testing import Recorder, virtual_time
 from chatcore.testing.builders import NOON
 from chatcore_memory import MemoryRegistry, MemoryStore
-from tests.unit.presence_clients import PUSHED_S, group, opened, shown, states
+from tests.unit.presence_clients import PUSHED_S, Opened, group, opened, shown, states
 
 pytestmark = pytest.mark.anyio
 
@@ -83,6 +83,7 @@ class SeenStore(MemoryStore):
 
     async def last_seen(self, users: Collection[UserId]) -> Mapping[UserId, datetime]:
         self.reads.append("last_seen")
+        await anyio.sleep(self.slow_s)
         return await super().last_seen(users)
 
 
@@ -245,8 +246,8 @@ async def test_only_sockets_that_watch_are_pushed_to(chat: Chat) -> None:
 async def test_change_during_the_command_follows_its_answer(chat: Chat, store: SeenStore) -> None:
     alice = await opened(chat, "alice")
     store.slow_s = 1
-    alice.client.clear()
     answers: list[object] = []
+    bobs: list[Opened] = []
 
     def take(answer: dict[str, Any]) -> None:
         answers.append((answer["presence"], list(alice.client.presence)))
@@ -254,17 +255,17 @@ async def test_change_during_the_command_follows_its_answer(chat: Chat, store: S
     async def watch() -> None:
         await alice.socket.receive("presence", {"users": ["bob"]}, take)
 
-    bob = await opened(chat, "bob")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch)
-        await anyio.sleep(0.5)
-        await bob.command("presence.set", state="away")
-        await anyio.sleep(1)
-        await bob.command("presence.set", state="online")
-    await anyio.sleep(PUSHED_S)
+        await anyio.sleep(1.2)  # the time of bob is being read, who is offline
+        bobs.append(await opened(chat, "bob"))
+        await anyio.sleep(0.7)
+        await bobs[0].command("presence.set", state="away")
     assert answers == [({"bob": {"state": "away"}}, [])]
+    await bobs[0].command("presence.set", state="online")
+    await anyio.sleep(ASKED_S + 2 * store.slow_s)
     assert alice.client.presence == [("bob", "online")]
-    for socket in (alice, bob):
+    for socket in (alice, *bobs):
         await socket.close()
 
 
@@ -363,7 +364,7 @@ async def test_block_during_a_read_is_not_overlooked(chat: Chat, store: SeenStor
         return found
 
     store.blocks_among = before  # type: ignore[method-assign]
-    await anyio.sleep(1.5)
+    await anyio.sleep(1)
     await bob.command("presence.set", state="away")
     await anyio.sleep(3)
     assert alice.client.presence == [("bob", "offline")]
