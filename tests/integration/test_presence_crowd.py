@@ -36,7 +36,7 @@ OFFLINE_S = 12
 ONLINE_S = 4
 """Seconds in which a user is online on other nodes without a bus, and on a machine that is busy."""
 EARLY_S = 0.05
-CONNECTING_MAX = 100
+CONNECTING_MAX = 16
 """Users who connect or leave at the same time, so that each call of the store answers in time."""
 
 

@@ -12,9 +12,10 @@ METHODS = ("execute", "receive")
 CALLS = ("connect", "disconnect", "close", *(f"{method}: {command}" for command in COMMANDS for method in METHODS))
 AWAIT_NOTHING = {
     "execute: auth.refresh",
+    "execute: presence.set",
     *(f"receive: {name}" for name, command in COMMANDS.items() if issubclass(command, RoomCommand)),
 }
-"""A command that is refused without a socket, and commands that `receive` only queues while few are in flight."""
+"""Commands that are refused without a socket, and commands that `receive` only queues while few are in flight."""
 SEEDS = 4
 """A call has no further await if it reaches none under so many seeds."""
 
