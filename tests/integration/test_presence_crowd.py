@@ -36,6 +36,8 @@ OFFLINE_S = 12
 ONLINE_S = 4
 """Seconds in which a user is online on other nodes without a bus, and on a machine that is busy."""
 EARLY_S = 0.05
+CLOSING_S = 1.2
+"""Seconds that the close of a socket may take: at most one to tell the registry."""
 CONNECTING_MAX = 16
 """Users who connect or leave at the same time, so that each call of the store answers in time."""
 
@@ -57,6 +59,7 @@ class User:
 
     name: UserId
     sockets: list[tuple[float, float]] = field(factory=list)
+    """From the beginning of each connect to the end of each close, both of which may take a while."""
 
     @property
     def present(self) -> Sequence[tuple[float, float]]:
@@ -91,12 +94,12 @@ async def come_and_go(nodes: Sequence[Chat], user: User, pace: Pace, random: Ran
         await anyio.sleep(random.uniform(0, pace.is_away_s))
         async with AsyncExitStack() as left:
             async with turns:
-                await left.enter_async_context(random.choice(nodes).connect(Recorder(), user=user.name))
                 came = current_time()
+                await left.enter_async_context(random.choice(nodes).connect(Recorder(), user=user.name))
             await anyio.sleep(random.uniform(0, pace.stays_s))
             async with turns:
-                gone = current_time()
                 await left.aclose()
+                gone = current_time()
         user.sockets.append((came, gone))
 
 
@@ -107,7 +110,7 @@ def faults_of(user: User, shown: Sequence[tuple[float, str]]) -> Sequence[str]:
         inside = [end for start, end in user.present if start - EARLY_S <= at]
         if state == "online" and not inside:
             faults.append(f"online at {at}")
-        if state == "offline" and any(start + ONLINE_S < at < end + GRACE_S - EARLY_S for start, end in user.present):
+        if state == "offline" and any(start + ONLINE_S < at < end + GRACE_S - CLOSING_S for start, end in user.present):
             faults.append(f"offline at {at}")
     for (start, end), following in zip(
         user.present, [*[start for start, _ in user.present[1:]], float("inf")], strict=True
