@@ -357,6 +357,15 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{PRESENCE}::test_clean_stop_writes_when_connected_users_were_last_seen",
         ),
     ),
+    "Ended watches of presence leave no reference cycle, which the server would never free": (
+        Fault(
+            "ended-watches-stay-in-memory",
+            "chatcore.live.presence:Presence._detach",
+            "watch.pairs.clear()",
+            "pass",
+            f"{PRESENCE}::test_ended_watches_leave_no_reference_cycle",
+        ),
+    ),
     "A watch ends with its socket": (
         Fault(
             "watch-outlives-socket",

@@ -1,5 +1,6 @@
 """Presence on one node: states, pushes, the last seen time, and who sees whom."""
 
+import gc
 import logging
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import AsyncExitStack
@@ -564,3 +565,18 @@ async def test_ready_lists_presence_among_the_features(chat: Chat) -> None:
     alice = await opened(chat, "alice")
     assert alice.client.ready.features == ("presence",)
     await alice.close()
+
+
+async def test_ended_watches_leave_no_reference_cycle() -> None:
+    async with Chat(MemoryStore()) as chat:
+        gc.collect()
+        gc.disable()
+        try:
+            async with chat.connect(Recorder(), user="alice") as socket:
+                for _ in range(3):
+                    await socket.receive("presence", {"users": ["alice", "bob"]}, lambda _: None)
+            await anyio.sleep(PUSHED_S)
+            left = [type(left) for left in gc.get_objects()]
+        finally:
+            gc.enable()
+        assert [left.count(kept) for kept in (presence.Watch, presence._Pair, presence._Watched)] == [0, 0, 0]

@@ -230,9 +230,10 @@ class Presence:
             self._watches.setdefault(socket, []).append(watch)
         for user in users:
             self._attach(watch, user)
+        pairs = tuple(watch.pairs)  # the watch loses them if its socket ends meanwhile
         try:
-            visible = await self._read_visibility(watch.pairs)
-            seen = [pair.watched for pair in watch.pairs if visible[pair]]
+            visible = await self._read_visibility(pairs)
+            seen = [pair.watched for pair in pairs if visible[pair]]
             await self._read_elsewhere(seen)
             last_seen = await self._departures.read_last_seen(
                 [watched.user for watched in seen if watched.state == "offline"]
@@ -240,14 +241,14 @@ class Presence:
         except BaseException:
             self._end(watch)
             raise
-        for pair in watch.pairs:
+        for pair in pairs:
             watched = pair.watched
             pair.shown = UserPresence(watched.state, self._last_seen(watched, last_seen)) if visible[pair] else HIDDEN
             if self._is_live(pair) and pair.visible != visible[pair]:
                 self._changed(pair)
             elif visible[pair] and watched.state == "offline" and watched.user not in last_seen:
                 self._user_changed(watched)
-        shown = {pair.watched.user: pair.shown for pair in watch.pairs if pair.shown}
+        shown = {pair.watched.user: pair.shown for pair in pairs if pair.shown}
         if socket is None or socket.ended:
             self._end(watch)
         else:
@@ -297,6 +298,7 @@ class Presence:
                 for kept in (self._holds, self._asked, self._changed_users):
                     kept.pop(watched.user, None)
             pair.shown = None
+        watch.pairs.clear()  # they refer to the watch: no reference cycle may be left
 
     def _pairs_of(self, user: UserId) -> Iterable[_Pair]:
         """Return the pairs in which ``user`` watches or is watched."""
