@@ -30,7 +30,7 @@ class Socket:
     """A user's connection, opened by `Chat.connect` for a transport. ``info`` describes it."""
 
     def __init__(self, dispatcher: CommandDispatcher, live: LiveSocket, info: SocketInfo, loop: LoopGuard) -> None:
-        self.info = info
+        self.info: SocketInfo = info
         self._loop = loop
         self._dispatcher = dispatcher
         self._live = live
