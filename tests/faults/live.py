@@ -375,6 +375,15 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{PRESENCE}::test_watches_leave_nothing_after_their_sockets",
         ),
     ),
+    "A removal from the registry that failed is repeated soon": (
+        Fault(
+            "failed-removal-left-to-the-next-renewal",
+            "chatcore.live.leases:Leases.remove",
+            "self._requested.set()",
+            "pass",
+            "tests/unit/live/test_leases.py::test_removal_that_failed_is_repeated_until_it_succeeds",
+        ),
+    ),
     # The object.
     "A room is not dropped while a command is pending in it": (
         Fault(

@@ -19,6 +19,8 @@ CHANGES_S = 0.5
 """Seconds for which changes of sockets are collected before they are written."""
 TIMEOUT_S = 1
 """The most seconds for which opening or closing a socket waits for the registry."""
+UNREMOVED_MAX = 1_000
+"""The most ended sockets whose removal is repeated. The leases of the others end by themselves."""
 
 log: Final = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ class Leases:
         self._registry = registry
         self._node = node
         self._sockets: dict[str, SocketInfo] = {}
+        self._unremoved: dict[str, SocketInfo] = {}
         self._requested = anyio.Event()
         self._changed: dict[str, None] = {}
         self._any_changed = anyio.Event()
@@ -41,10 +44,14 @@ class Leases:
             await self._registry.add(socket)
 
     async def remove(self, socket: SocketInfo) -> None:
-        """Remove a socket, also if the task is cancelled. An error of the registry is logged."""
+        """Remove a socket, also if the task is cancelled. An error is logged, and `renew` removes the socket again."""
         del self._sockets[socket.id]
         with anyio.move_on_after(TIMEOUT_S, shield=True), _tolerated():
             await self._registry.remove(socket)
+            return
+        if len(self._unremoved) < UNREMOVED_MAX:
+            self._unremoved[socket.id] = socket
+            self._requested.set()
 
     def change(self, socket: SocketInfo) -> None:
         """Let `write_changes` write a socket whose ``away`` has changed."""
@@ -85,7 +92,7 @@ class Leases:
             self._requested.set()
 
     async def renew(self, close: Callable[[str, ByeCode], None]) -> None:
-        """Renew, close revoked sockets, and add lost sockets again; then wait for 10 s or until `renew_soon`.
+        """Renew, close revoked sockets, add lost ones and remove ended ones again; then wait for 10 s or `renew_soon`.
 
         ``close`` takes the id of a revoked socket and the code of its `bye`. Raises `Unavailable`.
         """
@@ -94,6 +101,10 @@ class Leases:
             close(socket, code)
         for lost in sorted(renewed.lost):
             await self._add_again(lost)
+        while self._unremoved:
+            ended = next(iter(self._unremoved.values()))
+            await self._registry.remove(ended)
+            del self._unremoved[ended.id]
         with anyio.move_on_after(RENEWAL_S):
             await self._requested.wait()
         self._requested = anyio.Event()

@@ -3,7 +3,8 @@
 import anyio
 import pytest
 
-from chatcore import Bye, Chat, ChatError, NotFound, SendMessage
+from chatcore import Bye, Chat, ChatError, NotFound, SendMessage, Unavailable
+from chatcore.live import leases
 from chatcore.live.leases import TIMEOUT_S, Leases
 from chatcore.ports.registry import LEASE_S, SocketInfo
 from chatcore.testing import Recorder
@@ -33,20 +34,20 @@ class SlowRegistry(MemoryRegistry):
 
 async def test_socket_ending_while_lost_leases_are_added_again_leaves_no_lease() -> None:
     registry = SlowRegistry()
-    leases = Leases(registry, "node")
+    node = Leases(registry, "node")
     for info in SOCKETS:
-        await leases.add(info)
+        await node.add(info)
     await anyio.sleep(LEASE_S)
-    assert await leases.of_user("bob") == []
+    assert await node.of_user("bob") == []
     registry.takes, registry.adding, open_sockets = 0.5, [], list(SOCKETS)
     with anyio.move_on_after(5):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(leases.renew, lambda *_: None)
+            tasks.start_soon(node.renew, lambda *_: None)
             await anyio.wait_all_tasks_blocked()
             for ended in (*registry.adding, *[info for info in SOCKETS if info not in registry.adding][1:]):
                 open_sockets.remove(ended)
-                await leases.remove(ended)
-    assert await leases.of_user("bob") == open_sockets
+                await node.remove(ended)
+    assert await node.of_user("bob") == open_sockets
     assert len(open_sockets) == 1
 
 
@@ -57,6 +58,44 @@ async def test_cancelled_socket_is_removed_from_the_registry() -> None:
                 assert len(await chat.sockets("bob")) == 1
                 scope.cancel()
                 await anyio.sleep_forever()
+        assert await chat.sockets("bob") == []
+
+
+class RefusingRegistry(MemoryRegistry):
+    """A registry that can refuse removals."""
+
+    refuses = False
+
+    async def remove(self, socket: SocketInfo) -> None:
+        if self.refuses:
+            raise Unavailable
+        await super().remove(socket)
+
+
+async def test_removal_that_failed_is_repeated_until_it_succeeds() -> None:
+    registry = RefusingRegistry(anyio.current_time)
+    async with Chat(MemoryStore(), registry=registry) as chat:
+        async with chat.connect(Recorder(), user="bob"):
+            registry.refuses = True
+        await anyio.sleep(2)
+        assert len(await chat.sockets("bob")) == 1
+        registry.refuses = False
+        await anyio.sleep(1)
+        assert await chat.sockets("bob") == []
+
+
+async def test_failed_removals_that_are_repeated_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "UNREMOVED_MAX", 2)
+    registry = RefusingRegistry(anyio.current_time)
+    async with Chat(MemoryStore(), registry=registry) as chat:
+        registry.refuses = True
+        for _ in range(3):
+            async with chat.connect(Recorder(), user="bob"):
+                pass
+        registry.refuses = False
+        await anyio.sleep(1)
+        assert len(await chat.sockets("bob")) == 1
+        await anyio.sleep(LEASE_S)
         assert await chat.sockets("bob") == []
 
 
