@@ -1,0 +1,1 @@
+"""The Python client of a chatcore server, for asyncio."""
