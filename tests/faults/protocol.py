@@ -62,9 +62,9 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Clients keep a document, and ask again": (
         Fault(
             "kept-document-is-sent-again",
-            "chatcore_documents:_has",
-            "tag in tags or",
-            "False or",
+            "chatcore_http:has_one_of",
+            "tag in kept",
+            "False",
             "tests/integration/test_document_addresses.py::test_document_is_kept_by_clients_and_asked_for_again",
         ),
     ),

@@ -70,7 +70,7 @@ async def test_document_describes_what_host_serves(
     paths = set(openapi["paths"])
     everything = set(openapi_document()["paths"])
     is_server = request.node.callspec.params["http_host"] == "server"
-    assert paths == (everything if is_server else everything - ACCOUNTS - {"/", "/healthz", "/readyz"})
+    assert paths == (everything if is_server else everything - ACCOUNTS - {"/", "/start", "/healthz", "/readyz"})
     assert openapi["servers"][0]["url"] == "api/v1"
     assert (await get(node, "/asyncapi.json")).json == json.loads(json.dumps(asyncapi_document()))
 

@@ -1,13 +1,12 @@
 """The addresses of the documents: ``/openapi.json``, ``/asyncapi.json`` and ``/docs``."""
 
-import base64
-import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from anyio import to_thread
 
 from chatcore_http.codec import encode
 from chatcore_http.endpoints import Endpoint
+from chatcore_http.entity_tags import entity_tag, has_one_of
 from chatcore_http.requests import Request
 from chatcore_http.responses import Response
 from chatcore_http.urls import Segments
@@ -70,27 +69,16 @@ def _document(
 
     def full() -> Response:
         body = make()
-        tag = base64.urlsafe_b64encode(hashlib.sha256(body).digest()[:12]).decode()
-        return Response(200, body, {**headers, "Cache-Control": "no-cache", "ETag": f'"{tag}"'})
+        return Response(200, body, {**headers, "Cache-Control": "no-cache", "ETag": entity_tag(body)})
 
     async def answer(request: Request, _: Segments) -> Response:
         nonlocal made
         if made is None:
             # Messages do not wait while a document is made. Requests that come meanwhile may make it too.
             made = await to_thread.run_sync(full)
-        if _has(request, made.headers["ETag"]):
+        if has_one_of(request, made.headers["ETag"]):
             kept = {name: value for name, value in made.headers.items() if name != "Content-Type"}
             return Response(304, headers=kept)
         return made
 
     return answer
-
-
-def _has(request: Request, tag: str) -> bool:
-    """Return whether the client has the document (RFC 9110, section 13.1.2)."""
-    tags = [
-        value.strip().removeprefix("W/")
-        for line in request.headers.getall("If-None-Match")
-        for value in line.split(",")
-    ]
-    return tag in tags or "*" in tags

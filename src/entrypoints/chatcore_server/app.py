@@ -1,4 +1,4 @@
-"""The aiohttp application: the API, Socket.IO, the start page, and the health checks."""
+"""The aiohttp application: the API, Socket.IO, the pages, and the health checks."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,14 +20,17 @@ from chatcore_documents import document_endpoints
 from chatcore_http import AccountRoutes, CommandRoutes, Endpoints, Guard, Hosts, Origins, Proxies, SocketRoutes
 from chatcore_http.responses import json_response
 from chatcore_socketio import SocketioServer
+from chatcore_web import MISSING, is_complete, page_endpoints
 from chatcore_websocket import ConnectionLimits, Websockets, WebsocketServer
 
 from .bootstrap import Components
 from .page import StartPage
 
 HEALTHZ, READYZ = "/healthz", "/readyz"
+START = "/start"
 PAGES: Mapping[str, str] = {
-    "/": "A page that says what runs here",
+    "/": "The chat page",
+    START: "A page with first steps in a terminal",
     HEALTHZ: "Answers when the server is alive",
     READYZ: "Answers whether the store takes writes, and has space for them",
 }
@@ -70,7 +73,11 @@ def build(
     )
     add_socketio(app, SocketioServer(websockets))
     add_websocket(app, WebsocketServer(websockets))
-    app.router.add_get("/", StartPage(is_sign_up_open).answer)
+    if is_complete():
+        add_pages(app, page_endpoints())
+    else:
+        app.router.add_get("/", StartPage(is_sign_up_open, MISSING).answer)
+    app.router.add_get(START, StartPage(is_sign_up_open).answer)
     app.router.add_get(HEALTHZ, _alive)
     app.router.add_get(READYZ, _ready(chat))
     app.on_response_prepare.append(_add_server_header)

@@ -1,4 +1,4 @@
-"""The start page at ``/``. It names the program, and shows three steps to the first messages."""
+"""The start page at ``/start``. It names the program, and shows three steps to the first messages."""
 
 import base64
 import hashlib
@@ -16,14 +16,15 @@ CLOSED = """<p>Sign-up is closed on this server (<code>CHATCORE_SIGNUP</code>): 
 
 
 class StartPage:
-    """``page.html`` with the version and the server's address, and with `CLOSED` if sign-up is closed.
+    """``page.html`` with the version and the server's address, with `CLOSED` if sign-up is closed, and with ``notice``.
 
     A script in the page replaces the address by the browser's address: a proxy may change scheme and host, and add a
     path.
     """
 
-    def __init__(self, is_sign_up_open: bool) -> None:
+    def __init__(self, is_sign_up_open: bool, notice: str = "") -> None:
         text = resources.files(__package__ or "").joinpath("page.html").read_text("utf-8")
+        text = text.replace("{{notice}}", f'<p class="notice">{html.escape(notice)}</p>' if notice else "")
         text = text.replace("{{closed}}", "" if is_sign_up_open else CLOSED)
         self._text = text.replace("{{version}}", html.escape(version("chatcore")))
         self._headers = {

@@ -1,4 +1,4 @@
-"""The page at `/`: its three steps run in a shell as printed, also behind a path prefix."""
+"""The page at `/start`: its three steps run in a shell as printed, also behind a path prefix."""
 
 import asyncio
 import json
@@ -136,7 +136,7 @@ def certificates() -> dict[str, str]:
 
 
 async def check(browser: Path, folder: Path, url: str) -> None:
-    page = await shown(browser, f"{url}/")
+    page = await shown(browser, f"{url}/start")
     assert page.steps[0].startswith(f"url={url}\n")
     users, first, silent, *answers = await lines_of(folder, page.steps, 5)
     assert json.loads(users) == {"user": "alice"}
@@ -163,7 +163,7 @@ async def test_page_without_scripts_shows_requested_address(tmp_path: Path) -> N
     async with (
         serving(tmp_path, "--store", "memory") as server,
         ClientSession() as http,
-        http.get(server.url) as answer,
+        http.get(f"{server.url}/start") as answer,
     ):
         assert answer.content_type == "text/html"
         assert f'url=<span class="url">{server.url}</span>' in await answer.text()
@@ -175,7 +175,7 @@ async def test_page_says_whether_sign_up_is_closed(tmp_path: Path) -> None:
         async with (
             serving(tmp_path, "--store", "memory", "--signup", signup) as server,
             ClientSession() as http,
-            http.get(server.url) as answer,
+            http.get(f"{server.url}/start") as answer,
         ):
             pages.append(await answer.text())
     assert ["Sign-up is closed" in page for page in pages] == [False, True]
@@ -184,9 +184,9 @@ async def test_page_says_whether_sign_up_is_closed(tmp_path: Path) -> None:
 
 async def test_page_allows_only_its_own_scripts_and_styles(tmp_path: Path) -> None:
     async with serving(tmp_path, "--store", "memory", "--hosts", "*") as server, ClientSession() as client:
-        async with client.get(server.url) as answer:
+        async with client.get(f"{server.url}/start") as answer:
             page, headers = await answer.text(), answer.headers
-        async with client.get(server.url, headers={"Host": 'x"><script>alert(1)</script>'}) as answer:
+        async with client.get(f"{server.url}/start", headers={"Host": 'x"><script>alert(1)</script>'}) as answer:
             assert "alert" not in await answer.text()
     policy = headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
