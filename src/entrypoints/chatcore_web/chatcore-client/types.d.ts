@@ -203,3 +203,14 @@ export interface Connection {
   send(event: string, data: object, answered: (answer: any) => void): void;
   close(): void;
 }
+
+/** What `makeState` has carried out. */
+export interface Port {
+  send(event: string, data: object, answered: (answer: any) => void): void;
+  /** Calls back after a time, unless the connection ends before. Returns what cancels it. */
+  wait(ms: number, callback: () => void): () => void;
+  /** Calls back when the item is in the store. */
+  put(item: Item, done: () => void): void;
+  remove(key: string): void;
+  newKey(): string;
+}

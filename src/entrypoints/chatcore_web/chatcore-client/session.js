@@ -1,0 +1,58 @@
+/** @import { SessionOptions } from "./types.js" */
+import { base } from "./transport.js";
+
+/** The user has to sign in anew. */
+export class SignedOut extends Error {
+  code = "unauthenticated";
+}
+
+/** @param {SessionOptions} options */
+export const session = ({ url, user, password, signUp, device }) => {
+  let tokens = /** @type {any} */ (undefined);
+  let until = 0;
+  let running = /** @type {Promise<string> | undefined} */ (undefined);
+
+  /** @param {string} path @param {object} body */
+  const post = async (path, body) => {
+    for (let pause = 1; ; pause = Math.min(2 * pause, 30)) {
+      const answer = await fetch(new URL("api/v1/" + path, base(url)), {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(body),
+        credentials: "same-origin",
+        signal: AbortSignal.timeout(30_000), // the hash of a password may have to wait
+      });
+      const { status, ok } = answer;
+      if (status !== 429 && status !== 503) {
+        const fields = await answer.json().catch(() => ({}));
+        if (ok || fields.temporary === false) return { ok, status, ...fields };
+        throw new Error(`${url} answers ${status}`);
+      }
+      // Up to as long again, so that clients spread.
+      const seconds = (Number(answer.headers.get("Retry-After")) || pause) * (1 + Math.random());
+      await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+    }
+  };
+  const renewed = async () => {
+    const signIn = () => post("sessions", { user, password, device });
+    let answer;
+    // Without a password, the page's cookie is what refreshes.
+    if (tokens || !password) answer = await post("sessions/refresh", tokens && { refresh_token: tokens.refresh_token });
+    if (password && !answer?.ok) {
+      tokens = undefined;
+      answer = await signIn();
+      if (answer.status === 401 && signUp) {
+        const account = await post("accounts", { user, password });
+        if (account.ok) answer = await signIn();
+        else if (account.status !== 409) answer = account; // a name that is taken: the password is wrong
+      }
+    }
+    if (!answer?.ok) throw Object.assign(new SignedOut(answer?.detail), { code: answer?.code });
+    tokens = answer.refresh_token && answer;
+    until = Date.now() + answer.expires_in * 900;
+    return (access = answer.access_token);
+  };
+  let access = "";
+  return async (/** @type {string | undefined} */ refused) =>
+    refused !== access && Date.now() < until ? access : (running ??= renewed().finally(() => (running = undefined)));
+};
