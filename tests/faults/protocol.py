@@ -323,8 +323,8 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "Only a trusted proxy may name the client of a forwarded request": (
         Fault(
             "forwarded-address-of-any-peer-trusted",
-            "chatcore_http:Proxies.client",
-            "while hops and self.trusts(client):",
+            "chatcore_http:Proxies._forwarded_to_proxies",
+            "while hops and self.trusts(named[-1] if named else peer):",
             "while hops:",
             "tests/unit/test_http_proxies.py",
         ),

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -48,6 +48,8 @@ class Play:
         self._url = url
         self._users: dict[str, User] = {}
         self._response: tuple[int, Json] | None = None
+        self._set_cookies: Sequence[str] = ()
+        self._cookies: aiohttp.CookieJar | None = None
         self._values: dict[str, Json] = {}
         self._exits = AsyncExitStack()
         self.shown: dict[str, set[str]] = defaultdict(set)
@@ -71,6 +73,14 @@ class Play:
                 self._compare_response(int(status), rest)
             case [name, "http>", rest]:
                 await self._request(self._users[name], *rest.split(" ", 1))
+            case ["page>", method, rest]:
+                await self._request(None, method, rest, of_page=True)
+            case [name, "page>", rest]:
+                await self._request(self._users[name], *rest.split(" ", 1), of_page=True)
+            case ["page<", status, *rest]:
+                self._compare_response(int(status), rest)
+            case ["page", "cookie<", rest]:
+                self._compare_cookie(rest)
             case [name, event, rest] if name.endswith("<<"):
                 await self._compare_push(self._users[name[:-2]], event, rest)
             case [name, event, rest] if name.endswith(">"):
@@ -135,17 +145,21 @@ class Play:
         kind, value = _parts(text)
         return kind, json.dumps(self._value(value)) if value else ""
 
-    async def _request(self, user: User | None, method: str, rest: str) -> None:
+    async def _request(self, user: User | None, method: str, rest: str, *, of_page: bool = False) -> None:
         path, _, body = rest.partition(" ")
         headers = {"Authorization": f"Bearer {user.token}"} if user else {}
+        if of_page:
+            headers["Origin"] = self._url
+            self._cookies = self._cookies or aiohttp.CookieJar(unsafe=True)  # it also keeps cookies of addresses
         content = self._value(body) if body else None
         path = self._fill_text(path)
         self.shown["requests"].add(f"{method} {path.partition('?')[0]}")
         async with (
-            aiohttp.ClientSession() as session,
+            aiohttp.ClientSession(cookie_jar=self._cookies if of_page else None) as session,
             session.request(method, f"{self._url}/api/v1{path}", json=content, headers=headers) as response,
         ):
             text = await response.text()
+            self._set_cookies = response.headers.getall("Set-Cookie", [])
             self._response = response.status, json.loads(text) if text else None
 
     def _compare_response(self, expected_status: int, rest: list[str]) -> None:
@@ -155,8 +169,15 @@ class Play:
         self._compare(self._value(rest[0]) if rest else None, answer)
         if answer and "access_token" in answer:
             self._users[answer["user"]] = User(answer["access_token"])
-            self._values["refresh_token"] = answer["refresh_token"]
+            self._values["refresh_token"] = answer.get("refresh_token", "")
             self._values[f"{answer['user']}_token"] = answer["access_token"]
+
+    def _compare_cookie(self, expected: str) -> None:
+        """Compare the only ``Set-Cookie`` of the last answer, in which ``*`` stands for a value that is not empty."""
+        (cookie,) = self._set_cookies
+        assert re.fullmatch(re.escape(expected).replace(r"\*", "[^;]+"), cookie), (
+            f"\nexpected {expected}\nactual   {cookie}"
+        )
 
     def _compare(self, expected: Json, actual: Json) -> None:
         self._keep_values(actual)

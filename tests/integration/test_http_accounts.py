@@ -29,6 +29,7 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "user": NO_TEXTS,
         "password": [*NO_TEXTS, "", "x" * 7, "x" * 1025],
         "device": [*NO_TEXTS, "", "x" * 65, "a\0b", "a\nb"],
+        "cookie": ["", "true", 0, 1, None, [True], {}],
     },
     "/sessions/refresh": {"refresh_token": NO_TEXTS},
 }  # fmt: skip

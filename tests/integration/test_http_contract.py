@@ -27,8 +27,9 @@ UNCHECKED = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data
 PASSWORD = "correct horse battery"
 USERS = ("alice", "bob", "carol")
 TIMEOUT_S = 30
-STATEFUL = {"after", "delivered", "read", "reply_to", "unread_from", "user"}
-"""Fields that may be invalid for another reason than their form: page tokens, positions above head, the caller."""
+STATEFUL = {"after", "delivered", "read", "refresh_token", "reply_to", "unread_from", "user"}
+"""Fields that may be invalid for another reason than their form: page tokens, positions above head, the caller, and a
+refresh token that only a page may leave out."""
 INVALID_TOGETHER = {
     ("PATCH /rooms/{room}/messages/{seq}", "body"),
     ("DELETE /rooms/{room}/members/{user}", "reason"),

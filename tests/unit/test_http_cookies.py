@@ -1,9 +1,11 @@
-"""Which cookies of a request count."""
+"""Which cookies of a request count, and how a response sets one."""
+
+from datetime import timedelta
 
 import pytest
 
 from chatcore_http import Headers, Request
-from chatcore_http.cookies import Cookies, parse_cookies
+from chatcore_http.cookies import Cookies, parse_cookies, set_cookie
 
 TWO = "The request has two cookies of one name; clear the cookies of this site and sign in again."
 MALFORMED = "The request has a malformed cookie; clear the cookies of this site and sign in again."
@@ -48,3 +50,17 @@ def test_malformed_cookie_does_not_count_and_others_do(pair: str) -> None:
 
 def test_value_of_a_cookie_is_in_no_text() -> None:
     assert "secret" not in repr(parsed("a=secret")) + str(parsed("a=secret; a=secret2").fault)
+
+
+def test_set_cookie_has_its_attributes_in_one_order() -> None:
+    lifetime = timedelta(minutes=1, milliseconds=999)
+    plain = "n=v-_.~=; Path=/a; Max-Age=60; HttpOnly; SameSite=Strict"
+    assert set_cookie("n", "v-_.~=", path="/a", lifetime=lifetime, is_secure=False) == plain
+    assert set_cookie("n", "v-_.~=", path="/a", lifetime=lifetime, is_secure=True) == f"{plain}; Secure"
+
+
+@pytest.mark.parametrize("value", ["a;b", "a b", 'a"', "a,b", "a\\", "a\r\nX: y", "a\n", "ä", "\x7f", "\x00"])
+def test_value_that_needs_quotes_is_no_value_of_a_cookie(value: str) -> None:
+    with pytest.raises(ValueError, match="the cookie n has characters") as refused:
+        set_cookie("n", value, path="/", lifetime=timedelta(), is_secure=False)
+    assert value not in str(refused.value)

@@ -75,16 +75,19 @@ def add_guard(app: web.Application, guard: Guard) -> None:
 
 
 def add_proxies(app: web.Application, proxies: Proxies) -> None:
-    """Give every handler and middleware of ``app`` the client's address as ``request.remote``.
+    """Give every handler and middleware of ``app`` the client's address as ``request.remote``, and its scheme.
 
     Call it after all other middlewares have been added.
     """
 
     @web.middleware
     async def forward(request: web.Request, handler: Handler) -> web.StreamResponse:
-        client = proxies.client(request.remote, request.headers.getall(hdrs.X_FORWARDED_FOR, []))
-        if client is not None and client != request.remote:
-            request = request.clone(remote=client)
+        forwarded = request.headers.getall(hdrs.X_FORWARDED_FOR, [])
+        client = proxies.client(request.remote, forwarded)
+        schemes = request.headers.getall(hdrs.X_FORWARDED_PROTO, [])
+        scheme = proxies.scheme(request.remote, forwarded, schemes) or request.scheme
+        if client is not None and (client, scheme) != (request.remote, request.scheme):
+            request = request.clone(remote=client, scheme=scheme)
         return await handler(request)
 
     if proxies.trusted:

@@ -40,6 +40,7 @@ def pure_request(request: web.BaseRequest) -> Request:
         query=request.rel_url.raw_query_string,
         headers=Headers(request.headers.items()),
         remote=request.remote,
+        is_secure=request.secure,
         authority=absolute[1].rpartition("@")[2] if absolute else None,
         has_body=request.body_exists,
         receive=_receiver(request),

@@ -24,6 +24,7 @@ def pure_request(scope: Scope, receive: Receive, *, path: str, remote: str | Non
         query=scope["query_string"].decode("latin-1"),
         headers=headers,
         remote=remote,
+        is_secure=scope.get("scheme") in ("https", "wss"),
         has_body=not is_http_1 or "Content-Length" in headers or "Transfer-Encoding" in headers,
         receive=_receiver(receive),
     )

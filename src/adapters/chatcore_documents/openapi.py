@@ -51,6 +51,7 @@ def openapi(endpoints: Iterable[Endpoint], pages: Mapping[str, str]) -> Object:
                 "responses": {"200": {"description": summary}},
             },
         }
+    cookies = [operation.cookie for served in operations.values() for _, operation in served if operation.cookie]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -71,7 +72,8 @@ def openapi(endpoints: Iterable[Endpoint], pages: Mapping[str, str]) -> Object:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "`Authorization: Bearer <access token>`. A host may also authenticate by cookies.",
-                }
+                },
+                **{name: {"type": "apiKey", "in": "cookie", "name": name} for name in cookies},
             },
         },
     }
@@ -103,8 +105,12 @@ def _operation(operation: Operation, problem: Object) -> Object:
         content = {"schema": operation.body, **_examples((e.body for e in operation.examples), operation)}
         written["requestBody"] = {"required": bool(operation.body.get("required")), "content": {_JSON: content}}
     if not operation.needs_token:
-        written["security"] = []
+        written["security"] = [{}, {operation.cookie: []}] if operation.cookie else []
     written["responses"] = {**_answers(operation), **_errors(operation, problem)}
+    for status, what in operation.cookies.items():
+        headers = {"Set-Cookie": {"description": what, "schema": {"type": "string"}}}
+        response = written["responses"][str(status)]
+        response["headers"] = {**response.get("headers", {}), **headers}
     return written
 
 

@@ -55,7 +55,9 @@ class Operation:
         commands: the names of the commands that it serves.
         description: the same in full.
         body: the schema of the object in the body; None if it takes no body.
+        cookie: the name of the cookie that a request may have; None if it takes no cookie.
         responses: the schemas of its answers by status; None for an answer without a body.
+        cookies: what ``Set-Cookie`` does in an answer, by status.
         refusals: codes of errors, and when it is refused with them.
         needs_token: whether a request needs an access token.
         examples: requests that succeed, or are refused for a reason that is special to the endpoint.
@@ -69,7 +71,9 @@ class Operation:
     description: str
     parameters: Sequence[Parameter] = ()
     body: Object | None = None
+    cookie: str | None = None
     responses: Mapping[int, Object | None]
+    cookies: Mapping[int, str] = field(factory=dict)
     refusals: Mapping[str, str]
     needs_token: bool = True
     examples: Sequence[HttpExample] = ()

@@ -1,4 +1,4 @@
-"""The reverse proxies that are trusted to name clients in ``X-Forwarded-For``."""
+"""The reverse proxies that are trusted to name clients in ``X-Forwarded-For``, and schemes in ``X-Forwarded-Proto``."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -11,9 +11,10 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 @frozen
 class Proxies:
-    """Trusted proxies. Only the addresses that they add to ``X-Forwarded-For`` count.
+    """Trusted proxies. Only what they add to ``X-Forwarded-For`` and ``X-Forwarded-Proto`` counts.
 
-    Every trusted proxy must append its peer's address to the header, or replace the header by it.
+    Every trusted proxy must append its peer's address to the first header, or replace the header by it. It does the
+    same with the scheme of its peer's connection in the second header, or passes that header on from another proxy.
 
     Attributes:
         trusted: the networks of the proxies.
@@ -44,14 +45,32 @@ class Proxies:
             peer: the address at the other end of the connection.
             forwarded: the values of ``X-Forwarded-For``, in the order of the headers.
         """
-        client = peer
+        return [peer, *self._forwarded_to_proxies(peer, forwarded)][-1]
+
+    def scheme(self, peer: str | None, forwarded: Iterable[str], schemes: Iterable[str]) -> str | None:
+        """Return the scheme of the client's connection to the first trusted proxy; None if no trusted proxy names it.
+
+        Args:
+            peer: the address at the other end of the connection.
+            forwarded: the values of ``X-Forwarded-For``, in the order of the headers.
+            schemes: the values of ``X-Forwarded-Proto``, in the order of the headers.
+        """
+        named = [scheme.strip().lower() for value in schemes for scheme in value.split(",")]
+        if not named or not self.trusts(peer):
+            return None
+        hops = len(self._forwarded_to_proxies(peer, forwarded))
+        return named[-min(max(hops, 1), len(named))]
+
+    def _forwarded_to_proxies(self, peer: str | None, forwarded: Iterable[str]) -> Sequence[str]:
+        """Return the addresses that trusted proxies have named, the client's last."""
+        named: list[str] = []
         hops = [hop for value in forwarded for hop in value.split(",")]
-        while hops and self.trusts(client):
+        while hops and self.trusts(named[-1] if named else peer):
             address = _parse_address(_without_port(hops.pop().strip()))
             if address is None:
                 break
-            client = str(address)
-        return client
+            named.append(str(address))
+        return named
 
 
 def _parse_address(text: str) -> IPv4Address | IPv6Address | None:

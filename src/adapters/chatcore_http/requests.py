@@ -50,6 +50,7 @@ class Request:
         query: the query string as it was sent.
         headers: the header fields.
         remote: the client's address.
+        is_secure: whether the client's connection uses TLS.
         authority: the host and port of an absolute target, which count before the field ``Host``.
         has_body: False if it is known that there is no body; ``receive`` returns nothing then.
         receive: returns the next bytes of the body, and ``b""`` at its end. Raises `Disconnected`, and `Invalid` if the
@@ -61,6 +62,7 @@ class Request:
     query: str = ""
     headers: Headers = field(factory=Headers, repr=False)
     remote: str | None = None
+    is_secure: bool = False
     authority: str | None = None
     has_body: bool = True
     receive: Callable[[], Awaitable[bytes]] = field(default=no_body, repr=False)

@@ -90,6 +90,11 @@ class Accounts:
         self._session_cache = SessionCache()
         self._limits = SignInLimits(limiter or Unlimited(), hasher.at_once, monotonic=monotonic)
 
+    @property
+    def session_idle(self) -> timedelta:
+        """How long a session lives without a refresh."""
+        return self._session_idle
+
     async def sign_up(self, user: str, password: str, name: str | None = None, *, address: str | None = None) -> UserId:
         """Create an account, and return its user id. It opens no session.
 
@@ -176,6 +181,11 @@ class Accounts:
             )
             await self._end(rotation.session)
         raise Unauthenticated
+
+    def session_of(self, refresh_token: str) -> str | None:
+        """Return the session of a refresh token, which may have ended; None if the token was not issued here."""
+        claims = self._tokens.read_refresh(refresh_token)
+        return claims[0] if claims else None
 
     async def sign_out(self, session: str) -> None:
         """End a session: on this node at once, on others within 10 s. A session that has ended is no error."""

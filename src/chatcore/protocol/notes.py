@@ -49,7 +49,7 @@ NOTES: Mapping[str, str] = {
     "read": "The seq up to which the user has read.",
     "reason": "A text for people.",
     "reply_to": "The seq of a message of the room, not above head.",
-    "refresh_token": "Gives new tokens, once.",
+    "refresh_token": "Gives new tokens, once. It is left out where a cookie has it.",
     "resumable": "Whether the client may connect again by itself.",
     "retry_after_ms": "Milliseconds after which to try again.",
     "role": "Owners and admins have more rights than members.",

@@ -148,7 +148,8 @@ class Settings(StoreSettings):
             "TRUSTED_PROXIES",
             Proxies.parse,
             "Addresses and networks of reverse proxies, separated by commas: 127.0.0.1,10.0.0.0/8. Their "
-            "X-Forwarded-For then names the client's address for limits and log lines.",
+            "X-Forwarded-For then names the client's address for limits and log lines, and their X-Forwarded-Proto "
+            "says whether the client uses TLS, so that cookies are Secure.",
             default=False,
         ),
     ] = field(factory=Proxies)
