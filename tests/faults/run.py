@@ -12,10 +12,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import feed, hosting, live, mounting, protocol, readme, simulation, stores, websockets
+from . import command_line, feed, hosting, live, mounting, protocol, readme, simulation, stores, websockets
 from .fault import SOURCES, Fault, MisfitError, faulty
 
-TABLES = (readme, live, protocol, stores, simulation, hosting, mounting, feed, websockets)
+TABLES = (readme, live, protocol, stores, simulation, hosting, mounting, feed, websockets, command_line)
 FAULTS = tuple(fault for table in TABLES for faults in table.PROMISES.values() for fault in faults)
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from chatcore_server.errors import SettingsError
 from chatcore_server.serving import running
-from chatcore_server.settings import Settings, SettingsError
+from chatcore_server.settings import Settings
 from tests.integration.serving import TIMEOUT_S, launch, serving
 
 pytestmark = pytest.mark.anyio

@@ -1,10 +1,12 @@
-"""Settings from flags, the environment and `.env`: their precedence, and the errors of wrong values.
+"""Settings from flags, the environment, `.env` and chatcore.toml: their precedence, and the errors of wrong values.
 
 The server is not started.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_type_hints
 
 import attrs
 import pytest
@@ -115,7 +117,13 @@ def flag(name: str) -> str:
 
 
 def test_every_setting_has_a_wrong_value_in_the_tests() -> None:
-    assert {f"CHATCORE_{name}" for name, _, _ in WRONG} == set(dotenv_file.KNOWN)
+    assert {f"CHATCORE_{name}" for name, _, _ in WRONG} == set(dotenv_file.KNOWN) - {"CHATCORE_CONFIG"}
+
+
+def in_toml(name: str, value: str) -> str:
+    """Return the line of chatcore.toml for a value: an integer bare, everything else as a text."""
+    is_integer = get_type_hints(Settings)[name.lower()] is int and value.removeprefix("-").isdecimal()
+    return f"{name.lower()} = {value if is_integer and value.isascii() else json.dumps(value)}\n"
 
 
 def _refused(capsys: pytest.CaptureFixture[str], value: str) -> str:
@@ -128,7 +136,7 @@ def _refused(capsys: pytest.CaptureFixture[str], value: str) -> str:
 
 
 @pytest.mark.parametrize(("name", "value", "why"), WRONG)
-@pytest.mark.parametrize("source", ["flag", "environment", ".env"])
+@pytest.mark.parametrize("source", ["flag", "environment", ".env", "chatcore.toml"])
 def test_wrong_setting_ends_with_one_line_that_names_it_and_the_reason(
     name: str, value: str, why: str, source: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,9 +148,14 @@ def test_wrong_setting_ends_with_one_line_that_names_it_and_the_reason(
         case "environment":
             monkeypatch.setenv(f"CHATCORE_{name}", value)
             where = f"CHATCORE_{name} in the environment"
-        case _:
+        case ".env":
             Path(".env").write_text(f"CHATCORE_{name}='{value}'\n", encoding="utf-8")
             where = f"CHATCORE_{name} in .env"
+        case _:
+            line = in_toml(name, value)
+            Path("chatcore.toml").write_text(line, encoding="utf-8")
+            where = f"{name.lower()} in chatcore.toml"
+            why = "must be a number, without quotes." if why == NUMBER and '"' in line else why
     assert cli.main(arguments) == 2
     assert _refused(capsys, value).startswith(f"{where} {why}")
 
@@ -157,7 +170,7 @@ def test_wrong_setting_ends_with_one_line_that_names_it_and_the_reason(
             ["serve", "geheim"],
             "The commands of chatcore take flags only, each with its value; see `chatcore serve --help`.",
         ),
-        (["sevre"], 'Unknown command "sevre". Did you mean "serve"? Available commands: serve, migrate.'),
+        (["sevre"], 'Unknown command "sevre". Did you mean "serve"? Available commands: serve, config, migrate.'),
     ],
 )
 def test_wrong_command_line_ends_with_one_line(
@@ -228,21 +241,23 @@ VALUES = {
     "LIMIT_INVITE": ("1/second", "2/5 seconds", "3/minute"),
     "LIMIT_CONNECT": ("1/second", "2/5 seconds", "3/minute"),
 }
-"""The values in a flag, in the environment and in .env."""
+"""The values in a flag, in the environment and in .env. That in chatcore.toml is the one in the flag."""
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_flag_precedes_environment_and_environment_precedes_dotenv(
+def test_flag_precedes_environment_and_then_come_dotenv_and_toml(
     name: str, started: list[Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_flag, in_environment, in_file = VALUES[name]
+    Path("chatcore.toml").write_text(in_toml(name, in_flag))
+    assert cli.main(["serve"]) == 0
     Path(".env").write_text(f"CHATCORE_{name}='{in_file}'\nCHATCORE_NONSENSE=1\nOTHER=1\n")
     assert cli.main(["serve"]) == 0
     monkeypatch.setenv(f"CHATCORE_{name}", in_environment)
     assert cli.main(["serve"]) == 0
     assert cli.main(["serve", flag(name), in_flag]) == 0
     values = [getattr(settings, name.lower()) for settings in started]
-    assert [_written(value) for value in values] == [in_file, in_environment, in_flag]
+    assert [_written(value) for value in values] == [in_flag, in_file, in_environment, in_flag]
 
 
 def _written(value: object) -> str:
@@ -264,6 +279,7 @@ def test_help_of_migrate_shows_only_its_settings(capsys: pytest.CaptureFixture[s
 
 
 def test_wrong_value_of_lower_precedence_is_ignored(started: list[Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("chatcore.toml").write_text("port = 65536\n")
     Path(".env").write_text("CHATCORE_PORT=x\n")
     monkeypatch.setenv("CHATCORE_PORT", "5")
     assert cli.main(["serve"]) == 0
@@ -289,3 +305,45 @@ def test_variable_without_the_chatcore_prefix_is_ignored(
         monkeypatch.setenv(name, "5")
     assert cli.main(["serve"]) == 0
     assert (started[0].port, started[0].host) == (3001, "127.0.0.1")
+
+
+@pytest.mark.parametrize("source", ["flag", "environment", ".env"])
+def test_another_toml_file_is_read_instead(
+    source: str, started: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("chatcore.toml").write_text("port = 1\n")
+    Path("other.toml").write_text("port = 2\n")
+    arguments = ["serve"]
+    match source:
+        case "flag":
+            arguments.append("--config=other.toml")
+        case "environment":
+            monkeypatch.setenv("CHATCORE_CONFIG", "other.toml")
+        case _:
+            Path(".env").write_text("CHATCORE_CONFIG=other.toml\n")
+    assert cli.main(arguments) == 0
+    assert started[0].port == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("none.toml", "--config (CHATCORE_CONFIG): none.toml can't be read: No such file or directory."),
+        ("", "CHATCORE_CONFIG in the environment is empty."),
+        (" ", "CHATCORE_CONFIG in the environment is empty."),
+        ("\x1b[31m", "CHATCORE_CONFIG in the environment holds a character that can't be printed."),
+        (".", ". can't be read: Is a directory."),
+    ],
+)
+def test_named_toml_file_that_can_not_be_read_is_refused(
+    value: str, line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHATCORE_CONFIG", value)
+    assert cli.main(["serve"]) == 2
+    assert _refused(capsys, "\x1b") == line
+
+
+def test_migrate_takes_its_settings_from_a_toml_file_that_has_more(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("chatcore.toml").write_text('port = 65536\nstore = "memory"\n')
+    assert cli.main(["migrate"]) == 2
+    assert _refused(capsys, "") == "--store (CHATCORE_STORE) is memory: there is nothing to migrate."

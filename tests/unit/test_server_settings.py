@@ -8,7 +8,8 @@ import pytest
 
 from chatcore_http import Headers, Request
 from chatcore_server import converters, dotenv_file
-from chatcore_server.settings import Settings, SettingsError
+from chatcore_server.errors import SettingsError
+from chatcore_server.settings import Settings
 
 READERS: dict[str, Callable[[str], object]] = {
     name: getattr(converters, name)
@@ -23,7 +24,7 @@ READERS: dict[str, Callable[[str], object]] = {
         "sockets_per_address",
         "secret",
         "text",
-        "folder",
+        "path",
     )
 }
 
@@ -48,8 +49,8 @@ RIGHT = [
     ("secret", "é" * 16, "é".encode() * 16),
     ("secret", "\udcff" * 32, b"\xff" * 32),
     ("text", "::1", "::1"),
-    ("folder", "./a b", Path("a b")),
-    ("folder", "~/data", Path.home() / "data"),
+    ("path", "./a b", Path("a b")),
+    ("path", "~/data", Path.home() / "data"),
 ]
 NO_INTEGERS = ["", " ", "x", "-1", "+1", " 1", "1.5", "1e3", "0x10", "1_0", "\u0665", "\uff11", "9" * 5000]
 WRONG = [
@@ -63,7 +64,7 @@ WRONG = [
     *[("sockets_per_address", text) for text in [*NO_INTEGERS, "0", "1000001"]],
     *[("secret", text) for text in ["", "x" * 31, "é" * 15]],
     *[("text", text) for text in ["", "  ", "a\0b", "a\nb", "\x1b[31m"]],
-    *[("folder", text) for text in ["", "  ", "a\0b"]],
+    *[("path", text) for text in ["", "  ", "a\0b"]],
 ]
 
 
@@ -105,6 +106,7 @@ def test_every_setting_has_a_variable() -> None:
         "CHATCORE_LIMIT_INVITE",
         "CHATCORE_LIMIT_CONNECT",
         "CHATCORE_ROOM_MEMBERS_MAX",
+        "CHATCORE_CONFIG",
     }
 
 

@@ -20,9 +20,9 @@ from chatcore_memory import MemoryAccounts, MemoryRegistry, MemoryStore
 from chatcore_security import Argon2Hasher, JwtTokens, canonical_username
 from chatcore_sqlite import SqliteAccounts, SqliteStore
 
-from .converters import MONGODB
+from .errors import SettingsError
 from .secret_file import RANDOM_BYTES, load_or_create_secret
-from .settings import PREFIX, Settings, SettingsError, StoreSettings, named
+from .settings import Settings, StoreSettings, named
 
 SLOW_SIGN_IN = Rate(1, 1)
 """The rate of sign-ins of a name above `Settings.limit_sign_in_name`, from addresses that never signed in with it."""
@@ -42,8 +42,9 @@ def bootstrap(settings: Settings) -> Components:
 
     Raises:
         StoreError: the data folder's secret cannot be read or created.
-        SettingsError: the settings must have a secret.
+        SettingsError: settings do not go together.
     """
+    settings.check()
     secret = _secret(settings)
     store, accounts_store, registry = _stores(settings)
     limiter = _limiter(settings)
@@ -145,9 +146,4 @@ def _missing_extra_as_store_error() -> Generator[None]:
 def _secret(settings: Settings) -> bytes:
     if settings.secret is not None:
         return settings.secret
-    if settings.store.startswith(MONGODB):
-        raise SettingsError(
-            f"{PREFIX}SECRET must be set if servers share a store: otherwise each server would make its own, and "
-            "refuse the tokens of the others."
-        )
     return secrets.token_bytes(RANDOM_BYTES) if settings.store == "memory" else load_or_create_secret(settings.data_dir)

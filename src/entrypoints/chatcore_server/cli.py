@@ -1,39 +1,44 @@
 """The command `chatcore`."""
 
-import asyncio
-import logging
-import os
-import signal
+import gc
 import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, ArgumentCollection, CoercionError, CycloptsError, Parameter, UnusedCliTokensError
-from cyclopts.config import Dict
+from cyclopts import App, ArgumentCollection, CoercionError, CycloptsError, Group, Token, UnusedCliTokensError
+from cyclopts.argument import Argument
 
-from chatcore.errors import StoreError
-
-from . import dotenv_file, log, serving
-from .settings import PREFIX, Settings, SettingsError, StoreSettings
-from .welcome import welcome
+from .errors import SettingsError
 
 USAGE_ERROR = 2
 """The exit code for a wrong command line or setting, also if the server finds the fault when it starts."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C: 128 plus SIGINT."""
-DOTENV = Path(".env")
+CONFIG_FLAG = "--config"
 
-_log = logging.getLogger(__name__)
+SERVER = Group("Server", sort_key=1)
+COMMANDS = {
+    "serve": (SERVER, "chatcore_server.commands"),
+    "config": (SERVER, "chatcore_server.commands"),
+    "migrate": (SERVER, "chatcore_server.commands"),
+}
+"""The commands, each with its group in the help and the module of its function."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line, and return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    sources: dict[str, str] = {}
+    app = _app(sources)
+    if not set(arguments).intersection(COMMANDS):
+        for name in COMMANDS:
+            app[name]  # imports the command: the list of commands shows what each does
     try:
-        command, bound, _ = _app().parse_args(arguments, exit_on_error=False, print_error=False)
+        command, bound, ignored = app.parse_args(arguments, exit_on_error=False, print_error=False)
+        gc.enable()
+        if "sources" in ignored:
+            bound.arguments["sources"] = sources
         return command(*bound.args, **bound.kwargs) or 0
     except CycloptsError as error:
         return _print_error(_usage_error_text(error))
@@ -43,91 +48,98 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def serve(*, settings: Settings | None = None) -> int:
-    """Start the server, until Ctrl-C, SIGTERM or SIGHUP.
+def _app(sources: dict[str, str]) -> App:
+    """Return the command line. Parsing it notes in ``sources`` where the values of settings come from.
 
-    A setting is a flag, a variable of the environment, or a line in the file .env of the working directory. If a
-    setting is given more than once, the first of these counts.
+    A module of commands is imported for its own commands only.
     """
-    log.configure()
-    for warning in [
-        *dotenv_file.warnings(os.environ, "the environment"),
-        *dotenv_file.warnings(dotenv_file.read_dotenv(DOTENV), str(DOTENV)),
-    ]:
-        _log.warning(warning)
-    settings = settings or Settings()
-    os.umask(0o077)  # only the server's own user may read its files
-    with _store_errors_as_settings_errors(settings), asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serving.serve(settings, partial(_announce, settings)))
-    return 0
-
-
-def migrate(
-    *,
-    dry_run: Annotated[bool, Parameter(negative="", help="Print the steps, and change nothing.")] = False,
-    settings: StoreSettings | None = None,
-) -> int:
-    """Bring the store's database to this version. A server does this at its start if it is quick."""
-    from . import migration  # it imports rich, which a server does not need
-
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # the progress bar restores the terminal's cursor
-    settings = settings or StoreSettings()
-    with _store_errors_as_settings_errors(settings):
-        asyncio.run(migration.run(settings, dry_run=dry_run))
-    return 0
-
-
-@contextmanager
-def _store_errors_as_settings_errors(settings: StoreSettings) -> Generator[None]:
-    """Turn the errors of a store into a `SettingsError`, which names the setting: the store does not know it."""
-    try:
-        yield
-    except StoreError as error:
-        raise SettingsError(f"{settings.place}: {error}") from error
-
-
-def _app() -> App:
-    app = App(name="chatcore", help="Chat for any Python service.", version=version("chatcore"), config=[_dotenv])
-    app.command(serve)
-    app.command(migrate)
+    app = App(
+        name="chatcore",
+        help="Chat for any Python service.",
+        version=version("chatcore"),
+        config=[_dotenv, _toml, partial(_note_sources, sources)],
+    )
+    for order, (name, (group, module)) in enumerate(COMMANDS.items()):
+        app.command(f"{module}:{name}", name=name, group=group, sort_key=order)
     return app
 
 
-def _dotenv(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+def _dotenv(_: App, __: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Take settings of the command from `.env` that neither a flag nor the environment has set."""
-    flags = {argument.name for argument in arguments}
-    settings = dotenv_file.by_setting(dotenv_file.read_dotenv(DOTENV))
-    settings = {name: value for name, value in settings.items() if "--" + name.replace("_", "-") in flags}
-    Dict(settings, source=str(DOTENV), use_commands_as_keys=False)(app, commands, arguments)
+    if _config_argument(arguments):
+        from . import dotenv_file
+
+        settings = dotenv_file.by_setting(dotenv_file.read_dotenv(dotenv_file.DOTENV))
+        _take(settings, str(dotenv_file.DOTENV), arguments)
+
+
+def _toml(_: App, __: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Take settings of the command that no other source has set from the TOML file."""
+    argument = _config_argument(arguments)
+    if argument is None:
+        return
+    from . import converters, toml_file
+
+    path = toml_file.TOML
+    if argument.tokens:
+        try:
+            path = converters.path(argument.tokens[-1].value)
+        except ValueError:
+            return  # its conversion, which comes later, refuses it
+    _take(toml_file.read_toml(path, must_exist=bool(argument.tokens)), str(path), arguments)
+
+
+def _config_argument(arguments: ArgumentCollection) -> Argument | None:
+    """Return the argument that names the TOML file; None for a command without settings of the server."""
+    return next((argument for argument in arguments if argument.name == CONFIG_FLAG), None)
+
+
+def _take(settings: Mapping[str, str], source: str, arguments: ArgumentCollection) -> None:
+    """Give each argument that no other source has set its value in ``settings``, if there is one."""
+    for argument in arguments:
+        if not argument.tokens and (value := settings.get(_setting(argument))) is not None:
+            argument.append(Token(value=value, source=source))
+
+
+def _note_sources(sources: dict[str, str], _: App, __: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Note which source set each argument. It runs after all sources."""
+    kinds = {"cli": "flag", "env": "environment"}
+    for argument in arguments:
+        if argument.tokens:
+            source = argument.tokens[-1].source
+            sources[_setting(argument)] = kinds.get(source, source)
+
+
+def _setting(argument: Argument) -> str:
+    return argument.name.removeprefix("--").replace("-", "_")
 
 
 def _usage_error_text(error: CycloptsError) -> str:
     """Return one line about an error. It shows no value, which may be a secret."""
     match error:
         case CoercionError(argument=argument, token=token) if argument and token:
-            variable = PREFIX + argument.name.removeprefix("--").upper().replace("-", "_")
-            places = {"cli": token.keyword, "env": f"{variable} in the environment"}
-            return f"{places.get(token.source, f'{variable} in {token.source}')} {error.msg}."
+            return f"{_place(argument, token)} {error.msg}."
         case UnusedCliTokensError():
             return "The commands of chatcore take flags only, each with its value; see `chatcore serve --help`."
         case _:
             return " ".join(str(error).split())
 
 
+def _place(argument: Argument, token: Token) -> str:
+    """Return what the user gave the value with: a flag, or a variable or a key in its place."""
+    setting = _setting(argument)
+    variable = f"CHATCORE_{setting.upper()}"
+    match token.source:
+        case "cli":
+            return token.keyword or argument.name
+        case "env":
+            return f"{variable} in the environment"
+        case ".env":
+            return f"{variable} in .env"
+        case toml:
+            return f"{setting} in {toml}"
+
+
 def _print_error(text: str) -> int:
     print(f"chatcore: {text}", file=sys.stderr)
     return USAGE_ERROR
-
-
-def _announce(settings: Settings, addresses: Sequence[serving.Address]) -> None:
-    print(welcome(settings, addresses), flush=True)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's factory if uvloop is installed, otherwise None for asyncio's own loop."""
-    try:
-        import uvloop
-    except ModuleNotFoundError:
-        return None
-    return uvloop.new_event_loop

@@ -23,18 +23,16 @@ def main() -> int:
     gc.disable()  # imports create many objects and hardly any garbage
     try:
         from .cli import main as run
+
+        return run()
     except ModuleNotFoundError as missing:
         if (missing.name or "chatcore").startswith("chatcore"):
             raise
         print(
-            f"chatcore: the server needs {missing.name}. In a clone of chatcore: pip install '.[server]'",
+            f"chatcore: this command needs {missing.name}. In a clone of chatcore: pip install '.[server]'",
             file=sys.stderr,
         )
         return MISSING
-    finally:
-        gc.enable()
-    gc.freeze()  # no collection scans the imported objects again
-    return run()
 
 
 def _end(_: int, __: FrameType | None) -> None:

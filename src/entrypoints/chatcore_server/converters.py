@@ -24,7 +24,7 @@ def text(raw: str) -> str:
     return raw
 
 
-def folder(raw: str) -> Path:
+def path(raw: str) -> Path:
     return Path(text(raw)).expanduser()
 
 

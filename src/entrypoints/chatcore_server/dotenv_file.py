@@ -9,10 +9,13 @@ from pathlib import Path
 import attrs
 from dotenv.parser import parse_stream  # dotenv_values only logs the lines that it cannot parse
 
-from .settings import PREFIX, Settings, SettingsError
+from .errors import SettingsError
+from .settings import CONFIG, PREFIX, Settings
 
-KNOWN = {PREFIX + attribute.name.upper(): attribute.name for attribute in attrs.fields(Settings)}
-"""The variables of the settings, each with its setting's name."""
+KNOWN = {PREFIX + name.upper(): name for name in (*(field.name for field in attrs.fields(Settings)), CONFIG)}
+"""The variables of the settings and of the TOML file, each with the name of its setting."""
+
+DOTENV = Path(".env")
 
 _VARIABLE = re.compile(rf"\s*(?:export\s+)?['\"]?({PREFIX}\w*)")
 

@@ -20,7 +20,8 @@ from chatcore_websocket import ConnectionLimits
 from . import app, garbage_collector
 from .bootstrap import bootstrap
 from .connections import HttpProtocol, OpenConnections, connections_max
-from .settings import Settings, SettingsError, named
+from .errors import SettingsError
+from .settings import Settings, named
 
 Address: TypeAlias = tuple[str, int]
 

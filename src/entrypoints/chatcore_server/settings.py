@@ -1,9 +1,9 @@
-"""The settings of the server: from flags, environment variables and a ``.env`` file, in this order of precedence."""
+"""The settings of the server: from flags, the environment, ``.env`` and a TOML file, in this order of precedence."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from attrs import field, frozen
 from cyclopts import Parameter, Token
@@ -14,8 +14,11 @@ from chatcore_http import Hosts, Origins, Proxies
 from chatcore_limits import parse_rate
 
 from . import converters
+from .errors import SettingsError
 
 PREFIX = "CHATCORE_"
+CONFIG = "config"
+"""The name of what is given like a setting and names the TOML file."""
 
 SIGN_IN = Rate(10, 5 * 60)
 SIGN_IN_ADDRESS = SIGN_IN_NAME = Rate(100, 5 * 60)
@@ -28,10 +31,6 @@ CONNECT = Rate(6000, 60)
 def named(setting: str) -> str:
     """Return both names of a setting, its flag and its variable: the operator may have used either."""
     return f"--{setting.replace('_', '-')} ({PREFIX}{setting.upper()})"
-
-
-class SettingsError(Exception):
-    """A setting is wrong. The message is one line: which setting, and why, without a value that may be secret."""
 
 
 def _one_token(_: Any, value: str, **__: Any) -> list[str]:
@@ -64,6 +63,18 @@ def _setting(name: str, converter: Callable[[str], object], text: str, default: 
     )
 
 
+ConfigFile: TypeAlias = Annotated[
+    Path | None,
+    _setting(
+        "CONFIG",
+        converters.path,
+        "File of settings to read instead of chatcore.toml in the working directory. It must exist.",
+        default=False,
+    ),
+]
+"""The type of a command's parameter `CONFIG`."""
+
+
 @Parameter(name="*")
 @frozen(kw_only=True)
 class StoreSettings:
@@ -79,13 +90,18 @@ class StoreSettings:
         ),
     ] = field(default="sqlite", repr=False)
     data_dir: Annotated[
-        Path, _setting("DATA_DIR", converters.folder, "Folder of the SQLite store; one server at a time may use it.")
+        Path, _setting("DATA_DIR", converters.path, "Folder of the SQLite store; one server at a time may use it.")
     ] = Path("chatcore-data")
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several servers may share the store."""
+        return self.store.startswith(converters.MONGODB)
 
     @property
     def place(self) -> str:
         """The names of the setting that says where the store keeps its data."""
-        return named("store" if self.store.startswith(converters.MONGODB) else "data_dir")
+        return named("store" if self.is_shared else "data_dir")
 
 
 @Parameter(name="*")
@@ -199,3 +215,11 @@ class Settings(StoreSettings):
     room_members_max: Annotated[
         int, _setting("ROOM_MEMBERS_MAX", converters.room_members_max, "Members that a room may have.")
     ] = MEMBERS_MAX
+
+    def check(self) -> None:
+        """Raise `SettingsError` if settings do not go together."""
+        if self.is_shared and self.secret is None:
+            raise SettingsError(
+                f"{PREFIX}SECRET must be set if servers share a store: otherwise each server would make its own, and "
+                "refuse the tokens of the others."
+            )
