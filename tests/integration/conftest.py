@@ -4,9 +4,10 @@ import fcntl
 import os
 import shutil
 import signal
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from xdist.remote import Producer
@@ -18,6 +19,11 @@ from tests.integration.mongo_contracts import KEPT_IN, MODULES, commands_of_all
 from tests.integration.mongo_database import a_database
 from tests.integration.mongo_plans import Commands
 from tests.integration.mongod import any_mongod
+
+if TYPE_CHECKING:  # a quarter of a second, which only tests with a browser need
+    from playwright.async_api import Browser
+
+    from tests.integration.browser import Chromium
 
 MONGO_SUITES = "MongoDB's contract suites, and what looks at their queries"
 LONG = (
@@ -81,6 +87,24 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
             javascript.install(folder)
             folder.rename(shared)
     return shutil.copytree(shared, folder, symlinks=True, dirs_exist_ok=True) / "node_modules"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> "Chromium":
+    """A Chromium for real pages."""
+    from tests.integration import browser
+
+    return browser.chromium()
+
+
+@pytest.fixture(scope="module")
+async def browser(anyio_backend: str, chromium: "Chromium") -> "AsyncGenerator[Browser]":
+    """A browser for the test module alone. The module's fixture `anyio_backend` returns "asyncio" for the module."""
+    from tests.integration.browser import launched
+
+    assert anyio_backend == "asyncio"
+    async with launched(chromium) as browser:
+        yield browser
 
 
 @pytest.fixture
