@@ -1,6 +1,6 @@
 /** @import { Client, ConnectOptions, ErrorObject, Live, Message, Room, Status } from "./types.js" */
 import { SignedOut } from "./session.js";
-import { makeState } from "./state.js";
+import { makeCore } from "./core.js";
 import { memoryStore } from "./store.js";
 import { transport as network } from "./transport.js";
 
@@ -23,9 +23,12 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
 
   // Live values.
 
-  const checks = /** @type {Set<() => void>} */ (new Set());
+  /** @type {Set<() => void>} */
+  const checks = new Set();
+  let version = 0;
   let scheduled = false;
   const changed = () => {
+    version++;
     if (scheduled) return;
     scheduled = true;
     queueMicrotask(() => {
@@ -35,27 +38,39 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
   };
   /**
    * @template T
-   * @param {() => T} snapshot
+   * @param {() => T} compute
    * @param {() => void} [began]
    * @returns {Live<T>}
    */
-  const live = (snapshot, began) => ({
-    snapshot,
-    subscribe(listener) {
-      began?.();
-      let last = snapshot();
-      const check = () => {
-        if (last === (last = snapshot())) return;
-        try {
-          listener();
-        } catch (error) {
-          console.error(error);
-        }
-      };
-      checks.add(check);
-      return () => void checks.delete(check);
-    },
-  });
+  const live = (compute, began) => {
+    let value = compute();
+    let at = version;
+    const snapshot = () => {
+      if (at === version) return value;
+      at = version;
+      const now = compute();
+      const same = Array.isArray(now) && Array.isArray(value) && now.length === value.length;
+      if (!same || now.some((one, i) => one !== /** @type {any} */ (value)[i])) value = now;
+      return value;
+    };
+    return {
+      snapshot,
+      subscribe(listener) {
+        began?.();
+        let last = snapshot();
+        const check = () => {
+          if (last === (last = snapshot())) return;
+          try {
+            listener();
+          } catch (error) {
+            console.error(error);
+          }
+        };
+        checks.add(check);
+        return () => void checks.delete(check);
+      },
+    };
+  };
   /** @param {Partial<Status>} fields */
   const setStatus = (fields) => {
     status = { ...status, ...fields };
@@ -88,7 +103,7 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
       changed();
     });
   };
-  const state = makeState({
+  const state = makeCore({
     send,
     wait,
     put: async (item, done) => {
@@ -227,7 +242,7 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
       edit: (message, body) => state.change(log(), "message.edit", message, { version: message.version, body }),
       delete: (message) => state.change(log(), "message.delete", message),
       react: (message, emoji, on) => state.change(log(), "message.react", message, { emoji, on }),
-      more: (what = 50) => state.more(log(), what),
+      more: (what = 50) => state.more(log(), (bottom) => (typeof what === "number" ? bottom - what : what.until)),
       mark: noticed((seq) => state.mark(log(), seq)),
       typing: (on) => state.typing(log(), on),
     };

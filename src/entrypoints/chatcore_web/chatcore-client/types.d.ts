@@ -204,7 +204,7 @@ export interface Connection {
   close(): void;
 }
 
-/** What `makeState` has carried out. */
+/** What the core has carried out. */
 export interface Port {
   send(event: string, data: object, answered: (answer: any) => void): void;
   /** Calls back after a time, unless the connection ends before. Returns what cancels it. */
@@ -214,3 +214,93 @@ export interface Port {
   remove(key: string): void;
   newKey(): string;
 }
+
+/** A command to send, and what takes its answer. */
+export type Query = [event: string, data: any, done: (answer: any) => void, refused: (error: ErrorObject) => void];
+
+export interface Lane {
+  next: () => Query | false | undefined;
+  /** What has no answer yet, or waits after a temporary error. */
+  busy?: Query;
+  /** The last pause. */
+  ms?: number;
+  /** Whether what it sends is not repeated. */
+  once?: boolean;
+}
+
+/** A command of the user. */
+export interface Command {
+  event: string;
+  data: any;
+  /** Of a message: what the store has. */
+  item?: Item;
+  /** The room in which commands with a key go out one by one; otherwise the command has a lane of its own. */
+  room?: string;
+  lane?: Lane;
+  storing?: boolean;
+  error?: ErrorObject;
+  /** Of a message that is sent, and of which the entry has not come. */
+  seq?: number;
+  at?: string;
+  done: Promise<any>;
+  resolve: (value: any) => void;
+  reject: (error: Error) => void;
+  shown?: Message;
+}
+
+/** What the client has of one room: all entries up to `seq`, but those in `holes`. */
+export interface Log {
+  id: string;
+  info: RoomInfo | null;
+  typists: readonly string[];
+  open: boolean;
+  /** The number of the connection on which the Room was last shown. */
+  seen: number;
+  /** Undefined where the user is no member. */
+  epoch?: string;
+  seq: number;
+  /** First and last seqs, ascending. */
+  holes: [number, number][];
+  /** The seq below which holes are not asked for. */
+  floor: number;
+  /** Each entry as it came, what it is as of, and what was shown after so many changes. */
+  entries: Map<number, { entry: Entry; asOf: number; changes?: number; shown?: Message }>;
+  /** Calls of `more`: from which seq on they load, given the first seq that is shown. */
+  waiting: { from?: (bottom: number) => number; resolve: (left: boolean) => void }[];
+  commands: Lane;
+  marks: Lane;
+  /** The position to mark, and the one that was answered. */
+  mark: number;
+  marked: number;
+  /** Whether the user types, and what ends the 3 s in which that is not said again. */
+  typing?: boolean;
+  quiet?: () => void;
+}
+
+export interface Core {
+  /** The log of a room, by its id. */
+  log(id: string): Log;
+  /** The id of the private room with a user; a stand-in while the client's user is not known. */
+  idWith(other: string): string;
+  call(event: string, data: object): Promise<any>;
+  presence(): Readonly<Record<string, Presence>>;
+  rooms(): RoomInfo[];
+  messages(log: Log): Message[];
+  open(log: Log): void;
+  send(log: Log, where: object, body: string, more?: object): Message;
+  change(log: Log, event: string, message: Message, more?: object): Promise<any>;
+  more(log: Log, from: (bottom: number) => number): Promise<boolean>;
+  mark(log: Log, seq: number): void;
+  typing(log: Log, on: boolean): void;
+  watch(users: string[]): Promise<any>;
+  /** Takes what an earlier run has left in the store. */
+  restore(items: Item[]): void;
+  /** Takes the first push of a connection. */
+  ready(body: { user: string; rooms: RoomInfo[]; next?: string }): void;
+  pushed(event: string, body: any): void;
+  disconnected(code?: number): void;
+  /** There will be no connection any more. */
+  end(): void;
+}
+
+export type MakeCore = (port: Port) => Core;
