@@ -7,6 +7,7 @@ from .fault import Fault
 HISTORY = "tests/unit/test_history.py"
 DOCUMENTS = "tests/unit/test_documents.py"
 CODEC = "tests/unit/test_http_codec.py"
+COOKIE = "tests/unit/test_refresh_cookie.py"
 OVER_HTTP = "tests/integration/test_rights_matrix.py::test_every_user_gets_answer_of_table_over_http"
 OVER_SOCKETS = "tests/integration/test_rights_matrix.py::test_every_user_gets_answer_of_table_over_socket"
 
@@ -328,6 +329,153 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "while hops:",
             "tests/unit/test_http_proxies.py",
         ),
+    ),
+    # Sessions of pages.
+    "A page's refresh token is in a cookie that no script and no other site can use": tuple(
+        Fault(name, f"chatcore_http:{symbol}", right, wrong, f"{COOKIE}::{test}")
+        for name, symbol, right, wrong, test in (
+            (
+                "refresh-token-shown-beside-cookie",
+                "AccountRoutes._keep_in_cookie",
+                'shown.pop("refresh_token")',
+                'shown["refresh_token"]',
+                "test_answers_with_cookie_show_no_refresh_token_and_are_not_stored",
+            ),
+            (
+                "cookie-that-scripts-read",
+                "set_cookie",
+                "HttpOnly; ",
+                "",
+                "test_cookie_has_exactly_these_attributes",
+            ),
+            (
+                "cookie-that-other-sites-send",
+                "set_cookie",
+                "SameSite=Strict",
+                "SameSite=Lax",
+                "test_cookie_has_exactly_these_attributes",
+            ),
+            (
+                "cookie-without-the-prefix",
+                "AccountRoutes._cookie",
+                'f"{self.prefix}{COOKIE_PATH}"',
+                "COOKIE_PATH",
+                "test_cookie_has_exactly_these_attributes",
+            ),
+            (
+                "cookie-of-tls-not-secure",
+                "AccountRoutes._cookie",
+                "is_secure=request.is_secure",
+                "is_secure=False",
+                "test_cookie_has_exactly_these_attributes",
+            ),
+            (
+                "cookie-of-a-fixed-lifetime",
+                "AccountRoutes._keep_in_cookie",
+                "self.accounts.session_idle",
+                "timedelta(days=30)",
+                "test_cookie_lives_as_long_as_an_unused_session",
+            ),
+        )
+    ),
+    "The cookie counts only with an admitted Origin and JSON": tuple(
+        Fault(name, f"chatcore_http:{symbol}", right, wrong, f"{COOKIE}::{test}")
+        for name, symbol, right, wrong, test in (
+            (
+                "cookie-without-origin-refreshes",
+                "AccountRoutes._refresh_by_cookie",
+                '"Origin" not in request.headers or not',
+                "not",
+                "test_refresh_by_cookie_without_origin_is_invalid_and_spends_nothing",
+            ),
+            (
+                "cookie-without-json-refreshes",
+                "AccountRoutes._refresh_by_cookie",
+                "or not is_json(request)",
+                "",
+                "test_refresh_by_cookie_without_json_type_is_invalid_and_spends_nothing",
+            ),
+            (
+                "cookie-beside-refresh-token-counts",
+                "AccountRoutes._refresh",
+                "if body.refresh_token is None:",
+                'if "Cookie" in request.headers:',
+                "test_cookie_is_ignored_where_body_has_refresh_token",
+            ),
+        )
+    ),
+    "A refused cookie is cleared, and one that does not count stays": tuple(
+        Fault(name, f"chatcore_http:{symbol}", right, wrong, f"{COOKIE}::{test}")
+        for name, symbol, right, wrong, test in (
+            (
+                "refused-cookie-stays",
+                "AccountRoutes._refresh_by_cookie",
+                'headers=self._cookie(request, "", NO_TIME)',
+                "headers={}",
+                "test_refused_cookie_is_cleared",
+            ),
+            (
+                "cookie-cleared-by-temporary-error",
+                "AccountRoutes._refresh_by_cookie",
+                "except Unauthenticated as error:",
+                "except Exception as error:",
+                "test_cookie_stays_after_a_temporary_error",
+            ),
+            (
+                "double-cookie-cleared",
+                "AccountRoutes._refresh_by_cookie",
+                "raise Unauthenticated(cookies.fault or NO_COOKIE)",
+                'return problem(Unauthenticated(), headers=self._cookie(request, "", NO_TIME))',
+                "test_missing_malformed_or_double_cookie_is_refused_and_stays",
+            ),
+            (
+                "sign-out-leaves-the-cookie",
+                "AccountRoutes._sign_out",
+                'headers=self._cookie(request, "", NO_TIME)',
+                "headers={}",
+                "test_sign_out_clears_cookie_of_its_session_also_spent_or_wrong",
+            ),
+            (
+                "sign-out-clears-cookie-of-another-session",
+                "AccountRoutes._sign_out",
+                "self.accounts.session_of(token) not in (None, session)",
+                "False",
+                "test_sign_out_leaves_cookie_of_another_session_and_sets_none_without_one",
+            ),
+            (
+                "late-answer-sets-spent-cookie",
+                "AccountRoutes._refresh_by_cookie",
+                "newest=True",
+                "newest=False",
+                "test_late_request_with_spent_cookie_gets_the_newest_one",
+            ),
+        )
+    ),
+    "No page of another origin signs in or refreshes": (
+        Fault(
+            "origin-of-session-not-checked",
+            "chatcore_http:Guard.first_response",
+            "if refusal := self.origins.refusal(request):",
+            "if False and (refusal := self.origins.refusal(request)):",
+            f"{COOKIE}::test_request_of_other_origin_is_forbidden_and_does_nothing",
+        ),
+    ),
+    "A cookie is Secure where a trusted proxy says that the client uses TLS": (
+        Fault(
+            "forwarded-scheme-not-passed-on",
+            "chatcore_aiohttp:add_proxies",
+            "request.clone(remote=client, scheme=scheme)",
+            "request.clone(remote=client)",
+            "tests/integration/test_serve_cookies.py::test_only_trusted_proxy_makes_cookie_secure",
+        ),
+    ),
+    "The scheme of a client is the one that a trusted proxy names": tuple(
+        Fault(name, "chatcore_http:Proxies.scheme", right, wrong, "tests/unit/test_http_proxies.py")
+        for name, right, wrong in (
+            ("forwarded-scheme-of-any-peer-trusted", "if not named or not self.trusts(peer):", "if not named:"),
+            ("forwarded-scheme-of-the-client-itself", "named[-min(max(hops, 1), len(named))]", "named[0]"),
+            ("forwarded-scheme-of-the-last-proxy", "named[-min(max(hops, 1), len(named))]", "named[-1]"),
+        )
     ),
     # Rules of this server.
     "A request for another host gets 421": (

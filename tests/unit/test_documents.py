@@ -1,5 +1,6 @@
 """The documents say what ``docs/protocol.md`` says: commands, fields, bounds, errors, pushes and routes."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
@@ -11,10 +12,12 @@ from chatcore.commands.table import COMMANDS
 from chatcore.protocol.events import EVENTS
 from chatcore.protocol.examples import EXAMPLES, PUSH_EXAMPLES
 from chatcore.protocol.pushes import PUSHES
+from chatcore_documents.openapi import openapi
 from chatcore_http.account_operations import NEW_USER_MAX
 from tests import contract_page as page
 from tests.contract_documents import (
     asyncapi_document,
+    endpoints,
     message,
     openapi_document,
     operations,
@@ -108,6 +111,28 @@ def test_documents_have_exactly_the_served_routes() -> None:
                 assert set(row.names) & set(operation["x-commands"]), route
             parameters = {parameter["name"]: parameter for parameter in operation.get("parameters", ())}
             assert set(row.query) <= set(parameters), route
+
+
+def test_cookie_of_sessions_is_documented_where_there_are_accounts() -> None:
+    document = openapi_document()
+    assert document["components"]["securitySchemes"]["chatcore_refresh"]["in"] == "cookie"
+    assert [
+        (method, path) for method, path, op in operations() if {"chatcore_refresh": []} in op.get("security", ())
+    ] == [("POST", "/sessions/refresh")]
+    set_by = {
+        (method, path, status)
+        for method, path, operation in operations()
+        for status, response in operation["responses"].items()
+        if "Set-Cookie" in response.get("headers", {})
+    }
+    assert set_by == {
+        ("POST", "/sessions", "201"),
+        ("POST", "/sessions/refresh", "200"),
+        ("POST", "/sessions/refresh", "401"),
+        ("DELETE", "/sessions/current", "204"),
+    }
+    of_host = [endpoint for endpoint in endpoints() if not endpoint.path.startswith(("/accounts", "/sessions"))]
+    assert "chatcore_refresh" not in json.dumps(openapi(of_host, {}))
 
 
 def test_page_of_routes_has_exactly_the_served_addresses() -> None:

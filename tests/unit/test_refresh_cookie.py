@@ -341,6 +341,17 @@ async def test_tabs_that_refresh_at_once_get_the_same_cookie_for_5_s() -> None:
     assert await is_unspent(site, new)
 
 
+async def test_late_request_with_spent_cookie_gets_the_newest_one() -> None:
+    site = Site()
+    first = pair(await site.sign_in())
+    second = pair(await site.refresh(first))
+    site.node.clock.tick(2)
+    third = pair(await site.refresh(second))
+    site.node.clock.tick(3)
+    assert pair(await site.refresh(first)) == third
+    assert await is_unspent(site, third)
+
+
 async def test_cookie_used_again_after_5_s_ends_the_session() -> None:
     site = Site()
     cookie = pair(await site.sign_in())

@@ -54,8 +54,8 @@ def _check_cookie_prefix(_: object, __: object, prefix: str) -> None:
 class AccountRoutes:
     """Sign-up, sessions and their tokens over HTTP.
 
-    A page may leave its refresh token in a cookie, which only `refresh` reads. Pages of other sites cannot sign in or
-    refresh: they can send no JSON without a preflight, and `Guard` refuses their origins.
+    A page may leave its refresh token in a cookie, which is read to refresh the session alone. Pages of other sites
+    cannot sign in or refresh: they can send no JSON without a preflight, and `Guard` refuses their origins.
 
     Args:
         accounts: the accounts.
@@ -104,7 +104,7 @@ class AccountRoutes:
             # It stays where there are two: without it the other, which may be of a neighbouring domain, would count.
             raise Unauthenticated(cookies.fault or NO_COOKIE)
         try:
-            tokens = await self.accounts.refresh(token)
+            tokens = await self.accounts.refresh(token, newest=True)
         except Unauthenticated as error:
             return problem(error.with_traceback(None), headers=self._cookie(request, "", NO_TIME))
         return self._keep_in_cookie(request, tokens)

@@ -158,12 +158,18 @@ class Accounts:
         await self._store.open_session(session, self._session_idle)
         return self._issue(session, session.generation)
 
-    async def refresh(self, refresh_token: str) -> Tokens:
+    async def refresh(self, refresh_token: str, *, newest: bool = False) -> Tokens:
         """Return new tokens of a session, and spend the refresh token.
 
         A spent token gives the same successor again within `REPEAT_FOR` of its first use. A later use means that two
         clients have the token, and ends the session. So does a use at an unknown time after the first one, when the
         store's clock was set back.
+
+        Args:
+            refresh_token: the token to spend.
+            newest: whether a token that was spent within `REPEAT_FOR` gives the session's newest refresh token in place
+                of its own successor, which may be spent too. All tabs of a browser have one cookie: a late answer must
+                not set an older one.
 
         Raises:
             Unauthenticated: the token was not issued here, its session has ended, or it was used again too late.
@@ -174,7 +180,7 @@ class Accounts:
             raise Unauthenticated
         session, generation = claims
         if rotation.spent_for is not None and rotation.spent_for <= REPEAT_FOR:
-            return self._issue(rotation.session, generation + 1)
+            return self._issue(rotation.session, rotation.session.generation if newest else generation + 1)
         if generation < rotation.session.generation:
             _log.warning(
                 "spent refresh token used again, session ended: session=%s. Two clients may have the token.", session
