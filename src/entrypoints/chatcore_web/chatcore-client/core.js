@@ -1,443 +1,446 @@
-/** @import { Command, Entry, ErrorObject, Item, Lane, Log, MakeCore, Query, RoomInfo } from "./types.js" */
+/** @import { Command, Core, Entry, Item, Lane, Log, MakeCore, Query } from "./types.js" */
 
 // What a client knows and asks, without I/O and clock. docs/clients.md has the rules, docs/protocol.md their reasons.
 
 const CHANGES = ["edited", "deleted", "reacted"];
 /** What these change in the Room may depend on entries that the client lacks. */
 const REFRESHING = ["joined", "left", "removed", "banned", "role", "deleted"];
-const UNAVAILABLE = { code: "unavailable", message: "The connection broke before the answer.", temporary: true };
 
-const hex = (/** @type {string} */ user) =>
-  Array.from(new TextEncoder().encode(user), (byte) => "~" + (byte + 256).toString(16).slice(1).toUpperCase()).join("");
-const plain = (/** @type {string} */ id) =>
-  id.replace(/~(2E|3\d|[46][1-9A-F]|[57][\dA]|5F)/g, (_, code) => String.fromCharCode(parseInt(code, 16)));
-const copy = (/** @type {any} */ data) => JSON.parse(JSON.stringify(data));
-const compare = (/** @type {string} */ a, /** @type {string} */ b) => +(a > b) - +(a < b);
+/** @type {Record<string, (text: string) => any>} */
+const { hex, plain } = {
+  hex: (user) => Array.from(new TextEncoder().encode(user), (byte) => "~" + (byte + 256).toString(16).slice(1)).join(""),
+  plain: (id) =>
+    id.toUpperCase().replace(/~(2E|3\d|[46][1-9A-F]|[57][\dA]|5F)/g, (_, code) => String.fromCharCode(parseInt(code, 16))),
+};
+/** @param {any} data */
+const copy = (data) => JSON.parse(JSON.stringify(data));
+/** @param {any} error */
+const toError = (error) => Object.assign(new Error(error.message), error);
 
-/** @param {Entry} message @param {Entry} change @returns {Entry} */
+/** A message after a change. @type {(message: Entry, change: Entry) => Entry} */
 const changed = (message, { kind, version, body, at, author, emoji = "", on }) => {
   if (kind === "edited" && body !== undefined) return { ...message, version, body, edited_at: at };
-  const { reactions = {}, ...rest } = message;
+  const { reactions: { [emoji]: before, ...others } = {}, ...rest } = message;
   if (kind !== "reacted") {
     const { body, data, edited_at, ...stub } = rest; // an edit without a body was deleted later
-    return { ...stub, deleted: true, ...(version && { version }) };
+    return { ...stub, deleted: true, version: version ?? stub.version };
   }
-  if (rest.deleted) return message;
-  const { [emoji]: before, ...others } = reactions;
+  if (rest.deleted) return rest;
   const { count, users } = before?.users ? before : { count: 0, users: [] };
-  if (on) {
-    // Only the first 20 users are named.
-    const named = users.length === count && count < 20;
-    others[emoji] = { count: count + 1, users: named ? [...users, author] : users };
-  } else if (count > 1) others[emoji] = { count: count - 1, users: users.filter((user) => user !== author) };
+  // Of more than 20 users only the first are named.
+  if (on) others[emoji] = { count: count + 1, users: users.length === count && count < 20 ? [...users, author] : users };
+  else if (count > 1) others[emoji] = { count: count - 1, users: users.filter((user) => user !== author) };
   return Object.keys(others).length ? { ...rest, reactions: others } : rest;
 };
 
 /** @type {MakeCore} */
-export const makeCore = ({ send, wait, put, remove, newKey }) => {
-  /** @type {Map<string, Log>} */
-  const logs = new Map();
-  /** @type {Command[]} */
-  let queue = [];
-  /** @type {string | null} */
-  let user = null;
+export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) => {
+  const logs = /** @type {Map<string, Log>} */ (new Map());
+  let queue = /** @type {Command[]} */ ([]);
+  let user = /** @type {string | null} */ (null);
   let online = false;
   let presence = {};
-  /** @type {string[]} */
-  let watched = [];
+  let watched = /** @type {any} */ (undefined);
   let rewatch = false;
-  /** Rooms to name in `sync`. Until its answer their pushes are dropped. @type {Set<string>} */
-  const stale = new Set();
-  /** Rooms to ask `room.get` for, with the seq that has changed them. @type {Map<string, number>} */
-  const wanted = new Map();
-  /** The token of the next page of rooms. @type {string | undefined} */
-  let next;
+  /** Rooms to name in `sync`. Until its answer their pushes are dropped. */
+  const stale = /** @type {Set<string>} */ (new Set());
+  /** Rooms to ask `room.get` for, with the seq that has changed them. */
+  const wanted = /** @type {Map<string, number>} */ (new Map());
+  /** The token of the next page of rooms. */
+  let next = /** @type {string | undefined} */ (undefined);
   let connections = 0;
-
-  /** @param {string} other */
-  const idWith = (other) => (user === null ? "@" + other : "pvt-" + [user, other].map(hex).sort().map(plain).join("-"));
   const empty = () => ({ epoch: undefined, seq: 0, holes: [], floor: Infinity, entries: new Map() });
-  /** @param {string} id */
-  const log = (id) => {
-    /** @type {Log} */
-    const known = logs.get(id) ?? {
-      ...empty(),
-      ...{ id, info: null, typists: [], open: false, seen: 0, waiting: [], mark: 0, marked: 0 },
-      commands: { next: () => queryOf(queue.find((command) => command.room === id && !command.error && !command.seq)) },
-      marks: { next: () => markQuery(known) },
-    };
-    logs.set(id, known);
-    return known;
-  };
 
-  // A lane sends one command at a time: what `next` gives, again after a break or a temporary error.
-
-  const flush = () => {
-    if (!online) return;
-    const rooms = [...logs.values()];
-    const lanes = rooms.flatMap(({ commands, marks }) => [commands, marks]);
-    for (const lane of [queries, ...lanes, ...queue.flatMap(({ lane }) => lane ?? [])]) {
-      const query = !lane.busy && lane.next();
-      if (!query) continue;
-      const [event, data, done, refused] = query;
-      const free = () => {
-        if (lane.busy !== query) return false;
-        lane.busy = undefined;
-        return true;
-      };
-      lane.busy = query;
-      send(event, data, ({ ok, error, ...answer }) => {
-        if (error?.temporary && !lane.once) {
-          lane.ms = Math.min(2 * (lane.ms ?? 50), 5000);
-          wait(error.retry_after_ms ?? lane.ms, () => free() && flush());
-        } else if (free()) {
-          lane.ms = undefined;
-          ok ? done(answer) : refused(error);
-          flush();
-        }
-      });
-    }
-    for (const log of rooms)
-      if (!next && !stale.has(log.id) && !wanted.has(log.id) && !gap(log))
-        for (const { resolve } of log.waiting.splice(0)) resolve(log.holes.length > 0);
-  };
-
-  // The user's commands.
-
-  /** @param {Command} [command] @returns {Query | undefined} */
-  const queryOf = (command) => {
-    if (!command || command.storing) return;
-    const { event, data, item, room } = command;
-    return [
-      event,
-      data,
-      (answer) => {
-        command.resolve(item ? answer.seq : answer);
-        if (!item) return leave(command);
-        remove(data.key);
-        // It is shown until its entry comes.
-        Object.assign(command, { seq: answer.seq, at: answer.at, shown: undefined });
-        purge(log(room ?? ""));
-      },
-      (error) => fail(command, error),
-    ];
-  };
-  /** @param {Command} command */
-  const leave = (command) => {
-    queue = queue.filter((other) => other !== command);
-  };
-  /** Drops the sent messages of which the entries came. @param {Log} log */
-  const purge = ({ id, epoch, seq }) => {
-    queue = queue.filter((command) => !(command.seq && command.room === id && epoch && command.seq <= seq));
-  };
-  /** @param {Command} command @param {ErrorObject} error */
-  const fail = (command, error) => {
-    command.reject(Object.assign(new Error(error.message), error));
-    if (command.item) store(command, error);
-    else leave(command);
-  };
-  /** @param {Command} command @param {ErrorObject} [error] */
-  const store = (command, error) => {
-    Object.assign(command, { error, shown: undefined, storing: true });
-    put({ .../** @type {Item} */ (command.item), error }, () => {
-      command.storing = false;
-      flush();
-    });
-  };
-  /** @param {string} event @param {any} data @param {Item} [item] @returns {Command} */
-  const add = (event, data, item) => {
-    const room = data.key && (data.room ?? (data.to && idWith(data.to)));
-    const command = /** @type {Command} */ ({ event, data, item, room, error: item?.error });
-    if (room) log(room);
-    else command.lane = { next: () => queryOf(command), once: !data.key };
-    renew(command);
-    queue.push(command);
-    return command;
-  };
-  /** @param {Command} command */
-  const renew = (command) => {
-    command.done = new Promise((resolve, reject) => Object.assign(command, { resolve, reject }));
-    if (command.item) command.done.catch(() => {});
-  };
-  /** @param {Command} command */
-  const unsent = (command) => {
-    const { data, room, item, error, done, seq, at } = command;
-    const { to, ...fields } = data;
-    return (command.shown ??= {
-      ...fields,
-      ...{ room, kind: "message", author: item?.user ?? user, done, state: seq ? "sent" : error ? "failed" : "sending" },
-      ...(seq && { seq, at, version: 1 }),
-      ...(error && {
-        error,
-        retry() {
-          if (!command.error) return;
-          renew(command);
-          store(command);
-        },
-        discard() {
-          if (!command.error) return;
-          remove(data.key);
-          leave(command);
-        },
-      }),
-    });
-  };
-  /** @param {string} event @param {object} data */
-  const call = (event, data) => {
-    const { done } = add(event, copy(data));
-    flush();
-    return done;
-  };
-
-  // Rooms.
-
-  /** @param {Log} log */
-  const forget = (log) => {
-    queue = queue.filter(({ seq, room }) => !seq || room !== log.id);
-    Object.assign(log, empty(), { info: null, typists: [], mark: 0, marked: 0 });
-    wanted.delete(log.id);
-  };
-  /** Moves to a later seq. The client lacks what is between. @param {Log} log @param {number} seq */
-  const advance = (log, seq) => {
-    if (seq > log.seq) log.holes.push([log.seq + 1, seq]);
-    log.seq = Math.max(seq, log.seq);
-  };
-  /** @param {Log} log */
-  const bottom = ({ holes }) => (holes.at(-1)?.[1] ?? 0) + 1;
-  /** The newest hole that is asked for. @param {Log} log */
-  const gap = (log) => {
-    if (!log.open || !log.epoch) return;
-    log.floor = Math.min(log.floor, Math.max(1, log.seq - 49));
-    for (const wish of log.waiting) {
-      log.floor = Math.min(log.floor, Math.max(1, wish.from?.(bottom(log)) ?? Infinity));
-      wish.from = undefined;
-    }
-    const hole = log.holes.at(-1);
-    return hole && hole[1] >= log.floor ? hole : undefined;
-  };
-  /** Lets the Room follow an entry above its head. @param {Log} log @param {Entry} entry */
-  const follow = (log, entry) => {
-    const { info } = log;
-    const { seq, kind, author, title } = entry;
-    if (!info || seq <= info.head) return false;
-    const { me } = info;
-    const isUnread = kind === "message" && author !== user && seq > (me.read ?? 0);
-    log.info = {
-      ...{ ...info, head: seq, last: entry },
-      me: isUnread ? { ...me, unread: Math.min((me.unread ?? 0) + 1, 100) } : me,
-      ...(kind === "updated" && title && { title }),
-    };
-    return true;
-  };
-  /** Takes fields of a Room as of its head. @param {Log} log @param {any} fields */
-  const merge = (log, fields) => {
-    const me = { ...log.info?.me, ...fields.me };
-    if (log.mark > me.read) me.read = log.mark;
-    const info = (log.info = { ...log.info, ...fields, me });
-    for (let seq = info.head + 1; seq <= log.seq; seq++) {
-      const kept = log.entries.get(seq);
-      if (kept) follow(log, kept.entry);
-    }
-  };
-  /** @param {RoomInfo} body */
-  const received = (body) => {
-    const { room, me, head, epoch } = body;
-    const pushed = wanted.get(room) ?? 0;
-    const known = logs.get(room);
-    if (!me || !known?.epoch || head >= pushed) wanted.delete(room);
-    if (!me) return; // a public room as others see it
-    const mine = log(room);
-    mine.seen = connections;
-    // An invitation that is older than the user's joining.
-    if (me.state === "invited" && mine.epoch === epoch && head <= mine.seq) return;
-    if (me.state === "member" && !mine.epoch) {
-      mine.epoch = epoch;
-      advance(mine, Math.max(head, pushed));
-    }
-    merge(mine, body);
-  };
-  /** @param {{ rooms: RoomInfo[], next?: string }} page */
-  const listed = (page) => {
-    page.rooms.forEach(received);
-    next = page.next;
-    // What the whole list does not show are invitations that have ended.
-    if (!next) for (const log of logs.values()) if (!log.epoch && log.info && log.seen < connections) forget(log);
-  };
-  /** Takes entries that the client lacked, as of `asOf`. @param {Log} log @param {Entry[]} entries @param {number} asOf */
-  const took = (log, entries, asOf) => {
-    for (const entry of entries) {
-      const { seq, kind, author, key } = entry;
-      log.entries.set(seq, { entry, asOf });
-      const sent = author === user && key && queue.find(({ data, item, room }) => item && data.key === key && room === log.id);
-      if (sent) {
-        // It may come before the answer.
-        if (log.commands.busy?.[1] === sent.data) log.commands.busy = undefined;
-        if (!sent.seq) remove(key);
-        leave(sent);
-        sent.resolve(seq);
+  /** What the client asks by itself: the first of these that is due. @type {Lane["next"][]} */
+  const queries = [
+    () => {
+      const cursors = /** @type {Record<string, object>} */ ({});
+      let size = 0;
+      for (const id of stale) {
+        const { seq, epoch = "" } = core.log(id);
+        size += id.length + epoch.length + 40;
+        if (size > 48_000 || Object.keys(cursors).length === 500) break;
+        cursors[id] = seq ? { seq, epoch } : { seq };
       }
-      if (kind === "message") log.typists = log.typists.filter((name) => name !== author);
-      if (follow(log, entry) && REFRESHING.includes(kind)) wanted.set(log.id, seq);
-    }
-    if (!log.open && log.entries.size > 200) {
-      log.entries.clear();
-      log.holes = [[1, log.seq]];
-    }
-    purge(log);
-  };
-  /** @param {Log} log @param {any} answer */
-  const synced = (log, { status, entries = [], ...fields }) => {
-    stale.delete(log.id);
-    const invited = log.info?.me.state === "invited";
-    if (status === "gone") {
-      forget(log);
-      if (invited) wanted.set(log.id, 0); // `sync` does not say whether the user is invited again
-      return;
-    }
-    if (status === "reset") Object.assign(log, empty());
-    log.epoch = fields.epoch;
-    const { seq } = log;
-    if (status === "events") log.seq = Math.max(fields.head, seq);
-    else advance(log, fields.head);
-    took(log, entries.filter((/** @type {Entry} */ entry) => entry.seq > seq), fields.head);
-    merge(log, fields);
+      const ids = Object.keys(cursors);
+      const refused = () => ids.forEach((id) => stale.delete(id));
+      return size > 0 && ["sync", { cursors }, ({ rooms }) => ids.forEach((id) => core.synced(core.log(id), rooms[id])), refused];
+    },
+    () => !!next && ["rooms", { after: next }, core.listed, () => (next = undefined)],
+    () => {
+      for (const room of wanted.keys())
+        return ["room.get", { room }, (body) => wanted.has(room) && core.received(body), () => wanted.delete(room)];
+    },
+    () => {
+      for (const log of [...logs.values()].reverse()) {
+        const hole = core.gap(log);
+        if (!hole) continue;
+        const [first, anchor] = hole;
+        const before = Math.min(anchor - Math.max(first, log.floor), 199);
+        const done = (/** @type {any} */ { epoch, head, entries }) => {
+          if (!log.holes.includes(hole)) return;
+          if (epoch !== log.epoch || head < anchor) return stale.add(log.id);
+          const page = entries.filter((/** @type {Entry} */ { seq }) => seq >= first && seq <= anchor);
+          hole[1] = page.length ? page[0].seq - 1 : 0;
+          log.holes = log.holes.filter(([first, last]) => first <= last);
+          core.took(log, page, head);
+        };
+        return ["history", { room: log.id, anchor, before }, done, () => log.epoch && stale.add(log.id)];
+      }
+    },
+  ];
+  /** @type {Lane} */
+  const asking = {
+    next() {
+      for (const query of queries) {
+        const due = query();
+        if (due) return due;
+      }
+    },
   };
 
-  /** @type {Record<string, (body: any) => void>} */
+  /** @type {Lane} */
+  const watching = { next: () => rewatch && ["presence", watched, core.watched, () => (rewatch = false)] };
+
+  /** @type {Record<string, (body: any) => unknown>} */
   const pushes = {
     entry(entry) {
       const { room, seq } = entry;
-      const known = logs.get(room);
-      if (!known?.epoch) wanted.set(room, Math.max(seq, wanted.get(room) ?? 0));
-      else if (seq > known.seq) {
-        advance(known, seq - 1);
-        known.seq = seq;
-        took(known, [entry], seq);
+      const log = core.log(room);
+      if (!log.epoch) wanted.set(room, Math.max(seq, wanted.get(room) ?? 0));
+      else if (seq > log.seq) {
+        core.advance(log, seq - 1);
+        log.seq = seq;
+        core.took(log, [entry], seq);
       }
     },
     room(body) {
-      const known = logs.get(body.room);
-      if (known?.epoch && known.epoch !== body.epoch) return void stale.add(body.room);
-      if (known?.epoch) advance(known, body.head);
-      received(body);
+      const { room, head, epoch } = body;
+      const log = core.log(room);
+      if (log.epoch && log.epoch !== epoch) return stale.add(room);
+      if (log.epoch) core.advance(log, head);
+      core.received(body);
     },
-    "room.gone": ({ room }) => forget(log(room)),
-    typing({ room, users }) {
-      log(room).typists = users;
-    },
+    "room.gone": ({ room }) => core.forget(core.log(room)),
+    typing: ({ room, users }) => (core.log(room).typists = users),
     marker({ room, user: whose, ...marker }) {
-      const known = log(room);
-      const { info } = known;
-      if (!info) return;
-      const { unread, ...markers } = marker;
-      known.info = { ...info, markers: { ...info.markers, [whose]: markers } };
-      if (whose === user) known.info.me = { ...info.me, ...marker };
+      const log = core.log(room);
+      const { read, delivered } = marker;
+      const markers = { ...log.info?.markers, [whose]: { read, delivered } };
+      if (log.info) core.merge(log, { markers, me: whose === user ? marker : {} });
     },
     presence({ user, ...state }) {
       presence = { ...presence, [user]: state };
     },
   };
 
-  // What the client asks by itself.
-
-  /** @type {(() => Query | false | undefined)[]} */
-  const kinds = [
-    () => {
-      /** @type {Record<string, object>} */
-      const cursors = {};
-      let size = 0;
-      for (const id of stale) {
-        const { seq, epoch = "" } = log(id);
-        size += id.length + epoch.length + 40;
-        if (size > 48_000 || Object.keys(cursors).length === 500) break;
-        cursors[id] = seq ? { seq, epoch } : { seq };
-      }
-      const named = Object.keys(cursors);
-      return (
-        size > 0 && [
-          "sync",
-          { cursors },
-          ({ rooms }) => named.forEach((id) => synced(log(id), rooms[id])),
-          () => named.forEach((id) => stale.delete(id)),
-        ]
-      );
-    },
-    () => !!next && ["rooms", { after: next }, listed, () => (next = undefined)],
-    () => {
-      for (const room of wanted.keys())
-        return ["room.get", { room }, (body) => wanted.has(room) && received(body), () => wanted.delete(room)];
-    },
-    () =>
-      rewatch && [
-        "presence",
-        { users: watched },
-        (answer) => {
-          rewatch = false;
-          ({ presence } = answer);
-        },
-        () => (rewatch = false),
-      ],
-    () => {
-      for (const known of [...logs.values()].reverse()) {
-        const hole = gap(known);
-        if (!hole) continue;
-        const { id: room, floor } = known;
-        const [first, anchor] = hole;
-        return [
-          "history",
-          { room, anchor, before: Math.min(anchor - Math.max(first, floor), 199) },
-          ({ epoch, head, entries }) => {
-            if (!known.holes.includes(hole)) return;
-            if (epoch !== known.epoch || head < anchor) return stale.add(room);
-            const page = entries.filter((/** @type {Entry} */ { seq }) => seq >= first && seq <= anchor);
-            hole[1] = page.length ? page[0].seq - 1 : 0;
-            if (hole[1] < first) known.holes = known.holes.filter((other) => other !== hole);
-            took(known, page, head);
+  /** @type {Core} */
+  const core = {
+    log(id) {
+      /** @type {Log} */
+      const log = logs.get(id) ?? {
+        ...{ id, info: null, typists: [], open: false, seen: 0, waiting: [], mark: 0, marked: 0, ...empty() },
+        commands: { next: () => core.due(queue.find(({ room, error, seq }) => room === id && !error && !seq)) },
+        marks: {
+          next() {
+            const { info, mark: read } = log;
+            const done = (/** @type {any} */ me) => {
+              log.marked = read;
+              if (log.info) core.merge(log, { me });
+            };
+            return !!info && read > log.marked && ["mark", { room: id, read }, done, () => (log.mark = log.marked)];
           },
-          () => known.epoch && stale.add(room),
-        ];
-      }
+        },
+      };
+      logs.set(id, log);
+      return log;
     },
-  ];
-  /** @type {Lane} */
-  const queries = {
-    next() {
-      for (const kind of kinds) {
-        const query = kind();
-        if (query) return query;
-      }
-    },
-  };
-  /** @param {Log} known @returns {Query | false} */
-  const markQuery = (known) => {
-    const { id: room, info, mark: read } = known;
-    const done = (/** @type {any} */ me) => {
-      known.marked = read;
-      if (known.info) merge(known, { head: known.info.head, me });
-    };
-    return !!info && read > known.marked && ["mark", { room, read }, done, () => (known.mark = known.marked)];
-  };
-  /** @param {Log} log */
-  const endTyping = (log) => {
-    log.quiet?.();
-    log.quiet = undefined;
-    log.typing = false;
-  };
+    idWith: (other) => (user === null ? "@" + other : "pvt-" + [user, other].map(hex).sort().map(plain).join("-")),
 
-  return {
-    log,
-    idWith,
-    call,
+    // A lane sends one command at a time: what `next` gives, again after a break or a temporary error.
+
+    lanes: () => new Set([asking, watching, ...queue.map(({ lane }) => lane), ...[...logs.values()].map(({ marks }) => marks)]),
+    flush() {
+      notify();
+      if (!online) return;
+      for (const lane of core.lanes()) {
+        const query = !lane.busy && lane.next();
+        if (!query) continue;
+        const [event, data, done, refused] = query;
+        const free = () => {
+          if (lane.busy === query) lane.busy = undefined;
+          core.flush();
+        };
+        lane.busy = query;
+        send(event, data, ({ ok, error, ...answer }) => {
+          if (lane.busy !== query) return;
+          const again = error?.temporary && !lane.once;
+          lane.ms = again ? Math.min(2 * (lane.ms ?? 50), 5000) : undefined;
+          if (again) return wait(error.retry_after_ms ?? lane.ms, free);
+          ok ? done(answer) : refused(error);
+          free();
+        });
+      }
+      for (const log of logs.values())
+        if (!next && !stale.has(log.id) && !wanted.has(log.id) && !core.gap(log))
+          for (const { resolve } of log.waiting.splice(0)) resolve(log.holes.length > 0);
+    },
+
+    // The user's commands.
+
+    due(command) {
+      if (!command || command.storing) return;
+      const { event, data, item } = command;
+      const done = (/** @type {any} */ answer) => {
+        command.resolve(item ? answer.seq : answer);
+        if (!item) return core.leave(command);
+        remove(data.key);
+        // It is shown until its entry comes.
+        Object.assign(command, { seq: answer.seq, at: answer.at, shown: undefined });
+      };
+      return [event, data, done, (error) => core.fail(command, error)];
+    },
+    add(event, data, item) {
+      const command = /** @type {Command} */ ({ event, data, item });
+      core.place(command);
+      core.renew(command);
+      queue.push(command);
+      return command;
+    },
+    place(command) {
+      const { room, to, key } = command.data;
+      command.room = key && (room ?? (to && core.idWith(to)));
+      command.lane = command.room ? core.log(command.room).commands : { next: () => core.due(command), once: !key };
+    },
+    renew(command) {
+      command.done = new Promise((resolve, reject) => Object.assign(command, { resolve, reject }));
+      if (command.item) command.done.catch(() => {});
+    },
+    leave(command) {
+      queue = queue.filter((other) => other !== command);
+    },
+    fail(command, error) {
+      command.reject(toError(error));
+      if (command.item) core.store(command, error);
+      else core.leave(command);
+    },
+    store(command, error) {
+      Object.assign(command, { error, shown: undefined, storing: true });
+      put(Object.assign(/** @type {Item} */ (command.item), { error }), () => {
+        command.storing = false;
+        core.flush();
+      });
+    },
+    unsent(command) {
+      const { data, room, item, error, done, seq, at } = command;
+      const { to, ...fields } = data;
+      const state = seq ? "sent" : error ? "failed" : "sending";
+      return (command.shown ??= {
+        ...{ ...fields, room, kind: "message", author: item?.user ?? user, state, done },
+        ...(seq && { seq, at, version: 1 }),
+        ...(error && {
+          error,
+          retry() {
+            if (!command.error) return;
+            core.renew(command);
+            core.store(command);
+          },
+          discard() {
+            if (!command.error) return;
+            remove(data.key);
+            core.leave(command);
+          },
+        }),
+      });
+    },
+    call(event, data) {
+      const { done } = core.add(event, copy(data));
+      core.flush();
+      return done;
+    },
+    change: (log, event, { seq }, more) => core.call(event, { room: log.id, seq, ...more, key: newKey() }),
+    send(log, where, body, more) {
+      core.endTyping(log);
+      const data = copy({ ...where, body, ...more, key: newKey() });
+      const command = core.add("message.send", data, { ...data, user: user ?? undefined });
+      core.store(command);
+      notify();
+      return core.unsent(command);
+    },
+    restore(items) {
+      const added = queue.splice(0);
+      for (const item of items) {
+        const { user, error, n, ...data } = item;
+        const command = core.add("message.send", data, item);
+        command.error = error;
+        if (error) command.reject(toError(error));
+      }
+      queue.push(...added);
+    },
+
+    // Rooms.
+
+    forget(log) {
+      queue = queue.filter(({ seq, room }) => !seq || room !== log.id);
+      Object.assign(log, empty(), { info: null, typists: [], mark: 0, marked: 0 });
+      wanted.delete(log.id);
+    },
+    /** What is between is lacking. */
+    advance(log, seq) {
+      if (seq > log.seq) log.holes.push([log.seq + 1, seq]);
+      log.seq = Math.max(seq, log.seq);
+    },
+    /** The first seq that is shown. */
+    bottom: ({ holes }) => (holes.at(-1)?.[1] ?? 0) + 1,
+    /** The newest hole, if it is to be asked for. */
+    gap(log) {
+      if (!log.open || !log.epoch) return;
+      log.floor = Math.min(log.floor, Math.max(1, log.seq - 49));
+      for (const wish of log.waiting) {
+        log.floor = Math.min(log.floor, Math.max(1, wish.from?.(core.bottom(log)) ?? Infinity));
+        wish.from = undefined;
+      }
+      return log.holes.filter(([, last]) => last >= log.floor).at(-1);
+    },
+    /** Lets the Room follow an entry above its head. */
+    follow(log, entry) {
+      const { info } = log;
+      const { seq, kind, author, title } = entry;
+      if (!info || seq <= info.head) return false;
+      const { me } = info;
+      const isUnread = kind === "message" && author !== user && seq > (me.read ?? 0);
+      log.info = { ...info, head: seq, last: entry };
+      if (isUnread) log.info.me = { ...me, unread: Math.min((me.unread ?? 0) + 1, 100) };
+      if (kind === "updated" && title) log.info.title = title;
+      return true;
+    },
+    /** Takes fields of a Room as of its head. */
+    merge(log, fields) {
+      const me = { ...log.info?.me, ...fields.me };
+      if (log.mark > me.read) me.read = log.mark;
+      const info = (log.info = { ...log.info, ...fields, me });
+      for (let seq = info.head + 1; seq <= log.seq; seq++) {
+        const kept = log.entries.get(seq);
+        if (kept) core.follow(log, kept.entry);
+      }
+    },
+    received(body) {
+      const { room, me, head, epoch } = body;
+      const log = core.log(room);
+      const pushed = wanted.get(room) ?? 0;
+      if (!me || !log.epoch || head >= pushed) wanted.delete(room);
+      if (!me) return; // a public room as others see it
+      log.seen = connections;
+      const invited = me.state === "invited";
+      if (invited && log.epoch === epoch && head <= log.seq) return; // older than the user's joining
+      if (!invited && !log.epoch) {
+        log.epoch = epoch;
+        core.advance(log, Math.max(head, pushed));
+      }
+      core.merge(log, body);
+    },
+    listed(page) {
+      page.rooms.forEach(core.received);
+      next = page.next;
+      // Invitations that the whole list does not show have ended.
+      if (!next) for (const log of logs.values()) if (!log.epoch && log.info && log.seen < connections) core.forget(log);
+    },
+    /** Takes entries that the client lacked. */
+    took(log, entries, asOf) {
+      for (const entry of entries) {
+        const { seq, kind, author, key } = entry;
+        log.entries.set(seq, { entry, asOf });
+        const sent = queue.find(({ data, item, room }) => item && data.key === key && room === log.id);
+        if (sent && author === user) {
+          // It may come before the answer.
+          if (sent.lane.busy?.[1] === sent.data) sent.lane.busy = undefined;
+          if (!sent.seq) remove(sent.data.key);
+          core.leave(sent);
+          sent.resolve(seq);
+        }
+        if (kind === "message") log.typists = log.typists.filter((user) => user !== author);
+        if (core.follow(log, entry) && REFRESHING.includes(kind)) wanted.set(log.id, seq);
+      }
+      if (!log.open && log.entries.size > 200) {
+        log.entries.clear();
+        log.holes = [[1, log.seq]];
+      }
+    },
+    synced(log, { status, entries = [], ...fields }) {
+      const { info, seq } = log;
+      stale.delete(log.id);
+      if (status === "gone" || status === "reset") core.forget(log);
+      if (status === "gone") {
+        // It does not say whether the user is invited again.
+        if (info?.me.state === "invited") wanted.set(log.id, 0);
+        return;
+      }
+      log.epoch = fields.epoch;
+      log.info ??= info;
+      if (status === "events") log.seq = Math.max(fields.head, seq);
+      else core.advance(log, fields.head);
+      core.took(
+        log,
+        entries.filter((/** @type {Entry} */ entry) => entry.seq > seq),
+        fields.head,
+      );
+      core.merge(log, fields);
+    },
+    open(log) {
+      log.open = true;
+      // The room that was opened last is paged first.
+      logs.delete(log.id);
+      logs.set(log.id, log);
+      core.flush();
+    },
+    more: (log, from) =>
+      new Promise((resolve) => {
+        log.waiting.push({ from, resolve });
+        core.open(log);
+      }),
+    mark(log, seq) {
+      const { info } = log;
+      if (seq <= Math.max(log.mark, info?.me.read ?? 0)) return;
+      log.mark = seq;
+      if (info) log.info = { ...info, me: { ...info.me, read: seq, ...(seq >= info.head && { unread: 0 }) } };
+      core.flush();
+    },
+    typing(log, on) {
+      if (!online || !log.info || (on ? log.quiet : !log.typing)) return;
+      core.endTyping(log);
+      if (on) log.quiet = wait(3000, () => (log.quiet = undefined));
+      log.typing = on;
+      send("typing", { room: log.id, on }, () => {});
+    },
+    endTyping(log) {
+      log.quiet?.();
+      log.quiet = undefined;
+      log.typing = false;
+    },
+    watched(answer) {
+      rewatch = false;
+      ({ presence } = answer);
+      notify();
+    },
+    async watch(data) {
+      const answer = await core.call("presence", data);
+      watched = data;
+      core.watched(answer);
+      return answer;
+    },
+
+    // What is shown.
+
     presence: () => presence,
     rooms: () =>
-      [...logs.values()]
-        .flatMap(({ info }) => info ?? [])
-        .sort((a, b) => compare(b.last?.at ?? "~", a.last?.at ?? "~") || compare(a.room, b.room)),
+      [...logs.keys()]
+        .sort()
+        .flatMap((id) => core.log(id).info ?? [])
+        .sort((a, b) => (b.last?.at ?? "A").localeCompare(a.last?.at ?? "A")),
     messages(log) {
-      /** @type {Record<number, Entry[]>} */
-      const changes = {};
+      const changes = /** @type {Record<number, Entry[]>} */ ({});
       const kept = [];
-      for (let seq = bottom(log); seq <= log.seq; seq++) {
+      for (let seq = core.bottom(log); seq <= log.seq; seq++) {
         const one = log.entries.get(seq);
         if (!one) continue;
         const { kind, target = 0 } = one.entry;
@@ -449,107 +452,59 @@ export const makeCore = ({ send, wait, put, remove, newKey }) => {
           const news = (changes[one.entry.seq] ?? []).filter(({ seq }) => seq > one.asOf);
           if (one.changes !== news.length) one.shown = { ...news.reduce(changed, one.entry), state: "sent" };
           one.changes = news.length;
-          return one.shown;
+          return /** @type {any} */ (one.shown);
         }),
-        ...queue.filter(({ item, room }) => item && room === log.id).map(unsent),
+        ...queue.filter(({ item, room, seq }) => item && room === log.id && !(seq && seq <= log.seq)).map(core.unsent),
       ];
     },
-    open(log) {
-      log.open = true;
-      // The room that was opened last is paged first.
-      logs.delete(log.id);
-      logs.set(log.id, log);
-      flush();
-    },
-    send(log, where, body, more) {
-      endTyping(log);
-      const data = copy({ ...where, body, ...more, key: newKey() });
-      const command = add("message.send", data, { ...data, ...(user !== null && { user }) });
-      store(command);
-      return unsent(command);
-    },
-    change: (log, event, { seq }, more) => call(event, { room: log.id, seq, ...more, key: newKey() }),
-    more: (log, from) =>
-      new Promise((resolve) => {
-        log.open = true;
-        log.waiting.push({ from, resolve });
-        flush();
-      }),
-    mark(log, seq) {
-      const { info } = log;
-      if (seq <= Math.max(log.mark, info?.me.read ?? 0)) return;
-      log.mark = seq;
-      if (info) log.info = { ...info, me: { ...info.me, read: seq, ...(seq >= info.head && { unread: 0 }) } };
-      flush();
-    },
-    typing(log, on) {
-      if (!online || !log.info || (on ? log.quiet : !log.typing)) return;
-      endTyping(log);
-      if (on) log.quiet = wait(3000, () => (log.quiet = undefined));
-      log.typing = on;
-      send("typing", { room: log.id, on }, () => {});
-    },
-    async watch(users) {
-      const answer = await call("presence", { users });
-      watched = users;
-      ({ presence } = answer);
-      return answer;
-    },
-    restore(items) {
-      const added = queue.splice(0);
-      for (const item of items) {
-        const { user, error, n, ...data } = item;
-        const command = add("message.send", data, item);
-        if (error) command.reject(Object.assign(new Error(error.message), error));
-      }
-      queue.push(...added);
-    },
+
+    // The connection.
+
     ready(body) {
       if (user !== null && user !== body.user) logs.clear();
       ({ user } = body);
       connections++;
       queue = queue.filter(({ item }) => !item || (item.user ??= body.user) === user);
-      for (const known of [...logs.values()]) {
-        if (known.epoch) stale.add(known.id);
-        if (known.id[0] !== "@") continue;
-        logs.delete(known.id);
-        const real = log(idWith(known.id.slice(1)));
-        real.open ||= known.open;
-        real.waiting.push(...known.waiting);
+      for (const log of [...logs.values()]) {
+        if (log.epoch) stale.add(log.id);
+        if (log.id[0] !== "@") continue;
+        // A room that was got by `with` before the user was known.
+        logs.delete(log.id);
+        const known = core.log(core.idWith(log.id.slice(1)));
+        known.open ||= log.open;
+        known.waiting.push(...log.waiting);
       }
-      for (const command of queue) if (command.data.to) log((command.room = idWith(command.data.to)));
+      queue.forEach(core.place);
       online = true;
-      rewatch = watched.length > 0;
-      listed(body);
-      flush();
+      rewatch = watched?.users.length > 0;
+      core.listed(body);
+      core.flush();
     },
     pushed(event, body) {
       if (stale.has(body.room) && ["entry", "room", "room.gone"].includes(event)) return;
       if (Object.hasOwn(pushes, event)) pushes[event](body);
-      flush();
+      core.flush();
     },
     disconnected(code) {
       online = rewatch = false;
       next = undefined;
       stale.clear();
       wanted.clear();
-      queries.busy = undefined;
-      const sent = queue.filter(({ lane, room, data }) => (lane ?? log(room ?? "").commands).busy?.[1] === data);
+      const sent = queue.filter(({ lane, data }) => lane.busy?.[1] === data);
       const size = (/** @type {Command} */ { data }) => JSON.stringify(data).length;
       const [largest] = sent.sort((a, b) => size(b) - size(a));
-      if (code === 1009 && largest) fail(largest, { code: "too_large", message: "It is too large.", temporary: false });
-      for (const command of sent) if (command.lane?.once) fail(command, UNAVAILABLE);
-      for (const { lane } of queue) if (lane) lane.busy = undefined;
-      for (const log of logs.values()) {
-        log.commands.busy = log.marks.busy = undefined;
-        log.typists = [];
-        log.typing = false;
-        log.quiet = undefined;
-      }
+      if (code === 1009 && largest) core.fail(largest, { code: "too_large", message: "It is too large." });
+      for (const command of sent) if (command.lane.once) core.lost(command);
+      for (const lane of core.lanes()) lane.busy = undefined;
+      for (const log of logs.values()) Object.assign(log, { typists: [], typing: false, quiet: undefined });
     },
+    lost: (command) =>
+      core.fail(command, { code: "unavailable", message: "The connection broke before the answer.", temporary: true }),
+    /** There will be no connection any more. */
     end() {
-      for (const command of queue) if (!command.item) fail(command, UNAVAILABLE);
+      for (const command of queue) if (!command.item) core.lost(command);
       for (const { waiting } of logs.values()) for (const { resolve } of waiting.splice(0)) resolve(true);
     },
   };
+  return core;
 };

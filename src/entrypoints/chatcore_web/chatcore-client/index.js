@@ -84,7 +84,6 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
     const cancel = transport.after(ms, () => {
       waits.delete(cancel);
       callback();
-      changed();
     });
     waits.add(cancel);
     return () => {
@@ -100,19 +99,18 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
       if (mine !== link) return;
       stop();
       answered(answer);
-      changed();
     });
   };
-  const state = makeCore({
+  const core = makeCore({
     send,
     wait,
     put: async (item, done) => {
       await Promise.resolve(store.put(item)).catch(() => {});
       done();
-      changed();
     },
     remove: (key) => void Promise.resolve(store.delete(key)).catch(() => {}),
     newKey: transport.key,
+    changed,
   });
   /** @param {number} [code] */
   const drop = (code) => {
@@ -120,7 +118,7 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
     link = undefined;
     for (const cancel of waits) cancel();
     waits.clear();
-    state.disconnected(code);
+    core.disconnected(code);
   };
   const broke = (/** @type {number | undefined} */ code = undefined) => {
     drop(code);
@@ -136,7 +134,7 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
     stopListening();
     setStatus({ state: "ended", error });
     drop();
-    state.end();
+    core.end();
   };
   /** @param {any} error what a token function raised */
   const tokenFailed = (error) => {
@@ -182,13 +180,13 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
       attempts = 0;
       refusedBefore = false;
       setStatus({ state: "online", user: data.user, error: null });
-      state.ready(data);
+      core.ready(data);
     } else if (event === "bye") {
       if (!data.resumable) return end(data);
       pauseMin = data.retry_after_ms ?? 0;
       setStatus({ error: data });
     } else if (event === "auth.expiring") refresh();
-    else state.pushed(event, data);
+    else core.pushed(event, data);
     changed();
   };
   const refresh = async () => {
@@ -207,62 +205,44 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
     if (pause) start();
   });
   (async () => {
-    state.restore(await Promise.resolve(store.load()).catch(() => []));
+    core.restore(await Promise.resolve(store.load()).catch(() => []));
     if (status.state !== "ended") start();
     changed();
   })();
 
-  // Rooms.
-
-  /** @param {string | undefined} id @param {string} peer @returns {Room} */
-  const makeRoom = (id, peer) => {
-    const log = () => state.log(id ?? state.idWith(peer));
-    const where = id === undefined ? { to: peer } : { room: id };
-    /**
-     * @template {any[]} A
-     * @template R
-     * @param {(...given: A) => R} act
-     */
-    const noticed = (act) => (/** @type {A} */ ...given) => {
-      const result = act(...given);
-      changed();
-      return result;
-    };
-    return {
-      get id() {
-        return id ?? (status.user === null ? undefined : log().id);
-      },
-      info: live(() => log().info),
-      messages: live(
-        () => state.messages(log()),
-        () => state.open(log()),
-      ),
-      typists: live(() => log().typists),
-      send: noticed((body, more) => state.send(log(), where, body, more)),
-      edit: (message, body) => state.change(log(), "message.edit", message, { version: message.version, body }),
-      delete: (message) => state.change(log(), "message.delete", message),
-      react: (message, emoji, on) => state.change(log(), "message.react", message, { emoji, on }),
-      more: (what = 50) => state.more(log(), (bottom) => (typeof what === "number" ? bottom - what : what.until)),
-      mark: noticed((seq) => state.mark(log(), seq)),
-      typing: (on) => state.typing(log(), on),
-    };
-  };
-  const rooms = /** @type {Map<string, Room>} */ (new Map());
+  /** @type {Map<string, Room>} */
+  const rooms = new Map();
   return {
     status: live(() => status),
-    rooms: live(state.rooms),
-    presence: live(state.presence),
+    rooms: live(core.rooms),
+    presence: live(core.presence),
     room(which) {
-      const [id, peer] = typeof which === "string" ? [which, ""] : [undefined, which.with];
-      const name = id ?? "@" + peer;
-      const room = rooms.get(name) ?? makeRoom(id, peer);
-      rooms.set(name, room);
+      const [id, peer] = typeof which === "string" ? [which, ""] : ["", which.with];
+      const log = () => core.log(id || core.idWith(peer));
+      const where = id ? { room: id } : { to: peer };
+      /** @type {Room} */
+      const room = rooms.get(id || "@" + peer) ?? {
+        get id() {
+          return id || (status.user === null ? undefined : log().id);
+        },
+        info: live(() => log().info),
+        typists: live(() => log().typists),
+        messages: live(
+          () => core.messages(log()),
+          () => core.open(log()),
+        ),
+        send: (body, more) => core.send(log(), where, body, more),
+        edit: (message, body) => core.change(log(), "message.edit", message, { version: message.version, body }),
+        delete: (message) => core.change(log(), "message.delete", message),
+        react: (message, emoji, on) => core.change(log(), "message.react", message, { emoji, on }),
+        more: (what = 50) => core.more(log(), (bottom) => (typeof what === "number" ? bottom - what : what.until)),
+        mark: (seq) => core.mark(log(), seq),
+        typing: (on) => core.typing(log(), on),
+      };
+      rooms.set(id || "@" + peer, room);
       return room;
     },
-    call: (event, data = {}) =>
-      event === "presence" && "users" in data
-        ? state.watch(/** @type {any} */ (data).users).finally(changed)
-        : state.call(event, data),
+    call: (event, data = {}) => (event === "presence" ? core.watch(data) : core.call(event, data)),
     close: () => end(null),
   };
 };

@@ -37,7 +37,7 @@ export const session = ({ url, user, password, signUp, device }) => {
     const signIn = () => post("sessions", { user, password, device });
     let answer;
     // Without a password, the page's cookie is what refreshes.
-    if (tokens || !password) answer = await post("sessions/refresh", tokens && { refresh_token: tokens.refresh_token });
+    if (tokens || !password) answer = await post("sessions/refresh", tokens ? { refresh_token: tokens.refresh_token } : {});
     if (password && !answer?.ok) {
       tokens = undefined;
       answer = await signIn();

@@ -213,6 +213,8 @@ export interface Port {
   put(item: Item, done: () => void): void;
   remove(key: string): void;
   newKey(): string;
+  /** Says that something may have changed. */
+  changed(): void;
 }
 
 /** A command to send, and what takes its answer. */
@@ -236,7 +238,7 @@ export interface Command {
   item?: Item;
   /** The room in which commands with a key go out one by one; otherwise the command has a lane of its own. */
   room?: string;
-  lane?: Lane;
+  lane: Lane;
   storing?: boolean;
   error?: ErrorObject;
   /** Of a message that is sent, and of which the entry has not come. */
@@ -292,15 +294,39 @@ export interface Core {
   more(log: Log, from: (bottom: number) => number): Promise<boolean>;
   mark(log: Log, seq: number): void;
   typing(log: Log, on: boolean): void;
-  watch(users: string[]): Promise<any>;
+  watch(data: object): Promise<any>;
   /** Takes what an earlier run has left in the store. */
   restore(items: Item[]): void;
   /** Takes the first push of a connection. */
   ready(body: { user: string; rooms: RoomInfo[]; next?: string }): void;
   pushed(event: string, body: any): void;
   disconnected(code?: number): void;
-  /** There will be no connection any more. */
   end(): void;
+
+  // Inside of the core.
+  lanes(): Iterable<Lane>;
+  flush(): void;
+  due(command?: Command): Query | undefined;
+  add(event: string, data: any, item?: Item): Command;
+  place(command: Command): void;
+  renew(command: Command): void;
+  leave(command: Command): void;
+  fail(command: Command, error: ErrorObject): void;
+  lost(command: Command): void;
+  store(command: Command, error?: ErrorObject): void;
+  unsent(command: Command): Message;
+  forget(log: Log): void;
+  advance(log: Log, seq: number): void;
+  bottom(log: Log): number;
+  gap(log: Log): [number, number] | undefined;
+  follow(log: Log, entry: Entry): boolean;
+  merge(log: Log, fields: any): void;
+  received(body: RoomInfo): void;
+  listed(page: { rooms: RoomInfo[]; next?: string }): void;
+  took(log: Log, entries: Entry[], asOf: number): void;
+  synced(log: Log, answer: any): void;
+  endTyping(log: Log): void;
+  watched(answer: any): void;
 }
 
 export type MakeCore = (port: Port) => Core;
