@@ -4,23 +4,14 @@ import { browserStore, connect } from "chatcore-client";
 import { base, end, token, user } from "./session.js";
 import { texts } from "./texts.js";
 
-/** @typedef {import("chatcore-client").Client} Client */
-/** @typedef {import("chatcore-client").Room} Room */
-/** @typedef {import("chatcore-client").RoomInfo} RoomInfo */
-/** @typedef {import("chatcore-client").Message} Message */
-/**
- * @template T
- * @typedef {import("chatcore-client").Live<T>} Live
- */
-
-/** @type {import("@preact/signals").Signal<Client | null>} */
+/** @type {Signal<Client | null>} */
 export const client = signal(null);
 /** A short text about what has just failed. */
 export const toast = signal("");
 /** What a screen reader says next. The number tells equal lines apart. */
 export const announcement = signal({ text: "", number: 0 });
 
-/** @type {WeakMap<Live<any>, import("@preact/signals").Signal<any>>} */
+/** @type {WeakMap<Live<any>, Signal<any>>} */
 const signals = new WeakMap();
 
 /**
@@ -52,7 +43,7 @@ effect(() => {
   const opened = connect({ url: base, token, store: browserStore(`chatcore ${base} ${name}`) });
   const stop = opened.status.subscribe(() => {
     const { state, error } = opened.status.snapshot();
-    if (state === "ended") end(texts.ended(error?.code ?? ""));
+    if (state === "ended") end(texts.ended(error?.code));
   });
   client.value = opened;
   return () => {
@@ -62,14 +53,16 @@ effect(() => {
   };
 });
 
-/** @returns {Client} */
-export function chat() {
-  if (!client.value) throw new Error("nobody is signed in");
-  return client.value;
-}
+export const chat = () => /** @type {Client} */ (client.value);
 
-/** @param {import("./router.js").Place} place */
+/** @param {string} event @param {object} data */
+export const call = (event, data) => chat().call(event, data);
+
+/** @param {Place} place */
 export const roomAt = (place) => ("with" in place ? chat().room({ with: place.with }) : chat().room(place.room));
+
+/** @param {RoomInfo} room */
+export const isGroup = (room) => room.peer === undefined;
 
 /**
  * Shows the error of a command that failed. Returns its answer, or undefined.
@@ -81,12 +74,15 @@ export async function attempt(command) {
   try {
     return await command;
   } catch (error) {
-    say(texts.error(/** @type {{code?: string}} */ (error)));
+    say(texts.error(/** @type {Refusal} */ (error)));
   }
 }
 
+/** Sends a command, and shows its error if it fails. @param {string} event @param {object} data */
+export const order = (event, data) => attempt(call(event, data));
+
 /** A random key of a command. */
-export const newKey = () => Array.from(crypto.getRandomValues(new Uint32Array(3)), (part) => part.toString(36)).join("-");
+export const newKey = () => crypto.getRandomValues(new Uint32Array(3)).join("-");
 
 /** @type {ReturnType<typeof setTimeout>} */
 let timer;

@@ -1,18 +1,15 @@
 // Dialogs: <dialog> keeps the focus inside, closes on Escape, and gives the focus back.
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { attempt, chat, newKey, value } from "./chat.js";
+import { attempt, isGroup, newKey, order, value } from "./chat.js";
 import { forgetDrafts } from "./drafts.js";
-import { html, Icon, IconButton } from "./html.js";
-import { Avatar, learn, nameOf, plainName, presenceOf, presenceText, titleOf } from "./people.js";
-import { hrefOf, placeOf, show, showList } from "./router.js";
+import { html, Icon, IconButton, typed } from "./html.js";
+import { Avatar, findPeople, inlineName, nameOf, Person, presenceText, titleOf } from "./people.js";
+import { hrefTo, showList } from "./router.js";
 import { signOut, user } from "./session.js";
 import { texts } from "./texts.js";
 
-/** @typedef {import("./chat.js").RoomInfo} RoomInfo */
-/** @typedef {{user: string, role: "owner" | "admin" | "member", state: "member" | "invited" | "banned"}} Member */
-
-/** The open dialogs, the topmost last. @type {import("@preact/signals").Signal<{view: Function, props: object}[]>} */
+/** The open dialogs, the topmost last. @type {Signal<{view: Function, props: object}[]>} */
 const open = signal([]);
 
 /** @param {Function} view @param {object} [props] */
@@ -20,9 +17,7 @@ export function openDialog(view, props = {}) {
   open.value = [...open.value, { view, props }];
 }
 
-export function closeDialog() {
-  /** @type {HTMLDialogElement | undefined} */ ([...document.querySelectorAll("dialog")].at(-1))?.close();
-}
+export const closeDialog = () => [...document.querySelectorAll("dialog")].at(-1)?.close();
 
 export const Dialogs = () => open.value.map(({ view: View, props }, index) => html`<${View} key=${index} ...${props} />`);
 
@@ -34,21 +29,16 @@ function Dialog({ title, children, onClose }) {
     open.value = open.value.slice(0, -1);
     onClose?.();
   };
-  return html`<dialog ref=${element} aria-labelledby="dialog-title" onClose=${closed}
-    onClick=${(/** @type {Event} */ event) => event.target === element.current && closeDialog()}>
+  const onClick = (/** @type {Event} */ { target }) => target === element.current && closeDialog();
+  return html`<dialog ref=${element} aria-label=${title} onClose=${closed} onClick=${onClick}>
     <div class="dialog">
-      <header><h2 id="dialog-title"><bdi>${title}</bdi></h2><${IconButton} icon="close" label=${texts.close} onClick=${closeDialog} /></header>
+      <header><h2><bdi>${title}</bdi></h2><${IconButton} icon="close" label=${texts.close} onClick=${closeDialog} /></header>
       ${children}
     </div>
   </dialog>`;
 }
 
-/**
- * Asks the user for a yes.
- * @param {string} question
- * @param {string} action
- * @returns {Promise<boolean>}
- */
+/** Asks the user for a yes. @param {string} question @param {string} action @returns {Promise<boolean>} */
 export const ask = (question, action) => new Promise((resolve) => openDialog(Question, { question, action, resolve }));
 
 /** @param {{question: string, action: string, resolve: (yes: boolean) => void}} props */
@@ -59,10 +49,15 @@ const Question = ({ question, action, resolve }) => html`<${Dialog} title=${ques
   </footer>
 <//>`;
 
-/**
- * A field that finds people by name.
- * @param {{label: string, without: string[], onPick: (user: string) => void}} props
- */
+/** What a command answers, and a function that asks again. @template T @param {() => Promise<T>} load @param {unknown[]} inputs */
+function useAnswer(load, inputs) {
+  const [answer, setAnswer] = useState(/** @type {T | undefined} */ (undefined));
+  const again = () => load().then(setAnswer);
+  useEffect(() => void again(), inputs);
+  return /** @type {const} */ ([answer, again]);
+}
+
+/** A field that finds people by name. @param {{label: string, without: string[], onPick: (user: string) => void}} props */
 function PersonPicker({ label, without, onPick }) {
   const [prefix, setPrefix] = useState("");
   const [people, setPeople] = useState(/** @type {string[]} */ ([]));
@@ -70,195 +65,163 @@ function PersonPicker({ label, without, onPick }) {
     setPeople([]);
     if (!prefix.trim()) return;
     let isCurrent = true;
-    const timer = setTimeout(async () => {
-      const answer = await attempt(chat().call("people", { prefix: prefix.trim(), limit: 8 }));
-      if (!answer || !isCurrent) return;
-      for (const { user, name } of answer.people) learn(user, name);
-      setPeople(answer.people.map((/** @type {{user: string}} */ { user }) => user));
-    }, 150);
+    const timer = setTimeout(() => findPeople(prefix).then((found) => isCurrent && setPeople(found)), 150);
     return () => {
       isCurrent = false;
       clearTimeout(timer);
     };
   }, [prefix]);
+  const offered = people.filter((user) => !without.includes(user));
   const pick = (/** @type {string} */ user) => {
     setPrefix("");
     onPick(user);
   };
-  const offered = people.filter((user) => !without.includes(user));
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    event.preventDefault();
+    if (offered[0]) pick(offered[0]);
+  };
   return html`<label>${label}
-      <input autocomplete="off" spellcheck="false" maxlength="32" placeholder=${texts.findPerson} value=${prefix}
-        onInput=${(/** @type {{currentTarget: HTMLInputElement}} */ { currentTarget }) => setPrefix(currentTarget.value)}
-        onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
-          if (event.key !== "Enter" || event.isComposing) return;
-          event.preventDefault();
-          if (offered[0]) pick(offered[0]);
-        }} />
+      <input autocomplete="off" spellcheck="false" maxlength="32" placeholder=${texts.findPerson} value=${prefix} onInput=${typed(setPrefix)} onKeyDown=${onKeyDown} />
     </label>
-    <ul class="people">${offered.map((user) => html`<li key=${user}><button type="button" class="person" onClick=${() => pick(user)}>
-      <${Person} user=${user} /></button></li>`)}</ul>`;
+    <ul>${offered.map((user) => html`<li key=${user}><button type="button" class="person" onClick=${() => pick(user)}><${Person} user=${user} /></button></li>`)}</ul>`;
 }
-
-/** @param {{user: string, about?: string}} props */
-const Person = ({ user, about = "" }) => html`<${Avatar} id=${user} name=${nameOf(user)} presence=${presenceOf(user).state} />
-  <span class="who"><span><bdi>${nameOf(user)}</bdi></span><span class="soft"><bdi>@${user}</bdi>${about && ` · ${about}`}</span></span>`;
 
 export function NewRoomDialog() {
   const [kind, setKind] = useState("group");
   const [title, setTitle] = useState("");
   const [members, setMembers] = useState(/** @type {string[]} */ ([]));
   const key = useRef(newKey());
-  async function create(/** @type {Event} */ event) {
+  const create = async (/** @type {Event} */ event) => {
     event.preventDefault();
-    const command = { kind, title: title.trim(), members, key: key.current };
-    const room = await attempt(chat().call("room.create", command));
-    if (!room) return void (key.current = newKey());
+    const room = await order("room.create", { kind, title: title.trim(), members, key: key.current });
+    key.current = newKey();
+    if (!room) return;
     closeDialog();
-    show({ room: room.room });
-  }
+    location.hash = hrefTo(room);
+  };
+  const kinds = /** @type {const} */ (["group", "public"]);
   return html`<${Dialog} title=${texts.newRoom}>
     <form onSubmit=${create}>
-      <fieldset class="kinds">${["group", "public"].map((each) => html`<label>
+      ${kinds.map((each) => html`<label class="choice">
         <input type="radio" name="kind" checked=${kind === each} onChange=${() => setKind(each)} />
-        <span>${texts.kind[/** @type {"group"} */ (each)]}<span class="soft">${texts.kindHint[/** @type {"group"} */ (each)]}</span></span>
-      </label>`)}</fieldset>
-      <label>${texts.title}<input required maxlength="200" value=${title} autofocus
-        onInput=${(/** @type {{currentTarget: HTMLInputElement}} */ { currentTarget }) => setTitle(currentTarget.value)} /></label>
+        <span class="who"><span>${texts.kind[each]}</span><span class="soft">${texts.kindHint[each]}</span></span>
+      </label>`)}
+      <label>${texts.title}<input required maxlength="200" value=${title} autofocus onInput=${typed(setTitle)} /></label>
       ${members.length > 0 && html`<ul class="chips">${members.map((member) => html`<li key=${member}><bdi>${nameOf(member)}</bdi>
-        <${IconButton} icon="close" label=${`${texts.remove} ${plainName(member)}`} onClick=${() => setMembers(members.filter((other) => other !== member))} /></li>`)}</ul>`}
-      <${PersonPicker} label=${texts.addPeople} without=${[...members, user.value ?? ""]} onPick=${(/** @type {string} */ member) => setMembers([...members, member])} />
+        <${IconButton} icon="close" label=${`${texts.remove} ${inlineName(member)}`} onClick=${() => setMembers(members.filter((other) => other !== member))} /></li>`)}</ul>`}
+      <${PersonPicker} label=${texts.addPeople} without=${[...members, user.value]} onPick=${(/** @type {string} */ member) => setMembers([...members, member])} />
       <footer><button type="button" onClick=${closeDialog}>${texts.cancel}</button><button class="main" disabled=${!title.trim()}>${texts.create}</button></footer>
     </form>
   <//>`;
 }
 
 export function PublicRoomsDialog() {
-  const [rooms, setRooms] = useState(/** @type {RoomInfo[] | null} */ (null));
-  const [next, setNext] = useState(/** @type {string | undefined} */ (undefined));
-  async function load() {
-    const page = await attempt(chat().call("rooms.public", next ? { after: next } : {}));
-    if (!page) return;
-    setRooms([...(rooms ?? []), ...page.rooms]);
-    setNext(page.next);
-  }
-  useEffect(() => void load(), []);
-  return html`<${Dialog} title=${texts.found.publicRooms}>
-    ${rooms?.length === 0 && !next && html`<p class="soft">${texts.noPublicRooms}</p>`}
-    <ul class="people">${rooms?.map((room) => html`<li key=${room.room}><a class="person" href=${hrefOf(placeOf(room))} onClick=${closeDialog}>
+  const [rooms, setRooms] = useState(/** @type {RoomInfo[]} */ ([]));
+  const [page, load] = useAnswer(async () => {
+    const next = await order("rooms.public", page?.next ? { after: page.next } : {});
+    setRooms([...rooms, ...(next?.rooms ?? [])]);
+    return next;
+  }, []);
+  return html`<${Dialog} title=${texts.publicRooms}>
+    ${page && !page.next && !rooms.length && html`<p class="soft">${texts.noPublicRooms}</p>`}
+    <ul>${rooms.map((room) => html`<li key=${room.room}><a class="person" href=${hrefTo(room)} onClick=${closeDialog}>
       <${Avatar} id=${room.room} name=${titleOf(room)} />
       <span class="who"><span><bdi>${titleOf(room)}</bdi></span><span class="soft">${texts.members(room.members_count)}</span></span></a></li>`)}</ul>
-    ${next && html`<button type="button" onClick=${load}>${texts.more}</button>`}
+    ${page?.next && html`<button type="button" onClick=${load}>${texts.more}</button>`}
   <//>`;
 }
 
-/** @param {{room: import("./chat.js").Room}} props */
+/** @param {{room: Room}} props */
 export function RoomDialog({ room }) {
   const info = value(room.info);
   if (!info) return html`<${Dialog} title=${texts.details}><p>${texts.gone}</p><//>`;
+  const muted = !!info.me?.muted;
   return html`<${Dialog} title=${titleOf(info)}>
     <p class="soft">${texts.kind[info.kind]}</p>
-    <label class="switch"><input type="checkbox" checked=${info.me?.muted}
-      onChange=${(/** @type {{currentTarget: HTMLInputElement}} */ { currentTarget }) => mute(info, currentTarget.checked)} /> ${texts.mute}</label>
-    ${info.peer === undefined ? html`<${Group} info=${info} />` : info.peer !== user.value && html`<${Peer} peer=${info.peer} />`}
+    <label class="choice"><input type="checkbox" checked=${muted} onChange=${() => order("mark", { room: info.room, muted: !muted })} />${texts.mute}</label>
+    ${isGroup(info) ? html`<${Group} info=${info} />` : info.peer !== user.value && html`<${Peer} peer=${info.peer} />`}
   <//>`;
 }
 
-/** @param {RoomInfo} info @param {boolean} muted */
-const mute = (info, muted) => attempt(chat().call("mark", { room: info.room, muted }));
+/** @returns {Promise<string[]>} */
+const blockedUsers = async () => (await order("blocks", {}))?.users ?? [];
 
 /** @param {{peer: string}} props */
 function Peer({ peer }) {
-  const [blocked, setBlocked] = useState(/** @type {string[] | undefined} */ (undefined));
-  const load = async () => setBlocked((await attempt(chat().call("blocks", {})))?.users);
-  useEffect(() => void load(), [peer]);
+  const [blocked, load] = useAnswer(blockedUsers, [peer]);
   const isBlocked = blocked?.includes(peer);
   const change = async () => {
-    if (!isBlocked && !(await ask(texts.blockQuestion(plainName(peer)), texts.block))) return;
-    await attempt(chat().call(isBlocked ? "unblock" : "block", { user: peer }));
+    if (!isBlocked && !(await ask(texts.blockQuestion(inlineName(peer)), texts.block))) return;
+    await order(isBlocked ? "unblock" : "block", { user: peer });
     await load();
   };
-  return html`<p class="person"><${Person} user=${peer} about=${presenceText(presenceOf(peer))} /></p>
+  return html`<p class="person"><${Person} user=${peer} about=${presenceText(peer)} /></p>
     ${blocked && html`<button type="button" class=${isBlocked ? "" : "danger"} onClick=${change}>${isBlocked ? texts.unblock : texts.block}</button>`}`;
 }
 
 /** @param {{info: RoomInfo}} props */
 function Group({ info }) {
   const { room, head, me } = info;
-  const [members, setMembers] = useState(/** @type {Member[]} */ ([]));
   const [title, setTitle] = useState(info.title ?? "");
+  const [members = []] = useAnswer(async () => {
+    /** @type {Member[]} */
+    const all = [];
+    let page;
+    do {
+      page = /** @type {any} */ (await order("room.members", { room, limit: 200, after: page?.next }));
+      all.push(...(page?.members ?? []));
+    } while (page?.next && all.length < 1000);
+    return all;
+  }, [room, head]);
   const isOwner = me.role === "owner";
   const isAdmin = isOwner || me.role === "admin";
-  useEffect(() => {
-    let isCurrent = true;
-    (async () => {
-      /** @type {Member[]} */
-      const all = [];
-      for (let after; all.length < 1000; ) {
-        const page = await attempt(chat().call("room.members", { room, limit: 200, ...(after && { after }) }));
-        all.push(...(page?.members ?? []));
-        if (!(after = page?.next)) break;
-      }
-      if (isCurrent) setMembers(all);
-    })();
-    return () => (isCurrent = false);
-  }, [room, head]);
+  const change = (/** @type {string} */ event, /** @type {object} */ fields) => order(event, { room, key: newKey(), ...fields });
 
-  /** @param {string} event @param {object} fields */
-  const change = (event, fields) => attempt(chat().call(event, { room, key: newKey(), ...fields }));
+  /** What the user may do with a member. @param {Member} member @returns {(keyof typeof texts.actions)[]} */
+  function actionsFor({ user: member, role, state }) {
+    const roles = /** @type {Role[]} */ (["owner", "admin", "member"]);
+    if (member === user.value) return roles.slice(roles.indexOf(role) + 1);
+    if (!isAdmin || (!isOwner && role !== "member")) return [];
+    if (state === "banned") return ["room.unban"];
+    if (state === "invited") return ["room.remove", "room.ban"];
+    return [...(isOwner ? roles.filter((other) => other !== role) : []), "room.remove", "room.ban"];
+  }
+  const act = (/** @type {string} */ member, /** @type {string} */ action) =>
+    action in texts.roles ? change("room.role", { user: member, role: action }) : change(action, { user: member });
+  const closeMenu = (/** @type {{currentTarget: Element}} */ { currentTarget }) => currentTarget.closest("details")?.removeAttribute("open");
   const leave = async () => {
     if (!(await ask(texts.leaveQuestion, texts.leave)) || !(await change("room.leave", {}))) return;
     closeDialog();
     showList();
   };
-
-  /** What the user may do with a member. @param {Member} member */
-  function actionsFor({ user: member, role, state }) {
-    if (member === user.value) return me.role === "member" ? [] : ["owner", "admin", "member"].slice(["owner", "admin"].indexOf(me.role) + 1);
-    if (!isAdmin || (!isOwner && role !== "member")) return [];
-    if (state === "banned") return ["room.unban"];
-    if (state === "invited") return ["withdraw", "room.ban"];
-    return [...(isOwner ? ["owner", "admin", "member"].filter((other) => other !== role) : []), "room.remove", "room.ban"];
-  }
-
-  /** @param {Member} member @param {string} action */
-  function act({ user }, action) {
-    if (action in texts.roles) return change("room.role", { user, role: action });
-    return change(action === "withdraw" ? "room.remove" : action, { user });
-  }
-
   return html`
     ${isAdmin && html`<form class="row" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), change("room.update", { title: title.trim() }))}>
-      <label>${texts.title}<input required maxlength="200" value=${title}
-        onInput=${(/** @type {{currentTarget: HTMLInputElement}} */ { currentTarget }) => setTitle(currentTarget.value)} /></label>
+      <label>${texts.title}<input required maxlength="200" value=${title} onInput=${typed(setTitle)} /></label>
       <button disabled=${!title.trim() || title.trim() === info.title}>${texts.save}</button>
     </form>
-    <${PersonPicker} label=${texts.invite} without=${members.filter(({ state }) => state !== "banned").map(({ user }) => user)}
+    <${PersonPicker} label=${texts.invite} without=${members.flatMap((member) => (member.state === "banned" ? [] : member.user))}
       onPick=${(/** @type {string} */ member) => change("room.invite", { user: member })} />`}
     <h3>${texts.members(info.members_count)}</h3>
-    <ul class="people">${members.map((member) => html`<li key=${member.user} class="person">
-      <${Person} user=${member.user} about=${texts.states[member.state] || (member.role !== "member" ? texts.roles[member.role] : "")} />
+    <ul>${members.map((member) => html`<li key=${member.user} class="person">
+      <${Person} user=${member.user} about=${texts.states[member.state] || (member.role !== "member" && texts.roles[member.role])} />
       ${actionsFor(member).length > 0 && html`<details class="menu">
-        <summary aria-label=${`${texts.more}: ${plainName(member.user)}`}><${Icon} name="more" /></summary>
-        <div onClick=${(/** @type {{currentTarget: Element}} */ { currentTarget }) => currentTarget.closest("details")?.removeAttribute("open")}>
-          ${actionsFor(member).map((action) => html`<button type="button" onClick=${() => act(member, action)}>${texts.actions[/** @type {"owner"} */ (action)]}</button>`)}
-        </div>
+        <summary aria-label=${`${texts.more}: ${inlineName(member.user)}`}><${Icon} name="more" /></summary>
+        <div onClick=${closeMenu}>${actionsFor(member).map((action) => html`<button type="button" onClick=${() => act(member.user, action)}>${texts.actions[action]}</button>`)}</div>
       </details>`}
     </li>`)}</ul>
     <footer><button type="button" class="danger" onClick=${leave}>${texts.leave}</button></footer>`;
 }
 
 export function AccountDialog() {
-  const [blocked, setBlocked] = useState(/** @type {string[]} */ ([]));
-  const load = async () => setBlocked((await attempt(chat().call("blocks", {})))?.users ?? []);
-  useEffect(() => void load(), []);
-  const name = user.value ?? "";
+  const [blocked = [], load] = useAnswer(blockedUsers, []);
+  const leave = () => (closeDialog(), attempt(signOut().then(forgetDrafts)));
   return html`<${Dialog} title=${texts.account}>
-    <p class="person"><${Person} user=${name} /></p>
-    ${blocked.length > 0 && html`<h3>${texts.blocked}</h3><ul class="people">${blocked.map((each) => html`<li key=${each} class="person"><${Person} user=${each} />
-      <button type="button" onClick=${() => attempt(chat().call("unblock", { user: each })).then(load)}>${texts.unblock}</button></li>`)}</ul>`}
+    <p class="person"><${Person} user=${user.value} /></p>
+    ${blocked.length > 0 && html`<h3>${texts.blocked}</h3><ul>${blocked.map((each) => html`<li key=${each} class="person"><${Person} user=${each} />
+      <button type="button" onClick=${() => order("unblock", { user: each }).then(load)}>${texts.unblock}</button></li>`)}</ul>`}
     <h3>${texts.keys}</h3>
-    <dl class="keys">${texts.keyList.map(([key, text]) => html`<dt><kbd>${key}</kbd></dt><dd>${text}</dd>`)}</dl>
-    <footer><a href="docs">${texts.documents}</a>
-      <button type="button" class="main" onClick=${() => (closeDialog(), attempt(signOut().then(forgetDrafts)))}>${texts.signOut}</button></footer>
+    <dl>${texts.keyList.map(([key, text]) => html`<dt><kbd>${key}</kbd></dt><dd>${text}</dd>`)}</dl>
+    <footer><a href="docs">${texts.documents}</a><button type="button" class="main" onClick=${leave}>${texts.signOut}</button></footer>
   <//>`;
 }

@@ -1,17 +1,14 @@
 // The messages of a room, in a scroller. At most MAX of them are in the document, without a gap: scrolling to an end adds
 // messages there and takes them away at the other end, so that a screen reader can read on.
 import { Component, createRef } from "preact";
-import { announce, attempt, value } from "./chat.js";
+import { announce, attempt, isGroup, value } from "./chat.js";
 import { focusComposer } from "./composer.js";
 import { html, Icon } from "./html.js";
-import { active, idOf, Line, Message } from "./message.js";
-import { plainName, titleOf } from "./people.js";
+import { active, idOf, Message } from "./message.js";
+import { inlineName } from "./people.js";
 import { lineOf } from "./rooms.js";
 import { user } from "./session.js";
 import { texts } from "./texts.js";
-
-/** @typedef {import("./chat.js").Message} MessageData */
-/** @typedef {import("./chat.js").RoomInfo} RoomInfo */
 
 const MAX = 300;
 const STEP = 50;
@@ -22,10 +19,9 @@ const GROUP_MS = 5 * 60_000;
 
 /**
  * @typedef {object} Props
- * @property {import("./chat.js").Room} room
+ * @property {Room} room
  * @property {RoomInfo | null} info
  * @property {string} name
- * @property {(log: Log | null) => void} handle
  */
 /**
  * @typedef {object} State
@@ -39,8 +35,7 @@ const GROUP_MS = 5 * 60_000;
 export class Log extends Component {
   /** @type {State} */
   state = { first: 0, last: Infinity, isAtEnd: true };
-  /** @type {import("preact").RefObject<HTMLDivElement>} */
-  scroller = createRef();
+  scroller = /** @type {import("preact").RefObject<HTMLDivElement>} */ (createRef());
   /** Where "New" stands: the seq after the read marker when the room was opened. */
   unreadFrom = 0;
   /** The unread messages at that time. */
@@ -52,14 +47,13 @@ export class Log extends Component {
   /** What is scrolled to once it is in the document. */
   goal = 0;
   newest = 0;
-  /** @type {readonly MessageData[]} */
+  /** @type {readonly ChatMessage[]} */
   messages = [];
 
   resizes = new ResizeObserver(() => this.keepPlace());
 
   componentDidMount() {
     const { current } = this.scroller;
-    this.props.handle(this);
     document.addEventListener("visibilitychange", this.look);
     addEventListener("focus", this.look);
     if (current?.firstElementChild) this.resizes.observe(current.firstElementChild);
@@ -67,7 +61,6 @@ export class Log extends Component {
   }
 
   componentWillUnmount() {
-    this.props.handle(null);
     document.removeEventListener("visibilitychange", this.look);
     removeEventListener("focus", this.look);
     this.resizes.disconnect();
@@ -134,7 +127,7 @@ export class Log extends Component {
     if (!newest) return;
     const added = messages.filter(({ seq = 0, author }) => seq > newest && author !== user.value);
     for (const message of added)
-      announce(message.kind === "message" ? texts.announced(plainName(message.author), lineOf(message).slice(0, 300)) : lineOf(/** @type {any} */ (message)));
+      announce(message.kind === "message" ? texts.announced(inlineName(message.author), lineOf(message).slice(0, 300)) : lineOf(message));
     if (added.length && !this.unreadFrom && !isSeen()) this.setState({}, () => (this.unreadFrom = added[0].seq ?? 0));
   }
 
@@ -270,7 +263,7 @@ export class Log extends Component {
         <ol>
           ${hasOlder
             ? html`<li class="line">${this.isLoading && texts.loading}</li>`
-            : (messages.length > 0 || !info) && html`<li class="line">${info?.peer === undefined && info ? texts.beginningRoom : texts.beginning(name)}</li>`}
+            : (messages.length > 0 || !info) && html`<li class="line">${info && isGroup(info) ? texts.beginningRoom : texts.beginning(name)}</li>`}
           ${this.items(begin, end)}
         </ol>
       </div>
@@ -285,8 +278,8 @@ export class Log extends Component {
     const { messages } = this;
     const others = Object.entries(info?.markers ?? {}).filter(([name]) => name !== user.value);
     const bySeq = new Map(messages.map((message) => [message.seq, message]));
-    const isGroup = info ? info.peer === undefined : false;
-    const mayDelete = isGroup && info?.me?.role !== "member";
+    const inGroup = !!info && isGroup(info);
+    const mayDelete = inGroup && info?.me?.role !== "member";
     const items = [];
     let hasNew = false;
     for (let index = begin; index < end; index++) {
@@ -295,11 +288,12 @@ export class Log extends Component {
       const before = messages[index - 1];
       const isNewDay = at && (index === begin || texts.day(at) !== texts.day(before.at ?? at));
       if (isNewDay) items.push(html`<li class="day" key=${`day ${at.slice(0, 10)}`}><time datetime=${at.slice(0, 10)}>${texts.day(at)}</time></li>`);
+      /** @type {boolean} */
       const isNew = !hasNew && this.unreadFrom > 0 && seq >= this.unreadFrom && seq < Infinity && author !== user.value;
       if (isNew) items.push(html`<li class="new" key="new">${texts.newMessages}</li>`);
       hasNew ||= isNew;
       if (kind !== "message") {
-        items.push(html`<${Line} key=${idOf(message)} message=${message} />`);
+        items.push(html`<li class="line" key=${idOf(message)} data-id=${idOf(message)} data-seq=${seq}><bdi>${lineOf(message)}</bdi></li>`);
         continue;
       }
       const isMine = author === user.value;
@@ -309,8 +303,8 @@ export class Log extends Component {
         : !others.length ? "sent" : readers === others.length ? "read" : delivered === others.length ? "delivered" : "sent";
       const isFirst = !before || isNew || !!isNewDay || before.kind !== "message" || before.author !== author
         || Date.parse(at ?? "") - Date.parse(before.at ?? "") > GROUP_MS;
-      items.push(html`<${Message} key=${idOf(message)} message=${message} room=${room} isFirst=${isFirst} isGroup=${isGroup} mayDelete=${mayDelete}
-        progress=${progress} readers=${readers} original=${reply_to === undefined ? undefined : bySeq.get(reply_to) ?? null} onJump=${this.goTo} />`);
+      items.push(html`<${Message} key=${idOf(message)} message=${message} room=${room} isFirst=${isFirst} inGroup=${inGroup} mayDelete=${mayDelete}
+        progress=${progress} readers=${readers} original=${reply_to === undefined ? undefined : bySeq.get(reply_to)} onJump=${this.goTo} />`);
     }
     return items;
   }

@@ -1,11 +1,9 @@
-// The conversation that is shown stands in the address behind "#": back, forward, reload and links work, at any path.
+// The open conversation stands in the address behind "#": back, forward, reload and links work, at any path.
 import { signal } from "@preact/signals";
 
-/** @typedef {{room: string} | {with: string}} Place a room, or the private room with a user */
-
-/** @type {import("@preact/signals").Signal<Place | null>} */
+/** What is open. */
 export const place = signal(parse());
-let listIsBehind = false;
+let isListBehind = false;
 
 /** @returns {Place | null} */
 function parse() {
@@ -19,7 +17,7 @@ function parse() {
 
 addEventListener("hashchange", () => {
   const next = parse();
-  listIsBehind = !place.value && !!next;
+  isListBehind = !place.value && !!next;
   place.value = next;
 });
 
@@ -28,15 +26,10 @@ export const hrefOf = (place) =>
   "with" in place ? `#with/${encodeURIComponent(place.with)}` : `#room/${encodeURIComponent(place.room)}`;
 
 /** @param {{room: string, peer?: string}} room */
-export const placeOf = (room) => (room.peer === undefined ? { room: room.room } : { with: room.peer });
-
-/** @param {Place} place */
-export function show(place) {
-  location.hash = hrefOf(place);
-}
+export const hrefTo = ({ room, peer }) => hrefOf(peer === undefined ? { room } : { with: peer });
 
 /** Shows the list of rooms: on a phone it is a view of its own. */
 export function showList() {
-  if (listIsBehind) history.back();
+  if (isListBehind) history.back();
   else location.hash = "";
 }

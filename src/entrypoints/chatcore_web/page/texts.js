@@ -55,7 +55,7 @@ export const texts = {
   passwordRefused: "A password has 8 to 1,024 characters.",
   signUpClosed: "New accounts can't be made on this server.",
   signedOut: "You have been signed out.",
-  ended: (/** @type {string} */ code) =>
+  ended: (/** @type {string | undefined} */ code) =>
     code === "protocol" ? "The server ended the connection. Reload the page." : "You have been signed out.",
 
   // connection
@@ -66,8 +66,8 @@ export const texts = {
   // list of rooms
   rooms: "Conversations",
   search: "Find people and rooms",
-  searchHint: "Ctrl+K",
-  found: { rooms: "Conversations", people: "People", publicRooms: "Public rooms" },
+  people: "People",
+  publicRooms: "Public rooms",
   nothingFound: "Nothing found.",
   noRooms: "No conversations yet",
   noRoomsHint: "Find someone by name above, or start a group.",
@@ -87,7 +87,7 @@ export const texts = {
   back: "Back to the list",
   details: "Details",
   messages: "Messages",
-  members: (/** @type {number} */ count) => counted(count, "member", "members"),
+  members: (/** @type {number | undefined} */ count = 0) => counted(count, "member", "members"),
   beginning: (/** @type {string} */ name) => `This is the beginning of your conversation with ${name}.`,
   beginningRoom: "This is the beginning of the room.",
   newMessages: "New",
@@ -154,7 +154,6 @@ export const texts = {
     admin: "Make admin",
     member: "Make member",
     "room.remove": "Remove",
-    withdraw: "Withdraw invitation",
     "room.ban": "Ban",
     "room.unban": "End ban",
   },
@@ -177,7 +176,7 @@ export const texts = {
   documents: "For developers: the contract",
 
   // entries that are no messages; names are isolated already
-  entry: (/** @type {Entry} */ { kind, emoji, on, title, opens, reason }, /** @type {string} */ author, /** @type {string} */ user) => {
+  entry: (/** @type {Said} */ { kind, emoji, on, title, opens, reason }, /** @type {string} */ author, /** @type {string} */ user) => {
     /** @type {Record<string, string>} */
     const lines = {
       opened: `${author} created ${opens?.title ? `“${opens.title}”` : "the room"}`,
@@ -198,9 +197,8 @@ export const texts = {
   announced: (/** @type {string} */ author, /** @type {string} */ body, room = "") =>
     `${author}${room && ` in ${room}`}: ${body}`,
 
-  error: (/** @type {{code?: string, retry_after_ms?: number}} */ { code = "", retry_after_ms }) =>
-    (errors[code] ?? errors.internal) +
-    (retry_after_ms && retry_after_ms > 2000 ? ` (${Math.ceil(retry_after_ms / 1000)} s)` : ""),
+  error: (/** @type {Refusal} */ { code = "", retry_after_ms = 0 }) =>
+    (errors[code] ?? errors.internal) + (retry_after_ms > 2000 ? ` (${Math.ceil(retry_after_ms / 1000)} s)` : ""),
   time,
   day,
   /** When a room was last written to. */
@@ -210,5 +208,3 @@ export const texts = {
     return distance === 0 ? time(at) : distance > -7 ? weekday.format(date) : shortDay.format(date);
   },
 };
-
-/** @typedef {{kind: string, emoji?: string, on?: boolean, title?: string, opens?: {title?: string}, reason?: string}} Entry */
