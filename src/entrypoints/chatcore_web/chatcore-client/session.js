@@ -1,15 +1,11 @@
-/** @import { SessionOptions } from "./types.js" */
+import { SignedOut } from "./index.js";
 import { base } from "./transport.js";
 
-/** The user has to sign in anew. */
-export class SignedOut extends Error {
-  code = "unauthenticated";
-}
-
-/** @param {SessionOptions} options */
+/** @param {import("./session.d.ts").SessionOptions} options */
 export const session = ({ url, user, password, signUp, device }) => {
   let tokens = /** @type {any} */ (undefined);
   let until = 0;
+  let access = "";
   let running = /** @type {Promise<string> | undefined} */ (undefined);
 
   /** @param {string} path @param {object} body */
@@ -33,26 +29,25 @@ export const session = ({ url, user, password, signUp, device }) => {
       await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
     }
   };
-  const renewed = async () => {
-    const signIn = () => post("sessions", { user, password, device });
-    let answer;
-    // Without a password, the page's cookie is what refreshes.
-    if (tokens || !password) answer = await post("sessions/refresh", tokens ? { refresh_token: tokens.refresh_token } : {});
-    if (password && !answer?.ok) {
-      tokens = undefined;
-      answer = await signIn();
-      if (answer.status === 401 && signUp) {
-        const account = await post("accounts", { user, password });
-        if (account.ok) answer = await signIn();
-        else if (account.status !== 409) answer = account; // a name that is taken: the password is wrong
-      }
-    }
-    if (!answer?.ok) throw Object.assign(new SignedOut(answer?.detail), { code: answer?.code });
+  const signIn = async () => {
+    const answer = await post("sessions", { user, password, device });
+    if (answer.status !== 401 || !signUp) return answer;
+    const account = await post("accounts", { user, password });
+    if (account.ok) return post("sessions", { user, password, device });
+    return account.status === 409 ? answer : account; // of a name that is taken the password is wrong
+  };
+  const renew = async () => {
+    // Without tokens, the page's cookie is what refreshes.
+    const refreshes = tokens || !password;
+    let answer = refreshes && (await post("sessions/refresh", tokens ? { refresh_token: tokens.refresh_token } : {}));
+    if (password && !answer?.ok) answer = await signIn();
+    if (!answer.ok) throw Object.assign(new SignedOut(answer.detail), { code: answer.code });
     tokens = answer.refresh_token && answer;
     until = Date.now() + answer.expires_in * 900;
     return (access = answer.access_token);
   };
-  let access = "";
-  return async (/** @type {string | undefined} */ refused) =>
-    refused !== access && Date.now() < until ? access : (running ??= renewed().finally(() => (running = undefined)));
+  return async (/** @type {string | undefined} */ refused) => {
+    if (refused !== access && Date.now() < until) return access;
+    return (running ??= renew().finally(() => (running = undefined)));
+  };
 };

@@ -150,19 +150,6 @@ export interface Client {
 
 export declare const connect: (options: ConnectOptions) => Client;
 
-export interface SessionOptions {
-  url: string;
-  /** Without user and password the session is refreshed by the page's cookie. */
-  user?: string;
-  password?: string;
-  /** Signs up where sign-in is refused. */
-  signUp?: boolean;
-  device?: string;
-}
-
-/** Returns a token function: it signs in, reuses and refreshes tokens, and waits as 429 and 503 say. */
-export declare const session: (options: SessionOptions) => (refused?: string) => Promise<string>;
-
 /** Raised by a token function where the user has to sign in anew. */
 export declare class SignedOut extends Error {
   code: string;
@@ -215,6 +202,24 @@ export interface Port {
   newKey(): string;
   /** Says that something may have changed. */
   changed(): void;
+}
+
+/** The connection and the clock around a core. */
+export interface Shell extends Port {
+  live<T>(compute: () => T, began?: () => void): Live<T>;
+  /** Changes the status. */
+  show(fields: Partial<Status>): void;
+  /** Begins a connection. */
+  start(): Promise<void>;
+  tokenFailed(error: any): void;
+  refused(error: ErrorObject): void;
+  /** Closes the connection. */
+  drop(code?: number): void;
+  /** Closes the connection, and begins another one after a pause. */
+  broke(code?: number): void;
+  end(error: ErrorObject | null): void;
+  pushed(event: string, data: any): void;
+  refresh(): Promise<void>;
 }
 
 /** A command to send, and what takes its answer. */
