@@ -42,9 +42,11 @@ class Transport(Protocol):
 
     def open(self, token: str, handler: ConnectionHandler) -> Connection:
         """Begin to connect with an access token. What happens is told to `handler`, never before `open` returns."""
+        raise NotImplementedError
 
     async def close(self) -> None:
         """Release what is left of the closed connections. Called once, at the end."""
 
     def pause_factor(self) -> float:
         """Return a random factor from 0.5 to 1.5 for a pause before the next connection."""
+        raise NotImplementedError

@@ -12,8 +12,22 @@ quoted where they are applied:
 The *cursor* of a room is the seq above which the server pushes every entry. Entries below it that the client lacks
 are the room's *holes*; they are paged from `history`, and a break while paging loses nothing. A `Timeline` turns
 entries into messages in their present state.
+
+A `ClientState` is a whole client by the rules of ``docs/clients.md``: it pages only what its user has opened, and
+has what is shown of rooms, messages that are not sent yet, markers, typing and presence.
 """
 
+from .client_effects import Answered as Answered
+from .client_effects import Changed as Changed
+from .client_effects import ClientEffect as ClientEffect
+from .client_effects import ClientEffects as ClientEffects
+from .client_effects import Delivered as Delivered
+from .client_effects import Drop as Drop
+from .client_effects import Failed as Failed
+from .client_effects import Keep as Keep
+from .client_effects import Shown as Shown
+from .client_effects import Wake as Wake
+from .client_state import ClientState as ClientState
 from .cursor import Hole as Hole
 from .cursor import RoomCursor as RoomCursor
 from .effects import Effect as Effect

@@ -18,13 +18,17 @@ class RoomCursor:
     seq: Seq
     holes: tuple[Hole, ...] = ()
 
+    @property
+    def complete_from(self) -> Seq:
+        """The seq from which the client lacks no entry up to ``seq``; one above ``seq`` if it lacks the entry there."""
+        return self.holes[-1][1] + 1 if self.holes else 1
+
     def advanced(self, seq: Seq, *, lacking: bool) -> "RoomCursor":
         """Return the cursor at a later ``seq``. The range in between becomes a hole if the client is ``lacking`` it."""
         holes = (*self.holes, (self.seq + 1, seq)) if lacking and seq > self.seq else self.holes
         return evolve(self, seq=seq, holes=holes)
 
     def filled(self, hole: Hole, start: Seq) -> "RoomCursor":
-        """Return the cursor with ``hole`` filled from ``start`` to its end."""
-        rest = (hole[0], start - 1)
-        holes = (rest if other == hole else other for other in self.holes)
-        return evolve(self, holes=tuple((first, last) for first, last in holes if first <= last))
+        """Return the cursor with the hole that ends with ``hole`` filled from ``start``."""
+        rests = ((first, start - 1 if last == hole[1] else last) for first, last in self.holes)
+        return evolve(self, holes=tuple((first, last) for first, last in rests if first <= last))

@@ -8,6 +8,7 @@ from attrs import define, evolve, field, frozen
 from ..ids import RoomId, Seq
 from .cursor import Hole, RoomCursor
 from .effects import Effects, Entries, Forget, Missed, Object, RoomFields, Typists
+from .floors import EveryEntry, Floors
 
 PAGE_MAX = 200
 CURSORS_MAX = 500
@@ -43,33 +44,53 @@ class Rooms:
 
     cursors: dict[RoomId, RoomCursor]
     _page: int
+    _floors: Floors = field(factory=EveryEntry)
     _stale: dict[RoomId, None] = field(factory=dict, init=False)
     """Rooms to name in a `sync`. Their pushes are dropped until it is answered."""
     _unknown: dict[RoomId, Seq] = field(factory=dict, init=False)
     """Rooms without a cursor to ask `room.get` for, each with the highest seq that was pushed. The server does not push
     the entries up to that seq again."""
+    _outdated: dict[RoomId, None] = field(factory=dict, init=False)
+    """Rooms with a cursor to ask `room.get` for."""
     _invited: set[RoomId] = field(factory=set, init=False)
+    _unlisted: set[RoomId] = field(factory=set, init=False)
+    """The invitations from before this connection that the list of rooms has not shown yet."""
     _typed: set[RoomId] = field(factory=set, init=False)
     """The rooms in which users type."""
     _list_token: str | None = field(default=None, init=False)
     """The page token of the next page of the list of rooms; None when the list is complete."""
 
     def connected(self) -> Effects:
-        """Mark all rooms stale, and forget the invitations: `ready` and `rooms` list those that are still open."""
+        """Mark all rooms stale. `ready` and `rooms` list the invitations that are still open."""
         self._stale = dict.fromkeys(self.cursors)
-        invited, self._invited = self._invited - self.cursors.keys(), set()
-        return [Forget(room) for room in sorted(invited)]
+        self._invited -= self.cursors.keys()
+        self._unlisted = set(self._invited)
+        return []
 
     def disconnected(self) -> Effects:
         """ "When the connection ends, forget all these lists" of users who type."""
         self._list_token = None
         self._unknown.clear()
+        self._outdated.clear()
         typed, self._typed = self._typed, set()
         return [Typists(room, []) for room in sorted(typed)]
 
     def mark_stale(self, rooms: Iterable[RoomId]) -> None:
         """Trust nothing about these rooms until a `sync` that names them is answered."""
         self._stale.update(dict.fromkeys(rooms))
+
+    def mark_outdated(self, room: RoomId) -> None:
+        """Ask `room.get` for a room whose Room does not follow from its entries."""
+        self._outdated[room] = None
+
+    @property
+    def is_list_read(self) -> bool:
+        """Whether no further page of the list of rooms is asked for."""
+        return self._list_token is None
+
+    def awaits(self, room: RoomId) -> bool:
+        """Return whether the client is about to learn what it has of a room."""
+        return room in self._stale or room in self._unknown
 
     # What arrives.
 
@@ -94,7 +115,12 @@ class Rooms:
 
     def _list_received(self, page: Object) -> Effects:
         self._list_token = page.get("next")
-        return [effect for room in page["rooms"] for effect in self._room_received(room)]
+        received = [effect for room in page["rooms"] for effect in self._room_received(room)]
+        return [*received, *self._end_unlisted()] if self._list_token is None else received
+
+    def _end_unlisted(self) -> Effects:
+        """Forget the invitations that the whole list does not show any more."""
+        return [effect for room in sorted(self._unlisted) for effect in self._forget(room)]
 
     def _entry_pushed(self, entry: Object) -> Effects:
         """ "drop it when the client already has it by `(room, seq)`", "and still advance their cursor" for any kind."""
@@ -126,6 +152,7 @@ class Rooms:
         """Take a Room object. A member without a cursor lacks all entries up to the room's head."""
         room = body["room"]
         pushed_seq = self._unknown.pop(room, 0)
+        self._unlisted.discard(room)
         match body:
             case {"me": {"state": "invited"}} if self._is_older_than_join(body):
                 return []
@@ -158,8 +185,11 @@ class Rooms:
     def _forget(self, room: RoomId) -> Effects:
         """ "`room.gone`: forget the cursor." """
         self._unknown.pop(room, None)
+        self._outdated.pop(room, None)
         self._invited.discard(room)
+        self._unlisted.discard(room)
         self._typed.discard(room)
+        self._floors.forget(room)
         self.cursors.pop(room, None)
         return [Forget(room)]
 
@@ -229,39 +259,55 @@ class Rooms:
         self._list_token = None
 
     def _room_query(self) -> ReplicaQuery | None:
-        for room in self._unknown:
+        for room in (*self._unknown, *self._outdated):
             return ReplicaQuery("room.get", {"room": room}, self._room_answered, partial(self._room_refused, room))
         return None
 
     def _room_answered(self, body: Object) -> Effects:
         """Take the answer to `room.get`, unless a `room.gone` came before it: the answer may be older than that."""
         room = body["room"]
+        self._outdated.pop(room, None)
         return self._room_received(body) if room in self.cursors or room in self._unknown else []
 
     def _room_refused(self, room: RoomId) -> None:
         self._unknown.pop(room, None)
+        self._outdated.pop(room, None)
 
     def _page_query(self) -> ReplicaQuery | None:
         for room, cursor in self.cursors.items():
-            if cursor.holes:
-                first, last = cursor.holes[-1]
+            hole = self._hole(room, cursor)
+            if hole:
+                first, last = hole
                 data = {"room": room, "anchor": last, "before": min(last - first, self._page - 1)}
-                on_answer = partial(self._page_answered, (first, last))
+                on_answer = partial(self._page_answered, hole)
                 return ReplicaQuery("history", data, on_answer, partial(self._page_refused, room))
         return None
+
+    def _hole(self, room: RoomId, cursor: RoomCursor) -> Hole | None:
+        """Return the newest range that the client lacks above the room's floor."""
+        floor = self._floors.of(room, cursor) if cursor.holes else None
+        if floor is None or cursor.holes[-1][1] < floor:
+            return None
+        first, last = cursor.holes[-1]
+        return max(first, floor), last
+
+    def lacks_wanted(self, room: RoomId) -> bool:
+        """Return whether the client lacks entries of a room that are not below the room's floor."""
+        cursor = self.cursors.get(room)
+        return cursor is not None and self._hole(room, cursor) is not None
 
     def _page_answered(self, hole: Hole, page: Object) -> Effects:
         room, (first, last) = page["room"], hole
         cursor = self.cursors.get(room)
-        if cursor is None or hole not in cursor.holes:
+        if cursor is None or not any(start <= first and end == last for start, end in cursor.holes):
             return []
         if page["epoch"] != cursor.epoch or page["head"] < last:
             self.mark_stale([room])
             return []
-        new = [entry for entry in page["entries"] if first <= entry["seq"] <= last]
-        start = min((entry["seq"] for entry in new), default=first)
+        entries = [entry for entry in page["entries"] if first <= entry["seq"] <= last]
+        start = min((entry["seq"] for entry in entries), default=first)
         self.cursors[room] = cursor.filled(hole, start)
-        return [Entries(room, new, as_of=page["head"])]
+        return [Entries(room, entries, as_of=page["head"])]
 
     def _page_refused(self, room: RoomId) -> None:
         """Ask `sync`, because the user was no member when the server answered.

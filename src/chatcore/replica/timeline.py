@@ -25,17 +25,31 @@ class Timeline:
     _changes: dict[Seq, list[Seq]] = field(factory=dict, init=False)
     """The seqs of the changes to each message, ascending, also to messages that the client does not have."""
     _deleted: set[Seq] = field(factory=set, init=False)
+    _presented: dict[Seq, Object] = field(factory=dict, init=False)
+    """The present state of entries that were shown since they last changed."""
+
+    def __contains__(self, seq: Seq) -> bool:
+        return seq in self._entries
 
     def take(self, effect: Entries) -> None:
         """Add the entries that are new: "drops what it already has by `(room, seq)`"."""
         for entry in effect.entries:
             if entry["seq"] not in self._entries:
                 self._entries[entry["seq"]] = entry, effect.as_of
-                self._redact(self._note_change(entry))
+                target = self._note_change(entry)
+                self._redact(target)
+                self._presented.pop(target, None)
+
+    def entry(self, seq: Seq) -> Object:
+        """Return an entry in its present state: the same object until it changes."""
+        presented = self._presented.get(seq)
+        if presented is None:
+            presented = self._presented[seq] = self._present(seq)
+        return presented
 
     def present(self) -> dict[Seq, Object]:
         """Return all entries by seq, ascending, equal to those of `history` if the client lacks none."""
-        return {seq: self._present(seq) for seq in sorted(self._entries)}
+        return {seq: self.entry(seq) for seq in sorted(self._entries)}
 
     def _note_change(self, entry: Object) -> Seq:
         """Note a change to a message. Returns the seq of the message that the entry is, or changes."""
@@ -55,6 +69,7 @@ class Timeline:
         for seq in {target, *self._changes[target]} & self._entries.keys():
             entry, as_of = self._entries[seq]
             self._entries[seq] = _redacted(entry), as_of
+            self._presented.pop(seq, None)
 
     def _present(self, seq: Seq) -> Object:
         """ "Apply one only when its seq is above the `head` that is kept with the message." """
