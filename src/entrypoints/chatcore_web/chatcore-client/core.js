@@ -230,6 +230,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
         command.storing = false;
         core.flush();
       });
+      notify();
     },
     unsent(command) {
       const { data, room, item, error, done, seq, at } = command;
@@ -249,6 +250,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
             if (!command.error) return;
             remove(data.key);
             core.leave(command);
+            core.flush();
           },
         }),
       });
@@ -264,7 +266,6 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
       const data = copy({ ...where, body, ...more, key: newKey() });
       const command = core.add("message.send", data, { ...data, user: user ?? undefined });
       core.store(command);
-      notify();
       return core.unsent(command);
     },
     restore(items) {
