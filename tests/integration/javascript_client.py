@@ -93,7 +93,7 @@ class Chatter:
 
 @asynccontextmanager
 async def chatter(folder: Path, *, node: str = NODE, **options: object) -> AsyncGenerator[Chatter]:
-    """A client in a process of its own. ``folder`` is that of `install_client`; ``options`` are those of the program."""
+    """A client in a separate process. ``folder`` is that of `install_client`; ``options`` are those of the program."""
     program = shutil.copy(HERE / "chatter.mjs", folder)
     process = await asyncio.create_subprocess_exec(
         node,

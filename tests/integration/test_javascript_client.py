@@ -56,9 +56,10 @@ class People:
         self._folder = folder
         self._exits = exits
 
-    async def start(self, user: str, url: str, **options: object) -> Chatter:
-        account = {"user": user, "password": PASSWORD, **options}
-        client = await self._exits.enter_async_context(chatter(self._folder, url=url, **account))
+    async def start(self, user: str, url: str, file: Path | None = None) -> Chatter:
+        """Start a client of a user. ``file`` is the store that it shares with other processes."""
+        process = chatter(self._folder, url=url, user=user, password=PASSWORD, file=file)
+        client = await self._exits.enter_async_context(process)
         await client.until(lambda client: client.state == "online")
         return client
 
@@ -177,7 +178,7 @@ async def test_tokens_that_end_lose_nothing_and_closed_socket_ends_client(
 ) -> None:
     data = shutil.copytree(accounts, tmp_path / "data")
     async with serving(data, "--limits", "off", "--access-token-s", "2") as running:
-        (alice, first), (bob, second) = await people.pair(running.url)
+        (alice, first), (_, second) = await people.pair(running.url)
         for number in range(6):
             await asyncio.sleep(1)  # tokens end by the clock
             await second.do("send", None, f"{number}", peer=alice)
