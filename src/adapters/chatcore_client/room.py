@@ -92,18 +92,18 @@ class Room:
             fields["mentions"] = list(mentions)
         return self._actions.send(self._to, {"body": body, **fields})
 
-    async def edit(self, message: Message, body: str) -> None:
-        """Change the text of a message. Raises `ClientError` if the server refuses it."""
+    async def edit(self, message: Message, body: str) -> Object:
+        """Change the text of a message. Returns the answer. Raises `ClientError` if the server refuses it."""
         data = {"seq": message.seq, "version": message.version, "body": body}
-        await self._actions.change(self._to, "message.edit", data)
+        return await self._actions.change(self._to, "message.edit", data)
 
-    async def delete(self, message: Message) -> None:
-        """Erase a message. Raises `ClientError` if the server refuses it."""
-        await self._actions.change(self._to, "message.delete", {"seq": message.seq})
+    async def delete(self, message: Message) -> Object:
+        """Erase a message. Returns the answer. Raises `ClientError` if the server refuses it."""
+        return await self._actions.change(self._to, "message.delete", {"seq": message.seq})
 
-    async def react(self, message: Message, emoji: str, on: bool = True) -> None:
-        """Add an emoji to a message, or take it back. Raises `ClientError` if the server refuses it."""
-        await self._actions.change(self._to, "message.react", {"seq": message.seq, "emoji": emoji, "on": on})
+    async def react(self, message: Message, emoji: str, on: bool = True) -> Object:
+        """Add an emoji to a message, or take it back. Returns the answer. Raises `ClientError` if it is refused."""
+        return await self._actions.change(self._to, "message.react", {"seq": message.seq, "emoji": emoji, "on": on})
 
     def more(self, count: int = 50, *, until: int | None = None) -> Awaitable[bool]:
         """Load older entries. Opens the room.

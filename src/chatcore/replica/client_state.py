@@ -325,7 +325,7 @@ class ClientState:
         room, head = conversation.room, conversation.head
         for entry in effect.entries:
             if entry["kind"] in ASKS_FOR_ROOM and entry["seq"] > head:
-                self._rooms.mark_outdated(room)
+                self._rooms.mark_outdated(room, entry["seq"])
             message = conversation.outgoing.get(entry.get("key", ""))
             if message and message.seq is None and entry["author"] == message.user:
                 self._delivered(message, room, entry["seq"], entry["at"])

@@ -56,6 +56,8 @@ class Conversation:
             self._info = with_defaults(fields)
         elif before is None or before["epoch"] != fields["epoch"]:
             return False
+        elif cursor and before["head"] > cursor.seq:  # `reset`: the log has lost entries
+            self._info = {**before, "head": cursor.seq}
         follows = self._follow(cursor, user)
         if self._info and "kind" not in fields:
             self._info = {**self._info, **{name: fields[name] for name in ("me", "markers") if name in fields}}

@@ -5,7 +5,7 @@ from .effects import Object
 
 UNREAD_MAX = 100
 """ "exact to 99, then 100"."""
-ASKS_FOR_ROOM = frozenset(("joined", "left", "invited", "removed", "banned", "unbanned", "role", "deleted"))
+ASKS_FOR_ROOM = frozenset(("joined", "left", "removed", "banned", "role", "deleted"))
 """Kinds of entries after which `room.get` is asked: what they change may depend on entries that the client lacks."""
 
 

@@ -50,8 +50,8 @@ class Rooms:
     _unknown: dict[RoomId, Seq] = field(factory=dict, init=False)
     """Rooms without a cursor to ask `room.get` for, each with the highest seq that was pushed. The server does not push
     the entries up to that seq again."""
-    _outdated: dict[RoomId, None] = field(factory=dict, init=False)
-    """Rooms with a cursor to ask `room.get` for."""
+    _outdated: dict[RoomId, Seq] = field(factory=dict, init=False)
+    """Rooms with a cursor to ask `room.get` for, until an answer is as of this seq."""
     _invited: set[RoomId] = field(factory=set, init=False)
     _unlisted: set[RoomId] = field(factory=set, init=False)
     """The invitations from before this connection that the list of rooms has not shown yet."""
@@ -79,9 +79,9 @@ class Rooms:
         """Trust nothing about these rooms until a `sync` that names them is answered."""
         self._stale.update(dict.fromkeys(rooms))
 
-    def mark_outdated(self, room: RoomId) -> None:
-        """Ask `room.get` for a room whose Room does not follow from its entries."""
-        self._outdated[room] = None
+    def mark_outdated(self, room: RoomId, seq: Seq = 0) -> None:
+        """Ask `room.get` for a room whose Room does not follow from its entries up to ``seq``."""
+        self._outdated[room] = max(seq, self._outdated.get(room, 0))
 
     @property
     def is_list_read(self) -> bool:
@@ -266,7 +266,8 @@ class Rooms:
     def _room_answered(self, body: Object) -> Effects:
         """Take the answer to `room.get`, unless a `room.gone` came before it: the answer may be older than that."""
         room = body["room"]
-        self._outdated.pop(room, None)
+        if body["head"] >= self._outdated.get(room, 0):
+            self._outdated.pop(room, None)
         return self._room_received(body) if room in self.cursors or room in self._unknown else []
 
     def _room_refused(self, room: RoomId) -> None:
