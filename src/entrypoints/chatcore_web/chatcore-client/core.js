@@ -1,4 +1,4 @@
-/** @import { Command, Core, Entry, Item, Lane, Log, MakeCore, Query } from "./types.js" */
+/** @import { Command, Core, Entry, Item, Lane, Log, MakeCore } from "./types.js" */
 
 // What a client knows and asks, without I/O and clock. docs/clients.md has the rules, docs/protocol.md their reasons.
 
@@ -28,9 +28,11 @@ const changed = (message, { kind, version, body, at, author, emoji = "", on }) =
   if (rest.deleted) return rest;
   const { count, users } = before?.users ? before : { count: 0, users: [] };
   // Of more than 20 users only the first are named.
-  if (on) others[emoji] = { count: count + 1, users: users.length === count && count < 20 ? [...users, author] : users };
-  else if (count > 1) others[emoji] = { count: count - 1, users: users.filter((user) => user !== author) };
-  return Object.keys(others).length ? { ...rest, reactions: others } : rest;
+  const after = on
+    ? { count: count + 1, users: users.length === count && count < 20 ? [...users, author] : users }
+    : { count: count - 1, users: users.filter((user) => user !== author) };
+  const left = after.count > 0 ? { ...others, [emoji]: after } : others;
+  return Object.keys(left).length ? { ...rest, reactions: left } : rest;
 };
 
 /** @type {MakeCore} */

@@ -1,4 +1,4 @@
-/** @import { Client, ConnectOptions, Connection, Core, Live, Room, Shell, Status } from "./types.js" */
+/** @import { Client, ConnectOptions, Connection, Core, Room, Shell, Status } from "./types.js" */
 import { makeCore } from "./core.js";
 import { memoryStore } from "./store.js";
 import { transport as network } from "./transport.js";
