@@ -36,7 +36,7 @@ async function online({ rooms = [], user = "alice", ...options } = {}) {
     command.answered(answer);
     return command.data;
   };
-  server.ready();
+  if (server.opened) server.ready();
   return { client, server };
 }
 
@@ -144,9 +144,25 @@ test("the event online ends the pause before the next connection", async () => {
   assert.equal(server.online, undefined);
 });
 
+test("a token function that throws nothing is tried again", async () => {
+  const token = () => Promise.reject(undefined);
+  const { client, server } = await online({ token });
+  assert.equal(client.status.snapshot().error.code, "unavailable");
+  assert.equal(server.waits.length, 1);
+  client.close();
+});
+
+test("a call after the end is rejected", async () => {
+  const { client } = await online();
+  client.close();
+  await assert.rejects(client.call("rooms"), { code: "unavailable" });
+});
+
 test("a store that fails loses no message while the program runs", async () => {
-  const fails = () => Promise.reject(new Error("quota"));
-  const { client, server } = await online({ rooms: [room()], store: { load: fails, put: fails, delete: fails } });
+  const fails = () => {
+    throw new Error("quota");
+  };
+  const { client, server } = await online({ rooms: [room()], store: { load: fails, put: fails, delete: async () => fails() } });
   const { done } = client.room("room-1").send("hi");
   await settled();
   server.answer("message.send", { ok: true, seq: 1, at: "2026-01-01T00:00:00.000Z" });

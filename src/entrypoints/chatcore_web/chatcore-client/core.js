@@ -41,6 +41,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
   let queue = /** @type {Command[]} */ ([]);
   let user = /** @type {string | null} */ (null);
   let online = false;
+  let ended = false;
   let presence = {};
   let watched = /** @type {any} */ (undefined);
   let rewatch = false;
@@ -199,6 +200,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
         remove(data.key);
         // It is shown until its entry comes.
         Object.assign(command, { seq: answer.seq, at: answer.at, shown: undefined });
+        if (answer.seq <= core.log(command.room ?? "").seq) core.leave(command);
       };
       return [event, data, done, (error) => core.fail(command, error)];
     },
@@ -258,9 +260,10 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
       });
     },
     call(event, data) {
-      const { done } = core.add(event, copy(data));
+      const command = core.add(event, copy(data));
+      if (ended) core.lost(command);
       core.flush();
-      return done;
+      return command.done;
     },
     change: (log, event, { seq }, more) => core.call(event, { room: log.id, seq, ...more, key: newKey() }),
     send(log, where, body, more) {
@@ -505,6 +508,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
       core.fail(command, { code: "unavailable", message: "The connection broke before the answer.", temporary: true }),
     /** There will be no connection any more. */
     end() {
+      ended = true;
       for (const command of queue) if (!command.item) core.lost(command);
       for (const { waiting } of logs.values()) for (const { resolve } of waiting.splice(0)) resolve(true);
     },

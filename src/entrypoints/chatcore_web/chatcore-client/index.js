@@ -90,33 +90,38 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
       });
     },
     async put(item, done) {
-      await Promise.resolve(store.put(item)).catch(() => {});
+      try {
+        await store.put(item);
+      } catch {} // it is in memory
       done();
     },
-    remove: (key) => void Promise.resolve(store.delete(key)).catch(() => {}),
+    async remove(key) {
+      try {
+        await store.delete(key);
+      } catch {} // its key makes another sending harmless
+    },
     newKey: transport.key,
 
     async start() {
       pause = undefined;
       try {
         present = typeof token === "string" ? token : await token(refused);
+        if (status.state === "ended") return;
+        refused = undefined;
+        /** @type {Connection} */
+        const mine = (link = transport.open(url, present, {
+          pushed: (event, data) => mine === link && shell.pushed(event, data),
+          refused: (error) => mine === link && shell.refused(error),
+          closed: (code) => mine === link && shell.broke(code),
+        }));
+        shell.wait(10_000, () => status.state !== "online" && shell.broke());
       } catch (error) {
         shell.tokenFailed(error);
         if (status.state !== "ended") shell.broke();
-        return;
       }
-      if (status.state === "ended") return;
-      refused = undefined;
-      /** @type {Connection} */
-      const mine = (link = transport.open(url, present, {
-        pushed: (event, data) => mine === link && shell.pushed(event, data),
-        refused: (error) => mine === link && shell.refused(error),
-        closed: (code) => mine === link && shell.broke(code),
-      }));
-      shell.wait(10_000, () => status.state !== "online" && shell.broke());
     },
     tokenFailed(error) {
-      const { code = "unavailable", message } = error;
+      const { code = "unavailable", message } = Object(error);
       if (error instanceof SignedOut) shell.end({ code, message, temporary: false });
       else shell.show({ error: { code, message, temporary: true } });
     },
@@ -184,7 +189,9 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
     if (pause) shell.start();
   });
   (async () => {
-    core.restore(await Promise.resolve(store.load()).catch(() => []));
+    try {
+      core.restore(await store.load());
+    } catch {}
     if (status.state !== "ended") shell.start();
   })();
 
