@@ -90,12 +90,20 @@ class Server:
             case ListRooms(after=after, limit=limit):
                 result = self._list(user, after, limit)
             case SendMessage() as command:
-                entry = self.do(user, command)
-                assert entry
-                result = command.answer(entry, duplicate=False, epoch=self.epoch)
+                stored = self._stored(user, command)
+                entry = stored or self.do(user, command)
+                if entry is None:
+                    return NOT_FOUND
+                result = command.answer(entry, duplicate=stored is not None, epoch=self.epoch)
             case _:
                 return NOT_FOUND
         return {"ok": True, **answer_object(result)}
+
+    def _stored(self, user: UserId, command: SendMessage) -> Entry | None:
+        """The entry that an earlier attempt with the command's key has made."""
+        room = self.rooms.get(command.room_id(user, command.key))
+        entries = room.entries if room else []
+        return next((entry for entry in entries if (entry.author, entry.key) == (user, command.key)), None)
 
     def _now(self) -> datetime:
         return BEGINNING + timedelta(minutes=self._minutes)

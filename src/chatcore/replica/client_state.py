@@ -75,6 +75,9 @@ class ClientState:
         if body["user"] != self.user:
             self._become(body["user"])
         self._online = True
+        for room, conversation in self._conversations.items():
+            if room not in self._rooms.cursors:  # it is in the list, or the user is not in it
+                conversation.drop_acknowledged()
         self._take(self._rooms.connected())
         self._take(self._rooms.pushed("ready", body))
         self._ask()
@@ -369,6 +372,8 @@ class ClientState:
         room = self._room_of(message.data)
         if answer["ok"]:
             self._delivered(message, answer["room"], answer["seq"], answer["at"])
+            if answer.get("duplicate"):  # its entry was pushed to an earlier connection
+                self._conversation(room).discard(message.key)
         elif not answer["error"]["temporary"]:
             message.number = None
             message.change(error=answer["error"])

@@ -121,8 +121,7 @@ class Conversation:
     def leave(self) -> None:
         """Drop everything but the messages that are not sent."""
         self.forget_entries()
-        for key in list(self._acknowledged):
-            self.discard(key)
+        self.drop_acknowledged()
         self._info, self.typists = None, ()
         self.mark, self.typing = ReadMark(), OwnTyping()
 
@@ -138,6 +137,11 @@ class Conversation:
         """Show a message no longer."""
         self.outgoing.pop(key, None)
         self._acknowledged.pop(key, None)
+
+    def drop_acknowledged(self) -> None:
+        """Show the acknowledged messages as entries only."""
+        for key in list(self._acknowledged):
+            self.discard(key)
 
     def drop_arrived(self, cursor: RoomCursor | None) -> None:
         """Drop the acknowledged messages whose entries are among those of the room now."""

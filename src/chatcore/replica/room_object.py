@@ -10,7 +10,8 @@ ASKS_FOR_ROOM = frozenset(("joined", "left", "removed", "banned", "role", "delet
 
 
 def with_defaults(room: Object) -> Object:
-    """Return a whole Room with the `unread` that the push `room` leaves out: a new member has read everything."""
+    """Return the Room of a push or an answer, with the `unread` that a push leaves out: a new member has read all."""
+    room = {name: value for name, value in room.items() if name != "ok"}
     me = room["me"]
     return room if "unread" in me or me["state"] != "member" else {**room, "me": {**me, "unread": 0}}
 
