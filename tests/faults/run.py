@@ -12,10 +12,25 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import command_line, feed, hosting, live, mounting, protocol, readme, simulation, stores, websockets
+from . import (
+    command_line,
+    feed,
+    hosting,
+    javascript_client,
+    live,
+    mounting,
+    protocol,
+    readme,
+    simulation,
+    stores,
+    websockets,
+)
 from .fault import SOURCES, Fault, MisfitError, faulty
 
-TABLES = (readme, live, protocol, stores, simulation, hosting, mounting, feed, websockets, command_line)
+TABLES = (
+    *(readme, live, protocol, stores, simulation, hosting, mounting, feed, websockets, command_line),
+    javascript_client,
+)
 FAULTS = tuple(fault for table in TABLES for faults in table.PROMISES.values() for fault in faults)
 
 ROOT = Path(__file__).parents[2]

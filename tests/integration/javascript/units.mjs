@@ -121,6 +121,30 @@ test("a message is a copy of what the program gave", async () => {
   assert.deepEqual(server.sent[0].data.data, { mood: "good" });
 });
 
+test("a message is sent when the store has it, and no later one overtakes it", async () => {
+  const puts = [];
+  const store = { ...memoryStore(), put: ({ body }) => new Promise((resolve) => puts.push({ body, resolve })) };
+  const { client, server } = await online({ rooms: [room()], store });
+  for (const body of ["first", "second"]) client.room("room-1").send(body);
+  await settled();
+  assert.deepEqual(puts.map(({ body }) => body), ["first", "second"]);
+  puts[1].resolve();
+  await settled();
+  assert.deepEqual(server.sent, []);
+  puts[0].resolve();
+  await settled();
+  assert.deepEqual(server.sent.map(({ data }) => data.body), ["first"]);
+});
+
+test("an entry that comes again changes nothing", async () => {
+  const { client, server } = await online({ rooms: [room()] });
+  const { messages } = client.room("room-1");
+  for (const seq of [1, 2, 3]) server.push("entry", entry(seq));
+  const before = messages.snapshot();
+  for (const seq of [3, 1, 2]) server.push("entry", entry(seq));
+  assert.equal(messages.snapshot(), before);
+});
+
 test("messages of a room that is not open do not grow without bound", async () => {
   const { client, server } = await online({ rooms: [room()] });
   for (let seq = 1; seq <= 1000; seq++) server.push("entry", entry(seq));
