@@ -175,6 +175,7 @@ def soak(session: nox.Session) -> None:
     session.run("pytest", "tests/integration/test_presence_crowd.py", env={"CHATCORE_TEST_PRESENCE_USERS": "2000"})
     session.run("pytest", "tests/integration/test_feed_kill.py", env={"CHATCORE_TEST_FEED_KILLS": "50"})
     session.run("pytest", "tests/integration/test_cutting_proxy.py", env={"CHATCORE_TEST_CUTS": "1000"})
+    session.run("pytest", "-s", "tests/integration/test_client_rounds.py", env={"CHATCORE_TEST_CLIENT_ROUNDS": "10000"})
     session.run("pytest", "tests/integration/socketio/test_memory.py", env={"CHATCORE_TEST_CONNECTIONS": "100000"})
     session.run("pytest", "tests/integration/test_http_contract.py", env={"CHATCORE_TEST_CONTRACT_REQUESTS": "300"})
     everywhere = {"CHATCORE_TEST_ALL_HOSTS": "1"}

@@ -1,0 +1,58 @@
+"""Both clients lose, double and reorder nothing, whatever happens to their tabs, their network and the server.
+
+``CHATCORE_TEST_CLIENT_ROUNDS`` is the number of rounds (30). Half of the worlds have seeds that depend on the commit.
+``CHATCORE_TEST_CLIENT_ROUNDS_SEED`` runs one seed alone.
+"""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.seeds import commit_id
+
+from .client_rounds import world_of
+from .javascript_client import install_client
+
+ROUNDS = int(os.environ.get("CHATCORE_TEST_CLIENT_ROUNDS", "30"))
+ROUNDS_OF_A_WORLD = 250
+"""Rounds after which a world is checked, and the next one begins."""
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300 + 4 * ROUNDS)]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def seeds() -> Sequence[str]:
+    if seed := os.environ.get("CHATCORE_TEST_CLIENT_ROUNDS_SEED"):
+        return [seed]
+    count = max(1, ROUNDS // ROUNDS_OF_A_WORLD)
+    return [f"{'fixed' if number % 2 else commit_id()}-{number}" for number in range(count)]
+
+
+async def test_clients_lose_double_and_reorder_nothing(tmp_path: Path, node_modules: Path) -> None:
+    folder = install_client(node_modules)
+    chosen = seeds()
+    happened: Counter[str] = Counter()
+    messages, cuts, began = 0, 0, time.monotonic()
+    for number, seed in enumerate(chosen):
+        print("CHATCORE_TEST_CLIENT_ROUNDS_SEED is", seed)  # shown if the test fails
+        world_folder = tmp_path / str(number)
+        world_folder.mkdir()
+        async with world_of(seed, world_folder, folder) as world:
+            await world.play(ROUNDS // len(chosen))
+            await world.check()
+        happened += world.happened
+        messages += len(world.returned)
+        cuts += sum(tabs.cuts for tabs in world.processes)
+        assert messages
+    seconds = time.monotonic() - began
+    print(
+        f"{happened.total()} rounds in {seconds:.0f} s, {messages} messages, {cuts} connections cut: {dict(happened)}"
+    )
