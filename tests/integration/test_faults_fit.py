@@ -35,8 +35,8 @@ def test_fault_fits_one_symbol_and_its_test_exists(fault: Fault) -> None:
     else:
         right, wrong = ast.parse(file.read_text(encoding="utf-8")), ast.parse(text)
         assert ast.dump(right) != ast.dump(wrong)
-        names = used(wrong) - used(right) - bound(wrong)
-        assert names <= vars(builtins).keys()  # otherwise the fault fails by a NameError
+        unbound = used(wrong) - used(right) - bound(wrong)
+        assert unbound <= vars(builtins).keys()  # otherwise the fault fails by a NameError
     test_file, *names = fault.test.partition("[")[0].split("::")
     module = ast.parse((ROOT / test_file).read_text(encoding="utf-8"))
     defined = {
