@@ -12,9 +12,12 @@ import pytest
 
 from tests.integration.cheap_accounts import make_accounts
 from tests.integration.cutting_proxy import Fault, cutting_proxy, faults_of
-from tests.integration.javascript_client import Chatter, chatter, install_client
+from tests.integration.javascript import NODE, install_package
+from tests.integration.javascript_client import PACKAGE, Chatter, chatter, install_client
 from tests.integration.serve_client import PASSWORD, User, sign_in
 from tests.integration.serving import Server, serving
+from tests.integration.terminals import Program
+from tests.readme import example
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
@@ -203,6 +206,34 @@ async def test_unknown_user_is_signed_up(server: Server, folder: Path) -> None:
     async with chatter(folder, url=server.url, user="newcomer", password=PASSWORD, signUp=True) as client:
         await client.until(lambda client: client.state == "online")
         assert client.shown["status"]["user"] == "newcomer"
+
+
+async def test_readme_program_chats_across_restart(accounts: Path, tmp_path: Path) -> None:
+    install_package(tmp_path, str(PACKAGE))
+    program = tmp_path / "chat.mjs"
+    program.write_text(example("js", "chatcore-client"), encoding="utf-8")
+    run = Program([NODE, str(program)]).run
+    alice, bob = "readme1", "readme2"
+    data = shutil.copytree(accounts, tmp_path / "data")
+    async with (
+        serving(data) as running,
+        run(alice, bob, running.url) as first,
+        run(bob, alice, running.url) as second,
+    ):
+        for terminal in (first, second):
+            await terminal.is_online()
+        await first.types("hello")
+        await second.shows(f"1 {alice}: hello")
+        port = running.port
+        await running.kill()
+        await first.shows(f"{alice} is offline")
+        await second.types("are you there?", "I wait")
+        async with serving(data, port=port):
+            for terminal in (first, second):
+                await terminal.shows(f"1 {alice}: hello", f"2 {bob}: are you there?", f"3 {bob}: I wait")
+                assert [line[0] for line in terminal.messages] == ["1", "2", "3"]
+            await first.types("x" * 20_000)
+            await first.until(lambda shown: any(line.startswith("not sent: body") for line in shown))
 
 
 async def test_refused_messages_fail_and_others_are_sent(server: Server, people: People) -> None:

@@ -32,11 +32,11 @@ def install_node_18(folder: Path) -> str:
 
 
 def install_package(folder: Path, package: str) -> None:
-    """Install an exact version of a package into ``folder``."""
+    """Install an exact version of a package, or the package in a folder, into ``folder``."""
     (folder / "package.json").write_text(
         "{}", encoding="utf-8"
     )  # without this file npm would install into a parent folder
-    _npm(folder, "install", "--no-save", package)
+    _npm(folder, "install", "--no-save", "--install-links", package)
 
 
 def _npm(folder: Path, *arguments: str) -> None:
