@@ -182,6 +182,34 @@ test("a call after the end is rejected", async () => {
   await assert.rejects(client.call("rooms"), { code: "unavailable" });
 });
 
+test("a room goes on after a command that was too large", async () => {
+  const { client, server } = await online({ rooms: [room()] });
+  const large = client.call("room.update", { room: "room-1", title: "x".repeat(100), key: "1" });
+  server.handlers.closed(1009);
+  await assert.rejects(large, { code: "too_large" });
+  server.online();
+  await settled();
+  server.ready();
+  client.room("room-1").send("hi");
+  await settled();
+  assert.deepEqual(server.sent.map(({ event }) => event), ["room.update", "sync", "message.send"]);
+});
+
+test("what one user has not sent is not sent by another", async () => {
+  const { client, server } = await online({ rooms: [room()] });
+  client.room("room-1").send("hi");
+  const edit = client.call("message.edit", { room: "room-2", seq: 1, version: 1, body: "hi", key: "1" });
+  await settled();
+  server.sent.splice(0);
+  server.handlers.closed(1006);
+  server.online();
+  await settled();
+  server.push("ready", { user: "bob", rooms: [room()] });
+  await assert.rejects(edit, { code: "unavailable" });
+  assert.deepEqual(server.sent, []);
+  assert.deepEqual(client.room("room-1").messages.snapshot(), []);
+});
+
 test("a store that fails loses no message while the program runs", async () => {
   const fails = () => {
     throw new Error("quota");

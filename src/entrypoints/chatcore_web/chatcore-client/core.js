@@ -43,6 +43,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
   let online = false;
   let ended = false;
   let presence = {};
+  /** The last command `presence`. */
   let watched = /** @type {any} */ (undefined);
   let rewatch = false;
   /** Rooms to name in `sync`. Until its answer their pushes are dropped. */
@@ -467,7 +468,10 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
     // The connection.
 
     ready(body) {
-      if (user !== null && user !== body.user) logs.clear();
+      if (user !== null && user !== body.user) {
+        logs.clear();
+        queue.filter(({ item }) => !item).forEach(core.lost);
+      }
       ({ user } = body);
       connections++;
       queue = queue.filter(({ item }) => !item || (item.user ??= body.user) === user);
@@ -497,11 +501,11 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
       stale.clear();
       wanted.clear();
       const sent = queue.filter(({ lane, data }) => lane.busy?.[1] === data);
+      for (const lane of core.lanes()) lane.busy = undefined;
       const size = (/** @type {Command} */ { data }) => JSON.stringify(data).length;
       const [largest] = sent.sort((a, b) => size(b) - size(a));
       if (code === 1009 && largest) core.fail(largest, { code: "too_large", message: "It is too large." });
       for (const command of sent) if (command.lane.once) core.lost(command);
-      for (const lane of core.lanes()) lane.busy = undefined;
       for (const log of logs.values()) Object.assign(log, { typists: [], typing: false, quiet: undefined });
     },
     lost: (command) =>
