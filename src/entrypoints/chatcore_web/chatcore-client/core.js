@@ -1,4 +1,4 @@
-/** @import { Command, Core, Entry, Item, Lane, Log, MakeCore } from "./types.js" */
+/** @import { Command, Core, Entry, Item, Lane, Log, MakeCore, Query } from "./types.js" */
 
 // What a client knows and asks, without I/O and clock. docs/clients.md has the rules, docs/protocol.md their reasons.
 
@@ -52,7 +52,6 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
   const wanted = /** @type {Map<string, number>} */ (new Map());
   /** The token of the next page of rooms. */
   let next = /** @type {string | undefined} */ (undefined);
-  let connections = 0;
   const empty = () => ({ epoch: undefined, seq: 0, holes: [], floor: Infinity, entries: new Map() });
 
   /** What the client asks by itself: the first of these that is due. @type {Lane["next"][]} */
@@ -85,7 +84,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
           if (!log.holes.includes(hole)) return;
           if (epoch !== log.epoch || head < anchor) return stale.add(log.id);
           const page = entries.filter((/** @type {Entry} */ { seq }) => seq >= first && seq <= anchor);
-          hole[1] = page.length ? page[0].seq - 1 : 0;
+          hole[1] = page.length && page[0].seq - 1;
           log.holes = log.holes.filter(([first, last]) => first <= last);
           core.took(log, page, head);
         };
@@ -94,15 +93,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
     },
   ];
   /** @type {Lane} */
-  const asking = {
-    next() {
-      for (const query of queries) {
-        const due = query();
-        if (due) return due;
-      }
-    },
-  };
-
+  const asking = { next: () => queries.reduce((due, query) => due || query(), /** @type {Query | false | undefined} */ (false)) };
   /** @type {Lane} */
   const watching = { next: () => rewatch && ["presence", watched, core.watched, () => (rewatch = false)] };
 
@@ -143,7 +134,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
     log(id) {
       /** @type {Log} */
       const log = logs.get(id) ?? {
-        ...{ id, info: null, typists: [], open: false, seen: 0, waiting: [], mark: 0, marked: 0, ...empty() },
+        ...{ id, info: null, typists: [], open: false, listed: false, waiting: [], mark: 0, marked: 0, ...empty() },
         commands: { next: () => core.due(queue.find(({ room, error, seq }) => room === id && !error && !seq)) },
         marks: {
           next() {
@@ -337,7 +328,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
       const pushed = wanted.get(room) ?? 0;
       if (!me || !log.epoch || head >= pushed) wanted.delete(room);
       if (!me) return; // a public room as others see it
-      log.seen = connections;
+      log.listed = true;
       const invited = me.state === "invited";
       if (invited && log.epoch === epoch && head <= log.seq) return; // older than the user's joining
       if (!invited && !log.epoch) {
@@ -350,7 +341,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
       page.rooms.forEach(core.received);
       next = page.next;
       // Invitations that the whole list does not show have ended.
-      if (!next) for (const log of logs.values()) if (!log.epoch && log.info && log.seen < connections) core.forget(log);
+      if (!next) for (const log of logs.values()) if (!log.epoch && log.info && !log.listed) core.forget(log);
     },
     /** Takes entries that the client lacked. */
     took(log, entries, asOf) {
@@ -473,9 +464,9 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
         queue.filter(({ item }) => !item).forEach(core.lost);
       }
       ({ user } = body);
-      connections++;
       queue = queue.filter(({ item }) => !item || (item.user ??= body.user) === user);
       for (const log of [...logs.values()]) {
+        log.listed = false;
         if (log.epoch) stale.add(log.id);
         if (log.id[0] !== "@") continue;
         // A room that was got by `with` before the user was known.

@@ -35,10 +35,7 @@ export const browserStore = (name) => {
   const run = async (mode, act) => {
     const transaction = (await opened).transaction("outbox", mode, { durability: "strict" });
     const request = act(transaction.objectStore("outbox"));
-    await new Promise((resolve, reject) => {
-      transaction.oncomplete = resolve;
-      transaction.onabort = reject;
-    });
+    await new Promise((resolve, reject) => Object.assign(transaction, { oncomplete: resolve, onabort: reject }));
     return request.result;
   };
   return {

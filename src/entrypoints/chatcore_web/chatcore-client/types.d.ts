@@ -261,8 +261,8 @@ export interface Log {
   info: RoomInfo | null;
   typists: readonly string[];
   open: boolean;
-  /** The number of the connection on which the Room was last shown. */
-  seen: number;
+  /** Whether the Room was shown on this connection. */
+  listed: boolean;
   /** Undefined where the user is no member. */
   epoch?: string;
   seq: number;
