@@ -23,13 +23,14 @@ from . import (
     readme,
     simulation,
     stores,
+    transcripts,
     websockets,
 )
 from .fault import SOURCES, Fault, MisfitError, faulty
 
 TABLES = (
     *(readme, live, protocol, stores, simulation, hosting, mounting, feed, websockets, command_line),
-    javascript_client,
+    *(javascript_client, transcripts),
 )
 FAULTS = tuple(fault for table in TABLES for faults in table.PROMISES.values() for fault in faults)
 

@@ -214,8 +214,7 @@ class World:
             self.happened[f"{tabs.kind} {what}"] += 1
             match what:
                 case "kill":
-                    await tabs.kill()
-                    await tabs.start()
+                    await self._kill(tabs, source)
                 case "reload":
                     tabs.tell(tab=source.choice(list(tabs.options)), reload=True)
                 case "cut":
@@ -228,12 +227,26 @@ class World:
                 await tabs.until(lambda tabs: tabs.are_online)
                 self._write(tabs, source)
 
-    def _write(self, tabs: Tabs, source: random.Random) -> None:
+    async def _kill(self, tabs: Tabs, source: random.Random) -> None:
+        """Kill a process and start it again, half of the times with messages that it could not send."""
+        if is_offline := source.random() < 0.5:
+            await tabs.network.end()
+            asked = self._write(tabs, source)
+            await tabs.until(lambda _: asked <= set(self.returned))
+        await tabs.kill()
+        if is_offline:
+            await tabs.network.start()
+        await tabs.start()
+
+    def _write(self, tabs: Tabs, source: random.Random) -> set[str]:
+        """Let a process send some messages. Returns their bodies."""
+        asked = set()
         for _ in range(source.randrange(3)):
             tab = source.choice(list(tabs.options))
-            body = f"{tab}#{next(self._numbers)}"
-            self._asked.add(body)
+            asked.add(body := f"{tab}#{next(self._numbers)}")
             tabs.tell(tab=tab, send=body)
+        self._asked |= asked
+        return asked
 
     async def _end_server(self, how: Literal["restart", "server kill"]) -> None:
         self.happened[how] += 1
