@@ -67,7 +67,7 @@ export function Composer({ href, room, name, onSent }) {
     if (value.includes("@") && !members.current.length) members.current = await membersOf(room.info.snapshot());
     const prefix = /(?:^|\s)@([^\s@]*)$/.exec(value.slice(0, selectionStart))?.[1].toLocaleLowerCase();
     const isMeant = (/** @type {string} */ member) =>
-      member !== user.value && [member, nameOf(member)].some((known) => known.toLocaleLowerCase().startsWith(prefix ?? ""));
+      ![user.value, prefix].includes(member) && [member, nameOf(member)].some((known) => known.toLocaleLowerCase().startsWith(prefix ?? ""));
     const found = prefix === undefined ? [] : members.current.filter(isMeant);
     suggestions.value = { users: found.slice(0, 6), at: 0 };
   }
