@@ -243,13 +243,13 @@ async def test_history_is_scrolled_without_jumps_and_with_at_most_300_messages(
             assert jumps == {"most": pytest.approx(0, abs=2), "messages": 300}
             await ann.page.get_by_role("button", name="Go to the newest message").click()
             await expect(ann.message("the last")).to_be_in_viewport()
-            await ann.page.locator(".scroller").press("Home")
 
 
 SCROLL_UP = """async () => {
   const scroller = document.querySelector(".scroller");
   const frame = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-  const inView = () => [...scroller.querySelectorAll("li.message")].find((item) => item.getBoundingClientRect().top >= 60);
+  const items = () => [...scroller.querySelectorAll("li.message")];
+  const inView = () => items().find((item) => item.getBoundingClientRect().top >= 60);
   let most = 0, messages = 0;
   for (let rounds = 0; rounds < 2000 && !document.querySelector("[data-seq='1']"); rounds++) {
     scroller.scrollTop -= 400;
@@ -258,8 +258,8 @@ SCROLL_UP = """async () => {
     const { top } = item.getBoundingClientRect();
     for (let frames = 0; frames < 3; frames++) await frame();
     if (item.isConnected) most = Math.max(most, Math.abs(item.getBoundingClientRect().top - top));
-    messages = Math.max(messages, scroller.querySelectorAll("li.message").length);
+    messages = Math.max(messages, items().length);
   }
   return { most, messages };
 }"""
-"""Scrolls to the first message. Returns by how many pixels a message in view moved by itself, and how many there were."""
+"""Scrolls to the first message. Returns by how many pixels a message moved by itself, and how many there were at most."""

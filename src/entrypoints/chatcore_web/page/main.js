@@ -52,8 +52,9 @@ addEventListener("keydown", (event) => {
   if (!client.value || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.key.toLowerCase() !== "k") return;
   event.preventDefault();
   if (document.querySelector("dialog")) return;
-  if (!document.getElementById("search")?.checkVisibility()) showList();
-  requestAnimationFrame(focusSearch);
+  if (document.getElementById("search")?.checkVisibility()) return focusSearch();
+  addEventListener("hashchange", () => requestAnimationFrame(focusSearch), { once: true });
+  showList();
 });
 
 render(html`<${App} /><${Announcer} />`, /** @type {HTMLElement} */ (document.getElementById("page")));

@@ -81,7 +81,7 @@ export class Message extends Component {
 
   body() {
     const { body = "", data, mentions } = this.props.message;
-    const start = body.split("\n", LONG_LINES).join("\n").slice(0, LONG);
+    const start = body.split("\n", LONG_LINES).join("\n").slice(0, LONG).replace(/[\ud800-\udbff]$/, "");
     const isCut = start.length < body.length && !this.state.isWhole;
     return html`<div class="body" dir="auto">${richText(isCut ? start : body, mentions)}${isCut && "…"}</div>
       ${data && html`<pre class="data">${JSON.stringify(data, null, 1)}</pre>`}
