@@ -87,7 +87,7 @@ async def at_page(browser: Browser, url: str, name: str, **options: Any) -> Asyn
 @asynccontextmanager
 async def at_sign_in(browser: Browser, url: str, name: str, **options: Any) -> AsyncGenerator[PageUser]:
     """A user who has opened the page. At the end the browser must not have complained, nor asked another server."""
-    context = await browser.new_context(**{"locale": "en-GB", **options})
+    context = await browser.new_context(locale="en-GB", **options)
     context.set_default_timeout(TIMEOUT_S * 1000)
     seen = watch(context)
     user = PageUser(name, await context.new_page(), seen)

@@ -262,4 +262,4 @@ SCROLL_UP = """async () => {
   }
   return { most, messages };
 }"""
-"""Scrolls to the first message. Returns by how many pixels a message moved by itself, and how many there were at most."""
+"""Scrolls to the first message. Returns by how many pixels a message has moved by itself, and how many there were."""
