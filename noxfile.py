@@ -175,6 +175,8 @@ def soak(session: nox.Session) -> None:
     session.run("pytest", "tests/integration/test_presence_crowd.py", env={"CHATCORE_TEST_PRESENCE_USERS": "2000"})
     session.run("pytest", "tests/integration/test_feed_kill.py", env={"CHATCORE_TEST_FEED_KILLS": "50"})
     session.run("pytest", "tests/integration/test_cutting_proxy.py", env={"CHATCORE_TEST_CUTS": "1000"})
+    cuts = {"CHATCORE_TEST_CLIENT_CUTS": "200", "CHATCORE_TEST_CLIENT_KILLS": "20"}
+    session.run("pytest", "tests/integration/test_python_client.py", "--timeout=3600", env=cuts)
     session.run("pytest", "-s", "tests/integration/test_client_rounds.py", env={"CHATCORE_TEST_CLIENT_ROUNDS": "10000"})
     session.run("pytest", "tests/integration/socketio/test_memory.py", env={"CHATCORE_TEST_CONNECTIONS": "100000"})
     session.run("pytest", "tests/integration/test_http_contract.py", env={"CHATCORE_TEST_CONTRACT_REQUESTS": "300"})

@@ -93,6 +93,14 @@ def test_gap_is_paged_down_to_the_oldest_entry_that_was_asked_for() -> None:
     assert world.asked("history")[1]["anchor"] == 310
 
 
+def test_gap_of_a_room_that_was_complete_is_paged_whole() -> None:
+    world = opened(3, gap_above=3)
+    world.lose()
+    say(world, *(f"missed {number}" for number in range(250)))
+    world.settle()
+    assert len(shown(world)) == 253
+
+
 def test_entries_below_a_gap_are_shown_when_it_is_closed() -> None:
     world = opened(3, gap_above=1)
     world.lose()

@@ -24,7 +24,7 @@ from chatcore.replica import (
     Wake,
 )
 
-from .connection import End, Link
+from .connection import SHORT_LIFE_S, End, Link
 from .deliveries import Deliveries, PastDelivery
 from .errors import CLOSED, ClientEnded, ClientError, SignedOut
 from .live import LiveValue
@@ -194,18 +194,31 @@ class Engine:
             await asyncio.sleep(max(pause_s * self._transport.pause_factor(), least_s))
         return min(2 * pause_s, PAUSE_S_MAX)
 
-    async def _refresh(self, link: Link) -> None:
-        """Give a connection another token before its own ends."""
+    async def _refresh(self, link: Link, left_s: float) -> None:
+        """Give a connection another token before its own ends, in ``left_s`` seconds.
+
+        Tokens that live for less than `SHORT_LIFE_S` are about to end as soon as they are there. They are used for half
+        of their lives; so is a token when the token function returns the same one again.
+        """
+        if link.has_short_token:
+            await asyncio.sleep(left_s / 2)
+            left_s /= 2
         pause_s = PAUSE_S_MIN
         while link is self._link:
             token = await self._renew(self._token)
             if token is None:
                 pause_s = await self._pause(pause_s)
-            elif link is self._link:
-                self._token = token
-                _, effects = self._state.command("auth.refresh", {"token": token})
-                self._apply(effects)
+                continue
+            if link is not self._link:
                 return
+            is_same, self._token = token == self._token, token
+            answer = await self._command("auth.refresh", {"token": token})
+            if answer["ok"]:
+                link.has_short_token = answer["expires_in"] < SHORT_LIFE_S
+            if not is_same or left_s < 2 * PAUSE_S_MIN:
+                return
+            await asyncio.sleep(left_s / 2)
+            left_s /= 2
 
     # What a connection tells.
 
@@ -232,7 +245,7 @@ class Engine:
         if event != "auth.expiring":
             self._apply(self._state.pushed(event, body))
         elif self._link and not isinstance(self._source, str):
-            self._begin(self._refresh(self._link))
+            self._begin(self._refresh(self._link, body["expires_in"]))
 
     def answered(self, number: int, answer: Object) -> None:
         self._apply(self._state.answered(number, answer))
@@ -387,17 +400,21 @@ class Engine:
     async def call(self, event: str, data: Object) -> Object:
         self._check_runs()
         json.dumps(data, allow_nan=False)
+        answer = await self._command(event, data)
+        if not answer["ok"]:
+            raise ClientError(answer["error"])
+        return {name: value for name, value in answer.items() if name != "ok"}
+
+    async def _command(self, event: str, data: Object) -> Object:
+        """Send a command, and return its final answer."""
         number, effects = self._state.command(event, data)
         future: asyncio.Future[Object] = asyncio.get_running_loop().create_future()
         self._answers[number] = future
         try:
             self._apply(effects)
-            answer = await future
+            return await future
         finally:
             del self._answers[number]
-        if not answer["ok"]:
-            raise ClientError(answer["error"])
-        return {name: value for name, value in answer.items() if name != "ok"}
 
     async def change(self, to: Object, event: str, data: Object) -> Object:
         await self._until(lambda: None if self.room_id(to) is None else True)

@@ -134,13 +134,13 @@ class ClientState:
 
     def open(self, room: RoomId) -> ClientEffects:
         """Load the newest entries of a room, and page the gaps above them from now on."""
-        self._open.open(room)
+        self._open.open(room, self._rooms.cursors.get(room))
         return self._finish()
 
     def more(self, room: RoomId, *, count: int = 50, until: Seq | None = None) -> ClientEffects:
         """Load ``count`` older entries, or those down to ``until``. `loaded` tells when they are there."""
-        self._open.open(room)
         cursor = self._rooms.cursors.get(room)
+        self._open.open(room, cursor)
         if cursor and until is not None:
             self._open.lower_to(room, cursor, until)
         elif cursor:

@@ -150,12 +150,17 @@ class Conversation:
                 self.discard(key)
 
     def messages(self, cursor: RoomCursor | None) -> Sequence[Object]:
-        """Return what to show, oldest first: the newest entries without a gap, then what is not sent yet."""
+        """Return what to show, oldest first: the newest entries without a gap, then what is not sent yet.
+
+        Between them are acknowledged messages whose entries have not come.
+        """
         seqs = range(cursor.complete_from, cursor.seq + 1) if cursor else ()
         shown = [self._message(seq) for seq in seqs if seq in self.timeline]
+        tail = [message.shown(self.room) for message in self.outgoing.values()]
         return [
             *(message for message in shown if message["kind"] not in CHANGES),
-            *(message.shown(self.room) for message in self.outgoing.values()),
+            *(message for message in tail if "seq" in message),
+            *(message for message in tail if "seq" not in message),
         ]
 
     def _message(self, seq: Seq) -> Object:

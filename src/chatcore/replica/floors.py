@@ -44,8 +44,10 @@ class OpenRooms:
     def __contains__(self, room: RoomId) -> bool:
         return room in self._floors
 
-    def open(self, room: RoomId) -> None:
+    def open(self, room: RoomId, cursor: RoomCursor | None) -> None:
         self._floors.setdefault(room, None)
+        if cursor:
+            self.of(room, cursor)
 
     def of(self, room: RoomId, cursor: RoomCursor) -> Seq | None:
         if room not in self._floors:

@@ -158,7 +158,7 @@ class Rooms:
                 return []
             case {"me": {"state": "member"}} if room not in self.cursors:
                 head = max(body["head"], pushed_seq)
-                self.cursors[room] = RoomCursor(body["epoch"], 0).advanced(head, lacking=True)
+                self._begin(room, RoomCursor(body["epoch"], 0).advanced(head, lacking=True))
             case {"me": {"state": "invited"}}:
                 self._invited.add(room)
             case {"me": _}:
@@ -167,6 +167,11 @@ class Rooms:
                 # A public room as others see it: the user does not belong to it any more.
                 return []
         return [RoomFields(room, body)]
+
+    def _begin(self, room: RoomId, cursor: RoomCursor) -> None:
+        """Set a cursor that may be the first one of its room. It fixes the floor of a room that is open."""
+        self.cursors[room] = cursor
+        self._floors.of(room, cursor)
 
     def _typing_pushed(self, body: Object) -> Effects:
         """ "Replace the list of those who type in that room, at any time, also before the answer of `sync`." """
@@ -232,7 +237,7 @@ class Rooms:
         cursor = evolve(self.cursors.get(room, EMPTY), epoch=synced["epoch"])
         new = [entry for entry in synced.get("entries", ()) if entry["seq"] > cursor.seq]
         head = max(synced["head"], cursor.seq)
-        self.cursors[room] = cursor.advanced(head, lacking=synced["status"] != "events")
+        self._begin(room, cursor.advanced(head, lacking=synced["status"] != "events"))
         if new:
             effects.append(Entries(room, new, as_of=synced["head"]))
         fields = {name: value for name, value in synced.items() if name not in ("status", "entries")}

@@ -318,6 +318,18 @@ def messages_below_a_gap_are_hidden_until_it_is_closed(s: Story) -> None:
     s.shows(BOB, *shown(1, 2, 3, 4, 5, 6, 7, 8, 9, 10))
 
 
+@rule(GAP, "docs/clients.md, Rooms 3: Above the oldest entry that was asked for, gaps are paged")
+def gap_of_a_room_of_which_nothing_was_lacking_is_paged_whole(s: Story) -> None:
+    s.online()
+    s.push("room", pushed(private("bob", 0)))
+    s.entry(message(BOB, 1, "bob", "message 1"))
+    s.do("open", room=BOB)
+    s.comes_back(private("bob", 81))
+    s.synced(s.asks_sync({BOB: 1}), {BOB: missed(81, status="gap")})
+    s.page(s.asks_page(BOB, 2, 81), BOB, messages(BOB, 2, 81), 81, before=True)
+    s.shows(BOB, *shown(*range(1, 82)))
+
+
 @rule(NOT_OPEN, GAP)
 def gap_of_a_room_that_is_not_open_is_not_paged(s: Story) -> None:
     s.online(private("bob", 3))
