@@ -12,7 +12,7 @@ UNITS = "tests/integration/test_javascript_package.py::test_units_pass"
 PROMISES: Mapping[str, Sequence[Fault]] = {
     "The JavaScript client loses no message that is sent": (
         Fault("javascript-message-sent-before-stored", f"{CORE}:store", "storing: true", "storing: false", UNITS),
-        Fault("javascript-failure-of-store-loses-message", f"{SHELL}:shell.put", "} catch {}", "} finally {}", UNITS),
+        Fault("javascript-failure-of-store-loses-message", f"{SHELL}:shell.tried", "} catch {}", "} finally {}", UNITS),
         Fault(
             "javascript-full-indexeddb-loses-message",
             "chatcore_web/chatcore-client/store.js:browserStore.put",

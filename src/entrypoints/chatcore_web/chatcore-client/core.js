@@ -45,7 +45,6 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
   let presence = {};
   /** The last command `presence`. */
   let watched = /** @type {any} */ (undefined);
-  let rewatch = false;
   /** Rooms to name in `sync`. Until its answer their pushes are dropped. */
   const stale = /** @type {Set<string>} */ (new Set());
   /** Rooms to ask `room.get` for, with the seq that has changed them. */
@@ -61,8 +60,8 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
       let size = 0;
       for (const id of stale) {
         const { seq, epoch = "" } = core.log(id);
-        size += id.length + epoch.length + 40;
-        if (size > 48_000 || Object.keys(cursors).length === 500) break;
+        size += Math.max(96, id.length + epoch.length + 40); // a sync takes 500 cursors in 64 KiB
+        if (size > 48_000) break;
         cursors[id] = seq ? { seq, epoch } : { seq };
       }
       const ids = Object.keys(cursors);
@@ -94,11 +93,10 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
   ];
   /** @type {Lane} */
   const asking = { next: () => queries.reduce((due, query) => due || query(), /** @type {Query | false | undefined} */ (false)) };
-  /** @type {Lane} */
-  const watching = { next: () => rewatch && ["presence", watched, core.watched, () => (rewatch = false)] };
-
   /** @type {Record<string, (body: any) => unknown>} */
   const pushes = {
+    // @ts-ignore: an event has no name of Object.prototype
+    __proto__: null,
     entry(entry) {
       const { room, seq } = entry;
       const log = core.log(room);
@@ -154,7 +152,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
 
     // A lane sends one command at a time: what `next` gives, again after a break or a temporary error.
 
-    lanes: () => new Set([asking, watching, ...queue.map(({ lane }) => lane), ...[...logs.values()].map(({ marks }) => marks)]),
+    lanes: () => new Set([asking, ...queue.map(({ lane }) => lane), ...[...logs.values()].map(({ marks }) => marks)]),
     flush() {
       notify();
       if (!online) return;
@@ -188,6 +186,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
       const { event, data, item } = command;
       const done = (/** @type {any} */ answer) => {
         command.resolve(item ? answer.seq : answer);
+        if (event === "presence") [watched, presence] = [data, answer.presence];
         if (!item) return core.leave(command);
         remove(data.key);
         // It is shown until its entry comes.
@@ -210,7 +209,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
     },
     renew(command) {
       command.done = new Promise((resolve, reject) => Object.assign(command, { resolve, reject }));
-      if (command.item) command.done.catch(() => {});
+      command.done.catch(() => {});
     },
     leave(command) {
       queue = queue.filter((other) => other !== command);
@@ -255,7 +254,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
       const command = core.add(event, copy(data));
       if (ended) core.lost(command);
       core.flush();
-      return command.done;
+      return command.done.then((answer) => answer); // it may not go unhandled, other than that of a message
     },
     change: (log, event, { seq }, more) => core.call(event, { room: log.id, seq, ...more, key: newKey() }),
     send(log, where, body, more) {
@@ -415,17 +414,6 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
       log.quiet = undefined;
       log.typing = false;
     },
-    watched(answer) {
-      rewatch = false;
-      ({ presence } = answer);
-      notify();
-    },
-    async watch(data) {
-      const answer = await core.call("presence", data);
-      watched = data;
-      core.watched(answer);
-      return answer;
-    },
 
     // What is shown.
 
@@ -477,17 +465,18 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
       }
       queue.forEach(core.place);
       online = true;
-      rewatch = watched?.users.length > 0;
+      if (watched?.users.length && !queue.some(({ data }) => data === watched))
+        core.add("presence", watched).lane.once = false;
       core.listed(body);
       core.flush();
     },
     pushed(event, body) {
       if (stale.has(body.room) && ["entry", "room", "room.gone"].includes(event)) return;
-      if (Object.hasOwn(pushes, event)) pushes[event](body);
+      pushes[event]?.(body);
       core.flush();
     },
     disconnected(code) {
-      online = rewatch = false;
+      online = false;
       next = undefined;
       stale.clear();
       wanted.clear();
@@ -500,7 +489,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
       for (const log of logs.values()) Object.assign(log, { typists: [], typing: false, quiet: undefined });
     },
     lost: (command) =>
-      core.fail(command, { code: "unavailable", message: "The connection broke before the answer.", temporary: true }),
+      core.fail(command, { code: "unavailable", message: "The connection broke.", temporary: true }),
     /** There will be no connection any more. */
     end() {
       ended = true;

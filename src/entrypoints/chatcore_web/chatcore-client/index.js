@@ -89,17 +89,14 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
         answered(answer);
       });
     },
-    async put(item, done) {
+    /** What a store fails to do is not needed: messages are in memory, and keys make another sending harmless. */
+    async tried(act) {
       try {
-        await store.put(item);
-      } catch {} // it is in memory
-      done();
+        return await act();
+      } catch {}
     },
-    async remove(key) {
-      try {
-        await store.delete(key);
-      } catch {} // its key makes another sending harmless
-    },
+    put: (item, done) => shell.tried(() => store.put(item)).then(done),
+    remove: (key) => shell.tried(() => store.delete(key)),
     newKey: transport.key,
 
     async start() {
@@ -189,9 +186,7 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
     if (pause) shell.start();
   });
   (async () => {
-    try {
-      core.restore(await store.load());
-    } catch {}
+    core.restore((await shell.tried(() => store.load())) ?? []);
     if (status.state !== "ended") shell.start();
   })();
 
@@ -227,7 +222,7 @@ export const connect = ({ url, token, store = memoryStore(), transport = network
       rooms.set(id || "@" + peer, room);
       return room;
     },
-    call: (event, data = {}) => (event === "presence" ? core.watch(data) : core.call(event, data)),
+    call: (event, data = {}) => core.call(event, data),
     close: () => shell.end(null),
   };
 };

@@ -25,8 +25,8 @@ export const transport = {
     return () => clearTimeout(timer);
   },
   factor: () => 0.5 + Math.random(),
-  // Keys are unique, not secret; Node 18 has no global `crypto`.
-  key: () => [1, 2, 3].map(() => Math.random().toString(36).slice(2)).join("-"),
+  // 104 random bits in at most 50 characters. Keys are unique, not secret; Node 18 has no global `crypto`.
+  key: () => `${Math.random()}${Math.random()}`,
   whenOnline(callback) {
     globalThis.addEventListener?.("online", callback);
     return () => globalThis.removeEventListener?.("online", callback);

@@ -197,8 +197,8 @@ export interface Port {
   /** Calls back after a time, unless the connection ends before. Returns what cancels it. */
   wait(ms: number, callback: () => void): () => void;
   /** Calls back when the item is in the store. */
-  put(item: Item, done: () => void): void;
-  remove(key: string): void;
+  put(item: Item, done: () => void): unknown;
+  remove(key: string): unknown;
   newKey(): string;
   /** Says that something may have changed. */
   changed(): void;
@@ -207,6 +207,7 @@ export interface Port {
 /** The connection and the clock around a core. */
 export interface Shell extends Port {
   live<T>(compute: () => T, began?: () => void): Live<T>;
+  tried<T>(act: () => T | Promise<T>): Promise<T | undefined>;
   /** Changes the status. */
   show(fields: Partial<Status>): void;
   /** Begins a connection. */
@@ -299,7 +300,6 @@ export interface Core {
   more(log: Log, from: (bottom: number) => number): Promise<boolean>;
   mark(log: Log, seq: number): void;
   typing(log: Log, on: boolean): void;
-  watch(data: object): Promise<any>;
   /** Takes what an earlier run has left in the store. */
   restore(items: Item[]): void;
   /** Takes the first push of a connection. */
@@ -331,7 +331,6 @@ export interface Core {
   took(log: Log, entries: Entry[], asOf: number): void;
   synced(log: Log, answer: any): void;
   endTyping(log: Log): void;
-  watched(answer: any): void;
 }
 
 export type MakeCore = (port: Port) => Core;
