@@ -265,6 +265,20 @@ test("a store is in memory where IndexedDB is missing, closed or full", async (t
   await works(full);
 });
 
+test("a database that hangs holds a message for 3 s", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const real = globalThis.indexedDB;
+  t.after(() => (globalThis.indexedDB = real));
+  globalThis.indexedDB = { open: () => ({}) };
+  const store = browserStore("hangs");
+  const put = store.put({ key: "1", body: "hi" });
+  t.mock.timers.tick(3000);
+  await put;
+  const loaded = store.load();
+  t.mock.timers.tick(3000);
+  assert.deepEqual((await loaded).map(({ body }) => body), ["hi"]);
+});
+
 /** A server that gives the answers in order, and keeps the requests. */
 async function answering(t, ...answers) {
   const requests = [];

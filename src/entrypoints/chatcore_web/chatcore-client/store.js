@@ -33,9 +33,12 @@ export const browserStore = (name) => {
    * @param {(outbox: IDBObjectStore) => IDBRequest<T>} act
    */
   const run = async (mode, act) => {
-    const transaction = (await opened).transaction("outbox", mode, { durability: "strict" });
+    const late = new Promise((_, reject) => setTimeout(reject, 3000)); // some databases hang
+    const database = /** @type {IDBDatabase} */ (await Promise.race([opened, late]));
+    const transaction = database.transaction("outbox", mode, { durability: "strict" });
     const request = act(transaction.objectStore("outbox"));
-    await new Promise((resolve, reject) => Object.assign(transaction, { oncomplete: resolve, onabort: reject }));
+    const done = new Promise((resolve, reject) => Object.assign(transaction, { oncomplete: resolve, onabort: reject }));
+    await Promise.race([done, late]);
     return request.result;
   };
   return {
