@@ -32,6 +32,7 @@ CONTIGUOUS = "docs/clients.md, Messages 1: contiguous from the oldest that is sh
 HIDDEN = "docs/clients.md, Messages 1: Entries below a gap are shown when the gap is closed"
 CUT = "docs/protocol.md, history: A page cut for size loses the entries farthest from the anchor"
 MORE = "docs/clients.md, The surface: `more` loads older entries; awaited for whether still older ones are left"
+COUNTS = "docs/clients.md, Rooms 3: Below it, only `more` loads, and `count` counts from it"
 ONE = "docs/clients.md, Connection 7: one command at a time"
 AGAIN = "docs/clients.md, Connection 7: After a temporary error it is asked again, after the pause"
 TWICE = "docs/protocol.md, Apply pushes 1: drop it when the client already has it by `(room, seq)`"
@@ -491,3 +492,38 @@ def change_in_a_gap_changes_the_message_below_it(s: Story) -> None:
     s.entry(message(BOB, 5, "bob", "message 5"))
     s.page(label, BOB, [reacted(BOB, 4, 2, "👍")], 5, before=True, after=True)
     s.shows(BOB, {"seq": 1}, {"seq": 2, "reactions": {"👍": {"count": 1, "users": ["bob"]}}}, {"seq": 3}, {"seq": 5})
+
+
+@rule(MORE, COUNTS)
+def more_during_a_gap_loads_entries_below_the_oldest(s: Story) -> None:
+    fifty(s)
+    s.comes_back(private("bob", 85))
+    s.synced(s.asks_sync({BOB: 80}), {BOB: missed(85, status="gap")})
+    label = s.asks_page(BOB, 81, 85)
+    s.do("more", room=BOB, count=10)
+    s.page(label, BOB, messages(BOB, 81, 85), 85, before=True)
+    s.page(s.asks_page(BOB, 21, 30), BOB, messages(BOB, 21, 30), 85, before=True, after=True)
+    s.result(True)
+    s.shows(BOB, *shown(*range(21, 86)))
+
+
+@rule(MORE, COUNTS)
+def more_opens_a_room_and_loads_more_than_its_newest_page(s: Story) -> None:
+    s.online(private("bob", 80))
+    s.do("more", room=BOB, count=10)
+    # the client may ask for the newest page first, or for all at once
+    label = s.out("history", {"room": BOB, "lacks": ["$first", 80]})
+    s.page(label, BOB, messages(BOB, 31, 80), 80, before=True)
+    s.page(s.asks_page(BOB, 21, 30), BOB, messages(BOB, 21, 30), 80, before=True, after=True)
+    s.result(True)
+    s.shows(BOB, *shown(*range(21, 81)))
+    s.entry(message(BOB, 81, "bob", "message 81"))
+    s.shows(BOB, *shown(*range(21, 82)))
+
+
+@rule(MORE, "docs/clients.md, Rooms 3: A room that the user does not have is not asked for")
+def more_of_a_room_that_the_user_does_not_have_has_nothing_left(s: Story) -> None:
+    s.online(private("bob", 3))
+    s.do("more", room=CAROL, count=10)
+    s.result(False)
+    s.shows(CAROL)

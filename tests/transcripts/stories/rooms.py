@@ -589,3 +589,24 @@ def unread_counts_from_the_joining(s: Story) -> None:
 def time_of_last_orders_rooms_not_their_length(s: Story) -> None:
     s.online(private("bob", 500, minute=1), private("carol", 1, minute=2))
     s.state({"rooms": [{"room": CAROL, "last": {"at": at(2)}}, {"room": BOB, "last": {"at": at(1)}}]})
+
+
+@rule(AS_OF, LIST)
+def page_of_rooms_that_overtook_an_entry_is_not_counted_twice(s: Story) -> None:
+    s.online(private("bob", 9), next="page-2")
+    label = s.out("rooms", {"after": "page-2"})
+    s.answer(label, {"rooms": [private("bob", 10, me=me(unread=1)), private("carol", 1)]})
+    s.state({f"room {BOB}": {"head": 10, "me": {"unread": 1}}})
+    s.entry(message(BOB, 10, "bob", "message 10"), message(BOB, 11, "bob", "message 11"))
+    s.state({f"room {BOB}": {"head": 11, "last": {"seq": 11}, "me": {"unread": 2}}})
+
+
+@rule(AS_OF, ASKED)
+def answer_of_room_get_that_overtook_an_entry_is_not_counted_twice(s: Story) -> None:
+    s.online(group(TEA, "Tea", 3))
+    carol = entry(TEA, 4, "joined", "carol", user="carol", role="member")
+    s.entry(carol)
+    label = s.out("room.get", {"room": TEA})
+    s.answer(label, group(TEA, "Tea", 5, members_count=3, me=me(unread=1)))
+    s.entry(message(TEA, 5, "bob", "message 5"))
+    s.state({f"room {TEA}": {"head": 5, "members_count": 3, "me": {"unread": 1}}})

@@ -653,3 +653,15 @@ def answer_after_the_entry_and_a_later_change_changes_nothing(s: Story) -> None:
     s.entry(message(BOB, 3, "alice", "hi", key="$k1"), message(BOB, 4, "bob", "message 4"))
     s.sent(label, BOB, 3)
     s.shows(BOB, *shown(1, 2), {"seq": 3, "body": "hi", "state": "sent"}, *shown(4))
+
+
+@rule("docs/protocol.md, Connecting over a plain WebSocket: 1009", TOO_LARGE)
+def close_code_1009_without_a_message_is_a_break(s: Story) -> None:
+    two_messages(s)
+    s.breaks(1009)
+    s.status("offline")
+    s.wait(1000)
+    s.opens()
+    s.ready(private("bob", 2))
+    s.synced(s.asks_sync({BOB: 2}), {BOB: missed(2)})
+    s.shows(BOB, *shown(1, 2))

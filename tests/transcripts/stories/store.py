@@ -312,3 +312,42 @@ def tab_that_ended_is_continued_by_the_other(s: Story) -> None:
     s.other_tab("b").online(private("bob", 2), private("carol", 1))
     s.sent(s.asks_send(CAROL, "left behind", "k1"), CAROL, 2)
     s.state({"store": []})
+
+
+@rule(OUTLIVES, "docs/clients.md, Messages 1")
+def old_message_that_was_written_already_is_shown_in_its_place(s: Story) -> None:
+    s.store = [kept("old", "yesterday-1")]
+    s.online(private("bob", 3))
+    label = s.out("message.send", {"room": BOB, "body": "old", "key": "yesterday-1"})
+    s.sent(label, BOB, 2, duplicate=True)
+    old = message(BOB, 2, "alice", "old", key="yesterday-1")
+    s.opened(BOB, 3, [message(BOB, 1, "bob", "message 1"), old, message(BOB, 3, "bob", "message 3")])
+    s.shows(BOB, *shown(1), {"seq": 2, "body": "old", "state": "sent"}, *shown(3))
+    s.state({"store": []})
+
+
+@rule(OTHER_USER)
+def message_of_the_user_before_is_not_sent_by_another(s: Story) -> None:
+    s.online(private("bob", 2))
+    s.breaks()
+    s.do("send", room=BOB, body="alice's")
+    s.wait(1000)
+    s.opens()
+    s.ready(user="carol")
+    s.wait(60_000)
+    s.status("online", user="carol")
+    s.state({"rooms": [], "store": [{"user": "alice", "body": "alice's"}]})
+
+
+@rule(OTHER_USER, OUTLIVES)
+def message_waits_until_its_user_is_back(s: Story) -> None:
+    s.online(private("bob", 2))
+    s.breaks()
+    s.do("send", room=BOB, body="alice's")
+    s.wait(1000)
+    s.opens()
+    s.ready(user="carol")
+    s.do("restart")
+    s.opens()
+    s.ready(private("bob", 2))
+    s.asks_send(BOB, "alice's", "k1")

@@ -294,7 +294,7 @@ export const makeCore = ({ send, wait, put, remove, newKey, changed: notify }) =
       if (!log.open || !log.epoch) return;
       log.floor = Math.min(log.floor, Math.max(1, log.seq - 49));
       for (const wish of log.waiting) {
-        log.floor = Math.min(log.floor, Math.max(1, wish.from?.(core.bottom(log)) ?? Infinity));
+        log.floor = Math.min(log.floor, Math.max(1, wish.from?.(Math.min(log.floor, core.bottom(log))) ?? Infinity));
         wish.from = undefined;
       }
       return log.holes.filter(([, last]) => last >= log.floor).at(-1);
