@@ -32,6 +32,8 @@ from tests.integration.cheap_accounts import DATA, make_accounts
 from tests.integration.cutting_proxy import cutting_proxy, faults_of
 from tests.integration.serve_client import PASSWORD, signed_in
 from tests.integration.serving import Server, serving
+from tests.integration.terminals import Program
+from tests.readme import README, example
 
 pytestmark = pytest.mark.anyio
 
@@ -429,3 +431,46 @@ async def test_closed_client_ends_its_iterations(server: Server, pair: tuple[str
 
 async def _count(live: Live[Any]) -> int:
     return len([value async for value in live])
+
+
+async def test_readme_program_chats_across_restart(tmp_path: Path) -> None:
+    program = tmp_path / "chat.py"
+    program.write_text(example("python", "chatcore_client"), encoding="utf-8")
+    run = Program([sys.executable, "-u", str(program)]).run
+    await make_accounts(tmp_path, ("alice", "bob"))
+    async with (
+        serving(tmp_path) as running,
+        run("alice", "bob", running.url) as first,
+        run("bob", "alice", running.url) as second,
+    ):
+        for terminal in (first, second):
+            await terminal.until(lambda shown: any(line.endswith("is online") for line in shown))
+        await first.types("hello")
+        await second.shows("1 alice: hello")
+        await running.kill()
+        await first.shows("alice is offline")
+        await second.types("are you there?", "I wait")
+        async with serving(tmp_path, port=running.port):
+            for terminal in (first, second):
+                await terminal.shows("1 alice: hello", "2 bob: are you there?", "3 bob: I wait")
+                assert [line[0] for line in terminal.messages] == ["1", "2", "3"]
+            await first.types("x" * 20_000)
+            await first.until(lambda shown: any(line.startswith("not sent: alice: xxx") for line in shown))
+
+
+async def test_example_of_the_clients_page_runs(server: Server, pair: tuple[str, str], tmp_path: Path) -> None:
+    text = example("python", "chatcore_client", README.parent / "docs" / "clients.md")
+    a, b = pair
+    for shown, real in (
+        ("https://chat.example", server.url),
+        ("a long sentence", PASSWORD),
+        ('"alice"', f'"{a}"'),
+        ('"bob"', f'"{b}"'),
+        ("alice.outbox", str(tmp_path / "outbox")),
+    ):
+        assert shown in text
+        text = text.replace(shown, real)
+    program = tmp_path / "example.py"
+    program.write_text(text, encoding="utf-8")
+    async with Program([sys.executable, "-u", str(program)]).run() as terminal:
+        await terminal.shows("1", f"[('sent', '{a}', 'Hello!')]")

@@ -18,6 +18,8 @@ import pytest
         ("chatcore_mongo", "MongoStore", "pymongo", "mongo"),
         ("chatcore_http", "HttpApi", "orjson", "asgi"),
         ("chatcore_aiohttp", "mount", "aiohttp", "aiohttp"),
+        ("chatcore_client", "connect", "aiohttp", "client"),
+        ("chatcore_client", "connect", "socketio", "client"),
         ("chatcore_asgi", "ChatApp", "orjson", "asgi"),
         ("chatcore_socketio", "SocketioServer", "socketio", "socketio"),
     ],
@@ -51,6 +53,7 @@ OF_THE_SERVER = (
     [
         ("from chatcore_aiohttp import mount", OF_THE_SERVER),
         ("from chatcore_asgi import ChatApp", (*OF_THE_SERVER, "aiohttp")),
+        ("from chatcore_client import connect", (*OF_THE_SERVER, "orjson")),
         ("from chatcore_socketio import SocketioServer", (*OF_THE_SERVER, "aiohttp")),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any, Self, overload
 from .engine import Engine, Status, TokenSource
 from .live import Live
 from .room import Room
+from .socketio_transport import SocketioTransport
 from .store import MemoryStore, Store
 from .transport import Object, Transport
 
@@ -80,8 +81,4 @@ def connect(url: str, token: TokenSource, *, store: Store | None = None, transpo
     Raises:
         OSError, ValueError: The store can't be read.
     """
-    if transport is None:
-        from .socketio_transport import SocketioTransport
-
-        transport = SocketioTransport(url)
-    return Client(Engine(token, MemoryStore() if store is None else store, transport))
+    return Client(Engine(token, MemoryStore() if store is None else store, transport or SocketioTransport(url)))
