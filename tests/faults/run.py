@@ -20,6 +20,7 @@ from . import (
     live,
     mounting,
     protocol,
+    python_client,
     readme,
     simulation,
     stores,
@@ -30,7 +31,7 @@ from .fault import SOURCES, Fault, MisfitError, faulty
 
 TABLES = (
     *(readme, live, protocol, stores, simulation, hosting, mounting, feed, websockets, command_line),
-    *(javascript_client, transcripts),
+    *(javascript_client, python_client, transcripts),
 )
 FAULTS = tuple(fault for table in TABLES for faults in table.PROMISES.values() for fault in faults)
 

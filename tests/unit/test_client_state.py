@@ -101,6 +101,18 @@ def test_gap_of_a_room_that_was_complete_is_paged_whole() -> None:
     assert len(shown(world)) == 253
 
 
+def test_gap_of_a_room_that_is_born_while_open_is_paged_whole() -> None:
+    world = World(gap_above=3)
+    world.open(ROOM)
+    world.settle()
+    say(world, "first")
+    world.settle()
+    world.lose()
+    say(world, *(f"missed {number}" for number in range(250)))
+    world.settle()
+    assert len(shown(world)) == 251
+
+
 def test_entries_below_a_gap_are_shown_when_it_is_closed() -> None:
     world = opened(3, gap_above=1)
     world.lose()
