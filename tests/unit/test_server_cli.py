@@ -168,9 +168,12 @@ def test_wrong_setting_ends_with_one_line_that_names_it_and_the_reason(
         (["serve", "--port", "1", "--port", "2"], "Parameter --port specified multiple times."),
         (
             ["serve", "geheim"],
-            "The commands of chatcore take flags only, each with its value; see `chatcore serve --help`.",
+            "`chatcore serve` takes fewer arguments; see `chatcore serve --help`.",
         ),
-        (["sevre"], 'Unknown command "sevre". Did you mean "serve"? Available commands: serve, config, migrate.'),
+        (
+            ["sevre"],
+            f'Unknown command "sevre". Did you mean "serve"? Available commands: {", ".join(cli.COMMANDS)}.',
+        ),
     ],
 )
 def test_wrong_command_line_ends_with_one_line(

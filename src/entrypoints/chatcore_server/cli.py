@@ -1,6 +1,7 @@
 """The command `chatcore`."""
 
 import gc
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -9,19 +10,24 @@ from importlib.metadata import version
 from cyclopts import App, ArgumentCollection, CoercionError, CycloptsError, Group, Token, UnusedCliTokensError
 from cyclopts.argument import Argument
 
+from chatcore_terminal.errors import INTERRUPTED, CommandError
+
 from .errors import SettingsError
 
 USAGE_ERROR = 2
 """The exit code for a wrong command line or setting, also if the server finds the fault when it starts."""
-INTERRUPTED = 130
-"""The exit code after Ctrl-C: 128 plus SIGINT."""
 CONFIG_FLAG = "--config"
 
-SERVER = Group("Server", sort_key=1)
+SERVER, CLIENT = Group("Server", sort_key=1), Group("Client", sort_key=2)
 COMMANDS = {
     "serve": (SERVER, "chatcore_server.commands"),
     "config": (SERVER, "chatcore_server.commands"),
     "migrate": (SERVER, "chatcore_server.commands"),
+    "login": (CLIENT, "chatcore_terminal.commands"),
+    "chat": (CLIENT, "chatcore_terminal.commands"),
+    "send": (CLIENT, "chatcore_terminal.commands"),
+    "tail": (CLIENT, "chatcore_terminal.commands"),
+    "logout": (CLIENT, "chatcore_terminal.commands"),
 }
 """The commands, each with its group in the help and the module of its function."""
 
@@ -44,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _print_error(_usage_error_text(error))
     except SettingsError as error:
         return _print_error(str(error))
+    except CommandError as error:
+        return _print_error(str(error), error.exit_code)
+    except BrokenPipeError:  # what reads the output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python complains at its end
+        return 0
     except KeyboardInterrupt:  # before the server handles signals
         return INTERRUPTED
 
@@ -119,8 +130,9 @@ def _usage_error_text(error: CycloptsError) -> str:
     match error:
         case CoercionError(argument=argument, token=token) if argument and token:
             return f"{_place(argument, token)} {error.msg}."
-        case UnusedCliTokensError():
-            return "The commands of chatcore take flags only, each with its value; see `chatcore serve --help`."
+        case UnusedCliTokensError():  # they may be a password
+            command = " ".join(["chatcore", *(error.command_chain or ())])
+            return f"`{command}` takes fewer arguments; see `{command} --help`."
         case _:
             return " ".join(str(error).split())
 
@@ -140,6 +152,6 @@ def _place(argument: Argument, token: Token) -> str:
             return f"{setting} in {toml}"
 
 
-def _print_error(text: str) -> int:
+def _print_error(text: str, exit_code: int = USAGE_ERROR) -> int:
     print(f"chatcore: {text}", file=sys.stderr)
-    return USAGE_ERROR
+    return exit_code

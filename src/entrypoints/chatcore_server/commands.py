@@ -86,11 +86,13 @@ def config(
 ) -> None:
     """Show the settings that `chatcore serve` would use here, and where each value comes from.
 
-    Takes the flags of serve, and ends with 2 and the same line if a value is wrong. Secrets are masked.
+    For example:
 
         chatcore config                   a table
         chatcore config --port 3002       what serve would do with this flag
         chatcore config --json | jq -r .port.value
+
+    It takes the flags of serve, and ends with 2 and the same line if a value is wrong. Secrets are masked.
     """
     for warning in _warnings():
         print(f"chatcore: {warning}", file=sys.stderr)

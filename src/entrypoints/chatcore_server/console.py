@@ -25,14 +25,22 @@ def main() -> int:
         from .cli import main as run
 
         return run()
-    except ModuleNotFoundError as missing:
-        if (missing.name or "chatcore").startswith("chatcore"):
+    except ImportError as error:
+        missing = _missing_package(error)
+        if missing is None:
             raise
         print(
-            f"chatcore: this command needs {missing.name}. In a clone of chatcore: pip install '.[server]'",
-            file=sys.stderr,
+            f"chatcore: this command needs {missing}. In a clone of chatcore: pip install '.[server]'", file=sys.stderr
         )
         return MISSING
+
+
+def _missing_package(error: BaseException | None) -> str | None:
+    """Return the package that is not installed, also if the error was raised because of its error; otherwise None."""
+    while error and not isinstance(error, ModuleNotFoundError):
+        error = error.__cause__
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    return None if name is None or name.startswith("chatcore") else name.partition(".")[0]
 
 
 def _end(_: int, __: FrameType | None) -> None:

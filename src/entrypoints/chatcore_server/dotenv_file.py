@@ -15,6 +15,9 @@ from .settings import CONFIG, PREFIX, Settings
 KNOWN = {PREFIX + name.upper(): name for name in (*(field.name for field in attrs.fields(Settings)), CONFIG)}
 """The variables of the settings and of the TOML file, each with the name of its setting."""
 
+OF_CLIENTS = ("CHATCORE_AS", "CHATCORE_PASSWORD", "CHATCORE_URL")
+"""The variables of a client's commands, which do not read ``.env``."""
+
 DOTENV = Path(".env")
 
 _VARIABLE = re.compile(rf"\s*(?:export\s+)?['\"]?({PREFIX}\w*)")
@@ -59,7 +62,7 @@ def by_setting(variables: Mapping[str, str]) -> dict[str, str]:
 def warnings(names: Iterable[str], where: str) -> Iterable[str]:
     """Return a warning for every ``CHATCORE_…`` variable that is no setting: it may be misspelt."""
     for name in sorted(names):
-        if name.startswith(PREFIX) and name not in KNOWN:
+        if name.startswith(PREFIX) and name not in KNOWN and name not in OF_CLIENTS:
             similar = difflib.get_close_matches(_without_prefix(name), list(map(_without_prefix, KNOWN)), n=1)
             yield f"{name} in {where} is no setting" + (f"; did you mean {PREFIX}{similar[0]}?" if similar else ".")
 

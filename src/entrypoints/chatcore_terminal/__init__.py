@@ -1,0 +1,1 @@
+"""The commands of a client: `chatcore login`, `logout`, `chat`, `send` and `tail`."""
