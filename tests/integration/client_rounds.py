@@ -179,8 +179,6 @@ class World:
     """One server with its users, and what has happened so far."""
 
     folder: Path
-    javascript: Path
-    seed: str
     server: Server
     port: int
     users: Mapping[str, User]
@@ -189,21 +187,20 @@ class World:
     happened: Counter[str] = field(factory=Counter)
     _asked: set[str] = field(factory=set)
     """The messages that tabs were told to send."""
-    _random: random.Random = field(init=False)
     _numbers: "itertools.count[int]" = field(factory=itertools.count)
 
-    def __attrs_post_init__(self) -> None:
-        self._random = random.Random(self.seed)
-
-    async def play(self, rounds: int) -> None:
-        """Let as many things happen, to all processes at the same time."""
+    async def play(self, rounds: int, seed: str) -> None:
+        """Let as many things happen, to all processes at the same time. First each is killed with messages not sent."""
         left = iter(range(rounds))
         lock = asyncio.Lock()
         async with asyncio.TaskGroup() as group:
-            for tabs in self.processes:
-                group.create_task(self._happen(tabs, left, lock, random.Random(self._random.random())))
+            for number, tabs in enumerate(self.processes):
+                group.create_task(self._happen(tabs, left, lock, random.Random(f"{seed} {number}")))
 
     async def _happen(self, tabs: Tabs, left: Iterator[int], server: asyncio.Lock, source: random.Random) -> None:
+        if next(left, None) is not None:
+            self.happened[f"{tabs.kind} kill"] += 1
+            await self._kill_offline(tabs, source)
         for _ in left:
             self._write(tabs, source)
             if source.randrange(SERVER_ENDS_EVERY) == 0:
@@ -213,8 +210,11 @@ class World:
             (what,) = source.choices(list(OF_CLIENTS), list(OF_CLIENTS.values()))
             self.happened[f"{tabs.kind} {what}"] += 1
             match what:
+                case "kill" if source.random() < 0.5:
+                    await self._kill_offline(tabs, source)
                 case "kill":
-                    await self._kill(tabs, source)
+                    await tabs.kill()
+                    await tabs.start()
                 case "reload":
                     tabs.tell(tab=source.choice(list(tabs.options)), reload=True)
                 case "cut":
@@ -227,21 +227,19 @@ class World:
                 await tabs.until(lambda tabs: tabs.are_online)
                 self._write(tabs, source)
 
-    async def _kill(self, tabs: Tabs, source: random.Random) -> None:
-        """Kill a process and start it again, half of the times with messages that it could not send."""
-        if is_offline := source.random() < 0.5:
-            await tabs.network.end()
-            asked = self._write(tabs, source)
-            await tabs.until(lambda _: asked <= set(self.returned))
+    async def _kill_offline(self, tabs: Tabs, source: random.Random) -> None:
+        """Kill a process with messages that it could not send, and start it again."""
+        await tabs.network.end()
+        asked = self._write(tabs, source, least=1)
+        await tabs.until(lambda _: asked <= set(self.returned))
         await tabs.kill()
-        if is_offline:
-            await tabs.network.start()
+        await tabs.network.start()
         await tabs.start()
 
-    def _write(self, tabs: Tabs, source: random.Random) -> set[str]:
+    def _write(self, tabs: Tabs, source: random.Random, *, least: int = 0) -> set[str]:
         """Let a process send some messages. Returns their bodies."""
         asked = set()
-        for _ in range(source.randrange(3)):
+        for _ in range(source.randrange(least, 3)):
             tab = source.choice(list(tabs.options))
             asked.add(body := f"{tab}#{next(self._numbers)}")
             tabs.tell(tab=tab, send=body)
@@ -267,7 +265,7 @@ class World:
         end = time.monotonic() + COMES_BACK_S
         while differences := await self._differences():
             if time.monotonic() > end:
-                raise Violation("\n".join([f"seed {self.seed}, after {dict(self.happened)}:", *differences[:10]]))
+                raise Violation("\n".join([f"after {dict(self.happened)}:", *differences[:10]]))
             await asyncio.sleep(0.1)  # until all have sent and seen everything
 
     async def _differences(self) -> Sequence[str]:
@@ -316,7 +314,7 @@ async def listening(folder: Path, port: int) -> Server:
 
 
 @asynccontextmanager
-async def world_of(seed: str, folder: Path, javascript: Path) -> AsyncGenerator[World]:
+async def a_world(folder: Path, javascript: Path) -> AsyncGenerator[World]:
     """A world that runs. ``javascript`` is a folder with the JavaScript client, as npm installs it."""
     names = [f"{kind}{number}" for number in range(PAIRS) for kind in KINDS]
     await make_accounts(folder, names)
@@ -338,7 +336,7 @@ async def world_of(seed: str, folder: Path, javascript: Path) -> AsyncGenerator[
                 for number in range(PAIRS)
             }
             processes.append(Tabs(kind, javascript, Network.to(server.port), options, returned))
-        world = World(folder, javascript, seed, server, server.port, users, processes, returned)
+        world = World(folder, server, server.port, users, processes, returned)
         try:
             for tabs in processes:
                 await tabs.network.start()

@@ -30,7 +30,14 @@ LONG = (
     *(MONGO_SUITES, "test_chat_programs", "test_simulation", "test_cutting_proxy", "test_chat_crowd"),
     *("test_mongo_rights", "test_serve_floods", "test_official_clients", "test_kill", "test_outage", "test_mongo_kill"),
     *("test_mongo_races", "test_conversation", "test_mongo_faults", "test_serve_loss", "test_serve_stop"),
-    *("test_sqlite_store", "test_bounds", "test_feed_kill", "test_rights_matrix", "test_rights_anywhere"),
+    *(
+        "test_client_rounds",
+        "test_sqlite_store",
+        "test_bounds",
+        "test_feed_kill",
+        "test_rights_matrix",
+        "test_rights_anywhere",
+    ),
 )
 """The files that take longest. They start first, so that no worker runs one alone at the end."""
 
