@@ -23,8 +23,8 @@ class Flusher:
     """Flushes the writers that have a batch at the end of the event loop's turn, with one system call for each batch.
 
     So an answer and the entry that follows it are sent together, and so are all entries of a room's batch. After
-    `FLUSHED_PER_TURN` writers the next turn continues: uvloop sends at the end of a turn, so the first of many
-    receivers would wait until the batches of all of them are made.
+    `FLUSHED_PER_TURN` writers the next turn continues, and other clients are read in between. uvloop before 0.23 sends
+    at the end of a turn, so the first of many receivers would wait until the batches of all of them are made.
     """
 
     __slots__ = ("_writers",)
