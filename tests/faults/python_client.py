@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from .fault import Fault
 
 CLIENT = "tests/integration/test_python_client.py"
+ENGINE = "tests/unit/test_client_engine.py"
 STATE = "tests/unit/test_client_state.py"
 FILE = "tests/unit/test_client_file_store.py"
 
@@ -67,7 +68,23 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "chatcore_client.engine:Engine._refresh",
             "if link.has_short_token:",
             "if False:",
+            f"{ENGINE}::test_tokens_that_live_for_seconds_are_used_for_half_of_their_lives",
+        ),
+        Fault(
+            "client-forgets-the-token-of-its-connection",
+            "chatcore_client.engine:Engine._refresh",
+            "self._renew(self._token)",
+            "self._renew(None)",
             f"{CLIENT}::test_token_is_refreshed_over_the_open_connection",
+        ),
+    ),
+    "A frame that can't be taken ends the connection, which is made again": (
+        Fault(
+            "client-goes-on-without-a-frame",
+            "chatcore_client.connection:Link._take",
+            "self.give_up()",
+            "pass",
+            f"{ENGINE}::test_frame_that_can_not_be_taken_ends_its_connection",
         ),
     ),
     "A message that ends the connection with 1009 is not sent again": (

@@ -20,6 +20,7 @@ from chatcore.replica import (
     SendCommand,
     Wake,
 )
+from chatcore.replica.client_state import KEPT_ENTRIES
 from tests.unit.replica_server import UNAVAILABLE, Server
 
 ROUNDS = 1_000
@@ -37,7 +38,8 @@ class World:
 
     user: UserId = "alice"
 
-    def __init__(self, gap_above: int = 200) -> None:
+    def __init__(self, gap_above: int = 200, kept_entries: int = KEPT_ENTRIES) -> None:
+        self._kept_entries = kept_entries
         self.server = Server(gap_above)
         self.kept: dict[str, Object] = {}
         self.commands: deque[SendCommand] = deque()
@@ -48,7 +50,7 @@ class World:
         self.failed: dict[str, Object] = {}
         self.effects: ClientEffects = []
         self.online = False
-        self.client = ClientState()
+        self.client = ClientState(kept_entries=kept_entries)
         self._keys = 0
 
     def take(self, effects: ClientEffects) -> ClientEffects:
@@ -93,7 +95,7 @@ class World:
     def restart(self) -> None:
         """Begin a client anew, with the store of the one before."""
         self.lose()
-        self.client = ClientState(list(self.kept.values()))
+        self.client = ClientState(list(self.kept.values()), self._kept_entries)
 
     def serve(self, answer: Object | None = None) -> None:
         """Let the server handle the oldest command, with ``answer`` or what it answers."""

@@ -46,6 +46,19 @@ def test_room_that_is_not_open_is_not_paged() -> None:
     assert shown(world) == ["new"]
 
 
+def test_room_that_is_not_open_keeps_its_newest_entries() -> None:
+    world = started(1)
+    say(world, *(f"new {number}" for number in range(250)))
+    world.settle()
+    assert len(shown(world)) == 149
+    world.open(ROOM)
+    world.settle()
+    assert not world.asked("history")
+    world.take(world.client.more(ROOM, count=500))
+    world.settle()
+    assert len(shown(world)) == 251
+
+
 def test_opened_room_loads_its_newest_50_entries() -> None:
     world = opened(120)
     assert world.asked("history") == [{"room": ROOM, "anchor": 120, "before": 49}]
@@ -94,7 +107,11 @@ def test_gap_is_paged_down_to_the_oldest_entry_that_was_asked_for() -> None:
 
 
 def test_gap_of_a_room_that_was_complete_is_paged_whole() -> None:
-    world = opened(3, gap_above=3)
+    world = World(gap_above=3)
+    world.settle()
+    say(world, "1", "2", "3")
+    world.settle()
+    world.open(ROOM)
     world.lose()
     say(world, *(f"missed {number}" for number in range(250)))
     world.settle()

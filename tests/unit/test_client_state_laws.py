@@ -39,7 +39,7 @@ class Run:
     """One run of steps in a world. It looks at what the client shows after each of them."""
 
     def __init__(self, gap_above: int, room: RoomId = ROOM) -> None:
-        self.world = World(gap_above)
+        self.world = World(gap_above, kept_entries=2 * gap_above)
         self.room = room
         self.sent: list[str] = []
 

@@ -1,6 +1,7 @@
 """One connection of the client: its handler, and how it ended."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from attrs import frozen
@@ -82,11 +83,11 @@ class Link:
             self._connection.close()
             self._end(End(bye=data))
         elif self.was_ready:
-            self._events.pushed(event, data)
+            self._take(self._events.pushed, event, data)
         elif event == "ready":
             self.was_ready = True
             self._ready_deadline.cancel()
-            self._events.ready(data)
+            self._take(self._events.ready, data)
 
     def refused(self, error: Object) -> None:
         self._end(End(refusal=error))
@@ -98,7 +99,15 @@ class Link:
         deadline = self._deadlines.pop(number, None)
         if deadline and not self.ended.done():
             deadline.cancel()
-            self._events.answered(number, answer)
+            self._take(self._events.answered, number, answer)
+
+    def _take(self, take: Callable[..., None], *arguments: object) -> None:
+        """Let the client take a frame. A frame that it can't take ends the connection."""
+        try:
+            take(*arguments)
+        except Exception as error:  # noqa: BLE001 - the caller would only log it, and the client go on without the frame
+            self._loop.call_exception_handler({"message": "A frame could not be taken", "exception": error})
+            self.give_up()
 
     def _end(self, end: End) -> None:
         if self.ended.done():

@@ -83,7 +83,7 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: ClientEnded | None = None
         """Why the client does not run any more."""
-        self._is_closed = False
+        self._is_started = self._is_closed = False
         self._present = Status("connecting", None, None)
         self._rooms: dict[str, RoomValues] = {}
         """The rooms that the program got, by their names."""
@@ -101,6 +101,9 @@ class Engine:
     # Its life.
 
     def start(self) -> None:
+        if self._is_started:
+            raise RuntimeError("A client is entered once. Call `connect` for another one.")
+        self._is_started = True
         self._begin(self._run())
 
     async def close(self) -> None:
@@ -130,14 +133,14 @@ class Engine:
         """Do not connect any more."""
         if self._end is None:
             self._end = ClientEnded(why or error or CLOSED)
-            if self._link:
-                self._link.give_up()
-            self._show(Status("ended", self._present.user, error))
             self._deliveries.end(self._end)
             futures: list[asyncio.Future[Any]] = [*self._answers.values(), *self._waiting]
             for future in futures:
                 if not future.done():
                     future.set_exception(self._end)
+            if self._link:
+                self._link.give_up()
+            self._show(Status("ended", self._present.user, error))
         for room in self._rooms.values():
             self._mark_stale(room.info, room.messages, room.typists)
         self._mark_stale(self.status, self.rooms, self.presence)

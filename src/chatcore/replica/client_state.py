@@ -19,6 +19,8 @@ from .typing import REPEAT_MS
 
 PAGE = 100
 """How many entries one `history` asks for."""
+KEPT_ENTRIES = 200
+"""How many entries are kept of a room that is not open. When there are more, half of them are dropped."""
 MESSAGE_TOO_BIG = 1009
 """The close code of RFC 6455, section 7.4.1."""
 
@@ -37,12 +39,14 @@ class ClientState:
 
     Args:
         kept: the items of the store, in their order.
+        kept_entries: how many entries to keep of a room that is not open.
 
     Attributes:
         user: the user of the last `ready`.
     """
 
-    _kept: Iterable[Object] = ()
+    _kept: Iterable[Object] = field(default=(), alias="kept")
+    _kept_entries: int = field(default=KEPT_ENTRIES, alias="kept_entries")
     user: UserId | None = field(default=None, init=False)
     presence: Mapping[UserId, Object] = field(factory=dict, init=False)
     _online: bool = field(default=False, init=False)
@@ -334,7 +338,17 @@ class ClientState:
                 self._delivered(message, room, entry["seq"], entry["at"])
         if not conversation.take_entries(effect, self._rooms.cursors.get(room), self._own()):
             self._rooms.mark_outdated(room)
+        if room not in self._open and len(conversation.timeline) > self._kept_entries:
+            self._drop_old(conversation)
         self._change_all(room)
+
+    def _drop_old(self, conversation: Conversation) -> None:
+        """Keep the newer half of the entries of a room that is not open."""
+        cursor = self._rooms.cursors[conversation.room]
+        oldest = cursor.seq - self._kept_entries // 2 + 1
+        if oldest > cursor.complete_from:
+            conversation.forget_below(oldest)
+            self._rooms.cursors[conversation.room] = cursor.without(oldest)
 
     def _forget(self, conversation: Conversation) -> None:
         if conversation.room in self._rooms.cursors:  # `reset`: the room has begun anew

@@ -113,6 +113,11 @@ class Conversation:
         """The head of its Room; 0 for a room that is not known."""
         return self._info["head"] if self._info else 0
 
+    def forget_below(self, seq: Seq) -> None:
+        """Drop the entries below ``seq``, which the client loads again when they are wanted."""
+        self.timeline.forget_below(seq)
+        self._messages = {kept: shown for kept, shown in self._messages.items() if kept >= seq}
+
     def forget_entries(self) -> None:
         """Drop the entries, because the room's log begins anew."""
         self.timeline = Timeline()

@@ -28,6 +28,10 @@ class RoomCursor:
         holes = (*self.holes, (self.seq + 1, seq)) if lacking and seq > self.seq else self.holes
         return evolve(self, seq=seq, holes=holes)
 
+    def without(self, below: Seq) -> "RoomCursor":
+        """Return the cursor of a client that has dropped all entries below a seq."""
+        return evolve(self, holes=((1, below - 1),)) if below > 1 else self
+
     def filled(self, hole: Hole, start: Seq) -> "RoomCursor":
         """Return the cursor with the hole that ends with ``hole`` filled from ``start``."""
         rests = ((first, start - 1 if last == hole[1] else last) for first, last in self.holes)

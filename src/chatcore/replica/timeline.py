@@ -40,6 +40,17 @@ class Timeline:
                 self._redact(target)
                 self._presented.pop(target, None)
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def forget_below(self, seq: Seq) -> None:
+        """Drop the entries below ``seq``. Taken again, they come as of a later head."""
+        self._entries = {kept: entry for kept, entry in self._entries.items() if kept >= seq}
+        self._presented = {kept: entry for kept, entry in self._presented.items() if kept >= seq}
+        changes = {target: [change for change in seqs if change >= seq] for target, seqs in self._changes.items()}
+        self._changes = {target: seqs for target, seqs in changes.items() if seqs}
+        self._deleted &= self._changes.keys() | self._entries.keys()
+
     def entry(self, seq: Seq) -> Object:
         """Return an entry in its present state: the same object until it changes."""
         presented = self._presented.get(seq)
