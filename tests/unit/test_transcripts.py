@@ -1,6 +1,7 @@
 """The files of the public suite are what its stories write, and every frame in them is valid by the contract."""
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, TypeAlias
@@ -47,6 +48,22 @@ def test_suite_has_200_transcripts_and_more_each_with_name_and_rule_of_its_own()
     assert len(names) >= 200
     assert len(set(names)) == len(names)
     assert all(transcript["rule"].startswith("docs/") for _, transcript in transcripts())
+
+
+def test_every_rule_of_both_clients_has_a_transcript_and_no_other_is_named() -> None:
+    page = (FOLDER.parents[1] / "docs" / "clients.md").read_text(encoding="utf-8")
+    behaviour = page.partition("\n## Behaviour\n")[2].partition("\n## ")[0]
+    rules = set()
+    for section in behaviour.split("\n### ")[1:]:
+        name = re.split(r"[,\n]", section, maxsplit=1)[0]
+        rules |= {f"{name} {number}" for number in re.findall(r"^(\d+)\. ", section, re.MULTILINE)}
+    assert len(rules) > 20
+    named = {
+        rule
+        for _, transcript in transcripts()
+        for rule in re.findall(r"docs/clients\.md, (\w+ \d+)", transcript["rule"])
+    }
+    assert named == rules
 
 
 def without_names(value: Json) -> Json:
