@@ -13,7 +13,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
     "A flag precedes the environment, then come .env and chatcore.toml": (
         Fault(
             "toml-precedes-dotenv",
-            "chatcore_server:_app",
+            "chatcore_server:create_app",
             "config=[_dotenv, _toml,",
             "config=[_toml, _dotenv,",
             f"{CLI}test_flag_precedes_environment_and_then_come_dotenv_and_toml[PORT]",

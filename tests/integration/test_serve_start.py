@@ -1,14 +1,13 @@
 """The first start of `chatcore serve`, and its restarts."""
 
-import shlex
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 
-from tests.integration.serving import launch, serving
+from tests.integration.command_line import CommandLine
+from tests.integration.serving import CHATCORE, launch, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -24,35 +23,16 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-async def curl(client: ClientSession, command: str, variables: dict[str, str]) -> tuple[int, Any]:
-    """Send the request of a ``curl`` command, since the machine may have no ``curl``."""
-    for name, value in variables.items():
-        command = command.replace(f"'${name}'", value).replace(f"${name}", value)
-    url, headers, data = "", {}, None
-    words = iter(shlex.split(command.replace("\\\n", " ")))
-    for word in words:
-        match word:
-            case "-H":
-                name, _, value = next(words).partition(": ")
-                headers[name] = value
-            case "-d":
-                data = next(words).encode()
-            case "curl" | "-s":
-                pass
-            case _:
-                url = word
-    async with client.request("GET" if data is None else "POST", url, headers=headers, data=data) as answer:
-        return answer.status, await answer.json()
-
-
 async def test_start_message_has_address_and_working_command(tmp_path: Path) -> None:
-    async with serving(tmp_path) as server, ClientSession() as client:
-        await server.until(lambda server: len(server.printed) == 5)
+    async with serving(tmp_path) as server:
+        await server.until(lambda server: len(server.printed) == 4)
         assert server.printed[0] == f"chatcore 0.1.0 listens on {server.url}"
         assert str(tmp_path / "chatcore-data") in server.printed[1]
         assert f"{server.url}/ " in server.printed[2]
-        command = "\n".join(server.printed[3:])
-        assert await curl(client, command, {}) == (201, {"user": "alice"})
+        program, *arguments = server.printed[3].split()
+        assert program in ("chatcore", str(CHATCORE))
+        ended = await CommandLine(tmp_path, "http://localhost:1").run(*arguments, typed=PASSWORD)
+        assert ended == (0, [f"alice is signed in at {server.url}."], [])
 
 
 async def test_messages_and_sessions_survive_restart(tmp_path: Path) -> None:

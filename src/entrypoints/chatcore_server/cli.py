@@ -19,6 +19,17 @@ USAGE_ERROR = 2
 CONFIG_FLAG = "--config"
 
 SERVER, CLIENT = Group("Server", sort_key=1), Group("Client", sort_key=2)
+HELP = """A chat server, and a client for it.
+
+Start the server, and chat in two other terminals:
+
+    chatcore serve                     the server, on http://localhost:3001
+    chatcore login alice --sign-up     once; asks for a new password
+    chatcore login bob --sign-up
+    chatcore chat bob --as alice       in one terminal
+    chatcore chat alice --as bob       in the other one
+
+`chatcore COMMAND --help` has examples, and all settings of the server."""
 COMMANDS = {
     "serve": (SERVER, "chatcore_server.commands"),
     "config": (SERVER, "chatcore_server.commands"),
@@ -36,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line, and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     sources: dict[str, str] = {}
-    app = _app(sources)
+    app = create_app(sources)
     if not set(arguments).intersection(COMMANDS):
         for name in COMMANDS:
             app[name]  # imports the command: the list of commands shows what each does
@@ -59,14 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _app(sources: dict[str, str]) -> App:
+def create_app(sources: dict[str, str]) -> App:
     """Return the command line. Parsing it notes in ``sources`` where the values of settings come from.
 
     A module of commands is imported for its own commands only.
     """
     app = App(
         name="chatcore",
-        help="Chat for any Python service.",
+        help=HELP,
         version=version("chatcore"),
         config=[_dotenv, _toml, partial(_note_sources, sources)],
     )

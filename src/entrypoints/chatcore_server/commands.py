@@ -65,8 +65,10 @@ def migrate(
 ) -> None:
     """Bring the store's database to this version. A server does this at its start if it is quick.
 
-    chatcore migrate --dry-run        print what there is to do
-    chatcore migrate                  do it, with a progress bar
+    For example:
+
+        chatcore migrate --dry-run        print what there is to do
+        chatcore migrate                  do it, with a progress bar
     """
     from . import migration  # it imports rich, which a server does not need
 

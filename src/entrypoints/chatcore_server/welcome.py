@@ -2,15 +2,14 @@
 
 import ipaddress
 import re
+import shutil
+import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from urllib.parse import unquote
 
 from .serving import Address
 from .settings import Settings
-
-SIGN_UP = """curl {url}/api/v1/accounts -H 'Content-Type: application/json' \\
-    -d '{{"user": "alice", "password": "correct horse"}}'"""
 
 
 def welcome(settings: Settings, addresses: Sequence[Address]) -> str:
@@ -21,9 +20,14 @@ def welcome(settings: Settings, addresses: Sequence[Address]) -> str:
         f"Data is kept {_place(settings)}. Press Ctrl-C to stop.",
     ]
     if settings.signup == "open":
-        lines.append(f"To send a first message, open {local_url}/ in a browser, or create an account:")
-        lines.append(f"  {SIGN_UP.format(url=local_url)}")
+        lines.append(f"To chat, open {local_url}/ in a browser, or sign up in another terminal:")
+        lines.append(f"  {_command()} login alice --sign-up --url {local_url}")
     return "\n".join(lines)
+
+
+def _command() -> str:
+    """Return how this program can be called again: `make serve` calls it by its path."""
+    return "chatcore" if shutil.which("chatcore") else sys.argv[0]
 
 
 def _place(settings: Settings) -> str:

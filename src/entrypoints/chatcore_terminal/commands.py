@@ -49,8 +49,12 @@ def login(
 def logout(*, as_: As = None, url: At = None) -> None:
     """Sign out: end the session at the server and on this machine.
 
-    chatcore logout
-    chatcore logout --as alice       where several users are signed in
+    For example:
+
+        chatcore logout
+        chatcore logout --as alice       if several users are signed in
+
+    If the server does not answer, nothing is done.
     """
     from . import signing_in
 
