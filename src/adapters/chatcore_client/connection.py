@@ -57,8 +57,8 @@ class Link:
         self._events = events
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[End] = self._loop.create_future()
-        self.was_ready = False
-        self.has_short_token = False
+        self.was_ready: bool = False
+        self.has_short_token: bool = False
         """Whether the last `auth.refresh` gave the connection less than `SHORT_LIFE_S`."""
         self._deadlines: dict[int, asyncio.TimerHandle] = {}
         self._ready_deadline = self._loop.call_later(READY_S, self.give_up)
