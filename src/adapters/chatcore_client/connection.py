@@ -35,7 +35,7 @@ class End:
     @property
     def is_unauthenticated(self) -> bool:
         """Whether the server refused the token."""
-        return self.refusal is not None and self.refusal["code"] == "unauthenticated"
+        return self.refusal is not None and self.refusal.get("code") == "unauthenticated"
 
 
 class ConnectionEvents(Protocol):

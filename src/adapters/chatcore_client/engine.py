@@ -257,7 +257,7 @@ class Engine:
         self._link = None
         self._apply(self._state.broken(end.code))
         error = end.bye or end.refusal or self._present.error
-        is_final = end.bye is not None and not end.bye["resumable"]
+        is_final = end.bye is not None and not end.bye.get("resumable")
         if is_final or (end.is_unauthenticated and isinstance(self._source, str)):
             self._finish(error)
         elif self._end is None:

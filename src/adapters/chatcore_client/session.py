@@ -116,7 +116,7 @@ class Session:
         sign_up: whether to create the account where a first sign-in is refused.
         device: the name of the device, shown in the list of the user's sockets.
         tokens: tokens that an earlier run has kept.
-        keep: is called with new tokens, before they are used, and with None when they are worth nothing any more.
+        keep: is called with new tokens, and with None when they are worth nothing any more.
     """
 
     def __init__(
@@ -182,9 +182,9 @@ class Session:
         return await self._accounts.sign_in(self._user, self._password, self._device)
 
     def _take(self, tokens: Object) -> None:
-        self._keep(tokens)
         self._tokens = tokens
         self._good_until = time.monotonic() + tokens["expires_in"] * USED_FRACTION
+        self._keep(tokens)
 
 
 def session(

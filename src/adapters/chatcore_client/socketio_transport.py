@@ -88,7 +88,11 @@ class SocketioConnection:
             client.on("*", self._pushed)
             client.on("connect_error", self._connect_error)
             client.on("disconnect", self._disconnected)
-            code = await self._use(client)
+            await self._use(client)
+            code = _close_code(client)
+            with contextlib.suppress(Exception):  # the connection ends in any case, with its session
+                async with asyncio.timeout(CLOSE_S):
+                    await client.disconnect()
         if self._is_closed:
             return
         self._is_closed = True
@@ -97,26 +101,25 @@ class SocketioConnection:
         else:
             self._handler.closed(code)
 
-    async def _use(self, client: Any) -> int:
-        """Connect, and send commands until the connection ends. Returns its close code."""
-        connecting = asyncio.create_task(self._connect(client))
+    async def _use(self, client: Any) -> None:
+        """Connect, and send commands until the connection ends."""
         ended = asyncio.create_task(self._ended.wait())
-        sending: asyncio.Task[None] | None = None
-        try:
-            await asyncio.wait({connecting, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if connecting.done() and connecting.result():
-                sending = asyncio.create_task(self._send_all(client))
-                reading = asyncio.create_task(client.eio.wait())
-                await asyncio.wait({ended, reading, sending}, return_when=asyncio.FIRST_COMPLETED)
-                reading.cancel()
-            return _close_code(client)
-        finally:
-            for task in (connecting, ended, sending):
-                if task:
-                    task.cancel()
-            with contextlib.suppress(Exception):  # the connection ends in any case, with its session
-                async with asyncio.timeout(CLOSE_S):
-                    await client.disconnect()
+        working = asyncio.create_task(self._work(client))
+        await asyncio.wait({ended, working}, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        working.cancel()
+        await asyncio.gather(ended, working, return_exceptions=True)
+
+    async def _work(self, client: Any) -> None:
+        if await self._connect(client):
+            sending = asyncio.create_task(self._send_all(client))
+            # A cancelled wait would cancel the client's task that reads, which `disconnect` waits for.
+            reading = asyncio.shield(client.eio.wait())
+            try:
+                await asyncio.wait({reading, sending}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
 
     async def _connect(self, client: Any) -> bool:
         parts = urlsplit(self._url)
