@@ -151,7 +151,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
         Fault(
             "transcripts-final-bye-ignored",
             "chatcore_client.engine:Engine.broken",
-            'end.bye is not None and not end.bye["resumable"]',
+            'end.bye is not None and not end.bye.get("resumable")',
             "False",
             TRANSCRIPTS,
         ),
