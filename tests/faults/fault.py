@@ -12,7 +12,7 @@ from attrs import frozen
 from tests.integration.javascript import NODE
 
 SOURCES = ("src", "src/adapters", "src/entrypoints")
-"""The folders with the packages, relative to the tree's root."""
+"""The folders with the packages, relative to the tree's root. `hatch_build` is in the root itself."""
 
 
 @frozen
@@ -112,7 +112,7 @@ def _javascript_place(file: Path, name: str) -> tuple[Path, int, int]:
 
 
 def _modules(root: Path, package: str) -> Iterator[Path]:
-    for source in SOURCES:
+    for source in (*SOURCES, "."):
         path = root / source / package.replace(".", "/")
         yield from path.rglob("*.py")
         if path.with_suffix(".py").is_file():

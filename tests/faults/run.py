@@ -19,6 +19,7 @@ from . import (
     javascript_client,
     live,
     mounting,
+    page,
     protocol,
     python_client,
     readme,
@@ -31,12 +32,12 @@ from .fault import SOURCES, Fault, MisfitError, faulty
 
 TABLES = (
     *(readme, live, protocol, stores, simulation, hosting, mounting, feed, websockets, command_line),
-    *(javascript_client, python_client, transcripts),
+    *(javascript_client, page, python_client, transcripts),
 )
 FAULTS = tuple(fault for table in TABLES for faults in table.PROMISES.values() for fault in faults)
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("src", "tests", "docs", "examples", "README.md", "pyproject.toml")
+COPIED = ("src", "tests", "docs", "examples", "README.md", "pyproject.toml", "hatch_build.py", "LICENSE", ".gitignore")
 SECONDS = 300
 
 

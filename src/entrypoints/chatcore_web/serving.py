@@ -15,7 +15,7 @@ from chatcore_http.requests import Request
 from chatcore_http.responses import Response
 from chatcore_http.urls import Segments
 
-from .third_party import missing, packages
+from .third_party import VENDOR, missing, packages
 
 HERE = Path(__file__).parent
 INDEX = HERE / "page" / "index.html"
@@ -47,7 +47,7 @@ _IS_CLONE = (HERE.parents[2] / "pyproject.toml").is_file()
 
 def is_complete() -> bool:
     """Return whether all third-party files of the page are there. If not, `MISSING` says what to do."""
-    return not missing(packages())
+    return not missing(packages(), VENDOR)
 
 
 def page_endpoints() -> Sequence[Endpoint]:

@@ -40,7 +40,7 @@ def packages() -> Sequence[Package]:
     ]
 
 
-def missing(packages: Sequence[Package], folder: Path = VENDOR) -> Sequence[Package]:
+def missing(packages: Sequence[Package], folder: Path) -> Sequence[Package]:
     """Return the packages of which ``folder`` lacks a file, or has it with other content."""
     return [package for package in packages if any(not _is_kept(file, folder) for file in package.files)]
 
