@@ -72,6 +72,15 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{LOGIN}test_password_does_not_follow_a_redirect",
         ),
     ),
+    "A password is sent to the server that was named": (
+        Fault(
+            "password-of-the-client-follows-a-redirect",
+            "chatcore_client:Accounts._request",
+            "allow_redirects=False",
+            "allow_redirects=True",
+            f"{LOGIN}test_password_does_not_follow_a_redirect",
+        ),
+    ),
     "send loses nothing, and tail shows each entry once": (
         Fault(
             "send-without-an-outbox",

@@ -13,6 +13,7 @@ import attrs
 import pytest
 from aiohttp import web
 
+from chatcore_client import Accounts, ClientError
 from chatcore_server.serving import running
 from chatcore_server.settings import Settings
 from chatcore_terminal import api
@@ -264,11 +265,13 @@ def problem(status: int, code: str, detail: str, temporary: bool, **headers: str
 async def test_password_does_not_follow_a_redirect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     async with scripted() as (elsewhere, asked_elsewhere):
-        moved = web.Response(status=307, headers={"Location": f"{elsewhere}/api/v1/sessions"})
-        async with scripted(moved) as (url, asked):
+        moved = [web.Response(status=307, headers={"Location": f"{elsewhere}/api/v1/sessions"}) for _ in range(2)]
+        async with scripted(*moved) as (url, asked):
             with pytest.raises(CommandError, match=f"^{url} answers 307, and is no chatcore server; check --url.$"):
                 await sign_in(url, "alice", PASSWORD, sign_up=False)
-    assert (asked, asked_elsewhere) == (["/api/v1/sessions"], [])
+            with pytest.raises(ClientError, match=f"^{url} answers 307.$"):
+                await Accounts(url).sign_in("alice", PASSWORD)
+    assert (asked, asked_elsewhere) == (["/api/v1/sessions"] * 2, [])
 
 
 async def test_busy_server_is_asked_again(tmp_path: Path) -> None:

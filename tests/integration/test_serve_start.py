@@ -32,7 +32,7 @@ async def test_start_message_has_address_and_working_command(tmp_path: Path) -> 
         program, *arguments = server.printed[3].split()
         assert program in ("chatcore", str(CHATCORE))
         ended = await CommandLine(tmp_path, "http://localhost:1").run(*arguments, typed=PASSWORD)
-        assert ended == (0, [f"alice is signed in at {server.url}."], [])
+        assert ended == (0, [f"alice is signed in at http://localhost:{server.port}."], [])
 
 
 async def test_messages_and_sessions_survive_restart(tmp_path: Path) -> None:

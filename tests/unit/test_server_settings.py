@@ -114,6 +114,7 @@ def test_every_setting_has_a_variable() -> None:
     ("names", "warnings"),
     [
         (["CHATCORE_PORT", "PATH", "chatcore_port", "CHATCORE"], []),
+        (["CHATCORE_AS", "CHATCORE_PASSWORD", "CHATCORE_URL"], []),
         (["CHATCORE_PROT"], ["CHATCORE_PROT in the room is no setting; did you mean CHATCORE_PORT?"]),
         (["CHATCORE_DATADIR"], ["CHATCORE_DATADIR in the room is no setting; did you mean CHATCORE_DATA_DIR?"]),
         (["CHATCORE_XQZ"], ["CHATCORE_XQZ in the room is no setting."]),

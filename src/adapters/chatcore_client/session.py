@@ -81,6 +81,7 @@ class Accounts:
                     json=json,
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(timeout_s),
+                    allow_redirects=False,  # a password is for the server that the program has named
                 ) as response:
                     status, retry_after = response.status, _seconds(response.headers.get("Retry-After"))
                     body = None if status == 204 else await response.json(content_type=None)

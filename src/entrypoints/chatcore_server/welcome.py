@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from urllib.parse import unquote
 
+from chatcore_terminal.options import DEFAULT_URL
+
 from .serving import Address
 from .settings import Settings
 
@@ -21,13 +23,19 @@ def welcome(settings: Settings, addresses: Sequence[Address]) -> str:
     ]
     if settings.signup == "open":
         lines.append(f"To chat, open {local_url}/ in a browser, or sign up in another terminal:")
-        lines.append(f"  {_command()} login alice --sign-up --url {local_url}")
+        lines.append(f"  {_command()} login alice --sign-up{_url_option(local_url)}")
     return "\n".join(lines)
 
 
 def _command() -> str:
     """Return how this program can be called again: `make serve` calls it by its path."""
     return "chatcore" if shutil.which("chatcore") else sys.argv[0]
+
+
+def _url_option(local_url: str) -> str:
+    """Return the option that names this server, in the notation of the default, which needs none."""
+    named = local_url.replace("//127.0.0.1:", "//localhost:")
+    return "" if named == DEFAULT_URL else f" --url {named}"
 
 
 def _place(settings: Settings) -> str:
