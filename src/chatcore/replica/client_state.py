@@ -13,8 +13,9 @@ from .conversation import Conversation
 from .effects import Effects, Entries, Forget, Missed, Object, RoomFields, SendCommand, Settled, Typists, Wait
 from .floors import OpenRooms
 from .outgoing import Outgoing
+from .questions import Questions
 from .room_object import ASKS_FOR_ROOM
-from .rooms import ReplicaQuery, Rooms
+from .rooms import Rooms
 from .typing import REPEAT_MS
 
 PAGE = 100
@@ -58,10 +59,7 @@ class ClientState:
     )
     """The messages that are not answered, or failed, by key, in the order of `send`."""
     _commands: CommandQueues = field(factory=CommandQueues, init=False)
-    _query: tuple[int, ReplicaQuery] | None = field(default=None, init=False)
-    """The question of the client itself that has no answer, and its number."""
-    _query_backoff: Backoff = field(factory=Backoff, init=False)
-    _query_waits: bool = field(default=False, init=False)
+    _questions: Questions = field(init=False, default=Factory(lambda self: Questions(self._rooms), takes_self=True))
     _marked: dict[RoomId, None] = field(factory=dict, init=False)
     """The rooms whose read marker is not confirmed."""
     _watch_backoff: Backoff = field(factory=Backoff, init=False)
@@ -84,7 +82,7 @@ class ClientState:
                 conversation.drop_acknowledged()
         self._take(self._rooms.connected())
         self._take(self._rooms.pushed("ready", body))
-        self._ask()
+        self._effects += self._questions.due(self._next_number)
         self._watch_again()
         return self._finish()
 
@@ -105,8 +103,11 @@ class ClientState:
 
     def answered(self, number: int, answer: Object) -> ClientEffects:
         """Take the answer to a `SendCommand` of this connection."""
-        if self._query and self._query[0] == number:
-            self._query_answered(self._query[1], answer)
+        if number in self._questions:
+            learned, pause_ms = self._questions.answered(answer)
+            self._take(learned)
+            if pause_ms is not None:
+                self._wake(pause_ms, self._questions.resume)
         elif number in self._commands:
             pause = self._commands.answered(number, answer)
             if pause:
@@ -115,9 +116,10 @@ class ClientState:
 
     def broken(self, code: int) -> ClientEffects:
         """End the connection, with its close code."""
-        self._online, self._query = False, None
-        self._query_waits, self._query_backoff, self._watch_backoff = False, Backoff(), Backoff()
+        self._online = False
         self._wakes.clear()
+        self._questions.disconnected()
+        self._watch_backoff.reset()
         for conversation in self._conversations.values():
             conversation.mark.disconnected()
             conversation.typing.end()
@@ -298,6 +300,7 @@ class ClientState:
         self._commands.give_up()
         self._open = OpenRooms()
         self._rooms = Rooms({}, PAGE, self._open)
+        self._questions = Questions(self._rooms)
         self._watched = ()
         self._show_presence({})
 
@@ -455,33 +458,6 @@ class ClientState:
             self.presence = presence
             self._change("presence")
 
-    # What the client asks.
-
-    def _ask(self) -> None:
-        """Ask the next question of the client itself, when the one before is answered."""
-        if not self._online or self._query or self._query_waits:
-            return
-        query = self._rooms.next_query()
-        if query is None:
-            return
-        self._query = self._next_number(), query
-        self._effects.append(SendCommand(self._query[0], query.event, query.data))
-
-    def _query_answered(self, query: ReplicaQuery, answer: Object) -> None:
-        self._query = None
-        if not answer["ok"] and answer["error"]["temporary"]:
-            self._query_waits = True
-            self._wake(self._query_backoff.pause_ms(answer["error"]), self._end_query_pause)
-            return
-        self._query_backoff.reset()
-        if answer["ok"]:
-            self._take(query.on_answer(answer))
-        else:
-            query.on_refusal()
-
-    def _end_query_pause(self) -> None:
-        self._query_waits = False
-
     # Effects.
 
     def _next_number(self) -> int:
@@ -511,7 +487,7 @@ class ClientState:
             for room in self._marked:
                 self._send_mark(room)
             self._effects += self._commands.due()
-            self._ask()
+            self._effects += self._questions.due(self._next_number)
         effects: list[ClientEffect] = [*self._effects, *self._changed]
         self._effects, self._changed = [], {}
         return effects
