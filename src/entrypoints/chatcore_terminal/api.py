@@ -23,7 +23,8 @@ class Refused(CommandError):
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
-        self.status, self.code = status, code
+        self.status: int = status
+        self.code: str = code
 
 
 class Busy(CommandError):
