@@ -125,8 +125,11 @@ HOSTS: Mapping[str, Host] = {
 ON_AIOHTTP = ("server", "mount")
 ON_ASGI = ("fastapi", "litestar", "django")
 """The hosts on ASGI that have websockets too."""
-WHOLE = (*ON_AIOHTTP, *ON_ASGI) if "CHATCORE_TEST_ALL_HOSTS" in os.environ else ON_AIOHTTP
+ALL_HOSTS = "CHATCORE_TEST_ALL_HOSTS" in os.environ
+WHOLE = (*ON_AIOHTTP, *ON_ASGI) if ALL_HOSTS else ON_AIOHTTP
 """The hosts on which the suites run whole. On the others they ask a sample."""
+WITH_ALL_RIGHTS = (*ON_AIOHTTP, *ON_ASGI) if ALL_HOSTS else ("server",)
+"""The hosts that are asked every cell of the tables of rights. The Chat decides on rights, and all hosts share it."""
 
 
 def answers_itself(host: str, path: str) -> bool:

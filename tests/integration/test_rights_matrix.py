@@ -1,8 +1,8 @@
 """Every command and route, asked by users of every rank, in every kind of room, over HTTP and over sockets.
 
-`rights_table` has the expected answers. A host that is not in `http_hosts.WHOLE` is asked one cell of a row for each
-letter in it. A refusal changes nothing. A user who may not know of a room gets, byte for
-byte, the answer for a room that does not exist.
+`rights_table` has the expected answers. A host that is not in `http_hosts.WITH_ALL_RIGHTS` is asked one cell of a row
+for each letter in it. A refusal changes nothing. A user who may not know of a room gets, byte for byte, the answer for
+a room that does not exist.
 """
 
 import json
@@ -15,7 +15,7 @@ from attrs import evolve
 
 from chatcore.testing.tasks import at_once
 from tests.integration.clients import RawClients, raw_clients
-from tests.integration.http_hosts import SAMPLED_ON_ASGI, WHOLE
+from tests.integration.http_hosts import SAMPLED_ON_ASGI, WITH_ALL_RIGHTS
 from tests.integration.http_node import HttpNode, http_node
 from tests.integration.plain_client import PlainClients, plain_clients
 from tests.integration.rights_asking import Asking, Response, expired_token, over_http, over_socket
@@ -77,7 +77,7 @@ def asked(row: str, host: str) -> Sequence[tuple[Kind, Rank, str]]:
         for rank, letter in letters.items()
         if letter != "."
     ]
-    return cells if host in WHOLE else sample(cells, number=ROWS.index(row))
+    return cells if host in WITH_ALL_RIGHTS else sample(cells, number=ROWS.index(row))
 
 
 def sample(cells: Sequence[tuple[Kind, Rank, str]], number: int) -> Sequence[tuple[Kind, Rank, str]]:
@@ -151,7 +151,7 @@ async def test_every_user_gets_answer_of_table_over_socket(
 @pytest.mark.parametrize("row", OVER_HTTP)
 async def test_request_without_valid_token_shows_and_changes_nothing(row: str, http_host: str, cast: Cast) -> None:
     wanted, node = question(row), cast.node
-    for kind in KINDS if http_host in WHOLE else KINDS[:1]:
+    for kind in KINDS if http_host in WITH_ALL_RIGHTS else KINDS[:1]:
         rank: Rank = "member" if kind == "private" else "owner"
         cell = await cast.cell(kind, rank, wanted.owners, reacted=wanted.reacted)
         before = await cast.facts(cell)
