@@ -23,13 +23,13 @@ SEED = int(os.environ["CHATCORE_TEST_SEED"]) if "CHATCORE_TEST_SEED" in os.envir
 STRESS = os.environ.get("CHATCORE_TEST_STRESS")
 LARGE = "CHATCORE_TEST_SIMULATION_LARGE" in os.environ
 FIXED = 60
-FRESH = 200
+FRESH = 100
 FIXED_STRESSED, FRESH_STRESSED = 2, 4
 """The number of seeds for each stress."""
 STRESSED = 0.1
 """The share of worlds under stress in a campaign of several hours."""
 HOURS = float(os.environ.get("CHATCORE_TEST_SIMULATION_HOURS", "0"))
-CHUNKS: Sequence[int] = range(1 if SEED is not None else 4)
+CHUNKS: Sequence[int] = range(1 if SEED is not None else 4 if HOURS else 2)
 """The parts of the campaign, which run on several workers."""
 
 
