@@ -13,7 +13,9 @@ import pytest
 from aiohttp import ClientSession
 from attrs import define, field
 
+from tests.integration.cheap_accounts import make_accounts
 from tests.integration.clients import RawClient, raw_clients
+from tests.integration.serve_client import PASSWORD
 from tests.integration.serving import Server, serving
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +24,6 @@ KILLS = int(os.environ.get("CHATCORE_TEST_KILLS", "8"))
 SOCKETS = 8
 UNANSWERED_MIN = 32
 SENT_AT_ONCE = 16
-PASSWORD = "a long sentence"
 
 
 @pytest.fixture
@@ -78,8 +79,9 @@ class Writer:
 
 async def test_acknowledged_entries_survive_kills_once_and_in_order(tmp_path: Path) -> None:
     writers = [Writer(f"user{number}", f"user{number ^ 1}") for number in range(SOCKETS)]
+    await make_accounts(tmp_path, [writer.user for writer in writers])
     async with serving(tmp_path) as server:
-        await sign_up(server, writers)
+        await sign_in(server, writers)
     for _ in kills(writers, KILLS):
         async with serving(tmp_path) as server:
             unanswered = await write_until_killed(server, writers)
@@ -101,12 +103,10 @@ def kills(writers: Sequence[Writer], least: int) -> Iterator[int]:
         yield number
 
 
-async def sign_up(server: Server, writers: Sequence[Writer]) -> None:
+async def sign_in(server: Server, writers: Sequence[Writer]) -> None:
     async with ClientSession(server.url) as http:
         for writer in writers:
             account = {"user": writer.user, "password": PASSWORD}
-            async with http.post("/api/v1/accounts", json=account) as answer:
-                assert answer.status == 201
             async with http.post("/api/v1/sessions", json=account) as answer:
                 writer.token = (await answer.json())["access_token"]
 

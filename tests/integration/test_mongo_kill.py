@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from .cheap_accounts import make_mongo_accounts
 from .clients import raw_clients
 from .mongod import Mongod, a_mongod
 from .serving import Server, serving
-from .test_kill import SOCKETS, UNANSWERED_MIN, Writer, check, finish, kills, sign_up, write_until_killed
+from .test_kill import SOCKETS, UNANSWERED_MIN, Writer, check, finish, kills, sign_in, write_until_killed
 
 pytestmark = pytest.mark.anyio
 
@@ -34,8 +35,9 @@ def own() -> Generator[Mongod]:
 async def test_acknowledged_entries_survive_kills_of_server_and_database(own: Mongod, tmp_path: Path) -> None:
     writers = [Writer(f"user{number}", f"user{number ^ 1}") for number in range(SOCKETS)]
     settings: Mapping[str, str] = {"CHATCORE_STORE": own.url, "CHATCORE_SECRET": SECRET}
+    await make_mongo_accounts(own.url, [writer.user for writer in writers])
     async with serving(tmp_path, environment=settings) as server:
-        await sign_up(server, writers)
+        await sign_in(server, writers)
     for _ in kills(writers, SERVER_KILLS):
         async with serving(tmp_path, environment=settings) as server:
             assert await write_until_killed(server, writers) >= UNANSWERED_MIN

@@ -120,7 +120,7 @@ async def test_user_signs_in_while_own_address_guesses_other_names(server: Serve
 
 
 async def test_simultaneous_sign_ins_finish_in_time_of_their_hashes(server: Server) -> None:
-    users = [f"user-{number}" for number in range(40)]
+    users = [f"user-{number}" for number in range(30)]  # more than may wait at a time
     clock = asyncio.get_running_loop().time
     began = clock()
     for user in users:
