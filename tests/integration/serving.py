@@ -97,13 +97,19 @@ class Server:
             self._changed.set()
 
 
+_ENVIRONMENT: Mapping[str, str] = {
+    "PYTHONWARNINGS": "error",
+    "SSL_CERT_FILE": os.devnull,  # each start would read the system's certificates, which are for aiohttp's client
+}
+
+
 async def launch(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Server:
     """Start `chatcore` with ``folder`` as its working directory, which has its data too."""
     process = await asyncio.create_subprocess_exec(
         CHATCORE,
         *arguments,
         cwd=folder,
-        env={**_no_settings(), "PYTHONWARNINGS": "error", **(environment or {})},
+        env={**_no_settings(), **_ENVIRONMENT, **(environment or {})},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -15,7 +15,6 @@ from cyclopts import Parameter
 from chatcore.errors import StoreError
 
 from . import dotenv_file, log
-from .config_report import print_report
 from .dotenv_file import DOTENV
 from .errors import SettingsError
 from .settings import ConfigFile, Settings, StoreSettings
@@ -96,6 +95,8 @@ def config(
 
     It takes the flags of serve, and ends with 2 and the same line if a value is wrong. Secrets are masked.
     """
+    from .config_report import print_report  # it imports rich, which a server does not need
+
     for warning in _warnings():
         print(f"chatcore: {warning}", file=sys.stderr)
     settings = settings or Settings()
