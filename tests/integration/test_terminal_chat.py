@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import attrs
@@ -191,6 +192,37 @@ async def test_tail_of_all_rooms_names_them_and_begins_with_what_is_new(commands
     assert [json.loads(line)["room"] for line in json_tail.printed] == [ROOM] * len(json_tail.printed)
 
 
+async def test_group_is_followed_by_id_until_the_user_is_removed(commands: CommandLine) -> None:
+    async def ask(method: str, path: str, body: object) -> dict[str, Any]:
+        session = SessionFile.of(commands.url, "alice").read()
+        assert session
+        headers = {"Authorization": f"Bearer {session.access_token}"}
+        async with http.request(method, f"{commands.url}/api/v1{path}", json=body, headers=headers) as answer:
+            assert answer.status < 300, await answer.text()
+            return dict(await answer.json())
+
+    async with aiohttp.ClientSession() as http:
+        group = {"kind": "group", "title": "Team", "members": ["bob"], "key": "team"}
+        room = (await ask("POST", "/rooms", group))["room"]
+        path = f"/rooms/{room}"
+        async with (
+            commands.running("tail", room, "-n", "200", "--as", "bob") as tail,
+            commands.running("tail", "--as", "bob") as all_,
+        ):
+            sent = 0
+            while not (tail.printed and all_.printed):  # what is sent before they are online is not shown by both
+                sent += 1
+                await ask("POST", f"{path}/messages", {"body": str(sent), "key": f"message-{sent}"})
+                await asyncio.sleep(0.1)
+            for running_tail in (tail, all_):
+                await running_tail.until(lambda tail: tail.printed[-1].endswith(f" alice: {sent}"))
+            await ask("DELETE", f"{path}/members/bob", None)
+            code, printed, complaints = await tail.ended()
+    assert all(line.startswith("[Team] ") for line in all_.printed)
+    assert without_times(printed[:sent]) == [f"alice: {number}" for number in range(1, sent + 1)]
+    assert (code, complaints) == (1, [f"chatcore: You are not in {room} any more."])
+
+
 async def test_tail_whose_reader_has_gone_ends_quietly(commands: CommandLine) -> None:
     await post(commands, "one", "two")
     process = await asyncio.create_subprocess_shell(
@@ -275,7 +307,7 @@ async def test_tail_and_send_outlive_servers_that_are_killed(tmp_path: Path, mon
             port = server.port
             commands = await signed_in(tmp_path, f"http://localhost:{port}", monkeypatch)
             sending = commands.running("send", "bob", "--as", "alice", "--json")
-            following = commands.running("tail", "alice", "--as", "bob", "--json")
+            following = commands.running("tail", "alice", "-n", "200", "--as", "bob", "--json")
             send, tail = await sending.__aenter__(), await following.__aenter__()
             await send.types(*map(str, range(100)))
             await tail.until(lambda tail: len(tail.printed) > 10)
