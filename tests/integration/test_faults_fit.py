@@ -4,12 +4,29 @@ import ast
 import builtins
 import re
 from collections import Counter
+from functools import cache
+from pathlib import Path
 
 import pytest
 
 from tests.faults.fault import Fault, faulty, is_javascript
 from tests.faults.readme import PROMISES
 from tests.faults.run import FAULTS, ROOT
+
+
+@cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@cache
+def dumped(file: Path) -> str:
+    return ast.dump(parsed(file))
+
+
+@cache
+def used_in(file: Path) -> set[str]:
+    return used(parsed(file))
 
 
 def used(tree: ast.AST) -> set[str]:
@@ -33,14 +50,15 @@ def test_fault_fits_one_symbol_and_its_test_exists(fault: Fault) -> None:
     if is_javascript(fault):
         assert text != file.read_text(encoding="utf-8")
     else:
-        right, wrong = ast.parse(file.read_text(encoding="utf-8")), ast.parse(text)
-        assert ast.dump(right) != ast.dump(wrong)
-        unbound = used(wrong) - used(right) - bound(wrong)
+        wrong = ast.parse(text)
+        assert dumped(file) != ast.dump(wrong)
+        unbound = used(wrong) - used_in(file) - bound(wrong)
         assert unbound <= vars(builtins).keys()  # otherwise the fault fails by a NameError
     test_file, *names = fault.test.partition("[")[0].split("::")
-    module = ast.parse((ROOT / test_file).read_text(encoding="utf-8"))
     defined = {
-        node.name for node in module.body if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        node.name
+        for node in parsed(ROOT / test_file).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert set(names[:1]) <= defined  # inherited tests are defined elsewhere
 
