@@ -29,7 +29,7 @@ from .silent import SilentClient
 
 pytestmark = pytest.mark.anyio
 
-CONNECTIONS = 200
+CONNECTIONS = 50
 LONG_RUN = int(os.environ.get("CHATCORE_TEST_CONNECTIONS", "2000"))
 TYPES = (
     PacketHandler,
