@@ -192,9 +192,10 @@ class SimulatedConnection:
         self.left()
 
     def left(self) -> None:
-        """Note that the node has left the socket."""
+        """Note that the node has left the socket. A blocked node does so later, when its task of the socket ends."""
         self.is_left = True
-        if self._times.left_at == inf:
+        process = self._times.process
+        if self._times.left_at == inf and (process.killed or process.held_handles is None):
             self._times.left_at = self._world.now
 
     def _command_arrived(self, command: Frame) -> None:
