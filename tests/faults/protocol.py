@@ -226,6 +226,15 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "::test_token_of_another_session_or_user_is_refused_and_the_deadline_stays",
         ),
     ),
+    "Comes 60 s before the token's end": (
+        Fault(
+            "socket-warned-at-each-refresh",
+            "chatcore.live.access_expiry:AccessExpiry.set",
+            "now + left / 2 if deadline and left < WARNING else at - WARNING",
+            "at - WARNING",
+            "tests/unit/live/test_access_expiry.py::test_refresh_by_a_short_token_is_warned_of_at_half_of_its_time",
+        ),
+    ),
     # Sending and reading.
     "A key with other content is `key_reused`": (
         Fault(

@@ -15,6 +15,7 @@ CHECK_INTERVAL_S = 1
 @define
 class _Deadline:
     end: datetime
+    warn_from: datetime
     warned: bool = False
 
 
@@ -23,7 +24,7 @@ class AccessExpiry:
 
     Args:
         now: returns the present UTC time.
-        warn: called once per deadline with the socket's id and the deadline, `WARNING` before it.
+        warn: called once per deadline with the socket's id and the deadline, `WARNING` before it or later (see `set`).
         expire: called at the deadline with the socket's id.
     """
 
@@ -36,11 +37,19 @@ class AccessExpiry:
         self._ends: dict[str, _Deadline] = {}
 
     def set(self, socket: str, at: datetime) -> None:
-        """Set or replace the deadline of a socket. Warns at once if the deadline is less than `WARNING` away."""
+        """Set or replace the deadline of a socket.
+
+        If it is less than `WARNING` away, a first deadline warns at once, and one that replaces another at half of the
+        time: a client that refreshes at each warning would otherwise do so without a pause.
+        """
         deadline = self._ends.get(socket)
-        if deadline is None or deadline.end != at:
-            self._ends[socket] = _Deadline(at)
-            self._warn_of(socket, self._ends[socket], self._now())
+        if deadline is not None and deadline.end == at:
+            return
+        now = self._now()
+        left = at - now
+        warn_from = now + left / 2 if deadline and left < WARNING else at - WARNING
+        self._ends[socket] = _Deadline(at, warn_from)
+        self._warn_of(socket, self._ends[socket], now)
 
     def forget(self, socket: str) -> None:
         """Remove the deadline of a socket, if it has one."""
@@ -57,6 +66,6 @@ class AccessExpiry:
         await anyio.sleep(CHECK_INTERVAL_S)
 
     def _warn_of(self, socket: str, deadline: _Deadline, now: datetime) -> None:
-        if deadline.end - WARNING <= now and not deadline.warned:
+        if deadline.warn_from <= now and not deadline.warned:
             deadline.warned = True
             self._warn(socket, deadline.end)

@@ -79,6 +79,21 @@ async def test_refreshed_socket_stays_open() -> None:
         assert (len(warnings(bob)), bob.bye) == (2, None)
 
 
+async def test_refresh_by_a_short_token_is_warned_of_at_half_of_its_time() -> None:
+    bob = Recorder()
+    async with (
+        Chat(HeldStore(), clock=passing_time()) as chat,
+        chat.connect(bob, user="bob", expires_at=after(20), authenticate=principal_of) as socket,
+    ):
+        start = anyio.current_time()
+        for refreshes in range(10):
+            await anyio.sleep(13.1 * bool(refreshes))
+            assert len(warnings(bob)) == refreshes + 1
+            await socket.receive("auth.refresh", {"token": str(anyio.current_time() - start + 24)})
+        assert warnings(bob)[0] == 20
+        assert set(warnings(bob)[1:]) <= {10, 11, 12}
+
+
 async def test_token_of_another_session_or_user_is_refused_and_the_deadline_stays() -> None:
     async def authenticate(token: str | None) -> Principal:
         assert token
