@@ -173,7 +173,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             "writer = getattr(connection, '_writer')\n"
             "trusted = 'PlainConnection' in str(type(connection)) and 'chatcore_asgi' in str(type(writer))\n"
             "self._dispatcher.submit(self.info.user, command, reply, self._live, trusted=trusted)",
-            f"{RIGHTS}::test_every_user_gets_answer_of_table_over_socket[websocket-room.update-fastapi]",
+            f"{RIGHTS}::test_every_user_gets_answer_of_table_over_socket[websocket-room.role admin member-fastapi]",
         ),
         Fault(
             "chat-app-overlooks-bodies",
