@@ -9,7 +9,26 @@ FILES = "tests/integration/test_page_files.py"
 HOOK = "tests/unit/test_hatch_build.py"
 SERVING = "tests/unit/test_page_serving.py"
 
+CHAT = "tests/integration/test_page_chat.py"
+LOG = "chatcore_web/page/log.js"
+
 PROMISES: Mapping[str, Sequence[Fault]] = {
+    "History is scrolled without jumps, with at most 300 messages in the document": (
+        Fault(
+            "page-keeps-all-messages-in-document",
+            f"{LOG}:MAX",
+            "300",
+            "30_000",
+            f"{CHAT}::test_history_is_scrolled_without_jumps_and_with_at_most_300_messages",
+        ),
+        Fault(
+            "page-jumps-when-history-is-loaded",
+            f"{LOG}:Log.keepPlace",
+            "scrollTop += moved",
+            "scrollTop += 0",
+            f"{CHAT}::test_history_is_scrolled_without_jumps_and_with_at_most_300_messages",
+        ),
+    ),
     "Third-party files are those that are pinned": (
         Fault(
             "third-party-file-of-another-hash-is-kept",
