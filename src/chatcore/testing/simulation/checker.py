@@ -320,7 +320,8 @@ async def check_blocks(world: World, chats: Sequence[Chat]) -> None:
 def check_recovery(world: World) -> None:
     """Check that commands succeed within 1 s of the store's return, and that none given since the outage fails.
 
-    Where several nodes write to a room, one of them may lose every seq to the others until older commands fail.
+    Where several nodes write to a room, one of them may lose every seq to the others until older commands fail, and
+    later commands of their sockets with them.
     """
     writes = [
         (attempt, attempt.started_at + attempt.took_s, attempt.answer["ok"])
@@ -335,7 +336,8 @@ def check_recovery(world: World) -> None:
         for attempt, at, success in writes:
             if success or attempt.started_at < start or at < end + RECOVERY_S:
                 continue
-            if attempt.started_at < end and world.profile.nodes > 1:
+            is_older = attempt.started_at < end or attempt.must_fail_with  # or it fails with an older one of its socket
+            if is_older and world.profile.nodes > 1:
                 world.tolerate("unavailable after an outage: the node lost every seq to other nodes")
             else:
                 world.violation(f"failed {at - end:.1f} s after the store's return: {attempt}")
