@@ -113,7 +113,7 @@ async def test_group_is_created_joined_by_invitation_and_left(server: Server, br
 
         await bob.page.get_by_role("button", name="Details").click()
         await bob.page.get_by_role("button", name="Leave room").click()
-        await bob.page.get_by_role("dialog").last.get_by_role("button", name="Leave room").click()
+        await bob.page.get_by_role("dialog", name="Leave this room?").get_by_role("button", name="Leave room").click()
         await expect(bob.room("Hike")).to_have_count(0)
         await expect(ann.page.locator(".line").last).to_contain_text("left")
 
