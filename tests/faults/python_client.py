@@ -62,14 +62,7 @@ PROMISES: Mapping[str, Sequence[Fault]] = {
             f"{STATE}::test_gap_of_a_room_that_was_complete_is_paged_whole",
         ),
     ),
-    "A token is refreshed over the open connection, and not in a loop": (
-        Fault(
-            "client-refreshes-short-tokens-in-a-loop",
-            "chatcore_client.engine:Engine._refresh",
-            "if link.has_short_token:",
-            "if False:",
-            f"{ENGINE}::test_tokens_that_live_for_seconds_are_used_for_half_of_their_lives",
-        ),
+    "A token is refreshed over the open connection": (
         Fault(
             "client-forgets-the-token-of-its-connection",
             "chatcore_client.engine:Engine._refresh",

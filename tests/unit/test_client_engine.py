@@ -124,18 +124,16 @@ async def faults() -> AsyncGenerator[list[BaseException]]:
     loop.set_exception_handler(before)
 
 
-async def test_tokens_that_live_for_seconds_are_used_for_half_of_their_lives() -> None:
+async def test_every_warning_lets_the_token_of_the_connection_be_renewed() -> None:
     tokens = Tokens()
     async with connected(tokens) as (_, _, wire):
         wire.answers["auth.refresh"] = {"ok": True, "expires_in": 20}
         for _ in range(5):
             tokens.called.clear()
-            wire.handler.pushed("auth.expiring", {"expires_in": 20})
+            wire.handler.pushed("auth.expiring", {"expires_in": 10})
             await tokens.called.wait()
             await asyncio.sleep(1)  # the answer arrives
-    times, refused = zip(*tokens.asked[1:], strict=True)
-    assert refused == ("token-1", "token-2", "token-3", "token-4", "token-5")
-    assert [time - times[0] for time in times] == [0, 11, 22, 33, 44]
+    assert [refused for _, refused in tokens.asked[1:]] == ["token-1", "token-2", "token-3", "token-4", "token-5"]
 
 
 async def test_token_function_that_returns_the_same_token_is_asked_again_before_its_end() -> None:

@@ -10,8 +10,6 @@ from .transport import Connection, Object, Transport
 
 READY_S = 10.0
 """Seconds for an attempt to connect, as long as the server gives it."""
-SHORT_LIFE_S = 120.0
-"""Seconds. A token that lives for less is about to end (`auth.expiring`) soon after it is there."""
 ANSWER_S = 10.0
 """Seconds after which a command without an answer means that the connection is dead."""
 BROKEN = 1006
@@ -58,8 +56,6 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[End] = self._loop.create_future()
         self.was_ready: bool = False
-        self.has_short_token: bool = False
-        """Whether the last `auth.refresh` gave the connection less than `SHORT_LIFE_S`."""
         self._deadlines: dict[int, asyncio.TimerHandle] = {}
         self._ready_deadline = self._loop.call_later(READY_S, self.give_up)
         self._connection: Connection = transport.open(token, self)

@@ -24,7 +24,7 @@ from chatcore.replica import (
     Wake,
 )
 
-from .connection import SHORT_LIFE_S, End, Link
+from .connection import End, Link
 from .deliveries import Deliveries, PastDelivery
 from .errors import CLOSED, ClientEnded, ClientError, SignedOut
 from .live import LiveValue
@@ -200,12 +200,8 @@ class Engine:
     async def _refresh(self, link: Link, left_s: float) -> None:
         """Give a connection another token before its own ends, in ``left_s`` seconds.
 
-        Tokens that live for less than `SHORT_LIFE_S` are about to end as soon as they are there. They are used for half
-        of their lives; so is a token when the token function returns the same one again.
+        Where the token function returns the same token again, it is asked anew after half of the time that is left.
         """
-        if link.has_short_token:
-            await asyncio.sleep(left_s / 2)
-            left_s /= 2
         pause_s = PAUSE_S_MIN
         while link is self._link:
             token = await self._renew(self._token)
@@ -215,9 +211,7 @@ class Engine:
             if link is not self._link:
                 return
             is_same, self._token = token == self._token, token
-            answer = await self._command("auth.refresh", {"token": token})
-            if answer["ok"]:
-                link.has_short_token = answer["expires_in"] < SHORT_LIFE_S
+            await self._command("auth.refresh", {"token": token})
             if not is_same or left_s < 2 * PAUSE_S_MIN:
                 return
             await asyncio.sleep(left_s / 2)
