@@ -42,7 +42,7 @@ MISSING = (
 _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 _OF_BODY = {"Content-Type", "Content-Encoding"}
 _IS_CLONE = (HERE.parents[2] / "pyproject.toml").is_file()
-"""Whether files may change while the server runs, because somebody works on the page."""
+"""Whether files may change while the server runs: in a clone, a developer edits the page and reloads it."""
 
 
 def is_complete() -> bool:

@@ -7,7 +7,7 @@ import { texts } from "./texts.js";
 /** The address of the chat: the page's own folder, whatever stands before it. */
 export const base = new URL(".", location.href.split("#")[0]).href;
 
-/** The user, "" while nobody is signed in, undefined until that is known. @type {Signal<string | undefined>} */
+/** The signed-in user; "" without one, undefined until the session is known. @type {Signal<string | undefined>} */
 export const user = signal(undefined);
 /** Why the user has to sign in again. */
 export const notice = signal("");
