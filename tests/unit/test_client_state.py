@@ -295,6 +295,16 @@ def test_one_command_of_a_room_is_on_its_way_at_a_time() -> None:
     assert shown(world) == ["1", "a", "b"]
 
 
+def test_called_command_to_a_user_waits_for_the_commands_of_their_room() -> None:
+    world = opened(1)
+    world.send("a")
+    _number, effects = world.client.command("message.send", {"to": "bob", "body": "b", "key": "called"})
+    world.take(effects)
+    assert [data["body"] for _event, data in sent(world)] == ["a"]
+    world.settle()
+    assert shown(world) == ["1", "a", "b"]
+
+
 def test_message_is_sent_again_with_its_key_after_a_break() -> None:
     world = opened(1)
     key = world.send("hi")

@@ -216,10 +216,8 @@ class ClientState:
             The command's number, with which one `Answered` will come, and the effects.
         """
         number = self._next_number()
-        queue = None if "key" not in data else data.get("room", f"{event} {data['key']}")
-        self._commands.add(
-            PendingCommand(number, event, data, queue, partial(self._command_answered, number, event, data))
-        )
+        on_answer = partial(self._command_answered, number, event, data)
+        self._commands.add(PendingCommand(number, event, data, self._queue_of(data), on_answer))
         return number, self._finish()
 
     def mark(self, room: RoomId, seq: Seq) -> ClientEffects:
@@ -367,9 +365,11 @@ class ClientState:
         return str(data["room"]) if "room" in data else private_room_id(self._own(), data["to"])
 
     def _queue_of(self, data: Object) -> str | None:
-        """Return the queue of a command. One with a key is repeated, in the order of its room."""
+        """Return the queue of a command. One with a key is repeated, in the order of its room where that is known."""
         match data:
-            case {"key": _, "room": str()} | {"key": _, "to": str()}:
+            case {"key": _, "room": str(room)}:
+                return room
+            case {"key": _, "to": str()} if self.user is not None:
                 return self._room_of(data)
             case {"key": key}:
                 return f"key {key}"
